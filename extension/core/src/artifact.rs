@@ -1,0 +1,140 @@
+//! A model as versioned bytes.
+//!
+//! ```text
+//! magic "EDFM" | format version u16 | header length u32 | header (JSON) | fitted state | SHA-256
+//! ```
+//!
+//! Numbers are little-endian; the digest covers everything before it, so that a flipped or missing
+//! byte is an error and never a wrong forecast or a crash in a parser. The digest is no signature: who
+//! may write the registry decides whose models are run.
+
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::intervals::Intervals;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 4] = b"EDFM";
+/// Raised when older code could not read, or would misread, what newer code writes.
+const FORMAT_VERSION: u16 = 1;
+const HEADER_AT: usize = 10;
+const DIGEST_LEN: usize = 32;
+
+/// What a forecast needs to know beside the fitted state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Name of the strategy.
+    pub strategy: String,
+    /// Step of the series, in seconds.
+    pub step_seconds: i64,
+    /// Most rows ahead.
+    pub horizon: usize,
+    /// Names of the regressors, in order.
+    pub regressors: Vec<String>,
+    /// What the features are made of.
+    pub features: FeatureSpec,
+    /// Hyperparameters, complete.
+    pub parameters: Value,
+    /// Width of the prediction interval.
+    pub intervals: Intervals,
+}
+
+/// Header and state as bytes.
+pub fn encode(header: &Header, state: &[u8]) -> Result<Vec<u8>, Error> {
+    let header = serde_json::to_vec(header).map_err(|error| Error::Internal(error.to_string()))?;
+    let length = u32::try_from(header.len()).map_err(|error| Error::Internal(error.to_string()))?;
+    let mut bytes = Vec::with_capacity(HEADER_AT + header.len() + state.len() + DIGEST_LEN);
+    bytes.extend(MAGIC);
+    bytes.extend(FORMAT_VERSION.to_le_bytes());
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(header);
+    bytes.extend(state);
+    bytes.extend(Sha256::digest(&bytes));
+    Ok(bytes)
+}
+
+/// The reverse of [`encode`].
+pub fn decode(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
+    let damaged = |what: &str| Error::DamagedArtifact(what.to_owned());
+    let (content, digest) = bytes.split_last_chunk::<DIGEST_LEN>().ok_or_else(|| damaged("it is too short"))?;
+    let (magic, rest) = content.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
+    if magic != MAGIC {
+        return Err(damaged("it does not start as a model does"));
+    }
+    if Sha256::digest(content)[..] != digest[..] {
+        return Err(damaged("its checksum does not match"));
+    }
+    let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(|| damaged("it is too short"))?;
+    let version = u16::from_le_bytes(*version);
+    if version != FORMAT_VERSION {
+        return Err(Error::NotSupported(format!(
+            "the model is in format {version}, this version of edf reads {FORMAT_VERSION}"
+        )));
+    }
+    let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (header, state) = rest.split_at_checked(length).ok_or_else(|| damaged("its header is cut"))?;
+    let header: Header = serde_json::from_slice(header).map_err(|error| damaged(&format!("its header: {error}")))?;
+    if header.step_seconds <= 0 || header.horizon == 0 || !header.intervals.is_sound() {
+        return Err(damaged("its header holds impossible numbers"));
+    }
+    Ok((header, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> Vec<u8> {
+        let header = Header {
+            strategy: "xgboost".to_owned(),
+            step_seconds: 3600,
+            horizon: 72,
+            regressors: vec!["temperature_c".to_owned()],
+            features: FeatureSpec::default(),
+            parameters: serde_json::json!({"eta": 0.1}),
+            intervals: Intervals::from_residuals(24, 72, &[(1, 1.5)]),
+        };
+        encode(&header, b"state").unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let bytes = sample();
+        let (header, state) = decode(&bytes).unwrap();
+        assert_eq!(state, b"state");
+        assert_eq!(encode(&header, state).unwrap(), bytes);
+    }
+
+    #[test]
+    fn any_flipped_bit_and_any_cut_is_an_error() {
+        let bytes = sample();
+        for at in 0..bytes.len() {
+            assert!(decode(&bytes[..at]).is_err(), "cut at {at}");
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(decode(&flipped).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_not_supported_rather_than_damaged() {
+        let mut bytes = sample();
+        bytes.truncate(bytes.len() - DIGEST_LEN);
+        bytes[4] = 2;
+        bytes.extend(Sha256::digest(&bytes));
+        assert!(matches!(decode(&bytes), Err(Error::NotSupported(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(decode(&bytes).is_err());
+        }
+    }
+}

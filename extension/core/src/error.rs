@@ -1,0 +1,103 @@
+//! What can go wrong, as data.
+//!
+//! One enum for the whole core. The extension turns each variant into an SQLSTATE and a hint; see
+//! the table in the design.
+
+use std::fmt;
+
+/// Every error of the core. The text says what was wrong; the hint is the extension's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// An argument outside of what it may be, or a spec that contradicts itself.
+    InvalidArgument(String),
+    /// Fewer steps of history than the longest lag and one season need.
+    TooLittleHistory {
+        /// Steps that are needed.
+        need: usize,
+        /// Steps that are there.
+        have: usize,
+    },
+    /// NaN or an infinity in the column, at this time.
+    NonFinite {
+        /// Name of the column.
+        column: String,
+        /// When, in RFC 3339.
+        at: String,
+    },
+    /// Two neighbouring rows whose distance differs from that of the first two.
+    IrregularStep {
+        /// The row where it shows, in RFC 3339.
+        at: String,
+        /// Seconds between the first two rows.
+        expected_seconds: i64,
+        /// Seconds found here.
+        found_seconds: i64,
+    },
+    /// A name that nobody knows, with those that exist.
+    UnknownName {
+        /// What kind of thing was named: `strategy`, `parameter`, ...
+        kind: &'static str,
+        /// The name as given.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// Asked for something that this version does not do.
+    NotSupported(String),
+    /// Bytes that are no artifact, or no longer the one that was written.
+    DamagedArtifact(String),
+    /// A library failed where no input should make it fail.
+    Internal(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidArgument(message) | Self::NotSupported(message) => f.write_str(message),
+            Self::TooLittleHistory { need, have } => {
+                write!(f, "too little history: {need} steps are needed, {have} are there")
+            }
+            Self::NonFinite { column, at } => {
+                write!(f, "column \"{column}\" is NaN or infinite at {at}")
+            }
+            Self::IrregularStep { at, expected_seconds, found_seconds } => write!(
+                f,
+                "the time step is not regular: {found_seconds} s before {at}, where the series steps by {expected_seconds} s"
+            ),
+            Self::UnknownName { kind, name, known } => {
+                write!(f, "unknown {kind} \"{name}\"")?;
+                match nearest(name, known) {
+                    Some(near) => write!(f, ", did you mean \"{near}\"?"),
+                    None => Ok(()),
+                }
+            }
+            Self::DamagedArtifact(what) => write!(f, "damaged model artifact: {what}"),
+            Self::Internal(what) => write!(f, "internal error: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The known name closest to `name`, if it is close enough to be a slip of the keyboard.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate.as_str()))
+        .min()
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_suggests_the_nearest_known_one() {
+        let known = vec!["xgboost".to_owned(), "seasonal_naive".to_owned()];
+        let error = |name: &str| Error::UnknownName { kind: "strategy", name: name.into(), known: known.clone() };
+        assert_eq!(error("xgbost").to_string(), "unknown strategy \"xgbost\", did you mean \"xgboost\"?");
+        assert_eq!(error("arima").to_string(), "unknown strategy \"arima\"");
+    }
+}

@@ -1,0 +1,27 @@
+//! The forecasting core of `edf`: no Postgres, no SQL, no IO, no clock, no global state.
+//!
+//! Read it in this order: [`series`] (what a forecast stands on), [`features`] (what is known when),
+//! [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
+//! [`artifact`] (a model as bytes). [`message`] reads what meters and weather services send.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod artifact;
+pub mod backtest;
+pub mod error;
+pub mod features;
+pub mod intervals;
+pub mod message;
+pub mod metrics;
+pub mod model;
+mod options;
+pub mod series;
+pub mod train;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::Error;
+
+/// Called between units of long work. It may unwind to stop the work: nothing is left half done.
+pub type Checkpoint<'a> = &'a mut dyn FnMut();

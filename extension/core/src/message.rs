@@ -1,0 +1,259 @@
+//! What meters and weather services send, read into rows; what cannot be read, with its reason.
+//!
+//! Readers take text from outside and never fail as a whole: every part is a row or a [`Rejection`].
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+/// Why something was not taken, as a code for machines and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// `not_json`, `missing_field`, `wrong_type`, `bad_timestamp`, `not_finite` or `empty`.
+    pub code: &'static str,
+    /// What was wrong.
+    pub reason: String,
+}
+
+impl Rejection {
+    fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// One sensor's value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The building that the message names.
+    pub building_id: String,
+    /// The apartment; none for the building's own meters.
+    pub apartment_id: Option<String>,
+    /// What is measured, such as `electricity_kwh_total`; unknown ones are kept.
+    pub sensor_type: String,
+    /// The room, where the sensor names one.
+    pub room_name: Option<String>,
+    /// When it was read.
+    pub read_at: DateTime<Utc>,
+    /// The value, finite.
+    pub value: f64,
+}
+
+/// One hour of a weather document.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeatherHour {
+    /// The hour.
+    pub valid_at: DateTime<Utc>,
+    /// Air temperature at 2 m, in degrees Celsius.
+    pub temperature_c: Option<f64>,
+    /// Cloud cover, in percent.
+    pub cloud_cover_pct: Option<f64>,
+    /// Global horizontal irradiance, in watts per square metre.
+    pub ghi_w_m2: Option<f64>,
+}
+
+/// Reads one meter message:
+/// `{timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}`.
+pub fn read_meter_message(text: &str) -> Vec<Result<Reading, Rejection>> {
+    match meter_message(text) {
+        Ok(readings) => readings,
+        Err(rejection) => vec![Err(rejection)],
+    }
+}
+
+fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejection> {
+    let message = json(text)?;
+    let timestamp = string(&message, "timestamp_str")?;
+    let read_at = DateTime::parse_from_rfc3339(&timestamp).map_err(|error| {
+        Rejection::new(
+            "bad_timestamp",
+            format!("timestamp_str \"{}\" is not RFC 3339 with an offset: {error}", clip(&timestamp)),
+        )
+    })?;
+    let building_id = string(&message, "building_id")?;
+    let apartment_id = optional_string(&message, "apartment_id")?;
+    let readings = array(&message, "readings")?;
+    if readings.is_empty() {
+        return Err(Rejection::new("empty", "readings is empty"));
+    }
+    let reading = |reading: &Value| {
+        Ok(Reading {
+            building_id: building_id.clone(),
+            apartment_id: apartment_id.clone(),
+            sensor_type: string(reading, "sensor_type")?,
+            room_name: optional_string(reading, "room_name")?,
+            read_at: read_at.to_utc(),
+            value: number(reading, "value")?,
+        })
+    };
+    Ok(readings.iter().map(reading).collect())
+}
+
+/// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly: {time[],
+/// temperature_2m[], cloudcover[], shortwave_radiation[]}}`, times local to the offset. A series that
+/// the document lacks is missing in every hour; one of another length is an error.
+pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> {
+    let document = json(text)?;
+    let offset = match document.get("utc_offset_seconds") {
+        None | Some(Value::Null) => 0,
+        Some(value) => value.as_i64().filter(|seconds| seconds.abs() <= 86_400).ok_or_else(|| {
+            Rejection::new("wrong_type", "utc_offset_seconds is not a number of seconds within a day")
+        })?,
+    };
+    let hourly = document.get("hourly").ok_or_else(|| Rejection::new("missing_field", "hourly is missing"))?;
+    let times = array(hourly, "time")?;
+    if times.is_empty() {
+        return Err(Rejection::new("empty", "hourly.time is empty"));
+    }
+    let temperature = hourly_series(hourly, &["temperature_2m"], times.len())?;
+    let cloud_cover = hourly_series(hourly, &["cloudcover", "cloud_cover"], times.len())?;
+    let ghi = hourly_series(hourly, &["shortwave_radiation"], times.len())?;
+    let hour = |(at, time): (usize, &Value)| {
+        Ok(WeatherHour {
+            valid_at: local_hour(time, offset)?,
+            temperature_c: temperature[at],
+            cloud_cover_pct: cloud_cover[at],
+            ghi_w_m2: ghi[at],
+        })
+    };
+    times.iter().enumerate().map(hour).collect()
+}
+
+fn local_hour(time: &Value, offset: i64) -> Result<DateTime<Utc>, Rejection> {
+    let bad = || {
+        Rejection::new("bad_timestamp", format!("hourly.time holds {}, not YYYY-MM-DDTHH:MM", clip(&time.to_string())))
+    };
+    let text = time.as_str().ok_or_else(bad)?;
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").map_err(|_| bad())?;
+    local.checked_sub_signed(TimeDelta::seconds(offset)).map(|utc| utc.and_utc()).ok_or_else(bad)
+}
+
+fn hourly_series(hourly: &Value, names: &[&str], len: usize) -> Result<Vec<Option<f64>>, Rejection> {
+    let Some((name, values)) = names.iter().find_map(|name| hourly.get(name).map(|values| (name, values))) else {
+        return Ok(vec![None; len]);
+    };
+    let values = values
+        .as_array()
+        .filter(|values| values.len() == len)
+        .ok_or_else(|| Rejection::new("wrong_type", format!("hourly.{name} is not an array as long as hourly.time")))?;
+    let value = |value: &Value| match value {
+        Value::Null => Ok(None),
+        value => finite(value, &format!("hourly.{name}")).map(Some),
+    };
+    values.iter().map(value).collect()
+}
+
+fn json(text: &str) -> Result<Value, Rejection> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| Rejection::new("not_json", format!("not JSON: {error}")))?;
+    if value.is_object() { Ok(value) } else { Err(Rejection::new("wrong_type", "not a JSON object")) }
+}
+
+fn field<'a>(object: &'a Value, name: &str) -> Result<&'a Value, Rejection> {
+    object
+        .get(name)
+        .filter(|value| !value.is_null())
+        .ok_or_else(|| Rejection::new("missing_field", format!("{name} is missing")))
+}
+
+fn array<'a>(object: &'a Value, name: &str) -> Result<&'a Vec<Value>, Rejection> {
+    field(object, name)?.as_array().ok_or_else(|| Rejection::new("wrong_type", format!("{name} is not an array")))
+}
+
+/// A string that Postgres can hold: not empty, without NUL.
+fn string(object: &Value, name: &str) -> Result<String, Rejection> {
+    let text =
+        field(object, name)?.as_str().ok_or_else(|| Rejection::new("wrong_type", format!("{name} is not a string")))?;
+    if text.is_empty() || text.contains('\0') {
+        return Err(Rejection::new("wrong_type", format!("{name} is empty or holds a NUL")));
+    }
+    Ok(text.to_owned())
+}
+
+fn optional_string(object: &Value, name: &str) -> Result<Option<String>, Rejection> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => string(object, name).map(Some),
+    }
+}
+
+fn number(object: &Value, name: &str) -> Result<f64, Rejection> {
+    finite(field(object, name)?, name)
+}
+
+fn finite(value: &Value, name: &str) -> Result<f64, Rejection> {
+    let number = value.as_f64().ok_or_else(|| {
+        Rejection::new("wrong_type", format!("{name} holds {}, not a number", clip(&value.to_string())))
+    })?;
+    if number.is_finite() { Ok(number) } else { Err(Rejection::new("not_finite", format!("{name} is not finite"))) }
+}
+
+/// Enough of a text from outside to recognise it.
+fn clip(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = r#"{"timestamp_str": "2026-02-28T23:00:00-01:00", "building_id": "b", "apartment_id": "a",
+        "readings": [{"sensor_type": "electricity_kwh_total", "value": 12.5, "room_name": "hall"}, {"sensor_type": "x", "value": 1}]}"#;
+
+    #[test]
+    fn a_message_becomes_one_row_per_reading() {
+        let rows: Vec<_> = read_meter_message(GOOD).into_iter().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].read_at.to_rfc3339(), "2026-03-01T00:00:00+00:00");
+        assert_eq!(
+            (rows[0].value, rows[0].room_name.as_deref(), rows[1].room_name.as_deref()),
+            (12.5, Some("hall"), None)
+        );
+    }
+
+    #[test]
+    fn every_broken_field_has_its_code() {
+        for (from, to, code) in [
+            (GOOD, "{", "not_json"),
+            (GOOD, "[]", "wrong_type"),
+            ("timestamp_str", "timestamp", "missing_field"),
+            ("2026-02-28", "2026-02-29", "bad_timestamp"),
+            ("-01:00", "", "bad_timestamp"),
+            (r#""building_id": "b""#, r#""building_id": 7"#, "wrong_type"),
+            (r#""building_id": "b""#, r#""building_id": """#, "wrong_type"),
+            (r#""apartment_id": "a""#, r#""apartment_id": "a\u0000""#, "wrong_type"),
+            ("12.5", "\"NaN\"", "wrong_type"),
+            ("12.5", "null", "missing_field"),
+            ("12.5", "1e999", "not_json"),
+        ] {
+            let rows = read_meter_message(&GOOD.replace(from, to));
+            assert_eq!(rows[0].as_ref().unwrap_err().code, code, "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn one_bad_reading_leaves_the_others() {
+        let rows = read_meter_message(&GOOD.replace("12.5", "true"));
+        assert!(rows[0].is_err() && rows[1].is_ok());
+    }
+
+    #[test]
+    fn weather_times_are_local_to_the_offset() {
+        let document = r#"{"utc_offset_seconds": 7200, "hourly": {"time": ["2026-07-01T00:00", "2026-07-01T01:00"],
+            "temperature_2m": [18.5, null], "cloudcover": [0, 100]}}"#;
+        let hours = read_weather_document(document).unwrap();
+        assert_eq!(hours[0].valid_at.to_rfc3339(), "2026-06-30T22:00:00+00:00");
+        assert_eq!((hours[0].temperature_c, hours[1].temperature_c, hours[1].ghi_w_m2), (Some(18.5), None, None));
+        let short = document.replace("[0, 100]", "[0]");
+        assert_eq!(read_weather_document(&short).unwrap_err().code, "wrong_type");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_rows_or_a_rejection(text in "\\PC*", cut in 0_usize..300) {
+            prop_assert!(!read_meter_message(&text).is_empty());
+            let cut: String = GOOD.chars().take(cut).collect();
+            prop_assert!(!read_meter_message(&cut).is_empty());
+            let _ = read_weather_document(&text);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A thin safe wrapper of XGBoost's C API: a matrix, a booster, training, prediction, bytes.
+//!
+//! XGBoost's own checks are few, so column counts are checked here. Every call runs with all signals
+//! blocked: a thread that the library starts inherits the mask, and Postgres' signals stay with the
+//! backend's own thread.
+
+use crate::Checkpoint;
+use crate::error::Error;
+use ndarray::ArrayView2;
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::{ptr, slice};
+use xgboost_lib_sys as ffi;
+
+/// Rows of features, with or without labels.
+pub(super) struct Matrix {
+    handle: ffi::DMatrixHandle,
+    columns: usize,
+}
+
+impl Matrix {
+    /// Copies `features` (rows by columns, row-major, NaN is missing) and `labels`.
+    pub(super) fn new(features: ArrayView2<f32>, labels: Option<&[f32]>) -> Result<Self, Error> {
+        let (rows, columns) = features.dim();
+        let data = features.as_slice().ok_or_else(|| internal("the matrix is not row-major"))?;
+        if labels.is_some_and(|labels| labels.len() != rows) {
+            return Err(internal("labels and rows differ in number"));
+        }
+        let mut handle = ptr::null_mut();
+        // SAFETY: `data` holds rows * columns values, which XGBoost copies; the handle is owned below.
+        call(|| unsafe {
+            ffi::XGDMatrixCreateFromMat_omp(data.as_ptr(), rows as u64, columns as u64, f32::NAN, &mut handle, 1)
+        })?;
+        let matrix = Self { handle, columns };
+        if let Some(labels) = labels {
+            // SAFETY: the handle is live and `labels` outlives the call, which copies it.
+            call(|| unsafe {
+                ffi::XGDMatrixSetFloatInfo(matrix.handle, c"label".as_ptr(), labels.as_ptr(), labels.len() as u64)
+            })?;
+        }
+        Ok(matrix)
+    }
+}
+
+impl Drop for Matrix {
+    fn drop(&mut self) {
+        // SAFETY: created by XGBoost, freed once.
+        let _ = call(|| unsafe { ffi::XGDMatrixFree(self.handle) });
+    }
+}
+
+/// A model of trees.
+pub(super) struct Booster {
+    handle: ffi::BoosterHandle,
+    columns: usize,
+}
+
+impl Booster {
+    fn new(matrices: &[ffi::DMatrixHandle], columns: usize) -> Result<Self, Error> {
+        let mut handle = ptr::null_mut();
+        // SAFETY: the slice's handles are live; the new handle is owned below.
+        call(|| unsafe { ffi::XGBoosterCreate(matrices.as_ptr(), matrices.len() as u64, &mut handle) })?;
+        Ok(Self { handle, columns })
+    }
+
+    /// Boosts for `rounds`, calling `checkpoint` before each, which may unwind.
+    pub(super) fn train(
+        matrix: &Matrix,
+        parameters: &[(&'static str, String)],
+        rounds: u32,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Self, Error> {
+        let booster = Self::new(&[matrix.handle], matrix.columns)?;
+        for (name, value) in parameters {
+            booster.set(name, value)?;
+        }
+        for round in 0..rounds {
+            checkpoint();
+            // SAFETY: both handles are live.
+            call(|| unsafe { ffi::XGBoosterUpdateOneIter(booster.handle, round as c_int, matrix.handle) })?;
+        }
+        Ok(booster)
+    }
+
+    fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        let (name, value) = (c_string(name)?, c_string(value)?);
+        // SAFETY: the handle is live, the strings end in zero.
+        call(|| unsafe { ffi::XGBoosterSetParam(self.handle, name.as_ptr(), value.as_ptr()) })
+    }
+
+    /// One prediction per row.
+    pub(super) fn predict(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
+        if matrix.columns != self.columns {
+            return Err(internal("the matrix has other columns than the booster"));
+        }
+        let config = c"{\"type\": 0, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, \"strict_shape\": false}";
+        let (mut shape, mut dimensions, mut result) = (ptr::null(), 0, ptr::null());
+        // SAFETY: both handles are live; the results are XGBoost's until its next call, and copied here.
+        let predictions = unsafe {
+            call(|| {
+                ffi::XGBoosterPredictFromDMatrix(
+                    self.handle,
+                    matrix.handle,
+                    config.as_ptr(),
+                    &mut shape,
+                    &mut dimensions,
+                    &mut result,
+                )
+            })?;
+            let count: u64 = slice::from_raw_parts(shape, dimensions as usize).iter().product();
+            slice::from_raw_parts(result, count as usize).to_vec()
+        };
+        if predictions.iter().any(|value| !value.is_finite()) {
+            return Err(internal("a prediction is not finite"));
+        }
+        Ok(predictions)
+    }
+
+    /// The model in XGBoost's UBJ format.
+    pub(super) fn save(&self) -> Result<Vec<u8>, Error> {
+        let (mut length, mut data): (u64, *const c_char) = (0, ptr::null());
+        // SAFETY: the handle is live; the buffer is XGBoost's until its next call, and copied here.
+        unsafe {
+            call(|| {
+                ffi::XGBoosterSaveModelToBuffer(self.handle, c"{\"format\": \"ubj\"}".as_ptr(), &mut length, &mut data)
+            })?;
+            Ok(slice::from_raw_parts(data.cast(), length as usize).to_vec())
+        }
+    }
+
+    /// Reads what [`Self::save`] wrote; it must have `columns` features.
+    pub(super) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
+        let booster = Self::new(&[], columns)?;
+        let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
+        booster.set("nthread", "1")?;
+        booster.set("verbosity", "0")?;
+        // SAFETY: the handle is live and the bytes outlive the call.
+        call(|| unsafe {
+            ffi::XGBoosterLoadModelFromBuffer(booster.handle, bytes.as_ptr().cast(), bytes.len() as u64)
+        })
+        .map_err(damaged)?;
+        let mut found = 0;
+        // SAFETY: the handle is live.
+        call(|| unsafe { ffi::XGBoosterGetNumFeature(booster.handle, &mut found) }).map_err(damaged)?;
+        if found as usize != columns {
+            return Err(Error::DamagedArtifact(format!("the booster has {found} features, not {columns}")));
+        }
+        Ok(booster)
+    }
+}
+
+impl Drop for Booster {
+    fn drop(&mut self) {
+        // SAFETY: created by XGBoost, freed once.
+        let _ = call(|| unsafe { ffi::XGBoosterFree(self.handle) });
+    }
+}
+
+/// Runs one C call with all signals blocked and turns its return code into an error.
+fn call(function: impl FnOnce() -> c_int) -> Result<(), Error> {
+    // SAFETY: the sets are initialised before use; the mask is this thread's own and put back.
+    let code = unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
+        let code = function();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
+        code
+    };
+    if code == 0 {
+        return Ok(());
+    }
+    // SAFETY: XGBoost returns a string that ends in zero and lives until its next call.
+    let text = unsafe { CStr::from_ptr(ffi::XGBGetLastError()) }.to_string_lossy();
+    // What follows the first line is a C++ trace.
+    Err(internal(text.lines().find(|line| !line.trim().is_empty()).unwrap_or("XGBoost failed")))
+}
+
+fn internal(text: &str) -> Error {
+    Error::Internal(text.to_owned())
+}
+
+fn c_string(text: &str) -> Result<CString, Error> {
+    CString::new(text).map_err(|_| internal("a zero byte in a parameter"))
+}

@@ -1,0 +1,32 @@
+//! Reading options from JSON: unknown names are refused with the nearest known one, and an error
+//! names the option that caused it.
+
+use crate::error::Error;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// Reads `json` over `default`; `kind` is what an option is called in messages.
+pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, default: &T) -> Result<T, Error> {
+    let Value::Object(given) = json else {
+        return Err(Error::InvalidArgument(format!("a {kind} is given in a JSON object, not in {json}")));
+    };
+    let internal = |error: serde_json::Error| Error::Internal(error.to_string());
+    let Value::Object(mut options) = serde_json::to_value(default).map_err(internal)? else {
+        return Err(Error::Internal(format!("{kind}: the defaults are no object")));
+    };
+    for (name, value) in given {
+        if !options.contains_key(name) {
+            return Err(unknown(kind, name, &options));
+        }
+        options.insert(name.clone(), value.clone());
+        // Read after each one, so that the message can name the culprit.
+        serde_json::from_value::<T>(Value::Object(options.clone()))
+            .map_err(|error| Error::InvalidArgument(format!("{kind} \"{name}\" cannot be {value}: {error}")))?;
+    }
+    serde_json::from_value(Value::Object(options)).map_err(internal)
+}
+
+fn unknown(kind: &'static str, name: &str, options: &Map<String, Value>) -> Error {
+    Error::UnknownName { kind, name: name.to_owned(), known: options.keys().cloned().collect() }
+}

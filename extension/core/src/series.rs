@@ -1,0 +1,251 @@
+//! Regular time steps, and the columns that stand on them.
+//!
+//! Everything that is forecast lives on a [`Grid`]: rows at equal distances of absolute time, so that
+//! a day of daylight saving has 23 or 25 hours and a lag is a number of rows. A missing value is NaN
+//! inside the core; at its border it is `None`, and NaN or an infinity is an error.
+
+use crate::error::Error;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// Seconds of a day of absolute time.
+const DAY_SECONDS: i64 = 86_400;
+/// The most rows that one series may have: ten years at 15 minutes, rounded up.
+pub const MAX_ROWS: usize = 400_000;
+
+/// Rows at equal distances: row `i` is the interval that starts at `start + i * step`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    start: DateTime<Utc>,
+    step: TimeDelta,
+    len: usize,
+}
+
+impl Grid {
+    /// Recognises the grid in ascending `times`; the first two set the step.
+    pub fn from_times(times: &[DateTime<Utc>]) -> Result<Self, Error> {
+        let [first, second, ..] = times else {
+            return Err(Error::TooLittleHistory { need: 2, have: times.len() });
+        };
+        if times.len() > MAX_ROWS {
+            return Err(Error::NotSupported(format!(
+                "{} rows are more than the {MAX_ROWS} that one series may have",
+                times.len()
+            )));
+        }
+        let step = *second - *first;
+        for pair in times.windows(2) {
+            let found = pair[1] - pair[0];
+            if found != step || found <= TimeDelta::zero() {
+                return Err(Error::IrregularStep {
+                    at: rfc3339(pair[1]),
+                    expected_seconds: step.num_seconds(),
+                    found_seconds: found.num_seconds(),
+                });
+            }
+        }
+        let seconds = step.num_seconds();
+        if step != TimeDelta::seconds(seconds) || DAY_SECONDS % seconds != 0 {
+            return Err(Error::NotSupported(format!("a step of {} ms does not divide a day", step.num_milliseconds())));
+        }
+        Ok(Self { start: *first, step, len: times.len() })
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Never true: a grid has at least two rows.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Distance of two rows.
+    pub fn step(&self) -> TimeDelta {
+        self.step
+    }
+
+    /// When row `row` starts; rows beyond the end continue the grid.
+    pub fn time(&self, row: usize) -> DateTime<Utc> {
+        self.start + self.step * i32::try_from(row).unwrap_or(i32::MAX)
+    }
+
+    /// The row that starts at `time`, which may lie one or more rows beyond the end.
+    pub fn row(&self, time: DateTime<Utc>) -> Result<usize, Error> {
+        let step = self.step.num_seconds();
+        match usize::try_from((time - self.start).num_seconds() / step) {
+            Ok(row) if self.time(row) == time => Ok(row),
+            _ => Err(Error::InvalidArgument(format!(
+                "{} is not on the series' grid, which starts at {} and steps by {step} s",
+                rfc3339(time),
+                rfc3339(self.start)
+            ))),
+        }
+    }
+
+    /// Number of rows in `hours`, where that is a whole number.
+    pub fn rows_in_hours(&self, hours: u32) -> Result<usize, Error> {
+        let seconds = i64::from(hours) * 3600;
+        let step = self.step.num_seconds();
+        if seconds % step != 0 || seconds == 0 {
+            return Err(Error::InvalidArgument(format!(
+                "{hours} h is not a whole, positive number of the series' steps of {step} s"
+            )));
+        }
+        Ok((seconds / step) as usize)
+    }
+
+    /// Number of rows in `span`, where that is a whole, positive number.
+    pub fn rows_in(&self, name: &str, span: TimeDelta) -> Result<usize, Error> {
+        let step = self.step.num_seconds();
+        let seconds = span.num_seconds();
+        if seconds <= 0 || seconds % step != 0 {
+            return Err(Error::InvalidArgument(format!(
+                "{name} is {seconds} s, which is not a whole, positive number of the series' steps of {step} s"
+            )));
+        }
+        Ok((seconds / step) as usize)
+    }
+
+    /// Hours from the issue time to the end of the row `lead` steps ahead.
+    pub fn lead_hours(&self, lead: usize) -> f64 {
+        lead as f64 * self.step.num_seconds() as f64 / 3600.0
+    }
+
+    /// Rows per day of 24 hours.
+    pub fn rows_per_day(&self) -> usize {
+        (DAY_SECONDS / self.step.num_seconds()) as usize
+    }
+}
+
+/// A value known in advance for each row: weather, a holiday, a tariff.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Regressor {
+    /// Name, as the query's column.
+    pub name: String,
+    /// One value per row; NaN is missing.
+    pub values: Vec<f64>,
+}
+
+/// A target and its regressors on one grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// When the rows are.
+    pub grid: Grid,
+    /// What is forecast; NaN is missing.
+    pub target: Vec<f64>,
+    /// What is known in advance.
+    pub regressors: Vec<Regressor>,
+}
+
+impl Frame {
+    /// Checks lengths and numbers. `regressors` holds one column after the other, in the order of
+    /// `names`.
+    pub fn new(
+        times: &[DateTime<Utc>],
+        target: &[Option<f64>],
+        names: &[String],
+        regressors: &[Option<f64>],
+    ) -> Result<Self, Error> {
+        let grid = Grid::from_times(times)?;
+        if target.len() != grid.len() || regressors.len() != names.len() * grid.len() {
+            return Err(Error::InvalidArgument(format!(
+                "columns of unequal length: {} times, {} targets, {} values of {} regressors",
+                grid.len(),
+                target.len(),
+                regressors.len(),
+                names.len()
+            )));
+        }
+        for (i, name) in names.iter().enumerate() {
+            if names[..i].contains(name) {
+                return Err(Error::InvalidArgument(format!("two regressors are named \"{name}\"")));
+            }
+        }
+        let target = finite_or_missing(&grid, "target", target)?;
+        let regressors = names
+            .iter()
+            .zip(regressors.chunks_exact(grid.len()))
+            .map(|(name, values)| Ok(Regressor { name: name.clone(), values: finite_or_missing(&grid, name, values)? }))
+            .collect::<Result<_, Error>>()?;
+        Ok(Self { grid, target, regressors })
+    }
+
+    /// The row after the last known target: where a forecast would start.
+    pub fn end_of_target(&self) -> usize {
+        self.target.iter().rposition(|value| value.is_finite()).map_or(0, |row| row + 1)
+    }
+
+    /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
+    pub fn extend(&mut self, len: usize) {
+        self.grid.len = self.grid.len.max(len);
+        let len = self.grid.len;
+        self.target.resize(len, f64::NAN);
+        for regressor in &mut self.regressors {
+            regressor.values.resize(len, f64::NAN);
+        }
+    }
+}
+
+/// RFC 3339 in UTC, for messages.
+pub fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
+    values
+        .iter()
+        .enumerate()
+        .map(|(row, value)| match value {
+            Some(value) if !value.is_finite() => {
+                Err(Error::NonFinite { column: column.to_owned(), at: rfc3339(grid.time(row)) })
+            }
+            Some(value) => Ok(*value),
+            None => Ok(f64::NAN),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(seconds: &[i64]) -> Vec<DateTime<Utc>> {
+        seconds.iter().map(|s| DateTime::from_timestamp(*s, 0).unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn a_gap_a_repeat_and_a_step_back_are_irregular() {
+        for bad in [[0, 3600, 10800], [0, 3600, 3600], [0, 0, 0], [7200, 3600, 0]] {
+            assert!(matches!(Grid::from_times(&times(&bad)), Err(Error::IrregularStep { .. })), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_does_not_divide_a_day_is_not_supported() {
+        assert!(matches!(Grid::from_times(&times(&[0, 50_000])), Err(Error::NotSupported(_))));
+    }
+
+    #[test]
+    fn rows_and_times_are_inverse() {
+        let grid = Grid::from_times(&times(&[0, 900, 1800])).unwrap();
+        assert_eq!(grid.rows_per_day(), 96);
+        for row in [0, 2, 40] {
+            assert_eq!(grid.row(grid.time(row)), Ok(row));
+        }
+        assert!(grid.row(times(&[901])[0]).is_err());
+        assert!(grid.row(times(&[-900])[0]).is_err());
+    }
+
+    #[test]
+    fn nan_and_infinity_are_named_with_their_time_and_null_is_missing() {
+        let at = times(&[0, 3600]);
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let error = Frame::new(&at, &[Some(1.0), Some(bad)], &[], &[]).unwrap_err();
+            assert_eq!(error.to_string(), "column \"target\" is NaN or infinite at 1970-01-01T01:00:00Z");
+        }
+        let frame = Frame::new(&at, &[Some(1.0), None], &[], &[]).unwrap();
+        assert!(frame.target[1].is_nan());
+        assert_eq!(frame.end_of_target(), 1);
+    }
+}

@@ -1,0 +1,26 @@
+//! Made-up series for unit tests: a daily and weekly pattern, weather, and a little noise, all
+//! deterministic.
+
+use crate::series::Frame;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::f64::consts::TAU;
+
+/// `rows` hours from Monday 2024-01-01 with a temperature and a holiday flag.
+pub fn hourly_frame(rows: usize) -> Frame {
+    let start: DateTime<Utc> = "2024-01-01T00:00:00Z".parse().unwrap();
+    let times: Vec<_> = (0..rows as i64).map(|h| start + TimeDelta::hours(h)).collect();
+    let temperature =
+        |row: usize| 12.0 - 10.0 * (TAU * row as f64 / 8766.0).cos() + 4.0 * (TAU * row as f64 / 24.0).sin();
+    let noise = |row: usize| ((row.wrapping_mul(2_654_435_761)) % 1000) as f64 / 1000.0 - 0.5;
+    let target: Vec<_> = (0..rows)
+        .map(|row| {
+            let workday = if (row / 24) % 7 < 5 { 3.0 } else { 0.0 };
+            let daily = 5.0 + 2.0 * (TAU * (row % 24) as f64 / 24.0).sin();
+            Some(daily + workday + 0.4 * (18.0 - temperature(row)).max(0.0) + noise(row))
+        })
+        .collect();
+    let holiday = (0..rows).map(|row| Some(f64::from(u8::from(row / 24 == 120))));
+    let regressors: Vec<_> = (0..rows).map(|row| Some(temperature(row))).chain(holiday).collect();
+    let names = ["temperature_c".to_owned(), "is_holiday".to_owned()];
+    Frame::new(&times, &target, &names, &regressors).unwrap()
+}

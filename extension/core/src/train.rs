@@ -1,0 +1,291 @@
+//! From a series to a model, and from a model to a forecast.
+//!
+//! [`Model::fit`] fits twice: once without the newest block, whose residuals give the prediction
+//! intervals and the metrics, and once on everything, which is the model that is kept.
+
+use crate::Checkpoint;
+use crate::artifact::{self, Header};
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::intervals::Intervals;
+use crate::metrics::Errors;
+use crate::model::{Forecaster, Lesson, Strategy};
+use crate::series::{Frame, rfc3339};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+/// The block held out is a fifth of the series, but no longer than this many days.
+const HELD_OUT_DAYS: usize = 70;
+
+/// How a model is to be made; what the caller of `train` and `backtest` chooses.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// Its hyperparameters as given.
+    pub parameters: Value,
+    /// What the features are made of.
+    pub features: FeatureSpec,
+    /// Most rows ahead.
+    pub horizon: usize,
+}
+
+impl Recipe {
+    /// Reads a recipe from what SQL hands over; every part is checked.
+    pub fn new(strategy: &str, parameters: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
+        let strategy = Strategy::parse(strategy)?;
+        let features = FeatureSpec::from_json(features)?;
+        Ok(Self { strategy, parameters: strategy.read_parameters(parameters)?, features, horizon })
+    }
+}
+
+/// One row of a forecast.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// First row not known when it was made.
+    pub origin: usize,
+    /// Steps ahead; 1 is the row `origin`.
+    pub lead: usize,
+    /// The forecast, in the unit of the target.
+    pub yhat: f64,
+    /// Lower bound of the 90 % interval.
+    pub lower: f64,
+    /// Upper bound of the 90 % interval.
+    pub upper: f64,
+}
+
+impl Forecast {
+    /// The row it is about.
+    pub fn target(&self) -> usize {
+        self.origin + self.lead - 1
+    }
+}
+
+/// A model that can forecast, be written and be read.
+pub struct Model {
+    header: Header,
+    forecaster: Box<dyn Forecaster>,
+    held_out: Value,
+}
+
+impl Model {
+    /// Fits on the targets of `frame` before row `end`.
+    pub fn fit(recipe: &Recipe, frame: &Frame, end: usize, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let grid = &frame.grid;
+        let history = recipe.strategy.history(&recipe.parameters, &recipe.features, grid)?;
+        let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
+        if end < need {
+            return Err(Error::TooLittleHistory { need, have: end });
+        }
+        let lesson = |end| Lesson {
+            frame,
+            end,
+            horizon: recipe.horizon,
+            spec: &recipe.features,
+            parameters: &recipe.parameters,
+        };
+        let day = grid.rows_per_day();
+        let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
+        let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
+        let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
+        let residuals = residuals(first.as_ref(), frame, &origins, recipe.horizon, end)?;
+        let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson(end) }, checkpoint)?;
+        let naive = naive.predict(frame, &origins, recipe.horizon).ok();
+        let held_out = json!({
+            "from": rfc3339(grid.time(origins[0])),
+            "to": rfc3339(grid.time(end)),
+            "origins": origins.len(),
+            "model": scores(residuals.iter().map(|r| (r.actual, r.yhat))),
+            "seasonal_naive": naive.map(|naive| scores(known(frame, &origins, &naive, end).map(|r| (r.actual, r.yhat)))),
+        });
+        let errors: Vec<_> = residuals.iter().map(|r| (r.lead, r.actual - r.yhat)).collect();
+        drop(first);
+        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
+        let header = Header {
+            strategy: recipe.strategy.name().to_owned(),
+            step_seconds: grid.step().num_seconds(),
+            horizon: recipe.horizon,
+            regressors: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
+            features: recipe.features.clone(),
+            parameters: forecaster.parameters(),
+            intervals: Intervals::from_residuals(day, recipe.horizon, &errors),
+        };
+        Ok(Self { header, forecaster, held_out })
+    }
+
+    /// The model as bytes; see [`artifact`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        artifact::encode(&self.header, &self.forecaster.state()?)
+    }
+
+    /// The reverse of [`Self::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let (header, state) = artifact::decode(bytes)?;
+        let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
+        let strategy = Strategy::parse(&header.strategy).map_err(damaged)?;
+        let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
+        Ok(Self { header, forecaster, held_out: Value::Null })
+    }
+
+    /// What a forecast needs to know beside the fitted state.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The features that it reads, in order.
+    pub fn feature_names(&self) -> Vec<String> {
+        self.forecaster.feature_names()
+    }
+
+    /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`.
+    pub fn held_out(&self) -> &Value {
+        &self.held_out
+    }
+
+    /// Forecasts `horizon` rows from each origin; targets at or after an origin are not read for it.
+    pub fn forecast(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Vec<Forecast>, Error> {
+        let forecasts = self.forecaster.predict(frame, origins, horizon)?;
+        let rows = forecasts.indexed_iter().map(|((at, ahead), yhat)| {
+            let (lead, yhat) = (ahead + 1, *yhat);
+            let (lower, upper) = self.header.intervals.around(yhat, lead);
+            Forecast { origin: origins[at], lead, yhat, lower, upper }
+        });
+        Ok(rows.collect())
+    }
+
+    /// Forecasts from `issued_at`, by default the row after the last known target, over an input whose
+    /// columns are checked against the ones trained with.
+    pub fn forecast_at(
+        &self,
+        mut frame: Frame,
+        issued_at: Option<DateTime<Utc>>,
+        horizon: usize,
+    ) -> Result<(Frame, Vec<Forecast>), Error> {
+        let header = &self.header;
+        if frame.grid.step().num_seconds() != header.step_seconds {
+            return Err(Error::InvalidArgument(format!(
+                "the input steps by {} s, the model was trained on steps of {} s",
+                frame.grid.step().num_seconds(),
+                header.step_seconds
+            )));
+        }
+        if !(1..=header.horizon).contains(&horizon) {
+            return Err(Error::InvalidArgument(format!(
+                "a horizon of {horizon} steps is not between 1 and the {} that the model was trained for",
+                header.horizon
+            )));
+        }
+        let origin = match issued_at {
+            Some(time) => frame.grid.row(time)?,
+            None => frame.end_of_target(),
+        };
+        let (end, have) = (origin + horizon, frame.grid.len());
+        if end > have && !header.regressors.is_empty() {
+            return Err(Error::InvalidArgument(format!(
+                "the input ends before {}, a forecast of {horizon} steps from {} needs the regressors ({}) up to {}",
+                rfc3339(frame.grid.time(have)),
+                rfc3339(frame.grid.time(origin)),
+                header.regressors.join(", "),
+                rfc3339(frame.grid.time(end)),
+            )));
+        }
+        frame.extend(end);
+        let forecasts = self.forecast(&frame, &[origin], horizon)?;
+        Ok((frame, forecasts))
+    }
+}
+
+struct Residual {
+    lead: usize,
+    actual: f64,
+    yhat: f64,
+}
+
+fn residuals(
+    forecaster: &dyn Forecaster,
+    frame: &Frame,
+    origins: &[usize],
+    horizon: usize,
+    end: usize,
+) -> Result<Vec<Residual>, Error> {
+    let forecasts = forecaster.predict(frame, origins, horizon)?;
+    Ok(known(frame, origins, &forecasts, end).collect())
+}
+
+/// The forecasts whose target is known and lies before `end`.
+fn known<'a>(
+    frame: &'a Frame,
+    origins: &'a [usize],
+    forecasts: &'a ndarray::Array2<f64>,
+    end: usize,
+) -> impl Iterator<Item = Residual> + 'a {
+    forecasts.indexed_iter().filter_map(move |((at, ahead), yhat)| {
+        let target = origins[at] + ahead;
+        let actual = *frame.target.get(target).filter(|_| target < end)?;
+        actual.is_finite().then_some(Residual { lead: ahead + 1, actual, yhat: *yhat })
+    })
+}
+
+fn scores(pairs: impl Iterator<Item = (f64, f64)>) -> Value {
+    let mut errors = Errors::default();
+    pairs.for_each(|(actual, yhat)| errors.add(actual, yhat));
+    json!({ "rmse": errors.rmse(), "mae": errors.mae(), "mape_pct": errors.mape() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    fn recipe(strategy: &str) -> Recipe {
+        let parameters = if strategy == "xgboost" { json!({"rounds": 40}) } else { json!({}) };
+        Recipe::new(strategy, &parameters, &json!({}), 48).unwrap()
+    }
+
+    #[test]
+    fn every_strategy_survives_its_bytes_and_orders_its_interval() {
+        let frame = hourly_frame(1500);
+        for strategy in Strategy::ALL {
+            let model = Model::fit(&recipe(strategy.name()), &frame, 1400, &mut || ()).unwrap();
+            let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+            let forecasts = again.forecast(&frame, &[1400, 1450], 48).unwrap();
+            assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48).unwrap());
+            assert_eq!(forecasts.len(), 96);
+            assert!(forecasts.iter().all(|f| f.lower <= f.yhat && f.yhat <= f.upper && f.yhat.is_finite()));
+        }
+    }
+
+    #[test]
+    fn trees_beat_the_naive_forecast_where_weather_drives_demand() {
+        let model = Model::fit(&recipe("xgboost"), &hourly_frame(4000), 4000, &mut || ()).unwrap();
+        let rmse = |who: &str| model.held_out()[who]["rmse"].as_f64().unwrap();
+        assert!(rmse("model") < 0.75 * rmse("seasonal_naive"), "{}", model.held_out());
+    }
+
+    #[test]
+    fn a_series_shorter_than_the_longest_lag_and_a_season_is_refused() {
+        let frame = hourly_frame(600);
+        let fit = |end| Model::fit(&recipe("xgboost"), &frame, end, &mut || ()).map(|_| ());
+        assert_eq!(fit(503), Err(Error::TooLittleHistory { need: 504, have: 503 }));
+        assert_eq!(fit(504), Ok(()));
+    }
+
+    #[test]
+    fn a_horizon_beyond_the_regressors_or_the_training_is_refused() {
+        let model = Model::fit(&recipe("xgboost"), &hourly_frame(1500), 1500, &mut || ()).unwrap();
+        let error = |horizon| model.forecast_at(hourly_frame(1500), None, horizon).unwrap_err().to_string();
+        assert!(error(0).contains("horizon of 0 steps is not between 1 and the 48"));
+        assert!(error(49).contains("horizon of 49 steps"));
+        assert!(error(48).contains("needs the regressors (temperature_c, is_holiday) up to"));
+    }
+
+    #[test]
+    fn without_regressors_the_hours_ahead_need_no_rows() {
+        let mut frame = hourly_frame(1500);
+        frame.regressors.clear();
+        let model = Model::fit(&recipe("xgboost"), &frame, 1500, &mut || ()).unwrap();
+        let (extended, forecasts) = model.forecast_at(frame, None, 48).unwrap();
+        assert_eq!(forecasts.len(), 48);
+        assert_eq!(extended.grid.len(), 1548);
+    }
+}

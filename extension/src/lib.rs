@@ -1,1 +1,27 @@
-//! .
+//! `edf`: energy demand forecasting inside PostgreSQL.
+//!
+//! This crate converts, calls `edf-core` and reports; it computes nothing and names no table. The model
+//! registry and the functions that analysts call stand in `sql/`, over the functions of this crate.
+
+mod convert;
+mod forecast;
+mod message;
+mod metrics;
+mod report;
+
+pgrx::pg_module_magic!(name, version);
+
+pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
+pgrx::extension_sql_file!("../sql/registry.sql", name = "registry", bootstrap);
+pgrx::extension_sql_file!(
+    "../sql/metrics.sql",
+    name = "metrics",
+    requires =
+        [metrics::errors_add, metrics::errors_merge, metrics::errors_mape, metrics::errors_rmse, metrics::errors_mae]
+);
+pgrx::extension_sql_file!("../sql/series.sql", name = "series");
+pgrx::extension_sql_file!("../sql/train.sql", name = "train", requires = ["series", "registry"]);
+pgrx::extension_sql_file!("../sql/decide.sql", name = "decide", requires = ["registry"]);
+pgrx::extension_sql_file!("../sql/forecast.sql", name = "forecast", requires = ["series", "registry"]);
+pgrx::extension_sql_file!("../sql/backtest.sql", name = "backtest", requires = ["series"]);
+pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series"]);

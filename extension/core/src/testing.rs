@@ -9,8 +9,10 @@ use std::f64::consts::TAU;
 pub fn hourly_frame(rows: usize) -> Frame {
     let start: DateTime<Utc> = "2024-01-01T00:00:00Z".parse().unwrap();
     let times: Vec<_> = (0..rows as i64).map(|h| start + TimeDelta::hours(h)).collect();
-    let temperature =
-        |row: usize| 12.0 - 10.0 * (TAU * row as f64 / 8766.0).cos() + 4.0 * (TAU * row as f64 / 24.0).sin();
+    let temperature = |row: usize| {
+        let wave = |amplitude: f64, hours: f64| amplitude * (TAU * row as f64 / hours).sin();
+        8.0 + wave(4.0, 24.0) + wave(5.0, 24.0 * 11.3) + wave(3.0, 24.0 * 4.7)
+    };
     let noise = |row: usize| ((row.wrapping_mul(2_654_435_761)) % 1000) as f64 / 1000.0 - 0.5;
     let target: Vec<_> = (0..rows)
         .map(|row| {

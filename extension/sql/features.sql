@@ -1,0 +1,28 @@
+create function edf.features(
+    input_data text,
+    features   jsonb       default '{}',
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    feature    text,
+    unit       text,
+    value      double precision
+)
+language plpgsql stable
+as $$
+declare
+    series edf.series;
+begin
+    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+    series := edf.series_of(input_data);
+    return query
+    select f.* from edf.feature_rows(
+        series.times, series.target, series.regressor_names, series.regressors, features, horizon, $4) as f;
+end;
+$$;
+comment on function edf.features is
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead. The same code makes them for training. Errors: as edf.train.';
+revoke all on function edf.features from public;

@@ -1,0 +1,77 @@
+-- Any query as a series.
+
+create type edf.series as (
+    times           timestamptz[],
+    target          double precision[],
+    regressor_names text[],
+    regressors      double precision[]
+);
+comment on type edf.series is
+    'A series as arrays: times (start of each step), target, names of the regressors, and the regressors one column after the other.';
+
+-- No pinned search_path: the query is the caller's and is read as the caller would read it.
+create function edf.series_of(query text) returns edf.series
+language plpgsql stable
+as $$
+declare
+    body    text := rtrim(query, e' \t\r\n;');
+    names   text[];
+    types   text[];
+    columns text;
+    series  edf.series;
+begin
+    execute format(e'select (select array_agg(key order by at) from json_object_keys(row_to_json(q)) with ordinality as k(key, at))
+                     from (\n%s\n) as q limit 1', body) into names;
+    if names is null then
+        raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    end if;
+    if cardinality(names) < 2 or cardinality(names) <> (select count(distinct name) from unnest(names) as name) then
+        raise exception 'the query''s columns are (%): a time, a target and regressors, each with its own name, are needed',
+            array_to_string(names, ', ')
+            using errcode = 'invalid_parameter_value', hint = 'Name the columns in the query with AS.';
+    end if;
+    execute format(e'select array[%s] from (\n%s\n) as q limit 1',
+        (select string_agg(format('pg_typeof(q.%I)::text', name), ', ' order by at) from unnest(names) with ordinality as n(name, at)),
+        body) into types;
+    if types[1] <> 'timestamp with time zone' then
+        raise exception 'the first column, %, is of type %; it must be timestamptz', names[1], types[1]
+            using errcode = 'invalid_parameter_value', hint = 'A timestamp without zone becomes one by: column AT TIME ZONE ''UTC''.';
+    end if;
+    for at in 2 .. cardinality(names) loop
+        if types[at] not in ('double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint', 'boolean') then
+            raise exception 'column % is of type %; the target and regressors are numbers or booleans', names[at], types[at]
+                using errcode = 'invalid_parameter_value', hint = 'Leave it out, or cast it to double precision.';
+        end if;
+    end loop;
+    select string_agg(format('array_agg(q.%I::%s double precision)', name, case types[at] when 'boolean' then 'integer::' else '' end), ' || ' order by at)
+    into columns
+    from unnest(names) with ordinality as n(name, at)
+    where at > 2;
+    execute format(
+        e'select array_agg(q.%1$I), array_agg(q.%2$I::%3$s double precision), $1, %4$s
+          from (select * from (\n%5$s\n) as q order by q.%1$I) as q',
+        names[1], names[2], case types[2] when 'boolean' then 'integer::' else '' end,
+        coalesce(columns, '''{}''::double precision[]'), body)
+    into series using names[3:];
+    if array_position(series.times, null) is not null then
+        raise exception 'column % is NULL in a row', names[1]
+            using errcode = 'data_exception', hint = 'Every row needs its time; leave such rows out.';
+    end if;
+    return series;
+end;
+$$;
+comment on function edf.series_of(text) is
+    'Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as arrays ordered by time. Errors: 22000 no row or a NULL time, 22023 wrong columns or types.';
+
+create function edf.require(name text, given boolean) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if given is not true then
+        raise exception 'argument % is NULL', name
+            using errcode = 'invalid_parameter_value', hint = 'Give it a value, or leave it out for its default.';
+    end if;
+end;
+$$;
+comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22023).';

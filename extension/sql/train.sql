@@ -1,0 +1,35 @@
+create function edf.train(
+    subject       text,
+    training_data text,
+    strategy      text     default 'xgboost',
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours'
+) returns bigint
+language plpgsql
+as $$
+declare
+    series edf.series;
+    fitted record;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('strategy', strategy is not null), edf.require('parameters', parameters is not null),
+            edf.require('features', features is not null), edf.require('horizon', horizon is not null);
+    series := edf.series_of(training_data);
+    select * into strict fitted
+    from edf.fit(strategy, series.times, series.target, series.regressor_names, series.regressors,
+                 parameters, features, horizon);
+    return edf.register_model(
+        subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+end;
+$$;
+comment on function edf.train is
+$$Trains a model on a query and writes it to edf.models as pending; returns its id.
+
+subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
+per step, NULL where a value is missing. strategy: xgboost or seasonal_naive. parameters: hyperparameters of the strategy. features:
+time_zone, lags_h, recent_h, rolling_h, same_hour_days, same_hour_weeks, temperature, heating_base_c, cooling_base_c, inertia_h. horizon: how far
+ahead it will be asked.
+Errors: 22000 too little history, NaN or infinite values, irregular steps; 22023 a wrong argument; 42704 an unknown strategy.$$;
+revoke all on function edf.train from public;

@@ -1,0 +1,217 @@
+//! Fitting, forecasting, backtesting and features over arrays.
+//!
+//! A series arrives as arrays (times, target, regressors one after the other): see `edf.series_of`.
+
+use edf_core::Error;
+use edf_core::backtest::{Schedule, backtest};
+use edf_core::features::{FeatureSpec, Sample, Table};
+use edf_core::series::Frame;
+use edf_core::train::{Model, Recipe};
+use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{check_for_interrupts, name, pg_extern};
+use serde_json::json;
+
+use crate::convert::{Series, from_utc, to_span, to_utc};
+use crate::report::report;
+
+/// Cancel and timeouts are heard between boosting rounds; both unwind through the core.
+fn interrupts() {
+    check_for_interrupts!();
+}
+
+/// Fits a model; one row.
+#[pg_extern(strict)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn fit(
+    strategy: &str,
+    times: Vec<TimestampWithTimeZone>,
+    target: Vec<Option<f64>>,
+    regressor_names: Vec<String>,
+    regressors: Vec<Option<f64>>,
+    parameters: JsonB,
+    features: JsonB,
+    horizon: Interval,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(artifact, Vec<u8>),
+            name!(parameters_used, JsonB),
+            name!(features_used, JsonB),
+            name!(feature_names, Vec<String>),
+            name!(training_start, TimestampWithTimeZone),
+            name!(training_end, TimestampWithTimeZone),
+            name!(training_rows, i64),
+            name!(metrics, JsonB),
+        ),
+    >,
+    ErrorReport,
+> {
+    let run = || {
+        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
+        let recipe = Recipe::new(strategy, &parameters.0, &features.0, horizon)?;
+        let end = frame.end_of_target();
+        let model = Model::fit(&recipe, &frame, end, &mut interrupts)?;
+        let rows = frame.target[..end].iter().filter(|value| value.is_finite()).count();
+        Ok((
+            model.to_bytes()?,
+            JsonB(model.header().parameters.clone()),
+            JsonB(json!(model.header().features)),
+            model.feature_names(),
+            from_utc(frame.grid.time(0))?,
+            from_utc(frame.grid.time(end))?,
+            rows as i64,
+            JsonB(json!({ "held_out": model.held_out() })),
+        ))
+    };
+    Ok(TableIterator::once(run().map_err(report)?))
+}
+
+/// Forecasts from `issued_at`, or from the row after the last known target where that is NULL.
+#[pg_extern]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn predict(
+    artifact: &[u8],
+    times: Vec<TimestampWithTimeZone>,
+    target: Vec<Option<f64>>,
+    regressor_names: Vec<String>,
+    regressors: Vec<Option<f64>>,
+    horizon: Interval,
+    issued_at: Option<TimestampWithTimeZone>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(valid_at, TimestampWithTimeZone),
+            name!(lead_hours, f64),
+            name!(yhat, f64),
+            name!(yhat_lower, f64),
+            name!(yhat_upper, f64),
+        ),
+    >,
+    ErrorReport,
+> {
+    let run = || {
+        let model = Model::from_bytes(artifact)?;
+        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
+        let (frame, forecasts) = model.forecast_at(frame, issued_at.map(to_utc).transpose()?, horizon)?;
+        let row = |f: edf_core::train::Forecast| {
+            let valid_at = from_utc(frame.grid.time(f.target()))?;
+            Ok((valid_at, frame.grid.lead_hours(f.lead), f.yhat, f.lower, f.upper))
+        };
+        forecasts.into_iter().map(row).collect::<Result<Vec<_>, Error>>()
+    };
+    Ok(TableIterator::new(run().map_err(report)?))
+}
+
+/// Rolling-origin evaluation from `first_origin`, or over the last `test_period` where that is NULL.
+#[pg_extern]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn backtest_series(
+    strategy: &str,
+    times: Vec<TimestampWithTimeZone>,
+    target: Vec<Option<f64>>,
+    regressor_names: Vec<String>,
+    regressors: Vec<Option<f64>>,
+    parameters: JsonB,
+    features: JsonB,
+    horizon: Interval,
+    test_period: Interval,
+    step: Interval,
+    refit: Interval,
+    first_origin: Option<TimestampWithTimeZone>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(issued_at, TimestampWithTimeZone),
+            name!(valid_at, TimestampWithTimeZone),
+            name!(lead_hours, f64),
+            name!(actual, Option<f64>),
+            name!(yhat, f64),
+            name!(yhat_lower, f64),
+            name!(yhat_upper, f64),
+        ),
+    >,
+    ErrorReport,
+> {
+    let run = || {
+        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let rows = |name: &str, interval| frame.grid.rows_in(name, to_span(name, interval)?);
+        let recipe = Recipe::new(strategy, &parameters.0, &features.0, rows("horizon", horizon)?)?;
+        let first = match first_origin {
+            Some(time) => frame.grid.row(to_utc(time)?)?,
+            None => frame.end_of_target().saturating_sub(rows("test_period", test_period)?),
+        };
+        let schedule = Schedule { first, step: rows("step", step)?, refit: rows("refit", refit)? };
+        let row = |f: edf_core::train::Forecast| {
+            let actual = frame.target[f.target()];
+            Ok((
+                from_utc(frame.grid.time(f.origin))?,
+                from_utc(frame.grid.time(f.target()))?,
+                frame.grid.lead_hours(f.lead),
+                actual.is_finite().then_some(actual),
+                f.yhat,
+                f.lower,
+                f.upper,
+            ))
+        };
+        let forecasts = backtest(&recipe, schedule, &frame, &mut interrupts)?;
+        forecasts.into_iter().map(row).collect::<Result<Vec<_>, Error>>()
+    };
+    Ok(TableIterator::new(run().map_err(report)?))
+}
+
+/// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
+#[pg_extern]
+#[allow(clippy::type_complexity)]
+fn feature_rows(
+    times: Vec<TimestampWithTimeZone>,
+    target: Vec<Option<f64>>,
+    regressor_names: Vec<String>,
+    regressors: Vec<Option<f64>>,
+    features: JsonB,
+    horizon: Interval,
+    issued_at: Option<TimestampWithTimeZone>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(valid_at, TimestampWithTimeZone),
+            name!(lead_hours, f64),
+            name!(feature, String),
+            name!(unit, String),
+            name!(value, Option<f64>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let run = || {
+        let mut frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
+        let origin = match issued_at {
+            Some(time) => frame.grid.row(to_utc(time)?)?,
+            None => frame.end_of_target(),
+        };
+        frame.extend(origin + horizon);
+        let table = Table::new(&FeatureSpec::from_json(&features.0)?, &frame)?;
+        let samples: Vec<_> = (origin..origin + horizon).map(|target| Sample { origin, target }).collect();
+        let matrix = table.matrix(&samples);
+        let cell = |((row, column), value): ((usize, usize), &f32)| {
+            let (sample, feature) = (samples[row], &table.features()[column]);
+            Ok((
+                from_utc(frame.grid.time(sample.target))?,
+                frame.grid.lead_hours(sample.lead()),
+                feature.name.clone(),
+                feature.unit.to_owned(),
+                value.is_finite().then_some(f64::from(*value)),
+            ))
+        };
+        matrix.indexed_iter().map(cell).collect::<Result<Vec<_>, Error>>()
+    };
+    Ok(TableIterator::new(run().map_err(report)?))
+}

@@ -1,0 +1,96 @@
+//! Meter messages and weather documents as rows.
+
+use edf_core::message::{read_meter_message, read_weather_document};
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{name, pg_extern};
+
+use crate::convert::from_utc;
+use crate::report::report;
+
+type MeterRow = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<TimestampWithTimeZone>,
+    Option<f64>,
+    Option<String>,
+    Option<String>,
+);
+type WeatherRow =
+    (Option<TimestampWithTimeZone>, Option<f64>, Option<f64>, Option<f64>, Option<String>, Option<String>);
+
+/// One row per reading; what cannot be read has `reason_code` and `reason`, and nothing else.
+#[pg_extern(immutable, strict, parallel_safe)]
+#[allow(clippy::type_complexity)]
+fn parse_meter_message(
+    message: &str,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(building_id, Option<String>),
+            name!(apartment_id, Option<String>),
+            name!(sensor_type, Option<String>),
+            name!(room_name, Option<String>),
+            name!(read_at, Option<TimestampWithTimeZone>),
+            name!(value, Option<f64>),
+            name!(reason_code, Option<String>),
+            name!(reason, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let rejected = |code: &str, reason: String| -> MeterRow {
+        (None, None, None, None, None, None, Some(code.to_owned()), Some(reason))
+    };
+    let rows = read_meter_message(message).into_iter().map(|reading| match reading {
+        Err(rejection) => rejected(rejection.code, rejection.reason),
+        Ok(r) => match from_utc(r.read_at) {
+            Err(error) => rejected("bad_timestamp", error.to_string()),
+            Ok(at) => (
+                Some(r.building_id),
+                r.apartment_id,
+                Some(r.sensor_type),
+                r.room_name,
+                Some(at),
+                Some(r.value),
+                None,
+                None,
+            ),
+        },
+    });
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}
+
+/// One row per hour; a document that cannot be read is one row with `reason_code` and `reason`.
+#[pg_extern(immutable, strict, parallel_safe)]
+#[allow(clippy::type_complexity)]
+fn parse_weather_document(
+    document: &str,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(valid_at, Option<TimestampWithTimeZone>),
+            name!(temperature_c, Option<f64>),
+            name!(cloud_cover_pct, Option<f64>),
+            name!(ghi_w_m2, Option<f64>),
+            name!(reason_code, Option<String>),
+            name!(reason, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let rows: Vec<WeatherRow> = match read_weather_document(document) {
+        Err(rejection) => vec![(None, None, None, None, Some(rejection.code.to_owned()), Some(rejection.reason))],
+        Ok(hours) => hours
+            .into_iter()
+            .map(|h| Ok((Some(from_utc(h.valid_at)?), h.temperature_c, h.cloud_cover_pct, h.ghi_w_m2, None, None)))
+            .collect::<Result<_, edf_core::Error>>()
+            .map_err(report)?,
+    };
+    Ok(TableIterator::new(rows))
+}

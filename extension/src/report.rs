@@ -1,0 +1,41 @@
+//! The one place where a domain error becomes an SQLSTATE and a hint.
+
+use edf_core::Error;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgSqlErrorCode, function_name};
+
+/// The report of an error; the table stands in the design.
+pub fn report(error: Error) -> ErrorReport {
+    use PgSqlErrorCode::*;
+    let (code, hint) = match &error {
+        Error::InvalidArgument(_) => {
+            (ERRCODE_INVALID_PARAMETER_VALUE, "Correct the value; \\df+ edf.* says what each function takes.".to_owned())
+        }
+        Error::UnknownName { kind: "strategy", known, .. } => {
+            (ERRCODE_UNDEFINED_OBJECT, format!("Known: {}.", known.join(", ")))
+        }
+        Error::UnknownName { known, .. } => {
+            (ERRCODE_INVALID_PARAMETER_VALUE, format!("Known: {}.", known.join(", ")))
+        }
+        Error::TooLittleHistory { .. } => (
+            ERRCODE_DATA_EXCEPTION,
+            "Give more history, or shorten the longest lag and window (features: lags_h, recent_h, rolling_h).".to_owned(),
+        ),
+        Error::NonFinite { .. } => (ERRCODE_DATA_EXCEPTION, "Write a missing value as NULL.".to_owned()),
+        Error::IrregularStep { .. } => (
+            ERRCODE_DATA_EXCEPTION,
+            "Give each step exactly one row: join generate_series() and leave the target NULL where nothing was measured."
+                .to_owned(),
+        ),
+        Error::NotSupported(_) => {
+            (ERRCODE_FEATURE_NOT_SUPPORTED, "Resample the series, or use a version of edf that can.".to_owned())
+        }
+        Error::DamagedArtifact(_) => {
+            (ERRCODE_DATA_CORRUPTED, "Restore the row from a backup, or train the model again.".to_owned())
+        }
+        Error::Internal(_) => {
+            (ERRCODE_INTERNAL_ERROR, "This is a fault of edf: please report it with the statement.".to_owned())
+        }
+    };
+    ErrorReport::new(code, error.to_string(), function_name!()).set_hint(hint)
+}

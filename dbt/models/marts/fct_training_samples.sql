@@ -1,0 +1,43 @@
+with
+
+hours as (
+    select * from {{ source('energy', 'building_hours') }}
+),
+
+spans as (
+    select building_id, min(hour_at) as first_at, max(hour_at) as last_at
+    from hours
+    group by building_id
+),
+
+-- Every hour has its row, so that the series' steps are regular; a missing one has no demand.
+grid as (
+    select
+        building_id,
+        buildings.weather_location_id,
+        buildings.region,
+        buildings.time_zone,
+        valid_at
+    from spans
+    join {{ source('raw', 'buildings') }} as buildings using (building_id)
+    cross join lateral generate_series(first_at, last_at, interval '1 hour') as valid_at
+),
+
+samples as (
+    select
+        grid.building_id,
+        grid.valid_at,
+        hours.consumption_kwh,
+        weather.temperature_c,
+        weather.ghi_w_m2,
+        holidays.holiday_date is not null as is_holiday,
+        hours.received_at
+    from grid
+    left join hours on hours.building_id = grid.building_id and hours.hour_at = grid.valid_at
+    left join {{ source('raw', 'weather_observations') }} as weather
+        on weather.weather_location_id = grid.weather_location_id and weather.valid_at = grid.valid_at
+    left join {{ source('raw', 'holidays') }} as holidays
+        on holidays.region = grid.region and holidays.holiday_date = (grid.valid_at at time zone grid.time_zone)::date
+)
+
+select * from samples

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Brings a database to this version: every stage may run again and changes nothing the second time.
+#
+#   docker/deploy.sh [STAGE...]     default: all of them, in this order
+#
+#   database    roles, database, extension
+#   migrations  tables: each file once, in order
+#   sql         routines, API, grants
+#   config      config/edf.yaml
+#   dbt         views, with their tests
+#   jobs        pg_cron's schedule
+#
+# The server is named by PGHOST, PGPORT, PGUSER (a superuser), PGPASSWORD; the database by PGDATABASE (default edf).
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+export PGDATABASE=${PGDATABASE:-edf}
+MIGRATE=${EDF_MIGRATE:-}
+PYTHON=${EDF_PYTHON:-python3}
+DBT=${EDF_DBT:-dbt}
+
+run_sql() { PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 "$@"; }
+
+deploy_database() {
+    run_sql -d postgres -f "$ROOT/sql/roles.sql"
+    if [ -z "$(psql -X -A -t -d postgres -v name="$PGDATABASE" <<<"select 1 from pg_database where datname = :'name'")" ]; then
+        run_sql -d postgres -v name="$PGDATABASE" <<<'create database :"name" owner edf_owner;'
+    fi
+    run_sql <<<'create extension if not exists edf; alter extension edf update;'
+    set_password dbt "${EDF_DBT_PASSWORD:-}"
+    set_password authenticator "${EDF_AUTHENTICATOR_PASSWORD:-}"
+}
+
+# Only where roles log in over the network; a local cluster trusts its private socket.
+set_password() {
+    [ -z "$2" ] || ROLE=$1 PASSWORD=$2 run_sql <<'SQL'
+\getenv role ROLE
+\getenv password PASSWORD
+alter role :"role" password :'password';
+SQL
+}
+
+deploy_migrations() {
+    if [ -n "$MIGRATE" ]; then
+        "$MIGRATE" "postgres:///$PGDATABASE" "$ROOT/migrations"
+    else
+        (cd "$ROOT" && cargo run --release -q -p edf-tests --bin migrate -- "postgres:///$PGDATABASE" migrations)
+    fi
+}
+
+deploy_sql() { (cd "$ROOT/sql" && run_sql -f load.sql); }
+
+deploy_config() {
+    CONFIG=$("$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <"$ROOT/config/edf.yaml") run_sql <<'SQL'
+\getenv config CONFIG
+call energy.load_config(:'config'::jsonb);
+SQL
+}
+
+deploy_dbt() {
+    "$DBT" --no-use-colors build --project-dir "$ROOT/dbt" --profiles-dir "$ROOT/dbt" \
+        --target-path "${EDF_DBT_STATE:-/tmp/edf-dbt}/target" --log-path "${EDF_DBT_STATE:-/tmp/edf-dbt}/logs"
+}
+
+# pg_cron works in one database of a server.
+deploy_jobs() {
+    if [ "$(psql -X -A -t -c "select current_setting('cron.database_name', true)")" = "$PGDATABASE" ]; then
+        run_sql -f "$ROOT/sql/jobs.sql"
+    else
+        echo "No jobs are scheduled: cron.database_name is not $PGDATABASE."
+    fi
+}
+
+stages=("$@")
+[ $# -gt 0 ] || stages=(database migrations sql config dbt jobs)
+for stage in "${stages[@]}"; do
+    case $stage in
+    database | migrations | sql | config | dbt | jobs) "deploy_$stage" ;;
+    *)
+        echo "Unknown stage '$stage': use database, migrations, sql, config, dbt or jobs." >&2
+        exit 2
+        ;;
+    esac
+done

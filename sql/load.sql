@@ -1,0 +1,25 @@
+-- Applied on every deploy, idempotent: routines, the API, grants. Run with psql as a superuser.
+\set ON_ERROR_STOP on
+begin;
+-- edf_owner owns what is made here, and calls the extension.
+grant usage on schema edf to edf_owner, pipeline, analyst;
+set local role edf_owner;
+\ir routines/clock.sql
+\ir routines/current_config.sql
+\ir routines/load_config.sql
+\ir routines/record_job_run.sql
+\ir routines/ingest_meter_messages.sql
+\ir routines/ingest_weather.sql
+\ir routines/refresh_building_hours.sql
+\ir routines/training_query.sql
+\ir routines/forecast_query.sql
+\ir routines/train_model.sql
+\ir routines/train_models.sql
+\ir routines/gate_models.sql
+\ir routines/issue_forecasts.sql
+\ir api/check_token.sql
+\ir api/forecasts.sql
+reset role;
+\ir grants.sql
+commit;
+notify pgrst, 'reload schema';

@@ -1,0 +1,31 @@
+-- Roles of the cluster; idempotent. No passwords: how a role logs in is the server's pg_hba.conf.
+do $$
+declare
+    wanted record;
+begin
+    for wanted in
+        select * from (values
+            ('edf_owner', 'nologin'),
+            ('dbt', 'login'),
+            ('pipeline', 'login'),
+            ('analyst', 'login'),
+            ('authenticator', 'login noinherit'),
+            ('supplier', 'nologin'),
+            ('resident', 'nologin')
+        ) as roles (name, options)
+    loop
+        if not exists (select from pg_roles where rolname = wanted.name) then
+            execute format('create role %I %s', wanted.name, wanted.options);
+        end if;
+    end loop;
+end;
+$$;
+grant edf_owner to dbt;
+grant supplier, resident to authenticator;
+comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
+comment on role dbt is 'Builds the dbt models, as edf_owner.';
+comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
+comment on role analyst is 'Reads everything but secrets; trains, approves, rejects.';
+comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
+comment on role supplier is 'An energy supplier, over HTTP only.';
+comment on role resident is 'A resident''s app, over HTTP only.';

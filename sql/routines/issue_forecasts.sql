@@ -1,0 +1,85 @@
+create or replace function energy.issue_forecast(building_id text, issued_at timestamptz, horizon interval) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    weather_at timestamptz;
+    reaches    timestamptz;
+    written    bigint;
+begin
+    select inputs.weather_issued_at, max(inputs.valid_at) + interval '1 hour' into weather_at, reaches
+    from features.fct_forecast_inputs as inputs
+    where inputs.building_id = issue_forecast.building_id and inputs.weather_received_at <= issue_forecast.issued_at
+    group by inputs.weather_issued_at
+    order by inputs.weather_issued_at desc
+    limit 1;
+    if reaches is null or reaches < issue_forecast.issued_at + horizon then
+        raise exception 'the newest weather forecast known at % reaches to %, not to %',
+            issue_forecast.issued_at, coalesce(reaches::text, 'nowhere'), issue_forecast.issued_at + horizon
+            using errcode = 'data_exception', hint = 'Ingest a newer weather forecast, or ask for a shorter horizon.';
+    end if;
+    insert into energy.forecasts
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at)
+    select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at
+    from edf.forecast(
+        issue_forecast.building_id,
+        energy.forecast_query(issue_forecast.building_id, issue_forecast.issued_at, horizon),
+        horizon,
+        issue_forecast.issued_at);
+    get diagnostics written = row_count;
+    return written;
+end;
+$$;
+comment on function energy.issue_forecast(text, timestamptz, interval) is
+    'Forecasts one building with its approved model from what was known at issued_at. Returns the rows written. Errors: as edf.forecast; 22000 the weather does not reach.';
+revoke all on function energy.issue_forecast(text, timestamptz, interval) from public;
+
+create or replace procedure energy.issue_forecasts(issued_at timestamptz default null, horizon interval default null)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    slot_at    constant timestamptz := coalesce(issue_forecasts.issued_at, date_trunc('hour', energy.clock()));
+    ahead      constant interval := coalesce(issue_forecasts.horizon, (energy.current_config() #>> '{inference,horizon}')::interval);
+    started_at constant timestamptz := clock_timestamp();
+    building   text;
+    written    bigint := 0;
+    failed     bigint := 0;
+    state      text;
+    message    text;
+    advice     text;
+begin
+    if not pg_try_advisory_xact_lock(hashtextextended('energy.issue_forecasts', 0)) then
+        perform energy.record_job_run('issue_forecasts', null, slot_at, started_at, 'skipped', message => 'another run is at work');
+        return;
+    end if;
+    call energy.refresh_building_hours();
+    for building in
+        select buildings.building_id from raw.buildings
+        where not exists (
+            select from energy.forecasts
+            where forecasts.building_id = buildings.building_id and forecasts.issued_at = slot_at
+        )
+        order by buildings.building_id
+    loop
+        begin
+            written := written + energy.issue_forecast(building, slot_at, ahead);
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
+            perform energy.record_job_run('issue_forecasts', building, slot_at, started_at, 'failed', 0, state, message, advice);
+            failed := failed + 1;
+        end;
+    end loop;
+    perform energy.record_job_run(
+        'issue_forecasts', null, slot_at, started_at, case when failed = 0 then 'succeeded' else 'failed' end, written,
+        message => case when failed > 0 then failed || ' buildings failed' end);
+end;
+$$;
+comment on procedure energy.issue_forecasts(timestamptz, interval) is
+$$Forecasts every building that has an approved model. Running it twice changes nothing.
+
+issued_at: by default the hour that has just begun; only what was known then is used. A building that fails is a row of energy.job_runs with its
+SQLSTATE, message and hint; the others go on. A second run at the same time records itself as skipped.$$;
+revoke all on procedure energy.issue_forecasts(timestamptz, interval) from public;

@@ -1,0 +1,42 @@
+create or replace function energy.train_model(building_id text) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    config   constant jsonb := energy.current_config();
+    query    constant text := energy.training_query(train_model.building_id, energy.clock());
+    horizon  constant interval := config #>> '{inference,horizon}';
+    period   constant interval := config #>> '{evaluation,test_period}';
+    first_at constant timestamptz :=
+        date_trunc('day', energy.clock() - period, 'UTC') + (config #>> '{inference,issue_hour_utc}')::int * interval '1 hour';
+    features jsonb;
+    model    bigint;
+begin
+    select (config -> 'features') || jsonb_build_object('time_zone', time_zone) into features
+    from raw.buildings where buildings.building_id = train_model.building_id;
+    if not found then
+        raise exception 'there is no building "%"', train_model.building_id
+            using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
+    end if;
+    model := edf.train(train_model.building_id, query, config #>> '{training,strategy}', config #> '{training,parameters}',
+                       features, horizon);
+    insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
+    select model, contender.strategy, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
+        edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
+    from (values
+        (config #>> '{training,strategy}', config #> '{training,parameters}'),
+        ('seasonal_naive', '{}')
+    ) as contender (strategy, parameters)
+    cross join lateral edf.backtest(
+        query, contender.strategy, contender.parameters, features, horizon, period,
+        (config #>> '{evaluation,step}')::interval, (config #>> '{evaluation,refit}')::interval, first_at)
+    group by contender.strategy, ceil(lead_hours / 24);
+    return model;
+end;
+$$;
+comment on function energy.train_model(text) is
+$$Trains a model of a building as configured, and scores its recipe against seasonal naive in a rolling-origin backtest.
+
+Returns the id of the pending model; its scores stand in energy.model_scores. Errors: as edf.train; 42704 no such building.$$;
+revoke all on function energy.train_model(text) from public;

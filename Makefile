@@ -2,6 +2,7 @@
 LOCAL := docker/local
 .DEFAULT_GOAL := help
 .PHONY: help demo test sql psql stop clean purge
+export Q
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -13,20 +14,16 @@ test: ## set up what is needed and run every test
 	@$(LOCAL)/test.sh
 
 sql: ## run a statement on the demo database: make sql Q='select ...'
-	@. $(LOCAL)/lib.sh && connection && psql -X -c "$$Q"
+	@$(LOCAL)/psql.sh -c "$$Q"
 
 psql: ## open psql on the demo database
-	@. $(LOCAL)/lib.sh && connection && psql
+	@$(LOCAL)/psql.sh
 
 stop: ## stop the demo's servers
-	@$(LOCAL)/api.sh stop && $(LOCAL)/cluster.sh stop
+	@$(LOCAL)/stop.sh
 
-clean: stop ## stop, and remove the demo's and the tests' databases
-	@$(LOCAL)/cluster.sh remove
-	@EDF_STATE=$(CURDIR)/.edf-test $(LOCAL)/cluster.sh remove
+clean: ## stop, and remove the databases of the demo and the tests
+	@$(LOCAL)/stop.sh clean
 
-purge: clean ## clean, and remove the build cache and tools
-	@. $(LOCAL)/lib.sh && rm -rf "$$CACHE"
-
-SHELL := /bin/bash
-export Q
+purge: ## clean, and remove the build cache and the installed extension
+	@$(LOCAL)/stop.sh purge

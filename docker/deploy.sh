@@ -65,7 +65,7 @@ deploy_dbt() {
 # pg_cron works in one database of a server.
 deploy_jobs() {
     if [ "$(psql -X -A -t -c "select current_setting('cron.database_name', true)")" = "$PGDATABASE" ]; then
-        run_sql -f "$ROOT/sql/jobs.sql"
+        run_sql -c 'create extension if not exists pg_cron' -f "$ROOT/sql/jobs.sql"
     else
         echo "No jobs are scheduled: cron.database_name is not $PGDATABASE."
     fi

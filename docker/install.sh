@@ -1,68 +1,123 @@
 #!/usr/bin/env bash
-# Installs the system packages that edf is built with and runs on: PostgreSQL with headers, pg_cron,
-# the tools that build XGBoost, and cargo-pgrx. Serves `make demo`, `make test` and the image.
+# Installs what the project needs on Debian or Ubuntu, and only what is missing.
 #
-#   PG_MAJOR=15 docker/install.sh           all of it
-#   PG_MAJOR=17 docker/install.sh --image   for an image that brings PostgreSQL itself
+#   docker/install.sh [GROUP...]     default: server build local pgrx
+#
+#   server   PostgreSQL with pg_cron; no cluster is created and none is started
+#   build    server headers and the compilers of the extension
+#   local    what the scripts in docker/local use: Python, Node, shellcheck, curl
+#   deploy   what docker/deploy.sh uses
+#   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
+#
+# PG_MAJOR (default 15) picks the PostgreSQL version. The Dockerfile runs this same script.
 set -euo pipefail
 
 PG_MAJOR=${PG_MAJOR:-15}
-CACHE=${EDF_CACHE:-$HOME/.cache/edf}
+EDF_CACHE=${EDF_CACHE:-$HOME/.cache/edf}
 PGRX_VERSION=0.18.1
+MISSING=()
+
+say() { printf '%s\n' "$*"; }
 
 fail() {
-    echo "install: $1" >&2
+    printf '%s\n' "$@" >&2
     exit 1
 }
 
-command -v apt-get >/dev/null || fail "this script needs Debian 12 or Ubuntu (apt-get); install the packages it lists by hand"
-command -v cargo >/dev/null || fail "Rust is missing; install it from https://rustup.rs (1.95 or newer) and run this again"
-
-SUDO=()
-if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "run this as root, or install sudo"
-    SUDO=(sudo)
-fi
-
-packages=(cmake ninja-build g++ pkg-config libclang-dev clang git ca-certificates)
-if [ "${1:-}" = --image ]; then
-    packages+=("postgresql-server-dev-$PG_MAJOR" "postgresql-$PG_MAJOR-cron")
-else
-    packages+=("postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" "postgresql-$PG_MAJOR-cron" shellcheck)
-    # `import ensurepip` is what Debian's python3 lacks without python3-venv.
-    python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
-    command -v npm >/dev/null || packages+=(nodejs npm)
-fi
-
-missing=()
-for package in "${packages[@]}"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-if [ "${#missing[@]}" -gt 0 ]; then
-    "${SUDO[@]}" apt-get update -qq
-    apt-cache show "postgresql-$PG_MAJOR" >/dev/null 2>&1 ||
-        fail "this release has no postgresql-$PG_MAJOR; add the PostgreSQL project's apt repository (https://wiki.postgresql.org/wiki/Apt) or set PG_MAJOR"
-    # The server package would start a cluster of its own; a setting that is there stays.
-    settings=/etc/postgresql-common/createcluster.conf
-    made_settings=no
-    if ! [ -e "$settings" ]; then
-        "${SUDO[@]}" mkdir -p /etc/postgresql-common
-        echo 'create_main_cluster = false' | "${SUDO[@]}" tee "$settings" >/dev/null
-        made_settings=yes
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "Installing packages needs root: run this as root once, or install sudo."
     fi
-    echo "installing ${missing[*]}"
-    "${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        -o Dpkg::Options::=--force-confold "${missing[@]}"
-    if [ "$made_settings" = yes ]; then
-        "${SUDO[@]}" rm -f "$settings"
-    fi
-fi
+}
 
-export PGRX_HOME=$CACHE/pgrx PATH=$CACHE/bin:$PATH
-mkdir -p "$PGRX_HOME"
-if ! cargo pgrx --version 2>/dev/null | grep -qx "cargo-pgrx $PGRX_VERSION"; then
-    echo "building cargo-pgrx $PGRX_VERSION"
-    CARGO_TARGET_DIR=$CACHE/tools cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --root "$CACHE"
-fi
-pg_config=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
-grep -qs "^pg$PG_MAJOR = \"$pg_config\"" "$PGRX_HOME/config.toml" || cargo pgrx init "--pg$PG_MAJOR" "$pg_config"
+# Notes the packages that are not there yet.
+need() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || MISSING+=("$package")
+    done
+}
+
+# Notes the packages unless the command is there, wherever it came from.
+need_command() {
+    local name=$1
+    shift
+    command -v "$name" >/dev/null || need "$@"
+}
+
+# Debian starts a cluster with every new server package: a setting of ours, gone again afterwards, says no.
+without_new_cluster() {
+    local setting=/etc/postgresql-common/createcluster.d/edf-install.conf
+    as_root mkdir -p "${setting%/*}"
+    printf 'create_main_cluster = false\n' | as_root tee "$setting" >/dev/null
+    # shellcheck disable=SC2064
+    trap "as_root rm -f '$setting'" EXIT
+    "$@"
+    as_root rm -f "$setting"
+    trap - EXIT
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+install_missing() {
+    if [ ${#MISSING[@]} = 0 ]; then
+        say "All system packages are there."
+        return
+    fi
+    say "Missing packages: ${MISSING[*]}"
+    command -v apt-get >/dev/null || fail "This script installs with apt-get (Debian, Ubuntu). Install these by hand: ${MISSING[*]}"
+    as_root apt-get update
+    case " ${MISSING[*]} " in
+    *" postgresql-$PG_MAJOR "* | *" postgresql-server-dev-$PG_MAJOR "*)
+        apt-cache show "postgresql-$PG_MAJOR" >/dev/null 2>&1 || fail \
+            "This release has no postgresql-$PG_MAJOR. Add PostgreSQL's own apt repository and run this again:" \
+            "  sudo apt-get install postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh"
+        without_new_cluster apt_install "${MISSING[@]}"
+        ;;
+    *) apt_install "${MISSING[@]}" ;;
+    esac
+}
+
+install_pgrx() {
+    command -v cargo >/dev/null || fail "Rust is missing: install 1.95 or newer with rustup, then run this again."
+    export PGRX_HOME=$EDF_CACHE/pgrx PATH=$EDF_CACHE/bin:$PATH
+    if ! cargo pgrx --version 2>/dev/null | grep -qxF "cargo-pgrx $PGRX_VERSION"; then
+        say "Building cargo-pgrx $PGRX_VERSION (once, about five minutes)"
+        env -u CARGO_TARGET_DIR cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --root "$EDF_CACHE"
+    fi
+    local pg_config=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
+    if ! grep -qsF "\"$pg_config\"" "$PGRX_HOME/config.toml"; then
+        mkdir -p "$PGRX_HOME"
+        cargo pgrx init "--pg$PG_MAJOR" "$pg_config"
+    fi
+}
+
+main() {
+    local groups=("$@") group
+    [ $# -gt 0 ] || groups=(server build local pgrx)
+    for group in "${groups[@]}"; do
+        case $group in
+        server) need "postgresql-$PG_MAJOR" "postgresql-$PG_MAJOR-cron" ;;
+        build) need "postgresql-server-dev-$PG_MAJOR" cmake ninja-build g++ pkg-config clang libclang-dev ;;
+        local)
+            need python3-venv shellcheck
+            need_command curl curl ca-certificates
+            need_command node nodejs
+            need_command npm npm
+            ;;
+        deploy) need python3-yaml ;;
+        pgrx) ;;
+        *) fail "Unknown group '$group': use server, build, local, deploy or pgrx." ;;
+        esac
+    done
+    install_missing
+    case " ${groups[*]} " in *" pgrx "*) install_pgrx ;; esac
+}
+
+main "$@"

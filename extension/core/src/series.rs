@@ -8,7 +8,7 @@ use crate::error::Error;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// Seconds of a day of absolute time.
-const DAY_SECONDS: i64 = 86_400;
+pub const DAY_SECONDS: i64 = 86_400;
 /// The most rows that one series may have: ten years at 15 minutes, rounded up.
 pub const MAX_ROWS: usize = 400_000;
 
@@ -110,6 +110,12 @@ impl Grid {
     /// Hours from the issue time to the end of the row `lead` steps ahead.
     pub fn lead_hours(&self, lead: usize) -> f64 {
         lead as f64 * self.step.num_seconds() as f64 / 3600.0
+    }
+
+    /// Which row of its UTC day `row` is: the same time of day has the same number on every grid of this step.
+    pub fn row_of_day(&self, row: usize) -> usize {
+        let seconds = self.time(row).timestamp().rem_euclid(DAY_SECONDS);
+        (seconds / self.step.num_seconds()) as usize
     }
 
     /// Rows per day of 24 hours.

@@ -7,11 +7,12 @@ use crate::Checkpoint;
 use crate::artifact::{self, Header};
 use crate::error::Error;
 use crate::features::FeatureSpec;
-use crate::intervals::Intervals;
+use crate::intervals::{Intervals, Residual};
 use crate::metrics::Errors;
 use crate::model::{Forecaster, Lesson, Strategy};
 use crate::series::{Frame, rfc3339};
 use chrono::{DateTime, Utc};
+use ndarray::Array2;
 use serde_json::{Value, json};
 
 /// The block held out is a fifth of the series, but no longer than this many days.
@@ -88,17 +89,18 @@ impl Model {
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
         let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
         let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
-        let residuals = residuals(first.as_ref(), frame, &origins, recipe.horizon, end)?;
+        let forecasts = first.predict(frame, &origins, recipe.horizon)?;
+        let truths: Vec<Truth> = truths(frame, &origins, &forecasts, end).collect();
         let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson(end) }, checkpoint)?;
         let naive = naive.predict(frame, &origins, recipe.horizon).ok();
         let held_out = json!({
             "from": rfc3339(grid.time(origins[0])),
             "to": rfc3339(grid.time(end)),
             "origins": origins.len(),
-            "model": scores(residuals.iter().map(|r| (r.actual, r.yhat))),
-            "seasonal_naive": naive.map(|naive| scores(known(frame, &origins, &naive, end).map(|r| (r.actual, r.yhat)))),
+            "model": scores(truths.iter().copied()),
+            "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
         });
-        let errors: Vec<_> = residuals.iter().map(|r| (r.lead, r.actual - r.yhat)).collect();
+        let residuals: Vec<_> = truths.iter().map(Truth::residual).collect();
         drop(first);
         let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
         let header = Header {
@@ -108,7 +110,7 @@ impl Model {
             regressors: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
             features: recipe.features.clone(),
             parameters: forecaster.parameters(),
-            intervals: Intervals::from_residuals(day, recipe.horizon, &errors),
+            intervals: Intervals::learn(frame, recipe.horizon, &residuals),
         };
         Ok(Self { header, forecaster, held_out })
     }
@@ -147,7 +149,7 @@ impl Model {
         let forecasts = self.forecaster.predict(frame, origins, horizon)?;
         let rows = forecasts.indexed_iter().map(|((at, ahead), yhat)| {
             let (lead, yhat) = (ahead + 1, *yhat);
-            let (lower, upper) = self.header.intervals.around(yhat, lead);
+            let (lower, upper) = self.header.intervals.around(frame, origins[at], lead, yhat);
             Forecast { origin: origins[at], lead, yhat, lower, upper }
         });
         Ok(rows.collect())
@@ -195,40 +197,38 @@ impl Model {
     }
 }
 
-struct Residual {
+/// A forecast and what came of it.
+#[derive(Clone, Copy)]
+struct Truth {
+    origin: usize,
     lead: usize,
     actual: f64,
     yhat: f64,
 }
 
-fn residuals(
-    forecaster: &dyn Forecaster,
-    frame: &Frame,
-    origins: &[usize],
-    horizon: usize,
-    end: usize,
-) -> Result<Vec<Residual>, Error> {
-    let forecasts = forecaster.predict(frame, origins, horizon)?;
-    Ok(known(frame, origins, &forecasts, end).collect())
+impl Truth {
+    fn residual(&self) -> Residual {
+        Residual { origin: self.origin, lead: self.lead, error: self.actual - self.yhat }
+    }
 }
 
 /// The forecasts whose target is known and lies before `end`.
-fn known<'a>(
+fn truths<'a>(
     frame: &'a Frame,
     origins: &'a [usize],
-    forecasts: &'a ndarray::Array2<f64>,
+    forecasts: &'a Array2<f64>,
     end: usize,
-) -> impl Iterator<Item = Residual> + 'a {
+) -> impl Iterator<Item = Truth> + 'a {
     forecasts.indexed_iter().filter_map(move |((at, ahead), yhat)| {
         let target = origins[at] + ahead;
         let actual = *frame.target.get(target).filter(|_| target < end)?;
-        actual.is_finite().then_some(Residual { lead: ahead + 1, actual, yhat: *yhat })
+        actual.is_finite().then_some(Truth { origin: origins[at], lead: ahead + 1, actual, yhat: *yhat })
     })
 }
 
-fn scores(pairs: impl Iterator<Item = (f64, f64)>) -> Value {
+fn scores(truths: impl Iterator<Item = Truth>) -> Value {
     let mut errors = Errors::default();
-    pairs.for_each(|(actual, yhat)| errors.add(actual, yhat));
+    truths.for_each(|truth| errors.add(truth.actual, truth.yhat));
     json!({ "rmse": errors.rmse(), "mae": errors.mae(), "mape_pct": errors.mape() })
 }
 

@@ -152,8 +152,8 @@ mod tests {
         ) {
             let frame = hourly_frame(800);
             let mut later = frame.clone();
-            for row in origin..800 {
-                later.target[row] += noise[row];
+            for (value, noise) in later.target.iter_mut().zip(noise).skip(origin) {
+                *value += noise;
             }
             let samples = [Sample { origin, target: origin + ahead }];
             let (a, b) = (table(&frame).matrix(&samples), table(&later).matrix(&samples));

@@ -6,7 +6,7 @@
 #   server   PostgreSQL with pg_cron; no cluster is created and none is started
 #   build    server headers and the compilers of the extension
 #   local    what the scripts in docker/local use: Python, Node, shellcheck, curl
-#   deploy   what docker/deploy.sh uses
+#   deploy   the client that docker/deploy.sh uses
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
 #
 # PG_MAJOR (default 15) picks the PostgreSQL version. The Dockerfile runs this same script.
@@ -111,7 +111,7 @@ main() {
             need_command node nodejs
             need_command npm npm
             ;;
-        deploy) need python3-yaml ;;
+        deploy) need postgresql-client ;;
         pgrx) ;;
         *) fail "Unknown group '$group': use server, build, local, deploy or pgrx." ;;
         esac

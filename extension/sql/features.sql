@@ -18,6 +18,7 @@ begin
     perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
             edf.require('horizon', horizon is not null);
     series := edf.series_of(input_data);
+    -- $4 is issued_at, which as a name would be read as an output or as a field of the argument features.
     return query
     select f.* from edf.feature_rows(
         series.times, series.target, series.regressor_names, series.regressors, features, horizon, $4) as f;

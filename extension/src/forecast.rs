@@ -23,7 +23,7 @@ fn interrupts() {
 
 /// Fits a model; one row.
 #[pg_extern(strict)]
-#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+#[allow(clippy::too_many_arguments)]
 fn fit(
     strategy: &str,
     times: Vec<TimestampWithTimeZone>,
@@ -72,7 +72,7 @@ fn fit(
 
 /// Forecasts from `issued_at`, or from the row after the last known target where that is NULL.
 #[pg_extern]
-#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+#[allow(clippy::too_many_arguments)]
 fn predict(
     artifact: &[u8],
     times: Vec<TimestampWithTimeZone>,
@@ -110,7 +110,7 @@ fn predict(
 
 /// Rolling-origin evaluation from `first_origin`, or over the last `test_period` where that is NULL.
 #[pg_extern]
-#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+#[allow(clippy::too_many_arguments)]
 fn backtest_series(
     strategy: &str,
     times: Vec<TimestampWithTimeZone>,
@@ -168,7 +168,6 @@ fn backtest_series(
 
 /// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
 #[pg_extern]
-#[allow(clippy::type_complexity)]
 fn feature_rows(
     times: Vec<TimestampWithTimeZone>,
     target: Vec<Option<f64>>,

@@ -24,7 +24,6 @@ type WeatherRow =
 
 /// One row per reading; what cannot be read has `reason_code` and `reason`, and nothing else.
 #[pg_extern(immutable, strict, parallel_safe)]
-#[allow(clippy::type_complexity)]
 fn parse_meter_message(
     message: &str,
 ) -> Result<
@@ -67,7 +66,6 @@ fn parse_meter_message(
 
 /// One row per hour; a document that cannot be read is one row with `reason_code` and `reason`.
 #[pg_extern(immutable, strict, parallel_safe)]
-#[allow(clippy::type_complexity)]
 fn parse_weather_document(
     document: &str,
 ) -> Result<

@@ -1,1 +1,16 @@
-//! .
+//! What the tests share: a connection as any role, throwaway databases, refusals, tokens.
+//!
+//! The server is named by `EDF_TEST_SOCKET` (its socket folder) and `EDF_TEST_PORT`, PostgREST in front of
+//! it by `EDF_TEST_API_URL` and `EDF_TEST_JWT_SECRET`. Its database `edf` is deployed and holds four months
+//! of real data. `make test` sets all of it up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod api;
+mod database;
+mod demand;
+mod refusal;
+
+pub use api::{api_url, token};
+pub use database::{Throwaway, as_role, connect, connect_when_up, environment};
+pub use demand::{DEMAND, KNOWN_HOURS, QUICK, seed_demand, train, trained};
+pub use refusal::{Refusal, refusal, refusals};

@@ -1,0 +1,47 @@
+//! Training hears a cancel.
+
+use edf_tests::{Refusal, Throwaway};
+use sqlx::{Executor, query, query_scalar};
+use std::time::{Duration, Instant};
+
+/// A training that takes minutes.
+const LONG: &str = r#"
+    select edf.train('house', $$
+        select at, 10 + sin(extract(epoch from at) / 13751) + random()
+        from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
+    $$, parameters => '{"rounds": 10000, "max_depth": 12}')"#;
+
+#[tokio::test]
+async fn a_cancelled_training_answers_within_a_second_and_the_session_goes_on() {
+    let database = Throwaway::with_extension().await;
+    let (mut trainer, mut other) = (database.connect().await, database.connect().await);
+    let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut trainer).await.unwrap();
+    let training = tokio::spawn(async move {
+        let outcome = trainer.execute(LONG).await;
+        (Instant::now(), outcome, trainer)
+    });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!training.is_finished(), "the training was to take longer");
+
+    let asked = Instant::now();
+    query("select pg_cancel_backend($1)").bind(backend).execute(&mut other).await.unwrap();
+    let (answered, outcome, mut trainer) = training.await.unwrap();
+
+    let took = answered - asked;
+    assert_eq!(Refusal::from(outcome.unwrap_err()).code, "57014");
+    assert!(took < Duration::from_secs(1), "the answer took {took:?}");
+    let (models, again): (i64, i32) =
+        sqlx::query_as("select count(*), pg_backend_pid() from edf.models").fetch_one(&mut trainer).await.unwrap();
+    assert_eq!((models, again), (0, backend));
+}
+
+#[tokio::test]
+async fn a_statement_timeout_ends_a_training() {
+    let database = Throwaway::with_extension().await;
+    let mut trainer = database.connect().await;
+    trainer.execute("set statement_timeout = '2s'").await.unwrap();
+    let asked = Instant::now();
+    let refusal = edf_tests::refusal(&mut trainer, LONG).await;
+    assert_eq!(refusal.code, "57014");
+    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
+}

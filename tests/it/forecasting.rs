@@ -1,0 +1,132 @@
+//! The analyst's path on a database with nothing but the extension: train, approve, forecast.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use edf_tests::{DEMAND, QUICK, Throwaway, refusals, seed_demand, trained};
+use sqlx::{Executor, query, query_as, query_scalar};
+
+const ISSUED_AT: &str = "2026-02-14T00:00:00Z";
+
+type Row = (DateTime<Utc>, f64, f64, f64, f64, i64);
+
+#[tokio::test]
+async fn an_approved_model_forecasts_72_hours_an_hour_apart_inside_their_interval() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let model = trained(&mut analyst, "house").await;
+
+    let rows: Vec<Row> =
+        query_as("select * from edf.forecast('house', $1)").bind(DEMAND).fetch_all(&mut analyst).await.unwrap();
+
+    let issued_at: DateTime<Utc> = ISSUED_AT.parse().unwrap();
+    assert_eq!(rows.len(), 72);
+    for (ahead, (valid_at, lead_hours, yhat, lower, upper, by)) in (0_i32..).zip(rows) {
+        assert_eq!(valid_at, issued_at + TimeDelta::hours(ahead.into()));
+        assert_eq!(lead_hours, f64::from(ahead + 1));
+        assert!(lower <= yhat && yhat <= upper, "{lower} <= {yhat} <= {upper} at {valid_at}");
+        assert!((0.0..50.0).contains(&yhat), "{yhat} is like no hour of the series");
+        assert_eq!(by, model);
+    }
+}
+
+#[tokio::test]
+async fn the_same_question_gets_the_same_answer_whatever_the_rows_order() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    let forecast = "select array_agg(yhat order by valid_at) from edf.forecast('house', $1)";
+    let shuffled = format!("{DEMAND} order by md5(at::text)");
+
+    let first: Vec<f64> = query_scalar(forecast).bind(DEMAND).fetch_one(&mut analyst).await.unwrap();
+    let second: Vec<f64> = query_scalar(forecast).bind(shuffled).fetch_one(&mut analyst).await.unwrap();
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn without_regressors_no_rows_ahead_are_needed() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let known = "select at, demand_kwh from hourly where demand_kwh is not null";
+    query("select edf.approve_model(edf.train('house', $1, parameters => $2::jsonb))")
+        .bind(known)
+        .bind(QUICK)
+        .execute(&mut analyst)
+        .await
+        .unwrap();
+
+    let (rows, first): (i64, DateTime<Utc>) =
+        query_as("select count(yhat), min(valid_at) from edf.forecast('house', $1)")
+            .bind(known)
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+    assert_eq!((rows, first), (72, ISSUED_AT.parse().unwrap()));
+}
+
+#[tokio::test]
+async fn with_regressors_the_rows_ahead_are_asked_for() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    refusals(
+        &mut analyst,
+        &[
+            ("22023", "select edf.forecast('house', 'select * from hourly where demand_kwh is not null')"),
+            ("22023", "select edf.forecast('house', 'select at, demand_kwh from hourly')"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_forecast_reads_no_target_from_its_issue_time_on() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    let forecast =
+        "select array_agg(yhat order by valid_at) from edf.forecast('house', $1, issued_at => '2026-02-10 05:00Z')";
+
+    let before: Vec<f64> = query_scalar(forecast).bind(DEMAND).fetch_one(&mut analyst).await.unwrap();
+    analyst.execute("update hourly set demand_kwh = 1e6 where at >= '2026-02-10 05:00Z'").await.unwrap();
+    let after: Vec<f64> = query_scalar(forecast).bind(DEMAND).fetch_one(&mut analyst).await.unwrap();
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_query_may_end_in_a_semicolon_or_a_comment() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    for ending in [";", " ;\n", " -- the end", " -- the end\n;", " /* the end */"] {
+        let rows: Option<i32> = query_scalar("select cardinality((edf.series_of($1)).times)")
+            .bind(format!("{DEMAND}{ending}"))
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap_or_else(|error| panic!("{ending:?}: {error}"));
+        assert_eq!(rows, Some(40 * 24 + 72), "{ending:?}");
+    }
+}
+
+#[tokio::test]
+async fn training_says_what_it_learnt_from_and_how_it_did() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let model = trained(&mut analyst, "house").await;
+
+    let (rows, end, rmse, naive_rmse): (i64, DateTime<Utc>, f64, f64) = query_as(
+        "select training_rows, training_end, (metrics #>> '{held_out,model,rmse}')::float8,
+             (metrics #>> '{held_out,seasonal_naive,rmse}')::float8
+         from edf.models where model_id = $1 and 'hdd' = any (feature_names) and parameters ? 'eta'",
+    )
+    .bind(model)
+    .fetch_one(&mut analyst)
+    .await
+    .unwrap();
+    assert_eq!((rows, end), (edf_tests::KNOWN_HOURS, ISSUED_AT.parse().unwrap()));
+    assert!(rmse.is_finite() && naive_rmse > 0.0);
+}

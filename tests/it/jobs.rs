@@ -1,0 +1,269 @@
+//! The daily run, from training to forecasts, as the roles that do it.
+//!
+//! One building is trained for all tests. What the tests write beside that is rolled back, and they take
+//! turns, since a second run at the same time skips.
+
+use chrono::{DateTime, Utc};
+use edf_tests::as_role;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+/// The building that is trained.
+pub const BUILDING: &str = "homes-1-4";
+/// Its forecast is issued an hour before the database's clock in the tests that roll back.
+const EARLIER: &str = "2017-07-29 04:00Z";
+
+static TURN: Mutex<()> = Mutex::const_new(());
+static MODEL: OnceCell<i64> = OnceCell::const_new();
+
+/// Takes the turn, with an approved model of [`BUILDING`]; gives the model's id.
+async fn turn() -> (MutexGuard<'static, ()>, i64) {
+    let turn = TURN.lock().await;
+    let model = *MODEL.get_or_init(train_gate_approve).await;
+    (turn, model)
+}
+
+async fn train_gate_approve() -> i64 {
+    let mut pipeline = as_role("pipeline").await;
+    query("call energy.train_models(array[$1])").bind(BUILDING).execute(&mut pipeline).await.unwrap();
+    let (model, status): (i64, String) =
+        query_as("select model_id, status from edf.models where subject = $1 order by model_id desc limit 1")
+            .bind(BUILDING)
+            .fetch_one(&mut pipeline)
+            .await
+            .unwrap();
+    assert_eq!(status, "pending");
+    pipeline.execute("call energy.gate_models()").await.unwrap();
+    let mut analyst = as_role("analyst").await;
+    query_scalar("select edf.approve_model($1, 'a test')").bind(model).fetch_one(&mut analyst).await.unwrap()
+}
+
+/// Forecasts of [`BUILDING`] that stay, for those who read them.
+pub async fn issue_forecasts() {
+    let (_turn, _) = turn().await;
+    as_role("pipeline").await.execute("call energy.issue_forecasts()").await.unwrap();
+}
+
+/// The status, rows and message of the newest run as a whole.
+async fn last_run(connection: &mut PgConnection) -> (String, i64, Option<String>) {
+    query_as(
+        "select status, rows_written, message from energy.job_runs
+         where job_name = 'issue_forecasts' and building_id is null order by job_run_id desc limit 1",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn training_scores_the_model_against_seasonal_naive_by_day_of_lead() {
+    let (_turn, model) = turn().await;
+    let scores: Vec<(String, i32, i64, f64, f64)> = query_as(
+        "select strategy, lead_day, n, rmse_kwh, coverage_pct from energy.model_scores where model_id = $1 order by strategy, lead_day",
+    )
+    .bind(model)
+    .fetch_all(&mut as_role("analyst").await)
+    .await
+    .unwrap();
+    let of: Vec<_> = scores.iter().map(|(strategy, day, ..)| (strategy.as_str(), *day)).collect();
+    let expected = ["seasonal_naive", "xgboost"].map(|strategy| [1, 2, 3].map(|day| (strategy, day))).concat();
+    assert_eq!(of, expected);
+    assert!(
+        scores.iter().all(|(_, _, n, rmse, coverage)| *n > 1000 && *rmse > 0.0 && (50.0..=100.0).contains(coverage)),
+        "{scores:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_is_no_better_than_seasonal_naive_does_not_pass_the_gate() {
+    let (_turn, good) = turn().await;
+    let mut pipeline = as_role("pipeline").await;
+    let mut work = pipeline.begin().await.unwrap();
+    let poor: i64 =
+        query_scalar("select edf.train('a poor one', energy.training_query($1, energy.clock()), 'seasonal_naive')")
+            .bind(BUILDING)
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+    // Its scores are those of the good model's rival, under both names.
+    query(
+        "insert into energy.model_scores
+         select $1, strategy, lead_day + offset_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct
+         from energy.model_scores, (values (0), (3)) as days (offset_day) where model_id = $2 and strategy = 'seasonal_naive'",
+    )
+    .bind(poor)
+    .bind(good)
+    .execute(&mut *work)
+    .await
+    .unwrap();
+    work.execute("call energy.gate_models()").await.unwrap();
+    let (status, reason): (String, String) = query_as(
+        "select status, reason from edf.models join edf.model_events using (model_id) where model_id = $1 and event = 'rejected'",
+    )
+    .bind(poor)
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(status, "rejected");
+    assert!(reason.starts_with("gate: RMSE is 1.000 of seasonal naive's"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself() {
+    let (_turn, model) = turn().await;
+    let mut pipeline = as_role("pipeline").await;
+    let mut work = pipeline.begin().await.unwrap();
+    work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    let (rows, hours, first, last, outside): (i64, i64, DateTime<Utc>, DateTime<Utc>, i64) = query_as(
+        "select count(*), count(distinct valid_at), min(valid_at), max(valid_at),
+             count(*) filter (where yhat not between yhat_lower and yhat_upper or lead_hours <> extract(epoch from valid_at - issued_at) / 3600 + 1)
+         from energy.forecasts where building_id = $1 and issued_at = $2::timestamptz and model_id = $3",
+    )
+    .bind(BUILDING)
+    .bind(EARLIER)
+    .bind(model)
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!((rows, hours, outside), (72, 72, 0));
+    assert_eq!((first, last), ("2017-07-29T04:00:00Z".parse().unwrap(), "2017-08-01T03:00:00Z".parse().unwrap()));
+    assert!(last_run(&mut work).await.1 >= 72);
+
+    let runs = "select count(*) from energy.job_runs where job_name = 'issue_forecasts' and building_id is null";
+    let before: i64 = query_scalar(runs).fetch_one(&mut *work).await.unwrap();
+    work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    let after: i64 = query_scalar(runs).fetch_one(&mut *work).await.unwrap();
+    assert_eq!(after, before + 1);
+    assert_eq!(last_run(&mut work).await.1, 0);
+}
+
+#[tokio::test]
+async fn a_building_without_a_model_is_a_failed_row_and_the_others_go_on() {
+    let (_turn, _) = turn().await;
+    // A superuser, to add a building first; the run itself is the pipeline's.
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    query(
+        "insert into raw.buildings select 'a-new-home', 'New', time_zone, region, latitude, longitude, weather_location_id
+         from raw.buildings where building_id = $1",
+    )
+    .bind(BUILDING)
+    .execute(&mut *work)
+    .await
+    .unwrap();
+    work.execute("set local role pipeline").await.unwrap();
+    work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+
+    let (status, sqlstate, message, hint): (String, String, String, String) = query_as(
+        "select status, sqlstate, message, hint from energy.job_runs where building_id = 'a-new-home' and job_name = 'issue_forecasts'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!((status.as_str(), sqlstate.as_str()), ("failed", "42704"), "{message}");
+    assert!(!hint.is_empty());
+    let rows: i64 =
+        query_scalar("select count(*) from energy.forecasts where building_id = $1 and issued_at = $2::timestamptz")
+            .bind(BUILDING)
+            .bind(EARLIER)
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+    assert_eq!(rows, 72);
+    let (status, _, message) = last_run(&mut work).await;
+    assert_eq!(status, "failed");
+    assert!(message.unwrap().contains("failed"));
+}
+
+#[tokio::test]
+async fn a_second_run_at_the_same_time_records_itself_as_skipped() {
+    let (_turn, _) = turn().await;
+    let (mut one, mut two) = (as_role("pipeline").await, as_role("pipeline").await);
+    let mut first = one.begin().await.unwrap();
+    first.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    let mut second = two.begin().await.unwrap();
+    second.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    assert_eq!(last_run(&mut second).await, ("skipped".to_owned(), 0, Some("another run is at work".to_owned())));
+}
+
+#[tokio::test]
+async fn a_building_that_cannot_be_trained_is_a_failed_row() {
+    let (_turn, _) = turn().await;
+    let mut postgres = as_role("postgres").await;
+    query(
+        "insert into raw.buildings select 'an-empty-home', 'Empty', time_zone, region, latitude, longitude, weather_location_id
+         from raw.buildings where building_id = $1",
+    )
+    .bind(BUILDING)
+    .execute(&mut postgres)
+    .await
+    .unwrap();
+    // It commits after each building, so this one is deleted and not rolled back.
+    let outcome = as_role("pipeline").await.execute("call energy.train_models(array['an-empty-home'])").await;
+    postgres.execute("delete from raw.buildings where building_id = 'an-empty-home'").await.unwrap();
+    outcome.unwrap();
+    let (status, sqlstate, hint): (String, String, String) = query_as(
+        "select status, sqlstate, hint from energy.job_runs where building_id = 'an-empty-home' order by job_run_id desc limit 1",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!((status.as_str(), sqlstate.as_str()), ("failed", "22000"));
+    assert!(!hint.is_empty());
+}
+
+#[tokio::test]
+async fn refreshing_the_hours_twice_changes_nothing() {
+    let (_turn, _) = turn().await;
+    let mut pipeline = as_role("pipeline").await;
+    let mut work = pipeline.begin().await.unwrap();
+    let rows = "select array_agg(xmin::text || ctid::text order by building_id, hour_at) from energy.building_hours where hour_at >= energy.clock() - interval '3 days'";
+    work.execute("call energy.refresh_building_hours()").await.unwrap();
+    let before: Vec<String> = query_scalar(rows).fetch_one(&mut *work).await.unwrap();
+    work.execute("call energy.refresh_building_hours()").await.unwrap();
+    let after: Vec<String> = query_scalar(rows).fetch_one(&mut *work).await.unwrap();
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_forecast_is_made_of_what_was_received_by_its_issue_time() {
+    let (_turn, _) = turn().await;
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    let inputs = "select array_agg(to_jsonb(s)::text) from edf.series_of(energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')) as s";
+    let before: Vec<String> = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
+    work.execute(raw_sql(
+        "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'
+         where received_at > '2017-07-28 05:00Z';
+         update raw.weather_observations set temperature_c = 99, ghi_w_m2 = 9999 where received_at > '2017-07-28 05:00Z';
+         update raw.weather_forecasts set temperature_c = 99, ghi_w_m2 = 9999 where received_at > '2017-07-28 05:00Z'",
+    ))
+    .await
+    .unwrap();
+    let after: Vec<String> = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
+    assert!(before == after, "what was received after the issue time changed the inputs");
+}
+
+#[tokio::test]
+async fn a_correction_received_after_the_issue_time_is_not_read() {
+    let (_turn, _) = turn().await;
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    query(
+        "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'
+         where building_id = $1 and hour_at = '2017-07-28 03:00Z'",
+    )
+    .bind(BUILDING)
+    .execute(&mut *work)
+    .await
+    .unwrap();
+    let highest: f64 = query_scalar(
+        "select max(kwh) from edf.series_of(energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')) as s, unnest(s.target) as kwh",
+    )
+    .bind(BUILDING)
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert!(highest < 1e6, "the correction of 09:00 was read at 05:00");
+}

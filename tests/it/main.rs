@@ -1,0 +1,17 @@
+//! The installed extension, the deployed database and the API in front of it, as their users meet them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod api;
+mod artifact;
+mod backtest;
+mod bad_input;
+mod cancel;
+mod dump;
+mod features;
+mod forecasting;
+mod ingestion;
+mod jobs;
+mod metrics;
+mod readme;
+mod registry;
+mod rules;

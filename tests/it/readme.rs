@@ -1,0 +1,35 @@
+//! The README's SQL runs as it stands there, on an empty database.
+
+use edf_tests::Throwaway;
+use sqlx::{AssertSqlSafe, Executor, raw_sql};
+
+/// The contents of the fenced blocks of SQL, in order.
+fn sql_blocks(markdown: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = markdown.lines();
+    while lines.any(|line| line.trim_end() == "```sql") {
+        let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim_end() != "```").collect();
+        blocks.push(block.join("\n"));
+    }
+    blocks
+}
+
+#[tokio::test]
+async fn every_sql_block_of_the_readme_runs() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let blocks = sql_blocks(&std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}")));
+    assert!(!blocks.is_empty(), "{path} has no ```sql block");
+    let database = Throwaway::empty().await;
+    let mut analyst = database.connect().await;
+    for block in blocks {
+        if let Err(error) = analyst.execute(raw_sql(AssertSqlSafe(&*block))).await {
+            panic!("{error}\nin this block of the README:\n{block}");
+        }
+    }
+}
+
+#[test]
+fn only_blocks_of_sql_are_taken() {
+    let markdown = "text\n```sql\nselect 1;\n\nselect 2;\n```\n```sh\nls\n```\n```sql\nselect 3;\n```\n";
+    assert_eq!(sql_blocks(markdown), ["select 1;\n\nselect 2;", "select 3;"]);
+}

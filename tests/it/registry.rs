@@ -1,0 +1,184 @@
+//! The registry's state machine: pending, then approved or rejected; approved, then retired.
+
+use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand, train, trained};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
+use std::time::Duration;
+
+async fn status(connection: &mut PgConnection, model: i64) -> String {
+    query_scalar("select status from edf.models where model_id = $1").bind(model).fetch_one(connection).await.unwrap()
+}
+
+async fn events(connection: &mut PgConnection, model: i64) -> Vec<String> {
+    query_scalar("select event from edf.model_events where model_id = $1 order by event_id")
+        .bind(model)
+        .fetch_all(connection)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_model_is_never_used_before_it_is_approved() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let model = train(&mut analyst, "house").await;
+    assert_eq!(status(&mut analyst, model).await, "pending");
+
+    let forecast = format!("select * from edf.forecast('house', '{DEMAND}')");
+    refusals(&mut analyst, &[("42704", &forecast)]).await;
+    query("select edf.reject_model($1, 'a test')").bind(model).execute(&mut analyst).await.unwrap();
+    refusals(&mut analyst, &[("42704", &forecast)]).await;
+}
+
+#[tokio::test]
+async fn a_rejected_model_cannot_be_approved() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let model = train(&mut analyst, "house").await;
+    query("select edf.reject_model($1, 'too wide')").bind(model).execute(&mut analyst).await.unwrap();
+
+    refusals(&mut analyst, &[("55000", &format!("select edf.approve_model({model})"))]).await;
+    assert_eq!(status(&mut analyst, model).await, "rejected");
+    assert_eq!(events(&mut analyst, model).await, ["trained", "rejected"]);
+}
+
+#[tokio::test]
+async fn a_decision_is_made_once() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let approved = trained(&mut analyst, "house").await;
+    let rejected = train(&mut analyst, "house").await;
+    query("select edf.reject_model($1, 'a test')").bind(rejected).execute(&mut analyst).await.unwrap();
+    refusals(
+        &mut analyst,
+        &[
+            ("55000", &format!("select edf.approve_model({approved})")),
+            ("55000", &format!("select edf.reject_model({approved}, 'late')")),
+            ("55000", &format!("select edf.reject_model({rejected}, 'again')")),
+            ("42704", "select edf.approve_model(987654321)"),
+            ("42704", "select edf.reject_model(987654321, 'nobody')"),
+        ],
+    )
+    .await;
+    assert_eq!(events(&mut analyst, approved).await, ["trained", "approved"]);
+}
+
+#[tokio::test]
+async fn an_approval_retires_the_model_before_in_the_same_transaction() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let first = trained(&mut analyst, "house").await;
+    let other = trained(&mut analyst, "shed").await;
+    let second = train(&mut analyst, "house").await;
+
+    let approve = format!("select edf.approve_model({second}, 'fresher')");
+    analyst.execute("begin").await.unwrap();
+    analyst.execute(AssertSqlSafe(&*approve)).await.unwrap();
+    analyst.execute("rollback").await.unwrap();
+    assert_eq!(
+        (status(&mut analyst, first).await, status(&mut analyst, second).await),
+        ("approved".into(), "pending".into())
+    );
+
+    analyst.execute(AssertSqlSafe(&*approve)).await.unwrap();
+    assert_eq!(
+        (status(&mut analyst, first).await, status(&mut analyst, second).await),
+        ("retired".into(), "approved".into())
+    );
+    assert_eq!(status(&mut analyst, other).await, "approved");
+    assert_eq!(events(&mut analyst, first).await, ["trained", "approved", "retired"]);
+    let (reason, by): (String, String) =
+        query_as("select reason, happened_by from edf.model_events where model_id = $1 and event = 'approved'")
+            .bind(second)
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+    assert_eq!((reason.as_str(), by.as_str()), ("fresher", "postgres"));
+}
+
+#[tokio::test]
+async fn no_update_passes_by_the_state_machine() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let first = trained(&mut analyst, "house").await;
+    trained(&mut analyst, "house").await;
+    let rejected = train(&mut analyst, "house").await;
+    query("select edf.reject_model($1, 'a test')").bind(rejected).execute(&mut analyst).await.unwrap();
+    refusals(
+        &mut analyst,
+        &[
+            ("55000", &format!("update edf.models set status = 'approved' where model_id = {rejected}")),
+            ("55000", &format!("update edf.models set status = 'pending' where model_id = {rejected}")),
+            ("55000", &format!("update edf.models set status = 'approved' where model_id = {first}")),
+            ("55000", "update edf.models set status = 'pending' where status = 'approved'"),
+            ("55000", "update edf.models set artifact = artifact || '\\x00'"),
+            ("55000", "update edf.models set artifact = '\\x00', checksum = encode(sha256('\\x00'), 'hex')"),
+            ("55000", "update edf.models set subject = 'another house' where status = 'approved'"),
+            ("55000", "update edf.models set features = '{}'"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_subject_has_at_most_one_approved_model() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    let second = train(&mut analyst, "house").await;
+    let shortcut = format!("update edf.models set status = 'approved' where model_id = {second}");
+    assert_eq!(refusal(&mut analyst, &shortcut).await.code, "23505");
+}
+
+#[tokio::test]
+async fn of_two_approvals_at_once_the_later_one_stays() {
+    let database = Throwaway::with_extension().await;
+    let (mut one, mut two) = (database.connect().await, database.connect().await);
+    seed_demand(&mut one).await;
+    let first = train(&mut one, "house").await;
+    let second = train(&mut one, "house").await;
+
+    one.execute("begin").await.unwrap();
+    query("select edf.approve_model($1)").bind(first).execute(&mut one).await.unwrap();
+    let later = tokio::spawn(async move {
+        query("select edf.approve_model($1)").bind(second).execute(&mut two).await.unwrap();
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!later.is_finished(), "the second approval waits for the first");
+    one.execute("commit").await.unwrap();
+    later.await.unwrap();
+
+    assert_eq!((status(&mut one, first).await, status(&mut one, second).await), ("retired".into(), "approved".into()));
+}
+
+#[tokio::test]
+async fn an_artifact_that_was_changed_on_disk_is_neither_approved_nor_used() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    let pending = train(&mut analyst, "house").await;
+    // What no role but a superuser can do stands for a damaged disk.
+    analyst
+        .execute(sqlx::raw_sql(
+            "set session_replication_role = replica;
+             update edf.models set artifact = set_byte(artifact, 2000, 255 - get_byte(artifact, 2000));
+             reset session_replication_role",
+        ))
+        .await
+        .unwrap();
+    refusals(
+        &mut analyst,
+        &[
+            ("XX001", &format!("select edf.approve_model({pending})")),
+            ("XX001", &format!("select edf.forecast('house', '{DEMAND}')")),
+        ],
+    )
+    .await;
+}

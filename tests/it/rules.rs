@@ -1,0 +1,141 @@
+//! Rules that hold for every object of the deployed database.
+
+use edf_tests::{as_role, refusal};
+use sqlx::query_scalar;
+
+/// The query names what breaks a rule; nothing may.
+async fn none(rule: &'static str) {
+    let found: Vec<String> = query_scalar(rule).fetch_all(&mut as_role("postgres").await).await.unwrap();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test]
+async fn every_routine_has_a_comment() {
+    none(
+        "select oid::regprocedure::text from pg_proc
+         where pronamespace in ('edf'::regnamespace, 'energy'::regnamespace, 'api'::regnamespace)
+           and obj_description(oid, 'pg_proc') is null",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_table_and_view_has_a_comment() {
+    none(
+        "select oid::regclass::text from pg_class
+         where relnamespace::regnamespace::text in ('edf', 'raw', 'energy', 'api') and relkind in ('r', 'p', 'v', 'm')
+           and obj_description(oid, 'pg_class') is null",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_security_definer_function_pins_its_search_path() {
+    none(
+        "select oid::regprocedure::text from pg_proc
+         where prosecdef and pronamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
+           and not exists (select from unnest(proconfig) as setting where setting like 'search_path=%')",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn api_roles_have_no_privilege_outside_schema_api() {
+    none(
+        "select role || ' may use schema ' || nspname
+         from pg_namespace, unnest(array['supplier', 'resident', 'authenticator']) as role
+         where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
+           and has_schema_privilege(role, oid, 'usage, create')
+         union all
+         select role || ' may read or write ' || oid::regclass
+         from pg_class, unnest(array['supplier', 'resident', 'authenticator']) as role
+         where relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
+           and relkind in ('r', 'p', 'v', 'm')
+           and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
+         union all
+         select role || ' may create in ' || nspname
+         from pg_namespace, unnest(array['supplier', 'resident', 'authenticator']) as role
+         where nspname in ('api', 'public') and has_schema_privilege(role, oid, 'create')
+         union all
+         select role || ' may write ' || oid::regclass
+         from pg_class, unnest(array['supplier', 'resident']) as role
+         where relnamespace = 'api'::regnamespace and has_table_privilege(role, oid, 'insert, update, delete, truncate')",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_reads_the_registry() {
+    none(
+        "select oid::regprocedure::text from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) as privilege
+         where privilege.grantee = 0
+           and (pronamespace in ('energy'::regnamespace, 'api'::regnamespace)
+                or pronamespace = 'edf'::regnamespace
+                   and proname in ('train', 'register_model', 'approve_model', 'reject_model', 'decide_model', 'fit', 'predict',
+                                   'forecast', 'backtest', 'backtest_series', 'features', 'feature_rows'))",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn everybody_may_read_nothing() {
+    none(
+        "select oid::regclass::text from pg_class, aclexplode(relacl) as privilege
+         where privilege.grantee = 0
+           and relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_deployed_belongs_to_its_owner_role() {
+    none(
+        "select oid::regclass::text from pg_class
+         where relnamespace::regnamespace::text in ('raw', 'staging', 'processed', 'features', 'energy', 'api')
+           and relowner <> 'edf_owner'::regrole
+         union all
+         select oid::regprocedure::text from pg_proc
+         where pronamespace::regnamespace::text in ('energy', 'api') and proowner <> 'edf_owner'::regrole",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_api_view_is_a_security_barrier() {
+    none(
+        "select oid::regclass::text from pg_class
+         where relnamespace = 'api'::regnamespace and relkind = 'v'
+           and not coalesce(reloptions, '{}') && array['security_barrier=true', 'security_barrier=on']",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_pipeline_may_not_approve_nor_write_the_registry_directly() {
+    let mut pipeline = as_role("pipeline").await;
+    for statement in [
+        "select edf.approve_model(1)",
+        "select edf.decide_model(1, 'approved', null)",
+        "update edf.models set status = 'approved'",
+        "insert into edf.model_events (model_id, event, happened_by) values (1, 'approved', 'pipeline')",
+        "delete from energy.job_runs",
+        "delete from raw.meter_readings",
+    ] {
+        assert_eq!(refusal(&mut pipeline, statement).await.code, "42501", "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn an_analyst_may_not_write_raw_data_nor_issue_forecasts() {
+    let mut analyst = as_role("analyst").await;
+    for statement in [
+        "insert into raw.holidays values ('US-CA', '2017-01-02', 'a test')",
+        "call energy.ingest_meter_messages(array['{}'])",
+        "call energy.issue_forecasts()",
+        "update edf.models set status = 'approved'",
+        "delete from edf.models",
+        "insert into energy.building_access values ('me', 'all-homes')",
+    ] {
+        assert_eq!(refusal(&mut analyst, statement).await.code, "42501", "{statement}");
+    }
+}

@@ -1,0 +1,47 @@
+//! A killed training: the server recovers, the registry holds nothing of it, the next run works.
+//!
+//! A crash ends every connection of the server, so this is a run of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use edf_tests::{DEMAND, Throwaway, connect_when_up, seed_demand, train};
+use sqlx::{Executor, query_scalar};
+use std::process::Command;
+use std::time::Duration;
+
+/// A training of `hourly` that takes minutes.
+const LONG: &str = r#"
+    select edf.train('house', $$
+        select at, 10 + sin(extract(epoch from at) / 13751) + random()
+        from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
+    $$, parameters => '{"rounds": 10000, "max_depth": 12}')"#;
+
+#[tokio::test]
+async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
+    let database = Throwaway::with_extension().await;
+    let mut trainer = database.connect().await;
+    seed_demand(&mut trainer).await;
+    let kept = train(&mut trainer, "house").await;
+    let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut trainer).await.unwrap();
+    let training = tokio::spawn(async move { trainer.execute(LONG).await.map(drop) });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!training.is_finished(), "the training was to take longer");
+
+    let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
+    assert!(killed.success(), "the test runs as root or as the server's user");
+    training.await.unwrap().expect_err("its connection is gone");
+
+    let mut analyst = connect_when_up("postgres", &database.name, Duration::from_secs(60)).await;
+    let models: Vec<i64> = query_scalar("select model_id from edf.models").fetch_all(&mut analyst).await.unwrap();
+    let events: i64 = query_scalar("select count(*) from edf.model_events").fetch_one(&mut analyst).await.unwrap();
+    assert_eq!((models, events), (vec![kept], 1));
+
+    let next = train(&mut analyst, "house").await;
+    let approved: i64 = query_scalar("select edf.approve_model($1)").bind(next).fetch_one(&mut analyst).await.unwrap();
+    let rows: i64 = query_scalar("select count(*) from edf.forecast('house', $1) where model_id = $2")
+        .bind(DEMAND)
+        .bind(approved)
+        .fetch_one(&mut analyst)
+        .await
+        .unwrap();
+    assert_eq!(rows, 72);
+}

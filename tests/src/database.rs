@@ -1,0 +1,92 @@
+//! Connections to the server under test, and databases that a test has for itself.
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A variable that says where the system under test is.
+pub fn environment(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test` starts the server and sets it"))
+}
+
+/// A connection as `role` to `database`, through the server's socket.
+pub async fn connect(role: &str, database: &str) -> PgConnection {
+    try_connect(role, database).await.unwrap_or_else(|error| panic!("{role} cannot reach {database}: {error}"))
+}
+
+async fn try_connect(role: &str, database: &str) -> sqlx::Result<PgConnection> {
+    PgConnectOptions::new_without_pgpass()
+        .socket(environment("EDF_TEST_SOCKET"))
+        .port(environment("EDF_TEST_PORT").parse().expect("EDF_TEST_PORT is a port"))
+        .username(role)
+        .database(database)
+        .disable_statement_logging()
+        .connect()
+        .await
+}
+
+/// As [`connect`], when the server is up again after a crash; within `patience`.
+pub async fn connect_when_up(role: &str, database: &str, patience: Duration) -> PgConnection {
+    let asked = Instant::now();
+    loop {
+        match try_connect(role, database).await {
+            Ok(connection) => return connection,
+            Err(error) if asked.elapsed() > patience => panic!("the server did not come back: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// A connection of `role` to the deployed database.
+pub async fn as_role(role: &str) -> PgConnection {
+    connect(role, "edf").await
+}
+
+/// A database with nothing but the extension, dropped with this value.
+pub struct Throwaway {
+    /// Its name.
+    pub name: String,
+}
+
+impl Throwaway {
+    /// A new one, with the extension.
+    pub async fn with_extension() -> Self {
+        let database = Self::empty().await;
+        database.connect().await.execute("create extension edf").await.unwrap();
+        database
+    }
+
+    /// A new one, with nothing.
+    pub async fn empty() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("edf_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut postgres = connect("postgres", "postgres").await;
+        let create = format!("create database {name} template template0");
+        postgres.execute(AssertSqlSafe(create)).await.unwrap();
+        Self { name }
+    }
+
+    /// A connection of the superuser to it.
+    pub async fn connect(&self) -> PgConnection {
+        connect("postgres", &self.name).await
+    }
+}
+
+impl Drop for Throwaway {
+    /// On a thread with its own runtime: a failed test is unwinding in this one.
+    fn drop(&mut self) {
+        let drop = format!("drop database if exists {} with (force)", self.name);
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut postgres = try_connect("postgres", "postgres").await?;
+                postgres.execute(AssertSqlSafe(drop)).await?;
+                postgres.close().await
+            })
+        });
+        if let Ok(Err(error)) = dropped.join() {
+            eprintln!("database {} was left behind: {error}", self.name);
+        }
+    }
+}

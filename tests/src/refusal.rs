@@ -1,0 +1,53 @@
+//! What a refused statement said.
+
+use sqlx::postgres::{PgConnection, PgDatabaseError};
+use sqlx::{AssertSqlSafe, Executor};
+
+/// The parts of an error that users and programs go by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// SQLSTATE.
+    pub code: String,
+    /// What was wrong.
+    pub message: String,
+    /// What to do; empty where the error has none.
+    pub hint: String,
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        let error = error.into_database_error().expect("the server answers").downcast::<PgDatabaseError>();
+        Self {
+            code: error.code().to_owned(),
+            message: error.message().to_owned(),
+            hint: error.hint().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Runs a statement that must be refused.
+pub async fn refusal(connection: &mut PgConnection, statement: &str) -> Refusal {
+    match connection.execute(AssertSqlSafe(statement)).await {
+        Ok(_) => panic!("this was not refused: {statement}"),
+        Err(error) => error.into(),
+    }
+}
+
+/// Runs each statement of `cases` (SQLSTATE, statement). Each must be refused with its code and a hint, and
+/// the session must go on; panics with all that are not so.
+pub async fn refusals(connection: &mut PgConnection, cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (code, statement) in cases {
+        match connection.execute(AssertSqlSafe(*statement)).await {
+            Ok(_) => wrong.push(format!("not refused: {statement}")),
+            Err(error) => {
+                let refusal = Refusal::from(error);
+                if refusal.code != *code || refusal.hint.is_empty() {
+                    wrong.push(format!("{code} with a hint was expected: {statement}\n    {refusal:?}"));
+                }
+            }
+        }
+        connection.execute("select 1").await.expect("the session goes on");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

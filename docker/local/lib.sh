@@ -41,7 +41,7 @@ watch_job() {
         waited=$((SECONDS - since))
         if [ -t 1 ]; then
             [ "$waited" -lt 1 ] || printf '\r\033[K  .. %s  %s  %s' "$title" "$(seconds_since "$began")" "$(last_line "$LOG")"
-        elif [ "$waited" -ge $((told + (told ? 15 : 3))) ]; then
+        elif [ "$waited" -ge $((told + (told ? 15 : 2))) ]; then
             told=$waited
             printf '  .. %s: %s s  %s\n' "$title" "$waited" "$(last_line "$LOG")"
         fi

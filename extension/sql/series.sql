@@ -20,6 +20,10 @@ declare
     columns text;
     series  edf.series;
 begin
+    if body = '' then
+        raise exception 'the query is empty'
+            using errcode = 'invalid_parameter_value', hint = 'Give a query of (time, target, regressors...).';
+    end if;
     execute format(e'select (select array_agg(key order by at) from json_object_keys(row_to_json(q)) with ordinality as k(key, at))
                      from (\n%s\n) as q limit 1', body) into names;
     if names is null then
@@ -61,7 +65,7 @@ begin
 end;
 $$;
 comment on function edf.series_of(text) is
-    'Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as arrays ordered by time. Errors: 22000 no row or a NULL time, 22023 wrong columns or types.';
+    'Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as arrays ordered by time. Errors: 22000 no row or a NULL time, 22023 an empty query, wrong columns or types.';
 
 create function edf.require(name text, given boolean) returns void
 language plpgsql immutable

@@ -2,28 +2,31 @@ create or replace function energy.forecast_query(building_id text, issued_at tim
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- The grid has every hour: one that has not arrived is a row without demand, not a gap.
+    -- The grid has every hour: one that was not known at the issue time is a row without demand, not a gap.
+    -- Weather is observed where the observation was known, else as the newest run known foretold it.
     select format(
         $query$
-        select grid.valid_at, past.consumption_kwh,
-            coalesce(ahead.temperature_c, past.temperature_c) as temperature_c,
-            coalesce(ahead.ghi_w_m2, past.ghi_w_m2) as ghi_w_m2,
-            coalesce(ahead.is_holiday, past.is_holiday, false) as is_holiday
+        select grid.valid_at,
+            case when past.received_at <= %2$L then past.consumption_kwh end as consumption_kwh,
+            coalesce(case when past.weather_received_at <= %2$L then past.temperature_c end, runs.temperature_c) as temperature_c,
+            coalesce(case when past.weather_received_at <= %2$L then past.ghi_w_m2 end, runs.ghi_w_m2) as ghi_w_m2,
+            coalesce(runs.is_holiday, past.is_holiday, false) as is_holiday
         from generate_series(%2$L::timestamptz - %4$L::interval, %2$L::timestamptz + %3$L::interval - interval '1 hour',
                              interval '1 hour') as grid (valid_at)
         left join features.fct_training_samples as past
             on past.building_id = %1$L and past.valid_at = grid.valid_at and past.valid_at < %2$L
-        left join features.fct_forecast_inputs as ahead
-            on ahead.building_id = %1$L and ahead.valid_at = grid.valid_at and ahead.valid_at >= %2$L
-           and ahead.weather_issued_at = %5$L
+        left join (
+            select distinct on (valid_at) valid_at, temperature_c, ghi_w_m2, is_holiday
+            from features.fct_forecast_inputs
+            where building_id = %1$L and weather_received_at <= %2$L
+              and valid_at >= %2$L::timestamptz - %4$L::interval and valid_at < %2$L::timestamptz + %3$L::interval
+            order by valid_at, weather_issued_at desc
+        ) as runs on runs.valid_at = grid.valid_at
         $query$,
-        forecast_query.building_id, forecast_query.issued_at, horizon,
-        energy.current_config() #>> '{inference,history}',
-        (select max(runs.issued_at)
-         from raw.weather_forecasts as runs
-         join raw.buildings using (weather_location_id)
-         where buildings.building_id = forecast_query.building_id and runs.received_at <= forecast_query.issued_at));
+        building_id, issued_at, horizon, energy.current_config() #>> '{inference,history}');
 $$;
 comment on function energy.forecast_query(text, timestamptz, interval) is
-    'The query that a building is forecast from, for edf.forecast: recent hours, then the newest weather run received by issued_at.';
+$$The query that a building is forecast from, for edf.forecast: recent hours and the hours ahead, as they were known at issued_at.
+
+Only rows with received_at <= issued_at are used. Of an hour that was corrected later its first value is no longer kept, so that it is missing.$$;
 revoke all on function energy.forecast_query(text, timestamptz, interval) from public;

@@ -227,11 +227,14 @@ async fn refreshing_the_hours_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_forecast_is_made_of_what_was_received_by_its_issue_time() {
+async fn forecasts_and_trainings_read_only_what_was_received_by_then() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let inputs = "select array_agg(to_jsonb(s)::text) from edf.series_of(energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')) as s";
+    let inputs = "
+        select array[to_jsonb(forecast)::text, to_jsonb(training)::text]
+        from edf.series_of(energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')) as forecast,
+            edf.series_of(energy.training_query($1, '2017-07-28 05:00Z')) as training";
     let before: Vec<String> = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
     work.execute(raw_sql(
         "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'
@@ -242,7 +245,8 @@ async fn a_forecast_is_made_of_what_was_received_by_its_issue_time() {
     .await
     .unwrap();
     let after: Vec<String> = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
-    assert!(before == after, "what was received after the issue time changed the inputs");
+    assert!(before[0] == after[0], "what was received after the issue time changed the inputs of its forecast");
+    assert!(before[1] == after[1], "what was received later changed the inputs of a training");
 }
 
 #[tokio::test]

@@ -31,7 +31,8 @@ samples as (
         weather.temperature_c,
         weather.ghi_w_m2,
         holidays.holiday_date is not null as is_holiday,
-        hours.received_at
+        hours.received_at,
+        weather.received_at as weather_received_at
     from grid
     left join hours on hours.building_id = grid.building_id and hours.hour_at = grid.valid_at
     left join {{ source('raw', 'weather_observations') }} as weather

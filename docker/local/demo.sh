@@ -109,7 +109,7 @@ cat <<EOF
 Done in $(seconds_since "$began"). The servers stay up. Go on with:
   make sql Q='select * from energy.forecasts limit 5'
   psql -h $PGHOST -p $PGPORT -U analyst edf
-  curl -H "Authorization: Bearer $(api_token demo-supplier supplier)" \\
+  curl -s -H "Authorization: Bearer $(api_token demo-supplier supplier)" \\
        "$(api_url)/forecasts?building_id=eq.all-homes&limit=3"
   make stop      stop the servers; make demo starts them again
   make clean     stop them and remove the demo's database

@@ -1,7 +1,5 @@
 """Prints the evaluation table and the next 48 hours of a building as a chart in the terminal."""
 
-import sys
-
 import plotext
 import psycopg2
 
@@ -36,14 +34,14 @@ def chart(cursor) -> None:
     labels, lower, yhat, upper = zip(*cursor.fetchall())
     plotext.clear_figure()
     plotext.plot_size(100, 22)
-    plotext.theme("clear" if not sys.stdout.isatty() else "pro")
+    plotext.theme("clear")
     hours = list(range(len(yhat)))
     plotext.plot(hours, upper, label="upper bound (90 %)", marker="dot")
     plotext.plot(hours, yhat, label="demand")
     plotext.plot(hours, lower, label="lower bound (90 %)", marker="dot")
-    plotext.xticks(hours[::6], labels[::6])
-    plotext.title(f"{BUILDING}: demand of the next 48 hours in kWh per hour, issued {issued_at:%Y-%m-%d %H:%M} UTC")
-    plotext.show()
+    plotext.xticks(hours[::12], labels[::12])
+    print(f"{BUILDING}: demand of the next 48 hours in kWh per hour, issued {issued_at:%Y-%m-%d %H:%M} UTC, times local")
+    print("\n".join(line.rstrip() for line in plotext.uncolorize(plotext.build()).splitlines() if line.strip()))
 
 
 def main() -> None:

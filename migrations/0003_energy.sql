@@ -8,6 +8,46 @@ create table energy.configs (
 );
 comment on table energy.configs is 'config/edf.yaml as it was loaded; the newest row is current.';
 
+create type energy.quality as enum ('measured', 'interpolated', 'estimated', 'missing');
+comment on type energy.quality is 'How sure a value is, best first; the greatest is the worst.';
+
+create table energy.hours_due (
+    building_id text not null,
+    sensor_id   bigint not null,
+    first_at    timestamptz not null,
+    last_at     timestamptz not null,
+    received_at timestamptz not null
+);
+comment on table energy.hours_due is
+    'What was read since the hours were last refreshed: by batch, sensor and day. Written with the readings, so that none is missed.';
+comment on column energy.hours_due.received_at is 'When the reading at last_at was first received.';
+
+create table energy.building_spans (
+    building_id       text primary key,
+    first_at          timestamptz not null,
+    heard_at          timestamptz not null,
+    heard_received_at timestamptz not null
+);
+comment on table energy.building_spans is 'From when to when the meters of a building were heard.';
+comment on column energy.building_spans.heard_at is 'A meter that said nothing since is unchanged until then, for at most its max_silence_h.';
+
+create table energy.apartment_hours (
+    building_id     text not null,
+    apartment_id    text not null,
+    hour_at         timestamptz not null,
+    consumption_kwh double precision,
+    solar_kwh       double precision,
+    quality         energy.quality not null,
+    received_at     timestamptz,
+    primary key (building_id, apartment_id, hour_at)
+);
+comment on table energy.apartment_hours is 'One row per apartment and hour, materialised from processed.int_apartment_hours.';
+comment on column energy.apartment_hours.apartment_id is 'Empty: the building''s own meters.';
+comment on column energy.apartment_hours.hour_at is 'Start of the hour.';
+comment on column energy.apartment_hours.quality is 'How sure the energy is: its worst part.';
+comment on column energy.apartment_hours.received_at is 'When the last reading that the hour rests on was known.';
+create index apartment_hours_by_hour on energy.apartment_hours (building_id, hour_at);
+
 create table energy.building_hours (
     building_id          text not null,
     hour_at              timestamptz not null,
@@ -15,13 +55,18 @@ create table energy.building_hours (
     solar_kwh            double precision,
     apartments_reporting integer not null,
     apartments_expected  integer not null,
-    received_at          timestamptz not null,
+    coverage_share       double precision not null,
+    quality              energy.quality not null,
+    received_at          timestamptz,
     primary key (building_id, hour_at)
 );
 comment on table energy.building_hours is 'One row per building and hour, materialised from processed.int_building_hours.';
 comment on column energy.building_hours.hour_at is 'Start of the hour.';
-comment on column energy.building_hours.consumption_kwh is 'Demand of all apartments; NULL where one is missing.';
-comment on column energy.building_hours.received_at is 'When the last reading of the hour was known.';
+comment on column energy.building_hours.consumption_kwh is
+    'Demand of all apartments: where few are missing, scaled up from the others and estimated; NULL below the configured share.';
+comment on column energy.building_hours.coverage_share is 'Apartments with a value, of those expected.';
+comment on column energy.building_hours.quality is 'How sure consumption_kwh is: its worst part.';
+comment on column energy.building_hours.received_at is 'When the last reading that the hour rests on was known.';
 
 create table energy.forecasts (
     building_id       text not null,

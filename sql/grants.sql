@@ -2,10 +2,12 @@
 grant usage on schema raw, staging, processed, features, energy to pipeline, analyst;
 
 grant select on all tables in schema raw, energy to pipeline, analyst;
-grant insert on raw.rejected_messages, raw.weather_forecasts, raw.weather_observations to pipeline;
-grant insert, update on raw.meter_readings to pipeline;
+grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
+grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
+grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
-grant insert, update on energy.building_hours to pipeline;
+grant insert, delete on energy.hours_due to pipeline;
+grant insert, update on energy.building_spans, energy.apartment_hours, energy.building_hours to pipeline;
 
 -- dbt drops and creates its views: what it makes later is readable too.
 grant select on all tables in schema staging, processed, features to pipeline, analyst;
@@ -23,4 +25,4 @@ grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, 
 -- Approval is a person's decision.
 grant execute on function edf.approve_model to analyst;
 
-grant usage on schema api to supplier, resident;
+grant usage on schema api to supplier, resident, gateway;

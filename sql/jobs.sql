@@ -12,6 +12,7 @@ begin
         select * from (values
             ('edf issue forecasts', '0 5 * * *', 'call energy.issue_forecasts()', 'pipeline'),
             ('edf refresh hours', '*/15 * * * *', 'call energy.refresh_building_hours()', 'pipeline'),
+            ('edf ingest inbox', '* * * * *', 'call energy.ingest_meter_inbox()', 'pipeline'),
             ('edf train models', '0 1 * * 0', 'call energy.train_models()', 'pipeline'),
             ('edf gate models', '0 4 * * 0', 'call energy.gate_models()', 'pipeline'),
             ('edf purge cron history', '30 2 * * *',

@@ -8,7 +8,11 @@ set local role edf_owner;
 \ir routines/current_config.sql
 \ir routines/load_config.sql
 \ir routines/record_job_run.sql
+\ir routines/settings.sql
+\ir routines/jitter_span.sql
 \ir routines/ingest_meter_messages.sql
+\ir routines/ingest_meter_inbox.sql
+\ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/training_query.sql
@@ -19,6 +23,7 @@ set local role edf_owner;
 \ir routines/issue_forecasts.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql
+\ir api/ingest_meter_messages.sql
 reset role;
 \ir grants.sql
 commit;

@@ -11,7 +11,8 @@ begin
             ('analyst', 'login'),
             ('authenticator', 'login noinherit'),
             ('supplier', 'nologin'),
-            ('resident', 'nologin')
+            ('resident', 'nologin'),
+            ('gateway', 'nologin')
         ) as roles (name, options)
     loop
         if not exists (select from pg_roles where rolname = wanted.name) then
@@ -21,7 +22,7 @@ begin
 end;
 $$;
 grant edf_owner to dbt;
-grant supplier, resident to authenticator;
+grant supplier, resident, gateway to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
@@ -29,3 +30,4 @@ comment on role analyst is 'Reads everything but secrets; trains, approves, reje
 comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
 comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';
+comment on role gateway is 'Sends what meters say, over HTTP only.';

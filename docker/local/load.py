@@ -58,7 +58,7 @@ def send_weather(cursor, data, since, until) -> int:
 
 def send_meters(connection, cursor, data, since, until) -> int:
     progress, sent, batch = Progress(), 0, 0
-    floor = newest(cursor, "meter_readings", "read_at", since)
+    floor = newest(cursor, "ingestions", "received_at", since)
     for received_at, messages in source.meter_messages(data, floor, until):
         cursor.execute("call energy.ingest_meter_messages(%s::text[], %s)", (messages, received_at))
         sent += len(messages)

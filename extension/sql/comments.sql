@@ -12,8 +12,20 @@ revoke all on function edf.backtest_series from public;
 comment on function edf.feature_rows is
     'Features over arrays; edf.features is the way to call it. Errors: as edf.train.';
 revoke all on function edf.feature_rows from public;
-comment on function edf.parse_meter_message is
-    'Reads a meter message (JSON text): one row per reading; what cannot be read is a row with reason_code and reason.';
+comment on function edf.parse_meter_messages is
+    'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array; what cannot be read is a row with reason_code and reason.';
+comment on function edf.register_hours is
+$$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one cumulative register, reported on change; any order.
+
+The register is interpolated at the border of each hour, so that hours add up to its difference. quality: measured, interpolated, estimated or missing.
+known_at: when the last reading that the hour rests on was received. settings: sample_minutes, max_silence_h, max_interpolation_h, long_gaps, resolution_kwh, jitter_kwh,
+jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
+replaced by one at zero. profile: 24 weights of the hours of the UTC day, for long gaps.
+Give the readings inside the span, the nearest one on either side, and those up to jitter_h before that. Errors: 22023 a wrong argument.$$;
+comment on function edf.gauge_hours is
+$$Time-weighted mean by UTC hour from from_at up to to_at, from the readings of one gauge, in its unit; any order.
+
+Each value holds until the next one, at most max_silence_h. quality and the other arguments: as in edf.register_hours. Errors: 22023 a wrong argument.$$;
 comment on function edf.parse_weather_document is
     'Reads an Open-Meteo style document (JSON text): one row per hour; one that cannot be read is a row with reason_code and reason.';
 comment on function edf.errors_add is 'Adds a pair to the sums of errors; state function of the metrics.';

@@ -9,6 +9,7 @@
 mod convert;
 mod forecast;
 mod message;
+mod meter;
 mod metrics;
 mod report;
 

@@ -10,6 +10,7 @@ use crate::convert::from_utc;
 use crate::report::report;
 
 type MeterRow = (
+    i32,
     Option<String>,
     Option<String>,
     Option<String>,
@@ -22,14 +23,15 @@ type MeterRow = (
 type WeatherRow =
     (Option<TimestampWithTimeZone>, Option<f64>, Option<f64>, Option<f64>, Option<String>, Option<String>);
 
-/// One row per reading; what cannot be read has `reason_code` and `reason`, and nothing else.
+/// One row per reading of each message, `at` being the message's place; what cannot be read has `reason_code` and `reason`.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn parse_meter_message(
-    message: &str,
+fn parse_meter_messages(
+    messages: Vec<Option<String>>,
 ) -> Result<
     TableIterator<
         'static,
         (
+            name!(at, i32),
             name!(building_id, Option<String>),
             name!(apartment_id, Option<String>),
             name!(sensor_type, Option<String>),
@@ -42,26 +44,31 @@ fn parse_meter_message(
     >,
     ErrorReport,
 > {
-    let rejected = |code: &str, reason: String| -> MeterRow {
-        (None, None, None, None, None, None, Some(code.to_owned()), Some(reason))
-    };
-    let rows = read_meter_message(message).into_iter().map(|reading| match reading {
-        Err(rejection) => rejected(rejection.code, rejection.reason),
-        Ok(r) => match from_utc(r.read_at) {
-            Err(error) => rejected("bad_timestamp", error.to_string()),
-            Ok(at) => (
-                Some(r.building_id),
-                r.apartment_id,
-                Some(r.sensor_type),
-                r.room_name,
-                Some(at),
-                Some(r.value),
-                None,
-                None,
-            ),
-        },
-    });
-    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+    let mut rows: Vec<MeterRow> = Vec::with_capacity(messages.len());
+    for (at, message) in (1..).zip(messages) {
+        let rejected =
+            |code: &str, reason: String| (at, None, None, None, None, None, None, Some(code.to_owned()), Some(reason));
+        rows.extend(read_meter_message(message.as_deref().unwrap_or_default()).into_iter().map(
+            |reading| match reading {
+                Err(rejection) => rejected(rejection.code, rejection.reason),
+                Ok(r) => match from_utc(r.read_at) {
+                    Err(error) => rejected("bad_timestamp", error.to_string()),
+                    Ok(read_at) => (
+                        at,
+                        Some(r.building_id),
+                        r.apartment_id,
+                        Some(r.sensor_type),
+                        r.room_name,
+                        Some(read_at),
+                        Some(r.value),
+                        None,
+                        None,
+                    ),
+                },
+            },
+        ));
+    }
+    Ok(TableIterator::new(rows))
 }
 
 /// One row per hour; a document that cannot be read is one row with `reason_code` and `reason`.

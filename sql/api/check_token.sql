@@ -14,4 +14,4 @@ end;
 $$;
 comment on function api.check_token() is 'Called before each request: refuses tokens without audience, expiry or subject (401).';
 revoke all on function api.check_token() from public;
-grant execute on function api.check_token() to supplier, resident;
+grant execute on function api.check_token() to supplier, resident, gateway;

@@ -1,59 +1,122 @@
-create or replace procedure energy.ingest_meter_messages(messages text[], received_at timestamptz default null)
+create or replace function energy.take_meter_messages(
+    messages text[], received_at timestamptz, allowed text[] default null, out readings_taken bigint, out messages_rejected bigint
+)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    known_at constant timestamptz := coalesce(ingest_meter_messages.received_at, energy.clock());
+    known_at constant timestamptz := coalesce(take_meter_messages.received_at, energy.clock());
+    new_sensors bigint;
 begin
-    with judged as materialized (
-        select at, message, parsed.building_id, coalesce(parsed.apartment_id, '') as apartment_id, sensor_type,
-            coalesce(room_name, '') as room_name, read_at, value,
-            case
-                when parsed.reason_code is not null then parsed.reason_code
-                when buildings.building_id is null then 'unknown_building'
-                when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
-                when read_at > known_at + interval '1 day' then 'far_future'
-            end as reason_code,
-            case
-                when parsed.reason_code is not null then parsed.reason
-                when buildings.building_id is null then format('building %s is not in raw.buildings', left(parsed.building_id, 80))
-                when parsed.apartment_id is not null and apartments.apartment_id is null
-                    then format('apartment %s is not in raw.apartments', left(parsed.apartment_id, 80))
-                when read_at > known_at + interval '1 day' then format('read at %s, more than a day after it was received', read_at)
-            end as reason
-        from unnest(messages) with ordinality as lines (message, at)
-        cross join lateral edf.parse_meter_message(message) as parsed
-        left join raw.buildings on buildings.building_id = parsed.building_id
-        left join raw.apartments on apartments.building_id = parsed.building_id and apartments.apartment_id = parsed.apartment_id
-    ),
+    readings_taken := 0;
+    messages_rejected := 0;
+    loop
+        with judged as materialized (
+            select parsed.*, sensors.sensor_id,
+                case
+                    when parsed.reason_code is not null then parsed.reason_code
+                    when buildings.building_id is null then 'unknown_building'
+                    when not parsed.building_id = any (allowed) then 'not_allowed'
+                    when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
+                    when read_at > known_at + interval '1 day' then 'far_future'
+                    when read_at < '2000-01-01 00:00Z' then 'far_past'
+                    when value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
+                end as verdict
+            from edf.parse_meter_messages(messages) as parsed
+            left join raw.buildings on buildings.building_id = parsed.building_id
+            left join raw.apartments on apartments.building_id = parsed.building_id and apartments.apartment_id = parsed.apartment_id
+            left join energy.sensor_types as types on types.sensor_type = parsed.sensor_type
+            left join raw.sensors
+                on sensors.building_id = parsed.building_id and sensors.apartment_id = coalesce(parsed.apartment_id, '')
+                and sensors.sensor_type = parsed.sensor_type and sensors.room_name = coalesce(parsed.room_name, '')
+        ),
 
-    rejected as (
-        insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
-        select distinct 'meter', known_at, reason_code, reason, message
-        from judged where reason_code is not null
-    )
+        rejected as (
+            insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
+            select distinct on (at, verdict) 'meter', known_at, verdict,
+                case verdict
+                    when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
+                    when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
+                    when 'unknown_apartment' then format('apartment %s is not in raw.apartments', left(apartment_id, 80))
+                    when 'far_future' then format('read at %s, more than a day after it was received', read_at)
+                    when 'far_past' then format('read at %s, before the year 2000', read_at)
+                    when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
+                    else reason
+                end,
+                -- No more is kept of what is too long to be read.
+                left(coalesce(messages[at], ''), 1048576)
+            from judged where verdict is not null
+            order by at, verdict
+            on conflict do nothing
+        ),
 
-    insert into raw.meter_readings as readings (building_id, apartment_id, sensor_type, room_name, read_at, value, received_at)
-    select distinct on (building_id, apartment_id, sensor_type, room_name, read_at)
-        building_id, apartment_id, sensor_type, room_name, read_at, value, known_at
-    from judged as new
-    where reason_code is null
-      and new.value is distinct from (
-          select value from raw.meter_readings as old
-          where (old.building_id, old.apartment_id, old.sensor_type, old.room_name, old.read_at)
-              = (new.building_id, new.apartment_id, new.sensor_type, new.room_name, new.read_at)
-          order by old.received_at desc limit 1
-      )
-    order by building_id, apartment_id, sensor_type, room_name, read_at, at desc
-    on conflict (building_id, apartment_id, sensor_type, room_name, read_at, received_at) do update set value = excluded.value;
+        newest as (
+            select distinct on (sensor_id, read_at) sensor_id, building_id, read_at, value
+            from judged
+            where verdict is null and sensor_id is not null
+            order by sensor_id, read_at, at desc
+        ),
+
+        taken as (
+            insert into raw.meter_readings as readings (sensor_id, read_at, received_at, value)
+            select sensor_id, read_at, known_at, value
+            from newest
+            where value is distinct from (
+                select old.value from raw.meter_readings as old
+                where (old.sensor_id, old.read_at) = (newest.sensor_id, newest.read_at)
+                order by old.received_at desc limit 1
+            )
+            on conflict (sensor_id, read_at, received_at) do update set value = excluded.value
+            returning sensor_id, read_at
+        ),
+
+        due as (
+            insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
+            select sensors.building_id, sensor_id, min(read_at), max(read_at), known_at
+            from taken join raw.sensors using (sensor_id)
+            group by sensors.building_id, sensor_id, date_trunc('day', read_at, 'UTC')
+        )
+
+        select readings_taken + (select count(*) from taken), count(distinct at) filter (where verdict is not null),
+            count(*) filter (where verdict is null and sensor_id is null)
+        into readings_taken, messages_rejected, new_sensors
+        from judged;
+
+        exit when new_sensors = 0;
+        -- Seldom: a sensor's first reading. The others are taken, and change nothing when they come again.
+        insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
+        select distinct building_id, coalesce(apartment_id, ''), sensor_type, coalesce(room_name, '')
+        from edf.parse_meter_messages(messages) as parsed
+        where reason_code is null
+          and exists (select from raw.buildings where buildings.building_id = parsed.building_id)
+          and (apartment_id is null or exists (
+              select from raw.apartments
+              where (apartments.building_id, apartments.apartment_id) = (parsed.building_id, parsed.apartment_id)))
+        order by 1, 2, 3, 4
+        on conflict do nothing;
+    end loop;
+    insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected)
+    values (known_at, coalesce(cardinality(messages), 0), readings_taken, messages_rejected);
 end;
 $$;
-comment on procedure energy.ingest_meter_messages(text[], timestamptz) is
-$$Takes meter messages, each a line of JSON.
+comment on function energy.take_meter_messages(text[], timestamptz, text[]) is
+$$The one path of meter messages, each a line of JSON: judges, rejects, stores, and notes the hours that are due.
 
-The same message twice changes nothing; another value for the same reading is a correction, kept beside the earlier one. What cannot be
-used goes to raw.rejected_messages with its reason.$$;
+The same message twice changes nothing; another value for the same reading is a correction, kept beside the earlier one. What cannot be used goes to
+raw.rejected_messages with its reason. allowed: the buildings that the sender may write, NULL for all. Returns the readings that were new and
+the messages that were rejected, in whole or in part.$$;
+revoke all on function energy.take_meter_messages(text[], timestamptz, text[]) from public;
+
+create or replace procedure energy.ingest_meter_messages(messages text[], received_at timestamptz default null)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform energy.take_meter_messages(messages, received_at);
+end;
+$$;
+comment on procedure energy.ingest_meter_messages(text[], timestamptz) is 'Takes meter messages: see energy.take_meter_messages.';
 revoke all on procedure energy.ingest_meter_messages(text[], timestamptz) from public;
 
 create or replace procedure energy.ingest_meter_messages(messages jsonb, received_at timestamptz default null)
@@ -65,10 +128,9 @@ begin
         raise exception 'messages is not a JSON array'
             using errcode = 'invalid_parameter_value', hint = 'Wrap a single message in [ ].';
     end if;
-    call energy.ingest_meter_messages(
-        array(select message::text from jsonb_array_elements(messages) as message), received_at);
+    perform energy.take_meter_messages(array(select message::text from jsonb_array_elements(messages) as message), received_at);
 end;
 $$;
 comment on procedure energy.ingest_meter_messages(jsonb, timestamptz) is
-    'Takes an array of meter messages, as ingest_meter_messages(text[]) does. Errors: 22023 not an array.';
+    'Takes an array of meter messages: see energy.take_meter_messages. Errors: 22023 not an array.';
 revoke all on procedure energy.ingest_meter_messages(jsonb, timestamptz) from public;

@@ -23,10 +23,13 @@ async fn ingest(connection: &mut PgConnection, messages: &[String], received_at:
 }
 
 async fn raw_values(connection: &mut PgConnection) -> Vec<f64> {
-    query_scalar("select value from raw.meter_readings where building_id = 'homes-1-4' and read_at = '2017-07-29 04:30Z' order by received_at")
-        .fetch_all(connection)
-        .await
-        .unwrap()
+    query_scalar(
+        "select value from raw.meter_readings join raw.sensors using (sensor_id)
+         where building_id = 'homes-1-4' and read_at = '2017-07-29 04:30Z' order by received_at",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -49,7 +52,8 @@ async fn a_correction_counts_and_the_earlier_row_is_kept() {
 
     assert_eq!(raw_values(&mut work).await, [1234.5, 1250.0]);
     let counts: Vec<f64> = query_scalar(
-        "select value from staging.stg_raw__meter_readings where building_id = 'homes-1-4' and read_at = '2017-07-29 04:30Z'",
+        "select value from staging.stg_raw__meter_readings join raw.sensors using (sensor_id)
+         where building_id = 'homes-1-4' and read_at = '2017-07-29 04:30Z'",
     )
     .fetch_all(&mut *work)
     .await
@@ -72,6 +76,16 @@ async fn what_cannot_be_used_is_kept_with_its_reason_and_the_rest_is_taken() {
         (good.replace("1234.5", "null"), "missing_field"),
         (good.replace("timestamp_str", "time"), "missing_field"),
         (good.replace(r#"{"sensor_type": "electricity_kwh_total", "value": 1234.5}"#, ""), "empty"),
+        (good.replace("2017-07-29T04:30:00Z", "9999-12-31T23:59:59Z"), "far_future"),
+        (good.replace("2017-07-29T04:30:00Z", "2017-02-29T04:30:00Z"), "bad_timestamp"),
+        (good.replace("2017-07-29T04:30:00Z", "0001-01-01T00:00:00Z"), "far_past"),
+        (good.replace("1234.5", "-1"), "impossible_value"),
+        (good.replace("1234.5", "1e300"), "impossible_value"),
+        (good.replace("1234.5", "1e999"), "not_finite"),
+        (good.replace("1234.5", "NaN"), "not_json"),
+        (good.replace(r#""value": 1234.5"#, r#""value": 1, "value": 2"#), "duplicate_field"),
+        (good.replace("electricity_kwh_total", r"a\u0000b"), "wrong_type"),
+        (good.replace("electricity_kwh_total", &"x".repeat(1000)), "too_long"),
     ];
     let mut messages: Vec<String> = bad.iter().map(|(message, _)| message.clone()).collect();
     messages.push(good);
@@ -136,4 +150,91 @@ async fn a_weather_document_that_cannot_be_read_is_kept_with_its_reason() {
             .await
             .unwrap();
     assert_eq!(code, "wrong_type");
+}
+
+#[tokio::test]
+async fn a_message_beyond_a_mebibyte_is_rejected_and_its_start_is_kept() {
+    let mut pipeline = as_role("pipeline").await;
+    let mut work = pipeline.begin().await.unwrap();
+    let huge = message("1234.5").replace("electricity_kwh_total", &"x".repeat(3 << 20));
+    ingest(&mut work, &[huge, message("1234.5")], RECEIVED_AT).await;
+    let (code, kept): (String, i32) =
+        query_as("select reason_code, length(message) from raw.rejected_messages order by rejected_id desc limit 1")
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+    assert_eq!((code.as_str(), kept), ("too_large", 1 << 20));
+    assert_eq!(raw_values(&mut work).await, [1234.5]);
+}
+
+#[tokio::test]
+async fn an_unknown_sensor_type_is_kept_whatever_it_is_called() {
+    let mut pipeline = as_role("pipeline").await;
+    let mut work = pipeline.begin().await.unwrap();
+    let hostile = "x'; drop table raw.meter_readings; --";
+    ingest(&mut work, &[message("-7").replace("electricity_kwh_total", hostile)], RECEIVED_AT).await;
+    let value: f64 =
+        query_scalar("select value from raw.meter_readings join raw.sensors using (sensor_id) where sensor_type = $1")
+            .bind(hostile)
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+    assert_eq!(value, -7.0);
+}
+
+#[tokio::test]
+async fn a_rejected_message_is_kept_once_and_can_be_fixed_and_replayed() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    let bad = message("1234.5").replace("homes-1-4", "homes-of-nobody");
+    work.execute("set local role pipeline").await.unwrap();
+    ingest(&mut work, &[bad.clone(), bad.clone()], RECEIVED_AT).await;
+    ingest(&mut work, std::slice::from_ref(&bad), "2017-07-29 06:00Z").await;
+    let kept = "select array_agg(rejected_id) from raw.rejected_messages where message = $1 and replayed_at is null";
+    let ids: Vec<i64> = query_scalar(kept).bind(&bad).fetch_one(&mut *work).await.unwrap();
+    assert_eq!(ids.len(), 1);
+
+    work.execute("call energy.replay_rejected()").await.unwrap();
+    let again: Vec<i64> = query_scalar(kept).bind(&bad).fetch_one(&mut *work).await.unwrap();
+    assert_eq!(again, ids, "nothing was fixed yet");
+    query("call energy.replay_rejected($1, $2)").bind(&ids).bind(message("1234.5")).execute(&mut *work).await.unwrap();
+    let open: Option<Vec<i64>> = query_scalar(kept).bind(&bad).fetch_one(&mut *work).await.unwrap();
+    assert_eq!((open, raw_values(&mut work).await), (None, vec![1234.5]));
+}
+
+#[tokio::test]
+async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
+    let mut pipeline = as_role("pipeline").await;
+    pipeline.execute("set client_encoding = latin1").await.unwrap();
+    let good = message("4321.5").replace('\n', " ").replace("04:30:00Z", "04:31:00Z").replace("home-1\"", "home-2\"");
+    let named = good.replace(r#""value""#, r#""room_name": "Küche", "value""#);
+    let mut lines = format!("{good}\n{named}\n").into_bytes();
+    lines.extend(b"{\"building_id\": \"\xff\xfe\"}\n");
+    let mut copy = pipeline
+        .copy_in_raw(r"copy raw.meter_inbox (message) from stdin with (format csv, delimiter e'\x01', quote e'\x02')")
+        .await
+        .unwrap();
+    copy.send(lines).await.unwrap();
+    assert_eq!(copy.finish().await.unwrap(), 3);
+    pipeline.execute("reset client_encoding").await.unwrap();
+    pipeline.execute("call energy.ingest_meter_inbox(2)").await.unwrap();
+
+    // It commits after each batch, so that what it took is deleted and not rolled back.
+    let mut postgres = as_role("postgres").await;
+    let rooms: Vec<String> = query_scalar(
+        "delete from raw.meter_readings using raw.sensors where sensors.sensor_id = meter_readings.sensor_id and value = 4321.5
+         returning room_name",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    let left: i64 = query_scalar("select count(*) from raw.meter_inbox").fetch_one(&mut postgres).await.unwrap();
+    let rejected: Vec<String> =
+        query_scalar("delete from raw.rejected_messages where reason_code = 'bad_encoding' returning message")
+            .fetch_all(&mut postgres)
+            .await
+            .unwrap();
+    postgres.execute("delete from raw.sensors where room_name = 'Küche'").await.unwrap();
+    assert_eq!(std::collections::BTreeSet::from_iter(rooms), [String::new(), "Küche".to_owned()].into());
+    assert_eq!((left, rejected.len()), (0, 1));
 }

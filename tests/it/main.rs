@@ -9,6 +9,8 @@ mod cancel;
 mod dump;
 mod features;
 mod forecasting;
+mod gateway;
+mod hours;
 mod ingestion;
 mod jobs;
 mod metrics;

@@ -2,7 +2,8 @@
 //!
 //! Read it in this order: [`series`] (what a forecast stands on), [`features`] (what is known when),
 //! [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
-//! [`artifact`] (a model as bytes). [`message`] reads what meters and weather services send.
+//! [`artifact`] (a model as bytes). [`message`] reads what meters and weather services send, [`meter`]
+//! turns registers and gauges into hours.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -12,6 +13,7 @@ pub mod error;
 pub mod features;
 pub mod intervals;
 pub mod message;
+pub mod meter;
 pub mod metrics;
 pub mod model;
 mod options;

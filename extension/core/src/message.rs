@@ -3,12 +3,22 @@
 //! Readers take text from outside and never fail as a whole: every part is a row or a [`Rejection`].
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A message of more bytes is refused; a full day of a large building has a tenth of it.
+const LONGEST_MESSAGE: usize = 1 << 20;
+/// So many bytes a name may have.
+const LONGEST_NAME: usize = 200;
 
 /// Why something was not taken, as a code for machines and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// `not_json`, `missing_field`, `wrong_type`, `bad_timestamp`, `not_finite` or `empty`.
+    /// `not_json`, `missing_field`, `duplicate_field`, `wrong_type`, `bad_timestamp`, `not_finite`, `too_large`, `too_long` or
+    /// `empty`.
     pub code: &'static str,
     /// What was wrong.
     pub reason: String,
@@ -59,32 +69,89 @@ pub fn read_meter_message(text: &str) -> Vec<Result<Reading, Rejection>> {
     }
 }
 
+/// Fields are optional here so that a missing one, or null, is told by name; serde tells a repeated one.
+#[derive(Deserialize)]
+struct Message<'a> {
+    timestamp_str: Option<Cow<'a, str>>,
+    building_id: Option<Cow<'a, str>>,
+    apartment_id: Option<Cow<'a, str>>,
+    /// Read one by one: a bad one leaves the others.
+    #[serde(borrow)]
+    readings: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Sensed<'a> {
+    sensor_type: Option<Cow<'a, str>>,
+    room_name: Option<Cow<'a, str>>,
+    value: Option<f64>,
+}
+
 fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejection> {
-    let message = json(text)?;
-    let timestamp = string(&message, "timestamp_str")?;
+    let message: Message<'_> = object(text)?;
+    let timestamp = required("timestamp_str", message.timestamp_str)?;
     let read_at = DateTime::parse_from_rfc3339(&timestamp).map_err(|error| {
         Rejection::new(
             "bad_timestamp",
             format!("timestamp_str \"{}\" is not RFC 3339 with an offset: {error}", clip(&timestamp)),
         )
     })?;
-    let building_id = string(&message, "building_id")?;
-    let apartment_id = optional_string(&message, "apartment_id")?;
-    let readings = array(&message, "readings")?;
+    let building_id = name("building_id", required("building_id", message.building_id)?)?;
+    let apartment_id = message.apartment_id.map(|text| name("apartment_id", text)).transpose()?;
+    let readings = required("readings", message.readings)?;
     if readings.is_empty() {
         return Err(Rejection::new("empty", "readings is empty"));
     }
-    let reading = |reading: &Value| {
+    let reading = |raw: &&RawValue| {
+        let sensed: Sensed<'_> = object(raw.get())?;
         Ok(Reading {
             building_id: building_id.clone(),
             apartment_id: apartment_id.clone(),
-            sensor_type: string(reading, "sensor_type")?,
-            room_name: optional_string(reading, "room_name")?,
+            sensor_type: name("sensor_type", required("sensor_type", sensed.sensor_type)?)?,
+            room_name: sensed.room_name.map(|text| name("room_name", text)).transpose()?,
             read_at: read_at.to_utc(),
-            value: number(reading, "value")?,
+            value: required("value", sensed.value)?,
         })
     };
     Ok(readings.iter().map(reading).collect())
+}
+
+/// Reads a JSON object; the error's code tells bad syntax from a field that is not what it should be.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Rejection> {
+    if text.len() > LONGEST_MESSAGE {
+        return Err(Rejection::new("too_large", format!("{} bytes, at most {LONGEST_MESSAGE} are read", text.len())));
+    }
+    // serde would read an array as the fields in order.
+    if text.trim_start().starts_with('[') {
+        return Err(Rejection::new("wrong_type", "an array, not a JSON object"));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let reason = clip(&error.to_string());
+        match error.classify() {
+            Category::Data if reason.starts_with("duplicate field") => Rejection::new("duplicate_field", reason),
+            Category::Data => Rejection::new("wrong_type", reason),
+            _ if reason.starts_with("number out of range") => Rejection::new("not_finite", reason),
+            _ => Rejection::new("not_json", format!("not JSON: {reason}")),
+        }
+    })
+}
+
+fn required<T>(name: &str, value: Option<T>) -> Result<T, Rejection> {
+    value.ok_or_else(|| Rejection::new("missing_field", format!("{name} is missing")))
+}
+
+/// A name that Postgres can hold and an index can take: not empty, not long, without NUL.
+fn name(field: &str, text: Cow<'_, str>) -> Result<String, Rejection> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(Rejection::new("wrong_type", format!("{field} is empty or holds a NUL")));
+    }
+    if text.len() > LONGEST_NAME {
+        return Err(Rejection::new(
+            "too_long",
+            format!("{field} has {} bytes, at most {LONGEST_NAME} are taken", text.len()),
+        ));
+    }
+    Ok(text.into_owned())
 }
 
 /// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly: {time[],
@@ -158,27 +225,6 @@ fn array<'a>(object: &'a Value, name: &str) -> Result<&'a Vec<Value>, Rejection>
     field(object, name)?.as_array().ok_or_else(|| Rejection::new("wrong_type", format!("{name} is not an array")))
 }
 
-/// A string that Postgres can hold: not empty, without NUL.
-fn string(object: &Value, name: &str) -> Result<String, Rejection> {
-    let text =
-        field(object, name)?.as_str().ok_or_else(|| Rejection::new("wrong_type", format!("{name} is not a string")))?;
-    if text.is_empty() || text.contains('\0') {
-        return Err(Rejection::new("wrong_type", format!("{name} is empty or holds a NUL")));
-    }
-    Ok(text.to_owned())
-}
-
-fn optional_string(object: &Value, name: &str) -> Result<Option<String>, Rejection> {
-    match object.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(_) => string(object, name).map(Some),
-    }
-}
-
-fn number(object: &Value, name: &str) -> Result<f64, Rejection> {
-    finite(field(object, name)?, name)
-}
-
 fn finite(value: &Value, name: &str) -> Result<f64, Rejection> {
     let number = value.as_f64().ok_or_else(|| {
         Rejection::new("wrong_type", format!("{name} holds {}, not a number", clip(&value.to_string())))
@@ -223,7 +269,17 @@ mod tests {
             (r#""apartment_id": "a""#, r#""apartment_id": "a\u0000""#, "wrong_type"),
             ("12.5", "\"NaN\"", "wrong_type"),
             ("12.5", "null", "missing_field"),
-            ("12.5", "1e999", "not_json"),
+            ("12.5", "1e999", "not_finite"),
+            ("12.5", "NaN", "not_json"),
+            (r#""value": 12.5"#, r#""value": 12.5, "value": 13"#, "duplicate_field"),
+            (r#""building_id": "b""#, r#""building_id": "b", "building_id": "c""#, "duplicate_field"),
+            (
+                r#"{"sensor_type": "electricity_kwh_total", "value": 12.5, "room_name": "hall"}"#,
+                "[\"x\", \"y\", 1]",
+                "wrong_type",
+            ),
+            ("electricity_kwh_total", &*"x".repeat(201), "too_long"),
+            ("electricity_kwh_total", &*"x".repeat(2_000_000), "too_large"),
         ] {
             let rows = read_meter_message(&GOOD.replace(from, to));
             assert_eq!(rows[0].as_ref().unwrap_err().code, code, "{from} -> {to}");

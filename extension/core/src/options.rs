@@ -27,6 +27,16 @@ pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, d
     serde_json::from_value(Value::Object(options)).map_err(internal)
 }
 
+/// Refuses the first option that lies outside of its range: name, value, least, most.
+pub fn check_ranges(kind: &str, ranges: &[(&str, f64, f64, f64)]) -> Result<(), Error> {
+    match ranges.iter().find(|(_, value, least, most)| !(least..=most).contains(&value)) {
+        None => Ok(()),
+        Some((name, value, least, most)) => {
+            Err(Error::InvalidArgument(format!("{kind} \"{name}\" = {value} is not between {least} and {most}")))
+        }
+    }
+}
+
 fn unknown(kind: &'static str, name: &str, options: &Map<String, Value>) -> Error {
     Error::UnknownName { kind, name: name.to_owned(), known: options.keys().cloned().collect() }
 }

@@ -66,13 +66,7 @@ impl Parameters {
             ("gamma", read.gamma, 0.0, 1e6),
             ("max_bin", f64::from(read.max_bin), 2.0, 1024.0),
         ];
-        for (name, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
-                return Err(Error::InvalidArgument(format!(
-                    "parameter \"{name}\" = {value} is not between {least} and {most}"
-                )));
-            }
-        }
+        options::check_ranges("parameter", &ranges)?;
         Ok(read)
     }
 

@@ -1,0 +1,50 @@
+//! Gauges to means: temperatures, setpoints, anything that holds its value until it is reported anew.
+
+use super::{Heard, Hour, Meter, Point, Quality, Segment, Span, by_hour, covered, in_order, seconds, worst};
+use chrono::TimeDelta;
+
+/// Time-weighted mean by hour, from readings in any order. Each value holds until the next one, at most `max_silence_h`; the last
+/// one as far as the meter was heard. An hour that is known in part is the mean of that part, and interpolated.
+pub fn gauge_hours(readings: &[Point], meter: &Meter, span: Span, heard: Option<Heard>) -> Vec<Hour> {
+    let readings = in_order(readings);
+    let next =
+        readings.iter().skip(1).map(|next| Some(Heard { at: next.at, received_at: next.received_at })).chain([heard]);
+    let held = |(reading, end): (&Point, Option<Heard>)| Segment::held(*reading, reading.value, end?, meter);
+    let segments: Vec<Segment> = readings.iter().zip(next).filter_map(held).collect();
+    by_hour(&segments, span, |from, to, parts| {
+        let known = covered(from, to, parts);
+        let weighted = |part: &Segment| Some(part.value? * seconds(part.to.min(to) - part.from.max(from)));
+        let sum = parts.iter().map(weighted).sum::<Option<f64>>()?;
+        let quality = if known < to - from { Quality::Interpolated } else { worst(parts) };
+        (known > TimeDelta::zero()).then(|| (sum / seconds(known), quality))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Utc};
+
+    fn hours_of(minutes_and_values: &[(i64, f64)], hours: i64, heard_minute: i64) -> Vec<(Option<f64>, Quality)> {
+        let start: DateTime<Utc> = "2026-03-28T00:00:00Z".parse().unwrap();
+        let at = |minute| start + TimeDelta::minutes(minute);
+        let point = |(minute, value): &(i64, f64)| Point { at: at(*minute), value: *value, received_at: at(*minute) };
+        let readings: Vec<_> = minutes_and_values.iter().map(point).collect();
+        let heard = Heard { at: at(heard_minute), received_at: at(heard_minute) };
+        let found = gauge_hours(&readings, &Meter::default(), Span::new(start, at(hours * 60)).unwrap(), Some(heard));
+        found.into_iter().map(|hour| (hour.value, hour.quality)).collect()
+    }
+
+    #[test]
+    fn a_value_weighs_as_long_as_it_held() {
+        let found = hours_of(&[(0, 20.0), (45, 24.0), (150, 18.0)], 6, 300);
+        let measured = [21.0, 24.0, 21.0, 18.0, 18.0].map(|value| (Some(value), Quality::Measured));
+        assert_eq!(found[..5], measured);
+        assert_eq!(found[5], (None, Quality::Missing));
+    }
+
+    #[test]
+    fn an_hour_known_in_part_is_the_mean_of_that_part() {
+        assert_eq!(hours_of(&[(30, 20.0)], 1, 600), [(Some(20.0), Quality::Interpolated)]);
+    }
+}

@@ -1,0 +1,307 @@
+//! Cumulative registers to energy per hour.
+//!
+//! What two neighbouring readings say:
+//!
+//! - They differ after a silence of up to `max_silence_h`: the meter samples every `sample_minutes` and reports changes, so the
+//!   energy came in the last sample. A single step of `resolution_kwh` may have grown all the while. Measured.
+//! - They differ after a longer one: the meter was offline. The energy is spread evenly up to `max_interpolation_h`
+//!   (interpolated); beyond that by a profile of the day (estimated) or left missing, as `long_gaps` says.
+//! - They are equal: zero was measured, however long it took.
+//! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`. Where the
+//!   register's width is known and the rest is plausible, a rollover. At a known replacement, or where it fell below half and
+//!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
+//! - The power would exceed `max_kw`: no value.
+
+use super::{Heard, Hour, LongGaps, Meter, Point, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
+use chrono::{DateTime, Utc};
+
+/// What else is known about a register.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// A silent register is unchanged as far as its meter was heard.
+    pub heard: Option<Heard>,
+    /// When the meter was replaced by one that starts at zero.
+    pub replaced_at: &'a [DateTime<Utc>],
+    /// Weights of the hours of the UTC day, for long gaps; not negative.
+    pub profile: Option<&'a [f64; 24]>,
+}
+
+/// Energy by hour, in kWh, from readings of one register in any order.
+pub fn register_hours(readings: &[Point], meter: &Meter, span: Span, context: &Context<'_>) -> Vec<Hour> {
+    let readings = in_order(readings);
+    let mut segments: Vec<Segment> = (1..readings.len()).map(|at| segment(&readings, at, meter, context)).collect();
+    if let (Some(last), Some(heard)) = (readings.last(), context.heard) {
+        segments.extend(Segment::held(*last, 0.0, heard, meter));
+    }
+    by_hour(&segments, span, |from, to, parts| {
+        let energy = |part: &Segment| Some(part.value? * part.share(from, to, context.profile));
+        let sum = parts.iter().map(energy).sum::<Option<f64>>()?;
+        (covered(from, to, parts) >= to - from).then_some((sum, worst(parts)))
+    })
+}
+
+/// The segment that ends at reading `at`.
+fn segment(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) -> Segment {
+    let (a, b) = (readings[at - 1], readings[at]);
+    let gap = hours(b.at - a.at);
+    let (energy, counted_from_zero) = energy(readings, at, meter, context);
+    let mut segment = Segment::between(a, b, energy);
+    let Some(energy) = energy else { return segment };
+    if energy > 0.0 && gap > meter.max_silence_h {
+        segment.by_profile = gap > meter.max_interpolation_h;
+        segment.quality = if segment.by_profile { Quality::Estimated } else { Quality::Interpolated };
+        if segment.by_profile && meter.long_gaps == LongGaps::Missing {
+            return Segment::between(a, b, None);
+        }
+    } else if energy > 1.5 * meter.resolution_kwh {
+        segment.rises_from = a.at.max(b.at - meter.sample());
+    }
+    if counted_from_zero {
+        segment.quality = Quality::Estimated;
+    }
+    segment
+}
+
+/// The energy between reading `at` and the one before, and whether it was counted from zero.
+fn energy(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) -> (Option<f64>, bool) {
+    let (a, b) = (readings[at - 1], readings[at]);
+    let most = meter.max_kw * hours(b.at - a.at).max(hours(meter.sample()));
+    let plausible = |energy: f64| Some(energy).filter(|energy| (0.0..=most).contains(energy));
+    if context.replaced_at.iter().any(|replaced| a.at < *replaced && *replaced <= b.at) {
+        return (plausible(b.value), true);
+    }
+    if a.value - b.value <= meter.jitter_kwh {
+        let rise = level(readings, at, meter) - level(readings, at - 1, meter);
+        return (plausible(rise.max(0.0)), false);
+    }
+    if let Some(energy) = meter.width_kwh.and_then(|width| plausible(b.value + width - a.value)) {
+        return (Some(energy), false);
+    }
+    (plausible(b.value).filter(|_| b.value < a.value / 2.0), true)
+}
+
+/// A reading without its jitter: the highest of the last hours that lies no further above it than jitter does.
+fn level(readings: &[Point], at: usize, meter: &Meter) -> f64 {
+    let Point { at: now, value, .. } = readings[at];
+    let recent = readings[..at].iter().rev().take_while(|earlier| hours(now - earlier.at) <= meter.jitter_h);
+    recent.map(|earlier| earlier.value).filter(|earlier| *earlier <= value + meter.jitter_kwh).fold(value, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    fn start() -> DateTime<Utc> {
+        "2026-03-28T00:00:00Z".parse().unwrap()
+    }
+
+    fn readings(minutes_and_kwh: &[(i64, f64)]) -> Vec<Point> {
+        let point = |(minute, value): &(i64, f64)| {
+            let at = start() + TimeDelta::minutes(*minute);
+            Point { at, value: *value, received_at: at }
+        };
+        minutes_and_kwh.iter().map(point).collect()
+    }
+
+    fn span(from_h: i64, to_h: i64) -> Span {
+        Span::new(start() + TimeDelta::hours(from_h), start() + TimeDelta::hours(to_h)).unwrap()
+    }
+
+    /// Energies and qualities of the first `hours` hours.
+    fn hours_of(minutes_and_kwh: &[(i64, f64)], meter: &Meter, hours: i64) -> Vec<(Option<f64>, Quality)> {
+        let found = register_hours(&readings(minutes_and_kwh), meter, span(0, hours), &Context::default());
+        // Twelve digits, so that a test may name a decimal number.
+        let round = |value: f64| (value * 1e12).round() / 1e12;
+        found.into_iter().map(|hour| (hour.value.map(round), hour.quality)).collect()
+    }
+
+    use Quality::{Estimated, Interpolated, Measured, Missing};
+
+    #[test]
+    fn a_border_between_two_readings_shares_their_energy() {
+        // 0.4 kWh from 00:50 to 01:05, of which ten minutes lie before the border.
+        let found = hours_of(&[(0, 5.0), (50, 5.0), (65, 5.3), (120, 5.3)], &Meter::default(), 2);
+        assert_eq!(found, [(Some(0.2), Measured), (Some(0.1), Measured)]);
+    }
+
+    #[test]
+    fn after_a_short_silence_the_energy_came_in_the_last_sample() {
+        let found = hours_of(&[(0, 5.0), (240, 6.0)], &Meter::default(), 4);
+        let zero = (Some(0.0), Measured);
+        assert_eq!(found, [zero, zero, zero, (Some(1.0), Measured)]);
+        // A coarse register's single step may have grown all the while.
+        let coarse = Meter { resolution_kwh: 1.0, ..Meter::default() };
+        assert_eq!(hours_of(&[(0, 5.0), (240, 6.0)], &coarse, 4), [(Some(0.25), Measured); 4]);
+    }
+
+    #[test]
+    fn a_longer_silence_is_spread_evenly_and_a_long_one_by_profile_or_not_at_all() {
+        assert_eq!(hours_of(&[(0, 5.0), (480, 9.0)], &Meter::default(), 8), [(Some(0.5), Interpolated); 8]);
+        let long = [(0, 0.0), (1440, 48.0)];
+        assert_eq!(hours_of(&long, &Meter::default(), 24), [(Some(2.0), Estimated); 24]);
+        let missing = Meter { long_gaps: LongGaps::Missing, ..Meter::default() };
+        assert_eq!(hours_of(&long, &missing, 24), [(None, Missing); 24]);
+
+        let mut profile = [1.0; 24];
+        profile[18] = 25.0;
+        let context = Context { profile: Some(&profile), ..Context::default() };
+        let found = register_hours(&readings(&long), &Meter::default(), span(17, 19), &context);
+        assert_eq!(found.iter().map(|hour| hour.value).collect::<Vec<_>>(), [Some(1.0), Some(25.0)]);
+    }
+
+    #[test]
+    fn a_register_that_did_not_move_measured_zero_however_long() {
+        assert_eq!(hours_of(&[(0, 5.0), (6000, 5.0)], &Meter::default(), 100), [(Some(0.0), Measured); 100]);
+    }
+
+    #[test]
+    fn a_small_dip_and_its_recovery_count_as_zero() {
+        let found = hours_of(&[(0, 10.0), (15, 9.9), (30, 10.0), (45, 9.95), (60, 10.2)], &Meter::default(), 1);
+        assert_eq!(found, [(Some(0.2), Measured)]);
+    }
+
+    #[test]
+    fn a_rollover_goes_on_counting() {
+        let meter = Meter { width_kwh: Some(100_000.0), ..Meter::default() };
+        let found = hours_of(&[(0, 99_999.5), (60, 0.25)], &meter, 1);
+        assert_eq!(found, [(Some(0.75), Measured)]);
+    }
+
+    #[test]
+    fn a_replacement_is_counted_from_zero_and_any_other_fall_has_no_value() {
+        assert_eq!(hours_of(&[(0, 500.0), (60, 0.5)], &Meter::default(), 1), [(Some(0.5), Estimated)]);
+        assert_eq!(hours_of(&[(0, 500.0), (60, 400.0)], &Meter::default(), 1), [(None, Missing)]);
+        let replaced = [start() + TimeDelta::minutes(30)];
+        let context = Context { replaced_at: &replaced, ..Context::default() };
+        let found = register_hours(&readings(&[(0, 5.0), (60, 7.0)]), &Meter::default(), span(0, 1), &context);
+        assert_eq!((found[0].value, found[0].quality), (Some(7.0), Estimated));
+    }
+
+    #[test]
+    fn more_than_the_connection_carries_has_no_value() {
+        let meter = Meter { max_kw: 10.0, ..Meter::default() };
+        let found = hours_of(&[(0, 0.0), (60, 9.0), (120, 1e9), (180, 1e9)], &meter, 3);
+        assert_eq!(found, [(Some(9.0), Measured), (None, Missing), (Some(0.0), Measured)]);
+    }
+
+    #[test]
+    fn silence_means_unchanged_only_as_long_as_the_meter_was_heard() {
+        let readings = readings(&[(0, 5.0), (60, 6.0)]);
+        let until = |minute| {
+            let at = start() + TimeDelta::minutes(minute);
+            let context = Context { heard: Some(Heard { at, received_at: at }), ..Context::default() };
+            let found = register_hours(&readings, &Meter::default(), span(0, 10), &context);
+            found.iter().filter(|hour| hour.value.is_some()).count()
+        };
+        assert_eq!((until(60), until(179), until(180), until(6000)), (1, 2, 3, 7));
+    }
+
+    #[test]
+    fn an_hour_is_known_when_the_last_reading_it_rests_on_is() {
+        let found = register_hours(
+            &readings(&[(0, 1.0), (50, 2.0), (70, 3.0), (120, 4.0)]),
+            &Meter::default(),
+            span(0, 3),
+            &Context::default(),
+        );
+        let minutes = |hour: &Hour| hour.received_at.map(|at| (at - start()).num_minutes());
+        assert_eq!(found.iter().map(minutes).collect::<Vec<_>>(), [Some(70), Some(120), None]);
+    }
+
+    #[test]
+    fn days_of_daylight_saving_have_23_and_25_hours() {
+        let zone = chrono_tz::Europe::Zurich;
+        let rising: Vec<_> = (0..6000).map(|hour| (hour * 60, hour as f64)).collect();
+        let found = register_hours(&readings(&rising), &Meter::default(), span(0, 5999), &Context::default());
+        for (day, hours) in [("2026-03-28", 24.0), ("2026-03-29", 23.0), ("2026-10-25", 25.0)] {
+            let of_day = found.iter().filter(|hour| hour.at.with_timezone(&zone).date_naive().to_string() == day);
+            // Local 28 March began an hour before the readings.
+            let expected = if day == "2026-03-28" { hours - 1.0 } else { hours };
+            let sum: f64 = of_day.map(|hour| hour.value.unwrap()).sum();
+            assert!((sum - expected).abs() < 1e-9, "{day}: {sum}");
+        }
+    }
+
+    /// A register read at any minutes of two days; some steps are long, some zero.
+    fn register() -> impl Strategy<Value = Vec<(i64, f64)>> {
+        let step = prop_oneof![4 => 1_i64..40, 1 => 40_i64..1200];
+        let rise = prop_oneof![1 => Just(0.0), 3 => 0.0..3.0_f64];
+        proptest::collection::vec((step, rise), 2..80).prop_map(|steps| {
+            let (mut minute, mut value, mut readings) = (0, 100.0, vec![(0, 100.0)]);
+            for (step, rise) in steps {
+                (minute, value) = (minute + step, value + rise);
+                readings.push((minute, value));
+            }
+            // A last one on a full hour, so that all energy lies in whole hours.
+            readings.push(((minute / 60 + 1) * 60, value + 0.5));
+            readings
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn hours_add_up_to_the_register_s_difference(register in register()) {
+            let (first, last) = (register[0], register[register.len() - 1]);
+            let found = register_hours(&readings(&register), &Meter::default(), span(0, last.0 / 60), &Context::default());
+            let sum: f64 = found.iter().map(|hour| hour.value.unwrap()).sum();
+            prop_assert!((sum - (last.1 - first.1)).abs() < 1e-9, "{sum}");
+            prop_assert!(found.iter().all(|hour| hour.value.unwrap() >= 0.0));
+        }
+
+        #[test]
+        fn jitter_that_recovers_adds_nothing(register in register(), dips in proptest::collection::vec((any::<Index>(), 0.0..0.19_f64), 0..9)) {
+            let mut jittering = register.clone();
+            for (at, dip) in dips {
+                let at = 1 + at.index(register.len() - 2);
+                // Within an hour of a reading that still stands, so that the true level is known.
+                if register[at].0 - register[at - 1].0 < 60 && register[at].1 == register[at - 1].1 && jittering[at - 1] == register[at - 1] {
+                    jittering[at].1 = register[at].1 - dip;
+                }
+            }
+            let hours = register[register.len() - 1].0 / 60;
+            let sum = |register: &[(i64, f64)]| -> f64 {
+                let found = register_hours(&readings(register), &Meter::default(), span(0, hours), &Context::default());
+                found.iter().map(|hour| hour.value.unwrap()).sum()
+            };
+            prop_assert!((sum(&jittering) - sum(&register)).abs() < 1e-9);
+        }
+
+        #[test]
+        fn order_and_repetition_leave_no_trace(
+            register in register(), order in proptest::collection::vec(any::<u32>(), 82), again in any::<Index>()
+        ) {
+            let sent = readings(&register);
+            let mut arrived: Vec<_> = sent.iter().copied().zip(order).collect();
+            arrived.push((sent[again.index(sent.len())], 0));
+            arrived.sort_by_key(|(_, key)| *key);
+            let arrived: Vec<_> = arrived.into_iter().map(|(point, _)| point).collect();
+            let span = span(0, register[register.len() - 1].0 / 60);
+            let hours = |points: &[Point]| register_hours(points, &Meter::default(), span, &Context::default());
+            prop_assert_eq!(hours(&sent), hours(&arrived));
+        }
+
+        #[test]
+        fn a_part_computed_alone_equals_the_part_of_the_whole(register in register(), cut in any::<Index>(), fall in any::<Index>()) {
+            let mut sent = readings(&register);
+            let (meter, context, last) = (Meter::default(), Context::default(), register[register.len() - 1].0 / 60);
+            let fall = fall.index(sent.len());
+            sent[fall..].iter_mut().for_each(|point| point.value -= 60.0);
+            let cut = cut.index(last as usize) as i64;
+            let whole = register_hours(&sent, &meter, span(0, last), &context);
+            let part = |from_h: i64, to_h: i64| {
+                let (from, to) = (start() + TimeDelta::hours(from_h), start() + TimeDelta::hours(to_h));
+                let before = sent.iter().rev().find(|point| point.at <= from).unwrap().at;
+                let after = sent.iter().find(|point| point.at >= to).unwrap().at;
+                let near = |point: &&Point| (before - TimeDelta::hours(6)..=after).contains(&point.at);
+                let near: Vec<_> = sent.iter().filter(near).copied().collect();
+                register_hours(&near, &meter, span(from_h, to_h), &context)
+            };
+            prop_assert_eq!([part(0, cut), part(cut, last)].concat(), whole);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What is known of the time between two neighbouring readings.
+
+use super::{Heard, Meter, Point, Quality, seconds};
+use chrono::{DateTime, Utc};
+
+/// A stretch of time with its energy (of a register) or its value (of a gauge).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// The energy flows from here on.
+    pub rises_from: DateTime<Utc>,
+    /// None where it cannot be told.
+    pub value: Option<f64>,
+    pub quality: Quality,
+    pub by_profile: bool,
+    pub received_at: DateTime<Utc>,
+}
+
+impl Segment {
+    /// From one reading to another, measured and even.
+    pub fn between(a: Point, b: Point, value: Option<f64>) -> Self {
+        let quality = if value.is_some() { Quality::Measured } else { Quality::Missing };
+        let received_at = a.received_at.max(b.received_at);
+        Self { from: a.at, to: b.at, rises_from: a.at, value, quality, by_profile: false, received_at }
+    }
+
+    /// `value` after `reading` until `end` (known at its `received_at`), but no longer than a silence may last.
+    pub fn held(reading: Point, value: f64, end: Heard, meter: &Meter) -> Option<Self> {
+        let at = end.at.min(reading.at + meter.max_silence());
+        let end = Point { at, received_at: end.received_at, ..reading };
+        (reading.at < at).then(|| Self::between(reading, end, Some(value)))
+    }
+
+    /// The share of the segment's energy that lies between `from` and `to`.
+    pub fn share(&self, from: DateTime<Utc>, to: DateTime<Utc>, profile: Option<&[f64; 24]>) -> f64 {
+        let (from, to) = (from.max(self.rises_from), to.min(self.to));
+        if from >= to {
+            return 0.0;
+        }
+        if let Some(profile) = profile.filter(|_| self.by_profile) {
+            let whole = weight(profile, self.rises_from, self.to);
+            if whole > 0.0 {
+                return weight(profile, from, to) / whole;
+            }
+        }
+        seconds(to - from) / seconds(self.to - self.rises_from)
+    }
+}
+
+/// What a profile of 24 hours (UTC) weighs from `from` to `to`.
+fn weight(profile: &[f64; 24], from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
+    let into_day = |at: DateTime<Utc>| {
+        let second = at.timestamp().rem_euclid(86_400);
+        let hour = (second / 3600) as usize;
+        profile[..hour].iter().sum::<f64>() + profile[hour] * (second % 3600) as f64 / 3600.0
+    };
+    let days = to.timestamp().div_euclid(86_400) - from.timestamp().div_euclid(86_400);
+    days as f64 * profile.iter().sum::<f64>() + into_day(to) - into_day(from)
+}

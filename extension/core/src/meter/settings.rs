@@ -1,0 +1,105 @@
+//! How a meter counts and reports, as users write it in JSON.
+
+use crate::error::Error;
+use crate::options;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What becomes of the energy of a gap longer than `max_interpolation_h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongGaps {
+    /// Its hours have no value.
+    Missing,
+    /// It is spread by the profile, or evenly where there is none.
+    Estimated,
+}
+
+/// Settings of a meter. Every field has a default; unknown ones are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Meter {
+    /// Minutes between two samples.
+    pub sample_minutes: f64,
+    /// Longest silence that means unchanged, in hours.
+    pub max_silence_h: f64,
+    /// Longest gap whose energy is spread evenly, in hours.
+    pub max_interpolation_h: f64,
+    /// What becomes of longer ones.
+    pub long_gaps: LongGaps,
+    /// Smallest step that the register can show, in kWh.
+    pub resolution_kwh: f64,
+    /// Largest decrease that is noise, in kWh.
+    pub jitter_kwh: f64,
+    /// How long a reading outlasts a lower one that jitters, in hours.
+    pub jitter_h: f64,
+    /// Where the register starts again at zero, in kWh.
+    pub width_kwh: Option<f64>,
+    /// The most power that the connection carries, in kW.
+    pub max_kw: f64,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self {
+            sample_minutes: 15.0,
+            max_silence_h: 6.0,
+            max_interpolation_h: 12.0,
+            long_gaps: LongGaps::Estimated,
+            resolution_kwh: 0.001,
+            jitter_kwh: 0.2,
+            jitter_h: 6.0,
+            width_kwh: None,
+            max_kw: 1000.0,
+        }
+    }
+}
+
+impl Meter {
+    /// Reads settings from JSON; what is not named keeps its default.
+    pub fn from_json(json: &Value) -> Result<Self, Error> {
+        let meter: Self = options::read("meter setting", json, &Self::default())?;
+        options::check_ranges(
+            "meter setting",
+            &[
+                ("sample_minutes", meter.sample_minutes, 0.01, 1440.0),
+                ("max_silence_h", meter.max_silence_h, 0.0, 8784.0),
+                ("max_interpolation_h", meter.max_interpolation_h, 0.0, 8784.0),
+                ("resolution_kwh", meter.resolution_kwh, 0.0, 1e6),
+                ("jitter_kwh", meter.jitter_kwh, 0.0, 1e6),
+                ("jitter_h", meter.jitter_h, 0.0, 8784.0),
+                ("width_kwh", meter.width_kwh.unwrap_or(1.0), 1e-3, 1e15),
+                ("max_kw", meter.max_kw, 1e-6, 1e12),
+            ],
+        )?;
+        Ok(meter)
+    }
+
+    pub(super) fn sample(&self) -> TimeDelta {
+        TimeDelta::microseconds((self.sample_minutes * 60e6) as i64)
+    }
+
+    pub(super) fn max_silence(&self) -> TimeDelta {
+        TimeDelta::microseconds((self.max_silence_h * 3600e6) as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bad_settings_say_what_is_wrong() {
+        for (settings, says) in [
+            (json!({"sample_minuts": 15}), "did you mean \"sample_minutes\"?"),
+            (json!({"max_kw": 0}), "\"max_kw\" = 0 is not between"),
+            (json!({"long_gaps": "forget"}), "long_gaps"),
+            (json!([]), "JSON object"),
+        ] {
+            let error = Meter::from_json(&settings).unwrap_err().to_string();
+            assert!(error.contains(says), "{settings}: {error}");
+        }
+    }
+}

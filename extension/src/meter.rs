@@ -1,0 +1,130 @@
+//! Registers and gauges as hours.
+
+use chrono::{DateTime, Utc};
+use edf_core::Error;
+use edf_core::meter::gauge::gauge_hours as means;
+use edf_core::meter::register::{Context, register_hours as energies};
+use edf_core::meter::{Heard, Hour, Meter, Point, Span};
+use pgrx::datum::{JsonB, TimestampWithTimeZone};
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{default, name, pg_extern};
+
+use crate::convert::{from_utc, to_utc};
+use crate::report::report;
+
+/// Energy in kWh by hour from readings of a cumulative register.
+#[pg_extern(immutable, parallel_safe)]
+#[allow(clippy::too_many_arguments)]
+fn register_hours(
+    read_at: Vec<TimestampWithTimeZone>,
+    value: Vec<f64>,
+    received_at: Vec<TimestampWithTimeZone>,
+    from_at: TimestampWithTimeZone,
+    to_at: TimestampWithTimeZone,
+    settings: default!(JsonB, "'{}'"),
+    heard_at: default!(Option<TimestampWithTimeZone>, "null"),
+    heard_received_at: default!(Option<TimestampWithTimeZone>, "null"),
+    replaced_at: default!(Vec<TimestampWithTimeZone>, "'{}'"),
+    profile: default!(Option<Vec<f64>>, "null"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(hour_at, TimestampWithTimeZone),
+            name!(energy_kwh, Option<f64>),
+            name!(quality, String),
+            name!(known_at, Option<TimestampWithTimeZone>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let run = || {
+        let readings = points(read_at, value, received_at)?;
+        let replaced_at = replaced_at.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>()?;
+        let profile = profile.map(to_profile).transpose()?;
+        let context = Context {
+            heard: heard(heard_at, heard_received_at)?,
+            replaced_at: &replaced_at,
+            profile: profile.as_ref(),
+        };
+        let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
+        rows(energies(&readings, &Meter::from_json(&settings.0)?, span, &context))
+    };
+    Ok(TableIterator::new(run().map_err(report)?))
+}
+
+/// Time-weighted mean by hour from readings of a gauge.
+#[pg_extern(immutable, parallel_safe)]
+#[allow(clippy::too_many_arguments)]
+fn gauge_hours(
+    read_at: Vec<TimestampWithTimeZone>,
+    value: Vec<f64>,
+    received_at: Vec<TimestampWithTimeZone>,
+    from_at: TimestampWithTimeZone,
+    to_at: TimestampWithTimeZone,
+    settings: default!(JsonB, "'{}'"),
+    heard_at: default!(Option<TimestampWithTimeZone>, "null"),
+    heard_received_at: default!(Option<TimestampWithTimeZone>, "null"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(hour_at, TimestampWithTimeZone),
+            name!(mean, Option<f64>),
+            name!(quality, String),
+            name!(known_at, Option<TimestampWithTimeZone>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let run = || {
+        let readings = points(read_at, value, received_at)?;
+        let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
+        let heard = heard(heard_at, heard_received_at)?;
+        rows(means(&readings, &Meter::from_json(&settings.0)?, span, heard))
+    };
+    Ok(TableIterator::new(run().map_err(report)?))
+}
+
+type Row = (TimestampWithTimeZone, Option<f64>, String, Option<TimestampWithTimeZone>);
+
+fn rows(hours: Vec<Hour>) -> Result<Vec<Row>, Error> {
+    let row = |hour: Hour| {
+        let known_at = hour.received_at.map(from_utc).transpose()?;
+        Ok((from_utc(hour.at)?, hour.value, hour.quality.name().to_owned(), known_at))
+    };
+    hours.into_iter().map(row).collect()
+}
+
+fn points(
+    read_at: Vec<TimestampWithTimeZone>,
+    value: Vec<f64>,
+    received_at: Vec<TimestampWithTimeZone>,
+) -> Result<Vec<Point>, Error> {
+    if read_at.len() != value.len() || received_at.len() != value.len() {
+        return Err(Error::InvalidArgument(format!(
+            "arrays of unequal length: {} times, {} values, {} times of receipt",
+            read_at.len(),
+            value.len(),
+            received_at.len()
+        )));
+    }
+    let point = |((at, value), received_at)| Ok(Point { at: to_utc(at)?, value, received_at: to_utc(received_at)? });
+    read_at.into_iter().zip(value).zip(received_at).map(point).collect()
+}
+
+fn heard(
+    at: Option<TimestampWithTimeZone>,
+    received_at: Option<TimestampWithTimeZone>,
+) -> Result<Option<Heard>, Error> {
+    let utc =
+        |time: Option<TimestampWithTimeZone>| -> Result<Option<DateTime<Utc>>, Error> { time.map(to_utc).transpose() };
+    Ok(utc(at)?.zip(utc(received_at)?).map(|(at, received_at)| Heard { at, received_at }))
+}
+
+fn to_profile(weights: Vec<f64>) -> Result<[f64; 24], Error> {
+    let bad = || Error::InvalidArgument("profile holds 24 weights, finite and not negative".to_owned());
+    let profile: [f64; 24] = weights.try_into().map_err(|_| bad())?;
+    if profile.iter().all(|weight| weight.is_finite() && *weight >= 0.0) { Ok(profile) } else { Err(bad()) }
+}

@@ -1,0 +1,28 @@
+create or replace function api.ingest_meter_messages(messages json) returns json
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    sender constant text := nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub';
+    taken  record;
+begin
+    if json_typeof(messages) is distinct from 'array' then
+        raise exception 'messages is not a JSON array'
+            using errcode = 'invalid_parameter_value', hint = 'Send {"messages": [...]}.';
+    end if;
+    select * into taken
+    from energy.take_meter_messages(
+        array(select message::text from json_array_elements(messages) as message), energy.clock(),
+        array(select building_id from energy.building_access where subject = sender));
+    return json_build_object(
+        'messages', json_array_length(messages), 'readings_taken', taken.readings_taken, 'messages_rejected', taken.messages_rejected);
+end;
+$$;
+comment on function api.ingest_meter_messages(json) is
+$$Sends meter messages
+
+For gateways: an array of {timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}. Sending one again changes nothing. A message
+that cannot be used, or is of a building that is not the gateway's, is kept aside; the others are taken. Returns the counts.$$;
+revoke all on function api.ingest_meter_messages(json) from public;
+grant execute on function api.ingest_meter_messages(json) to gateway;

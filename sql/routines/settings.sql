@@ -1,0 +1,17 @@
+-- Parts of the current configuration as relations, for routines and dbt.
+create or replace view energy.sensor_types as
+select
+    meters.key as sensor_type,
+    meters.value ->> 'kind' as kind,
+    meters.value ->> 'measures' as measures,
+    meters.value ->> 'unit' as unit,
+    (meters.value ->> 'min_value')::double precision as min_value,
+    (meters.value ->> 'max_value')::double precision as max_value,
+    coalesce(meters.value -> 'settings', '{}') as settings
+from jsonb_each(energy.current_config() -> 'meters') as meters;
+comment on view energy.sensor_types is
+    'Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: consumption or solar (registers); limits in the type''s unit.';
+
+create or replace view energy.quality_limits as
+select (energy.current_config() #>> '{quality,min_coverage_share}')::double precision as min_coverage_share;
+comment on view energy.quality_limits is 'Section quality of the configuration: one row.';

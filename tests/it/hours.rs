@@ -1,0 +1,192 @@
+//! From readings to hours: whatever the order of arrival, the hours are those of a full rebuild, bit for bit.
+//!
+//! Each test has a building of its own, rolled back at the end.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use edf_tests::as_role;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
+
+const HOURS: &str = "
+    select array_agg(hours::text order by hours::text) from (
+        select to_jsonb(h) as hours from energy.apartment_hours as h where building_id = 'a-test-house'
+        union all
+        select to_jsonb(h) from energy.building_hours as h where building_id = 'a-test-house'
+    ) as hours";
+
+async fn add_house(work: &mut PgConnection) {
+    work.execute(raw_sql(
+        "insert into raw.buildings select 'a-test-house', 'House', time_zone, region, latitude, longitude, weather_location_id
+         from raw.buildings limit 1;
+         insert into raw.apartments select 'a-test-house', 'flat-' || n from generate_series(1, 3) as n",
+    ))
+    .await
+    .unwrap();
+}
+
+fn message(minute: i64, apartment: usize, value: f64) -> String {
+    let at: DateTime<Utc> = "2017-07-10T00:00:00Z".parse().unwrap();
+    let at = (at + TimeDelta::minutes(minute)).to_rfc3339();
+    format!(
+        r#"{{"timestamp_str": "{at}", "building_id": "a-test-house", "apartment_id": "flat-{apartment}",
+            "readings": [{{"sensor_type": "electricity_kwh_total", "value": {value}}}]}}"#
+    )
+}
+
+async fn ingest(work: &mut PgConnection, messages: &[String], received: i64) {
+    query("call energy.ingest_meter_messages($1::text[], '2017-07-20 00:00Z'::timestamptz + $2 * interval '1 minute')")
+        .bind(messages)
+        .bind(received as f64)
+        .execute(work)
+        .await
+        .unwrap();
+}
+
+async fn refresh(work: &mut PgConnection) {
+    work.execute("call energy.refresh_building_hours()").await.unwrap();
+}
+
+async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
+    work.execute(raw_sql(
+        "delete from energy.apartment_hours where building_id = 'a-test-house';
+         delete from energy.building_hours where building_id = 'a-test-house';
+         delete from energy.building_spans where building_id = 'a-test-house';
+         call energy.refresh_building_hours('2017-07-10', '2017-07-11')",
+    ))
+    .await
+    .unwrap();
+    query_scalar(HOURS).fetch_one(work).await.unwrap()
+}
+
+/// What three registers say in four days, change by change: silences, jitter, a replacement, corrections.
+fn readings(rng: &mut impl Rng) -> Vec<String> {
+    let mut messages = Vec::new();
+    for apartment in 1..=3 {
+        let (mut minute, mut value) = (rng.random_range(0..600), 100.0_f64);
+        while minute < 4 * 24 * 60 {
+            messages.push(message(minute, apartment, value));
+            if rng.random_bool(0.05) {
+                messages.push(message(minute, apartment, value + 0.125));
+            }
+            minute += if rng.random_bool(0.06) { rng.random_range(60..2000) } else { rng.random_range(5..40) };
+            value += match rng.random_range(0..20) {
+                0 => -0.125,
+                1 => -value,
+                2..6 => 0.0,
+                _ => f64::from(rng.random_range(0..16_u8)) / 16.0,
+            };
+        }
+    }
+    messages
+}
+
+#[tokio::test]
+async fn hours_are_those_of_a_rebuild_under_any_order_of_arrival() {
+    let mut postgres = as_role("postgres").await;
+    for seed in 0..12_u64 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut work = postgres.begin().await.unwrap();
+        add_house(&mut work).await;
+        let mut messages = readings(&mut rng);
+        if seed % 2 == 1 {
+            messages.shuffle(&mut rng);
+        }
+        let mut received = 0;
+        let mut rest = messages.as_slice();
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(rng.random_range(1..=rest.len().min(200)));
+            ingest(&mut work, batch, received).await;
+            if rng.random_bool(0.7) {
+                refresh(&mut work).await;
+            }
+            (rest, received) = (later, received + 15);
+        }
+        refresh(&mut work).await;
+        let kept: Vec<String> = query_scalar(HOURS).fetch_one(&mut *work).await.unwrap();
+        let fresh = rebuilt(&mut work).await;
+        assert!(kept.len() > 200, "{} hours", kept.len());
+        let differ: Vec<_> = kept.iter().zip(&fresh).filter(|(kept, fresh)| kept != fresh).take(3).collect();
+        assert!(kept == fresh, "seed {seed}: {} and {} hours, {differ:#?}", kept.len(), fresh.len());
+        work.rollback().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_apartment_s_hours_add_up_to_the_register_s_difference() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    let readings = [(0, 100.0), (50, 100.4), (65, 101.0), (400, 103.0), (1500, 109.0), (3000, 109.0), (4320, 120.0)];
+    let messages: Vec<_> = readings.iter().map(|(minute, value)| message(*minute, 1, *value)).collect();
+    ingest(&mut work, &messages, 0).await;
+    refresh(&mut work).await;
+    let (sum, hours): (f64, i64) = query_as(
+        "select sum(consumption_kwh), count(*) from energy.apartment_hours where building_id = 'a-test-house' and apartment_id = 'flat-1'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert!((sum - 20.0).abs() < 1e-9, "{sum}");
+    assert_eq!(hours, 72);
+    let of_quality: Vec<(String, i64)> =
+        query_as("select quality::text, count(*) from energy.apartment_hours where building_id = 'a-test-house' group by 1 order by 1")
+            .fetch_all(&mut *work)
+            .await
+            .unwrap();
+    // 400 min to 1500 min and 3000 min to 4320 min are offline, the latter two spread over more than twelve hours.
+    assert_eq!(of_quality.iter().map(|(_, n)| n).sum::<i64>(), 72);
+    assert!(of_quality.iter().any(|(quality, _)| quality == "estimated"), "{of_quality:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_touches_only_the_days_that_a_late_reading_bears_on() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    let rising: Vec<_> = (0..=240).map(|hour| message(hour * 60, 1, hour as f64)).collect();
+    ingest(&mut work, &rising, 0).await;
+    refresh(&mut work).await;
+    let untouched =
+        "select count(*) from energy.apartment_hours where building_id = 'a-test-house' and consumption_kwh = 1";
+    let before: i64 = query_scalar(untouched).fetch_one(&mut *work).await.unwrap();
+    // Whatever the refresh writes anew would overwrite this.
+    work.execute("update energy.apartment_hours set consumption_kwh = -1 where building_id = 'a-test-house'")
+        .await
+        .unwrap();
+    ingest(&mut work, &[message(5 * 1440 + 630, 1, 130.5)], 60).await;
+    refresh(&mut work).await;
+    let written: Vec<(DateTime<Utc>, i64)> = query_as(
+        "select date_trunc('day', hour_at, 'UTC'), count(*) from energy.apartment_hours
+         where building_id = 'a-test-house' and consumption_kwh <> -1 group by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!((before, written), (240, vec![("2017-07-15T00:00:00Z".parse().unwrap(), 24)]));
+}
+
+#[tokio::test]
+async fn a_silent_meter_is_unchanged_while_its_building_is_heard_and_then_offline() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    let mut messages: Vec<_> = (0..=12).map(|hour| message(hour * 60, 1, hour as f64)).collect();
+    messages.push(message(0, 2, 50.0));
+    messages.push(message(60, 2, 51.0));
+    ingest(&mut work, &messages, 0).await;
+    refresh(&mut work).await;
+    let found: Vec<(Option<f64>, String)> = query_as(
+        "select consumption_kwh, quality::text from energy.apartment_hours
+         where building_id = 'a-test-house' and apartment_id = 'flat-2' order by hour_at",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(found.len(), 12);
+    assert_eq!(found[0], (Some(1.0), "measured".to_owned()));
+    assert!(found[1..7].iter().all(|hour| *hour == (Some(0.0), "measured".to_owned())), "{found:?}");
+    assert!(found[7..].iter().all(|hour| *hour == (None, "missing".to_owned())), "{found:?}");
+}

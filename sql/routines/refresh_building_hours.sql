@@ -81,12 +81,14 @@ begin
 
     select array_agg(building_id), array_agg(day_at) into buildings, days from hours_of_days;
 
+    -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for.
     insert into energy.apartment_hours as kept (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at)
     select fresh.building_id, fresh.apartment_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at
     from unnest(buildings, days) as due (building_id, day_at)
     cross join lateral (
         select * from processed.int_apartment_hours as hours
         where hours.building_id = due.building_id and hours.day_at = due.day_at
+        offset 0
     ) as fresh
     on conflict (building_id, apartment_id, hour_at) do update
         set (consumption_kwh, solar_kwh, quality, received_at)
@@ -101,6 +103,7 @@ begin
     cross join lateral (
         select * from processed.int_building_hours as hours
         where hours.building_id = due.building_id and hours.hour_at >= due.day_at and hours.hour_at < due.day_at + interval '24 hours'
+        offset 0
     ) as fresh
     on conflict (building_id, hour_at) do update
         set (consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at)

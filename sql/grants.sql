@@ -6,6 +6,8 @@ grant insert on raw.rejected_messages, raw.weather_forecasts, raw.weather_observ
 grant insert, update on raw.meter_readings to pipeline;
 grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
 grant insert, update on energy.building_hours to pipeline;
+-- People keep the calendar.
+grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
 -- dbt drops and creates its views: what it makes later is readable too.
 grant select on all tables in schema staging, processed, features to pipeline, analyst;

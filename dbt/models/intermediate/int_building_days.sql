@@ -19,10 +19,10 @@ region_days as (
     select buildings.building_id, calendar.*
     from buildings
     cross join lateral (
-        select * from {{ ref('int_calendar_days') }} as of_region
+        -- distinct keeps the condition inside, so that the calendar of no other region is made.
+        select distinct on (local_date) * from {{ ref('int_calendar_days') }} as of_region
         where of_region.region = buildings.region
-        -- Keeps the region inside, so that the calendar of no other region is made.
-        offset 0
+        order by local_date
     ) as calendar
 ),
 
@@ -44,4 +44,6 @@ days as (
     left join event_days using (building_id, local_date)
 )
 
-select * from days
+-- The grain, said to the planner: a query of a mart that asks for no column of the calendar does without this join.
+select distinct on (building_id, local_date) * from days
+order by building_id, local_date

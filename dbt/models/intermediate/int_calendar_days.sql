@@ -2,7 +2,8 @@
 {% set far_days = 14 %}
 with
 
-holidays as (
+-- Read twice, and yet only of the region that is asked for.
+holidays as not materialized (
     select * from {{ ref('int_public_holidays') }}
 ),
 

@@ -8,6 +8,8 @@ grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
 grant insert, delete on energy.hours_due to pipeline;
 grant insert, update on energy.building_spans, energy.apartment_hours, energy.building_hours to pipeline;
+-- People keep the calendar.
+grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
 -- dbt drops and creates its views: what it makes later is readable too.
 grant select on all tables in schema staging, processed, features to pipeline, analyst;

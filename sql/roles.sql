@@ -26,7 +26,7 @@ grant supplier, resident, gateway to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
-comment on role analyst is 'Reads everything but secrets; trains, approves, rejects.';
+comment on role analyst is 'Reads everything but secrets; trains, approves, rejects, keeps the calendar.';
 comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
 comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';

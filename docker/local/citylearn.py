@@ -19,8 +19,6 @@ import subprocess
 import sys
 import zipfile
 
-import holidays
-
 PACKAGE = "citylearn==2.0.0"
 WHEEL = "CityLearn-2.0.0-py3-none-any.whl"
 SHA256 = "aef65c07922c7a609ca457fcb7d2abdcb156947e740bd55a408b37277023f47a"
@@ -102,10 +100,6 @@ def topology() -> dict[str, list[dict]]:
         "apartments": [
             {"building_id": building, "apartment_id": f"home-{home}"}
             for building, homes in BUILDINGS.items() for home in homes
-        ],
-        "holidays": [
-            {"region": "US-CA", "holiday_date": day.isoformat(), "name": name}
-            for day, name in sorted(holidays.country_holidays("US", subdiv="CA", years=(2016, 2017)).items())
         ],
     }
 

@@ -62,6 +62,17 @@ images() {
     "$CACHE/venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker/compose.yaml
 }
 
+# The seed is what its command writes, and a region that is unknown is answered with those that are known.
+public_holidays() {
+    "$PYTHON" dbt/public_holidays.py | diff - dbt/seeds/public_holidays.csv
+    "$PYTHON" dbt/public_holidays.py --regions DE-BY --years 2026 | grep -x 'DE-BY,2026-01-06,Heilige Drei Könige'
+    local answer
+    answer=$("$PYTHON" dbt/public_holidays.py --regions CH-ZH,CH-XX 2>&1 || true)
+    grep -F "no subdivision 'XX'; known are AG, AI," <<<"$answer"
+    answer=$("$PYTHON" dbt/public_holidays.py --regions XX 2>&1 || true)
+    grep -F "no country 'XX'; known are AD, AE," <<<"$answer"
+}
+
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
@@ -88,6 +99,7 @@ check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
+check 'public holidays as generated' public_holidays
 check 'licences' licences
 check 'advisories' advisories
 

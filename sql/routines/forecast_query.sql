@@ -10,13 +10,22 @@ as $$
             case when past.received_at <= %2$L then past.consumption_kwh end as consumption_kwh,
             coalesce(case when past.weather_received_at <= %2$L then past.temperature_c end, runs.temperature_c) as temperature_c,
             coalesce(case when past.weather_received_at <= %2$L then past.ghi_w_m2 end, runs.ghi_w_m2) as ghi_w_m2,
-            coalesce(runs.is_holiday, past.is_holiday, false) as is_holiday
+            calendar.is_holiday, calendar.is_day_before_holiday, calendar.is_day_after_holiday, calendar.is_bridge_day,
+            calendar.days_until_next_holiday, calendar.days_since_last_holiday, calendar.is_school_holiday,
+            calendar.is_christmas_period, calendar.is_event
         from generate_series(%2$L::timestamptz - %4$L::interval, %2$L::timestamptz + %3$L::interval - interval '1 hour',
                              interval '1 hour') as grid (valid_at)
+        join raw.buildings on buildings.building_id = %1$L
+        -- The dates, a day wider than any zone needs, are all of the calendar that is made.
+        left join processed.int_building_days as calendar
+            on calendar.building_id = %1$L
+            and calendar.local_date = (grid.valid_at at time zone buildings.time_zone)::date
+            and calendar.local_date >= (%2$L::timestamptz - %4$L::interval)::date - 1
+            and calendar.local_date <= (%2$L::timestamptz + %3$L::interval)::date + 1
         left join features.fct_training_samples as past
             on past.building_id = %1$L and past.valid_at = grid.valid_at and past.valid_at < %2$L
         left join (
-            select distinct on (valid_at) valid_at, temperature_c, ghi_w_m2, is_holiday
+            select distinct on (valid_at) valid_at, temperature_c, ghi_w_m2
             from features.fct_forecast_inputs
             where building_id = %1$L and weather_received_at <= %2$L
               and valid_at >= %2$L::timestamptz - %4$L::interval and valid_at < %2$L::timestamptz + %3$L::interval

@@ -5,6 +5,7 @@ mod api;
 mod artifact;
 mod backtest;
 mod bad_input;
+mod calendar;
 mod cancel;
 mod dump;
 mod features;

@@ -126,10 +126,10 @@ async fn the_pipeline_may_not_approve_nor_write_the_registry_directly() {
 }
 
 #[tokio::test]
-async fn an_analyst_may_not_write_raw_data_nor_issue_forecasts() {
+async fn an_analyst_may_write_of_raw_data_only_the_calendar_and_not_issue_forecasts() {
     let mut analyst = as_role("analyst").await;
     for statement in [
-        "insert into raw.holidays values ('US-CA', '2017-01-02', 'a test')",
+        "insert into raw.apartments values ('homes-1-4', 'a test')",
         "call energy.ingest_meter_messages(array['{}'])",
         "call energy.issue_forecasts()",
         "update edf.models set status = 'approved'",

@@ -12,12 +12,21 @@ inputs as (
         runs.valid_at,
         runs.temperature_c,
         runs.ghi_w_m2,
-        holidays.holiday_date is not null as is_holiday
+        calendar.holiday_name,
+        calendar.is_holiday,
+        calendar.days_until_next_holiday,
+        calendar.days_since_last_holiday,
+        calendar.is_day_before_holiday,
+        calendar.is_day_after_holiday,
+        calendar.is_bridge_day,
+        calendar.is_school_holiday,
+        calendar.is_christmas_period,
+        calendar.is_event
     from runs
     join {{ source('raw', 'buildings') }} as buildings using (weather_location_id)
-    left join {{ source('raw', 'holidays') }} as holidays
-        on holidays.region = buildings.region
-        and holidays.holiday_date = (runs.valid_at at time zone buildings.time_zone)::date
+    left join {{ ref('int_building_days') }} as calendar
+        on calendar.building_id = buildings.building_id
+        and calendar.local_date = (runs.valid_at at time zone buildings.time_zone)::date
 )
 
 select * from inputs

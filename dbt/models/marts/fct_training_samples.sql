@@ -15,7 +15,6 @@ grid as (
     select
         building_id,
         buildings.weather_location_id,
-        buildings.region,
         buildings.time_zone,
         valid_at
     from spans
@@ -30,15 +29,25 @@ samples as (
         hours.consumption_kwh,
         weather.temperature_c,
         weather.ghi_w_m2,
-        holidays.holiday_date is not null as is_holiday,
+        calendar.holiday_name,
+        calendar.is_holiday,
+        calendar.days_until_next_holiday,
+        calendar.days_since_last_holiday,
+        calendar.is_day_before_holiday,
+        calendar.is_day_after_holiday,
+        calendar.is_bridge_day,
+        calendar.is_school_holiday,
+        calendar.is_christmas_period,
+        calendar.is_event,
         hours.received_at,
         weather.received_at as weather_received_at
     from grid
     left join hours on hours.building_id = grid.building_id and hours.hour_at = grid.valid_at
     left join {{ source('raw', 'weather_observations') }} as weather
         on weather.weather_location_id = grid.weather_location_id and weather.valid_at = grid.valid_at
-    left join {{ source('raw', 'holidays') }} as holidays
-        on holidays.region = grid.region and holidays.holiday_date = (grid.valid_at at time zone grid.time_zone)::date
+    left join {{ ref('int_building_days') }} as calendar
+        on calendar.building_id = grid.building_id
+        and calendar.local_date = (grid.valid_at at time zone grid.time_zone)::date
 )
 
 select * from samples

@@ -1,0 +1,49 @@
+with
+
+buildings as (
+    select * from {{ source('raw', 'buildings') }}
+),
+
+events as (
+    select * from {{ source('raw', 'calendar_events') }}
+    where building_id is not null
+),
+
+event_days as (
+    select distinct building_id, first_date + n as local_date
+    from events
+    cross join lateral generate_series(0, last_date - first_date) as n
+),
+
+region_days as (
+    select buildings.building_id, calendar.*
+    from buildings
+    cross join lateral (
+        -- distinct keeps the condition inside, so that the calendar of no other region is made.
+        select distinct on (local_date) * from {{ ref('int_calendar_days') }} as of_region
+        where of_region.region = buildings.region
+        order by local_date
+    ) as calendar
+),
+
+days as (
+    select
+        building_id,
+        local_date,
+        holiday_name,
+        is_holiday,
+        days_until_next_holiday,
+        days_since_last_holiday,
+        is_day_before_holiday,
+        is_day_after_holiday,
+        is_bridge_day,
+        is_school_holiday,
+        is_christmas_period,
+        is_event or event_days.local_date is not null as is_event
+    from region_days
+    left join event_days using (building_id, local_date)
+)
+
+-- The grain, said to the planner: a query of a mart that asks for no column of the calendar does without this join.
+select distinct on (building_id, local_date) * from days
+order by building_id, local_date

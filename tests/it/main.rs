@@ -15,3 +15,4 @@ mod metrics;
 mod readme;
 mod registry;
 mod rules;
+mod weather;

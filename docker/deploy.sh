@@ -29,6 +29,7 @@ deploy_database() {
     run_sql <<<'create extension if not exists edf; alter extension edf update;'
     set_password dbt "${EDF_DBT_PASSWORD:-}"
     set_password authenticator "${EDF_AUTHENTICATOR_PASSWORD:-}"
+    set_password weather "${EDF_WEATHER_PASSWORD:-}"
 }
 
 # Only where roles log in over the network; a local cluster trusts its private socket.

@@ -27,4 +27,9 @@ grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, 
 -- Approval is a person's decision.
 grant execute on function edf.approve_model to analyst;
 
+grant usage on schema raw, energy to weather;
+grant select on raw.weather_locations to weather;
+grant insert on raw.weather_fetches to weather;
+grant execute on procedure energy.ingest_weather_forecast, energy.ingest_weather_observations to weather;
+
 grant usage on schema api to supplier, resident, gateway;

@@ -15,6 +15,8 @@ begin
             ('edf ingest inbox', '* * * * *', 'call energy.ingest_meter_inbox()', 'pipeline'),
             ('edf train models', '0 1 * * 0', 'call energy.train_models()', 'pipeline'),
             ('edf gate models', '0 4 * * 0', 'call energy.gate_models()', 'pipeline'),
+            ('edf purge weather fetches', '35 2 * * *',
+             'delete from raw.weather_fetches where started_at < now() - interval ''90 days''', session_user),
             ('edf purge cron history', '30 2 * * *',
              'delete from cron.job_run_details where end_time < now() - interval ''30 days''', session_user)
         ) as jobs (name, schedule, command, username)

@@ -9,6 +9,7 @@ begin
             ('dbt', 'login'),
             ('pipeline', 'login'),
             ('analyst', 'login'),
+            ('weather', 'login'),
             ('authenticator', 'login noinherit'),
             ('supplier', 'nologin'),
             ('resident', 'nologin'),
@@ -27,6 +28,7 @@ comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s rela
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
 comment on role analyst is 'Reads everything but secrets; trains, approves, rejects, keeps the calendar.';
+comment on role weather is 'Fetches weather: reads where, ingests what comes, records each fetch.';
 comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
 comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';

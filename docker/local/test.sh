@@ -73,6 +73,26 @@ public_holidays() {
     grep -F "no country 'XX'; known are AD, AE," <<<"$answer"
 }
 
+# systemd wants the program to be where a unit says; here it is elsewhere or not built.
+units() {
+    if ! command -v systemd-analyze >/dev/null; then
+        echo 'skipped: systemd units, systemd-analyze is not installed'
+        return 0
+    fi
+    local folder=$STATE/units unit
+    mkdir -p "$folder"
+    for unit in docker/weather/edf-weather.{service,timer}; do
+        sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$unit" >"$folder/${unit##*/}"
+    done
+    systemd-analyze verify "$folder"/edf-weather.{service,timer}
+    if ! systemd-analyze --help | grep -q -- --offline; then
+        echo 'skipped: exposure of the systemd units, this systemd-analyze cannot judge files'
+        return 0
+    fi
+    # In tenths, 0 is best.
+    systemd-analyze security --no-pager --offline=true --threshold=20 "$folder/edf-weather.service"
+}
+
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
@@ -94,12 +114,15 @@ on_end at_the_end
 install_steps
 
 suite 'core tests' cargo test --release -p edf -p edf-core
+suite 'tests of the weather fetcher' cargo test --release -p edf-weather
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
+check 'clippy of the weather fetcher' cargo clippy --release -p edf-weather --all-targets -- -D warnings
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
 check 'public holidays as generated' public_holidays
+check 'systemd units' units
 check 'licences' licences
 check 'advisories' advisories
 

@@ -1,57 +1,109 @@
-create or replace procedure energy.ingest_weather_forecast(
-    document text, weather_location_id text, issued_at timestamptz, received_at timestamptz default null
+create or replace function energy.read_weather_document(document text)
+returns table (
+    valid_at timestamptz, temperature_c double precision, cloud_cover_pct double precision, ghi_w_m2 double precision,
+    reason_code text, reason text
 )
-language sql
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    with parsed as materialized (
+        select * from edf.parse_weather_document(document)
+    ),
+
+    -- An hour without any value would, once kept, stand in the way of one that has them.
+    used as (
+        select * from parsed
+        where reason_code is not null or num_nonnulls(temperature_c, cloud_cover_pct, ghi_w_m2) > 0
+    )
+
+    select * from used
+    union all
+    select null, null, null, null, 'empty', 'no hour has a value'
+    where exists (select from parsed) and not exists (select from used);
+$$;
+comment on function energy.read_weather_document(text) is
+    'The hours of a weather document that have a value; a document that cannot be used is one row with reason_code and reason.';
+revoke all on function energy.read_weather_document(text) from public;
+
+-- As it was before it told its outcome: two of the same name could not be told apart by their callers.
+drop procedure if exists energy.ingest_weather_forecast(text, text, timestamptz, timestamptz);
+
+-- Security definer, so that who sends weather can add what was read from a document and nothing else.
+create or replace procedure energy.ingest_weather_forecast(
+    document text, weather_location_id text, issued_at timestamptz, received_at timestamptz default null,
+    inout hours_written bigint default null, inout rejected_code text default null, inout rejected_reason text default null
+)
+language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with hours as materialized (
-        select * from edf.parse_weather_document(document)
+        select * from energy.read_weather_document(document)
     ),
 
     rejected as (
         insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
         select 'weather', coalesce(received_at, energy.clock()), reason_code, reason, document
         from hours where reason_code is not null
+    ),
+
+    written as (
+        insert into raw.weather_forecasts
+            (weather_location_id, issued_at, valid_at, received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
+        select distinct on (valid_at)
+            weather_location_id, issued_at, valid_at, coalesce(received_at, energy.clock()), temperature_c, cloud_cover_pct, ghi_w_m2
+        from hours
+        where reason_code is null
+        order by valid_at
+        on conflict do nothing
+        returning valid_at
     )
 
-    insert into raw.weather_forecasts
-        (weather_location_id, issued_at, valid_at, received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
-    select distinct on (valid_at)
-        weather_location_id, issued_at, valid_at, coalesce(received_at, energy.clock()), temperature_c, cloud_cover_pct, ghi_w_m2
-    from hours
-    where reason_code is null
-    order by valid_at
-    on conflict do nothing;
+    select (select count(*) from written), max(reason_code), max(reason) from hours;
 $$;
-comment on procedure energy.ingest_weather_forecast(text, text, timestamptz, timestamptz) is
-    'Takes the document of one weather run. The same run twice changes nothing; a document that cannot be read goes to raw.rejected_messages.';
-revoke all on procedure energy.ingest_weather_forecast(text, text, timestamptz, timestamptz) from public;
+comment on procedure energy.ingest_weather_forecast is
+$$Takes the document of one weather run. The same run twice changes nothing; a document that cannot be used goes to raw.rejected_messages.
+
+Gives back the hours that were new, and why the document was rejected, if it was.$$;
+revoke all on procedure energy.ingest_weather_forecast from public;
+
+drop procedure if exists energy.ingest_weather_observations(text, text, timestamptz);
 
 create or replace procedure energy.ingest_weather_observations(
-    document text, weather_location_id text, received_at timestamptz default null
+    document text, weather_location_id text, received_at timestamptz default null,
+    inout hours_written bigint default null, inout rejected_code text default null, inout rejected_reason text default null
 )
-language sql
+language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with hours as materialized (
-        select * from edf.parse_weather_document(document)
+        select * from energy.read_weather_document(document)
     ),
 
     rejected as (
         insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
         select 'weather', coalesce(received_at, energy.clock()), reason_code, reason, document
         from hours where reason_code is not null
+    ),
+
+    written as (
+        insert into raw.weather_observations
+            (weather_location_id, valid_at, received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
+        select distinct on (valid_at)
+            weather_location_id, valid_at, coalesce(received_at, energy.clock()), temperature_c, cloud_cover_pct, ghi_w_m2
+        from hours
+        where reason_code is null
+          -- Services put the hours ahead in the same document: those are no observation.
+          and valid_at + interval '1 hour' <= coalesce(received_at, energy.clock())
+        order by valid_at
+        on conflict do nothing
+        returning valid_at
     )
 
-    insert into raw.weather_observations
-        (weather_location_id, valid_at, received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
-    select distinct on (valid_at)
-        weather_location_id, valid_at, coalesce(received_at, energy.clock()), temperature_c, cloud_cover_pct, ghi_w_m2
-    from hours
-    where reason_code is null
-    order by valid_at
-    on conflict do nothing;
+    select (select count(*) from written), max(reason_code), max(reason) from hours;
 $$;
-comment on procedure energy.ingest_weather_observations(text, text, timestamptz) is
-    'Takes a document of observed weather. An hour that is known stays as it is; a document that cannot be read goes to raw.rejected_messages.';
-revoke all on procedure energy.ingest_weather_observations(text, text, timestamptz) from public;
+comment on procedure energy.ingest_weather_observations is
+$$Takes a document of observed weather. An hour that is known stays as it is, one that is not over when the document is received is left
+out; a document that cannot be used goes to raw.rejected_messages.
+
+Gives back the hours that were new, and why the document was rejected, if it was.$$;
+revoke all on procedure energy.ingest_weather_observations from public;

@@ -50,8 +50,9 @@ begin
 
     -- A reading bears on the time since the one before it, and up to the one after it: later still, while it may hide jitter.
     touched as (
-        select due.building_id, coalesce(before.read_at, due.first_at) as since, coalesce(after.read_at, due.last_at) as until
+        select due.building_id, coalesce(before.read_at, due.first_at) as since, coalesce(after.read_at, spans.heard_at) as until
         from due
+        join spans using (building_id)
         join raw.sensors using (sensor_id)
         join energy.sensor_types using (sensor_type)
         left join lateral (
@@ -81,8 +82,9 @@ begin
 
     select array_agg(building_id), array_agg(day_at) into buildings, days from hours_of_days;
 
-    -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for.
-    insert into energy.apartment_hours as kept (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at)
+    -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
+    -- alone, since a conflict would lock its row.
+    insert into energy.apartment_hours (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at)
     select fresh.building_id, fresh.apartment_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at
     from unnest(buildings, days) as due (building_id, day_at)
     cross join lateral (
@@ -90,13 +92,15 @@ begin
         where hours.building_id = due.building_id and hours.day_at = due.day_at
         offset 0
     ) as fresh
+    left join energy.apartment_hours as kept
+        on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
+    where (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at)
+        is distinct from (fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at)
     on conflict (building_id, apartment_id, hour_at) do update
         set (consumption_kwh, solar_kwh, quality, received_at)
-          = (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at)
-        where (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at)
-            is distinct from (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at);
+          = (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at);
 
-    insert into energy.building_hours as kept
+    insert into energy.building_hours
     select fresh.building_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting,
         fresh.apartments_expected, fresh.coverage_share, fresh.quality, fresh.received_at
     from unnest(buildings, days) as due (building_id, day_at)
@@ -105,15 +109,16 @@ begin
         where hours.building_id = due.building_id and hours.hour_at >= due.day_at and hours.hour_at < due.day_at + interval '24 hours'
         offset 0
     ) as fresh
+    left join energy.building_hours as kept on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
+    where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
+           kept.received_at)
+        is distinct from
+          (fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting, fresh.apartments_expected, fresh.coverage_share, fresh.quality,
+           fresh.received_at)
     on conflict (building_id, hour_at) do update
         set (consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at)
           = (excluded.consumption_kwh, excluded.solar_kwh, excluded.apartments_reporting, excluded.apartments_expected,
-             excluded.coverage_share, excluded.quality, excluded.received_at)
-        where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share,
-               kept.quality, kept.received_at)
-            is distinct from
-              (excluded.consumption_kwh, excluded.solar_kwh, excluded.apartments_reporting, excluded.apartments_expected,
-               excluded.coverage_share, excluded.quality, excluded.received_at);
+             excluded.coverage_share, excluded.quality, excluded.received_at);
 end;
 $$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is

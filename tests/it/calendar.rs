@@ -22,7 +22,7 @@ async fn add_building(
          select '{name}', '{name}', '{time_zone}', '{region}', latitude, longitude, weather_location_id
          from raw.buildings where building_id = '{BUILDING}';
          insert into energy.building_hours
-         select '{name}', hour_at, 1, null, 1, 1, hour_at + interval '1 hour'
+         select '{name}', hour_at, 1, null, 1, 1, 1, 'measured', hour_at + interval '1 hour'
          from generate_series('{first}'::timestamptz, '{last}', '1 hour') as hour_at"
     );
     connection.execute(raw_sql(AssertSqlSafe(building))).await.unwrap();

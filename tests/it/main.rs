@@ -18,3 +18,4 @@ mod metrics;
 mod readme;
 mod registry;
 mod rules;
+mod weather;

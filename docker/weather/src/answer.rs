@@ -1,0 +1,88 @@
+//! What one request came to: a document, or why not and whether another try may help.
+
+use crate::retry::retry_after;
+use crate::{Failure, Limits};
+use chrono::Utc;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Response, StatusCode};
+use std::time::Duration;
+
+/// A try that brought no document.
+pub struct Miss {
+    pub failure: Failure,
+    /// Another try may help.
+    pub passing: bool,
+    /// How long the service asked to wait.
+    pub wait: Option<Duration>,
+}
+
+impl Miss {
+    fn lasting(code: &str, reason: impl Into<String>) -> Self {
+        Self { failure: Failure { code: code.to_owned(), reason: reason.into() }, passing: false, wait: None }
+    }
+}
+
+impl From<reqwest::Error> for Miss {
+    fn from(error: reqwest::Error) -> Self {
+        let code = match &error {
+            error if error.is_timeout() => "timeout",
+            error if error.is_connect() => "unreachable",
+            _ => "interrupted",
+        };
+        // The address holds the key.
+        let reason = format!("{:#}", anyhow::Error::new(error.without_url()));
+        Self { passing: true, ..Self::lasting(code, reason) }
+    }
+}
+
+/// The document of an answer.
+pub async fn document(mut response: Response, limits: &Limits) -> Result<String, Miss> {
+    let status = response.status();
+    if !status.is_success() {
+        return Err(refused(status, response, limits).await);
+    }
+    let text = String::from_utf8(body(&mut response, limits.bytes).await?)
+        .map_err(|error| Miss::lasting("not_text", format!("the answer is not UTF-8: {}", error.utf8_error())))?;
+    match text.find('\0') {
+        Some(at) => Err(Miss::lasting("not_text", format!("the answer holds a NUL at byte {at}"))),
+        None => Ok(text),
+    }
+}
+
+async fn body(response: &mut Response, most: usize) -> Result<Vec<u8>, Miss> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Err(Miss::lasting("too_large", format!("the answer is larger than {most} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+async fn refused(status: StatusCode, mut response: Response, limits: &Limits) -> Miss {
+    let (code, passing) = match status {
+        StatusCode::TOO_MANY_REQUESTS => ("rate_limited", true),
+        status if status.is_server_error() => ("server_error", true),
+        status if status.is_redirection() => ("redirect", false),
+        _ => ("refused", false),
+    };
+    let wait = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|header| header.to_str().ok())
+        .and_then(|header| retry_after(header, Utc::now()));
+    let why = body(&mut response, limits.bytes).await.ok().and_then(|body| said(&body));
+    let reason = match why {
+        Some(why) => format!("HTTP {status}: {why}"),
+        None => format!("HTTP {status}"),
+    };
+    Miss { passing, wait, ..Miss::lasting(code, reason) }
+}
+
+/// The reason that the service gives in an error: `{"error": true, "reason": "..."}`.
+fn said(body: &[u8]) -> Option<String> {
+    let error: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let reason = error.get("reason")?.as_str()?;
+    Some(reason.chars().filter(|c| !c.is_control()).take(200).collect())
+}

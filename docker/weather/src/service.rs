@@ -1,0 +1,107 @@
+//! The weather service: one question per place and purpose, asked again while that may help.
+
+use crate::answer::{self, Miss};
+use crate::{Failure, Location, Purpose, Settings, retry};
+use anyhow::Context;
+use reqwest::{Client, Url, redirect};
+use tokio::time::sleep;
+
+/// The client and what it is set to.
+pub struct Service {
+    client: Client,
+    settings: Settings,
+}
+
+/// What a question came to.
+pub struct Answer {
+    /// Requests made.
+    pub tries: u32,
+    /// Of the last try; none where no answer came.
+    pub http_status: Option<u16>,
+    /// The document as it came, but without the key, should it repeat it.
+    pub document: Result<String, Failure>,
+}
+
+impl Service {
+    /// A client with these settings.
+    pub fn new(settings: Settings) -> anyhow::Result<Self> {
+        let client = Client::builder()
+            .connect_timeout(settings.limits.connect)
+            .timeout(settings.limits.total)
+            // The key is for this service and no other: an address that moved is set anew by a person.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("edf-weather/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(reqwest::Error::without_url)
+            .context("the HTTP client cannot be made")?;
+        Ok(Self { client, settings })
+    }
+
+    /// What documents are asked for, by the settings.
+    pub fn purposes(&self) -> &'static [Purpose] {
+        match self.settings.past_days {
+            0 => &[Purpose::Forecast],
+            _ => &[Purpose::Forecast, Purpose::Observations],
+        }
+    }
+
+    /// Asks for a document, again after a passing failure.
+    pub async fn ask(&self, location: &Location, purpose: Purpose) -> Answer {
+        let (url, limits) = (self.url(location, purpose), &self.settings.limits);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (http_status, result) = self.try_once(url.clone()).await;
+            let document = match result {
+                Err(miss) if miss.passing && tries < limits.tries => {
+                    sleep(retry::wait(limits, tries, miss.wait)).await;
+                    continue;
+                }
+                Err(Miss { failure: Failure { code, reason }, .. }) => {
+                    Err(Failure { code, reason: self.redact(reason) })
+                }
+                Ok(document) => Ok(self.redact(document)),
+            };
+            return Answer { tries, http_status, document };
+        }
+    }
+
+    async fn try_once(&self, url: Url) -> (Option<u16>, Result<String, Miss>) {
+        match self.client.get(url).send().await {
+            Err(error) => (None, Err(error.into())),
+            Ok(response) => {
+                let status = response.status().as_u16();
+                (Some(status), answer::document(response, &self.settings.limits).await)
+            }
+        }
+    }
+
+    fn url(&self, location: &Location, purpose: Purpose) -> Url {
+        let mut url = self.settings.endpoint.0.clone();
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("latitude", &location.latitude.to_string())
+            .append_pair("longitude", &location.longitude.to_string())
+            .append_pair("hourly", "temperature_2m,cloud_cover,shortwave_radiation")
+            .append_pair("timezone", "UTC");
+        match purpose {
+            // From midnight on: enough for 72 hours from any hour of today.
+            Purpose::Forecast => query.append_pair("forecast_days", "4"),
+            Purpose::Observations => {
+                query.append_pair("past_days", &self.settings.past_days.to_string()).append_pair("forecast_days", "1")
+            }
+        };
+        if let Some(key) = &self.settings.key {
+            query.append_pair("apikey", key.secret());
+        }
+        drop(query);
+        url
+    }
+
+    fn redact(&self, text: String) -> String {
+        match &self.settings.key {
+            Some(key) => key.redact(text),
+            None => text,
+        }
+    }
+}

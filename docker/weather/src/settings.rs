@@ -1,0 +1,171 @@
+//! What is set from outside: the service's address and key, and how patient to be.
+
+use anyhow::{Context, bail, ensure};
+use reqwest::Url;
+use std::fmt;
+use std::time::Duration;
+
+/// Everything that the service is asked by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The endpoint, without a query.
+    pub endpoint: Endpoint,
+    /// The service's key, where it wants one.
+    pub key: Option<Key>,
+    /// Days back to take observations of; 0 takes none.
+    pub past_days: u8,
+    /// How patient to be.
+    pub limits: Limits,
+}
+
+/// The endpoint. May hold a password, so it does not print.
+#[derive(Clone)]
+pub struct Endpoint(pub(crate) Url);
+
+/// A secret. It does not print, and is taken out of what is kept.
+#[derive(Clone)]
+pub struct Key(String);
+
+/// Bounds on time and size.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For a connection.
+    pub connect: Duration,
+    /// For one try, from the connection to the last byte.
+    pub total: Duration,
+    /// Size of an answer. Four days of a place are 10 KB.
+    pub bytes: usize,
+    /// Requests before a fetch fails.
+    pub tries: u32,
+    /// Before the second try; doubles with each further one.
+    pub first_wait: Duration,
+    /// Between two tries, whatever the service asks for.
+    pub longest_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(30),
+            bytes: 2 << 20,
+            tries: 4,
+            first_wait: Duration::from_secs(2),
+            longest_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `EDF_WEATHER_URL`, `EDF_WEATHER_KEY` and `EDF_WEATHER_PAST_DAYS` by `lookup`; an empty one is not set.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let lookup = |name| lookup(name).filter(|value| !value.is_empty());
+        let base =
+            lookup("EDF_WEATHER_URL").context("EDF_WEATHER_URL is not set: for example https://api.open-meteo.com")?;
+        let past_days = match lookup("EDF_WEATHER_PAST_DAYS") {
+            None => 0,
+            Some(days) => days
+                .parse()
+                .ok()
+                .filter(|days| *days <= 92)
+                .context("EDF_WEATHER_PAST_DAYS is not a number of days from 0 to 92")?,
+        };
+        let key = lookup("EDF_WEATHER_KEY");
+        // It is taken out of documents wherever it stands: a short one could be part of a good document.
+        ensure!(key.as_ref().is_none_or(|key| key.len() >= 8), "EDF_WEATHER_KEY is shorter than 8 characters");
+        Ok(Self { endpoint: Endpoint::below(&base)?, key: key.map(Key::new), past_days, limits: Limits::default() })
+    }
+}
+
+impl Endpoint {
+    /// The forecast endpoint of the service at `base`.
+    pub fn below(base: &str) -> anyhow::Result<Self> {
+        let url = Url::parse(&format!("{}/v1/forecast", base.trim_end_matches('/')))
+            .context("EDF_WEATHER_URL is not an address")?;
+        ensure!(matches!(url.scheme(), "http" | "https"), "EDF_WEATHER_URL is neither http nor https");
+        if url.query().is_some() || url.fragment().is_some() {
+            bail!("EDF_WEATHER_URL has a query or a fragment: a key belongs in EDF_WEATHER_KEY");
+        }
+        Ok(Self(url))
+    }
+}
+
+impl Key {
+    /// The secret.
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+
+    /// `text` without the secret: a service, or a proxy before it, may say back what it was asked.
+    pub(crate) fn redact(&self, text: String) -> String {
+        let encoded: String = reqwest::Url::parse_with_params("http://localhost/", [("", &self.0)])
+            .ok()
+            .and_then(|url| url.query().map(|query| query.trim_start_matches('=').to_owned()))
+            .unwrap_or_default();
+        [self.0.as_str(), &encoded]
+            .into_iter()
+            .filter(|secret| !secret.is_empty() && text.contains(*secret))
+            .fold(text.clone(), |text, secret| text.replace(secret, "***"))
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Endpoint(***)")
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(***)")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> anyhow::Result<Settings> {
+        Settings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_endpoint_lies_below_the_address() {
+        for base in ["https://example.org/weather", "https://example.org/weather/"] {
+            let settings = read(&[("EDF_WEATHER_URL", base), ("EDF_WEATHER_KEY", "")]).unwrap();
+            assert_eq!(settings.endpoint.0.as_str(), "https://example.org/weather/v1/forecast");
+            assert!(settings.key.is_none());
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_but_not_repeated() {
+        let good = ("EDF_WEATHER_URL", "https://example.org");
+        for (pairs, name) in [
+            (vec![], "EDF_WEATHER_URL"),
+            (vec![("EDF_WEATHER_URL", "s3cret@host")], "EDF_WEATHER_URL"),
+            (vec![("EDF_WEATHER_URL", "file:///s3cret")], "EDF_WEATHER_URL"),
+            (vec![("EDF_WEATHER_URL", "https://example.org?apikey=s3cret")], "EDF_WEATHER_KEY"),
+            (vec![good, ("EDF_WEATHER_KEY", "s3cret")], "EDF_WEATHER_KEY"),
+            (vec![good, ("EDF_WEATHER_PAST_DAYS", "93")], "EDF_WEATHER_PAST_DAYS"),
+            (vec![good, ("EDF_WEATHER_PAST_DAYS", "-1")], "EDF_WEATHER_PAST_DAYS"),
+        ] {
+            let error = format!("{:#}", read(&pairs).unwrap_err());
+            assert!(error.contains(name) && !error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_print_and_are_taken_out() {
+        let settings =
+            read(&[("EDF_WEATHER_URL", "https://me:s3cret@example.org"), ("EDF_WEATHER_KEY", "s3cret/2")]).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        let text = settings.key.unwrap().redact("apikey=s3cret%2F2, that is s3cret/2".to_owned());
+        assert_eq!(text, "apikey=***, that is ***");
+    }
+}

@@ -1,0 +1,282 @@
+//! The weather fetcher against a service that plays every part, as its own role on the deployed database.
+
+mod place;
+mod server;
+
+use edf_tests::{as_role, refusal};
+use edf_weather::{Location, Purpose, Settings, locations};
+use place::{Place, Row, fetch, pool, settings, settings_with_key};
+use server::{Reply, Server, answer, good};
+use sqlx::{query_as, query_scalar};
+use std::time::{Duration, Instant};
+
+/// A document of these temperatures, hour by hour from a midnight long ahead.
+fn document(temperatures: &str) -> String {
+    let hours = temperatures.split(',').count();
+    let times: Vec<_> = (0..hours).map(|hour| format!(r#""2027-01-01T{hour:02}:00""#)).collect();
+    format!(
+        r#"{{"utc_offset_seconds": 0, "hourly": {{"time": [{}], "temperature_2m": [{temperatures}]}}}}"#,
+        times.join(",")
+    )
+}
+
+fn row(place_row: &Row) -> (&str, i32, Option<i32>, i64, Option<&str>) {
+    let (_, status, tries, http_status, hours, code, _) = place_row;
+    (status, *tries, *http_status, *hours, code.as_deref())
+}
+
+#[tokio::test]
+async fn a_good_document_becomes_forecasts_issued_in_the_hour_of_the_fetch() {
+    let place = Place::new("good", 34.25).await;
+    let server = Server::start(vec![good(document("8.5,9,null"))]).await;
+    let fetches = fetch(settings(&server.url), &[&place]).await;
+
+    assert_eq!(
+        server.asked(),
+        ["GET /v1/forecast?latitude=34.25&longitude=-117.4&hourly=temperature_2m%2Ccloud_cover%2Cshortwave_radiation\
+          &timezone=UTC&forecast_days=4 HTTP/1.1"]
+    );
+    let forecasts = place.forecasts().await;
+    let kept: Vec<_> =
+        forecasts.iter().map(|(valid_at, _, _, temperature)| (valid_at.as_str(), *temperature)).collect();
+    assert_eq!(
+        kept,
+        [("2027-01-01 00:00", Some(8.5)), ("2027-01-01 01:00", Some(9.0))],
+        "an hour without a value is no row"
+    );
+    let times_are_right: bool = query_scalar(
+        "select bool_and(f.issued_at = date_trunc('hour', started_at) and f.received_at between started_at and finished_at
+             and finished_at - started_at < '10 s' and abs(extract(epoch from clock_timestamp() - finished_at)) < 60)
+         from raw.weather_forecasts f join raw.weather_fetches using (weather_location_id) where weather_location_id = $1",
+    )
+    .bind(&place.location.weather_location_id)
+    .fetch_one(&mut as_role("analyst").await)
+    .await
+    .unwrap();
+    assert!(times_are_right, "{fetches:?} {forecasts:?}");
+    assert_eq!(row(&place.fetches().await[0]), ("succeeded", 1, Some(200), 2, None));
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn the_same_run_twice_changes_nothing() {
+    let place = Place::new("twice", 34.0).await;
+    let server = Server::start(vec![good(document("1,2")), good(document("3,4"))]).await;
+    let first = fetch(settings(&server.url), &[&place]).await;
+    let kept = place.forecasts().await;
+    let second = fetch(settings(&server.url), &[&place]).await;
+    if first[0].started_at.timestamp() / 3600 == second[0].started_at.timestamp() / 3600 {
+        assert_eq!(place.forecasts().await, kept);
+        assert_eq!(second[0].outcome, Ok(0));
+        assert_eq!(row(&place.fetches().await[1]), ("succeeded", 1, Some(200), 0, None));
+    }
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn a_passing_failure_is_tried_again() {
+    let place = Place::new("again", 34.0).await;
+    let later =
+        b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 3600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\nconnection: close\r\n\r\n{\"hourly\": ".to_vec();
+    for (failure, waits) in [
+        (answer("500 Internal Server Error", ""), 10),
+        (Reply::Bytes(cut), 10),
+        // An hour was asked for; the limit of the test's settings counts.
+        (Reply::Bytes(later.to_vec()), 300),
+    ] {
+        let server = Server::start(vec![failure, good(document("1"))]).await;
+        let began = Instant::now();
+        let fetches = fetch(settings(&server.url), &[&place]).await;
+        assert!(began.elapsed() >= Duration::from_millis(waits));
+        assert!(fetches[0].outcome.is_ok(), "{fetches:?}");
+        assert_eq!((fetches[0].tries, server.asked().len()), (2, 2));
+    }
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn a_fetch_gives_up_with_a_reason() {
+    let place = Place::new("gives-up", 34.0).await;
+    let elsewhere = Server::start(vec![good(document("1"))]).await;
+    let moved = format!("HTTP/1.1 302 Found\r\nlocation: {}/v1/forecast\r\ncontent-length: 0\r\n\r\n", elsewhere.url);
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"hourly\": ".to_vec();
+    let why = r#"{"error": true, "reason": "Latitude must be in range"}"#;
+    let cases = [
+        (answer("503 Service Unavailable", ""), 3, Some(503), "server_error"),
+        (answer("429 Too Many Requests", ""), 3, Some(429), "rate_limited"),
+        (answer("404 Not Found", "no such page"), 1, Some(404), "refused"),
+        (answer("400 Bad Request", why), 1, Some(400), "refused"),
+        (Reply::Bytes(moved.into_bytes()), 1, Some(302), "redirect"),
+        (Reply::Stall(Vec::new()), 3, None, "timeout"),
+        (Reply::Stall(head.clone()), 3, Some(200), "timeout"),
+        (Reply::Bytes(head), 3, Some(200), "interrupted"),
+        (Reply::Bytes(b"220 mail.example.org ESMTP\r\n".to_vec()), 3, None, "interrupted"),
+        (good(b"{\"hourly\": \"\xb0C\"}"), 1, Some(200), "not_text"),
+        (good("{\"hourly\": \"\0\"}"), 1, Some(200), "not_text"),
+    ];
+    for (reply, tries, http_status, code) in cases {
+        let server = Server::start(vec![reply]).await;
+        fetch(settings(&server.url), &[&place]).await;
+        let fetches = place.fetches().await;
+        let last = fetches.last().unwrap();
+        assert_eq!(row(last), ("failed", tries, http_status, 0, Some(code)), "{last:?}");
+        assert!(last.6.as_ref().is_some_and(|reason| !reason.is_empty() && !reason.contains(&server.url)), "{last:?}");
+        assert_eq!(server.asked().len(), tries as usize, "{code}");
+        assert!(http_status != Some(400) || last.6.as_ref().unwrap().contains("Latitude must be"), "{last:?}");
+    }
+    assert!(elsewhere.asked().is_empty(), "a redirect was followed");
+
+    let nobody = Server::start(vec![]).await.url.clone();
+    fetch(settings(&nobody), &[&place]).await;
+    assert_eq!(row(place.fetches().await.last().unwrap()), ("failed", 3, None, 0, Some("unreachable")));
+    assert!(place.forecasts().await.is_empty());
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let place = Place::new("endless", 34.0).await;
+    let server = Server::start(vec![Reply::Flood(50 << 20)]).await;
+    fetch(settings(&server.url), &[&place]).await;
+    assert_eq!(row(&place.fetches().await[0]), ("failed", 1, Some(200), 0, Some("too_large")));
+    // What is above the limit are the buffers of the sockets.
+    assert!(server.sent() < 25 << 20, "{} bytes were taken", server.sent());
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_used_is_kept_with_its_reason() {
+    let place = Place::new("garbage", 34.0).await;
+    let whole = document("1,2").replace('{', "{\"test\": \"garbage\", ");
+    let cases = [
+        ("<html>garbage: please log in</html>".to_owned(), "not_json"),
+        (whole[..whole.len() - 5].to_owned(), "not_json"),
+        (whole.replace("[1,2]", "[NaN,2]"), "not_json"),
+        (whole.replace("[1,2]", r#"["warm",2]"#), "wrong_type"),
+        (whole.replace("[1,2]", "null"), "wrong_type"),
+        (whole.replace("[1,2]", "[1]"), "wrong_type"),
+        (whole.replace("[1,2]", "[null,null]"), "empty"),
+        (whole.replace("hourly", "daily"), "missing_field"),
+        (whole.replace("2027-01-01T01:00", "tomorrow"), "bad_timestamp"),
+    ];
+    for (at, (sent, code)) in cases.iter().enumerate() {
+        let server = Server::start(vec![good(sent)]).await;
+        fetch(settings(&server.url), &[&place]).await;
+        assert_eq!(row(&place.fetches().await[at]), ("failed", 1, Some(200), 0, Some(*code)), "{sent}");
+        let kept = place.rejected("garbage").await;
+        assert_eq!((kept.len(), &kept[at]), (at + 1, &((*code).to_owned(), sent.clone())));
+    }
+    assert!(place.forecasts().await.is_empty());
+    place.remove("garbage").await;
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_is_a_failed_fetch() {
+    let place = Place::new("refused", 34.0).await;
+    let gone =
+        Place::of(Location { weather_location_id: "weather-test-gone".to_owned(), ..place.location.clone() }).await;
+    // A year that a document can name and a timestamptz cannot hold; a place that was deleted meanwhile.
+    for (place, sent, state) in
+        [(&place, document("1").replace("2027", "-9999"), "22"), (&gone, document("1"), "23503")]
+    {
+        let server = Server::start(vec![good(sent)]).await;
+        fetch(settings(&server.url), &[place]).await;
+        let kept = place.fetches().await;
+        assert_eq!(row(&kept[0]), ("failed", 1, Some(200), 0, Some("ingest_error")));
+        assert!(kept[0].6.as_ref().unwrap().starts_with(&format!("SQLSTATE {state}")), "{kept:?}");
+    }
+    gone.remove("-").await;
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn one_bad_place_does_not_stop_the_others() {
+    let (bad, well) = (Place::new("bad", 1.5).await, Place::new("well", 2.5).await);
+    let server = Server::start_with(|line| {
+        if line.contains("latitude=1.5") { Reply::Stall(Vec::new()) } else { good(document("1,2")) }
+    })
+    .await;
+    fetch(settings(&server.url), &[&bad, &well]).await;
+    assert_eq!(row(&bad.fetches().await[0]), ("failed", 3, None, 0, Some("timeout")));
+    assert_eq!(row(&well.fetches().await[0]), ("succeeded", 1, Some(200), 2, None));
+    bad.remove("-").await;
+    well.remove("-").await;
+}
+
+#[tokio::test]
+async fn hours_that_are_over_become_observations_where_that_is_wanted() {
+    let place = Place::new("observed", 34.0).await;
+    let sent = document("1,2,3").replace("2027-01-01T00:00", "2026-01-01T00:00");
+    let server = Server::start(vec![good(sent)]).await;
+    fetch(Settings { past_days: 2, ..settings(&server.url) }, &[&place]).await;
+    let mut asked = server.asked();
+    asked.sort();
+    assert!(
+        asked[0].contains("timezone=UTC&forecast_days=4 ") && asked[1].contains("&past_days=2&forecast_days=1 "),
+        "{asked:?}"
+    );
+    let observed: Vec<(bool, f64)> = query_as(
+        "select valid_at = '2026-01-01Z', temperature_c from raw.weather_observations where weather_location_id = $1",
+    )
+    .bind(&place.location.weather_location_id)
+    .fetch_all(&mut as_role("analyst").await)
+    .await
+    .unwrap();
+    assert_eq!(observed, [(true, 1.0)], "the hours ahead are no observation");
+    let mut purposes: Vec<_> = place.fetches().await.into_iter().map(|fetch| (fetch.0, fetch.4)).collect();
+    purposes.sort();
+    assert_eq!(purposes, [("forecast".to_owned(), 3), ("observations".to_owned(), 1)]);
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn the_key_is_sent_and_kept_nowhere() {
+    let place = Place::new("key", 34.0).await;
+    let echo = |line: &str| format!("<html>garbage: you asked {line}</html>");
+    let refusing = Server::start_with(move |line| {
+        answer("400 Bad Request", format!(r#"{{"error": true, "reason": "bad key in {line}"}}"#))
+    })
+    .await;
+    let echoing = Server::start_with(move |line| good(echo(line))).await;
+    let nobody = Server::start(vec![]).await.url.clone();
+    for url in [&refusing.url, &echoing.url, &nobody] {
+        let settings = settings_with_key(url, "s3cret/key");
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        let fetches = fetch(settings, &[&place]).await;
+        assert!(!format!("{fetches:?}").contains("s3cret"), "{fetches:?}");
+    }
+    assert!(refusing.asked()[0].contains("&apikey=s3cret%2Fkey "), "{:?}", refusing.asked());
+    let kept = format!("{:?} {:?}", place.fetches().await, place.rejected("you asked").await);
+    assert!(kept.contains("apikey=***") && !kept.contains("s3cret"), "{kept}");
+    place.remove("you asked").await;
+}
+
+#[tokio::test]
+async fn a_pass_asks_for_every_place_in_the_database() {
+    let place = Place::new("listed", 12.5).await;
+    assert!(locations(&pool()).await.unwrap().contains(&place.location));
+    assert_eq!(edf_weather::Service::new(settings("http://localhost")).unwrap().purposes(), [Purpose::Forecast]);
+    place.remove("-").await;
+}
+
+#[tokio::test]
+async fn the_weather_role_may_only_ingest_weather_and_record_its_fetches() {
+    let mut weather = as_role("weather").await;
+    for statement in [
+        "insert into raw.weather_forecasts values ('x', now(), now(), now(), 1, 1, 1)",
+        "insert into raw.rejected_messages (source, received_at, reason_code, reason, message) values ('weather', now(), 'x', 'x', 'x')",
+        "insert into raw.weather_locations values ('x', 0, 0)",
+        "update raw.weather_fetches set status = 'succeeded'",
+        "delete from raw.weather_fetches",
+        "select * from raw.weather_fetches",
+        "select * from raw.meter_readings",
+        "select * from energy.building_access",
+        "call energy.ingest_meter_messages(array['{}'])",
+        "call energy.issue_forecasts()",
+        "select energy.read_weather_document('{}')",
+        "select * from edf.models",
+    ] {
+        assert_eq!(refusal(&mut weather, statement).await.code, "42501", "{statement}");
+    }
+}

@@ -23,13 +23,21 @@ comment on table energy.hours_due is
 comment on column energy.hours_due.received_at is 'When the reading at last_at was first received.';
 
 create table energy.building_spans (
-    building_id       text primary key,
-    first_at          timestamptz not null,
-    heard_at          timestamptz not null,
-    heard_received_at timestamptz not null
+    building_id text primary key,
+    first_at    timestamptz not null,
+    heard_at    timestamptz not null
 );
 comment on table energy.building_spans is 'From when to when the meters of a building were heard.';
 comment on column energy.building_spans.heard_at is 'A meter that said nothing since is unchanged until then, for at most its max_silence_h.';
+
+create table energy.building_heard (
+    building_id text not null,
+    hour_at     timestamptz not null,
+    received_at timestamptz not null,
+    primary key (building_id, hour_at)
+);
+comment on table energy.building_heard is 'When it was first known that a building was heard after an hour: from then on silence in the hour meant something.';
+comment on column energy.building_heard.received_at is 'The earliest receipt of any reading at or after the end of the hour.';
 
 create table energy.apartment_hours (
     building_id     text not null,

@@ -7,7 +7,7 @@ grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
 grant insert, delete on energy.hours_due to pipeline;
-grant insert, update on energy.building_spans, energy.apartment_hours, energy.building_hours to pipeline;
+grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours to pipeline;
 -- People keep the calendar.
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 

@@ -9,7 +9,7 @@ set local role edf_owner;
 \ir routines/load_config.sql
 \ir routines/record_job_run.sql
 \ir routines/settings.sql
-\ir routines/jitter_span.sql
+\ir routines/hours_setting.sql
 \ir routines/ingest_meter_messages.sql
 \ir routines/ingest_meter_inbox.sql
 \ir routines/replay_rejected.sql

@@ -1,10 +1,9 @@
 //! Registers and gauges as hours.
 
-use chrono::{DateTime, Utc};
 use edf_core::Error;
 use edf_core::meter::gauge::gauge_hours as means;
 use edf_core::meter::register::{Context, register_hours as energies};
-use edf_core::meter::{Heard, Hour, Meter, Point, Span};
+use edf_core::meter::{Hour, Meter, Point, Span};
 use pgrx::datum::{JsonB, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -24,7 +23,6 @@ fn register_hours(
     to_at: TimestampWithTimeZone,
     settings: default!(JsonB, "'{}'"),
     heard_at: default!(Option<TimestampWithTimeZone>, "null"),
-    heard_received_at: default!(Option<TimestampWithTimeZone>, "null"),
     replaced_at: default!(Vec<TimestampWithTimeZone>, "'{}'"),
     profile: default!(Option<Vec<f64>>, "null"),
 ) -> Result<
@@ -35,6 +33,7 @@ fn register_hours(
             name!(energy_kwh, Option<f64>),
             name!(quality, String),
             name!(known_at, Option<TimestampWithTimeZone>),
+            name!(rests_on_silence, bool),
         ),
     >,
     ErrorReport,
@@ -43,11 +42,8 @@ fn register_hours(
         let readings = points(read_at, value, received_at)?;
         let replaced_at = replaced_at.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>()?;
         let profile = profile.map(to_profile).transpose()?;
-        let context = Context {
-            heard: heard(heard_at, heard_received_at)?,
-            replaced_at: &replaced_at,
-            profile: profile.as_ref(),
-        };
+        let heard_at = heard_at.map(to_utc).transpose()?;
+        let context = Context { heard_at, replaced_at: &replaced_at, profile: profile.as_ref() };
         let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
         rows(energies(&readings, &Meter::from_json(&settings.0)?, span, &context))
     };
@@ -65,7 +61,6 @@ fn gauge_hours(
     to_at: TimestampWithTimeZone,
     settings: default!(JsonB, "'{}'"),
     heard_at: default!(Option<TimestampWithTimeZone>, "null"),
-    heard_received_at: default!(Option<TimestampWithTimeZone>, "null"),
 ) -> Result<
     TableIterator<
         'static,
@@ -74,6 +69,7 @@ fn gauge_hours(
             name!(mean, Option<f64>),
             name!(quality, String),
             name!(known_at, Option<TimestampWithTimeZone>),
+            name!(rests_on_silence, bool),
         ),
     >,
     ErrorReport,
@@ -81,18 +77,18 @@ fn gauge_hours(
     let run = || {
         let readings = points(read_at, value, received_at)?;
         let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
-        let heard = heard(heard_at, heard_received_at)?;
-        rows(means(&readings, &Meter::from_json(&settings.0)?, span, heard))
+        let heard_at = heard_at.map(to_utc).transpose()?;
+        rows(means(&readings, &Meter::from_json(&settings.0)?, span, heard_at))
     };
     Ok(TableIterator::new(run().map_err(report)?))
 }
 
-type Row = (TimestampWithTimeZone, Option<f64>, String, Option<TimestampWithTimeZone>);
+type Row = (TimestampWithTimeZone, Option<f64>, String, Option<TimestampWithTimeZone>, bool);
 
 fn rows(hours: Vec<Hour>) -> Result<Vec<Row>, Error> {
     let row = |hour: Hour| {
         let known_at = hour.received_at.map(from_utc).transpose()?;
-        Ok((from_utc(hour.at)?, hour.value, hour.quality.name().to_owned(), known_at))
+        Ok((from_utc(hour.at)?, hour.value, hour.quality.name().to_owned(), known_at, hour.rests_on_silence))
     };
     hours.into_iter().map(row).collect()
 }
@@ -112,15 +108,6 @@ fn points(
     }
     let point = |((at, value), received_at)| Ok(Point { at: to_utc(at)?, value, received_at: to_utc(received_at)? });
     read_at.into_iter().zip(value).zip(received_at).map(point).collect()
-}
-
-fn heard(
-    at: Option<TimestampWithTimeZone>,
-    received_at: Option<TimestampWithTimeZone>,
-) -> Result<Option<Heard>, Error> {
-    let utc =
-        |time: Option<TimestampWithTimeZone>| -> Result<Option<DateTime<Utc>>, Error> { time.map(to_utc).transpose() };
-    Ok(utc(at)?.zip(utc(received_at)?).map(|(at, received_at)| Heard { at, received_at }))
 }
 
 fn to_profile(weights: Vec<f64>) -> Result<[f64; 24], Error> {

@@ -1,3 +1,28 @@
+create or replace function energy.rebuild_building_heard() returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    with received as (
+        select building_id, date_trunc('hour', read_at, 'UTC') as read_hour_at, min(received_at) as received_at
+        from raw.meter_readings join raw.sensors using (sensor_id)
+        group by 1, 2
+    ),
+
+    hours as (
+        select building_id, hour_at
+        from (select building_id, min(read_hour_at) as first_at, max(read_hour_at) as last_at from received group by building_id) as spans
+        cross join lateral generate_series(first_at, last_at - interval '1 hour', interval '1 hour') as hour_at
+    )
+
+    insert into energy.building_heard as known (building_id, hour_at, received_at)
+    select hours.building_id, hour_at, min(received.received_at) over (partition by hours.building_id order by hour_at desc)
+    from hours
+    left join received on (received.building_id, received.read_hour_at) = (hours.building_id, hour_at + interval '1 hour')
+    on conflict (building_id, hour_at) do update set received_at = excluded.received_at where known.received_at <> excluded.received_at;
+$$;
+comment on function energy.rebuild_building_heard() is 'Makes energy.building_heard anew from all readings.';
+revoke all on function energy.rebuild_building_heard() from public;
+
 create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -8,6 +33,10 @@ declare
     days      timestamptz[];
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+    if from_at is not null then
+        perform energy.rebuild_building_heard();
+    end if;
+
     with due as materialized (
         delete from energy.hours_due returning *
     ),
@@ -15,37 +44,48 @@ begin
     seen as (
         select building_id, first_at, last_at, received_at from due
         union all
-        select sensors.building_id, first.read_at, last.read_at, last.received_at
-        from raw.sensors
-        cross join lateral (
-            select read_at from raw.meter_readings where meter_readings.sensor_id = sensors.sensor_id order by read_at limit 1
-        ) as first
-        cross join lateral (
-            select read_at, received_at from raw.meter_readings where meter_readings.sensor_id = sensors.sensor_id
-            order by read_at desc, received_at limit 1
-        ) as last
+        select building_id, min(hour_at), max(hour_at) + interval '1 hour', max(received_at) from energy.building_heard
         where from_at is not null
+        group by building_id
     ),
 
-    heard as (
-        select distinct on (building_id) building_id, last_at as heard_at, received_at as heard_received_at,
-            min(first_at) over (partition by building_id) as first_at
-        from seen
-        order by building_id, last_at desc, received_at
+    old as materialized (
+        select spans.*, newest.received_at
+        from energy.building_spans as spans
+        left join lateral (
+            select received_at from energy.building_heard where building_heard.building_id = spans.building_id
+            order by hour_at desc limit 1
+        ) as newest on true
     ),
 
     spans as (
-        insert into energy.building_spans as old (building_id, first_at, heard_at, heard_received_at)
-        select building_id, first_at, heard_at, heard_received_at from heard
+        insert into energy.building_spans as spans (building_id, first_at, heard_at)
+        select building_id, min(first_at), max(last_at) from seen group by building_id
         on conflict (building_id) do update set
-            first_at = least(old.first_at, excluded.first_at),
-            heard_at = greatest(old.heard_at, excluded.heard_at),
-            heard_received_at = case
-                when excluded.heard_at > old.heard_at then excluded.heard_received_at
-                when excluded.heard_at = old.heard_at then least(old.heard_received_at, excluded.heard_received_at)
-                else old.heard_received_at
-            end
+            first_at = least(spans.first_at, excluded.first_at), heard_at = greatest(spans.heard_at, excluded.heard_at)
         returning *
+    ),
+
+    -- What arrives in order bears on the hours since the building was last heard; what is older, or received earlier, on all.
+    batches as (
+        select due.building_id, due.received_at, max(due.last_at) as last_at,
+            case when due.received_at >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at else spans.first_at end as since
+        from due
+        join spans using (building_id)
+        left join old using (building_id)
+        group by due.building_id, due.received_at, old.received_at, old.first_at, old.heard_at, spans.first_at
+    ),
+
+    heard as (
+        insert into energy.building_heard as known (building_id, hour_at, received_at)
+        select batches.building_id, hours.hour_at, min(batches.received_at)
+        from batches
+        cross join lateral generate_series(date_trunc('hour', since, 'UTC'), last_at - interval '1 hour', interval '1 hour') as hours (hour_at)
+        left join energy.building_heard as before on (before.building_id, before.hour_at) = (batches.building_id, hours.hour_at)
+        where (before.received_at <= batches.received_at) is not true
+        group by batches.building_id, hours.hour_at
+        on conflict (building_id, hour_at) do update set received_at = excluded.received_at
+        returning building_id, hour_at
     ),
 
     -- A reading bears on the time since the one before it, and up to the one after it: later still, while it may hide jitter.
@@ -62,25 +102,26 @@ begin
         left join lateral (
             select read_at from raw.meter_readings
             where meter_readings.sensor_id = due.sensor_id
-              and read_at > due.last_at + energy.jitter_span(sensor_types.settings || sensors.settings) order by read_at limit 1
+              and read_at > due.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'jitter_h')
+            order by read_at limit 1
         ) as after on true
         where kind = 'register'
         union all
-        -- Silent registers are unchanged for longer than was known.
-        select heard.building_id, coalesce(old.heard_at, heard.first_at), heard.heard_at
-        from heard left join energy.building_spans as old using (building_id)
+        -- Silent registers are unchanged for longer than was known, or known for longer.
+        select building_id, min(hour_at), max(hour_at) from heard group by building_id
         union all
-        select building_id, greatest(spans.first_at, from_at), least(spans.heard_at, to_at)
-        from spans where from_at is not null
+        select spans.building_id, coalesce(old.heard_at, spans.first_at), spans.heard_at from spans left join old using (building_id)
+        union all
+        select building_id, greatest(first_at, from_at), least(heard_at, to_at) from spans where from_at is not null
     ),
 
-    hours_of_days as (
+    days_due as (
         select distinct building_id, day_at
         from touched
         cross join lateral generate_series(date_trunc('day', since, 'UTC'), until, interval '24 hours') as day_at
     )
 
-    select array_agg(building_id), array_agg(day_at) into buildings, days from hours_of_days;
+    select array_agg(building_id), array_agg(day_at) into buildings, days from days_due;
 
     -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
     -- alone, since a conflict would lock its row.

@@ -54,6 +54,7 @@ async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
         "delete from energy.apartment_hours where building_id = 'a-test-house';
          delete from energy.building_hours where building_id = 'a-test-house';
          delete from energy.building_spans where building_id = 'a-test-house';
+         delete from energy.building_heard where building_id = 'a-test-house';
          call energy.refresh_building_hours('2017-07-10', '2017-07-11')",
     ))
     .await

@@ -12,6 +12,10 @@ building_spans as (
     select * from {{ source('energy', 'building_spans') }}
 ),
 
+building_heard as (
+    select * from {{ source('energy', 'building_heard') }}
+),
+
 -- Not materialized: each day reads its part by the index.
 readings as not materialized (
     select * from {{ ref('stg_raw__meter_readings') }}
@@ -41,8 +45,7 @@ days as (
         day_at,
         greatest(day_at, date_trunc('hour', first_at, 'UTC')) as start_at,
         least(day_at + interval '24 hours', date_trunc('hour', heard_at, 'UTC')) as end_at,
-        heard_at,
-        heard_received_at
+        heard_at
     from building_spans
     cross join lateral generate_series(date_trunc('day', first_at, 'UTC'), heard_at, interval '24 hours') as day_at
 ),
@@ -57,7 +60,7 @@ hours as (
         hours.hour_at,
         hours.energy_kwh,
         hours.quality::energy.quality as quality,
-        hours.known_at as received_at
+        greatest(hours.known_at, building_heard.received_at) as received_at
     from days
     join registers using (building_id)
     -- What the day rests on: its readings, the nearest one on either side, and what may hide their jitter.
@@ -66,7 +69,7 @@ hours as (
             coalesce(
                 (select max(read_at) from times where times.sensor_id = registers.sensor_id and read_at <= days.start_at),
                 days.start_at
-            ) - energy.jitter_span(registers.settings) as since,
+            ) - energy.hours_setting(registers.settings, 'jitter_h') as since,
             coalesce(
                 (select min(read_at) from times where times.sensor_id = registers.sensor_id and read_at >= days.end_at),
                 days.end_at
@@ -82,8 +85,10 @@ hours as (
     ) as known
     cross join lateral edf.register_hours(
         known.read_at, known.value, known.received_at, days.start_at, greatest(days.start_at, days.end_at), registers.settings,
-        days.heard_at, days.heard_received_at, registers.replaced_at
+        days.heard_at, registers.replaced_at
     ) as hours
+    left join building_heard
+        on hours.rests_on_silence and building_heard.building_id = days.building_id and building_heard.hour_at = hours.hour_at
 )
 
 select * from hours

@@ -106,15 +106,8 @@ pub struct Hour {
     pub quality: Quality,
     /// When the last of the readings that it rests on was known; none where it rests on none.
     pub received_at: Option<DateTime<Utc>>,
-}
-
-/// How far a meter was heard: any change before `at` would have been reported, as was known at `received_at`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// Time of the newest reading of the building.
-    pub at: DateTime<Utc>,
-    /// When that was known.
-    pub received_at: DateTime<Utc>,
+    /// It rests, at least in part, on the silence after the last reading.
+    pub rests_on_silence: bool,
 }
 
 /// Ascending in time, one finite reading a time.
@@ -138,7 +131,8 @@ fn by_hour(
         let parts = &segments[first..end];
         let (value, quality) = hour(from, to, parts).unzip();
         let received_at = parts.iter().map(|part| part.received_at).max();
-        Hour { at: from, value, quality: quality.unwrap_or(Quality::Missing), received_at }
+        let rests_on_silence = parts.iter().any(|part| part.is_silence);
+        Hour { at: from, value, quality: quality.unwrap_or(Quality::Missing), received_at, rests_on_silence }
     };
     span.hours().map(one).collect()
 }

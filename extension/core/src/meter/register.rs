@@ -12,14 +12,14 @@
 //!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
 //! - The power would exceed `max_kw`: no value.
 
-use super::{Heard, Hour, LongGaps, Meter, Point, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
+use super::{Hour, LongGaps, Meter, Point, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
 use chrono::{DateTime, Utc};
 
 /// What else is known about a register.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context<'a> {
     /// A silent register is unchanged as far as its meter was heard.
-    pub heard: Option<Heard>,
+    pub heard_at: Option<DateTime<Utc>>,
     /// When the meter was replaced by one that starts at zero.
     pub replaced_at: &'a [DateTime<Utc>],
     /// Weights of the hours of the UTC day, for long gaps; not negative.
@@ -30,8 +30,8 @@ pub struct Context<'a> {
 pub fn register_hours(readings: &[Point], meter: &Meter, span: Span, context: &Context<'_>) -> Vec<Hour> {
     let readings = in_order(readings);
     let mut segments: Vec<Segment> = (1..readings.len()).map(|at| segment(&readings, at, meter, context)).collect();
-    if let (Some(last), Some(heard)) = (readings.last(), context.heard) {
-        segments.extend(Segment::held(*last, 0.0, heard, meter));
+    if let (Some(last), Some(heard_at)) = (readings.last(), context.heard_at) {
+        segments.extend(Segment::silence(*last, 0.0, heard_at, meter));
     }
     by_hour(&segments, span, |from, to, parts| {
         let energy = |part: &Segment| Some(part.value? * part.share(from, to, context.profile));
@@ -191,12 +191,14 @@ mod tests {
     fn silence_means_unchanged_only_as_long_as_the_meter_was_heard() {
         let readings = readings(&[(0, 5.0), (60, 6.0)]);
         let until = |minute| {
-            let at = start() + TimeDelta::minutes(minute);
-            let context = Context { heard: Some(Heard { at, received_at: at }), ..Context::default() };
+            let context = Context { heard_at: Some(start() + TimeDelta::minutes(minute)), ..Context::default() };
             let found = register_hours(&readings, &Meter::default(), span(0, 10), &context);
             found.iter().filter(|hour| hour.value.is_some()).count()
         };
         assert_eq!((until(60), until(179), until(180), until(6000)), (1, 2, 3, 7));
+        let context = Context { heard_at: Some(start() + TimeDelta::hours(3)), ..Context::default() };
+        let found = register_hours(&readings, &Meter::default(), span(0, 3), &context);
+        assert_eq!(found.iter().map(|hour| hour.rests_on_silence).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is known of the time between two neighbouring readings.
 
-use super::{Heard, Meter, Point, Quality, seconds};
+use super::{Meter, Point, Quality, seconds};
 use chrono::{DateTime, Utc};
 
 /// A stretch of time with its energy (of a register) or its value (of a gauge).
@@ -15,6 +15,8 @@ pub(super) struct Segment {
     pub quality: Quality,
     pub by_profile: bool,
     pub received_at: DateTime<Utc>,
+    /// After the last reading, while others of the building were heard.
+    pub is_silence: bool,
 }
 
 impl Segment {
@@ -22,14 +24,28 @@ impl Segment {
     pub fn between(a: Point, b: Point, value: Option<f64>) -> Self {
         let quality = if value.is_some() { Quality::Measured } else { Quality::Missing };
         let received_at = a.received_at.max(b.received_at);
-        Self { from: a.at, to: b.at, rises_from: a.at, value, quality, by_profile: false, received_at }
+        Self {
+            from: a.at,
+            to: b.at,
+            rises_from: a.at,
+            value,
+            quality,
+            by_profile: false,
+            received_at,
+            is_silence: false,
+        }
     }
 
-    /// `value` after `reading` until `end` (known at its `received_at`), but no longer than a silence may last.
-    pub fn held(reading: Point, value: f64, end: Heard, meter: &Meter) -> Option<Self> {
-        let at = end.at.min(reading.at + meter.max_silence());
-        let end = Point { at, received_at: end.received_at, ..reading };
-        (reading.at < at).then(|| Self::between(reading, end, Some(value)))
+    /// `value` from `reading` on until `end`, but no longer than a silence may last.
+    pub fn held(reading: Point, value: f64, end: Point, meter: &Meter) -> Option<Self> {
+        let end = Point { at: end.at.min(reading.at + meter.max_silence()), ..end };
+        (reading.at < end.at).then(|| Self::between(reading, end, Some(value)))
+    }
+
+    /// The silence after the last reading, until `heard_at`.
+    pub fn silence(last: Point, value: f64, heard_at: DateTime<Utc>, meter: &Meter) -> Option<Self> {
+        let segment = Self::held(last, value, Point { at: heard_at, ..last }, meter)?;
+        Some(Self { is_silence: true, ..segment })
     }
 
     /// The share of the segment's energy that lies between `from` and `to`.

@@ -26,6 +26,8 @@ revoke all on function energy.rebuild_building_heard() from public;
 create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- Every day reads its part by an index; right after a bulk load, without statistics, the planner would read whole tables instead.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare

@@ -60,7 +60,13 @@ hours as (
         hours.hour_at,
         hours.energy_kwh,
         hours.quality::energy.quality as quality,
-        greatest(hours.known_at, building_heard.received_at) as received_at
+        greatest(
+            hours.known_at,
+            (
+                select building_heard.received_at from building_heard
+                where hours.rests_on_silence and building_heard.building_id = days.building_id and building_heard.hour_at = hours.hour_at
+            )
+        ) as received_at
     from days
     join registers using (building_id)
     -- What the day rests on: its readings, the nearest one on either side, and what may hide their jitter.
@@ -87,8 +93,6 @@ hours as (
         known.read_at, known.value, known.received_at, days.start_at, greatest(days.start_at, days.end_at), registers.settings,
         days.heard_at, registers.replaced_at
     ) as hours
-    left join building_heard
-        on hours.rests_on_silence and building_heard.building_id = days.building_id and building_heard.hour_at = hours.hour_at
 )
 
 select * from hours

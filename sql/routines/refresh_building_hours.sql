@@ -69,23 +69,35 @@ begin
     ),
 
     -- What arrives in order bears on the hours since the building was last heard; what is older, or received earlier, on all.
-    batches as (
-        select due.building_id, due.received_at, max(due.last_at) as last_at,
-            case when due.received_at >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at else spans.first_at end as since
+    news as (
+        select due.building_id, max(due.last_at) as until,
+            case when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at else spans.first_at end as since
         from due
         join spans using (building_id)
         left join old using (building_id)
-        group by due.building_id, due.received_at, old.received_at, old.first_at, old.heard_at, spans.first_at
+        group by due.building_id, old.received_at, old.first_at, old.heard_at, spans.first_at
+    ),
+
+    arrivals as (
+        select building_id, date_trunc('hour', last_at, 'UTC') as read_hour_at, min(received_at) as received_at
+        from due
+        group by 1, 2
+    ),
+
+    news_by_hour as (
+        select news.building_id, hour_at, min(arrivals.received_at) over (partition by news.building_id order by hour_at desc) as received_at
+        from news
+        cross join lateral generate_series(
+            date_trunc('hour', since, 'UTC'), date_trunc('hour', until, 'UTC') - interval '1 hour', interval '1 hour') as hour_at
+        left join arrivals on (arrivals.building_id, arrivals.read_hour_at) = (news.building_id, hour_at + interval '1 hour')
     ),
 
     heard as (
         insert into energy.building_heard as known (building_id, hour_at, received_at)
-        select batches.building_id, hours.hour_at, min(batches.received_at)
-        from batches
-        cross join lateral generate_series(date_trunc('hour', since, 'UTC'), last_at - interval '1 hour', interval '1 hour') as hours (hour_at)
-        left join energy.building_heard as before on (before.building_id, before.hour_at) = (batches.building_id, hours.hour_at)
-        where (before.received_at <= batches.received_at) is not true
-        group by batches.building_id, hours.hour_at
+        select news.building_id, news.hour_at, news.received_at
+        from news_by_hour as news
+        left join energy.building_heard as before on (before.building_id, before.hour_at) = (news.building_id, news.hour_at)
+        where (before.received_at <= news.received_at) is not true
         on conflict (building_id, hour_at) do update set received_at = excluded.received_at
         returning building_id, hour_at
     ),

@@ -79,10 +79,11 @@ create table raw.meter_inbox (
     inbox_id    bigint generated always as identity primary key,
     message     text not null,
     encoding    text not null default pg_client_encoding(),
-    received_at timestamptz not null default clock_timestamp()
+    received_at timestamptz not null default now()
 );
 comment on table raw.meter_inbox is
     'Where COPY puts lines of JSON, until energy.ingest_meter_inbox() takes them. Under client_encoding LATIN1 any bytes can be copied.';
+comment on column raw.meter_inbox.received_at is 'One time for all lines of a COPY, so that they are taken in large batches.';
 comment on column raw.meter_inbox.encoding is 'The client''s encoding: a line copied as LATIN1 holds the bytes of its UTF-8.';
 
 create table raw.rejected_messages (

@@ -29,6 +29,7 @@ stop) stop_state "$STATE" ;;
 clean | purge)
     remove_state "$STATE"
     remove_state "$ROOT/.edf-test"
+    remove_state "$ROOT/.edf-bench"
     rm -rf "$ROOT"/dbt/{target,logs}
     ;;
 esac

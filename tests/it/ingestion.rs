@@ -3,6 +3,7 @@
 use edf_tests::as_role;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar};
+use std::collections::BTreeSet;
 
 const RECEIVED_AT: &str = "2017-07-29 05:00Z";
 
@@ -221,9 +222,9 @@ async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
 
     // It commits after each batch, so that what it took is deleted and not rolled back.
     let mut postgres = as_role("postgres").await;
-    let rooms: Vec<String> = query_scalar(
+    let taken: Vec<(String, String)> = query_as(
         "delete from raw.meter_readings using raw.sensors where sensors.sensor_id = meter_readings.sensor_id and value = 4321.5
-         returning room_name",
+         returning room_name, received_at::text",
     )
     .fetch_all(&mut postgres)
     .await
@@ -235,6 +236,8 @@ async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
             .await
             .unwrap();
     postgres.execute("delete from raw.sensors where room_name = 'Küche'").await.unwrap();
-    assert_eq!(std::collections::BTreeSet::from_iter(rooms), [String::new(), "Küche".to_owned()].into());
+    assert!(taken.iter().all(|(_, received_at)| *received_at == taken[0].1), "one COPY is one batch: {taken:?}");
+    let rooms: BTreeSet<String> = taken.into_iter().map(|(room, _)| room).collect();
+    assert_eq!(rooms, [String::new(), "Küche".to_owned()].into());
     assert_eq!((left, rejected.len()), (0, 1));
 }

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Ingestion of a day of 2.3 million readings, beside a raw COPY of the same bytes; refresh of the hours; bytes on disk.
+# Prints a table. Its cluster is its own and is removed at the end. Three runs; ratios are of medians.
+set -euo pipefail
+EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/.." && pwd)/.edf-bench}
+. "$(dirname "$0")/../docker/local/lib.sh"
+. "$(dirname "$0")/../docker/local/cluster.sh"
+. "$(dirname "$0")/../docker/local/tools.sh"
+RUNS=3
+LINES="with (format csv, delimiter e'\\x01', quote e'\\x02')"
+
+fleet() { "$PYTHON" "$ROOT/bench/fleet.py" "$@"; }
+
+# seconds COMMAND...: how long it took.
+seconds() {
+    local began
+    began=$(date +%s.%N)
+    "$@" >/dev/null
+    awk -v from="$began" -v to="$(date +%s.%N)" 'BEGIN { print to - from }'
+}
+
+median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
+
+raw_copy() {
+    query -c 'truncate bench_copy' -c "\\copy bench_copy from '$STATE/day.jsonl' $LINES"
+}
+
+ingest() {
+    query -U pipeline -c "\\copy raw.meter_inbox (message) from '$1' $LINES" -c 'call energy.ingest_meter_inbox()'
+}
+
+refresh() { query -U pipeline -c 'call energy.refresh_building_hours()'; }
+
+empty() {
+    query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans, energy.building_heard,
+              energy.apartment_hours, energy.building_hours'
+}
+
+at_the_end() {
+    cluster_remove
+    rm -rf "$STATE"
+}
+
+take_lock
+on_end at_the_end
+install_steps
+cluster_remove
+step 'private cluster' 'Nothing can be measured without it.' create_and_start
+cluster_env
+step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
+query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
+fleet topology | query
+fleet messages 0 92 >"$STATE/day.jsonl"
+fleet messages 92 93 >"$STATE/quarter.jsonl"
+
+for _ in $(seq "$RUNS"); do
+    empty
+    seconds raw_copy >>"$STATE/copy"
+    seconds ingest "$STATE/day.jsonl" >>"$STATE/ingest"
+    seconds refresh >>"$STATE/day"
+    query -c 'analyze'
+    ingest "$STATE/quarter.jsonl" >/dev/null
+    seconds refresh >>"$STATE/quarter"
+done
+
+readings=$(query -c "select count(*) from raw.meter_readings where read_at < '2026-03-02 23:00Z'")
+bytes=$(query -c "select pg_total_relation_size('raw.meter_readings') / count(*) from raw.meter_readings")
+copy=$(median <"$STATE/copy") ingest=$(median <"$STATE/ingest")
+echo
+echo '| what | median of '"$RUNS"' runs |'
+echo '|---|---|'
+awk -v n="$readings" -v size="$(stat -c %s "$STATE/day.jsonl")" 'BEGIN { printf "| the input | %d readings, %.0f MB of JSON Lines |\n", n, size / 1e6 }'
+awk -v s="$copy" 'BEGIN { printf "| COPY into an unlogged jsonb table | %.1f s |\n", s }'
+awk -v s="$ingest" -v c="$copy" -v n="$readings" \
+    'BEGIN { printf "| COPY into the inbox and ingestion | %.1f s: %.0f readings/s, %.1f times the raw COPY |\n", s, n / s, s / c }'
+printf '| refresh after the day | %.1f s |\n' "$(median <"$STATE/day")"
+printf '| refresh after 15 more minutes | %.1f s |\n' "$(median <"$STATE/quarter")"
+printf '| bytes a reading on disk, with its index | %s |\n' "$bytes"

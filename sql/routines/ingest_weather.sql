@@ -44,6 +44,7 @@ as $$
         insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
         select 'weather', coalesce(received_at, energy.clock()), reason_code, reason, document
         from hours where reason_code is not null
+        on conflict do nothing
     ),
 
     written as (
@@ -83,6 +84,7 @@ as $$
         insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
         select 'weather', coalesce(received_at, energy.clock()), reason_code, reason, document
         from hours where reason_code is not null
+        on conflict do nothing
     ),
 
     written as (

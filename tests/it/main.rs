@@ -19,4 +19,5 @@ mod metrics;
 mod readme;
 mod registry;
 mod rules;
+mod score;
 mod weather;

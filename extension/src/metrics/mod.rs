@@ -45,6 +45,8 @@ pgrx::extension_sql_file!(
         compare::require_known,
     ]
 );
+pgrx::extension_sql_file!("../../sql/score_inputs.sql", name = "score_inputs", requires = ["metrics"]);
+pgrx::extension_sql_file!("../../sql/score.sql", name = "score", requires = ["score_inputs", "series"]);
 
 /// An argument by its name, where it is a number.
 fn finite(name: &'static str, value: f64) -> Result<f64, Error> {

@@ -23,7 +23,7 @@ grant execute on procedure energy.train_models(text[]), energy.gate_models() to 
 
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
-    edf.features, edf.feature_rows, edf.reject_model to pipeline, analyst;
+    edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.reject_model to pipeline, analyst;
 -- Approval is a person's decision.
 grant execute on function edf.approve_model to analyst;
 

@@ -47,7 +47,7 @@ install_steps
 cluster_remove
 step 'private cluster' 'Nothing can be measured without it.' create_and_start
 cluster_env
-step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
+step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config storage dbt
 query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
 fleet topology | query
 fleet messages 0 92 >"$STATE/day.jsonl"

@@ -96,6 +96,7 @@ units() {
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
+    deploy storage
     query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
 }
 
@@ -135,6 +136,7 @@ step 'roles, migrations, routines' "$hint" deploy database migrations sql config
 check 'dbt build on an empty database' deploy dbt
 check 'deploy a second time' deploy database migrations sql config jobs
 step 'four months of 15 real homes' "$hint" load
+check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
 check 'dbt source freshness' freshness
 step 'PostgREST' "$hint" api_start

@@ -6,7 +6,7 @@ declare
     missing text;
 begin
     select string_agg(key, ', ') into missing
-    from unnest(array['meters', 'quality', 'features', 'training', 'evaluation', 'inference']) as key
+    from unnest(array['meters', 'quality', 'features', 'training', 'evaluation', 'inference', 'storage']) as key
     where jsonb_typeof(load_config.config -> key) is distinct from 'object';
     if missing is not null then
         raise exception 'the configuration lacks: %', missing

@@ -73,6 +73,12 @@ public_holidays() {
     grep -F "no country 'XX'; known are AD, AE," <<<"$answer"
 }
 
+# Hypertables and all that, where no server has TimescaleDB.
+timescaledb() {
+    "$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <config/edf.yaml |
+        "$(node_20)" tests/pglite/check.mjs "$CACHE/pglite"
+}
+
 # systemd wants the program to be where a unit says; here it is elsewhere or not built.
 units() {
     if ! command -v systemd-analyze >/dev/null; then
@@ -113,6 +119,7 @@ at_the_end() {
 take_lock
 on_end at_the_end
 install_steps
+step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the weather fetcher' cargo test --release -p edf-weather
@@ -124,6 +131,7 @@ check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
+check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
 check 'licences' licences
 check 'advisories' advisories
 

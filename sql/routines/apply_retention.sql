@@ -44,8 +44,8 @@ begin
         return energy.drop_months(table_name, time_column, cut_at);
     end if;
     -- TimescaleDB's own policies do the same by the server's clock; this goes by the pipeline's.
-    execute format('select array_agg(chunk) from %I.drop_chunks(%L, older_than => $1) as chunk', energy.timescaledb_schema(), table_name)
-    into dropped using cut_at;
+    perform energy.require_timescaledb();
+    select array_agg(chunk) into dropped from public.drop_chunks(table_name, older_than => cut_at) as chunk;
     return dropped;
 end;
 $$;

@@ -1,31 +1,32 @@
-create or replace function energy.timescaledb_schema() returns text
+create or replace function energy.require_timescaledb() returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    schema_name text;
+    its_schema text;
 begin
-    select extnamespace::regnamespace into schema_name from pg_extension where extname = 'timescaledb';
-    if schema_name is null then
+    select extnamespace::regnamespace into its_schema from pg_extension where extname = 'timescaledb';
+    if its_schema is null then
         raise exception 'extension timescaledb is not created in database %', current_database()
             using errcode = 'object_not_in_prerequisite_state',
                 hint = case when exists (select from pg_available_extensions where name = 'timescaledb')
                     then 'Add timescaledb to shared_preload_libraries, restart the server, then as a superuser: create extension timescaledb.'
                     else 'TimescaleDB is not installed on this server; without it the large tables are divided by month.' end;
+    elsif its_schema <> 'public' then
+        raise exception 'extension timescaledb is in schema %, not in public', its_schema
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Create it again: create extension timescaledb schema public.';
     end if;
     perform energy.check_timescaledb();
-    return schema_name;
 end;
 $$;
-comment on function energy.timescaledb_schema() is 'Where the functions of TimescaleDB are. Errors: 55000 it is not created in this database, or not preloaded.';
-revoke all on function energy.timescaledb_schema() from public;
+comment on function energy.require_timescaledb() is 'Errors: 55000 TimescaleDB is not created in this database, not in schema public, or not preloaded.';
+revoke all on function energy.require_timescaledb() from public;
 
 create or replace function energy.make_hypertable(table_name text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    ts   constant text := quote_ident(energy.timescaledb_schema());
     want energy.storage;
     have record;
     old  text;
@@ -37,8 +38,7 @@ begin
             old := table_name || '_old';
             perform energy.replace_table(table_name::regclass, split_part(old, '.', 2), '');
         end if;
-        execute format('select %1$s.create_hypertable(%2$L, %1$s.by_range(%3$L, %4$L::interval), create_default_indexes => false, migrate_data => true)',
-                       ts, table_name, want.time_column, want.chunk);
+        perform public.create_hypertable(table_name, public.by_range(want.time_column, want.chunk), create_default_indexes => false, migrate_data => true);
         if old is not null then
             execute format('insert into %s select * from %s', table_name, old);
             execute format('drop table %s', old);
@@ -49,7 +49,7 @@ begin
     select time_interval into have from timescaledb_information.dimensions
     where format('%s.%s', hypertable_schema, hypertable_name) = make_hypertable.table_name;
     if have.time_interval <> want.chunk then
-        execute format('select %s.set_chunk_time_interval(%L, %L::interval)', ts, table_name, want.chunk);
+        perform public.set_chunk_time_interval(table_name, want.chunk);
     end if;
     perform energy.set_policy(table_name, 'policy_compression', jsonb_build_object('compress_after', want.compress_after));
     perform energy.set_policy(table_name, 'policy_retention', jsonb_build_object('drop_after', want.keep));
@@ -64,7 +64,6 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    ts   constant text := quote_ident(energy.timescaledb_schema());
     have jsonb;
     done boolean;
 begin
@@ -80,24 +79,25 @@ begin
     if done or have is null and want = '{}' then
         return;
     end if;
-    if have is not null then
-        execute format(
-            case policy
-                when 'policy_compression' then 'call %s.remove_columnstore_policy(%L)'
-                when 'policy_retention' then 'select %s.remove_retention_policy(%L)'
-                else 'select %s.remove_continuous_aggregate_policy(%L)'
-            end, ts, table_name);
-    end if;
-    if want <> '{}' then
-        execute format(
-            case policy
-                when 'policy_compression' then 'call %s.add_columnstore_policy(%L, after => %L::interval)'
-                when 'policy_retention' then 'select %s.add_retention_policy(%L, drop_after => %L::interval)'
-                else 'select %s.add_continuous_aggregate_policy(%L, start_offset => %4$L::interval, end_offset => %5$L::interval,
-                                                               schedule_interval => %6$L::interval)'
-            end, ts, table_name, coalesce(want ->> 'compress_after', want ->> 'drop_after'),
-            want ->> 'start_offset', want ->> 'end_offset', want ->> 'schedule_interval');
-    end if;
+    case policy
+        when 'policy_compression' then
+            call public.remove_columnstore_policy(table_name, if_exists => true);
+            if want <> '{}' then
+                call public.add_columnstore_policy(table_name, after => (want ->> 'compress_after')::interval);
+            end if;
+        when 'policy_retention' then
+            perform public.remove_retention_policy(table_name, if_exists => true);
+            if want <> '{}' then
+                perform public.add_retention_policy(table_name, drop_after => (want ->> 'drop_after')::interval);
+            end if;
+        when 'policy_refresh_continuous_aggregate' then
+            perform public.remove_continuous_aggregate_policy(table_name, if_exists => true);
+            if want <> '{}' then
+                perform public.add_continuous_aggregate_policy(
+                    table_name, start_offset => (want ->> 'start_offset')::interval, end_offset => (want ->> 'end_offset')::interval,
+                    schedule_interval => (want ->> 'schedule_interval')::interval);
+            end if;
+    end case;
 end;
 $$;
 comment on function energy.set_policy(text, text, jsonb) is
@@ -109,27 +109,26 @@ revoke all on function energy.set_policy(text, text, jsonb) from public;
 create or replace function energy.make_building_days_aggregate() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $make$
+as $$
 begin
-    execute format($aggregate$
-        create materialized view energy.building_days_aggregate with (timescaledb.continuous, timescaledb.materialized_only = false) as
-        select
-            building_id,
-            %s.time_bucket('1 day', hour_at) as day_at,
-            sum(consumption_kwh order by hour_at) as consumption_kwh,
-            sum(solar_kwh order by hour_at) as solar_kwh,
-            count(*) as hours,
-            count(consumption_kwh) as hours_with_demand,
-            max(quality) as quality,
-            max(received_at) as received_at
-        from energy.building_hours
-        group by building_id, day_at
-        with no data $aggregate$, energy.timescaledb_schema());
+    create materialized view energy.building_days_aggregate with (timescaledb.continuous, timescaledb.materialized_only = false) as
+    select
+        building_id,
+        public.time_bucket('1 day', hour_at) as day_at,
+        sum(consumption_kwh order by hour_at) as consumption_kwh,
+        sum(solar_kwh order by hour_at) as solar_kwh,
+        count(*) as hours,
+        count(consumption_kwh) as hours_with_demand,
+        max(quality) as quality,
+        max(received_at) as received_at
+    from energy.building_hours
+    group by building_id, day_at
+    with no data;
     alter materialized view energy.building_days_aggregate owner to edf_owner;
     comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; what is newer than its last refresh is added from the hours.';
     grant select on energy.building_days_aggregate to pipeline, analyst;
 end;
-$make$;
+$$;
 comment on function energy.make_building_days_aggregate() is 'Makes the continuous aggregate of days, with no data.';
 revoke all on function energy.make_building_days_aggregate() from public;
 
@@ -138,13 +137,13 @@ create or replace procedure energy.enable_timescaledb()
 language plpgsql
 as $$
 declare
-    ts       constant text := pg_catalog.quote_ident(energy.timescaledb_schema());
     days     constant jsonb := energy.current_config() #> '{storage,building_days}';
     keep     interval;
     first_at timestamptz;
     last_at  timestamptz;
     large    text;
 begin
+    perform energy.require_timescaledb();
     if not (select rolcanlogin from pg_catalog.pg_roles where rolname = 'edf_owner') then
         raise exception 'role edf_owner may not log in, so TimescaleDB would not run its policies'
             using errcode = 'object_not_in_prerequisite_state',
@@ -165,8 +164,7 @@ begin
         select pg_catalog.date_trunc('day', min(hour_at), 'UTC'), pg_catalog.date_trunc('day', max(hour_at), 'UTC') into first_at, last_at
         from energy.building_hours where keep is null or hour_at >= pg_catalog.date_trunc('day', energy.clock() - keep, 'UTC') + interval '1 day';
         if first_at < last_at then
-            execute pg_catalog.format('call %s.refresh_continuous_aggregate(%L, %L::timestamptz, %L::timestamptz)',
-                                      ts, 'energy.building_days_aggregate', first_at, last_at);
+            call public.refresh_continuous_aggregate('energy.building_days_aggregate', first_at, last_at);
         end if;
         perform energy.define_building_days();
     end if;

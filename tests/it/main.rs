@@ -18,4 +18,6 @@ mod metrics;
 mod readme;
 mod registry;
 mod rules;
+mod storage;
+mod timescaledb;
 mod weather;

@@ -30,7 +30,9 @@ deploy_database() {
     run_sql <<<'create extension if not exists edf; alter extension edf update;'
     # Only where it is preloaded: without, every query of a hypertable passes over compressed chunks.
     if [ -n "$(psql -X -A -t <<<"select 1 from pg_available_extensions where name = 'timescaledb' and current_setting('shared_preload_libraries') ~ '\mtimescaledb\M'")" ]; then
-        run_sql <<<'create extension if not exists timescaledb;'
+        # Each must be the first command of its session.
+        run_sql -c 'create extension if not exists timescaledb'
+        run_sql -c 'alter extension timescaledb update'
     fi
     set_password dbt "${EDF_DBT_PASSWORD:-}"
     set_password authenticator "${EDF_AUTHENTICATOR_PASSWORD:-}"

@@ -12,6 +12,7 @@ begin
         raise exception 'the configuration lacks: %', missing
             using errcode = 'invalid_parameter_value', hint = 'config/edf.yaml has all its sections.';
     end if;
+    perform energy.check_storage(load_config.config -> 'storage');
     insert into energy.configs (config)
     select load_config.config
     where load_config.config is distinct from
@@ -19,5 +20,5 @@ begin
 end;
 $$;
 comment on procedure energy.load_config(jsonb) is
-    'Makes a configuration the current one; the same again changes nothing. Errors: 22023 a section is missing.';
+    'Makes a configuration the current one; the same again changes nothing. Errors: 22023 a section is missing, or storage is wrong.';
 revoke all on procedure energy.load_config(jsonb) from public;

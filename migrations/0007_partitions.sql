@@ -78,4 +78,7 @@ begin
 end;
 $$;
 
+-- Each day of a refresh reads the configuration, now longer than what is stored as it is by default.
+alter table energy.configs set (toast_tuple_target = 8160);
+
 reset role;

@@ -15,13 +15,14 @@ begin
             ('edf ingest inbox', '* * * * *', 'call energy.ingest_meter_inbox()', 'pipeline'),
             ('edf train models', '0 1 * * 0', 'call energy.train_models()', 'pipeline'),
             ('edf gate models', '0 4 * * 0', 'call energy.gate_models()', 'pipeline'),
-            ('edf purge weather fetches', '35 2 * * *',
-             'delete from raw.weather_fetches where started_at < now() - interval ''90 days''', session_user),
-            ('edf purge cron history', '30 2 * * *',
-             'delete from cron.job_run_details where end_time < now() - interval ''30 days''', session_user)
+            ('edf make partitions', '10 2 * * *', 'call energy.make_partitions()', session_user),
+            ('edf apply retention', '30 2 * * *', 'call energy.apply_retention()', session_user)
         ) as jobs (name, schedule, command, username)
     loop
         perform cron.schedule_in_database(job.name, job.schedule, job.command, current_database()::text, job.username);
     end loop;
+    -- What apply_retention does now.
+    perform cron.unschedule(jobid) from cron.job
+    where jobname in ('edf purge weather fetches', 'edf purge cron history') and database = current_database();
 end;
 $$;

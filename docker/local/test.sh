@@ -73,6 +73,12 @@ public_holidays() {
     grep -F "no country 'XX'; known are AD, AE," <<<"$answer"
 }
 
+# Hypertables and all that, where no server has TimescaleDB.
+timescaledb() {
+    "$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <config/edf.yaml |
+        "$(node_20)" tests/pglite/check.mjs "$CACHE/pglite"
+}
+
 # systemd wants the program to be where a unit says; here it is elsewhere or not built.
 units() {
     if ! command -v systemd-analyze >/dev/null; then
@@ -96,6 +102,7 @@ units() {
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
+    deploy storage
     query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
 }
 
@@ -112,6 +119,7 @@ at_the_end() {
 take_lock
 on_end at_the_end
 install_steps
+step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the weather fetcher' cargo test --release -p edf-weather
@@ -123,6 +131,7 @@ check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
+check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
 check 'licences' licences
 check 'advisories' advisories
 
@@ -135,6 +144,7 @@ step 'roles, migrations, routines' "$hint" deploy database migrations sql config
 check 'dbt build on an empty database' deploy dbt
 check 'deploy a second time' deploy database migrations sql config jobs
 step 'four months of 15 real homes' "$hint" load
+check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
 check 'dbt source freshness' freshness
 step 'PostgREST' "$hint" api_start

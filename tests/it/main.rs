@@ -20,4 +20,6 @@ mod readme;
 mod registry;
 mod rules;
 mod score;
+mod storage;
+mod timescaledb;
 mod weather;

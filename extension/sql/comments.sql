@@ -33,3 +33,14 @@ comment on function edf.errors_merge is 'Merges two sums of errors; combine func
 comment on function edf.errors_mape is 'Mean absolute percentage error of the sums, in percent.';
 comment on function edf.errors_rmse is 'Root mean squared error of the sums.';
 comment on function edf.errors_mae is 'Mean absolute error of the sums.';
+comment on function edf.validate_json is
+$$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).
+
+Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items, properties,
+additionalProperties, propertyNames, required, if, then, else, $ref within the schema. Errors: 22023 another keyword, or a schema without end.$$;
+comment on function edf.read_features is
+    'A feature spec with the defaults filled in. Errors: 22023 an unknown name or a wrong value.';
+comment on function edf.read_parameters is
+    'A strategy''s hyperparameters with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy.';
+comment on function edf.read_meter_settings is
+    'A meter''s settings with the defaults filled in. Errors: 22023 an unknown name or a wrong value.';

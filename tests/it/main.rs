@@ -7,6 +7,7 @@ mod backtest;
 mod bad_input;
 mod calendar;
 mod cancel;
+mod config;
 mod dump;
 mod features;
 mod forecasting;

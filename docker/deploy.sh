@@ -59,7 +59,9 @@ deploy_migrations() {
 deploy_sql() { (cd "$ROOT/sql" && run_sql -f load.sql); }
 
 deploy_config() {
-    CONFIG=$("$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <"$ROOT/config/edf.yaml") run_sql <<'SQL'
+    local config
+    config=$("$PYTHON" "$ROOT/config/read.py")
+    CONFIG=$config run_sql <<'SQL'
 \getenv config CONFIG
 call energy.load_config(:'config'::jsonb);
 SQL

@@ -62,6 +62,16 @@ images() {
     "$CACHE/venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker/compose.yaml
 }
 
+configuration() {
+    "$CACHE/venv/bin/check-jsonschema" --check-metaschema config/edf.schema.json
+    "$CACHE/venv/bin/check-jsonschema" --schemafile config/edf.schema.json config/edf.yaml
+    "$PYTHON" config/describe.py | diff - docs/configuration.md
+    # A key that stands twice would silently hide the first.
+    local answer
+    answer=$(printf 'quality: {}\nquality: {}\n' | "$PYTHON" config/read.py /dev/stdin 2>&1 || true)
+    grep -F "the key 'quality' stands there twice" <<<"$answer"
+}
+
 # The seed is what its command writes, and a region that is unknown is answered with those that are known.
 public_holidays() {
     "$PYTHON" dbt/public_holidays.py | diff - dbt/seeds/public_holidays.csv
@@ -129,6 +139,7 @@ check 'clippy of the weather fetcher' cargo clippy --release -p edf-weather --al
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
+check 'configuration, its schema and its documentation' configuration
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
 check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
@@ -147,6 +158,7 @@ step 'four months of 15 real homes' "$hint" load
 check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
 check 'dbt source freshness' freshness
+check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
 step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)
 export EDF_TEST_SOCKET EDF_TEST_PORT EDF_TEST_API_URL EDF_TEST_JWT_SECRET

@@ -8,6 +8,7 @@ mod bad_input;
 mod calendar;
 mod cancel;
 mod compare;
+mod config;
 mod dump;
 mod features;
 mod forecasting;

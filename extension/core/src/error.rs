@@ -83,7 +83,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The known name closest to `name`, if it is close enough to be a slip of the keyboard.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate.as_str()))

@@ -17,7 +17,8 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.training_query(text, timestamptz),
-    energy.forecast_query(text, timestamptz, interval), energy.train_model(text),
+    energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
+    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text) to analyst;
 grant execute on procedure energy.train_models(text[]), energy.gate_models() to analyst;
 

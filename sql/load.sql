@@ -15,6 +15,8 @@ set local role edf_owner;
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
 \ir routines/refresh_building_hours.sql
+\ir routines/weather_as_of.sql
+\ir routines/calendar_regressors.sql
 \ir routines/training_query.sql
 \ir routines/forecast_query.sql
 \ir routines/train_model.sql

@@ -19,3 +19,4 @@ mod readme;
 mod registry;
 mod rules;
 mod weather;
+mod weather_hours;

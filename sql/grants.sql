@@ -6,8 +6,9 @@ grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, ra
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
-grant insert, delete on energy.hours_due to pipeline;
-grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours to pipeline;
+grant insert, delete on energy.hours_due, energy.days_due to pipeline;
+grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
+    energy.apartment_days, energy.gap_profiles to pipeline;
 -- People keep the calendar.
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 

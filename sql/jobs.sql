@@ -12,6 +12,8 @@ begin
         select * from (values
             ('edf issue forecasts', '0 5 * * *', 'call energy.issue_forecasts()', 'pipeline'),
             ('edf refresh hours', '*/15 * * * *', 'call energy.refresh_building_hours()', 'pipeline'),
+            ('edf refresh days', '50 */6 * * *', 'call energy.refresh_apartment_days()', 'pipeline'),
+            ('edf learn gap profiles', '20 0 * * 0', 'call energy.learn_gap_profiles()', 'pipeline'),
             ('edf ingest inbox', '* * * * *', 'call energy.ingest_meter_inbox()', 'pipeline'),
             ('edf train models', '0 1 * * 0', 'call energy.train_models()', 'pipeline'),
             ('edf gate models', '0 4 * * 0', 'call energy.gate_models()', 'pipeline'),

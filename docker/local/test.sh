@@ -96,12 +96,17 @@ units() {
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
-    query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
+    query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'
 }
 
-freshness() {
+run_dbt() {
     cd "$ROOT/dbt"
-    "$CACHE/venv/bin/dbt" --no-use-colors source freshness --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
+    "$CACHE/venv/bin/dbt" --no-use-colors "$@" --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
+}
+
+docs() {
+    run_dbt docs generate
+    "$PYTHON" "$ROOT/docker/local/lineage.py" "$STATE/dbt/target"
 }
 
 at_the_end() {
@@ -136,7 +141,8 @@ check 'dbt build on an empty database' deploy dbt
 check 'deploy a second time' deploy database migrations sql config jobs
 step 'four months of 15 real homes' "$hint" load
 check 'dbt build' deploy dbt
-check 'dbt source freshness' freshness
+check 'dbt source freshness' run_dbt source freshness
+check 'dbt docs with lineage' docs
 step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)
 export EDF_TEST_SOCKET EDF_TEST_PORT EDF_TEST_API_URL EDF_TEST_JWT_SECRET

@@ -1,6 +1,7 @@
 //! The installed extension, the deployed database and the API in front of it, as their users meet them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod apartment_days;
 mod api;
 mod artifact;
 mod backtest;
@@ -10,8 +11,10 @@ mod cancel;
 mod dump;
 mod features;
 mod forecasting;
+mod gap_profiles;
 mod gateway;
 mod hours;
+mod house;
 mod ingestion;
 mod jobs;
 mod metrics;

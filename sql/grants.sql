@@ -8,8 +8,9 @@ grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs to pipeline, analyst;
 -- A configuration comes in by energy.load_config, which checks it.
 revoke insert on energy.configs from pipeline, analyst;
-grant insert, delete on energy.hours_due to pipeline;
-grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours to pipeline;
+grant insert, delete on energy.hours_due, energy.days_due to pipeline;
+grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
+    energy.apartment_days, energy.gap_profiles to pipeline;
 -- People keep the calendar.
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
@@ -19,7 +20,8 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.training_query(text, timestamptz),
-    energy.forecast_query(text, timestamptz, interval), energy.train_model(text),
+    energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
+    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text) to analyst;
 grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint) to analyst;
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),

@@ -13,6 +13,8 @@ begin
         from (values
             ('ingest_inbox', 'call energy.ingest_meter_inbox()', 'pipeline'),
             ('refresh_hours', 'call energy.refresh_building_hours()', 'pipeline'),
+            ('refresh_days', 'call energy.refresh_apartment_days()', 'pipeline'),
+            ('learn_gap_profiles', 'call energy.learn_gap_profiles()', 'pipeline'),
             ('issue_forecasts', 'call energy.issue_forecasts()', 'pipeline'),
             ('train_models', 'call energy.train_models()', 'pipeline'),
             ('gate_models', 'call energy.gate_models()', 'pipeline'),

@@ -22,7 +22,12 @@ set local role edf_owner;
 \ir routines/ingest_meter_inbox.sql
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
+\ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
+\ir routines/refresh_apartment_days.sql
+\ir routines/learn_gap_profiles.sql
+\ir routines/weather_as_of.sql
+\ir routines/calendar_regressors.sql
 \ir routines/training_query.sql
 \ir routines/forecast_query.sql
 \ir routines/train_model.sql

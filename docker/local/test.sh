@@ -113,12 +113,17 @@ load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
     deploy storage
-    query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
+    query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'
 }
 
-freshness() {
+run_dbt() {
     cd "$ROOT/dbt"
-    "$CACHE/venv/bin/dbt" --no-use-colors source freshness --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
+    "$CACHE/venv/bin/dbt" --no-use-colors "$@" --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
+}
+
+docs() {
+    run_dbt docs generate
+    "$PYTHON" "$ROOT/docker/local/lineage.py" "$STATE/dbt/target"
 }
 
 at_the_end() {
@@ -157,7 +162,8 @@ check 'deploy a second time' deploy database migrations sql config jobs
 step 'four months of 15 real homes' "$hint" load
 check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
-check 'dbt source freshness' freshness
+check 'dbt source freshness' run_dbt source freshness
+check 'dbt docs with lineage' docs
 check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
 step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)

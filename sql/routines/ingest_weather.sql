@@ -22,7 +22,9 @@ as $$
     where exists (select from parsed) and not exists (select from used);
 $$;
 comment on function energy.read_weather_document(text) is
-    'The hours of a weather document that have a value; a document that cannot be used is one row with reason_code and reason.';
+$$The hours of a weather document that have a value; a document that cannot be used is one row with reason_code and reason.
+
+valid_at is the start of the hour. As Open-Meteo has it, temperature and cloud cover are of the instant of a label, radiation is the mean of the hour that ends there.$$;
 revoke all on function energy.read_weather_document(text) from public;
 
 -- As it was before it told its outcome: two of the same name could not be told apart by their callers.
@@ -88,7 +90,7 @@ as $$
     ),
 
     written as (
-        insert into raw.weather_observations
+        insert into raw.weather_observations as known
             (weather_location_id, valid_at, received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
         select distinct on (valid_at)
             weather_location_id, valid_at, coalesce(received_at, energy.clock()), temperature_c, cloud_cover_pct, ghi_w_m2
@@ -97,15 +99,22 @@ as $$
           -- Services put the hours ahead in the same document: those are no observation.
           and valid_at + interval '1 hour' <= coalesce(received_at, energy.clock())
         order by valid_at
-        on conflict do nothing
+        -- The last hour of a document has no radiation yet, and the one before its first nothing else.
+        on conflict (weather_location_id, valid_at) do update
+            set (received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
+              = (greatest(known.received_at, excluded.received_at), coalesce(known.temperature_c, excluded.temperature_c),
+                 coalesce(known.cloud_cover_pct, excluded.cloud_cover_pct), coalesce(known.ghi_w_m2, excluded.ghi_w_m2))
+            where known.temperature_c is null and excluded.temperature_c is not null
+               or known.cloud_cover_pct is null and excluded.cloud_cover_pct is not null
+               or known.ghi_w_m2 is null and excluded.ghi_w_m2 is not null
         returning valid_at
     )
 
     select (select count(*) from written), max(reason_code), max(reason) from hours;
 $$;
 comment on procedure energy.ingest_weather_observations is
-$$Takes a document of observed weather. An hour that is known stays as it is, one that is not over when the document is received is left
+$$Takes a document of observed weather. A value that is known stays as it is, an hour that is not over when the document is received is left
 out; a document that cannot be used goes to raw.rejected_messages.
 
-Gives back the hours that were new, and why the document was rejected, if it was.$$;
+An hour that gains a value that it lacked counts as received now. Gives back the hours that were new or gained a value, and why the document was rejected, if it was.$$;
 revoke all on procedure energy.ingest_weather_observations from public;

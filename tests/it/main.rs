@@ -1,6 +1,7 @@
 //! The installed extension, the deployed database and the API in front of it, as their users meet them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod apartment_days;
 mod api;
 mod artifact;
 mod backtest;
@@ -12,8 +13,10 @@ mod config;
 mod dump;
 mod features;
 mod forecasting;
+mod gap_profiles;
 mod gateway;
 mod hours;
+mod house;
 mod ingestion;
 mod jobs;
 mod metrics;
@@ -24,3 +27,4 @@ mod score;
 mod storage;
 mod timescaledb;
 mod weather;
+mod weather_hours;

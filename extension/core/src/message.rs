@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A message of more bytes is refused; a full day of a large building has a tenth of it.
 const LONGEST_MESSAGE: usize = 1 << 20;
@@ -48,15 +49,15 @@ pub struct Reading {
 }
 
 /// One hour of a weather document.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct WeatherHour {
-    /// The hour.
+    /// The start of the hour.
     pub valid_at: DateTime<Utc>,
-    /// Air temperature at 2 m, in degrees Celsius.
+    /// Air temperature at 2 m at its start, in degrees Celsius.
     pub temperature_c: Option<f64>,
-    /// Cloud cover, in percent.
+    /// Cloud cover at its start, in percent.
     pub cloud_cover_pct: Option<f64>,
-    /// Global horizontal irradiance, in watts per square metre.
+    /// Global horizontal irradiance, its mean over the hour, in watts per square metre.
     pub ghi_w_m2: Option<f64>,
 }
 
@@ -157,6 +158,10 @@ fn name(field: &str, text: Cow<'_, str>) -> Result<String, Rejection> {
 /// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly: {time[],
 /// temperature_2m[], cloudcover[], shortwave_radiation[]}}`, times local to the offset. A series that
 /// the document lacks is missing in every hour; one of another length is an error.
+///
+/// Open-Meteo gives temperature and cloud cover at the instant of the label, but radiation as the mean of the hour before it. So the
+/// radiation of a label belongs to the hour that ends there: the last label's hour has none, and the hour before the first label has
+/// only that. Of a time that is given twice the first counts.
 pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> {
     let document = json(text)?;
     let offset = match document.get("utc_offset_seconds") {
@@ -173,15 +178,21 @@ pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> 
     let temperature = hourly_series(hourly, &["temperature_2m"], times.len())?;
     let cloud_cover = hourly_series(hourly, &["cloudcover", "cloud_cover"], times.len())?;
     let ghi = hourly_series(hourly, &["shortwave_radiation"], times.len())?;
-    let hour = |(at, time): (usize, &Value)| {
-        Ok(WeatherHour {
-            valid_at: local_hour(time, offset)?,
-            temperature_c: temperature[at],
-            cloud_cover_pct: cloud_cover[at],
-            ghi_w_m2: ghi[at],
-        })
-    };
-    times.iter().enumerate().map(hour).collect()
+    let mut hours = BTreeMap::new();
+    for (at, time) in times.iter().enumerate() {
+        let label = local_hour(time, offset)?;
+        let hour = hour_at(&mut hours, label);
+        hour.temperature_c = hour.temperature_c.or(temperature[at]);
+        hour.cloud_cover_pct = hour.cloud_cover_pct.or(cloud_cover[at]);
+        if let (Some(mean), Some(start)) = (ghi[at], label.checked_sub_signed(TimeDelta::hours(1))) {
+            hour_at(&mut hours, start).ghi_w_m2.get_or_insert(mean);
+        }
+    }
+    Ok(hours.into_values().collect())
+}
+
+fn hour_at(hours: &mut BTreeMap<DateTime<Utc>, WeatherHour>, valid_at: DateTime<Utc>) -> &mut WeatherHour {
+    hours.entry(valid_at).or_insert(WeatherHour { valid_at, ..WeatherHour::default() })
 }
 
 fn local_hour(time: &Value, offset: i64) -> Result<DateTime<Utc>, Rejection> {
@@ -301,6 +312,22 @@ mod tests {
         assert_eq!((hours[0].temperature_c, hours[1].temperature_c, hours[1].ghi_w_m2), (Some(18.5), None, None));
         let short = document.replace("[0, 100]", "[0]");
         assert_eq!(read_weather_document(&short).unwrap_err().code, "wrong_type");
+    }
+
+    #[test]
+    fn radiation_is_the_mean_of_the_hour_before_its_label() {
+        let document = r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00", "2026-07-01T13:00"],
+            "temperature_2m": [20, 21, 99], "shortwave_radiation": [700, 800, 999]}}"#;
+        let hours = read_weather_document(document).unwrap();
+        let seen = |hour: &WeatherHour| (hour.valid_at.format("%H:%M").to_string(), hour.temperature_c, hour.ghi_w_m2);
+        assert_eq!(
+            hours.iter().map(seen).collect::<Vec<_>>(),
+            [
+                ("11:00".to_owned(), None, Some(700.0)),
+                ("12:00".to_owned(), Some(20.0), Some(800.0)),
+                ("13:00".to_owned(), Some(21.0), None),
+            ]
+        );
     }
 
     proptest! {

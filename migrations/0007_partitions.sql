@@ -53,6 +53,12 @@ $$Renames a table and puts an empty one like it in its place, made with a clause
 owner, grants, and the views on it.$$;
 revoke all on function energy.replace_table(regclass, text, text) from public;
 
+-- Each day of a refresh reads the configuration, now longer than what is stored as it is by default.
+alter table energy.configs set (toast_tuple_target = 8160);
+
+reset role;
+
+-- Not as the owner: people may have views of their own on these tables.
 do $$
 declare
     large record;
@@ -77,8 +83,3 @@ begin
     end loop;
 end;
 $$;
-
--- Each day of a refresh reads the configuration, now longer than what is stored as it is by default.
-alter table energy.configs set (toast_tuple_target = 8160);
-
-reset role;

@@ -43,9 +43,10 @@ async fn both() -> Option<[(Throwaway, PgConnection); 2]> {
     if !is_preloaded(&mut both[0].1).await {
         return None;
     }
-    // Policies are made only while no clock but the server's is set; the first command of a session creates it.
+    // The first command of a session creates it, and the next session has it.
     both[1].0.connect().await.execute("create extension timescaledb").await.unwrap();
     both[1].1 = both[1].0.connect().await;
+    run(&mut both[1].1, "set energy.clock = '2026-03-15 12:00Z'").await;
     run(&mut both[1].1, "alter role edf_owner login").await;
     for (_, postgres) in &mut both {
         run(postgres, DATA).await;
@@ -98,6 +99,7 @@ async fn policies_follow_the_configuration_and_go_while_another_clock_is_set() {
     let Some([_, (_database, mut timescale)]) = both().await else {
         return skipped("policies of native TimescaleDB, which this server has not preloaded");
     };
+    run(&mut timescale, "set energy.clock = ''").await;
     run(&mut timescale, "call energy.enable_timescaledb()").await;
     let made = texts(&mut timescale, POLICIES).await;
     // Compression of five tables, retention of four, and the refresh of the days.

@@ -1,5 +1,10 @@
 //! The strategies: each one a way to forecast, behind one trait.
 
+mod clock;
+mod history;
+mod profile;
+#[cfg(test)]
+mod robustness;
 mod seasonal_naive;
 mod xgboost;
 
@@ -46,18 +51,21 @@ pub struct Lesson<'a> {
 pub enum Strategy {
     /// The same hour one season ago.
     SeasonalNaive,
+    /// The mean of the same local hour over days of the same type.
+    Profile,
     /// Gradient boosted trees on lags, weather and calendar.
     Xgboost,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 2] = [Self::SeasonalNaive, Self::Xgboost];
+    pub const ALL: [Self; 3] = [Self::SeasonalNaive, Self::Profile, Self::Xgboost];
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Self::SeasonalNaive => "seasonal_naive",
+            Self::Profile => "profile",
             Self::Xgboost => "xgboost",
         }
     }
@@ -75,6 +83,7 @@ impl Strategy {
     pub fn read_parameters(self, parameters: &Value) -> Result<Value, Error> {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters).map(|read| json!(read)),
+            Self::Profile => profile::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
         }
     }
@@ -83,23 +92,30 @@ impl Strategy {
     pub fn history(self, parameters: &Value, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters)?.season(grid),
+            Self::Profile => profile::Parameters::from_json(parameters)?.history(grid),
             Self::Xgboost => spec.history(grid),
         }
     }
 
     /// Fits a model; `checkpoint` is called between rounds.
     pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(match self {
+        let frame = history::without_spikes(lesson.frame, lesson.end);
+        let lesson = Lesson { frame: &frame, ..lesson };
+        let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
+            Self::Profile => Box::new(profile::Profile::fit(lesson)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
-        })
+        };
+        Ok(Box::new(history::WithoutSpikes(fitted)))
     }
 
     /// A fitted model from its [`Forecaster::state`], parameters and spec.
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(match self {
+        let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
+            Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
-        })
+        };
+        Ok(Box::new(history::WithoutSpikes(fitted)))
     }
 }

@@ -53,6 +53,11 @@ impl Clock {
         self.seconds[row].div_euclid(self.step)
     }
 
+    /// Steps of a day of 24 hours.
+    pub fn ticks_per_day(&self) -> usize {
+        (DAY_SECONDS / self.step) as usize
+    }
+
     /// Steps since local midnight.
     pub fn slot(&self, row: usize) -> usize {
         (self.seconds[row].rem_euclid(DAY_SECONDS) / self.step) as usize

@@ -25,7 +25,13 @@ pub(super) struct WithoutSpikes(pub Box<dyn Forecaster>);
 impl Forecaster for WithoutSpikes {
     fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
         let end = origins.iter().copied().max().unwrap_or(0);
-        self.0.predict(&without_spikes(frame, end), origins, horizon)
+        let forecasts = self.0.predict(&without_spikes(frame, end), origins, horizon)?;
+        if forecasts.iter().all(|yhat| yhat.is_finite()) {
+            return Ok(forecasts);
+        }
+        Err(Error::InvalidArgument(
+            "the forecast is no finite number: the input holds values of absurd size".to_owned(),
+        ))
     }
 
     fn feature_names(&self) -> Vec<String> {

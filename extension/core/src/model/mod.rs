@@ -1,11 +1,18 @@
 //! The strategies: each one a way to forecast, behind one trait.
 
+mod arima;
 mod clock;
 mod history;
+mod normal;
+mod mstl;
 mod profile;
+mod prophet;
+mod regressors;
 #[cfg(test)]
 mod robustness;
+mod sarimax;
 mod seasonal_naive;
+mod seasons;
 mod xgboost;
 
 use crate::Checkpoint;
@@ -53,19 +60,29 @@ pub enum Strategy {
     SeasonalNaive,
     /// The mean of the same local hour over days of the same type.
     Profile,
+    /// Multiple seasonal-trend decomposition.
+    Mstl,
+    /// Piecewise linear trend, seasons, holidays and regressors.
+    Prophet,
+    /// Regression with seasonal ARIMA errors.
+    Sarimax,
     /// Gradient boosted trees on lags, weather and calendar.
     Xgboost,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 3] = [Self::SeasonalNaive, Self::Profile, Self::Xgboost];
+    pub const ALL: [Self; 6] =
+        [Self::SeasonalNaive, Self::Profile, Self::Mstl, Self::Prophet, Self::Sarimax, Self::Xgboost];
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Self::SeasonalNaive => "seasonal_naive",
             Self::Profile => "profile",
+            Self::Mstl => "mstl",
+            Self::Prophet => "prophet",
+            Self::Sarimax => "sarimax",
             Self::Xgboost => "xgboost",
         }
     }
@@ -84,6 +101,9 @@ impl Strategy {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters).map(|read| json!(read)),
             Self::Profile => profile::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Mstl => mstl::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Prophet => prophet::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Sarimax => sarimax::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
         }
     }
@@ -93,6 +113,10 @@ impl Strategy {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters)?.season(grid),
             Self::Profile => profile::Parameters::from_json(parameters)?.history(grid),
+            Self::Mstl => mstl::Parameters::from_json(parameters)?.history(grid),
+            // The curve needs two weeks to be fitted, a forecast no history at all.
+            Self::Prophet => prophet::Parameters::from_json(parameters)?.need(grid),
+            Self::Sarimax => sarimax::Parameters::from_json(parameters)?.history(grid),
             Self::Xgboost => spec.history(grid),
         }
     }
@@ -104,6 +128,9 @@ impl Strategy {
         let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
             Self::Profile => Box::new(profile::Profile::fit(lesson)?),
+            Self::Mstl => Box::new(mstl::Mstl::fit(lesson, checkpoint)?),
+            Self::Prophet => Box::new(prophet::Prophet::fit(lesson, checkpoint)?),
+            Self::Sarimax => Box::new(sarimax::Sarimax::fit(lesson, checkpoint)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
         };
         Ok(Box::new(history::WithoutSpikes(fitted)))
@@ -114,6 +141,9 @@ impl Strategy {
         let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
             Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
+            Self::Mstl => Box::new(mstl::Mstl::restore(spec, parameters, state)?),
+            Self::Prophet => Box::new(prophet::Prophet::restore(spec, parameters, state)?),
+            Self::Sarimax => Box::new(sarimax::Sarimax::restore(spec, parameters, state)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
         };
         Ok(Box::new(history::WithoutSpikes(fitted)))

@@ -53,6 +53,19 @@ def series() -> pd.DataFrame:
     return pd.DataFrame({"ds": times, **columns})
 
 
+def energy(model: Prophet) -> float:
+    """The negative logarithm of the posterior density where Stan stopped, but for a constant."""
+    columns, scales, _, _ = model.make_all_seasonality_features(model.history)
+    t, y = model.history["t"].to_numpy(), model.history["y_scaled"].to_numpy()
+    k, m, sigma = (model.params[name].item() for name in ("k", "m", "sigma_obs"))
+    delta, beta = model.params["delta"].ravel(), model.params["beta"].ravel()
+    bends = np.maximum(t[:, None] - model.changepoints_t, 0)
+    residual = y - (k * t + m + bends @ delta + columns.to_numpy() @ beta)
+    noise = y.size * np.log(sigma) + residual @ residual / (2 * sigma**2) + (sigma / 0.5) ** 2 / 2
+    beliefs = (k**2 + m**2) / (2 * 5**2) + np.abs(delta).sum() / model.changepoint_prior_scale + ((beta / np.array(scales)) ** 2).sum() / 2
+    return float(noise + beliefs)
+
+
 def prophet(frame: pd.DataFrame) -> None:
     days = pd.to_datetime("2024-01-01") + pd.to_timedelta(HOLIDAYS, "D")
     holidays = pd.DataFrame({"holiday": "is_holiday", "ds": days, "lower_window": -1, "upper_window": 1})
@@ -66,7 +79,7 @@ def prophet(frame: pd.DataFrame) -> None:
     write("prophet.json", {
         "missing": [500, 548],
         "yhat": rounded(forecast["yhat"]),
-        "trend": rounded(forecast["trend"][::24]),
+        "energy": energy(model),
         "sigma": float(model.params["sigma_obs"][0][0] * model.y_scale),
     })
 

@@ -1,4 +1,4 @@
-//! The target as strategies see it: without spikes.
+//! The input as strategies see it: the target without spikes, the regressors as they were known.
 //!
 //! A meter's spike is a value far outside of the range of the four weeks before its day: below the 1st or above
 //! the 99th percentile by more than five times their distance. It is treated as missing, so that it poisons
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::series::Frame;
 use ndarray::Array2;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Days before a day that give its range.
 const RANGE_DAYS: usize = 28;
@@ -42,15 +43,49 @@ impl Forecaster for WithoutSpikes {
         self.0.parameters()
     }
 
+    fn held_out(&self) -> Option<(&[usize], &Array2<f64>)> {
+        self.0.held_out()
+    }
+
     fn state(&self) -> Result<Vec<u8>, Error> {
         self.0.state()
     }
 }
 
-/// The frame; before `end`, spikes are missing.
-pub(super) fn without_spikes(frame: &Frame, end: usize) -> Frame {
+/// A strategy's model that reads the regressors of the frame, shown those that were known at each origin.
+pub(super) struct AsKnown<F>(pub F);
+
+impl<F: Forecaster> Forecaster for AsKnown<F> {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        if frame.outlooks.is_none() {
+            return self.0.predict(frame, origins, horizon);
+        }
+        let mut known = Frame { outlooks: None, ..frame.clone() };
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            known.regressors = frame.regressors_known_at(*origin, 0..frame.grid.len());
+            leads.assign(&self.0.predict(&known, &[*origin], horizon)?.row(0));
+        }
+        Ok(forecasts)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.0.feature_names()
+    }
+
+    fn parameters(&self) -> Value {
+        self.0.parameters()
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        self.0.state()
+    }
+}
+
+/// The frame; before `end`, spikes are missing. Copied only where there are any.
+pub(super) fn without_spikes(frame: &Frame, end: usize) -> Cow<'_, Frame> {
     let target = &frame.target[..end.min(frame.target.len())];
-    let mut kept = frame.clone();
+    let mut kept = Cow::Borrowed(frame);
     let day = frame.grid.rows_per_day();
     let mut known = Vec::with_capacity(RANGE_DAYS * day);
     // The series may start within a UTC day; blocks are whole ones on every grid.
@@ -66,8 +101,11 @@ pub(super) fn without_spikes(frame: &Frame, end: usize) -> Frame {
             let margin = TOLERANCE * (high - low);
             // A constant series has no range to leave.
             if margin > 0.0 {
-                let outside = |value: &&mut f64| **value < low - margin || **value > high + margin;
-                kept.target[start..end].iter_mut().filter(outside).for_each(|value| *value = f64::NAN);
+                for row in start..end {
+                    if target[row] < low - margin || target[row] > high + margin {
+                        kept.to_mut().target[row] = f64::NAN;
+                    }
+                }
             }
         }
         start = end;
@@ -78,24 +116,49 @@ pub(super) fn without_spikes(frame: &Frame, end: usize) -> Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::FeatureSpec;
+    use crate::model::{Lesson, Strategy};
+    use crate::outlooks::{Outlooks, Versions};
     use crate::testing::hourly_frame;
+    use serde_json::json;
 
     #[test]
     fn a_spike_is_missing_and_nothing_else() {
         let mut frame = hourly_frame(1000);
-        assert_eq!(without_spikes(&frame, 1000), frame);
+        assert_eq!(*without_spikes(&frame, 1000), frame);
         frame.target[900] = 1e6;
         frame.target[950] = -1e6;
-        let kept = without_spikes(&frame, 1000).target;
+        let kept = without_spikes(&frame, 1000).into_owned().target;
         let missing: Vec<_> = (0..1000).filter(|row| kept[*row].is_nan()).collect();
         assert_eq!(missing, [900, 950]);
+    }
+
+    #[test]
+    fn weather_is_read_as_it_was_foretold_at_the_origin() {
+        let mut frame = hourly_frame(1800);
+        let strategy = Strategy::Sarimax;
+        let parameters = json!({"order": [1, 0, 0], "seasonal_order": [0, 0, 0]});
+        let spec = FeatureSpec::default();
+        let lesson = Lesson { frame: &frame, end: 1600, horizon: 24, spec: &spec, parameters: &parameters };
+        let model = strategy.fit(lesson, &mut || ()).unwrap();
+        let observed = model.predict(&frame, &[1600, 1700], 24).unwrap();
+        // For the day after the second origin ten degrees less were foretold, for the first nothing was.
+        let times: Vec<_> = (1700..1724).map(|row| frame.grid.time(row)).collect();
+        let received = vec![frame.grid.time(1690); 24];
+        let colder: Vec<_> = (1700..1724).map(|row| Some(frame.regressors[0].values[row] - 10.0)).collect();
+        let names = ["temperature_c".to_owned()];
+        let versions = Versions { times: &times, received: &received, names: &names, values: &colder };
+        frame.outlooks = Some(Outlooks::new(&frame.grid, &frame.regressors, &versions).unwrap());
+        let foretold = model.predict(&frame, &[1600, 1700], 24).unwrap();
+        assert_eq!(observed.row(0), foretold.row(0));
+        assert!(foretold.row(1).iter().zip(observed.row(1)).all(|(foretold, observed)| foretold > &(observed + 0.5)));
     }
 
     #[test]
     fn a_shift_of_level_is_believed_after_two_days() {
         let mut frame = hourly_frame(1400);
         frame.target[1000..].iter_mut().for_each(|value| *value += 500.0);
-        let kept = without_spikes(&frame, 1400).target;
+        let kept = without_spikes(&frame, 1400).into_owned().target;
         assert!(kept[1001].is_nan());
         assert!(kept[1064..].iter().all(|value| value.is_finite()));
     }

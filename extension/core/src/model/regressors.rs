@@ -198,7 +198,8 @@ mod tests {
     use crate::testing::hourly_frame;
 
     fn learn(frame: &Frame) -> Regressors {
-        Regressors::learn(frame, 0, 3600, &FeatureSpec::default(), true, &[]).unwrap()
+        let spec = FeatureSpec { inertia_h: vec![24], ..FeatureSpec::default() };
+        Regressors::learn(frame, 0, 3600, &spec, true, &[]).unwrap()
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn parameters(strategy: Strategy) -> Value {
     let quick = match strategy {
         Strategy::Xgboost => json!({"rounds": 30}),
         Strategy::Sarimax => json!({"candidates": 4, "search_weeks": 8, "weeks": 16}),
+        Strategy::Ensemble => json!({"members": [{"strategy": "lear"}, {"strategy": "profile"}]}),
         _ => json!({}),
     };
     strategy.read_parameters(&quick).unwrap()

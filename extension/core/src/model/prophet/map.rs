@@ -65,19 +65,20 @@ fn best_variance(n: f64, residual: f64) -> f64 {
     2.0 * residual / (n + (n * n + 4.0 * prior * residual).sqrt()).max(f64::MIN_POSITIVE)
 }
 
+/// The negative logarithm of the posterior density, but for a constant.
+#[cfg(test)]
+pub(super) fn energy(normal: &Normal, priors: &[Prior], b: &[f64], sigma: f64) -> f64 {
+    let beliefs = priors.iter().zip(b).map(|(prior, b)| match prior {
+        Prior::Normal(scale) => (b / scale).powi(2) / 2.0,
+        Prior::Laplace(scale) => b.abs() / scale,
+    });
+    let noise = normal.rows as f64 * sigma.ln() + (sigma / NOISE_SCALE).powi(2) / 2.0;
+    normal.residual(b) / (2.0 * sigma * sigma) + noise + beliefs.sum::<f64>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The negative logarithm of the posterior density, but for a constant.
-    fn energy(normal: &Normal, priors: &[Prior], b: &[f64], sigma: f64) -> f64 {
-        let beliefs = priors.iter().zip(b).map(|(prior, b)| match prior {
-            Prior::Normal(scale) => (b / scale).powi(2) / 2.0,
-            Prior::Laplace(scale) => b.abs() / scale,
-        });
-        let noise = normal.rows as f64 * sigma.ln() + (sigma / NOISE_SCALE).powi(2) / 2.0;
-        normal.residual(b) / (2.0 * sigma * sigma) + noise + beliefs.sum::<f64>()
-    }
 
     fn sample() -> (Normal, Vec<Prior>) {
         let mut normal = Normal::new(4);

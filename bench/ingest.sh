@@ -36,6 +36,18 @@ empty() {
               energy.apartment_hours, energy.building_hours'
 }
 
+# Partitions and chunks alike inherit from the table.
+bytes_a_reading() {
+    query -c "select sum(pg_total_relation_size(inhrelid)) / (select count(*) from raw.meter_readings)
+              from pg_inherits where inhparent = 'raw.meter_readings'::regclass"
+}
+
+compressed_bytes_a_reading() {
+    query -c "do \$\$ declare chunk regclass; begin
+                  for chunk in select public.show_chunks('raw.meter_readings') loop call public.convert_to_columnstore(chunk); end loop; end \$\$"
+    query -c "select public.hypertable_size('raw.meter_readings') / count(*) from raw.meter_readings"
+}
+
 at_the_end() {
     cluster_remove
     rm -rf "$STATE"
@@ -49,6 +61,7 @@ step 'private cluster' 'Nothing can be measured without it.' create_and_start
 cluster_env
 step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
 query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
+step 'storage' 'Nothing can be measured without it.' deploy storage
 fleet topology | query
 fleet messages 0 92 >"$STATE/day.jsonl"
 fleet messages 92 93 >"$STATE/quarter.jsonl"
@@ -64,7 +77,8 @@ for _ in $(seq "$RUNS"); do
 done
 
 readings=$(query -c "select count(*) from raw.meter_readings where read_at < '2026-03-02 23:00Z'")
-bytes=$(query -c "select pg_total_relation_size('raw.meter_readings') / count(*) from raw.meter_readings")
+bytes=$(bytes_a_reading)
+has_timescaledb=$(query -c "select count(*) from pg_extension where extname = 'timescaledb'")
 copy=$(median <"$STATE/copy") ingest=$(median <"$STATE/ingest")
 echo
 echo '| what | median of '"$RUNS"' runs |'
@@ -76,3 +90,4 @@ awk -v s="$ingest" -v c="$copy" -v n="$readings" \
 printf '| refresh after the day | %.1f s |\n' "$(median <"$STATE/day")"
 printf '| refresh after 15 more minutes | %.1f s |\n' "$(median <"$STATE/quarter")"
 printf '| bytes a reading on disk, with its index | %s |\n' "$bytes"
+if [ "$has_timescaledb" = 1 ]; then printf '| the same in the columnstore of TimescaleDB | %s |\n' "$(compressed_bytes_a_reading)"; fi

@@ -6,9 +6,17 @@ grant usage on schema edf to edf_owner, pipeline, analyst;
 set local role edf_owner;
 \ir routines/clock.sql
 \ir routines/current_config.sql
+\ir routines/config_schema.sql
+\ir routines/config_values.sql
+\ir routines/config_errors.sql
 \ir routines/load_config.sql
 \ir routines/record_job_run.sql
 \ir routines/settings.sql
+\ir routines/check_timescaledb.sql
+\ir routines/storage.sql
+\ir routines/make_partitions.sql
+\ir routines/apply_retention.sql
+\ir routines/enable_timescaledb.sql
 \ir routines/hours_setting.sql
 \ir routines/ingest_meter_messages.sql
 \ir routines/ingest_meter_inbox.sql

@@ -13,6 +13,7 @@ LATER='2017-07-29 06:00+00'
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK"
+    deploy storage
 }
 
 train() {

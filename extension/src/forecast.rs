@@ -91,6 +91,7 @@ fn predict(
     outlook_values: Vec<Option<f64>>,
     horizon: Interval,
     issued_at: Option<TimestampWithTimeZone>,
+    quantiles: Vec<f64>,
 ) -> Result<
     TableIterator<
         'static,
@@ -100,6 +101,7 @@ fn predict(
             name!(yhat, f64),
             name!(yhat_lower, f64),
             name!(yhat_upper, f64),
+            name!(quantile_values, Vec<f64>),
         ),
     >,
     ErrorReport,
@@ -110,10 +112,10 @@ fn predict(
             Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
         let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let (frame, forecasts) = model.forecast_at(frame, issued_at.map(to_utc).transpose()?, horizon)?;
+        let (frame, forecasts) = model.forecast_at(frame, issued_at.map(to_utc).transpose()?, horizon, &quantiles)?;
         let row = |f: edf_core::train::Forecast| {
             let valid_at = from_utc(frame.grid.time(f.target()))?;
-            Ok((valid_at, frame.grid.lead_hours(f.lead), f.yhat, f.lower, f.upper))
+            Ok((valid_at, frame.grid.lead_hours(f.lead), f.yhat, f.lower, f.upper, f.quantiles))
         };
         forecasts.into_iter().map(row).collect::<Result<Vec<_>, Error>>()
     };
@@ -140,6 +142,7 @@ fn backtest_series(
     step: Interval,
     refit: Interval,
     first_origin: Option<TimestampWithTimeZone>,
+    quantiles: Vec<f64>,
 ) -> Result<
     TableIterator<
         'static,
@@ -151,6 +154,7 @@ fn backtest_series(
             name!(yhat, f64),
             name!(yhat_lower, f64),
             name!(yhat_upper, f64),
+            name!(quantile_values, Vec<f64>),
         ),
     >,
     ErrorReport,
@@ -176,9 +180,10 @@ fn backtest_series(
                 f.yhat,
                 f.lower,
                 f.upper,
+                f.quantiles,
             ))
         };
-        let forecasts = backtest(&recipe, schedule, &frame, &mut interrupts)?;
+        let forecasts = backtest(&recipe, schedule, &frame, &quantiles, &mut interrupts)?;
         forecasts.into_iter().map(row).collect::<Result<Vec<_>, Error>>()
     };
     Ok(TableIterator::new(run().map_err(report)?))

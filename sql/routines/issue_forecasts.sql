@@ -20,8 +20,9 @@ begin
             using errcode = 'data_exception', hint = 'Ingest a newer weather forecast, or ask for a shorter horizon.';
     end if;
     insert into energy.forecasts
-        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at)
-    select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id)
+    select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at,
+        energy.current_config_id()
     from edf.forecast(
         issue_forecast.building_id,
         energy.forecast_query(issue_forecast.building_id, issue_forecast.issued_at, horizon),

@@ -31,9 +31,11 @@ set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+    floor_at  constant timestamptz := energy.hours_floor();
     buildings text[];
     days      timestamptz[];
 begin
+    perform energy.check_timescaledb();
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
     if from_at is not null then
         perform energy.rebuild_building_heard();
@@ -71,7 +73,8 @@ begin
     -- What arrives in order bears on the hours since the building was last heard; what is older, or received earlier, on all.
     news as (
         select due.building_id, max(due.last_at) as until,
-            case when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at else spans.first_at end as since
+            greatest(floor_at, case when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at
+                               else spans.first_at end) as since
         from due
         join spans using (building_id)
         left join old using (building_id)
@@ -132,7 +135,7 @@ begin
     days_due as (
         select distinct building_id, day_at
         from touched
-        cross join lateral generate_series(date_trunc('day', since, 'UTC'), until, interval '24 hours') as day_at
+        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
     )
 
     select array_agg(building_id), array_agg(day_at) into buildings, days from days_due;

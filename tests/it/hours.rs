@@ -191,3 +191,35 @@ async fn a_silent_meter_is_unchanged_while_its_building_is_heard_and_then_offlin
     assert!(found[1..7].iter().all(|hour| *hour == (Some(0.0), "measured".to_owned())), "{found:?}");
     assert!(found[7..].iter().all(|hour| *hour == (None, "missing".to_owned())), "{found:?}");
 }
+
+#[tokio::test]
+async fn hours_whose_readings_may_have_been_dropped_stay_as_they_are() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    let rising: Vec<_> = (0..=240).map(|hour| message(hour * 60, 1, hour as f64)).collect();
+    ingest(&mut work, &rising, 0).await;
+    refresh(&mut work).await;
+    // Kept for 43 days before 29 July, and a month more for the reading before an hour: hours from 17 July on may be made anew.
+    work.execute(raw_sql(
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"43 days\"'));
+         delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house' and read_at < '2017-07-18';
+         update energy.apartment_hours set consumption_kwh = -1 where building_id = 'a-test-house'",
+    ))
+    .await
+    .unwrap();
+    ingest(&mut work, &[message(30, 1, 0.25)], 60).await;
+    refresh(&mut work).await;
+    work.execute("call energy.refresh_building_hours('2017-07-10', '2017-07-20')").await.unwrap();
+    let kept: Vec<(DateTime<Utc>, i64)> = query_as(
+        "select date_trunc('day', hour_at, 'UTC'), count(*) from energy.apartment_hours
+         where building_id = 'a-test-house' and consumption_kwh = -1 group by 1 order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    let expected: Vec<(DateTime<Utc>, i64)> =
+        (10..17).map(|day| (format!("2017-07-{day}T00:00:00Z").parse().unwrap(), 24)).collect();
+    assert_eq!(kept, expected);
+}

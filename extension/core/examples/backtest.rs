@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         features["time_zone"] = json!(zone);
         let recipe = Recipe::new(strategy, &both[0], &features, 72)?;
         let started = std::time::Instant::now();
-        let forecasts = backtest(&recipe, Schedule { first, step: 24, refit: 336 }, &frame, &mut || ())?;
+        let forecasts = backtest(&recipe, Schedule { first, step: 24, refit: 336 }, &frame, &[0.1, 0.9], &mut || ())?;
         let mut line = String::new();
         for most in [24, 72] {
             let (mut absolute, mut squared, mut total, mut inside, mut n) = (0.0, 0.0, 0.0, 0.0, 0.0);

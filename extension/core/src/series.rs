@@ -89,6 +89,13 @@ impl Grid {
         }
     }
 
+    /// The first row that lies whole numbers of `period` rows from the row at `seconds` since 1970, and not
+    /// before it.
+    pub fn first_since(&self, seconds: i64, period: usize) -> usize {
+        let row = (seconds - self.start.timestamp()).div_euclid(self.step.num_seconds());
+        if row < 0 { row.rem_euclid(period as i64) as usize } else { row as usize }
+    }
+
     /// Number of rows in `hours`, where that is a whole number.
     pub fn rows_in_hours(&self, hours: u32) -> Result<usize, Error> {
         let seconds = i64::from(hours) * 3600;

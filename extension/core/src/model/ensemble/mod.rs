@@ -117,10 +117,7 @@ impl Ensemble {
     fn since(&self, frame: &Frame, last: usize) -> Result<Vec<usize>, Error> {
         let day = frame.grid.rows_per_day();
         let history = self.parameters.history(&self.spec, &frame.grid)?.max(day);
-        let seconds = self.starts_at - frame.grid.time(0).timestamp();
-        let first = seconds.div_euclid(frame.grid.step().num_seconds());
-        // An input that starts later is joined at the same time of day.
-        let first = if first < 0 { first.rem_euclid(day as i64) } else { first } as usize;
+        let first = frame.grid.first_since(self.starts_at, day);
         Ok((first..=last).step_by(day).filter(|origin| *origin >= history).collect())
     }
 }

@@ -1,15 +1,28 @@
 //! The strategies: each one a way to forecast, behind one trait.
 
+mod arima;
+mod clock;
 mod ensemble;
+mod history;
 mod lear;
 mod linear;
+mod mstl;
+mod normal;
+mod profile;
+mod prophet;
+mod regressors;
+#[cfg(test)]
+mod robustness;
+mod sarimax;
 mod seasonal_naive;
+mod seasons;
 mod xgboost;
 
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
+use history::{AsKnown, WithoutSpikes};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -88,6 +101,14 @@ fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
 pub enum Strategy {
     /// The same hour one season ago.
     SeasonalNaive,
+    /// The mean of the same local hour over days of the same type.
+    Profile,
+    /// Multiple seasonal-trend decomposition.
+    Mstl,
+    /// Piecewise linear trend, seasons, holidays and regressors.
+    Prophet,
+    /// Regression with seasonal ARIMA errors.
+    Sarimax,
     /// One penalised linear autoregression for each hour ahead.
     Lear,
     /// Gradient boosted trees on lags, weather and calendar.
@@ -98,12 +119,25 @@ pub enum Strategy {
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 4] = [Self::SeasonalNaive, Self::Lear, Self::Xgboost, Self::Ensemble];
+    pub const ALL: [Self; 8] = [
+        Self::SeasonalNaive,
+        Self::Profile,
+        Self::Mstl,
+        Self::Prophet,
+        Self::Sarimax,
+        Self::Lear,
+        Self::Xgboost,
+        Self::Ensemble,
+    ];
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Self::SeasonalNaive => "seasonal_naive",
+            Self::Profile => "profile",
+            Self::Mstl => "mstl",
+            Self::Prophet => "prophet",
+            Self::Sarimax => "sarimax",
             Self::Lear => "lear",
             Self::Xgboost => "xgboost",
             Self::Ensemble => "ensemble",
@@ -123,6 +157,10 @@ impl Strategy {
     pub fn read_parameters(self, parameters: &Value) -> Result<Value, Error> {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters).map(|read| json!(read)),
+            Self::Profile => profile::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Mstl => mstl::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Prophet => prophet::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Sarimax => sarimax::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Lear => lear::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Ensemble => ensemble::Parameters::from_json(parameters).map(|read| json!(read)),
@@ -133,6 +171,11 @@ impl Strategy {
     pub fn history(self, parameters: &Value, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters)?.season(grid),
+            Self::Profile => profile::Parameters::from_json(parameters)?.history(grid),
+            Self::Mstl => mstl::Parameters::from_json(parameters)?.history(grid),
+            // The curve needs two weeks to be fitted, a forecast no history at all.
+            Self::Prophet => prophet::Parameters::from_json(parameters)?.need(grid),
+            Self::Sarimax => sarimax::Parameters::from_json(parameters)?.history(grid),
             Self::Lear | Self::Xgboost => spec.history(grid),
             Self::Ensemble => ensemble::Parameters::from_json(parameters)?.history(spec, grid),
         }
@@ -142,28 +185,40 @@ impl Strategy {
     pub fn preset(self) -> Preset {
         match self {
             Self::Lear => Preset::Linear,
-            Self::SeasonalNaive | Self::Xgboost | Self::Ensemble => Preset::Advanced,
+            _ => Preset::Advanced,
         }
     }
 
     /// Fits a model; `checkpoint` is called between rounds.
     pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(match self {
+        let frame = history::without_spikes(lesson.frame, lesson.end);
+        let lesson = Lesson { frame: &frame, ..lesson };
+        let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
+            Self::Profile => Box::new(profile::Profile::fit(lesson)?),
+            Self::Mstl => Box::new(mstl::Mstl::fit(lesson, checkpoint)?),
+            Self::Prophet => Box::new(AsKnown(prophet::Prophet::fit(lesson, checkpoint)?)),
+            Self::Sarimax => Box::new(AsKnown(sarimax::Sarimax::fit(lesson, checkpoint)?)),
             Self::Lear => Box::new(lear::Lear::fit(lesson, checkpoint)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
-        })
+        };
+        Ok(Box::new(WithoutSpikes(fitted)))
     }
 
     /// A fitted model from its [`Forecaster::state`], parameters and spec.
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(match self {
+        let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
+            Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
+            Self::Mstl => Box::new(mstl::Mstl::restore(spec, parameters, state)?),
+            Self::Prophet => Box::new(AsKnown(prophet::Prophet::restore(spec, parameters, state)?)),
+            Self::Sarimax => Box::new(AsKnown(sarimax::Sarimax::restore(spec, parameters, state)?)),
             Self::Lear => Box::new(lear::Lear::restore(spec, parameters, state)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
-        })
+        };
+        Ok(Box::new(WithoutSpikes(fitted)))
     }
 }
 

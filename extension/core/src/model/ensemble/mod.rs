@@ -58,6 +58,9 @@ impl Ensemble {
             let spec = Parameters::spec_of(strategy, lesson.spec);
             strategy.fit(Lesson { end, spec: &spec, parameters: given, ..lesson }, checkpoint)
         };
+        if lesson.end < 2 * day {
+            return Err(Error::TooLittleHistory { need: 2 * day, have: lesson.end });
+        }
         let days = (lesson.end / day / 5).clamp(1, BLOCKS * BLOCK_DAYS);
         let origins: Vec<usize> = (1..=days).rev().map(|back| lesson.end - back * day).collect();
         let mut forecasts = Array3::zeros((members.len(), origins.len(), lesson.horizon));

@@ -254,7 +254,11 @@ async fn a_configuration_whose_durations_are_none_is_not_loaded() {
         let refused = refusal(&mut postgres, &statement).await;
         assert_eq!(refused.code, "22023");
         let place = path.replace(',', ".");
-        assert!(refused.message.contains(message) && refused.message.contains("storage"), "{place}: {}", refused.message);
+        assert!(
+            refused.message.contains(message) && refused.message.contains("storage"),
+            "{place}: {}",
+            refused.message
+        );
         assert!(!refused.hint.is_empty());
     }
 }

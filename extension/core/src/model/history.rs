@@ -101,11 +101,8 @@ pub(super) fn without_spikes(frame: &Frame, end: usize) -> Cow<'_, Frame> {
             let margin = TOLERANCE * (high - low);
             // A constant series has no range to leave.
             if margin > 0.0 {
-                for row in start..end {
-                    if target[row] < low - margin || target[row] > high + margin {
-                        kept.to_mut().target[row] = f64::NAN;
-                    }
-                }
+                let outside = |row: &usize| target[*row] < low - margin || target[*row] > high + margin;
+                (start..end).filter(outside).for_each(|row| kept.to_mut().target[row] = f64::NAN);
             }
         }
         start = end;

@@ -101,7 +101,7 @@ fn all_cope_with(case: &str, frame: &Frame, truth: &[f64]) {
 
 /// The same pseudo-random rows every time: about one in `n`.
 fn one_in(n: usize, row: usize) -> bool {
-    row.wrapping_mul(2_654_435_761) % 1_000_003 % n == 0
+    (row.wrapping_mul(2_654_435_761) % 1_000_003).is_multiple_of(n)
 }
 
 #[test]

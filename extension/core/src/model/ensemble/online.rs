@@ -91,7 +91,7 @@ impl Online {
         for pending in &self.pending {
             let rows_ago = ((time - pending.origin) / frame.grid.step().num_seconds()) as usize;
             let lead_day = (rows_ago / day).wrapping_sub(1);
-            if rows_ago % day != 0 || lead_day >= lead_days {
+            if !rows_ago.is_multiple_of(day) || lead_day >= lead_days {
                 continue;
             }
             for row in origin - day..origin {

@@ -107,7 +107,7 @@ impl Lear {
         let state: State = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
         let columns = state.feature_names.len();
         let sound = state.rows_per_day > 0
-            && state.functions.len() % state.rows_per_day == 0
+            && state.functions.len().is_multiple_of(state.rows_per_day)
             && state.functions.iter().any(Option::is_some)
             && state.least <= state.most
             && state.target.is_sound()
@@ -141,7 +141,7 @@ impl Lear {
         let State { least, most, target, .. } = &self.state;
         let held = HOLD_SHARE * (most - least);
         match self.function(&frame.grid, sample) {
-            Some(function) => target.from_scale(function.at(row)).clamp(least - held, most + held),
+            Some(function) => target.unscaled(function.at(row)).clamp(least - held, most + held),
             None => (least + most) / 2.0,
         }
     }

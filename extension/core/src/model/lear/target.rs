@@ -30,7 +30,7 @@ impl Target {
         self.unit.map_or(value, |unit| (value / unit).asinh())
     }
 
-    pub fn from_scale(self, value: f64) -> f64 {
+    pub fn unscaled(self, value: f64) -> f64 {
         self.unit.map_or(value, |unit| unit * value.sinh())
     }
 
@@ -47,7 +47,7 @@ mod tests {
     fn there_and_back_is_the_value_even_at_and_below_zero() {
         let target = Target::log(&[1.0, 3.0]);
         for value in [-2.0, 0.0, 0.1, 50.0] {
-            assert!((target.from_scale(target.to_scale(value)) - value).abs() < 1e-9);
+            assert!((target.unscaled(target.to_scale(value)) - value).abs() < 1e-9);
         }
         assert_eq!(Target::log(&[0.0, 0.0]), Target::plain());
     }

@@ -95,20 +95,19 @@ fn filled(mut values: Vec<f64>, day: usize) -> Vec<f64> {
     };
     let known: Vec<usize> = (0..values.len()).filter(|at| values[*at].is_finite()).collect();
     let off: Vec<f64> = known.iter().map(|at| values[*at] - usual(*at)).collect();
-    for at in 0..values.len() {
-        if values[at].is_nan() {
-            let next = known.partition_point(|row| *row < at);
-            let off = match (next.checked_sub(1), known.get(next)) {
-                (Some(before), Some(after)) => {
-                    let share = (at - known[before]) as f64 / (after - known[before]) as f64;
-                    (1.0 - share) * off[before] + share * off[next]
-                }
-                (Some(before), None) => off[before],
-                (None, Some(_)) => off[next],
-                (None, None) => 0.0,
-            };
-            values[at] = usual(at) + off;
-        }
+    let missing: Vec<usize> = (0..values.len()).filter(|at| values[*at].is_nan()).collect();
+    for at in missing {
+        let next = known.partition_point(|row| *row < at);
+        let off = match (next.checked_sub(1), known.get(next)) {
+            (Some(before), Some(after)) => {
+                let share = (at - known[before]) as f64 / (after - known[before]) as f64;
+                (1.0 - share) * off[before] + share * off[next]
+            }
+            (Some(before), None) => off[before],
+            (None, Some(_)) => off[next],
+            (None, None) => 0.0,
+        };
+        values[at] = usual(at) + off;
     }
     values
 }

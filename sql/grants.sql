@@ -19,7 +19,7 @@ grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.training_query(text, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text) to analyst;
-grant execute on procedure energy.train_models(text[]), energy.gate_models() to analyst;
+grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.replay_rejected(bigint[], text) to analyst;
 
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,

@@ -125,7 +125,7 @@ const SEQUENCES: &str = "
     where schemaname in ('edf', 'raw', 'energy') order by 1";
 
 const FORECASTS: &str = "
-    select building_id || ' ' || valid_at || ' ' || model_id || ' ' || yhat || ' ' || yhat_lower || ' ' || yhat_upper
+    select building_id || ' ' || valid_at || ' ' || yhat || ' ' || yhat_lower || ' ' || yhat_upper
     from energy.forecasts where issued_at = date_trunc('hour', energy.clock()) order by 1";
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a configuration may say: by a JSON Schema, and by the readers of its parts.
 
 use edf_core::Error;
-use edf_core::features::FeatureSpec;
+use edf_core::features::{FeatureSpec, Preset};
 use edf_core::meter::Meter;
 use edf_core::model::Strategy;
 use edf_core::schema::{Violation, validate};
@@ -32,7 +32,7 @@ fn validate_json(
 /// The whole feature spec: as given, with the defaults filled in.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn read_features(features: JsonB) -> Result<JsonB, ErrorReport> {
-    FeatureSpec::from_json(&features.0).map(|spec| JsonB(json!(spec))).map_err(report)
+    FeatureSpec::from_json(&features.0, Preset::default()).map(|spec| JsonB(json!(spec))).map_err(report)
 }
 
 /// All hyperparameters of a strategy: as given, with the defaults filled in.

@@ -54,8 +54,12 @@ pub(super) fn fit(parameters: &Parameters, lesson: Lesson<'_>, checkpoint: Check
         regressors: Regressors::learn(frame, first, end, spec, parameters.degree_days, &[])?,
     };
     checkpoint();
+    let mut values = Vec::with_capacity((end - first) * design.columns());
+    design.each_row(frame, spec.time_zone, &parameters.holiday, first..end, |row| values.extend_from_slice(row))?;
+    let matrix = Array2::from_shape_vec((end - first, design.columns()), values)
+        .map_err(|error| Error::Internal(error.to_string()))?;
     let problem = Problem {
-        matrix: design.matrix(frame, spec.time_zone, &parameters.holiday, first, end)?,
+        matrix,
         target: target.iter().map(|value| value / unit).collect(),
         season: season(grid),
         outlier_sigmas: parameters.outlier_sigmas,

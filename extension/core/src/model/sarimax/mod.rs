@@ -20,7 +20,7 @@ mod parameters;
 mod reference;
 
 use super::arima::{self, Arima};
-use super::clock::{Clock, DayType};
+use super::clock::Clock;
 use super::regressors::Regressors;
 use super::seasons::Seasons;
 use super::{Forecaster, Lesson};
@@ -33,6 +33,7 @@ use ndarray::Array2;
 pub(super) use parameters::Parameters;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::ops::Range;
 
 pub(super) struct Sarimax {
     parameters: Parameters,
@@ -72,19 +73,28 @@ impl Design {
         1 + self.seasons().columns() + self.regressors.len()
     }
 
-    /// The rows of `frame` from `first` up to `end`: rows by columns.
-    fn matrix(&self, frame: &Frame, zone: Tz, holiday: &str, first: usize, end: usize) -> Result<Array2<f64>, Error> {
-        let clock = Clock::new(&frame.grid, zone, end);
-        let types: Vec<DayType> = clock.day_types(frame, holiday);
-        let regressors = self.regressors.columns(frame, end)?;
-        let (seasons, rows) = (self.seasons(), end.saturating_sub(first));
-        let mut values = Vec::with_capacity(rows * self.columns());
-        for row in first..end {
+    /// Shows the rows of `frame` in `rows`, one after the other.
+    fn each_row(
+        &self,
+        frame: &Frame,
+        zone: Tz,
+        holiday: &str,
+        rows: Range<usize>,
+        mut show: impl FnMut(&[f64]),
+    ) -> Result<(), Error> {
+        let clock = Clock::new(&frame.grid, zone, rows.end);
+        let types = clock.day_types(frame, holiday);
+        let regressors = self.regressors.columns(frame, rows.end)?;
+        let seasons = self.seasons();
+        let mut values = Vec::with_capacity(self.columns());
+        for row in rows {
+            values.clear();
             values.push(1.0);
             seasons.push(&clock, types[row], row, &mut values);
             values.extend(regressors.iter().map(|column| column[row]));
+            show(&values);
         }
-        Array2::from_shape_vec((rows, self.columns()), values).map_err(|error| Error::Internal(error.to_string()))
+        Ok(())
     }
 }
 
@@ -117,8 +127,10 @@ impl Forecaster for Sarimax {
         if let Some(have) = origins.iter().copied().find(|origin| *origin < need) {
             return Err(Error::TooLittleHistory { need, have });
         }
-        let matrix = design.matrix(frame, self.time_zone, &self.parameters.holiday, 0, last + horizon)?;
-        let line: Vec<f64> = matrix.rows().into_iter().map(|row| dot(row.iter(), coefficients)).collect();
+        let mut line = Vec::with_capacity(last + horizon);
+        design.each_row(frame, self.time_zone, &self.parameters.holiday, 0..last + horizon, |row| {
+            line.push(dot(row.iter(), coefficients));
+        })?;
         let errors: Vec<f64> = frame.target[..last].iter().zip(&line).map(|(y, line)| y / unit - line).collect();
         let filtered = arima.filter(&errors, arima::clip(self.parameters.outlier_sigmas, arima.sigma));
         let mut forecasts = Array2::zeros((origins.len(), horizon));

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn radiation_is_the_mean_of_the_hour_before_its_label() {
         let document = r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00", "2026-07-01T13:00"],
-            "temperature_2m": [20, 21, 99], "shortwave_radiation": [700, 800, 999]}}"#;
+            "temperature_2m": [20, 21, 30], "shortwave_radiation": [700, 800, 999]}}"#;
         let hours = read_weather_document(document).unwrap();
         let seen = |hour: &WeatherHour| (hour.valid_at.format("%H:%M").to_string(), hour.temperature_c, hour.ghi_w_m2);
         assert_eq!(

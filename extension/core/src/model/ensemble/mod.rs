@@ -165,3 +165,65 @@ impl Forecaster for Ensemble {
         postcard::to_allocvec(&state).map_err(|error| Error::Internal(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+    use serde_json::json;
+
+    fn fit(frame: &Frame, end: usize) -> Ensemble {
+        let parameters = json!({"members": [
+            {"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}, {"strategy": "seasonal_naive"}
+        ]});
+        let spec = FeatureSpec::default();
+        Ensemble::fit(Lesson { frame, end, horizon: 48, spec: &spec, parameters: &parameters }, &mut || ()).unwrap()
+    }
+
+    fn error(frame: &Frame, forecasts: &Array2<f64>, origin: usize) -> f64 {
+        let squares = forecasts
+            .row(0)
+            .iter()
+            .enumerate()
+            .map(|(lead, yhat)| (yhat - frame.target[origin + lead]).powi(2))
+            .sum::<f64>();
+        squares.sqrt()
+    }
+
+    #[test]
+    fn after_a_step_of_the_level_days_that_have_come_correct_the_forecast_without_a_new_fit() {
+        let mut frame = hourly_frame(3000);
+        frame.target[2400..].iter_mut().for_each(|value| *value += 6.0);
+        let model = fit(&frame, 2400);
+        let origin = 2400 + 24 * 12;
+        let fresh = model.predict(&frame, &[origin], 48).unwrap();
+        // The same model where the days since are not known.
+        let mut without = frame.clone();
+        without.target[2400..origin].fill(f64::NAN);
+        let stale = model.predict(&without, &[origin], 48).unwrap();
+        assert!(error(&frame, &fresh, origin) < 0.6 * error(&frame, &stale, origin));
+    }
+
+    #[test]
+    fn forecasts_do_not_depend_on_what_else_is_asked() {
+        let frame = hourly_frame(3000);
+        let model = fit(&frame, 2400);
+        let alone = model.predict(&frame, &[2520], 48).unwrap();
+        let together = model.predict(&frame, &[2400, 2424, 2520, 2600], 48).unwrap();
+        assert_eq!(alone.row(0), together.row(2));
+    }
+
+    #[test]
+    fn held_out_forecasts_are_made_by_members_that_had_not_seen_what_came() {
+        let frame = hourly_frame(3000);
+        let mut later = frame.clone();
+        later.target[2390..].iter_mut().for_each(|value| *value += 50.0);
+        let held_out = |frame: &Frame| {
+            let model = fit(frame, 2400);
+            let (origins, forecasts) = model.held_out().unwrap();
+            let before = origins.iter().position(|origin| *origin > 2390 - 24).unwrap_or(origins.len());
+            forecasts.slice(s![..before, ..]).to_owned()
+        };
+        assert_eq!(held_out(&frame), held_out(&later));
+    }
+}

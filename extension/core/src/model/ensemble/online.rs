@@ -162,3 +162,58 @@ impl Online {
         self.correction_share * sum / (weight + prior)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+    use ndarray::Array2;
+
+    /// What a member of this bias would have forecast: the truth and a bias.
+    fn biased(frame: &Frame, origin: usize, biases: &[f64]) -> Array2<f64> {
+        Array2::from_shape_fn((biases.len(), 48), |(member, lead)| frame.target[origin + lead] + biases[member])
+    }
+
+    fn after(days: usize, biases: &[f64]) -> (Frame, Online, usize) {
+        let frame = hourly_frame(2000);
+        let mut online = Online::new(biases.len(), 48, 24, &Parameters::default());
+        let first = 480;
+        for day in 0..days {
+            let origin = first + 24 * day;
+            online.observe(&frame, origin);
+            online.issue(&frame.grid, origin, biased(&frame, origin, biases).view());
+        }
+        let now = first + 24 * days;
+        online.observe(&frame, now);
+        (frame, online, now)
+    }
+
+    #[test]
+    fn before_anything_is_known_the_members_count_alike_and_are_not_corrected() {
+        let (frame, online, now) = after(0, &[1.0, 3.0]);
+        let yhat = online.combine(&frame.grid, now, biased(&frame, now, &[1.0, 3.0]).view());
+        assert!(yhat.iter().enumerate().all(|(lead, yhat)| (yhat - frame.target[now + lead] - 2.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn a_lasting_bias_is_corrected_by_its_share_and_the_better_member_weighs_more() {
+        let (frame, online, now) = after(30, &[0.2, -4.0]);
+        let forecasts = biased(&frame, now, &[0.2, -4.0]);
+        let corrected = online.correction(&frame.grid, now, 1, 30);
+        assert!((1.5..2.0).contains(&corrected), "{corrected} of a bias of 4, a half of which is taken");
+        let yhat = online.combine(&frame.grid, now, forecasts.view());
+        let error = (yhat[30] - frame.target[now + 30]).abs();
+        assert!(error < 0.5, "{error}");
+    }
+
+    #[test]
+    fn a_missing_day_is_not_learnt_from_and_only_fades_what_is_known() {
+        let (mut frame, mut online, now) = after(30, &[1.0]);
+        online.issue(&frame.grid, now, biased(&frame, now, &[1.0]).view());
+        frame.target[now..now + 24].fill(f64::NAN);
+        let before = online.correction(&frame.grid, now + 24, 0, 0);
+        online.observe(&frame, now + 24);
+        let faded = online.correction(&frame.grid, now + 24, 0, 0);
+        assert!(faded > 0.0 && faded < before, "{faded} after {before}");
+    }
+}

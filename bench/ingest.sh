@@ -2,24 +2,9 @@
 # Ingestion of a day of 2.3 million readings, beside a raw COPY of the same bytes; refresh of the hours; bytes on disk.
 # Prints a table. Its cluster is its own and is removed at the end. Three runs; ratios are of medians.
 set -euo pipefail
-EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/.." && pwd)/.edf-bench}
-. "$(dirname "$0")/../docker/local/lib.sh"
-. "$(dirname "$0")/../docker/local/cluster.sh"
-. "$(dirname "$0")/../docker/local/tools.sh"
+. "$(dirname "$0")/setup.sh"
 RUNS=3
 LINES="with (format csv, delimiter e'\\x01', quote e'\\x02')"
-
-fleet() { "$PYTHON" "$ROOT/bench/fleet.py" "$@"; }
-
-# seconds COMMAND...: how long it took.
-seconds() {
-    local began
-    began=$(date +%s.%N)
-    "$@" >/dev/null
-    awk -v from="$began" -v to="$(date +%s.%N)" 'BEGIN { print to - from }'
-}
-
-median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
 raw_copy() {
     query -c 'truncate bench_copy' -c "\\copy bench_copy from '$STATE/day.jsonl' $LINES"
@@ -48,18 +33,7 @@ compressed_bytes_a_reading() {
     query -c "select public.hypertable_size('raw.meter_readings') / count(*) from raw.meter_readings"
 }
 
-at_the_end() {
-    cluster_remove
-    rm -rf "$STATE"
-}
-
-take_lock
-on_end at_the_end
-install_steps
-cluster_remove
-step 'private cluster' 'Nothing can be measured without it.' create_and_start
-cluster_env
-step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
+prepare
 query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
 step 'storage' 'Nothing can be measured without it.' deploy storage
 fleet topology | query

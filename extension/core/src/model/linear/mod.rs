@@ -4,6 +4,8 @@
 //! the column's mean. [`ridge`] and [`lasso`] work on the same [`Standardised`] rows.
 
 mod lasso;
+#[cfg(test)]
+mod reference;
 mod ridge;
 
 pub(super) use lasso::lasso;

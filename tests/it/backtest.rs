@@ -92,7 +92,7 @@ async fn a_backtest_refuses_what_it_cannot_do() {
         ("22023", "refit => '1 month'"),
         ("22023", "test_period => '-7 days'"),
         ("22023", "horizon => '90 minutes'"),
-        ("42704", "strategy => 'prophet'"),
+        ("42704", "strategy => 'arima'"),
     ];
     let cases = cases.map(|(code, argument)| (code, format!("select edf.backtest({query}, {argument})")));
     let cases: Vec<_> = cases.iter().map(|(code, statement)| (*code, statement.as_str())).collect();

@@ -13,12 +13,11 @@ from openstef_core.types import LeadTime, Q
 from openstef_models.presets import ForecastingWorkflowConfig, create_forecasting_workflow
 from openstef_models.presets.forecasting_workflow import Coordinate, CountryAlpha2, LocationConfig
 
-from peers.common import filled
 from protocol import COLUMNS, QUANTILES
 
 logging.disable(logging.WARNING)
 CONTEXT = 24 * 21  # hours that its lags and windows read
-NAMES = {"demand": "load", "temperature_c": "temperature", "ghi_w_m2": "radiation"}
+NAMES = {"demand": "load", "temperature_c": "temperature", "ghi_w_m2": "radiation", "is_holiday": "is_regional_holiday"}
 
 
 class Peer:
@@ -29,6 +28,7 @@ class Peer:
                 model_id=f"day-{day}", model=model, quantiles=[Q(p) for p in QUANTILES], sample_interval=timedelta(hours=1),
                 horizons=[LeadTime(timedelta(hours=24 * day))], mlflow_storage=None,
                 rolling_aggregate_features=["mean", "median", "max", "min"],
+                flatliner_threshold=timedelta(days=60),  # a home that burns no gas in summer is no broken meter
                 location=LocationConfig(
                     coordinate=Coordinate(latitude=about["latitude"], longitude=about["longitude"]), country_code=CountryAlpha2(country)),
             ))

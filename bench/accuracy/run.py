@@ -57,19 +57,21 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    options = arguments(__doc__).parse_args()
+    environments = {
+        "openstef": [method for method in METHODS if method.startswith("openstef")],
+        "peers": [method for method in METHODS if not method.startswith("openstef")],
+    }
+    parser = arguments(__doc__)
+    parser.add_argument("--environment", choices=environments, default="peers", help="all methods of it, unless some are named")
+    options = parser.parse_args()
     store, failed = Store(work_folder(options)), []
     for name in options.series or names(options.work / "series"):
         series = Series(options.work / "series", name)
-        for method in options.methods or METHODS:
+        for method in options.methods or environments[options.environment]:
             module, function = METHODS[method]
-            try:
-                make = getattr(importlib.import_module(f"peers.{module}"), function)
-            except ModuleNotFoundError as missing:
-                failed.append(f"{method}: {missing}")
-                continue
             sources = [HERE / "peers/common.py", HERE / f"peers/{module}.py"]
             try:
+                make = getattr(importlib.import_module(f"peers.{module}"), function)
                 run(series, method, make, sources, store, options.development)
             except Exception:
                 traceback.print_exc()

@@ -28,7 +28,7 @@ def literal(value: str) -> str:
 
 def load(series: Series, end: pd.Timestamp) -> None:
     columns = ", ".join(f'"{name}" double precision' for name in series.frame)
-    psql(f"drop table if exists series; create table series (hour_at timestamptz primary key, {columns})")
+    psql(f"set client_min_messages = warning; drop table if exists series; create table series (hour_at timestamptz primary key, {columns})")
     psql("copy series from stdin with (format csv, header)", series.frame[: end - HOUR].to_csv())
 
 

@@ -55,7 +55,7 @@ advisories() {
     return "$code"
 }
 
-shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh .ci/run; }
+shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh bench/accuracy/*.sh .ci/run; }
 
 images() {
     "$CACHE/venv/bin/hadolint" docker/*/Dockerfile

@@ -7,7 +7,7 @@ fits the model runs over the newest hours with its parameters kept.
 
 import numpy as np
 import pandas as pd
-from statsforecast.models import MSTL, AutoARIMA
+from statsforecast.models import MSTL, AutoARIMA, AutoETS
 
 from peers.common import degrees, filled, is_day_off
 from protocol import COLUMNS
@@ -17,6 +17,7 @@ WEEKS = 10
 
 
 def shaped(found, index) -> pd.DataFrame:
+    found = {name: np.asarray(values) for name, values in found.items()}
     columns = {"q0.5": found["mean"]}
     for level, (lower, upper) in LEVELS.items():
         columns |= {lower: found[f"lo-{level}"], upper: found[f"hi-{level}"]}
@@ -58,14 +59,14 @@ class Arima:
 
 
 class Mstl:
-    """Seasons of 24 and 168 hours, the rest by AutoARIMA; no regressors. Fitted at every origin, for it keeps no parameters to carry on."""
+    """Seasons of 24 and 168 hours, the rest by AutoETS as is its default; no regressors. Fitted at every origin, for it keeps no parameters to carry on."""
 
     def fit(self, history):
         pass
 
     def predict(self, history, future):
         history = filled(history[-168 * WEEKS:])
-        model = MSTL(season_length=[24, 168], trend_forecaster=AutoARIMA(max_p=3, max_q=3, max_order=4))
+        model = MSTL(season_length=[24, 168], trend_forecaster=AutoETS(model="ZZN"))
         found = model.forecast(history["demand"].to_numpy(), len(future), level=sorted(LEVELS))
         return shaped(found, future.index)
 

@@ -66,16 +66,16 @@ def markdown(table: pd.DataFrame) -> str:
 
 def write_figures(options, table: pd.DataFrame) -> list[str]:
     store, written = Store(work_folder(options)), []
-    described = [Series(options.work / "series", name) for name in names(options.work / "series")]
-    by_group = pd.Series({series.name: series.group for series in described}).rename_axis("series").reset_index(name="group").groupby("group")["series"].apply(list)
-    for group in (group for group in GROUPS if group in by_group.index):
+    every = [Series(options.work / "series", name) for name in names(options.work / "series")]
+    by_group = {group: [series for series in every if series.group == group] for group in GROUPS}
+    for group in (group for group in GROUPS if by_group[group]):
         having = table[table["group"] == group].groupby("method")["series"].nunique()
         methods = ordered(having[having == len(by_group[group])].index)
         if not methods:
             continue
         own = table[(table["group"] == group) & table["method"].isin(methods)].groupby("method")["rmse_ratio"].mean()
         own = own[[plots.is_own(method) for method in own.index]] if any(map(plots.is_own, own.index)) else own
-        members = [Series(options.work / "series", name) for name in by_group[group]]
+        members = by_group[group]
         rows = {(series.name, method): joined(series, store, method, options.development) for series in members for method in methods}
         path = BENCH / "plots" / f"{group.replace(' ', '-').lower()}.png"
         plots.figure(path, own.idxmin(), methods, rows, members)
@@ -93,8 +93,8 @@ def main() -> None:
         MARKERS[0],
         "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series:",
         markdown(cells(table, sizes)),
-        f"Mean over the {count} series that every method has forecast: error as a ratio to the best peer of each series (leads 1-24 h / 1-72 h), and the share of "
-        "hours inside the interval (leads 1-72 h):",
+        f"Mean over the {count} series that every method has forecast: error as a ratio to the best peer of each series (leads 1-24 h / 1-72 h), "
+        "and the share of hours inside the interval (leads 1-72 h):",
         markdown(compared),
         *write_figures(options, table),
         MARKERS[1],

@@ -91,7 +91,7 @@ def main() -> None:
     compared, count = ratios(table)
     text = "\n\n".join([
         MARKERS[0],
-        "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series:",
+        "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all of them:",
         markdown(cells(table, sizes)),
         f"Mean over the {count} series that every method has forecast: error as a ratio to the best peer of each series (leads 1-24 h / 1-72 h), "
         "and the share of hours inside the interval (leads 1-72 h):",

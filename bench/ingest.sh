@@ -2,24 +2,9 @@
 # Ingestion of a day of 2.3 million readings, beside a raw COPY of the same bytes; refresh of the hours; bytes on disk.
 # Prints a table. Its cluster is its own and is removed at the end. Three runs; ratios are of medians.
 set -euo pipefail
-EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/.." && pwd)/.edf-bench}
-. "$(dirname "$0")/../docker/local/lib.sh"
-. "$(dirname "$0")/../docker/local/cluster.sh"
-. "$(dirname "$0")/../docker/local/tools.sh"
+. "$(dirname "$0")/setup.sh"
 RUNS=3
 LINES="with (format csv, delimiter e'\\x01', quote e'\\x02')"
-
-fleet() { "$PYTHON" "$ROOT/bench/fleet.py" "$@"; }
-
-# seconds COMMAND...: how long it took.
-seconds() {
-    local began
-    began=$(date +%s.%N)
-    "$@" >/dev/null
-    awk -v from="$began" -v to="$(date +%s.%N)" 'BEGIN { print to - from }'
-}
-
-median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
 raw_copy() {
     query -c 'truncate bench_copy' -c "\\copy bench_copy from '$STATE/day.jsonl' $LINES"
@@ -33,22 +18,24 @@ refresh() { query -U pipeline -c 'call energy.refresh_building_hours()'; }
 
 empty() {
     query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans, energy.building_heard,
-              energy.apartment_hours, energy.building_hours'
+              energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days'
 }
 
-at_the_end() {
-    cluster_remove
-    rm -rf "$STATE"
+# Partitions and chunks alike inherit from the table.
+bytes_a_reading() {
+    query -c "select sum(pg_total_relation_size(inhrelid)) / (select count(*) from raw.meter_readings)
+              from pg_inherits where inhparent = 'raw.meter_readings'::regclass"
 }
 
-take_lock
-on_end at_the_end
-install_steps
-cluster_remove
-step 'private cluster' 'Nothing can be measured without it.' create_and_start
-cluster_env
-step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
+compressed_bytes_a_reading() {
+    query -c "do \$\$ declare chunk regclass; begin
+                  for chunk in select public.show_chunks('raw.meter_readings') loop call public.convert_to_columnstore(chunk); end loop; end \$\$"
+    query -c "select public.hypertable_size('raw.meter_readings') / count(*) from raw.meter_readings"
+}
+
+prepare
 query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
+step 'storage' 'Nothing can be measured without it.' deploy storage
 fleet topology | query
 fleet messages 0 92 >"$STATE/day.jsonl"
 fleet messages 92 93 >"$STATE/quarter.jsonl"
@@ -64,7 +51,8 @@ for _ in $(seq "$RUNS"); do
 done
 
 readings=$(query -c "select count(*) from raw.meter_readings where read_at < '2026-03-02 23:00Z'")
-bytes=$(query -c "select pg_total_relation_size('raw.meter_readings') / count(*) from raw.meter_readings")
+bytes=$(bytes_a_reading)
+has_timescaledb=$(query -c "select count(*) from pg_extension where extname = 'timescaledb'")
 copy=$(median <"$STATE/copy") ingest=$(median <"$STATE/ingest")
 echo
 echo '| what | median of '"$RUNS"' runs |'
@@ -76,3 +64,4 @@ awk -v s="$ingest" -v c="$copy" -v n="$readings" \
 printf '| refresh after the day | %.1f s |\n' "$(median <"$STATE/day")"
 printf '| refresh after 15 more minutes | %.1f s |\n' "$(median <"$STATE/quarter")"
 printf '| bytes a reading on disk, with its index | %s |\n' "$bytes"
+if [ "$has_timescaledb" = 1 ]; then printf '| the same in the columnstore of TimescaleDB | %s |\n' "$(compressed_bytes_a_reading)"; fi

@@ -7,6 +7,7 @@
 #   migrations  tables: each file once, in order
 #   sql         routines, API, grants
 #   config      config/edf.yaml
+#   storage     hypertables where there is TimescaleDB, else partitions by month
 #   dbt         views, with their tests
 #   jobs        pg_cron's schedule
 #
@@ -27,6 +28,12 @@ deploy_database() {
         run_sql -d postgres -v name="$PGDATABASE" <<<'create database :"name" owner edf_owner;'
     fi
     run_sql <<<'create extension if not exists edf; alter extension edf update;'
+    # Only where it is preloaded: without, every query of a hypertable passes over compressed chunks.
+    if [ -n "$(psql -X -A -t <<<"select 1 from pg_available_extensions where name = 'timescaledb' and current_setting('shared_preload_libraries') ~ '\mtimescaledb\M'")" ]; then
+        # Each must be the first command of its session.
+        run_sql -c 'create extension if not exists timescaledb'
+        run_sql -c 'alter extension timescaledb update'
+    fi
     set_password dbt "${EDF_DBT_PASSWORD:-}"
     set_password authenticator "${EDF_AUTHENTICATOR_PASSWORD:-}"
     set_password weather "${EDF_WEATHER_PASSWORD:-}"
@@ -52,11 +59,15 @@ deploy_migrations() {
 deploy_sql() { (cd "$ROOT/sql" && run_sql -f load.sql); }
 
 deploy_config() {
-    CONFIG=$("$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <"$ROOT/config/edf.yaml") run_sql <<'SQL'
+    local config
+    config=$("$PYTHON" "$ROOT/config/read.py")
+    CONFIG=$config run_sql <<'SQL'
 \getenv config CONFIG
 call energy.load_config(:'config'::jsonb);
 SQL
 }
+
+deploy_storage() { run_sql -f "$ROOT/sql/storage.sql"; }
 
 deploy_dbt() {
     "$DBT" --no-use-colors build --project-dir "$ROOT/dbt" --profiles-dir "$ROOT/dbt" \
@@ -73,12 +84,12 @@ deploy_jobs() {
 }
 
 stages=("$@")
-[ $# -gt 0 ] || stages=(database migrations sql config dbt jobs)
+[ $# -gt 0 ] || stages=(database migrations sql config storage dbt jobs)
 for stage in "${stages[@]}"; do
     case $stage in
-    database | migrations | sql | config | dbt | jobs) "deploy_$stage" ;;
+    database | migrations | sql | config | storage | dbt | jobs) "deploy_$stage" ;;
     *)
-        echo "Unknown stage '$stage': use database, migrations, sql, config, dbt or jobs." >&2
+        echo "Unknown stage '$stage': use database, migrations, sql, config, storage, dbt or jobs." >&2
         exit 2
         ;;
     esac

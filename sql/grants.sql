@@ -5,9 +5,12 @@ grant select on all tables in schema raw, energy to pipeline, analyst;
 grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
-grant insert on energy.configs, energy.forecasts, energy.model_scores, energy.job_runs to pipeline, analyst;
-grant insert, delete on energy.hours_due to pipeline;
-grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours to pipeline;
+grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs to pipeline, analyst;
+-- A configuration comes in by energy.load_config, which checks it.
+revoke insert on energy.configs from pipeline, analyst;
+grant insert, delete on energy.hours_due, energy.days_due to pipeline;
+grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
+    energy.apartment_days, energy.gap_profiles to pipeline;
 -- People keep the calendar.
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
@@ -17,13 +20,17 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.training_query(text, timestamptz),
-    energy.forecast_query(text, timestamptz, interval), energy.train_model(text),
+    energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
+    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text) to analyst;
-grant execute on procedure energy.train_models(text[]), energy.gate_models() to analyst;
+grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
+    energy.replay_rejected(bigint[], text) to analyst;
+grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
+    energy.schedule_error(text), energy.config_secrets(jsonb), energy.config_errors(jsonb) to analyst;
 
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
-    edf.features, edf.feature_rows, edf.reject_model to pipeline, analyst;
+    edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.reject_model to pipeline, analyst;
 -- Approval is a person's decision.
 grant execute on function edf.approve_model to analyst;
 

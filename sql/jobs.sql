@@ -1,4 +1,4 @@
--- Jobs of pg_cron (times in UTC), idempotent: a job's name is its key. Run as a superuser.
+-- Jobs of pg_cron, as the current configuration schedules them (times in UTC); idempotent: a job's name is its key. Run as a superuser.
 do $$
 declare
     job record;
@@ -9,19 +9,27 @@ begin
         return;
     end if;
     for job in
-        select * from (values
-            ('edf issue forecasts', '0 5 * * *', 'call energy.issue_forecasts()', 'pipeline'),
-            ('edf refresh hours', '*/15 * * * *', 'call energy.refresh_building_hours()', 'pipeline'),
-            ('edf ingest inbox', '* * * * *', 'call energy.ingest_meter_inbox()', 'pipeline'),
-            ('edf train models', '0 1 * * 0', 'call energy.train_models()', 'pipeline'),
-            ('edf gate models', '0 4 * * 0', 'call energy.gate_models()', 'pipeline'),
-            ('edf purge weather fetches', '35 2 * * *',
-             'delete from raw.weather_fetches where started_at < now() - interval ''90 days''', session_user),
-            ('edf purge cron history', '30 2 * * *',
-             'delete from cron.job_run_details where end_time < now() - interval ''30 days''', session_user)
-        ) as jobs (name, schedule, command, username)
+        select 'edf ' || replace(key, '_', ' ') as name, energy.current_config() -> 'schedules' ->> key as schedule, command, username
+        from (values
+            ('ingest_inbox', 'call energy.ingest_meter_inbox()', 'pipeline'),
+            ('refresh_hours', 'call energy.refresh_building_hours()', 'pipeline'),
+            ('refresh_days', 'call energy.refresh_apartment_days()', 'pipeline'),
+            ('learn_gap_profiles', 'call energy.learn_gap_profiles()', 'pipeline'),
+            ('issue_forecasts', 'call energy.issue_forecasts()', 'pipeline'),
+            ('train_models', 'call energy.train_models()', 'pipeline'),
+            ('gate_models', 'call energy.gate_models()', 'pipeline'),
+            ('make_partitions', 'call energy.make_partitions()', session_user),
+            ('apply_retention', 'call energy.apply_retention()', session_user)
+        ) as jobs (key, command, username)
     loop
-        perform cron.schedule_in_database(job.name, job.schedule, job.command, current_database()::text, job.username);
+        if job.schedule is null then
+            perform cron.unschedule(jobid) from cron.job where jobname = job.name and database = current_database();
+        else
+            perform cron.schedule_in_database(job.name, job.schedule, job.command, current_database()::text, job.username);
+        end if;
     end loop;
+    -- What apply_retention does now.
+    perform cron.unschedule(jobid) from cron.job
+    where jobname in ('edf purge weather fetches', 'edf purge cron history') and database = current_database();
 end;
 $$;

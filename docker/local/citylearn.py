@@ -129,15 +129,15 @@ def message(read_at: dt.datetime, building: str, apartment: str | None, sensor: 
 
 
 def weather_document(data: Dataset, first: int, last: int) -> str:
-    """The hours `first` to `last` (not included), each labelled by its start in local standard time."""
+    """The hours `first` to `last` (not included), as Open-Meteo labels them: temperature by the start of the hour, radiation by its end."""
     hours = range(max(first, 0), min(last, HOURS))
-    local = [to_hour(hour).astimezone(STANDARD_TIME).strftime("%Y-%m-%dT%H:%M") for hour in hours]
+    labels = range(hours.start, hours.stop + 1)
     return json.dumps({
         "latitude": PLACE["latitude"], "longitude": PLACE["longitude"], "utc_offset_seconds": -8 * 3600,
-        "hourly": {"time": local,
-                   "temperature_2m": [data.temperature_c[hour] for hour in hours],
-                   "cloudcover": [None for _ in hours],
-                   "shortwave_radiation": [data.ghi_w_m2[hour] for hour in hours]},
+        "hourly": {"time": [to_hour(label).astimezone(STANDARD_TIME).strftime("%Y-%m-%dT%H:%M") for label in labels],
+                   "temperature_2m": [*(data.temperature_c[hour] for hour in hours), None],
+                   "cloudcover": [None for _ in labels],
+                   "shortwave_radiation": [None, *(data.ghi_w_m2[hour] for hour in hours)]},
     })
 
 

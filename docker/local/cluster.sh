@@ -114,6 +114,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = '$SOCKET'
 unix_socket_permissions = 0700
 shared_preload_libraries = '$libraries'
+timescaledb.telemetry_level = off
 EOF
     chmod 0644 "$conf"/*.conf
 }

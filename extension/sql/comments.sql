@@ -20,16 +20,23 @@ $$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one c
 The register is interpolated at the border of each hour, so that hours add up to its difference. quality: measured, interpolated, estimated or missing.
 known_at: when the last reading that the hour rests on was received; rests_on_silence: it rests also on what came after the last one. settings: sample_minutes, max_silence_h, max_interpolation_h, long_gaps, resolution_kwh, jitter_kwh,
 jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
-replaced by one at zero. profile: 24 weights of the hours of the UTC day, for long gaps.
+replaced by one at zero. profile: 24 weights of the hours of the day in time_zone, for gaps longer than max_interpolation_h where long_gaps is profile;
+profile_known_at: what is spread by it counts as known no earlier.
 Give the readings inside the span, the nearest one on either side, and those up to jitter_h before that. Errors: 22023 a wrong argument.$$;
 comment on function edf.gauge_hours is
 $$Time-weighted mean by UTC hour from from_at up to to_at, from the readings of one gauge, in its unit; any order.
 
 Each value holds until the next one, at most max_silence_h. quality and the other arguments: as in edf.register_hours. Errors: 22023 a wrong argument.$$;
 comment on function edf.parse_weather_document is
-    'Reads an Open-Meteo style document (JSON text): one row per hour; one that cannot be read is a row with reason_code and reason.';
-comment on function edf.errors_add is 'Adds a pair to the sums of errors; state function of the metrics.';
-comment on function edf.errors_merge is 'Merges two sums of errors; combine function of the metrics.';
-comment on function edf.errors_mape is 'Mean absolute percentage error of the sums, in percent.';
-comment on function edf.errors_rmse is 'Root mean squared error of the sums.';
-comment on function edf.errors_mae is 'Mean absolute error of the sums.';
+    'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label; one that cannot be read is a row with reason_code and reason.';
+comment on function edf.validate_json is
+$$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).
+
+Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items, properties,
+additionalProperties, propertyNames, required, if, then, else, $ref within the schema. Errors: 22023 another keyword, or a schema without end.$$;
+comment on function edf.read_features is
+    'A feature spec with the defaults filled in. Errors: 22023 an unknown name or a wrong value.';
+comment on function edf.read_parameters is
+    'A strategy''s hyperparameters with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy.';
+comment on function edf.read_meter_settings is
+    'A meter''s settings with the defaults filled in. Errors: 22023 an unknown name or a wrong value.';

@@ -6,6 +6,7 @@
 // pgrx' ErrorReport is large, and carries the SQLSTATE; a table's type lists its columns.
 #![allow(clippy::result_large_err, clippy::type_complexity)]
 
+mod config;
 mod convert;
 mod forecast;
 mod message;
@@ -17,12 +18,6 @@ pgrx::pg_module_magic!(name, version);
 
 pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 pgrx::extension_sql_file!("../sql/registry.sql", name = "registry", bootstrap);
-pgrx::extension_sql_file!(
-    "../sql/metrics.sql",
-    name = "metrics",
-    requires =
-        [metrics::errors_add, metrics::errors_merge, metrics::errors_mape, metrics::errors_rmse, metrics::errors_mae]
-);
 pgrx::extension_sql_file!("../sql/series.sql", name = "series");
 pgrx::extension_sql_file!("../sql/train.sql", name = "train", requires = ["series", "registry"]);
 pgrx::extension_sql_file!("../sql/decide.sql", name = "decide", requires = ["registry"]);

@@ -7,7 +7,6 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern};
 
 use crate::convert::from_utc;
-use crate::report::report;
 
 type MeterRow = (
     i32,
@@ -75,27 +74,25 @@ fn parse_meter_messages(
 #[pg_extern(immutable, strict, parallel_safe)]
 fn parse_weather_document(
     document: &str,
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(valid_at, Option<TimestampWithTimeZone>),
-            name!(temperature_c, Option<f64>),
-            name!(cloud_cover_pct, Option<f64>),
-            name!(ghi_w_m2, Option<f64>),
-            name!(reason_code, Option<String>),
-            name!(reason, Option<String>),
-        ),
-    >,
-    ErrorReport,
+) -> TableIterator<
+    'static,
+    (
+        name!(valid_at, Option<TimestampWithTimeZone>),
+        name!(temperature_c, Option<f64>),
+        name!(cloud_cover_pct, Option<f64>),
+        name!(ghi_w_m2, Option<f64>),
+        name!(reason_code, Option<String>),
+        name!(reason, Option<String>),
+    ),
 > {
+    let rejected = |code: &str, reason: String| vec![(None, None, None, None, Some(code.to_owned()), Some(reason))];
     let rows: Vec<WeatherRow> = match read_weather_document(document) {
-        Err(rejection) => vec![(None, None, None, None, Some(rejection.code.to_owned()), Some(rejection.reason))],
+        Err(rejection) => rejected(rejection.code, rejection.reason),
         Ok(hours) => hours
             .into_iter()
             .map(|h| Ok((Some(from_utc(h.valid_at)?), h.temperature_c, h.cloud_cover_pct, h.ghi_w_m2, None, None)))
             .collect::<Result<_, edf_core::Error>>()
-            .map_err(report)?,
+            .unwrap_or_else(|error| rejected("bad_timestamp", error.to_string())),
     };
-    Ok(TableIterator::new(rows))
+    TableIterator::new(rows)
 }

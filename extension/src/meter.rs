@@ -3,7 +3,7 @@
 use edf_core::Error;
 use edf_core::meter::gauge::gauge_hours as means;
 use edf_core::meter::register::{Context, register_hours as energies};
-use edf_core::meter::{Hour, Meter, Point, Span};
+use edf_core::meter::{Hour, Meter, Point, Profile, Span};
 use pgrx::datum::{JsonB, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -25,6 +25,8 @@ fn register_hours(
     heard_at: default!(Option<TimestampWithTimeZone>, "null"),
     replaced_at: default!(Vec<TimestampWithTimeZone>, "'{}'"),
     profile: default!(Option<Vec<f64>>, "null"),
+    time_zone: default!(&str, "'UTC'"),
+    profile_known_at: default!(Option<TimestampWithTimeZone>, "null"),
 ) -> Result<
     TableIterator<
         'static,
@@ -41,7 +43,8 @@ fn register_hours(
     let run = || {
         let readings = points(read_at, value, received_at)?;
         let replaced_at = replaced_at.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>()?;
-        let profile = profile.map(to_profile).transpose()?;
+        let profile_known_at = profile_known_at.map(to_utc).transpose()?;
+        let profile = profile.map(|weights| Profile::new(&weights, time_zone, profile_known_at)).transpose()?;
         let heard_at = heard_at.map(to_utc).transpose()?;
         let context = Context { heard_at, replaced_at: &replaced_at, profile: profile.as_ref() };
         let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
@@ -108,10 +111,4 @@ fn points(
     }
     let point = |((at, value), received_at)| Ok(Point { at: to_utc(at)?, value, received_at: to_utc(received_at)? });
     read_at.into_iter().zip(value).zip(received_at).map(point).collect()
-}
-
-fn to_profile(weights: Vec<f64>) -> Result<[f64; 24], Error> {
-    let bad = || Error::InvalidArgument("profile holds 24 weights, finite and not negative".to_owned());
-    let profile: [f64; 24] = weights.try_into().map_err(|_| bad())?;
-    if profile.iter().all(|weight| weight.is_finite() && *weight >= 0.0) { Ok(profile) } else { Err(bad()) }
 }

@@ -21,7 +21,7 @@ pub fn report(error: Error) -> ErrorReport {
             ERRCODE_DATA_EXCEPTION,
             "Give more history, or shorten the longest lag and window (features: lags_h, recent_h, rolling_h).".to_owned(),
         ),
-        Error::NonFinite { .. } => (ERRCODE_DATA_EXCEPTION, "Write a missing value as NULL.".to_owned()),
+        Error::NonFinite { .. } | Error::NonFiniteArgument(_) => (ERRCODE_DATA_EXCEPTION, "Write a missing value as NULL.".to_owned()),
         Error::IrregularStep { .. } => (
             ERRCODE_DATA_EXCEPTION,
             "Give each step exactly one row: join generate_series() and leave the target NULL where nothing was measured."

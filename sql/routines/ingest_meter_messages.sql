@@ -3,98 +3,126 @@ create or replace function energy.take_meter_messages(
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- How many rows a batch has is unknown to the planner: guessing few, it would compare each with each.
+set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
     known_at constant timestamptz := coalesce(take_meter_messages.received_at, energy.clock());
-    new_sensors bigint;
+    unresolved bigint;
+    taken_now  bigint;
+    tries_left integer := 3;
 begin
     readings_taken := 0;
-    messages_rejected := 0;
     loop
-        with judged as materialized (
-            select parsed.*, sensors.sensor_id,
-                case
-                    when parsed.reason_code is not null then parsed.reason_code
-                    when buildings.building_id is null then 'unknown_building'
-                    when not parsed.building_id = any (allowed) then 'not_allowed'
-                    when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
-                    when read_at > known_at + interval '1 day' then 'far_future'
-                    when read_at < '2000-01-01 00:00Z' then 'far_past'
-                    when value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
-                end as verdict
-            from edf.parse_meter_messages(messages) as parsed
-            left join raw.buildings on buildings.building_id = parsed.building_id
-            left join raw.apartments on apartments.building_id = parsed.building_id and apartments.apartment_id = parsed.apartment_id
-            left join energy.sensor_types as types on types.sensor_type = parsed.sensor_type
-            left join raw.sensors
-                on sensors.building_id = parsed.building_id and sensors.apartment_id = coalesce(parsed.apartment_id, '')
-                and sensors.sensor_type = parsed.sensor_type and sensors.room_name = coalesce(parsed.room_name, '')
-        ),
+        begin
+            with judged as materialized (
+                select parsed.*, sensors.sensor_id,
+                    case
+                        when parsed.reason_code is not null then parsed.reason_code
+                        when buildings.building_id is null then 'unknown_building'
+                        when not parsed.building_id = any (allowed) then 'not_allowed'
+                        when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
+                        when read_at > known_at + interval '1 day' then 'far_future'
+                        when read_at < '2000-01-01 00:00Z' then 'far_past'
+                        when value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
+                    end as verdict
+                from edf.parse_meter_messages(messages) as parsed
+                left join raw.buildings on buildings.building_id = parsed.building_id
+                left join raw.apartments on apartments.building_id = parsed.building_id and apartments.apartment_id = parsed.apartment_id
+                left join energy.sensor_types as types on types.sensor_type = parsed.sensor_type
+                left join raw.sensors
+                    on sensors.building_id = parsed.building_id and sensors.apartment_id = coalesce(parsed.apartment_id, '')
+                    and sensors.sensor_type = parsed.sensor_type and sensors.room_name = coalesce(parsed.room_name, '')
+            ),
 
-        rejected as (
-            insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
-            select distinct on (at, verdict) 'meter', known_at, verdict,
-                case verdict
-                    when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
-                    when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
-                    when 'unknown_apartment' then format('apartment %s is not in raw.apartments', left(apartment_id, 80))
-                    when 'far_future' then format('read at %s, more than a day after it was received', read_at)
-                    when 'far_past' then format('read at %s, before the year 2000', read_at)
-                    when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
-                    else reason
-                end,
-                -- No more is kept of what is too long to be read.
-                left(coalesce(messages[at], ''), 1048576)
-            from judged where verdict is not null
-            order by at, verdict
-            on conflict do nothing
-        ),
+            rejected as (
+                insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
+                select distinct on (at, verdict) 'meter', known_at, verdict,
+                    case verdict
+                        when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
+                        when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
+                        when 'unknown_apartment' then format('apartment %s is not in raw.apartments', left(apartment_id, 80))
+                        when 'far_future' then format('read at %s, more than a day after it was received', read_at)
+                        when 'far_past' then format('read at %s, before the year 2000', read_at)
+                        when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
+                        else reason
+                    end,
+                    -- No more is kept of what is too long to be read.
+                    left(coalesce(messages[at], ''), 1048576)
+                from judged where verdict is not null
+                order by at, verdict
+                on conflict do nothing
+            ),
 
-        newest as (
-            select distinct on (sensor_id, read_at) sensor_id, building_id, read_at, value
-            from judged
-            where verdict is null and sensor_id is not null
-            order by sensor_id, read_at, at desc
-        ),
+            -- Seldom: a sensor's first reading. It is taken when the batch is gone through again; the others then change nothing.
+            new_sensors as (
+                insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
+                select distinct building_id, coalesce(apartment_id, ''), sensor_type, coalesce(room_name, '')
+                from judged
+                where verdict is null and sensor_id is null
+                order by 1, 2, 3, 4
+                on conflict do nothing
+            ),
 
-        taken as (
-            insert into raw.meter_readings as readings (sensor_id, read_at, received_at, value)
-            select sensor_id, read_at, known_at, value
-            from newest
-            where value is distinct from (
-                select old.value from raw.meter_readings as old
-                where (old.sensor_id, old.read_at) = (newest.sensor_id, newest.read_at)
-                order by old.received_at desc limit 1
+            newest as (
+                select distinct on (sensor_id, read_at) sensor_id, building_id, read_at, value
+                from judged
+                where verdict is null and sensor_id is not null
+                order by sensor_id, read_at, at desc
+            ),
+
+            -- One look in the index for each sensor tells that all of its readings are new, as most are.
+            looked_up as (
+                select newest.*,
+                    case when row_number() over (partition by sensor_id order by read_at) = 1 then exists (
+                        select from raw.meter_readings as old where old.sensor_id = newest.sensor_id and old.read_at >= newest.read_at
+                    ) end as has_later
+                from newest
+            ),
+
+            news as materialized (
+                select looked_up.*, old.received_at as old_received_at
+                from (select *, bool_or(has_later) over (partition by sensor_id order by read_at) as may_be_known from looked_up) as looked_up
+                left join lateral (
+                    select value, received_at from raw.meter_readings as old
+                    where may_be_known and (old.sensor_id, old.read_at) = (looked_up.sensor_id, looked_up.read_at)
+                    order by old.received_at desc limit 1
+                ) as old on true
+                where looked_up.value is distinct from old.value
+            ),
+
+            -- Without ON CONFLICT, which would search the index once more for each row.
+            taken as (
+                insert into raw.meter_readings (sensor_id, read_at, received_at, value)
+                select sensor_id, read_at, known_at, value from news where (old_received_at >= known_at) is not true
+            ),
+
+            retaken as (
+                insert into raw.meter_readings (sensor_id, read_at, received_at, value)
+                select sensor_id, read_at, known_at, value from news where old_received_at >= known_at
+                on conflict (sensor_id, read_at, received_at) do update set value = excluded.value
+            ),
+
+            due as (
+                insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
+                select building_id, sensor_id, min(read_at), max(read_at), known_at
+                from news
+                group by building_id, sensor_id, date_bin('1 day', read_at, '2000-01-01 00:00Z')
             )
-            on conflict (sensor_id, read_at, received_at) do update set value = excluded.value
-            returning sensor_id, read_at
-        ),
 
-        due as (
-            insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
-            select sensors.building_id, sensor_id, min(read_at), max(read_at), known_at
-            from taken join raw.sensors using (sensor_id)
-            group by sensors.building_id, sensor_id, date_trunc('day', read_at, 'UTC')
-        )
-
-        select readings_taken + (select count(*) from taken), count(distinct at) filter (where verdict is not null),
-            count(*) filter (where verdict is null and sensor_id is null)
-        into readings_taken, messages_rejected, new_sensors
-        from judged;
-
-        exit when new_sensors = 0;
-        -- Seldom: a sensor's first reading. The others are taken, and change nothing when they come again.
-        insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
-        select distinct building_id, coalesce(apartment_id, ''), sensor_type, coalesce(room_name, '')
-        from edf.parse_meter_messages(messages) as parsed
-        where reason_code is null
-          and exists (select from raw.buildings where buildings.building_id = parsed.building_id)
-          and (apartment_id is null or exists (
-              select from raw.apartments
-              where (apartments.building_id, apartments.apartment_id) = (parsed.building_id, parsed.apartment_id)))
-        order by 1, 2, 3, 4
-        on conflict do nothing;
+            select (select count(*) from news), count(distinct at) filter (where verdict is not null),
+                count(*) filter (where verdict is null and sensor_id is null)
+            into taken_now, messages_rejected, unresolved
+            from judged;
+        exception when unique_violation then
+            -- Another session took the same reading at the same time: its row is seen now.
+            tries_left := tries_left - 1;
+            if tries_left = 0 then raise; end if;
+            continue;
+        end;
+        readings_taken := readings_taken + taken_now;
+        exit when unresolved = 0;
     end loop;
     insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected)
     values (known_at, coalesce(cardinality(messages), 0), readings_taken, messages_rejected);

@@ -8,11 +8,12 @@ declare
     reaches    timestamptz;
     written    bigint;
 begin
-    select inputs.weather_issued_at, max(inputs.valid_at) + interval '1 hour' into weather_at, reaches
-    from features.fct_forecast_inputs as inputs
-    where inputs.building_id = issue_forecast.building_id and inputs.weather_received_at <= issue_forecast.issued_at
-    group by inputs.weather_issued_at
-    order by inputs.weather_issued_at desc
+    select weather.issued_at, max(weather.valid_at) + interval '1 hour' into weather_at, reaches
+    from raw.buildings
+    cross join lateral energy.weather_as_of(buildings.weather_location_id, issue_forecast.issued_at, issue_forecast.issued_at) as weather
+    where buildings.building_id = issue_forecast.building_id and weather.issued_at is not null
+    group by weather.issued_at
+    order by weather.issued_at desc
     limit 1;
     if reaches is null or reaches < issue_forecast.issued_at + horizon then
         raise exception 'the newest weather forecast known at % reaches to %, not to %',
@@ -20,8 +21,9 @@ begin
             using errcode = 'data_exception', hint = 'Ingest a newer weather forecast, or ask for a shorter horizon.';
     end if;
     insert into energy.forecasts
-        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at)
-    select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id)
+    select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at,
+        energy.current_config_id()
     from edf.forecast(
         issue_forecast.building_id,
         energy.forecast_query(issue_forecast.building_id, issue_forecast.issued_at, horizon),

@@ -1,23 +1,61 @@
-create or replace procedure energy.load_config(config jsonb)
+-- Security definer, so that what is loaded has been checked, whoever loads it.
+create or replace function energy.keep_config(config jsonb, restored_from bigint) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    missing text;
+    mistakes text[];
+    advice   text;
 begin
-    select string_agg(key, ', ') into missing
-    from unnest(array['meters', 'quality', 'features', 'training', 'evaluation', 'inference']) as key
-    where jsonb_typeof(load_config.config -> key) is distinct from 'object';
-    if missing is not null then
-        raise exception 'the configuration lacks: %', missing
-            using errcode = 'invalid_parameter_value', hint = 'config/edf.yaml has all its sections.';
+    -- One at a time: what is newest is what is compared with.
+    lock table energy.configs in share row exclusive mode;
+    select array_agg(concat_ws(': ', nullif(path, ''), message)), (array_agg(hint))[1] into mistakes, advice
+    from energy.config_errors(keep_config.config);
+    if mistakes is not null then
+        raise exception 'the configuration cannot be used: %', mistakes[1]
+            using errcode = 'invalid_parameter_value',
+                  detail = coalesce(nullif(array_to_string(mistakes[2:20], e'\n'), ''), 'Nothing else is wrong with it.'),
+                  hint = coalesce(nullif(advice, ''), 'config/edf.schema.json says what is allowed.');
     end if;
-    insert into energy.configs (config)
-    select load_config.config
-    where load_config.config is distinct from
+    insert into energy.configs (config, checksum, loaded_by, restored_from)
+    select keep_config.config, encode(sha256(convert_to(keep_config.config::text, 'UTF8')), 'hex'), edf.acting_role(), keep_config.restored_from
+    where keep_config.config is distinct from
           (select configs.config from energy.configs order by config_id desc limit 1);
 end;
 $$;
+comment on function energy.keep_config(jsonb, bigint) is
+    'Checks a configuration and makes it the newest version, unless it is already; energy.load_config and energy.restore_config call it. Errors: 22023.';
+revoke all on function energy.keep_config(jsonb, bigint) from public;
+
+create or replace procedure energy.load_config(config jsonb)
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select energy.keep_config(config, null);
+$$;
 comment on procedure energy.load_config(jsonb) is
-    'Makes a configuration the current one; the same again changes nothing. Errors: 22023 a section is missing.';
+$$Makes a configuration the current version; the same again changes nothing.
+
+Errors: 22023 something is wrong with it; the message names the first place, the detail the others. energy.config_errors() lists them.$$;
 revoke all on procedure energy.load_config(jsonb) from public;
+
+create or replace procedure energy.restore_config(config_id bigint)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    earlier jsonb;
+begin
+    select config into earlier from energy.configs where configs.config_id = restore_config.config_id;
+    if not found then
+        raise exception 'there is no version % of the configuration', coalesce(restore_config.config_id::text, 'null')
+            using errcode = 'undefined_object', hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
+    end if;
+    perform energy.keep_config(earlier, restore_config.config_id);
+end;
+$$;
+comment on procedure energy.restore_config(bigint) is
+$$Makes an earlier version of the configuration current again, as a new version; its jobs are scheduled by docker/deploy.sh jobs.
+
+Errors: 42704 no such version; 22023 what was right then no longer is.$$;
+revoke all on procedure energy.restore_config(bigint) from public;

@@ -10,8 +10,15 @@ select
     coalesce(meters.value -> 'settings', '{}') as settings
 from jsonb_each(energy.current_config() -> 'meters') as meters;
 comment on view energy.sensor_types is
-    'Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: consumption or solar (registers); limits in the type''s unit.';
+    'Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: consumption or solar (registers), room_temperature or setpoint (gauges); limits in the type''s unit.';
 
 create or replace view energy.quality_limits as
 select (energy.current_config() #>> '{quality,min_coverage_share}')::double precision as min_coverage_share;
 comment on view energy.quality_limits is 'Section quality of the configuration: one row.';
+
+create or replace view energy.degree_day_bases as
+select
+    coalesce((config #>> '{features,heating_base_c}')::double precision, 18) as heating_base_c,
+    coalesce((config #>> '{features,cooling_base_c}')::double precision, 22) as cooling_base_c
+from energy.current_config() as config;
+comment on view energy.degree_day_bases is 'Outdoor temperatures from which on a building is heated or cooled, as models have them: one row.';

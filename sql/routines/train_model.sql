@@ -4,7 +4,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    config   constant jsonb := energy.current_config();
+    version  constant bigint := energy.current_config_id();
+    config   constant jsonb := (select config from energy.configs where config_id = version);
     query    constant text := energy.training_query(train_model.building_id, energy.clock());
     horizon  constant interval := config #>> '{inference,horizon}';
     period   constant interval := config #>> '{evaluation,test_period}';
@@ -21,6 +22,8 @@ begin
     end if;
     model := edf.train(train_model.building_id, query, config #>> '{training,strategy}', config #> '{training,parameters}',
                        features, horizon);
+    insert into energy.trainings (model_id, config_id, building_id, known_at)
+    values (model, version, train_model.building_id, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
     select model, contender.strategy, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
         edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)

@@ -10,6 +10,7 @@ declare
     message    text;
     advice     text;
 begin
+    perform energy.check_timescaledb();
     for building in
         select building_id from raw.buildings
         where building_ids is null or building_id = any (building_ids)

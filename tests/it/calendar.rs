@@ -48,29 +48,29 @@ async fn a_holiday_a_school_holiday_and_an_event_that_the_analyst_enters_count_o
     ))
     .await
     .unwrap();
-    for mart in ["fct_training_samples", "fct_forecast_inputs"] {
-        let days = format!(
-            "select concat_ws(' ', to_char(valid_at at time zone 'Etc/GMT+8', 'DD'), holiday_name,
+    let days: Vec<String> = query_scalar(
+        "select concat_ws(' ', to_char(valid_at at time zone 'Etc/GMT+8', 'DD'), holiday_name,
                  case when is_school_holiday then 'school' end, case when is_event then 'event' end,
                  case when is_day_before_holiday then 'before' end, case when is_day_after_holiday then 'after' end,
                  case when is_bridge_day then 'bridge' end, days_until_next_holiday, days_since_last_holiday)
-             from features.{mart}
+             from features.fct_training_samples
              where building_id = $1 and valid_at >= '2017-07-25 08:00Z' and valid_at < '2017-07-29 08:00Z'
-             group by 1 order by 1"
-        );
-        let days: Vec<String> = query_scalar(AssertSqlSafe(days)).bind(BUILDING).fetch_all(&mut *work).await.unwrap();
-        assert_eq!(
-            days,
-            [
-                "25 school 2 14",
-                "26 school event before 1 14",
-                "27 Made-up Day 0 0",
-                // A building's event is not its neighbours'; the next holiday is Labor Day.
-                "28 event after bridge 14 1",
-            ],
-            "{mart}"
-        );
-    }
+             group by 1 order by 1",
+    )
+    .bind(BUILDING)
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(
+        days,
+        [
+            "25 school 2 14",
+            "26 school event before 1 14",
+            "27 Made-up Day 0 0",
+            // A building's event is not its neighbours'; the next holiday is Labor Day.
+            "28 event after bridge 14 1",
+        ]
+    );
     let elsewhere: i64 = query_scalar(
         "select count(*) from features.fct_training_samples
          where building_id = 'homes-5-8' and is_event and valid_at >= '2017-07-28 08:00Z'",
@@ -103,17 +103,15 @@ async fn a_holiday_lasts_from_midnight_to_midnight_of_the_building() {
     work.execute("set local role analyst").await.unwrap();
     work.execute("insert into raw.holidays values ('NZ-TEST', '2017-07-20', 'a test')").await.unwrap();
 
-    for mart in ["fct_training_samples", "fct_forecast_inputs"] {
-        let spans = format!(
-            "select building_id, to_char(min(valid_at), 'DD HH24'), to_char(max(valid_at), 'DD HH24'), count(distinct valid_at)
-             from features.{mart} where is_holiday and building_id in ('auckland', 'greenwich') group by 1 order by 1"
-        );
-        let spans: Vec<(String, String, String, i64)> =
-            query_as(AssertSqlSafe(spans)).fetch_all(&mut *work).await.unwrap();
-        let span =
-            |building: &str, first: &str, last: &str| (building.to_owned(), first.to_owned(), last.to_owned(), 24);
-        assert_eq!(spans, [span("auckland", "19 12", "20 11"), span("greenwich", "20 00", "20 23")], "{mart}");
-    }
+    let spans: Vec<(String, String, String, i64)> = query_as(
+        "select building_id, to_char(min(valid_at), 'DD HH24'), to_char(max(valid_at), 'DD HH24'), count(distinct valid_at)
+         from features.fct_training_samples where is_holiday and building_id in ('auckland', 'greenwich') group by 1 order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    let span = |building: &str, first: &str, last: &str| (building.to_owned(), first.to_owned(), last.to_owned(), 24);
+    assert_eq!(spans, [span("auckland", "19 12", "20 11"), span("greenwich", "20 00", "20 23")]);
 }
 
 #[tokio::test]
@@ -236,7 +234,7 @@ async fn an_analyst_keeps_the_calendar_and_nobody_else_writes_it() {
     let mut supplier = as_role("postgres").await;
     supplier.execute("set role supplier").await.unwrap();
     for relation in
-        ["raw.holidays", "raw.calendar_events", "processed.int_calendar_days", "features.fct_forecast_inputs"]
+        ["raw.holidays", "raw.calendar_events", "processed.int_calendar_days", "features.fct_training_samples"]
     {
         let statement = format!("select * from {relation}");
         assert_eq!(refusal(&mut supplier, &statement).await.code, "42501", "{statement}");

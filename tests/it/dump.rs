@@ -1,19 +1,29 @@
-//! A dump keeps every model.
+//! A dump keeps everything: models, and the whole deployed database, which goes on from it.
 
-use edf_tests::{DEMAND, Throwaway, environment, seed_demand, train, trained};
+use crate::jobs;
+use edf_tests::{DEMAND, Throwaway, as_role, connect, environment, seed_demand, train, trained};
 use sqlx::postgres::PgConnection;
-use sqlx::query_as;
+use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
+use std::path::PathBuf;
 use tokio::process::Command;
 
-async fn run(program: &str, database: &Throwaway, arguments: &[&str]) {
+async fn run(program: &str, database: &str, arguments: &[&str]) {
     let output = Command::new(program)
         .args(["-h", &environment("EDF_TEST_SOCKET"), "-p", &environment("EDF_TEST_PORT"), "-U", "postgres"])
-        .args(["-d", &database.name])
+        .args(["-d", database])
         .args(arguments)
         .output()
         .await
         .unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
+    let file: PathBuf = std::env::temp_dir().join(format!("{to}.dump"));
+    let path = file.to_str().unwrap();
+    run("pg_dump", from, &[&["--format=custom", "--file", path], options].concat()).await;
+    run("pg_restore", to, &["--exit-on-error", path]).await;
+    std::fs::remove_file(&file).unwrap();
 }
 
 async fn forecast(connection: &mut PgConnection) -> Vec<(f64, f64, f64)> {
@@ -39,12 +49,7 @@ async fn a_restored_database_forecasts_the_same_numbers() {
     trained(&mut before, "house").await;
     trained(&mut before, "house").await;
     let last = train(&mut before, "shed").await;
-    let file = std::env::temp_dir().join(format!("{}.dump", database.name));
-    let path = file.to_str().unwrap();
-
-    run("pg_dump", &database, &["--format=custom", "--file", path]).await;
-    run("pg_restore", &restored, &["--exit-on-error", path]).await;
-    std::fs::remove_file(&file).unwrap();
+    dump_and_restore(&database.name, &restored.name, &[]).await;
 
     let mut after = restored.connect().await;
     let expected = forecast(&mut before).await;
@@ -52,4 +57,122 @@ async fn a_restored_database_forecasts_the_same_numbers() {
     assert_eq!(forecast(&mut after).await, expected);
     assert_eq!(events(&mut before).await, events(&mut after).await);
     assert_eq!(train(&mut after, "shed").await, last + 1, "ids go on where they were");
+}
+
+/// Every object with its definition, owner, comment and privileges.
+const OBJECTS: &str = "
+    with ours as (
+        select oid from pg_namespace where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
+    ),
+    privileges as (
+        select classid, objid, string_agg(grantee || ':' || privilege, ' ' order by grantee, privilege) as privileges
+        from (
+            select 'pg_class'::regclass::oid as classid, oid as objid, relacl as acl, case relkind when 'S' then 's' else 'r' end as kind, relowner as owner from pg_class
+            union all
+            select 'pg_proc'::regclass, oid, proacl, 'f', proowner from pg_proc
+            union all
+            select 'pg_namespace'::regclass, oid, nspacl, 'n', nspowner from pg_namespace
+        ) as objects
+        cross join lateral (
+            select coalesce(nullif(grantee, 0)::regrole::text, 'everybody') as grantee, privilege_type as privilege
+            from aclexplode(coalesce(acl, acldefault(kind::\"char\", owner)))
+        ) as granted
+        group by classid, objid
+    ),
+    objects as (
+        select 'pg_namespace'::regclass::oid as classid, oid as objid, nspname::text as name, pg_get_userbyid(nspowner)::text as definition
+        from pg_namespace where oid in (select oid from ours)
+        union all
+        select 'pg_proc'::regclass, oid, oid::regprocedure::text,
+            pg_get_userbyid(proowner) || ' ' || case when prokind in ('f', 'p') then pg_get_functiondef(oid) else '' end
+        from pg_proc where pronamespace in (select oid from ours)
+        union all
+        select 'pg_class'::regclass, oid, oid::regclass::text, pg_get_userbyid(relowner) || ' ' || relkind::text || ' ' || case relkind
+            when 'v' then regexp_replace(pg_get_viewdef(oid), ' AS \\w+', '', 'g') -- A name that is implied may be written out.
+           
+            when 'i' then pg_get_indexdef(oid)
+            else coalesce((select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity, col_description(oid, attnum)), ', ' order by attname)
+                           from pg_attribute where attrelid = oid and attnum > 0 and not attisdropped), '') end
+            || coalesce((select string_agg(pg_get_constraintdef(c.oid), ', ' order by conname) from pg_constraint as c where conrelid = pg_class.oid), '')
+        from pg_class where relnamespace in (select oid from ours)
+    )
+    select name || ' ' || definition || ' ' || coalesce(obj_description(objid, classid::regclass::name), '') || ' ' || coalesce(privileges, '')
+    from objects left join privileges using (classid, objid)
+    order by 1";
+
+/// Every table with the number of its rows and a sum of their hashes.
+async fn contents(connection: &mut PgConnection) -> Vec<String> {
+    let tables: Vec<String> = query_scalar(
+        "select oid::regclass::text from pg_class
+         where relkind in ('r', 'p') and not relispartition
+           and relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy') order by 1",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    let mut contents = Vec::new();
+    for table in tables {
+        let hash =
+            format!("select count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) from {table} as t");
+        let hash: String = query_scalar(AssertSqlSafe(hash)).fetch_one(&mut *connection).await.unwrap();
+        contents.push(format!("{table} {hash}"));
+    }
+    contents
+}
+
+const SEQUENCES: &str = "
+    select schemaname || '.' || sequencename, coalesce(last_value, 0) from pg_sequences
+    where schemaname in ('edf', 'raw', 'energy') order by 1";
+
+const FORECASTS: &str = "
+    select building_id || ' ' || valid_at || ' ' || yhat || ' ' || yhat_lower || ' ' || yhat_upper
+    from energy.forecasts where issued_at = date_trunc('hour', energy.clock()) order by 1";
+
+#[tokio::test]
+async fn a_restored_deployment_holds_everything_and_its_pipeline_goes_on() {
+    jobs::issue_forecasts().await;
+    // Other tests are at work: what is compared is what the dump saw.
+    let mut before = as_role("postgres").await;
+    before.execute("begin isolation level repeatable read").await.unwrap();
+    let snapshot: String = query_scalar("select pg_export_snapshot()").fetch_one(&mut before).await.unwrap();
+    let restored = Throwaway::empty().await;
+    // The scheduler works in one database of a server; its jobs are deployed anew.
+    let options = ["--snapshot", &snapshot, "--extension=edf", "--exclude-schema=cron"];
+    dump_and_restore("edf", &restored.name, &options).await;
+
+    let mut after = restored.connect().await;
+    assert_eq!(contents(&mut after).await, contents(&mut before).await);
+    let objects: Vec<String> = query_scalar(OBJECTS).fetch_all(&mut after).await.unwrap();
+    let expected: Vec<String> = query_scalar(OBJECTS).fetch_all(&mut before).await.unwrap();
+    let lost: Vec<_> = expected.iter().filter(|object| !objects.contains(object)).collect();
+    let gained: Vec<_> = objects.iter().filter(|object| !expected.contains(object)).collect();
+    assert!(expected.len() > 100 && lost.is_empty() && gained.is_empty(), "lost: {lost:#?}\ngained: {gained:#?}");
+    let counters: Vec<(String, i64)> = query_as(SEQUENCES).fetch_all(&mut after).await.unwrap();
+    let floors: Vec<(String, i64)> = query_as(SEQUENCES).fetch_all(&mut before).await.unwrap();
+    assert_eq!(counters.len(), floors.len());
+    for ((name, counter), (of, seen)) in counters.iter().zip(&floors) {
+        assert!(name == of && *counter > 0 || *seen == 0, "{name} starts again");
+    }
+
+    // Settings of a database are no part of its dump.
+    let clock: String = query_scalar("select energy.clock()::text").fetch_one(&mut before).await.unwrap();
+    let set = format!("alter database {} set energy.clock = '{clock}'", restored.name);
+    after.execute(AssertSqlSafe(set)).await.unwrap();
+    let issued: Vec<String> = query_scalar(FORECASTS).fetch_all(&mut before).await.unwrap();
+    assert!(issued.len() >= 72);
+    after.execute("delete from energy.forecasts").await.unwrap();
+    let mut pipeline = connect("pipeline", &restored.name).await;
+    pipeline.execute("call energy.issue_forecasts()").await.unwrap();
+    let again: Vec<String> = query_scalar(FORECASTS).fetch_all(&mut pipeline).await.unwrap();
+    assert_eq!(again, issued);
+
+    let message = r#"{"timestamp_str": "2017-07-29T04:58:00Z", "building_id": "homes-1-4", "apartment_id": "home-1",
+        "readings": [{"sensor_type": "of_the_restored", "value": 1}]}"#;
+    query("call energy.ingest_meter_messages($1)").bind(&[message][..]).execute(&mut pipeline).await.unwrap();
+    pipeline.execute(raw_sql("call energy.ingest_meter_inbox(); call energy.refresh_building_hours()")).await.unwrap();
+    let taken: i64 = query_scalar("select count(*) from raw.meter_readings join raw.sensors using (sensor_id) where sensor_type = 'of_the_restored'")
+        .fetch_one(&mut pipeline)
+        .await
+        .unwrap();
+    assert_eq!(taken, 1);
 }

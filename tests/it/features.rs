@@ -10,7 +10,7 @@ async fn features_carry_the_names_that_the_spec_asks_for() {
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     let names: Vec<String> = query_scalar(
-        r#"select distinct feature from edf.features($1, features => '{"lags_h": [24, 168], "recent_h": [1],
+        r#"select distinct feature from edf.features($1, features => '{"preset": "basic", "lags_h": [24, 168], "recent_h": [1],
             "rolling_h": [24], "same_hour_days": [7], "same_hour_weeks": [4], "inertia_h": [12]}')"#,
     )
     .bind(DEMAND)
@@ -106,4 +106,39 @@ async fn the_calendar_is_local_to_the_time_zone() {
     .await
     .unwrap();
     assert_eq!(hours, [5.5, 6.5]);
+}
+
+#[tokio::test]
+async fn weather_ahead_is_read_as_it_was_forecast_by_the_issue_time() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    analyst
+        .execute(
+            "create table house as
+             select hour_at, 1.0 + extract(hour from hour_at at time zone 'UTC') / 10 as demand_kwh, 5.0 as temperature_c
+             from generate_series('2026-01-01 00:00+00'::timestamptz, '2026-02-01 00:00+00', '1 hour') as hour_at;
+             create table runs as
+             select hour_at, hour_at - age as received_at, 10.0 + extract(epoch from age) / 3600 as temperature_c
+             from house, unnest(array['36 hours', '24 hours']::interval[]) as age",
+        )
+        .await
+        .unwrap();
+    let temperatures: Vec<f64> = query_scalar(
+        r#"select value from edf.features('select * from house', '{"preset": "basic"}', '48 hours', '2026-01-20 00:00+00',
+            regressor_forecasts => 'select * from runs')
+           where feature = 'temperature_c' order by valid_at"#,
+    )
+    .fetch_all(&mut analyst)
+    .await
+    .unwrap();
+    // Each hour's newest run by then: a day old for the first day, then a day and a half, then none, so as it came.
+    let as_forecast: Vec<f64> =
+        (0..48).map(|ahead| [34.0, 46.0, 5.0][usize::from(ahead > 24) + usize::from(ahead > 36)]).collect();
+    assert_eq!(temperatures, as_forecast);
+    let refusal = analyst
+        .execute("select edf.train('house', 'select * from house', regressor_forecasts => 'select hour_at, 1 as received_at, temperature_c from runs')")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refusal.contains("when the row was known"), "{refusal}");
 }

@@ -130,3 +130,30 @@ async fn training_says_what_it_learnt_from_and_how_it_did() {
     assert_eq!((rows, end), (edf_tests::KNOWN_HOURS, ISSUED_AT.parse().unwrap()));
     assert!(rmse.is_finite() && naive_rmse > 0.0);
 }
+
+#[tokio::test]
+async fn every_strategy_is_trained_by_its_name_and_forecasts_from_what_is_kept() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let members = r#"{"members": [{"strategy": "profile"}, {"strategy": "mstl"}]}"#;
+    for (strategy, parameters) in [
+        ("seasonal_naive", "{}"),
+        ("profile", r#"{"days": 5}"#),
+        ("mstl", "{}"),
+        ("prophet", r#"{"lower_window": -1}"#),
+        ("sarimax", r#"{"candidates": 3}"#),
+        ("ensemble", members),
+    ] {
+        let approve = "select edf.approve_model(edf.train($1, $2, strategy => $1, parameters => $3::jsonb))";
+        query(approve).bind(strategy).bind(DEMAND).bind(parameters).execute(&mut analyst).await.unwrap();
+        let (rows, lowest, highest): (i64, f64, f64) =
+            query_as("select count(*), min(yhat), max(yhat) from edf.forecast($1, $2)")
+                .bind(strategy)
+                .bind(DEMAND)
+                .fetch_one(&mut analyst)
+                .await
+                .unwrap();
+        assert!(rows == 72 && lowest > 0.0 && highest < 50.0, "{strategy}: {rows} from {lowest} to {highest}");
+    }
+}

@@ -1,53 +1,24 @@
-//! From readings to hours: whatever the order of arrival, the hours are those of a full rebuild, bit for bit.
+//! From readings to hours and days: whatever the order of arrival, they are those of a full rebuild, bit for bit.
 //!
 //! Each test has a building of its own, rolled back at the end.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::house::{add_house, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed};
+use chrono::{DateTime, Utc};
 use edf_tests::as_role;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
+use sqlx::{Connection, Executor, query_as, query_scalar, raw_sql};
 
 const HOURS: &str = "
     select array_agg(hours::text order by hours::text) from (
         select to_jsonb(h) as hours from energy.apartment_hours as h where building_id = 'a-test-house'
         union all
         select to_jsonb(h) from energy.building_hours as h where building_id = 'a-test-house'
+        union all
+        select to_jsonb(d) from energy.apartment_days as d where building_id = 'a-test-house'
     ) as hours";
-
-async fn add_house(work: &mut PgConnection) {
-    work.execute(raw_sql(
-        "insert into raw.buildings select 'a-test-house', 'House', time_zone, region, latitude, longitude, weather_location_id
-         from raw.buildings limit 1;
-         insert into raw.apartments select 'a-test-house', 'flat-' || n from generate_series(1, 3) as n",
-    ))
-    .await
-    .unwrap();
-}
-
-fn message(minute: i64, apartment: usize, value: f64) -> String {
-    let at: DateTime<Utc> = "2017-07-10T00:00:00Z".parse().unwrap();
-    let at = (at + TimeDelta::minutes(minute)).to_rfc3339();
-    format!(
-        r#"{{"timestamp_str": "{at}", "building_id": "a-test-house", "apartment_id": "flat-{apartment}",
-            "readings": [{{"sensor_type": "electricity_kwh_total", "value": {value}}}]}}"#
-    )
-}
-
-async fn ingest(work: &mut PgConnection, messages: &[String], received: i64) {
-    query("call energy.ingest_meter_messages($1::text[], '2017-07-20 00:00Z'::timestamptz + $2 * interval '1 minute')")
-        .bind(messages)
-        .bind(received as f64)
-        .execute(work)
-        .await
-        .unwrap();
-}
-
-async fn refresh(work: &mut PgConnection) {
-    work.execute("call energy.refresh_building_hours()").await.unwrap();
-}
 
 async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
     work.execute(raw_sql(
@@ -55,14 +26,17 @@ async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
          delete from energy.building_hours where building_id = 'a-test-house';
          delete from energy.building_spans where building_id = 'a-test-house';
          delete from energy.building_heard where building_id = 'a-test-house';
-         call energy.refresh_building_hours('2017-07-10', '2017-07-11')",
+         delete from energy.apartment_days where building_id = 'a-test-house';
+         delete from energy.days_due;
+         call energy.refresh_building_hours('2017-07-10', '2017-07-11');
+         call energy.refresh_apartment_days()",
     ))
     .await
     .unwrap();
     query_scalar(HOURS).fetch_one(work).await.unwrap()
 }
 
-/// What three registers say in four days, change by change: silences, jitter, a replacement, corrections.
+/// What three registers and four gauges say in four days, change by change: silences, jitter, a replacement, corrections.
 fn readings(rng: &mut impl Rng) -> Vec<String> {
     let mut messages = Vec::new();
     for apartment in 1..=3 {
@@ -81,16 +55,27 @@ fn readings(rng: &mut impl Rng) -> Vec<String> {
             };
         }
     }
+    for (apartment, sensor_type) in
+        [(1, "room_temperature_c"), (1, "setpoint_c"), (2, "room_temperature_c"), (3, "setpoint_c")]
+    {
+        let mut minute = rng.random_range(0..900);
+        while minute < 4 * 24 * 60 {
+            messages.push(sensed(minute, apartment, sensor_type, 18.0 + f64::from(rng.random_range(0..32_u8)) / 8.0));
+            minute += rng.random_range(20..700);
+        }
+    }
     messages
 }
 
 #[tokio::test]
-async fn hours_are_those_of_a_rebuild_under_any_order_of_arrival() {
+async fn hours_and_days_are_those_of_a_rebuild_under_any_order_of_arrival_and_change_of_profile() {
     let mut postgres = as_role("postgres").await;
+    let mut profiles = 0;
     for seed in 0..40_u64 {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut work = postgres.begin().await.unwrap();
         add_house(&mut work).await;
+        learn_from_a_day(&mut work).await;
         let mut messages = readings(&mut rng);
         if seed % 2 == 1 {
             messages.shuffle(&mut rng);
@@ -103,9 +88,21 @@ async fn hours_are_those_of_a_rebuild_under_any_order_of_arrival() {
             if rng.random_bool(0.7) {
                 refresh(&mut work).await;
             }
+            if rng.random_bool(0.3) {
+                learn(&mut work, received).await;
+            }
+            if rng.random_bool(0.4) {
+                refresh_days(&mut work).await;
+            }
             (rest, received) = (later, received + 15);
         }
         refresh(&mut work).await;
+        refresh_days(&mut work).await;
+        profiles +=
+            query_scalar::<_, i64>("select count(*) from energy.gap_profiles where building_id = 'a-test-house'")
+                .fetch_one(&mut *work)
+                .await
+                .unwrap();
         let kept: Vec<String> = query_scalar(HOURS).fetch_one(&mut *work).await.unwrap();
         let fresh = rebuilt(&mut work).await;
         assert!(kept.len() > 200, "{} hours", kept.len());
@@ -113,6 +110,7 @@ async fn hours_are_those_of_a_rebuild_under_any_order_of_arrival() {
         assert!(kept == fresh, "seed {seed}: {} and {} hours, {differ:#?}", kept.len(), fresh.len());
         work.rollback().await.unwrap();
     }
+    assert!(profiles > 40, "{profiles} profiles were learnt");
 }
 
 #[tokio::test]
@@ -190,4 +188,36 @@ async fn a_silent_meter_is_unchanged_while_its_building_is_heard_and_then_offlin
     assert_eq!(found[0], (Some(1.0), "measured".to_owned()));
     assert!(found[1..7].iter().all(|hour| *hour == (Some(0.0), "measured".to_owned())), "{found:?}");
     assert!(found[7..].iter().all(|hour| *hour == (None, "missing".to_owned())), "{found:?}");
+}
+
+#[tokio::test]
+async fn hours_whose_readings_may_have_been_dropped_stay_as_they_are() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    let rising: Vec<_> = (0..=240).map(|hour| message(hour * 60, 1, hour as f64)).collect();
+    ingest(&mut work, &rising, 0).await;
+    refresh(&mut work).await;
+    // Kept for 43 days before 29 July, and a month more for the reading before an hour: hours from 17 July on may be made anew.
+    work.execute(raw_sql(
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"43 days\"'));
+         delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house' and read_at < '2017-07-18';
+         update energy.apartment_hours set consumption_kwh = -1 where building_id = 'a-test-house'",
+    ))
+    .await
+    .unwrap();
+    ingest(&mut work, &[message(30, 1, 0.25)], 60).await;
+    refresh(&mut work).await;
+    work.execute("call energy.refresh_building_hours('2017-07-10', '2017-07-20')").await.unwrap();
+    let kept: Vec<(DateTime<Utc>, i64)> = query_as(
+        "select date_trunc('day', hour_at, 'UTC'), count(*) from energy.apartment_hours
+         where building_id = 'a-test-house' and consumption_kwh = -1 group by 1 order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    let expected: Vec<(DateTime<Utc>, i64)> =
+        (10..17).map(|day| (format!("2017-07-{day}T00:00:00Z").parse().unwrap(), 24)).collect();
+    assert_eq!(kept, expected);
 }

@@ -138,7 +138,7 @@ async fn a_weather_document_that_cannot_be_read_is_kept_with_its_reason() {
         .await
         .unwrap();
     let document = r#"{"hourly": {"time": ["2017-07-29T00:00"], "temperature_2m": ["warm"]}}"#;
-    // A service that sends the same again is no error, and what it sends is kept once.
+    // A service that sends the same again is no error, and what it sends is kept once for the place and the purpose.
     for call in [
         "call energy.ingest_weather_forecast($1, $2, '2017-07-29Z', '2017-07-29 04:00Z')",
         "call energy.ingest_weather_forecast($1, $2, '2017-07-30Z', '2017-07-30 04:00Z')",
@@ -152,7 +152,7 @@ async fn a_weather_document_that_cannot_be_read_is_kept_with_its_reason() {
             .fetch_all(&mut *work)
             .await
             .unwrap();
-    assert_eq!(codes, ["wrong_type"]);
+    assert_eq!(codes, ["wrong_type", "wrong_type"]);
 }
 
 #[tokio::test]
@@ -208,6 +208,7 @@ async fn a_rejected_message_is_kept_once_and_can_be_fixed_and_replayed() {
 #[tokio::test]
 async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
     let mut pipeline = as_role("pipeline").await;
+    pipeline.execute("select pg_advisory_lock(hashtext('the inbox of the tests'))").await.unwrap();
     pipeline.execute("set client_encoding = latin1").await.unwrap();
     let good = message("4321.5").replace('\n', " ").replace("04:30:00Z", "04:31:00Z").replace("home-1\"", "home-2\"");
     let named = good.replace(r#""value""#, r#""room_name": "Küche", "value""#);
@@ -233,7 +234,7 @@ async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
     .unwrap();
     let left: i64 = query_scalar("select count(*) from raw.meter_inbox").fetch_one(&mut postgres).await.unwrap();
     let rejected: Vec<String> =
-        query_scalar("delete from raw.rejected_messages where reason_code = 'bad_encoding' returning message")
+        query_scalar(r#"delete from raw.rejected_messages where reason_code = 'bad_encoding' and message like '{"building_id"%' returning message"#)
             .fetch_all(&mut postgres)
             .await
             .unwrap();

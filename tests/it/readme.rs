@@ -1,4 +1,4 @@
-//! The README's SQL runs as it stands there, on an empty database.
+//! The SQL of the README, and then that of the page on metrics, runs as it stands there, on an empty database.
 
 use edf_tests::Throwaway;
 use sqlx::{AssertSqlSafe, Executor, raw_sql};
@@ -17,14 +17,17 @@ fn sql_blocks(markdown: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_sql_block_of_the_readme_runs() {
     // Asked for when it runs: a build cache that several checkouts share may hold a program compiled in another one.
-    let path = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/../README.md";
-    let blocks = sql_blocks(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
-    assert!(!blocks.is_empty(), "{path} has no ```sql block");
+    let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/..";
     let database = Throwaway::empty().await;
     let mut analyst = database.connect().await;
-    for block in blocks {
-        if let Err(error) = analyst.execute(raw_sql(AssertSqlSafe(&*block))).await {
-            panic!("{error}\nin this block of the README:\n{block}");
+    for page in ["README.md", "docs/metrics.md"] {
+        let path = format!("{root}/{page}");
+        let blocks = sql_blocks(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
+        assert!(!blocks.is_empty(), "{path} has no ```sql block");
+        for block in blocks {
+            if let Err(error) = analyst.execute(raw_sql(AssertSqlSafe(&*block))).await {
+                panic!("{error}\nin this block of {page}:\n{block}");
+            }
         }
     }
 }

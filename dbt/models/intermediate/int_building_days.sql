@@ -30,15 +30,9 @@ days as (
     select
         building_id,
         local_date,
-        holiday_name,
-        is_holiday,
-        days_until_next_holiday,
-        days_since_last_holiday,
-        is_day_before_holiday,
-        is_day_after_holiday,
-        is_bridge_day,
-        is_school_holiday,
-        is_christmas_period,
+        {% for column in calendar_columns() if column != 'is_event' %}
+        {{ column }},
+        {% endfor %}
         is_event or event_days.local_date is not null as is_event
     from region_days
     left join event_days using (building_id, local_date)

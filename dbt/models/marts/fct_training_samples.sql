@@ -4,6 +4,11 @@ hours as (
     select * from {{ source('energy', 'building_hours') }}
 ),
 
+observations as (
+    select * from {{ ref('int_weather_hours') }}
+    where is_observed
+),
+
 spans as (
     select building_id, min(hour_at) as first_at, max(hour_at) as last_at
     from hours
@@ -29,21 +34,14 @@ samples as (
         hours.consumption_kwh,
         weather.temperature_c,
         weather.ghi_w_m2,
-        calendar.holiday_name,
-        calendar.is_holiday,
-        calendar.days_until_next_holiday,
-        calendar.days_since_last_holiday,
-        calendar.is_day_before_holiday,
-        calendar.is_day_after_holiday,
-        calendar.is_bridge_day,
-        calendar.is_school_holiday,
-        calendar.is_christmas_period,
-        calendar.is_event,
+        {% for column in calendar_columns() %}
+        calendar.{{ column }},
+        {% endfor %}
         hours.received_at,
         weather.received_at as weather_received_at
     from grid
     left join hours on hours.building_id = grid.building_id and hours.hour_at = grid.valid_at
-    left join {{ source('raw', 'weather_observations') }} as weather
+    left join observations as weather
         on weather.weather_location_id = grid.weather_location_id and weather.valid_at = grid.valid_at
     left join {{ ref('int_building_days') }} as calendar
         on calendar.building_id = grid.building_id

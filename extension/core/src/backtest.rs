@@ -6,6 +6,7 @@
 
 use crate::Checkpoint;
 use crate::error::Error;
+use crate::intervals::check_levels;
 use crate::series::{Frame, rfc3339};
 use crate::train::{Forecast, Model, Recipe};
 
@@ -25,8 +26,10 @@ pub fn backtest(
     recipe: &Recipe,
     schedule: Schedule,
     frame: &Frame,
+    levels: &[f64],
     checkpoint: Checkpoint<'_>,
 ) -> Result<Vec<Forecast>, Error> {
+    check_levels(levels)?;
     let end = frame.end_of_target();
     if schedule.first >= end {
         return Err(Error::InvalidArgument(format!(
@@ -39,7 +42,7 @@ pub fn backtest(
     let mut forecasts = Vec::with_capacity(origins.len() * recipe.horizon);
     for block in origins.chunks(schedule.refit.div_ceil(schedule.step)) {
         let model = Model::fit(recipe, frame, block[0], checkpoint)?;
-        let block = model.forecast(frame, block, recipe.horizon)?;
+        let block = model.forecast(frame, block, recipe.horizon, levels)?;
         forecasts.extend(block.into_iter().filter(|forecast| forecast.target() < end));
     }
     Ok(forecasts)
@@ -54,7 +57,7 @@ mod tests {
     fn run(frame: &Frame) -> Vec<Forecast> {
         let recipe = Recipe::new("xgboost", &json!({"rounds": 10}), &json!({}), 48).unwrap();
         let schedule = Schedule { first: 1200, step: 24, refit: 72 };
-        backtest(&recipe, schedule, frame, &mut || ()).unwrap()
+        backtest(&recipe, schedule, frame, &[0.5], &mut || ()).unwrap()
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Error {
         /// When, in RFC 3339.
         at: String,
     },
+    /// NaN or an infinity in the argument of that name.
+    NonFiniteArgument(&'static str),
     /// Two neighbouring rows whose distance differs from that of the first two.
     IrregularStep {
         /// The row where it shows, in RFC 3339.
@@ -60,6 +62,7 @@ impl fmt::Display for Error {
             Self::NonFinite { column, at } => {
                 write!(f, "column \"{column}\" is NaN or infinite at {at}")
             }
+            Self::NonFiniteArgument(name) => write!(f, "argument {name} is NaN or infinite"),
             Self::IrregularStep { at, expected_seconds, found_seconds } => write!(
                 f,
                 "the time step is not regular: {found_seconds} s before {at}, where the series steps by {expected_seconds} s"
@@ -80,7 +83,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The known name closest to `name`, if it is close enough to be a slip of the keyboard.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate.as_str()))

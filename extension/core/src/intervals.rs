@@ -1,19 +1,26 @@
-//! Prediction intervals by locally weighted split conformal prediction.
+//! Quantiles around a forecast by weighted split conformal prediction.
 //!
-//! A model that has not seen a block of data is asked to forecast it. Each absolute residual is divided
-//! by the spread to be expected there: a profile over the day, times the recent level of the target, so
-//! that nights are narrow, evenings wide, and a season of higher demand wider. The sorted ratios of
-//! each day of lead say how many spreads to go either side: with `n` of them, for a coverage of `1 - alpha`,
-//! the `ceil((n + 1)(1 - alpha))`-th smallest (Lei et al., *Distribution-Free Predictive Inference for
-//! Regression*, 2018, sections 2.2 and 5.2). That covers at least `1 - alpha` of new hours where their ratios are
-//! exchangeable with the held-out ones; over a year they are so only roughly, and the profile is learnt
-//! from the same block, which is why the coverage is measured in each backtest.
+//! A model that has not seen a block of data is asked to forecast it. Each residual is divided by the
+//! spread to be expected there: a profile over the day, times the recent level of the target, so that
+//! nights are narrow, evenings wide, and a season of higher demand wider. A quantile of a new forecast
+//! is the same quantile of these ratios on its day of lead, times its own spread (locally weighted
+//! conformal prediction: Lei et al., *Distribution-Free Predictive Inference for Regression*, 2018, sections 2.2
+//! and 5.2). Quantiles of one sorted list never cross.
+//!
+//! Demand drifts, so that old residuals say less: each counts half after [`HALF_LIFE_DAYS`] days
+//! (Barber, Candès, Ramdas and Tibshirani, *Conformal Prediction Beyond Exchangeability*, 2023), and in service
+//! the residuals of days that have come since the training join in. With `w` the sum of weights, the
+//! newest counted one, `(w + 1) / w` times the mass is asked, as exact coverage of a new value needs
+//! where residuals are exchangeable.
 
-use crate::series::Frame;
+use crate::error::Error;
+use crate::series::{DAY_SECONDS, Frame};
 use serde::{Deserialize, Serialize};
 
-/// The coverage that intervals aim at.
+/// The coverage of the interval that goes with every forecast.
 pub const COVERAGE: f64 = 0.9;
+/// Days after which a residual counts half.
+const HALF_LIFE_DAYS: f64 = 56.0;
 /// Days before the issue time over which the recent level is the mean of the absolute target.
 const LEVEL_DAYS: usize = 7;
 /// The least share of the mean profile, and of the mean level, that the spread keeps.
@@ -30,53 +37,92 @@ pub struct Residual {
     pub error: f64,
 }
 
-/// The spread over the day, and how many spreads wide an interval is, by day of lead.
+/// The spread over the day, and the residuals in units of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
     profile: Vec<f64>,
     least_level: f64,
-    half_widths: Vec<f64>,
+    /// When the last residual was known that was learnt from, in seconds since 1970.
+    learnt_until: i64,
+    /// By day of lead.
+    ratios: Vec<Vec<Ratio>>,
+}
+
+/// A residual in units of the spread.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Ratio {
+    /// When it was known, in seconds since 1970.
+    known_at: i64,
+    value: f32,
+}
+
+/// The ratios as one origin sees them: by day of lead, sorted, each with the weight of itself and all
+/// below it.
+pub struct Fan<'a> {
+    intervals: &'a Intervals,
+    frame: &'a Frame,
+    origin: usize,
+    cumulated: Vec<Vec<(f64, f64)>>,
 }
 
 impl Intervals {
-    /// Learns from residuals over `frame`. Days of lead with too few of them take the half-width of all.
+    /// Learns from residuals over `frame`.
     pub fn learn(frame: &Frame, horizon: usize, residuals: &[Residual]) -> Self {
         let day = frame.grid.rows_per_day();
         let levels: Vec<f64> = residuals.iter().map(|r| level(frame, r.origin)).collect();
         let mean_level = mean(levels.iter().copied().filter(|level| *level > 0.0)).unwrap_or(1.0);
+        let ratios = vec![Vec::new(); horizon.div_ceil(day)];
+        let known_at = |residual: &Residual| frame.grid.time(residual.origin + residual.lead).timestamp();
+        let learnt_until = residuals.iter().map(known_at).max().unwrap_or(i64::MIN);
         let mut intervals =
-            Self { profile: vec![1.0; day], least_level: LEAST_SHARE * mean_level, half_widths: Vec::new() };
+            Self { profile: vec![1.0; day], least_level: LEAST_SHARE * mean_level, learnt_until, ratios };
         intervals.profile = intervals.learn_profile(frame, residuals);
-        let mut all = Vec::with_capacity(residuals.len());
-        let mut by_day = vec![Vec::new(); horizon.div_ceil(day)];
         for residual in residuals {
-            let ratio = residual.error.abs() / intervals.spread(frame, residual.origin, residual.lead);
-            all.push(ratio);
-            if let Some(ratios) = by_day.get_mut((residual.lead - 1) / day) {
-                ratios.push(ratio);
-            }
+            intervals.add(frame, residual);
         }
-        let pooled = half_width(&mut all).or_else(|| all.last().copied()).unwrap_or(0.0);
-        intervals.half_widths = by_day.iter_mut().map(|ratios| half_width(ratios).unwrap_or(pooled)).collect();
         intervals
     }
 
-    /// Lower and upper bound around `yhat`, forecast at `origin`, `lead` steps ahead.
-    pub fn around(&self, frame: &Frame, origin: usize, lead: usize, yhat: f64) -> (f64, f64) {
-        let day = ((lead - 1) / frame.grid.rows_per_day()).min(self.half_widths.len() - 1);
-        let half_width = self.half_widths[day] * self.spread(frame, origin, lead);
-        (yhat - half_width, yhat + half_width)
+    /// Lets a residual join in.
+    pub fn add(&mut self, frame: &Frame, residual: &Residual) {
+        let ratio = Ratio {
+            known_at: frame.grid.time(residual.origin + residual.lead).timestamp(),
+            value: (residual.error / self.spread(frame, residual.origin, residual.lead)) as f32,
+        };
+        let last = self.ratios.len() - 1;
+        self.ratios[((residual.lead - 1) / self.profile.len()).min(last)].push(ratio);
+    }
+
+    /// What can be said at `origin`: only residuals known by then count, and those learnt from.
+    pub fn fan<'a>(&'a self, frame: &'a Frame, origin: usize) -> Fan<'a> {
+        let now = frame.grid.time(origin).timestamp().max(self.learnt_until);
+        let weighted = |ratios: &Vec<Ratio>| {
+            let known = ratios.iter().filter(|ratio| ratio.known_at <= now);
+            let mut known: Vec<(f64, f64)> = known
+                .map(|ratio| {
+                    let days = (now - ratio.known_at) as f64 / DAY_SECONDS as f64;
+                    (f64::from(ratio.value), 0.5_f64.powf(days / HALF_LIFE_DAYS))
+                })
+                .collect();
+            known.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let mut sum = 0.0;
+            known.iter_mut().for_each(|(_, weight)| {
+                sum += *weight;
+                *weight = sum;
+            });
+            known
+        };
+        Fan { intervals: self, frame, origin, cumulated: self.ratios.iter().map(weighted).collect() }
     }
 
     /// Whether the numbers can be used on a series of `rows_per_day`.
     pub fn is_sound(&self, rows_per_day: usize) -> bool {
-        let sound = |numbers: &[f64], least: f64| {
-            !numbers.is_empty() && numbers.iter().all(|number| number.is_finite() && *number >= least)
-        };
+        let positive = |number: &f64| number.is_finite() && *number >= f64::MIN_POSITIVE;
         self.profile.len() == rows_per_day
-            && sound(&self.profile, f64::MIN_POSITIVE)
-            && sound(&self.half_widths, 0.0)
-            && sound(&[self.least_level], f64::MIN_POSITIVE)
+            && self.profile.iter().all(positive)
+            && positive(&self.least_level)
+            && !self.ratios.is_empty()
+            && self.ratios.iter().flatten().all(|ratio| ratio.value.is_finite())
     }
 
     /// The spread to be expected: the profile at the target's time of day, times the level at the origin.
@@ -107,6 +153,52 @@ impl Intervals {
     }
 }
 
+impl Fan<'_> {
+    /// The quantiles of what `lead` steps ahead will be, where `yhat` was forecast: ascending as the levels are.
+    pub fn quantiles(&self, lead: usize, yhat: f64, levels: &[f64]) -> Vec<f64> {
+        let day = self.intervals.profile.len();
+        let of_day = |lead_day: usize| self.cumulated.get(lead_day).filter(|ratios| !ratios.is_empty());
+        let lead_day = ((lead - 1) / day).min(self.cumulated.len() - 1);
+        let Some(ratios) = of_day(lead_day).or_else(|| (0..self.cumulated.len()).find_map(of_day)) else {
+            return vec![yhat; levels.len()];
+        };
+        let spread = self.intervals.spread(self.frame, self.origin, lead);
+        levels.iter().map(|level| yhat + spread * quantile(ratios, *level)).collect()
+    }
+
+    /// Lower and upper bound of the interval, `yhat` inside.
+    pub fn interval(&self, lead: usize, yhat: f64) -> (f64, f64) {
+        let tail = (1.0 - COVERAGE) / 2.0;
+        let bounds = self.quantiles(lead, yhat, &[tail, 1.0 - tail]);
+        (bounds[0].min(yhat), bounds[1].max(yhat))
+    }
+}
+
+/// Levels of quantiles, ascending and strictly between zero and one.
+pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
+    if levels.iter().any(|level| !(*level > 0.0 && *level < 1.0)) || !levels.is_sorted_by(|a, b| a < b) {
+        return Err(Error::InvalidArgument(format!(
+            "quantiles {levels:?}: levels ascend and lie strictly between 0 and 1"
+        )));
+    }
+    Ok(())
+}
+
+/// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from
+/// below counted from above; the outermost value where the mass does not suffice.
+fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
+    let last = cumulated.len() - 1;
+    let total = cumulated[last].1;
+    if level >= 0.5 {
+        let asked = level * (total + 1.0);
+        cumulated[cumulated.partition_point(|(_, weight)| *weight < asked).min(last)].0
+    } else {
+        let asked = total - (1.0 - level) * (total + 1.0);
+        // The largest value such that itself and all above hold the mass.
+        cumulated[cumulated.partition_point(|(_, weight)| *weight <= asked).min(last)].0
+    }
+}
+
 /// Mean absolute target of the last days before `origin`; zero where none is known.
 fn level(frame: &Frame, origin: usize) -> f64 {
     let origin = origin.min(frame.target.len());
@@ -120,24 +212,11 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0.0).then(|| sum / count)
 }
 
-/// The conformal quantile of the scores, which it sorts; none where they are too few for the coverage.
-fn half_width(scores: &mut [f64]) -> Option<f64> {
-    scores.sort_by(f64::total_cmp);
-    let rank = ((scores.len() + 1) as f64 * COVERAGE).ceil() as usize;
-    scores.get(rank.checked_sub(1)?).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::hourly_frame;
     use proptest::prelude::*;
-
-    #[test]
-    fn nine_scores_are_the_fewest_for_ninety_percent() {
-        assert_eq!(half_width(&mut [1.0; 8]), None);
-        assert_eq!(half_width(&mut [9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]), Some(9.0));
-    }
 
     fn residuals(errors: &[f64]) -> Vec<Residual> {
         errors
@@ -148,36 +227,82 @@ mod tests {
     }
 
     #[test]
+    fn nineteen_residuals_are_the_fewest_for_five_percent_either_side() {
+        let equal = |count: usize| (1..=count).map(|i| (i as f64, i as f64)).collect::<Vec<_>>();
+        assert_eq!(quantile(&equal(19), 0.95), 19.0);
+        assert_eq!(quantile(&equal(39), 0.95), 38.0);
+        assert_eq!([quantile(&equal(19), 0.05), quantile(&equal(39), 0.05)], [1.0, 2.0]);
+        assert_eq!(quantile(&equal(39), 0.5), 20.0);
+    }
+
+    #[test]
     fn each_day_of_lead_has_its_own_width() {
         let frame = hourly_frame(800);
         let errors: Vec<_> = (0..480).map(|i| if i % 48 < 24 { 1.0 } else { -2.0 }).collect();
         let intervals = Intervals::learn(&frame, 48, &residuals(&errors));
-        let width = |lead| {
-            let (lower, upper) = intervals.around(&frame, 500, lead, 10.0);
-            upper - lower
-        };
-        assert!(width(25) > 1.5 * width(1) && intervals.is_sound(24));
+        let fan = intervals.fan(&frame, 700);
+        assert!(fan.interval(1, 10.0).1 > 10.5 && fan.interval(1, 10.0).0 == 10.0);
+        assert!(fan.interval(25, 10.0).0 < 9.0 && fan.interval(25, 10.0).1 == 10.0);
+        assert!(intervals.is_sound(24));
     }
 
     #[test]
     fn a_higher_level_widens_the_interval() {
         let mut frame = hourly_frame(800);
         let intervals = Intervals::learn(&frame, 48, &residuals(&[1.0; 480]));
-        let before = intervals.around(&frame, 700, 1, 0.0).1;
+        let before = intervals.fan(&frame, 700).interval(1, 0.0).1;
         frame.target[500..700].iter_mut().for_each(|value| *value *= 2.0);
-        assert!((intervals.around(&frame, 700, 1, 0.0).1 - 2.0 * before).abs() < 1e-9);
+        assert!((intervals.fan(&frame, 700).interval(1, 0.0).1 - 2.0 * before).abs() < 1e-6);
+    }
+
+    #[test]
+    fn residuals_that_join_in_move_the_interval_and_later_ones_are_not_read() {
+        let frame = hourly_frame(800);
+        let mut intervals = Intervals::learn(&frame, 24, &residuals(&[1.0; 100]));
+        let before = intervals.fan(&frame, 500).interval(1, 0.0);
+        for row in 500..600 {
+            intervals.add(&frame, &Residual { origin: row, lead: 1, error: 9.0 });
+        }
+        assert_eq!(intervals.fan(&frame, 500).interval(1, 0.0), before);
+        assert!(intervals.fan(&frame, 700).interval(1, 0.0).1 > 5.0 * before.1);
+    }
+
+    #[test]
+    fn levels_outside_of_zero_and_one_or_out_of_order_are_refused() {
+        for bad in [&[0.0][..], &[1.0], &[f64::NAN], &[0.9, 0.1], &[0.5, 0.5]] {
+            assert!(check_levels(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(check_levels(&[0.05, 0.95]), Ok(()));
     }
 
     proptest! {
         #[test]
-        fn at_least_ninety_percent_of_the_residuals_lie_inside(
-            errors in proptest::collection::vec(-1e3..1e3_f64, 9..400)
+        fn quantiles_never_cross(
+            errors in proptest::collection::vec(-1e3..1e3_f64, 0..200), yhat in -1e3..1e3_f64,
+            mut levels in proptest::collection::vec(0.001..0.999_f64, 1..9)
         ) {
             let frame = hourly_frame(800);
-            let residuals = residuals(&errors).into_iter().map(|r| Residual { lead: 1, ..r }).collect::<Vec<_>>();
-            let intervals = Intervals::learn(&frame, 24, &residuals);
-            let inside = residuals.iter().filter(|r| r.error.abs() <= intervals.around(&frame, r.origin, 1, 0.0).1 * (1.0 + 1e-12));
-            prop_assert!(inside.count() as f64 >= COVERAGE * residuals.len() as f64);
+            levels.sort_by(f64::total_cmp);
+            let intervals = Intervals::learn(&frame, 48, &residuals(&errors));
+            for lead in [1, 30, 48] {
+                let quantiles = intervals.fan(&frame, 700).quantiles(lead, yhat, &levels);
+                prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|value| value.is_finite()));
+            }
+        }
+
+        #[test]
+        fn at_least_ninety_percent_of_equally_old_residuals_lie_inside(
+            errors in proptest::collection::vec(-1e3..1e3_f64, 20..400)
+        ) {
+            let cumulated = |errors: &[f64]| {
+                let mut sorted = errors.to_vec();
+                sorted.sort_by(f64::total_cmp);
+                sorted.into_iter().enumerate().map(|(i, value)| (value, (i + 1) as f64)).collect::<Vec<_>>()
+            };
+            let sorted = cumulated(&errors);
+            let (lower, upper) = (quantile(&sorted, 0.05), quantile(&sorted, 0.95));
+            let inside = errors.iter().filter(|error| (lower..=upper).contains(error)).count();
+            prop_assert!(inside as f64 >= COVERAGE * errors.len() as f64);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Read it in this order: [`series`] (what a forecast stands on), [`features`] (what is known when),
 //! [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
 //! [`artifact`] (a model as bytes). [`message`] reads what meters and weather services send, [`meter`]
-//! turns registers and gauges into hours.
+//! turns registers and gauges into hours, [`schema`] judges a configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -17,6 +17,8 @@ pub mod meter;
 pub mod metrics;
 pub mod model;
 mod options;
+pub mod outlooks;
+pub mod schema;
 pub mod series;
 pub mod train;
 

@@ -5,6 +5,7 @@
 //! inside the core; at its border it is `None`, and NaN or an infinity is an error.
 
 use crate::error::Error;
+use crate::outlooks::Outlooks;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// Seconds of a day of absolute time.
@@ -65,6 +66,11 @@ impl Grid {
         self.step
     }
 
+    /// Its rows `from` up to `to` as a grid of their own.
+    pub fn window(&self, from: usize, to: usize) -> Self {
+        Self { start: self.time(from), step: self.step, len: to - from }
+    }
+
     /// When row `row` starts; rows beyond the end continue the grid.
     pub fn time(&self, row: usize) -> DateTime<Utc> {
         self.start + self.step * i32::try_from(row).unwrap_or(i32::MAX)
@@ -81,6 +87,13 @@ impl Grid {
                 rfc3339(self.start)
             ))),
         }
+    }
+
+    /// The first row that lies whole numbers of `period` rows from the row at `seconds` since 1970, and not
+    /// before it.
+    pub fn first_since(&self, seconds: i64, period: usize) -> usize {
+        let row = (seconds - self.start.timestamp()).div_euclid(self.step.num_seconds());
+        if row < 0 { row.rem_euclid(period as i64) as usize } else { row as usize }
     }
 
     /// Number of rows in `hours`, where that is a whole number.
@@ -142,6 +155,8 @@ pub struct Frame {
     pub target: Vec<f64>,
     /// What is known in advance.
     pub regressors: Vec<Regressor>,
+    /// Regressors as they were forecast, where that was kept.
+    pub outlooks: Option<Outlooks>,
 }
 
 impl Frame {
@@ -174,12 +189,17 @@ impl Frame {
             .zip(regressors.chunks_exact(grid.len()))
             .map(|(name, values)| Ok(Regressor { name: name.clone(), values: finite_or_missing(&grid, name, values)? }))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { grid, target, regressors })
+        Ok(Self { grid, target, regressors, outlooks: None })
     }
 
     /// The row after the last known target: where a forecast would start.
     pub fn end_of_target(&self) -> usize {
         self.target.iter().rposition(|value| value.is_finite()).map_or(0, |row| row + 1)
+    }
+
+    /// The regressor of this name.
+    pub fn regressor(&self, name: &str) -> Option<&Regressor> {
+        self.regressors.iter().find(|regressor| regressor.name == name)
     }
 
     /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
@@ -198,6 +218,7 @@ pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
+/// NULL is missing; NaN and infinities are refused.
 fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
     values
         .iter()

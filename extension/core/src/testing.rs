@@ -3,6 +3,7 @@
 
 use crate::series::Frame;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use std::f64::consts::TAU;
 
 /// `rows` hours from Monday 2024-01-01 with a temperature and a holiday flag.
@@ -25,4 +26,23 @@ pub fn hourly_frame(rows: usize) -> Frame {
     let regressors: Vec<_> = (0..rows).map(|row| Some(temperature(row))).chain(holiday).collect();
     let names = ["temperature_c".to_owned(), "is_holiday".to_owned()];
     Frame::new(&times, &target, &names, &regressors).unwrap()
+}
+
+/// Answers of a reference implementation, or `series`, the input of all; `tests/reference/make.py` wrote them.
+pub fn reference(name: &str) -> Value {
+    // Asked for when it runs: checkouts may share a build cache.
+    let path = std::env::var("CARGO_MANIFEST_DIR").unwrap() + &format!("/../../tests/reference/{name}.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The series that the reference implementations were given, with these of its regressors.
+pub fn reference_frame(regressors: &[&str]) -> Frame {
+    let series = reference("series");
+    let column = |name: &str| -> Vec<Option<f64>> { serde_json::from_value(series[name].clone()).unwrap() };
+    let target = column("y");
+    let start: DateTime<Utc> = "2024-01-01T00:00:00Z".parse().unwrap();
+    let times: Vec<_> = (0..target.len() as i64).map(|h| start + TimeDelta::hours(h)).collect();
+    let names: Vec<_> = regressors.iter().map(|name| (*name).to_owned()).collect();
+    let values: Vec<_> = regressors.iter().flat_map(|name| column(name)).collect();
+    Frame::new(&times, &target, &names, &values).unwrap()
 }

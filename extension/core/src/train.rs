@@ -7,16 +7,16 @@ use crate::Checkpoint;
 use crate::artifact::{self, Header};
 use crate::error::Error;
 use crate::features::FeatureSpec;
-use crate::intervals::{Intervals, Residual};
+use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
 use crate::model::{Forecaster, Lesson, Strategy};
-use crate::series::{Frame, rfc3339};
+use crate::series::{DAY_SECONDS, Frame, rfc3339};
 use chrono::{DateTime, Utc};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
 /// The block held out is a fifth of the series, but no longer than this many days.
-const HELD_OUT_DAYS: usize = 70;
+const HELD_OUT_DAYS: usize = 56;
 
 /// How a model is to be made; what the caller of `train` and `backtest` chooses.
 #[derive(Debug, Clone)]
@@ -35,13 +35,13 @@ impl Recipe {
     /// Reads a recipe from what SQL hands over; every part is checked.
     pub fn new(strategy: &str, parameters: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
         let strategy = Strategy::parse(strategy)?;
-        let features = FeatureSpec::from_json(features)?;
+        let features = FeatureSpec::from_json(features, strategy.preset())?;
         Ok(Self { strategy, parameters: strategy.read_parameters(parameters)?, features, horizon })
     }
 }
 
 /// One row of a forecast.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
     /// First row not known when it was made.
     pub origin: usize,
@@ -53,6 +53,8 @@ pub struct Forecast {
     pub lower: f64,
     /// Upper bound of the 90 % interval.
     pub upper: f64,
+    /// The quantiles asked for.
+    pub quantiles: Vec<f64>,
 }
 
 impl Forecast {
@@ -65,8 +67,10 @@ impl Forecast {
 /// A model that can forecast, be written and be read.
 pub struct Model {
     header: Header,
+    intervals: Intervals,
     forecaster: Box<dyn Forecaster>,
     held_out: Value,
+    outlook_shares: Vec<f64>,
 }
 
 impl Model {
@@ -88,8 +92,15 @@ impl Model {
         let day = grid.rows_per_day();
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
         let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
-        let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
-        let forecasts = first.predict(frame, &origins, recipe.horizon)?;
+        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
+        let (origins, forecasts) = match forecaster.held_out() {
+            Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
+            None => {
+                let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
+                let forecasts = first.predict(frame, &origins, recipe.horizon)?;
+                (origins, forecasts)
+            }
+        };
         let truths: Vec<Truth> = truths(frame, &origins, &forecasts, end).collect();
         let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson(end) }, checkpoint)?;
         let naive = naive.predict(frame, &origins, recipe.horizon).ok();
@@ -101,8 +112,7 @@ impl Model {
             "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
         });
         let residuals: Vec<_> = truths.iter().map(Truth::residual).collect();
-        drop(first);
-        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
+        let intervals = Intervals::learn(frame, recipe.horizon, &residuals);
         let header = Header {
             strategy: recipe.strategy.name().to_owned(),
             step_seconds: grid.step().num_seconds(),
@@ -110,23 +120,31 @@ impl Model {
             regressors: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
             features: recipe.features.clone(),
             parameters: forecaster.parameters(),
-            intervals: Intervals::learn(frame, recipe.horizon, &residuals),
+            trained_until: grid.time(end).timestamp(),
         };
-        Ok(Self { header, forecaster, held_out })
+        let all: Vec<usize> = (end % day..end).step_by(day).collect();
+        let outlook_shares = frame.outlook_shares(&all, recipe.horizon);
+        Ok(Self { header, intervals, forecaster, held_out, outlook_shares })
     }
 
     /// The model as bytes; see [`artifact`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        artifact::encode(&self.header, &self.forecaster.state()?)
+        let state = postcard::to_allocvec(&(&self.intervals, self.forecaster.state()?));
+        artifact::encode(&self.header, &state.map_err(|error| Error::Internal(error.to_string()))?)
     }
 
     /// The reverse of [`Self::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (header, state) = artifact::decode(bytes)?;
-        let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
-        let strategy = Strategy::parse(&header.strategy).map_err(damaged)?;
-        let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
-        Ok(Self { header, forecaster, held_out: Value::Null })
+        let damaged = |error: String| Error::DamagedArtifact(error);
+        let strategy = Strategy::parse(&header.strategy).map_err(|error| damaged(error.to_string()))?;
+        let (intervals, state): (Intervals, Vec<u8>) =
+            postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
+        if !intervals.is_sound((DAY_SECONDS / header.step_seconds) as usize) {
+            return Err(damaged("its intervals hold impossible numbers".to_owned()));
+        }
+        let forecaster = strategy.restore(&header.features, &header.parameters, &state)?;
+        Ok(Self { header, intervals, forecaster, held_out: Value::Null, outlook_shares: Vec::new() })
     }
 
     /// What a forecast needs to know beside the fitted state.
@@ -144,15 +162,50 @@ impl Model {
         &self.held_out
     }
 
-    /// Forecasts `horizon` rows from each origin; targets at or after an origin are not read for it.
-    pub fn forecast(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Vec<Forecast>, Error> {
+    /// By day of lead, the share of the training's hours whose regressors were read as they were forecast;
+    /// the others were read as they came.
+    pub fn outlook_shares(&self) -> &[f64] {
+        &self.outlook_shares
+    }
+
+    /// Forecasts `horizon` rows from each of the ascending `origins`, with quantiles of these levels; targets at
+    /// or after an origin are not read for it. Days since the training are forecast too, so that the
+    /// intervals of each origin rest also on the residuals known by then.
+    pub fn forecast(
+        &self,
+        frame: &Frame,
+        origins: &[usize],
+        horizon: usize,
+        levels: &[f64],
+    ) -> Result<Vec<Forecast>, Error> {
+        let last = origins.iter().copied().max().unwrap_or(0);
+        let past = self.since_training(frame, last)?;
+        let whole = self.header.horizon;
+        let mut intervals = self.intervals.clone();
+        if !past.is_empty() {
+            let forecasts = self.forecaster.predict(frame, &past, whole)?;
+            truths(frame, &past, &forecasts, last).for_each(|truth| intervals.add(frame, &truth.residual()));
+        }
         let forecasts = self.forecaster.predict(frame, origins, horizon)?;
-        let rows = forecasts.indexed_iter().map(|((at, ahead), yhat)| {
-            let (lead, yhat) = (ahead + 1, *yhat);
-            let (lower, upper) = self.header.intervals.around(frame, origins[at], lead, yhat);
-            Forecast { origin: origins[at], lead, yhat, lower, upper }
-        });
-        Ok(rows.collect())
+        let mut rows = Vec::with_capacity(forecasts.len());
+        for (origin, forecasts) in origins.iter().copied().zip(forecasts.rows()) {
+            let fan = intervals.fan(frame, origin);
+            rows.extend(forecasts.iter().copied().enumerate().map(|(ahead, yhat)| {
+                let lead = ahead + 1;
+                let (lower, upper) = fan.interval(lead, yhat);
+                Forecast { origin, lead, yhat, lower, upper, quantiles: fan.quantiles(lead, yhat, levels) }
+            }));
+        }
+        Ok(rows)
+    }
+
+    /// Origins a day apart since the training ended, before `last`, that the frame has the history for.
+    fn since_training(&self, frame: &Frame, last: usize) -> Result<Vec<usize>, Error> {
+        let Header { strategy, parameters, features, trained_until, .. } = &self.header;
+        let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
+        let day = frame.grid.rows_per_day();
+        let first = frame.grid.first_since(*trained_until, day);
+        Ok((first..last).step_by(day).filter(|origin| *origin >= history.max(day)).collect())
     }
 
     /// Forecasts from `issued_at`, by default the row after the last known target, over an input whose
@@ -162,7 +215,9 @@ impl Model {
         mut frame: Frame,
         issued_at: Option<DateTime<Utc>>,
         horizon: usize,
+        levels: &[f64],
     ) -> Result<(Frame, Vec<Forecast>), Error> {
+        check_levels(levels)?;
         let header = &self.header;
         if frame.grid.step().num_seconds() != header.step_seconds {
             return Err(Error::InvalidArgument(format!(
@@ -192,7 +247,7 @@ impl Model {
             )));
         }
         frame.extend(end);
-        let forecasts = self.forecast(&frame, &[origin], horizon)?;
+        let forecasts = self.forecast(&frame, &[origin], horizon, levels)?;
         Ok((frame, forecasts))
     }
 }
@@ -248,8 +303,8 @@ mod tests {
         for strategy in Strategy::ALL {
             let model = Model::fit(&recipe(strategy.name()), &frame, 1400, &mut || ()).unwrap();
             let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
-            let forecasts = again.forecast(&frame, &[1400, 1450], 48).unwrap();
-            assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48).unwrap());
+            let forecasts = again.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9]).unwrap();
+            assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9]).unwrap());
             assert_eq!(forecasts.len(), 96);
             assert!(forecasts.iter().all(|f| f.lower <= f.yhat && f.yhat <= f.upper && f.yhat.is_finite()));
         }
@@ -273,7 +328,7 @@ mod tests {
     #[test]
     fn a_horizon_beyond_the_regressors_or_the_training_is_refused() {
         let model = Model::fit(&recipe("xgboost"), &hourly_frame(1500), 1500, &mut || ()).unwrap();
-        let error = |horizon| model.forecast_at(hourly_frame(1500), None, horizon).unwrap_err().to_string();
+        let error = |horizon| model.forecast_at(hourly_frame(1500), None, horizon, &[]).unwrap_err().to_string();
         assert!(error(0).contains("horizon of 0 steps is not between 1 and the 48"));
         assert!(error(49).contains("horizon of 49 steps"));
         assert!(error(48).contains("needs the regressors (temperature_c, is_holiday) up to"));
@@ -284,7 +339,7 @@ mod tests {
         let mut frame = hourly_frame(1500);
         frame.regressors.clear();
         let model = Model::fit(&recipe("xgboost"), &frame, 1500, &mut || ()).unwrap();
-        let (extended, forecasts) = model.forecast_at(frame, None, 48).unwrap();
+        let (extended, forecasts) = model.forecast_at(frame, None, 48, &[]).unwrap();
         assert_eq!(forecasts.len(), 48);
         assert_eq!(extended.grid.len(), 1548);
     }

@@ -4,10 +4,10 @@ mod place;
 mod server;
 
 use edf_tests::{as_role, refusal};
-use edf_weather::{Location, Purpose, Settings, locations};
-use place::{Place, Row, fetch, pool, settings, settings_with_key};
+use edf_weather::{Purpose, Settings, locations};
+use place::{Place, Row, fetch, location, pool, settings, settings_with_key};
 use server::{Reply, Server, answer, good};
-use sqlx::{query_as, query_scalar};
+use sqlx::{Connection, query, query_as, query_scalar};
 use std::time::{Duration, Instant};
 
 /// A document of these temperatures, hour by hour from a midnight long ahead.
@@ -55,7 +55,7 @@ async fn a_good_document_becomes_forecasts_issued_in_the_hour_of_the_fetch() {
     .unwrap();
     assert!(times_are_right, "{fetches:?} {forecasts:?}");
     assert_eq!(row(&place.fetches().await[0]), ("succeeded", 1, Some(200), 2, None));
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn the_same_run_twice_changes_nothing() {
         assert_eq!(second[0].outcome, Ok(0));
         assert_eq!(row(&place.fetches().await[1]), ("succeeded", 1, Some(200), 0, None));
     }
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_passing_failure_is_tried_again() {
         assert!(fetches[0].outcome.is_ok(), "{fetches:?}");
         assert_eq!((fetches[0].tries, server.asked().len()), (2, 2));
     }
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_fetch_gives_up_with_a_reason() {
     fetch(settings(&nobody), &[&place]).await;
     assert_eq!(row(place.fetches().await.last().unwrap()), ("failed", 3, None, 0, Some("unreachable")));
     assert!(place.forecasts().await.is_empty());
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn an_endless_answer_is_cut_off() {
     assert_eq!(row(&place.fetches().await[0]), ("failed", 1, Some(200), 0, Some("too_large")));
     // What is above the limit are the buffers of the sockets.
     assert!(server.sent() < 25 << 20, "{} bytes were taken", server.sent());
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_document_that_cannot_be_used_is_kept_with_its_reason() {
         (whole[..whole.len() - 5].to_owned(), "not_json"),
         (whole.replace("[1,2]", "[NaN,2]"), "not_json"),
         (whole.replace("[1,2]", r#"["warm",2]"#), "wrong_type"),
-        (whole.replace("[1,2]", "null"), "wrong_type"),
+        (whole.replace("[1,2]", "null"), "empty"),
         (whole.replace("[1,2]", "[1]"), "wrong_type"),
         (whole.replace("[1,2]", "[null,null]"), "empty"),
         (whole.replace("hourly", "daily"), "missing_field"),
@@ -164,30 +164,54 @@ async fn a_document_that_cannot_be_used_is_kept_with_its_reason() {
         let server = Server::start(vec![good(sent)]).await;
         fetch(settings(&server.url), &[&place]).await;
         assert_eq!(row(&place.fetches().await[at]), ("failed", 1, Some(200), 0, Some(*code)), "{sent}");
-        let kept = place.rejected("garbage").await;
+        let kept = place.rejected().await;
         assert_eq!((kept.len(), &kept[at]), (at + 1, &((*code).to_owned(), sent.clone())));
     }
     assert!(place.forecasts().await.is_empty());
-    place.remove("garbage").await;
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_place_that_was_deleted_meanwhile_is_a_failed_fetch() {
+    let gone = Place { location: location("gone", 34.0) };
+    let server = Server::start(vec![good(document("1"))]).await;
+    fetch(settings(&server.url), &[&gone]).await;
+    assert_eq!(row(&gone.fetches().await[0]), ("failed", 1, Some(200), 0, Some("unknown_location")));
+    assert_eq!(gone.rejected().await, [("unknown_location".to_owned(), document("1"))]);
+    gone.remove().await;
 }
 
 #[tokio::test]
 async fn what_the_database_refuses_is_a_failed_fetch() {
     let place = Place::new("refused", 34.0).await;
-    let gone =
-        Place::of(Location { weather_location_id: "weather-test-gone".to_owned(), ..place.location.clone() }).await;
-    // A year that a document can name and a timestamptz cannot hold; a place that was deleted meanwhile.
-    for (place, sent, state) in
-        [(&place, document("1").replace("2027", "-9999"), "22"), (&gone, document("1"), "23503")]
-    {
-        let server = Server::start(vec![good(sent)]).await;
-        fetch(settings(&server.url), &[place]).await;
-        let kept = place.fetches().await;
-        assert_eq!(row(&kept[0]), ("failed", 1, Some(200), 0, Some("ingest_error")));
-        assert!(kept[0].6.as_ref().unwrap().starts_with(&format!("SQLSTATE {state}")), "{kept:?}");
-    }
-    gone.remove("-").await;
-    place.remove("-").await;
+    let server = Server::start(vec![good(document("1"))]).await;
+    // Another session is about to write the same hour, for whichever hour the run is issued; the one that waits for it is cancelled.
+    let mut other = as_role("postgres").await;
+    let mut work = other.begin().await.unwrap();
+    query(
+        "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at)
+         select $1, date_trunc('hour', now()) + n * interval '1 hour', '2027-01-01Z', now() from generate_series(0, 1) as n",
+    )
+    .bind(&place.location.weather_location_id)
+    .execute(&mut *work)
+    .await
+    .unwrap();
+    let cancel = async {
+        let mut postgres = as_role("postgres").await;
+        let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity
+                      where usename = 'weather' and $1 = any (pg_blocking_pids(pid))";
+        let blocker: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut *work).await.unwrap();
+        while query_scalar::<_, i64>(cancel).bind(blocker).fetch_one(&mut postgres).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let places = [&place];
+    tokio::join!(fetch(settings(&server.url), &places), cancel);
+    work.rollback().await.unwrap();
+    let kept = place.fetches().await;
+    assert_eq!(row(&kept[0]), ("failed", 1, Some(200), 0, Some("ingest_error")));
+    assert!(kept[0].6.as_ref().unwrap().starts_with("SQLSTATE 57014"), "{kept:?}");
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -200,8 +224,8 @@ async fn one_bad_place_does_not_stop_the_others() {
     fetch(settings(&server.url), &[&bad, &well]).await;
     assert_eq!(row(&bad.fetches().await[0]), ("failed", 3, None, 0, Some("timeout")));
     assert_eq!(row(&well.fetches().await[0]), ("succeeded", 1, Some(200), 2, None));
-    bad.remove("-").await;
-    well.remove("-").await;
+    bad.remove().await;
+    well.remove().await;
 }
 
 #[tokio::test]
@@ -227,7 +251,7 @@ async fn hours_that_are_over_become_observations_where_that_is_wanted() {
     let mut purposes: Vec<_> = place.fetches().await.into_iter().map(|fetch| (fetch.0, fetch.4)).collect();
     purposes.sort();
     assert_eq!(purposes, [("forecast".to_owned(), 3), ("observations".to_owned(), 1)]);
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -247,9 +271,9 @@ async fn the_key_is_sent_and_kept_nowhere() {
         assert!(!format!("{fetches:?}").contains("s3cret"), "{fetches:?}");
     }
     assert!(refusing.asked()[0].contains("&apikey=s3cret%2Fkey "), "{:?}", refusing.asked());
-    let kept = format!("{:?} {:?}", place.fetches().await, place.rejected("you asked").await);
+    let kept = format!("{:?} {:?}", place.fetches().await, place.rejected().await);
     assert!(kept.contains("apikey=***") && !kept.contains("s3cret"), "{kept}");
-    place.remove("you asked").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -257,7 +281,7 @@ async fn a_pass_asks_for_every_place_in_the_database() {
     let place = Place::new("listed", 12.5).await;
     assert!(locations(&pool()).await.unwrap().contains(&place.location));
     assert_eq!(edf_weather::Service::new(settings("http://localhost")).unwrap().purposes(), [Purpose::Forecast]);
-    place.remove("-").await;
+    place.remove().await;
 }
 
 #[tokio::test]
@@ -274,7 +298,9 @@ async fn the_weather_role_may_only_ingest_weather_and_record_its_fetches() {
         "select * from energy.building_access",
         "call energy.ingest_meter_messages(array['{}'])",
         "call energy.issue_forecasts()",
-        "select energy.read_weather_document('{}')",
+        "select energy.read_weather_document('{}', now())",
+        "select energy.take_weather_document('{}', 'x', now(), now())",
+        "call energy.replay_rejected()",
         "select * from edf.models",
     ] {
         assert_eq!(refusal(&mut weather, statement).await.code, "42501", "{statement}");

@@ -3,19 +3,23 @@
 use edf_tests::{as_role, environment};
 use edf_weather::{Fetch, Key, Limits, Location, Service, Settings, connect, fetch_all};
 use sqlx::postgres::{PgConnectOptions, PgPool};
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{query, query_as};
 use std::time::Duration;
 
-/// A place in the database, and the messages that it brought into `raw.rejected_messages`.
+/// A location of the tests.
+pub fn location(name: &str, latitude: f64) -> Location {
+    Location { weather_location_id: format!("weather-test-{name}"), latitude, longitude: -117.4 }
+}
+
+/// A place in the database.
 pub struct Place {
     pub location: Location,
-    rejected_after: i64,
 }
 
 impl Place {
     /// A new one; its latitude tells it from others.
     pub async fn new(name: &str, latitude: f64) -> Self {
-        let location = Location { weather_location_id: format!("weather-test-{name}"), latitude, longitude: -117.4 };
+        let location = location(name, latitude);
         let mut postgres = as_role("postgres").await;
         query("insert into raw.weather_locations values ($1, $2, $3)")
             .bind(&location.weather_location_id)
@@ -24,16 +28,7 @@ impl Place {
             .execute(&mut postgres)
             .await
             .unwrap();
-        Self::of(location).await
-    }
-
-    /// The same, of a location that the database need not know.
-    pub async fn of(location: Location) -> Self {
-        let rejected_after = query_scalar("select coalesce(max(rejected_id), 0) from raw.rejected_messages")
-            .fetch_one(&mut as_role("postgres").await)
-            .await
-            .unwrap();
-        Self { location, rejected_after }
+        Self { location }
     }
 
     /// (valid_at, issued_at, received_at) as text, and the temperature, of the forecasts kept.
@@ -61,35 +56,27 @@ impl Place {
         .unwrap()
     }
 
-    /// (reason_code, message) of the documents that were rejected with this text in them.
-    pub async fn rejected(&self, text: &str) -> Vec<(String, String)> {
-        query_as(
-            "select reason_code, message from raw.rejected_messages
-             where source = 'weather' and rejected_id > $1 and message like '%' || $2 || '%' order by rejected_id",
-        )
-        .bind(self.rejected_after)
-        .bind(text)
-        .fetch_all(&mut as_role("analyst").await)
-        .await
-        .unwrap()
+    /// (reason_code, message) of the documents that were rejected.
+    pub async fn rejected(&self) -> Vec<(String, String)> {
+        query_as("select reason_code, message from raw.rejected_messages where weather_location_id = $1 order by rejected_id")
+            .bind(&self.location.weather_location_id)
+            .fetch_all(&mut as_role("analyst").await)
+            .await
+            .unwrap()
     }
 
-    /// Removes it with all that it brought; `text` marks its rejected documents.
-    pub async fn remove(self, text: &str) {
+    /// Removes it with all that it brought.
+    pub async fn remove(self) {
         let mut postgres = as_role("postgres").await;
-        for table in ["weather_forecasts", "weather_observations", "weather_fetches", "weather_locations"] {
+        for table in
+            ["weather_forecasts", "weather_observations", "weather_fetches", "rejected_messages", "weather_locations"]
+        {
             query(sqlx::AssertSqlSafe(format!("delete from raw.{table} where weather_location_id = $1")))
                 .bind(&self.location.weather_location_id)
                 .execute(&mut postgres)
                 .await
                 .unwrap();
         }
-        query("delete from raw.rejected_messages where source = 'weather' and rejected_id > $1 and message like '%' || $2 || '%'")
-            .bind(self.rejected_after)
-            .bind(text)
-            .execute(&mut postgres)
-            .await
-            .unwrap();
     }
 }
 

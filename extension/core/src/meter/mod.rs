@@ -12,10 +12,12 @@
 //! order of arrival and repeated readings leave no trace.
 
 pub mod gauge;
+mod profile;
 pub mod register;
 mod segment;
 mod settings;
 
+pub use profile::Profile;
 pub use settings::{LongGaps, Meter};
 
 use crate::error::Error;

@@ -5,14 +5,14 @@
 //! - They differ after a silence of up to `max_silence_h`: the meter samples every `sample_minutes` and reports changes, so the
 //!   energy came in the last sample. A single step of `resolution_kwh` may have grown all the while. Measured.
 //! - They differ after a longer one: the meter was offline. The energy is spread evenly up to `max_interpolation_h`
-//!   (interpolated); beyond that by a profile of the day (estimated) or left missing, as `long_gaps` says.
+//!   (interpolated); beyond that by a profile of the local day, or evenly (estimated), or left missing, as `long_gaps` says.
 //! - They are equal: zero was measured, however long it took.
 //! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`. Where the
 //!   register's width is known and the rest is plausible, a rollover. At a known replacement, or where it fell below half and
 //!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
 //! - The power would exceed `max_kw`: no value.
 
-use super::{Hour, LongGaps, Meter, Point, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
+use super::{Hour, LongGaps, Meter, Point, Profile, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
 use chrono::{DateTime, Utc};
 
 /// What else is known about a register.
@@ -22,8 +22,8 @@ pub struct Context<'a> {
     pub heard_at: Option<DateTime<Utc>>,
     /// When the meter was replaced by one that starts at zero.
     pub replaced_at: &'a [DateTime<Utc>],
-    /// Weights of the hours of the UTC day, for long gaps; not negative.
-    pub profile: Option<&'a [f64; 24]>,
+    /// For long gaps.
+    pub profile: Option<&'a Profile>,
 }
 
 /// Energy by hour, in kWh, from readings of one register in any order.
@@ -48,10 +48,15 @@ fn segment(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) 
     let mut segment = Segment::between(a, b, energy);
     let Some(energy) = energy else { return segment };
     if energy > 0.0 && gap > meter.max_silence_h {
-        segment.by_profile = gap > meter.max_interpolation_h;
-        segment.quality = if segment.by_profile { Quality::Estimated } else { Quality::Interpolated };
-        if segment.by_profile && meter.long_gaps == LongGaps::Missing {
-            return Segment::between(a, b, None);
+        let is_long = gap > meter.max_interpolation_h;
+        segment.quality = if is_long { Quality::Estimated } else { Quality::Interpolated };
+        match (meter.long_gaps, context.profile) {
+            (LongGaps::Missing, _) if is_long => return Segment::between(a, b, None),
+            (LongGaps::Profile, Some(profile)) if is_long => {
+                segment.by_profile = Some(profile.weight(a.at, b.at)).filter(|whole| *whole > 0.0);
+                segment.received_at = profile.known_at().map_or(segment.received_at, |at| at.max(segment.received_at));
+            }
+            _ => {}
         }
     } else if energy > 1.5 * meter.resolution_kwh {
         segment.rises_from = a.at.max(b.at - meter.sample());
@@ -145,11 +150,18 @@ mod tests {
         let missing = Meter { long_gaps: LongGaps::Missing, ..Meter::default() };
         assert_eq!(hours_of(&long, &missing, 24), [(None, Missing); 24]);
 
-        let mut profile = [1.0; 24];
-        profile[18] = 25.0;
+        let mut weights = [1.0; 24];
+        weights[18] = 25.0;
+        let known_at = start() + TimeDelta::days(30);
+        let profile = Profile::new(&weights, "Europe/Zurich", Some(known_at)).unwrap();
         let context = Context { profile: Some(&profile), ..Context::default() };
-        let found = register_hours(&readings(&long), &Meter::default(), span(17, 19), &context);
+        // 18:00 in Zurich, which is 17:00 UTC.
+        let found = register_hours(&readings(&long), &Meter::default(), span(16, 18), &context);
         assert_eq!(found.iter().map(|hour| hour.value).collect::<Vec<_>>(), [Some(1.0), Some(25.0)]);
+        assert!(found.iter().all(|hour| hour.received_at == Some(known_at)));
+        let evenly = Meter { long_gaps: LongGaps::Estimated, ..Meter::default() };
+        let found = register_hours(&readings(&long), &evenly, span(16, 18), &context);
+        assert!(found.iter().all(|hour| hour.value == Some(2.0) && hour.received_at < Some(known_at)));
     }
 
     #[test]
@@ -247,9 +259,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn hours_add_up_to_the_register_s_difference(register in register()) {
+        fn hours_add_up_to_the_register_s_difference(register in register(), weights in proptest::collection::vec(0.0..9.0_f64, 24)) {
             let (first, last) = (register[0], register[register.len() - 1]);
-            let found = register_hours(&readings(&register), &Meter::default(), span(0, last.0 / 60), &Context::default());
+            // Clocks go forward on the second day.
+            let profile = Profile::new(&weights, "Europe/Zurich", None).unwrap();
+            let context = Context { profile: Some(&profile), ..Context::default() };
+            let found = register_hours(&readings(&register), &Meter::default(), span(0, last.0 / 60), &context);
             let sum: f64 = found.iter().map(|hour| hour.value.unwrap()).sum();
             prop_assert!((sum - (last.1 - first.1)).abs() < 1e-9, "{sum}");
             prop_assert!(found.iter().all(|hour| hour.value.unwrap() >= 0.0));
@@ -290,7 +305,10 @@ mod tests {
         #[test]
         fn a_part_computed_alone_equals_the_part_of_the_whole(register in register(), cut in any::<Index>(), fall in any::<Index>()) {
             let mut sent = readings(&register);
-            let (meter, context, last) = (Meter::default(), Context::default(), register[register.len() - 1].0 / 60);
+            let weights: Vec<f64> = (0..24).map(f64::from).collect();
+            let profile = Profile::new(&weights, "Europe/Zurich", None).unwrap();
+            let context = Context { profile: Some(&profile), ..Context::default() };
+            let (meter, last) = (Meter::default(), register[register.len() - 1].0 / 60);
             let fall = fall.index(sent.len());
             sent[fall..].iter_mut().for_each(|point| point.value -= 60.0);
             let cut = cut.index(last as usize) as i64;

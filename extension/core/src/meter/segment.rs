@@ -1,6 +1,6 @@
 //! What is known of the time between two neighbouring readings.
 
-use super::{Meter, Point, Quality, seconds};
+use super::{Meter, Point, Profile, Quality, seconds};
 use chrono::{DateTime, Utc};
 
 /// A stretch of time with its energy (of a register) or its value (of a gauge).
@@ -13,7 +13,8 @@ pub(super) struct Segment {
     /// None where it cannot be told.
     pub value: Option<f64>,
     pub quality: Quality,
-    pub by_profile: bool,
+    /// What the profile weighs in all, where the energy goes by it.
+    pub by_profile: Option<f64>,
     pub received_at: DateTime<Utc>,
     /// After the last reading, while others of the building were heard.
     pub is_silence: bool,
@@ -30,7 +31,7 @@ impl Segment {
             rises_from: a.at,
             value,
             quality,
-            by_profile: false,
+            by_profile: None,
             received_at,
             is_silence: false,
         }
@@ -49,28 +50,14 @@ impl Segment {
     }
 
     /// The share of the segment's energy that lies between `from` and `to`.
-    pub fn share(&self, from: DateTime<Utc>, to: DateTime<Utc>, profile: Option<&[f64; 24]>) -> f64 {
+    pub fn share(&self, from: DateTime<Utc>, to: DateTime<Utc>, profile: Option<&Profile>) -> f64 {
         let (from, to) = (from.max(self.rises_from), to.min(self.to));
         if from >= to {
             return 0.0;
         }
-        if let Some(profile) = profile.filter(|_| self.by_profile) {
-            let whole = weight(profile, self.rises_from, self.to);
-            if whole > 0.0 {
-                return weight(profile, from, to) / whole;
-            }
+        match (profile, self.by_profile) {
+            (Some(profile), Some(whole)) => profile.weight(from, to) / whole,
+            _ => seconds(to - from) / seconds(self.to - self.rises_from),
         }
-        seconds(to - from) / seconds(self.to - self.rises_from)
     }
-}
-
-/// What a profile of 24 hours (UTC) weighs from `from` to `to`.
-fn weight(profile: &[f64; 24], from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
-    let into_day = |at: DateTime<Utc>| {
-        let second = at.timestamp().rem_euclid(86_400);
-        let hour = (second / 3600) as usize;
-        profile[..hour].iter().sum::<f64>() + profile[hour] * (second % 3600) as f64 / 3600.0
-    };
-    let days = to.timestamp().div_euclid(86_400) - from.timestamp().div_euclid(86_400);
-    days as f64 * profile.iter().sum::<f64>() + into_day(to) - into_day(from)
 }

@@ -12,8 +12,10 @@ use serde_json::Value;
 pub enum LongGaps {
     /// Its hours have no value.
     Missing,
-    /// It is spread by the profile, or evenly where there is none.
+    /// It is spread evenly.
     Estimated,
+    /// It is spread by the profile, or evenly where there is none.
+    Profile,
 }
 
 /// Settings of a meter. Every field has a default; unknown ones are refused.
@@ -46,7 +48,7 @@ impl Default for Meter {
             sample_minutes: 15.0,
             max_silence_h: 6.0,
             max_interpolation_h: 12.0,
-            long_gaps: LongGaps::Estimated,
+            long_gaps: LongGaps::Profile,
             resolution_kwh: 0.001,
             jitter_kwh: 0.2,
             jitter_h: 6.0,

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# What the benchmarks share: a cluster of their own, removed at the end, with the database deployed. Sourced.
+EDF_STATE=${EDF_STATE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.edf-bench}
+. "$(dirname "${BASH_SOURCE[0]}")/../docker/local/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../docker/local/cluster.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../docker/local/tools.sh"
+
+fleet() { "$PYTHON" "$ROOT/bench/fleet.py" "$@"; }
+
+# seconds COMMAND...: how long it took.
+seconds() {
+    local began
+    began=$(date +%s.%N)
+    "$@" >/dev/null
+    awk -v from="$began" -v to="$(date +%s.%N)" 'BEGIN { print to - from }'
+}
+
+median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
+
+at_the_end() {
+    cluster_remove
+    rm -rf "$STATE"
+}
+
+prepare() {
+    take_lock
+    on_end at_the_end
+    install_steps
+    cluster_remove
+    step 'private cluster' 'Nothing can be measured without it.' create_and_start
+    cluster_env
+    step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
+}

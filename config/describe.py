@@ -1,0 +1,82 @@
+"""Writes docs/configuration.md from config/edf.schema.json.
+
+    describe.py > docs/configuration.md
+"""
+
+import json
+import pathlib
+
+SCHEMA = pathlib.Path(__file__).with_name("edf.schema.json")
+HEAD = """# Configuration
+
+`config/edf.yaml` says what the pipeline does, and `config/edf.schema.json` what may stand in it. An editor with a YAML language server checks it as
+you type; `docker/deploy.sh config` loads it, and `docker/deploy.sh jobs` applies its schedules. Secrets never stand in it.
+
+```sql
+select * from energy.config_errors('{"quality": {"min_coverage_share": 2}}');   -- what would be refused; loads nothing
+select config_id, loaded_at, loaded_by, restored_from from energy.configs;      -- the versions; the newest is current
+select * from energy.config_changes(1, 2);                                      -- what differs between two
+call energy.restore_config(1);                                                  -- an earlier one is current again, as a new version
+```
+
+`energy.load_config` refuses a wrong setting with 22023, its path, its value, what is allowed and the name that was probably meant; the settings of meters,
+features and hyperparameters are also read by the code that uses them. Roles load it by that routine only. `energy.trainings.config_id` and
+`energy.forecasts.config_id` name the version that a model and a forecast came from.
+
+All sections but storage have to be there, and so have the settings in bold.
+"""
+
+
+def resolve(schema: dict, root: dict) -> dict:
+    """The schema with what it refers to; its own words come first."""
+    while "$ref" in schema:
+        target = root
+        for name in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    return schema
+
+
+def kind(schema: dict, root: dict) -> str:
+    """The type in words."""
+    if "enum" in schema:
+        return " or ".join(map(str, schema["enum"]))
+    types = schema.get("type", "any")
+    if schema.get("title"):
+        text = schema["title"].removeprefix("a ")
+        return text + (" or null" if "null" in types else "")
+    if types == "array":
+        return "list of " + kind(resolve(schema["items"], root), root)
+    return types if isinstance(types, str) else " or ".join(types)
+
+
+def rows(path: str, schema: dict, root: dict) -> list[tuple[str, str, str]]:
+    """One row for each setting below a path: path, type, description."""
+    found = []
+    members = {name: (resolve(one, root), name in schema.get("required", [])) for name, one in schema.get("properties", {}).items()}
+    if isinstance(schema.get("additionalProperties"), dict):
+        members["NAME"] = (resolve(schema["additionalProperties"], root), False)
+    for name, (one, required) in members.items():
+        place = f"{path}.{name}" if path else name
+        if "properties" in one or "additionalProperties" in one:
+            found += rows(place, one, root)
+        else:
+            found.append((f"**{place}**" if required else place, kind(one, root), one.get("description", "")))
+    return found
+
+
+def main() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    print(HEAD, end="")
+    for name, section in schema["properties"].items():
+        section = resolve(section, schema)
+        print(f"\n## {name}\n\n{section['description']}")
+        table = rows("", section, schema)
+        if table:
+            print("\n| setting | type | what it is |\n|---|---|---|")
+        for row in table:
+            print("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+//! Any bytes as a meter message and as a weather document: rows that hold what is promised of them, or a rejection, and no panic.
+#![no_main]
+
+use edf_fuzz::message::{read_meter_message, read_weather_document};
+use libfuzzer_sys::{Corpus, fuzz_target};
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && !text.contains('\0')
+}
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    // The database lets nothing else through.
+    let Ok(text) = std::str::from_utf8(bytes) else { return Corpus::Reject };
+    let readings = read_meter_message(text);
+    assert!(!readings.is_empty());
+    for reading in readings {
+        match reading {
+            Ok(reading) => {
+                assert!(reading.value.is_finite());
+                assert!(is_name(&reading.building_id) && is_name(&reading.sensor_type));
+                assert!(reading.apartment_id.is_none_or(|text| is_name(&text)));
+                assert!(reading.room_name.is_none_or(|text| is_name(&text)));
+            }
+            Err(rejection) => assert!(!rejection.reason.is_empty() && rejection.reason.len() < 1000),
+        }
+    }
+    match read_weather_document(text) {
+        Ok(hours) => {
+            assert!(!hours.is_empty());
+            for hour in hours {
+                let values = [hour.temperature_c, hour.cloud_cover_pct, hour.ghi_w_m2];
+                assert!(values.into_iter().flatten().all(|value| value.abs() <= 2000.0));
+            }
+        }
+        Err(rejection) => assert!(!rejection.reason.is_empty() && rejection.reason.len() < 1000),
+    }
+    Corpus::Keep
+});

@@ -1,0 +1,155 @@
+//! Meter messages.
+
+use super::{Rejection, clip, not_longer, object, required};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A message of more bytes is refused; a full day of a large building has a tenth of it.
+const LONGEST_MESSAGE: usize = 1 << 20;
+/// So many bytes a name may have.
+const LONGEST_NAME: usize = 200;
+
+/// One sensor's value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The building that the message names.
+    pub building_id: String,
+    /// The apartment; none for the building's own meters.
+    pub apartment_id: Option<String>,
+    /// What is measured, such as `electricity_kwh_total`; unknown ones are kept.
+    pub sensor_type: String,
+    /// The room, where the sensor names one.
+    pub room_name: Option<String>,
+    /// When it was read.
+    pub read_at: DateTime<Utc>,
+    /// The value, finite.
+    pub value: f64,
+}
+
+/// Reads one meter message:
+/// `{timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}`.
+pub fn read_meter_message(text: &str) -> Vec<Result<Reading, Rejection>> {
+    match meter_message(text) {
+        Ok(readings) => readings,
+        Err(rejection) => vec![Err(rejection)],
+    }
+}
+
+/// Fields are optional here so that a missing one, or null, is told by name; serde tells a repeated one.
+#[derive(Deserialize)]
+struct Message<'a> {
+    timestamp_str: Option<Cow<'a, str>>,
+    building_id: Option<Cow<'a, str>>,
+    apartment_id: Option<Cow<'a, str>>,
+    /// Read one by one: a bad one leaves the others.
+    #[serde(borrow)]
+    readings: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Sensed<'a> {
+    sensor_type: Option<Cow<'a, str>>,
+    room_name: Option<Cow<'a, str>>,
+    value: Option<f64>,
+}
+
+fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejection> {
+    not_longer(text, LONGEST_MESSAGE)?;
+    let message: Message<'_> = object(text)?;
+    let timestamp = required("timestamp_str", message.timestamp_str)?;
+    let read_at = DateTime::parse_from_rfc3339(&timestamp).map_err(|error| {
+        Rejection::new(
+            "bad_timestamp",
+            format!("timestamp_str \"{}\" is not RFC 3339 with an offset: {error}", clip(&timestamp)),
+        )
+    })?;
+    let building_id = name("building_id", required("building_id", message.building_id)?)?;
+    let apartment_id = message.apartment_id.map(|text| name("apartment_id", text)).transpose()?;
+    let readings = required("readings", message.readings)?;
+    if readings.is_empty() {
+        return Err(Rejection::new("empty", "readings is empty"));
+    }
+    let reading = |raw: &&RawValue| {
+        let sensed: Sensed<'_> = object(raw.get())?;
+        Ok(Reading {
+            building_id: building_id.clone(),
+            apartment_id: apartment_id.clone(),
+            sensor_type: name("sensor_type", required("sensor_type", sensed.sensor_type)?)?,
+            room_name: sensed.room_name.map(|text| name("room_name", text)).transpose()?,
+            read_at: read_at.to_utc(),
+            value: required("value", sensed.value)?,
+        })
+    };
+    Ok(readings.iter().map(reading).collect())
+}
+
+/// A name that Postgres can hold and an index can take: not empty, not long, without NUL.
+fn name(field: &str, text: Cow<'_, str>) -> Result<String, Rejection> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(Rejection::new("wrong_type", format!("{field} is empty or holds a NUL")));
+    }
+    if text.len() > LONGEST_NAME {
+        return Err(Rejection::new(
+            "too_long",
+            format!("{field} has {} bytes, at most {LONGEST_NAME} are taken", text.len()),
+        ));
+    }
+    Ok(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"timestamp_str": "2026-02-28T23:00:00-01:00", "building_id": "b", "apartment_id": "a",
+        "readings": [{"sensor_type": "electricity_kwh_total", "value": 12.5, "room_name": "hall"}, {"sensor_type": "x", "value": 1}]}"#;
+
+    #[test]
+    fn a_message_becomes_one_row_per_reading() {
+        let rows: Vec<_> = read_meter_message(GOOD).into_iter().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].read_at.to_rfc3339(), "2026-03-01T00:00:00+00:00");
+        assert_eq!(
+            (rows[0].value, rows[0].room_name.as_deref(), rows[1].room_name.as_deref()),
+            (12.5, Some("hall"), None)
+        );
+    }
+
+    #[test]
+    fn every_broken_field_has_its_code() {
+        for (from, to, code) in [
+            (GOOD, "{", "not_json"),
+            (GOOD, "[]", "wrong_type"),
+            ("timestamp_str", "timestamp", "missing_field"),
+            ("2026-02-28", "2026-02-29", "bad_timestamp"),
+            ("-01:00", "", "bad_timestamp"),
+            (r#""building_id": "b""#, r#""building_id": 7"#, "wrong_type"),
+            (r#""building_id": "b""#, r#""building_id": """#, "wrong_type"),
+            (r#""apartment_id": "a""#, r#""apartment_id": "a\u0000""#, "wrong_type"),
+            ("12.5", "\"NaN\"", "wrong_type"),
+            ("12.5", "null", "missing_field"),
+            ("12.5", "1e999", "not_finite"),
+            ("12.5", "NaN", "not_json"),
+            (r#""value": 12.5"#, r#""value": 12.5, "value": 13"#, "duplicate_field"),
+            (r#""building_id": "b""#, r#""building_id": "b", "building_id": "c""#, "duplicate_field"),
+            (
+                r#"{"sensor_type": "electricity_kwh_total", "value": 12.5, "room_name": "hall"}"#,
+                "[\"x\", \"y\", 1]",
+                "wrong_type",
+            ),
+            ("electricity_kwh_total", &*"x".repeat(201), "too_long"),
+            ("electricity_kwh_total", &*"x".repeat(2_000_000), "too_large"),
+        ] {
+            let rows = read_meter_message(&GOOD.replace(from, to));
+            assert_eq!(rows[0].as_ref().unwrap_err().code, code, "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn one_bad_reading_leaves_the_others() {
+        let rows = read_meter_message(&GOOD.replace("12.5", "true"));
+        assert!(rows[0].is_err() && rows[1].is_ok());
+    }
+}

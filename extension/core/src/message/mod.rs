@@ -1,0 +1,82 @@
+//! What meters and weather services send, read into rows; what cannot be read, with its reason.
+//!
+//! Readers take text from outside and never fail as a whole: every part is a row or a [`Rejection`].
+
+mod meter;
+mod weather;
+
+use serde::Deserialize;
+use serde_json::error::Category;
+
+pub use meter::{Reading, read_meter_message};
+pub use weather::{WeatherHour, read_weather_document};
+
+/// Why something was not taken, as a code for machines and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// `not_json`, `missing_field`, `duplicate_field`, `wrong_type`, `bad_timestamp`, `not_finite`, `impossible_value`,
+    /// `too_large`, `too_long` or `empty`.
+    pub code: &'static str,
+    /// What was wrong.
+    pub reason: String,
+}
+
+impl Rejection {
+    fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// Reads a JSON object; the error's code tells bad syntax from a field that is not what it should be.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Rejection> {
+    // serde would read an array as the fields in order.
+    if text.trim_start().starts_with('[') {
+        return Err(Rejection::new("wrong_type", "an array, not a JSON object"));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let reason = clip(&error.to_string());
+        match error.classify() {
+            Category::Data if reason.starts_with("duplicate field") => Rejection::new("duplicate_field", reason),
+            Category::Data => Rejection::new("wrong_type", reason),
+            _ if reason.starts_with("number out of range") => Rejection::new("not_finite", reason),
+            _ => Rejection::new("not_json", format!("not JSON: {reason}")),
+        }
+    })
+}
+
+/// Refuses what is so long that it is no message, before it is looked at.
+fn not_longer(text: &str, most: usize) -> Result<(), Rejection> {
+    if text.len() > most {
+        return Err(Rejection::new("too_large", format!("{} bytes, at most {most} are read", text.len())));
+    }
+    Ok(())
+}
+
+fn required<T>(name: &str, value: Option<T>) -> Result<T, Rejection> {
+    value.ok_or_else(|| Rejection::new("missing_field", format!("{name} is missing")))
+}
+
+/// Enough of a text from outside to recognise it.
+fn clip(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MESSAGE: &str = r#"{"timestamp_str": "2026-02-28T23:00:00Z", "building_id": "b", "readings": [{"sensor_type": "x", "value": 1}]}"#;
+    const DOCUMENT: &str =
+        r#"{"utc_offset_seconds": 3600, "hourly": {"time": ["2026-07-01T00:00"], "temperature_2m": [18.5]}}"#;
+
+    proptest! {
+        #[test]
+        fn any_text_is_rows_or_a_rejection(text in "\\PC*", cut in 0_usize..120) {
+            for text in [text, MESSAGE.chars().take(cut).collect(), DOCUMENT.chars().take(cut).collect()] {
+                prop_assert!(!read_meter_message(&text).is_empty());
+                prop_assert!(!read_weather_document(&text).is_ok_and(|hours| hours.is_empty()));
+            }
+        }
+    }
+}

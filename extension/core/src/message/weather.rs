@@ -1,0 +1,190 @@
+//! Weather documents.
+
+use super::{Rejection, clip, not_longer, object, required};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// A document of more bytes is refused; forty years of hours have that many.
+const LONGEST_DOCUMENT: usize = 16 << 20;
+/// Beyond every record of the Earth's surface, with room for models that overshoot.
+const TEMPERATURE_C: RangeInclusive<f64> = -100.0..=70.0;
+const CLOUD_COVER_PCT: RangeInclusive<f64> = 0.0..=100.0;
+/// Above the sun at the top of the atmosphere, since clouds can focus; instruments read a little below zero at night.
+const GHI_W_M2: RangeInclusive<f64> = -20.0..=2000.0;
+
+/// One hour of a weather document.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct WeatherHour {
+    /// The start of the hour.
+    pub valid_at: DateTime<Utc>,
+    /// Air temperature at 2 m at its start, in degrees Celsius.
+    pub temperature_c: Option<f64>,
+    /// Cloud cover at its start, in percent.
+    pub cloud_cover_pct: Option<f64>,
+    /// Global horizontal irradiance, its mean over the hour, in watts per square metre.
+    pub ghi_w_m2: Option<f64>,
+}
+
+/// Fields are optional here so that a missing one, or null, is told by name; serde tells a repeated one.
+#[derive(Deserialize)]
+struct Document<'a> {
+    utc_offset_seconds: Option<i64>,
+    /// Read by itself: serde would take an array for its fields in order.
+    #[serde(borrow)]
+    hourly: Option<&'a RawValue>,
+}
+
+type Values = Option<Vec<Option<f64>>>;
+
+#[derive(Deserialize)]
+struct Hourly<'a> {
+    #[serde(borrow)]
+    time: Option<Vec<Cow<'a, str>>>,
+    temperature_2m: Values,
+    cloudcover: Values,
+    cloud_cover: Values,
+    shortwave_radiation: Values,
+}
+
+/// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly: {time[],
+/// temperature_2m[], cloud_cover[] or cloudcover[], shortwave_radiation[]}}`, times local to the offset. A series that
+/// the document lacks is missing in every hour; one of another length is an error.
+///
+/// Open-Meteo gives temperature and cloud cover at the instant of the label, but radiation as the mean of the hour before it. So the
+/// radiation of a label belongs to the hour that ends there: the last label's hour has none, and the hour before the first label has
+/// only that. Of a time that is given twice the first counts.
+pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> {
+    not_longer(text, LONGEST_DOCUMENT)?;
+    let document: Document<'_> = object(text)?;
+    let offset = document.utc_offset_seconds.unwrap_or(0);
+    if offset.unsigned_abs() > 86_400 {
+        return Err(Rejection::new("wrong_type", "utc_offset_seconds is not a number of seconds within a day"));
+    }
+    let hourly: Hourly<'_> = object(required("hourly", document.hourly)?.get())?;
+    let times = required("hourly.time", hourly.time)?;
+    if times.is_empty() {
+        return Err(Rejection::new("empty", "hourly.time is empty"));
+    }
+    let series = |name, values, limits| hourly_series(name, values, times.len(), limits);
+    let temperature = series("temperature_2m", hourly.temperature_2m, TEMPERATURE_C)?;
+    let cloud_cover = series("cloud_cover", hourly.cloud_cover.or(hourly.cloudcover), CLOUD_COVER_PCT)?;
+    let ghi = series("shortwave_radiation", hourly.shortwave_radiation, GHI_W_M2)?;
+    let mut hours = BTreeMap::new();
+    for (at, time) in times.iter().enumerate() {
+        let label = local_hour(time, offset)?;
+        let hour = hour_at(&mut hours, label);
+        hour.temperature_c = hour.temperature_c.or(temperature[at]);
+        hour.cloud_cover_pct = hour.cloud_cover_pct.or(cloud_cover[at]);
+        if let (Some(mean), Some(start)) = (ghi[at], label.checked_sub_signed(TimeDelta::hours(1))) {
+            hour_at(&mut hours, start).ghi_w_m2.get_or_insert(mean);
+        }
+    }
+    Ok(hours.into_values().collect())
+}
+
+fn hour_at(hours: &mut BTreeMap<DateTime<Utc>, WeatherHour>, valid_at: DateTime<Utc>) -> &mut WeatherHour {
+    hours.entry(valid_at).or_insert(WeatherHour { valid_at, ..WeatherHour::default() })
+}
+
+/// Years have four digits; chrono reads more of them.
+fn local_hour(text: &str, offset: i64) -> Result<DateTime<Utc>, Rejection> {
+    let bad = || Rejection::new("bad_timestamp", format!("hourly.time holds \"{}\", not YYYY-MM-DDTHH:MM", clip(text)));
+    if text.len() != "YYYY-MM-DDTHH:MM".len() || text.starts_with(['-', '+']) {
+        return Err(bad());
+    }
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").map_err(|_| bad())?;
+    local.checked_sub_signed(TimeDelta::seconds(offset)).map(|utc| utc.and_utc()).ok_or_else(bad)
+}
+
+fn hourly_series(
+    name: &str,
+    values: Values,
+    len: usize,
+    limits: RangeInclusive<f64>,
+) -> Result<Vec<Option<f64>>, Rejection> {
+    let values = values.unwrap_or_else(|| vec![None; len]);
+    if values.len() != len {
+        let reason = format!("hourly.{name} has {} values, hourly.time has {len}", values.len());
+        return Err(Rejection::new("wrong_type", reason));
+    }
+    match values.iter().flatten().find(|value| !limits.contains(value)) {
+        Some(value) => {
+            Err(Rejection::new("impossible_value", format!("hourly.{name} holds {value}, outside of {limits:?}")))
+        }
+        None => Ok(values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"utc_offset_seconds": 7200, "hourly": {"time": ["2026-07-01T00:00", "2026-07-01T01:00"],
+        "temperature_2m": [18.5, null], "cloudcover": [0, 100]}}"#;
+
+    #[test]
+    fn weather_times_are_local_to_the_offset() {
+        let hours = read_weather_document(GOOD).unwrap();
+        assert_eq!(hours[0].valid_at.to_rfc3339(), "2026-06-30T22:00:00+00:00");
+        assert_eq!((hours[0].temperature_c, hours[1].temperature_c, hours[1].ghi_w_m2), (Some(18.5), None, None));
+    }
+
+    #[test]
+    fn radiation_is_the_mean_of_the_hour_before_its_label() {
+        let document = r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00", "2026-07-01T13:00"],
+            "temperature_2m": [20, 21, 30], "shortwave_radiation": [700, 800, 999]}}"#;
+        let hours = read_weather_document(document).unwrap();
+        let seen = |hour: &WeatherHour| (hour.valid_at.format("%H:%M").to_string(), hour.temperature_c, hour.ghi_w_m2);
+        assert_eq!(
+            hours.iter().map(seen).collect::<Vec<_>>(),
+            [
+                ("11:00".to_owned(), None, Some(700.0)),
+                ("12:00".to_owned(), Some(20.0), Some(800.0)),
+                ("13:00".to_owned(), Some(21.0), None),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_broken_field_has_its_code() {
+        for (from, to, code) in [
+            (GOOD, "", "not_json"),
+            (GOOD, "{\"hourly\": ", "not_json"),
+            (GOOD, "[]", "wrong_type"),
+            (GOOD, "7", "wrong_type"),
+            ("7200", "\"CET\"", "wrong_type"),
+            ("7200", "1e99", "wrong_type"),
+            ("7200", "-90000", "wrong_type"),
+            ("7200", "7200, \"utc_offset_seconds\": 0", "duplicate_field"),
+            ("hourly", "daily", "missing_field"),
+            ("{\"time\"", "null, \"x\": {\"time\"", "missing_field"),
+            ("{\"time\"", "[[\"2026-07-01T00:00\"]], \"x\": {\"time\"", "wrong_type"),
+            ("time", "times", "missing_field"),
+            ("[\"2026-07-01T00:00\", \"2026-07-01T01:00\"]", "[]", "empty"),
+            ("\"2026-07-01T00:00\"", "1782864000", "wrong_type"),
+            ("2026-07-01T00:00", "2026-02-29T00:00", "bad_timestamp"),
+            ("2026-07-01T00:00", "2026-07-01T00:00Z", "bad_timestamp"),
+            ("2026-07-01T00:00", "262000-01-01T00:", "bad_timestamp"),
+            ("2026-07-01T00:00", "-100-01-01T00:00", "bad_timestamp"),
+            ("2026-07-01T00:00", "+100-01-01T00:00", "bad_timestamp"),
+            ("18.5", "\"warm\"", "wrong_type"),
+            ("18.5", "true", "wrong_type"),
+            ("18.5", "NaN", "not_json"),
+            ("18.5", "1e999", "not_finite"),
+            ("18.5", "1e300", "impossible_value"),
+            ("18.5", "-273.2", "impossible_value"),
+            ("[0, 100]", "[0, -1]", "impossible_value"),
+            ("[0, 100]", "[0]", "wrong_type"),
+            ("[0, 100]", "[0, 100], \"cloudcover\": [1, 2]", "duplicate_field"),
+        ] {
+            let document = GOOD.replace(from, to);
+            assert_eq!(read_weather_document(&document).unwrap_err().code, code, "{from} -> {to}");
+        }
+        let huge = GOOD.replace("18.5", &" ".repeat(LONGEST_DOCUMENT));
+        assert_eq!(read_weather_document(&huge).unwrap_err().code, "too_large");
+    }
+}

@@ -1,0 +1,39 @@
+//! The mean of a number per row: what most metrics are.
+
+use super::ratio;
+
+/// Count and sum; mergeable.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Mean {
+    rows: f64,
+    sum: f64,
+}
+
+impl Mean {
+    /// Counts one row.
+    pub fn add(&mut self, value: f64) {
+        self.rows += 1.0;
+        self.sum += value;
+    }
+
+    /// The rows of both.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self { rows: self.rows + other.rows, sum: self.sum + other.sum }
+    }
+
+    /// The mean, where there is a row.
+    pub fn value(&self) -> Option<f64> {
+        ratio(self.sum, self.rows)
+    }
+
+    /// The state as numbers, for a database that keeps it.
+    pub fn to_array(self) -> [f64; 2] {
+        [self.rows, self.sum]
+    }
+
+    /// The reverse of [`Self::to_array`].
+    pub fn from_array([rows, sum]: [f64; 2]) -> Self {
+        Self { rows, sum }
+    }
+}

@@ -1,0 +1,174 @@
+//! MSTL: daily and weekly seasons, trend and remainder, each carried on by itself.
+//!
+//! Multiple seasonal-trend decomposition by LOESS (Bandara, Hyndman and Bergmeir, *MSTL: A seasonal-trend
+//! decomposition algorithm for time series with multiple seasonal patterns*, 2021; Cleveland et al., *STL*,
+//! 1990), by the crate `stlrs`, which is a port of theirs, has no dependencies and starts no thread. Of the crates that
+//! forecast with it, `augurs-mstl` computes in 32 bits and both it and `anofox-forecast` fit anew for every origin.
+//! Here the newest weeks are decomposed anew at each origin: the seasons repeat their last round, the trend stays at its
+//! last value, and the remainder returns to zero as an ARMA foretells, whose order and coefficients are what is fitted.
+//!
+//! It reads the target only. Hours stand on the local wall clock: the hour that daylight saving skips is filled, the one that it repeats
+//! is averaged. Missing hours are filled by the hour of the week's mean, raised or lowered as their neighbours are.
+
+mod wall;
+
+use super::arima::{self, Arima};
+use super::clock::Clock;
+use super::{Forecaster, Lesson};
+use crate::Checkpoint;
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::options;
+use crate::series::{Frame, Grid};
+use chrono_tz::Tz;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wall::Wall;
+
+/// Weeks whose remainder the ARMA is fitted to; it has few coefficients.
+const FIT_WEEKS: u32 = 26;
+/// Weeks without which a week has no season.
+const LEAST_WEEKS: u32 = 2;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Weeks before the issue time that are decomposed.
+    pub weeks: u32,
+    /// Days over which the daily season may change.
+    pub daily_window: u32,
+    /// Weeks over which the weekly season may change.
+    pub weekly_window: u32,
+    /// Most autoregressive and most moving-average terms of the remainder.
+    pub max_order: u32,
+    /// Standard deviations to which an innovation of the remainder is cut.
+    pub outlier_sigmas: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { weeks: 8, daily_window: 11, weekly_window: 15, max_order: 2, outlier_sigmas: 5.0 }
+    }
+}
+
+impl Parameters {
+    pub fn from_json(json: &Value) -> Result<Self, Error> {
+        let read: Self = options::read("parameter", json, &Self::default())?;
+        let ranges = [
+            ("weeks", f64::from(read.weeks), 3.0, 53.0),
+            ("daily_window", f64::from(read.daily_window), 3.0, 1001.0),
+            ("weekly_window", f64::from(read.weekly_window), 3.0, 1001.0),
+            ("max_order", f64::from(read.max_order), 0.0, 5.0),
+            ("outlier_sigmas", read.outlier_sigmas, 1.0, 1e6),
+        ];
+        options::check_ranges("parameter", &ranges)?;
+        Ok(read)
+    }
+
+    /// Rows before the issue time that a forecast reads at least; it takes more where they are.
+    pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
+        // A day more than the seasons need, for the hour that autumn repeats.
+        Ok(grid.rows_in_hours(LEAST_WEEKS * 168)? + grid.rows_per_day().max(2))
+    }
+}
+
+pub(super) struct Mstl {
+    parameters: Parameters,
+    time_zone: Tz,
+    remainder: Arima,
+}
+
+impl Mstl {
+    pub fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(lesson.parameters)?;
+        let (frame, end) = (lesson.frame, lesson.end);
+        let need = parameters.history(&frame.grid)?;
+        let clock = Clock::new(&frame.grid, lesson.spec.time_zone, end);
+        checkpoint();
+        let wall = Wall::new(&frame.target[..end], &clock, frame.grid.rows_in_hours(FIT_WEEKS * 168)?, need)?;
+        let parts = wall.decompose(frame.grid.rows_per_day(), &parameters)?;
+        let most = parameters.max_order as usize;
+        let limits = arima::Limits { plain: most, seasonal: 0, candidates: 40 };
+        let remainder = arima::search(&parts.remainder, 1, [0, 0], f64::INFINITY, limits, checkpoint);
+        Ok(Self { parameters, time_zone: lesson.spec.time_zone, remainder })
+    }
+
+    pub fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
+        let damaged = |error: serde_json::Error| Error::DamagedArtifact(format!("its state: {error}"));
+        let remainder: Arima = serde_json::from_slice(state).map_err(damaged)?;
+        remainder.check()?;
+        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, remainder })
+    }
+}
+
+impl Forecaster for Mstl {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        let last = origins.iter().copied().max().unwrap_or(0);
+        let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
+        let (day, need) = (frame.grid.rows_per_day(), self.parameters.history(&frame.grid)?);
+        let most = frame.grid.rows_in_hours(self.parameters.weeks * 168)?;
+        let clip = arima::clip(self.parameters.outlier_sigmas, self.remainder.sigma);
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        for (mut leads, &origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            let wall = Wall::new(&frame.target[..origin.min(frame.target.len())], &clock, most, need)?;
+            let parts = wall.decompose(day, &self.parameters)?;
+            let filtered = self.remainder.filter(&parts.remainder, clip);
+            // Spring skips an hour on the wall: one step more.
+            let remainder = self.remainder.forecast(&filtered, parts.remainder.len(), horizon + day);
+            for (ahead, yhat) in leads.iter_mut().enumerate() {
+                let at = wall.position(&clock, origin + ahead);
+                *yhat = parts.ahead(at, &remainder);
+            }
+        }
+        Ok(forecasts)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn parameters(&self) -> Value {
+        serde_json::json!(self.parameters)
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.remainder).map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+    use serde_json::json;
+
+    #[test]
+    fn a_series_of_two_seasons_is_continued_over_the_change_of_clocks() {
+        let mut frame = hourly_frame(24 * 120);
+        let zone = chrono_tz::Europe::Zurich;
+        let clock = Clock::new(&frame.grid, zone, frame.grid.len());
+        let shape = |row: usize| 10.0 + (clock.slot(row) as f64 - 11.5).abs() + (clock.date(row) % 7) as f64;
+        frame.target = (0..frame.grid.len()).map(shape).collect();
+        let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
+        let lesson = Lesson { frame: &frame, end: 24 * 85, horizon: 72, spec: &spec, parameters: &json!({}) };
+        let model = Mstl::fit(lesson, &mut || ()).unwrap();
+        // The clocks go forward on day 90.
+        for origin in [24 * 89, 24 * 90, 24 * 90 + 1, 24 * 95] {
+            let forecast = model.predict(&frame, &[origin], 72).unwrap();
+            for (ahead, yhat) in forecast.row(0).iter().enumerate() {
+                let truth = shape(origin + ahead);
+                assert!((yhat - truth).abs() < 0.3, "{origin} + {ahead}: {yhat} for {truth}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_weeks_are_needed() {
+        let (frame, spec, parameters) = (hourly_frame(500), FeatureSpec::default(), json!({}));
+        let lesson = |end| Lesson { frame: &frame, end, horizon: 24, spec: &spec, parameters: &parameters };
+        let refused = Mstl::fit(lesson(359), &mut || ()).map(|_| ());
+        assert_eq!(refused, Err(Error::TooLittleHistory { need: 360, have: 359 }));
+        assert!(Mstl::fit(lesson(360), &mut || ()).is_ok());
+    }
+}

@@ -1,0 +1,195 @@
+//! Profile: the mean of the same local hour over the newest days of the same type.
+//!
+//! Workdays, Saturdays, and Sundays with holidays have a shape each; the mean over a few weeks carries no noise of a
+//! single day. The "similar day" method of load forecasting (Gross and Galiana, *Short-term load
+//! forecasting*, Proceedings of the IEEE 75(12), 1987), and a floor that is harder to beat than the seasonal
+//! naive. Where an hour is known on no day of its type, the other days stand in, then all hours, then what is older.
+
+use super::clock::{Clock, DayType};
+use super::{Forecaster, Lesson};
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::options;
+use crate::series::{Frame, Grid};
+use chrono_tz::Tz;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The only state is the parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Weeks before the issue time that are looked through.
+    pub weeks: u32,
+    /// Most days of a type that a mean is taken over, the newest ones.
+    pub days: u32,
+    /// The regressor that is 1 on holidays, where there is one.
+    pub holiday: String,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { weeks: 4, days: 10, holiday: "is_holiday".to_owned() }
+    }
+}
+
+impl Parameters {
+    pub fn from_json(json: &Value) -> Result<Self, Error> {
+        let read: Self = options::read("parameter", json, &Self::default())?;
+        let ranges = [("weeks", f64::from(read.weeks), 1.0, 53.0), ("days", f64::from(read.days), 1.0, 366.0)];
+        options::check_ranges("parameter", &ranges)?;
+        Ok(read)
+    }
+
+    /// Rows before the issue time that a forecast reads.
+    pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
+        grid.rows_in_hours(self.weeks * 168)
+    }
+}
+
+pub(super) struct Profile {
+    parameters: Parameters,
+    time_zone: Tz,
+}
+
+impl Profile {
+    pub fn fit(lesson: Lesson<'_>) -> Result<Self, Error> {
+        Self::restore(lesson.spec, lesson.parameters)
+    }
+
+    pub fn restore(spec: &FeatureSpec, parameters: &Value) -> Result<Self, Error> {
+        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone })
+    }
+}
+
+impl Forecaster for Profile {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        let last = origins.iter().copied().max().unwrap_or(0);
+        let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
+        let types = clock.day_types(frame, &self.parameters.holiday);
+        let weeks = self.parameters.history(&frame.grid)?;
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        for (mut leads, &origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            let rows = origin.saturating_sub(2 * weeks)..origin;
+            let known: Vec<usize> = rows.rev().filter(|row| frame.target[*row].is_finite()).collect();
+            let recent = known.partition_point(|row| *row + weeks >= origin);
+            let mean =
+                Means { target: &frame.target, clock: &clock, types: &types, days: self.parameters.days as usize };
+            for (ahead, yhat) in leads.iter_mut().enumerate() {
+                let (slot, day) = (clock.slot(origin + ahead), types[origin + ahead]);
+                *yhat = mean
+                    .of(&known[..recent], Some(slot), Some(day))
+                    .or_else(|| mean.of(&known[..recent], Some(slot), None))
+                    .or_else(|| mean.of(&known[..recent], None, None))
+                    .or_else(|| mean.of(&known, None, None))
+                    .ok_or(Error::TooLittleHistory { need: weeks, have: known.len() })?;
+            }
+        }
+        Ok(forecasts)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn parameters(&self) -> Value {
+        serde_json::json!(self.parameters)
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+struct Means<'a> {
+    target: &'a [f64],
+    clock: &'a Clock,
+    types: &'a [DayType],
+    days: usize,
+}
+
+impl Means<'_> {
+    /// Mean over the newest of `rows` in this slot and type of day, where they are given.
+    fn of(&self, rows: &[usize], slot: Option<usize>, day: Option<DayType>) -> Option<f64> {
+        let alike = |row: &&usize| {
+            slot.is_none_or(|slot| self.clock.slot(**row) == slot) && day.is_none_or(|day| self.types[**row] == day)
+        };
+        let most = if slot.is_some() { self.days } else { usize::MAX };
+        let alike = rows.iter().filter(alike).take(most).map(|row| self.target[*row]);
+        // Each is divided before it is added: a sum of huge values would be infinite.
+        alike.enumerate().fold(None, |mean, (n, value)| {
+            let mean = mean.unwrap_or(0.0);
+            Some(mean + (value / (n + 1) as f64 - mean / (n + 1) as f64))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+    use serde_json::json;
+
+    fn forecast(frame: &Frame, origin: usize, parameters: &Value) -> Array2<f64> {
+        Profile::restore(&FeatureSpec::default(), parameters).unwrap().predict(frame, &[origin], 72).unwrap()
+    }
+
+    /// Monday is day 0; the target is the number of the row's day.
+    fn numbered(days: usize) -> Frame {
+        let mut frame = hourly_frame(24 * (days + 3));
+        frame.target.iter_mut().enumerate().for_each(|(row, value)| *value = (row / 24) as f64);
+        frame
+    }
+
+    #[test]
+    fn each_type_of_day_has_its_own_mean() {
+        // Issued on Friday, day 32: Friday is a workday, then a Saturday and a Sunday.
+        let forecast = forecast(&numbered(32), 32 * 24, &json!({}));
+        let workdays = (31 + 30 + 29 + 28 + 25 + 24 + 23 + 22 + 21 + 18) as f64 / 10.0;
+        assert!((forecast[[0, 0]] - workdays).abs() < 1e-9);
+        assert!((forecast[[0, 24]] - (5 + 12 + 19 + 26) as f64 / 4.0).abs() < 1e-9);
+        assert!((forecast[[0, 48]] - (6 + 13 + 20 + 27) as f64 / 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_holiday_takes_the_mean_of_sundays() {
+        // Day 120 is a Tuesday and the holiday.
+        let forecast = forecast(&numbered(120), 120 * 24, &json!({}));
+        assert!((forecast[[0, 5]] - (97 + 104 + 111 + 118) as f64 / 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn missing_hours_are_left_out_and_little_history_falls_back() {
+        let mut frame = numbered(32);
+        frame.target[26 * 24..27 * 24].fill(f64::NAN);
+        let thinner = forecast(&frame, 32 * 24, &json!({}));
+        assert!((thinner[[0, 24]] - (5 + 12 + 19) as f64 / 3.0).abs() < 1e-9);
+        // Five workdays are known, no Saturday: any day's same hour.
+        assert!((forecast(&numbered(5), 5 * 24, &json!({}))[[0, 3]] - 2.0).abs() < 1e-9);
+        // Three hours are known.
+        assert!((forecast(&numbered(5), 3, &json!({}))[[0, 3]]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_known_is_too_little_history() {
+        let mut frame = hourly_frame(100);
+        frame.target.fill(f64::NAN);
+        let profile = Profile::restore(&FeatureSpec::default(), &json!({})).unwrap();
+        assert_eq!(profile.predict(&frame, &[90], 2), Err(Error::TooLittleHistory { need: 672, have: 0 }));
+    }
+
+    #[test]
+    fn the_local_hour_counts_across_daylight_saving() {
+        // Demand at 07:00 in Zurich only; the origin lies after the clocks went forward on 31 March 2024.
+        let mut frame = hourly_frame(24 * 100);
+        let zone = chrono_tz::Europe::Zurich;
+        let clock = Clock::new(&frame.grid, zone, frame.grid.len());
+        frame.target.iter_mut().enumerate().for_each(|(row, v)| *v = f64::from(u8::from(clock.slot(row) == 7)));
+        let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
+        let forecast = Profile::restore(&spec, &json!({})).unwrap().predict(&frame, &[24 * 91], 24).unwrap();
+        for ahead in 0..24 {
+            assert_eq!(forecast[[0, ahead]], frame.target[24 * 91 + ahead]);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The columns that the curve adds up: trend, bends, seasons, holidays, regressors.
+
+use super::Parameters;
+use super::map::Prior;
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::model::clock::{Clock, DayType};
+use crate::model::regressors::Regressors;
+use crate::model::seasons::Seasons;
+use crate::series::Frame;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// Prophet's priors on the trend's slope and offset, and their scale.
+const TREND_SCALE: f64 = 5.0;
+
+/// Where the columns come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Curve {
+    /// First local day, and days to the last: the trend's time runs from 0 to 1 between them.
+    start: f64,
+    span: f64,
+    /// Where the trend may bend, on that time.
+    bends: Vec<f64>,
+    /// Fourier orders: daily, off work, weekly, yearly.
+    seasons: [usize; 4],
+    /// Names of the holiday columns.
+    holidays: Vec<String>,
+    /// First and last day around a holiday.
+    window: [i64; 2],
+    regressors: Regressors,
+}
+
+/// Rows of the curve over a frame.
+pub(super) struct Rows<'a> {
+    curve: &'a Curve,
+    clock: Clock,
+    types: Vec<DayType>,
+    holidays: Vec<HashSet<i64>>,
+    regressors: Vec<Vec<f64>>,
+    row: Vec<f64>,
+}
+
+impl Curve {
+    /// For the rows of `frame` that are `known`, of which there are at least two.
+    pub fn new(parameters: &Parameters, spec: &FeatureSpec, frame: &Frame, known: &[usize]) -> Result<Self, Error> {
+        let (first, last) = match known {
+            [first, .., last] => (*first, *last),
+            _ => return Err(Error::TooLittleHistory { need: 2, have: known.len() }),
+        };
+        let clock = Clock::new(&frame.grid, spec.time_zone, last + 1);
+        let start = clock.days(first);
+        let span = clock.days(last) - start;
+        // As the package places them: at equal numbers of rows within the first share of the history.
+        let within = (known.len() as f64 * parameters.changepoint_range) as usize;
+        let count = (parameters.n_changepoints as usize).min(within.saturating_sub(1));
+        let place = |i: usize| (i as f64 * (within - 1) as f64 / count as f64).round_ties_even() as usize;
+        let bends = (1..=count).map(|i| (clock.days(known[place(i)]) - start) / span).collect();
+        let seasons = Seasons {
+            daily: parameters.daily_seasonality as usize,
+            daily_off_work: parameters.off_work_seasonality as usize,
+            weekly: parameters.weekly_seasonality as usize,
+            yearly: parameters.yearly_seasonality as usize,
+        };
+        let seasons = seasons.within(frame.grid.rows_per_day(), span);
+        let present = |name: &&String| frame.regressors.iter().any(|regressor| regressor.name == **name);
+        Ok(Self {
+            start,
+            span,
+            bends,
+            seasons: [seasons.daily, seasons.daily_off_work, seasons.weekly, seasons.yearly],
+            holidays: parameters.holidays.iter().filter(present).cloned().collect(),
+            window: [i64::from(parameters.lower_window), i64::from(parameters.upper_window)],
+            regressors: Regressors::learn(frame, first, last + 1, spec, parameters.degree_days, &parameters.holidays)?,
+        })
+    }
+
+    fn seasons(&self) -> Seasons {
+        let [daily, daily_off_work, weekly, yearly] = self.seasons;
+        Seasons { daily, daily_off_work, weekly, yearly }
+    }
+
+    fn holiday_columns(&self) -> usize {
+        self.holidays.len() * usize::try_from(self.window[1] - self.window[0] + 1).unwrap_or(0)
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        2 + self.bends.len() + self.seasons().columns() + self.holiday_columns() + self.regressors.len()
+    }
+
+    pub fn regressor_names(&self) -> Vec<String> {
+        self.holidays.iter().cloned().chain(self.regressors.names()).collect()
+    }
+
+    /// The prior of each column's coefficient.
+    pub fn priors(&self, parameters: &Parameters) -> Vec<Prior> {
+        let groups = [
+            (2, Prior::Normal(TREND_SCALE)),
+            (self.bends.len(), Prior::Laplace(parameters.changepoint_prior_scale)),
+            (self.seasons().columns(), Prior::Normal(parameters.seasonality_prior_scale)),
+            (self.holiday_columns(), Prior::Normal(parameters.holidays_prior_scale)),
+            (self.regressors.len(), Prior::Normal(parameters.regressors_prior_scale)),
+        ];
+        groups.into_iter().flat_map(|(count, prior)| std::iter::repeat_n(prior, count)).collect()
+    }
+
+    /// Refuses numbers that [`Self::new`] does not give.
+    pub fn check(&self) -> Result<(), Error> {
+        let [from, to] = self.window;
+        let sound = self.start.is_finite()
+            && self.span.is_finite()
+            && self.span > 0.0
+            && self.bends.iter().all(|bend| bend.is_finite())
+            && self.seasons.iter().all(|order| *order <= 1000)
+            && (-7..=0).contains(&from)
+            && (0..=7).contains(&to);
+        if sound { self.regressors.check() } else { Err(Error::DamagedArtifact("its curve cannot be".to_owned())) }
+    }
+
+    /// Makes rows of `frame` up to `end`.
+    pub fn rows<'a>(
+        &'a self,
+        time_zone: Tz,
+        parameters: &Parameters,
+        frame: &Frame,
+        end: usize,
+    ) -> Result<Rows<'a>, Error> {
+        let clock = Clock::new(&frame.grid, time_zone, end);
+        let types = clock.day_types(frame, parameters.holiday());
+        let holidays = self.holidays.iter().map(|name| holiday_dates(frame, &clock, name)).collect::<Result<_, _>>()?;
+        let regressors = self.regressors.columns(frame, end)?;
+        Ok(Rows { curve: self, clock, types, holidays, regressors, row: Vec::with_capacity(self.columns()) })
+    }
+}
+
+/// The local dates that a regressor marks.
+fn holiday_dates(frame: &Frame, clock: &Clock, name: &str) -> Result<HashSet<i64>, Error> {
+    let regressor = frame.regressors.iter().find(|regressor| regressor.name == name);
+    let regressor = regressor.ok_or_else(|| {
+        Error::InvalidArgument(format!("the model was trained with columns that the input lacks: {name}"))
+    })?;
+    let marked = regressor.values.iter().take(clock.rows()).enumerate().filter(|(_, value)| **value > 0.5);
+    Ok(marked.map(|(row, _)| clock.date(row)).collect())
+}
+
+impl Rows<'_> {
+    /// The values of all columns at `row`.
+    pub fn at(&mut self, row: usize) -> &[f64] {
+        let (curve, date) = (self.curve, self.clock.date(row));
+        let time = (self.clock.days(row) - curve.start) / curve.span;
+        self.row.clear();
+        self.row.extend([time, 1.0]);
+        self.row.extend(curve.bends.iter().map(|bend| (time - bend).max(0.0)));
+        curve.seasons().push(&self.clock, self.types[row], row, &mut self.row);
+        for dates in &self.holidays {
+            let [from, to] = curve.window;
+            self.row.extend((from..=to).map(|days| f64::from(u8::from(dates.contains(&(date - days))))));
+        }
+        self.row.extend(self.regressors.iter().map(|column| column[row]));
+        &self.row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+    use serde_json::json;
+
+    #[test]
+    fn days_around_a_holiday_have_a_column_each() {
+        let frame = hourly_frame(24 * 130);
+        let parameters = Parameters::from_json(&json!({"lower_window": -1, "upper_window": 2})).unwrap();
+        let known: Vec<usize> = (0..24 * 130).collect();
+        let curve = Curve::new(&parameters, &FeatureSpec::default(), &frame, &known).unwrap();
+        let mut rows = curve.rows(Tz::UTC, &parameters, &frame, 24 * 130).unwrap();
+        // Day 120 is the holiday.
+        let mut around = |day: usize| {
+            let row = rows.at(24 * day + 12);
+            let from = row.len() - curve.regressors.len() - 4;
+            row[from..from + 4].to_vec()
+        };
+        assert_eq!(around(118), [0.0; 4]);
+        assert_eq!(around(119), [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(around(120), [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(around(122), [0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(curve.priors(&parameters).len(), curve.columns());
+        assert_eq!(rows.at(0).len(), curve.columns());
+    }
+}

@@ -1,0 +1,114 @@
+//! Prophet: a trend that bends, seasons, holidays and regressors, added up.
+//!
+//! The model of Taylor and Letham, *Forecasting at scale* (The American Statistician 72, 2018), in its additive form with linear
+//! growth: a piecewise linear trend whose bends have a Laplace prior, so that few matter; Fourier seasons; an effect per
+//! holiday column and day around it; regressors; normal noise. The forecast is the curve of greatest posterior
+//! density, which the Python package `prophet` computes too; `tests/reference/prophet.py` makes the answers
+//! that ours are compared with.
+//!
+//! The crate `augurs-prophet` has the model but not the optimiser: it runs Stan's as a child process (a binary to be
+//! downloaded, and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside the
+//! backend). Neither belongs into a database server. The fit is ours instead, see [`map`]: given the noise the problem is
+//! convex, so that it is solved to its optimum, where Stan's L-BFGS stops nearby.
+//!
+//! Hours are local, so that seasons and holidays follow the wall clock. What was measured lately does not move the forecast: Prophet is a
+//! curve through all of the history, and is fitted anew when that has grown.
+
+mod curve;
+mod map;
+mod parameters;
+#[cfg(test)]
+mod reference;
+
+use super::{Forecaster, Lesson};
+use crate::Checkpoint;
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::series::Frame;
+use chrono_tz::Tz;
+use curve::Curve;
+use ndarray::Array2;
+pub(super) use parameters::Parameters;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(super) struct Prophet {
+    parameters: Parameters,
+    time_zone: Tz,
+    fitted: Fitted,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fitted {
+    curve: Curve,
+    /// One per column of the curve, in units of `unit`.
+    coefficients: Vec<f64>,
+    /// The largest absolute value of the target.
+    unit: f64,
+    /// Standard deviation of the noise, in units of `unit`.
+    sigma: f64,
+}
+
+impl Prophet {
+    pub fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(lesson.parameters)?;
+        let (frame, end) = (lesson.frame, lesson.end.min(lesson.frame.target.len()));
+        let first = end.saturating_sub(frame.grid.rows_in_hours(parameters.weeks * 168)?);
+        let known: Vec<usize> = (first..end).filter(|row| frame.target[*row].is_finite()).collect();
+        let need = parameters.need(&frame.grid)?;
+        if known.len() < need {
+            return Err(Error::TooLittleHistory { need, have: known.len() });
+        }
+        let unit = known.iter().map(|row| frame.target[*row].abs()).fold(0.0, f64::max);
+        let unit = if unit > 0.0 { unit } else { 1.0 };
+        let curve = Curve::new(&parameters, lesson.spec, frame, &known)?;
+        let mut rows = curve.rows(lesson.spec.time_zone, &parameters, frame, end)?;
+        let mut normal = super::normal::Normal::new(curve.columns());
+        for (i, row) in known.iter().enumerate() {
+            if i % 1000 == 0 {
+                checkpoint();
+            }
+            normal.add(rows.at(*row), frame.target[*row] / unit);
+        }
+        let (coefficients, sigma) = map::fit(&normal, &curve.priors(&parameters), checkpoint)?;
+        let fitted = Fitted { curve, coefficients, unit, sigma };
+        Ok(Self { parameters, time_zone: lesson.spec.time_zone, fitted })
+    }
+
+    pub fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
+        let damaged = |what: String| Error::DamagedArtifact(format!("its state: {what}"));
+        let fitted: Fitted = serde_json::from_slice(state).map_err(|error| damaged(error.to_string()))?;
+        fitted.curve.check()?;
+        let numbers = fitted.coefficients.iter().chain([&fitted.unit, &fitted.sigma]);
+        if fitted.coefficients.len() != fitted.curve.columns() || !numbers.copied().all(f64::is_finite) {
+            return Err(damaged("its coefficients do not fit its columns".to_owned()));
+        }
+        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, fitted })
+    }
+}
+
+impl Forecaster for Prophet {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        let Fitted { curve, coefficients, unit, .. } = &self.fitted;
+        let end = origins.iter().copied().max().unwrap_or(0) + horizon;
+        let mut rows = curve.rows(self.time_zone, &self.parameters, frame, end)?;
+        Ok(Array2::from_shape_fn((origins.len(), horizon), |(at, ahead)| {
+            let row = rows.at(origins[at] + ahead);
+            unit * row.iter().zip(coefficients).map(|(value, c)| value * c).sum::<f64>()
+        }))
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.fitted.curve.regressor_names()
+    }
+
+    fn parameters(&self) -> Value {
+        serde_json::json!(self.parameters)
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.fitted).map_err(|error| Error::Internal(error.to_string()))
+    }
+}

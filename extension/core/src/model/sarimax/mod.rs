@@ -1,0 +1,161 @@
+//! SARIMAX: a regression on seasons, weather and holidays, whose errors are a seasonal ARIMA.
+//!
+//! `y_t = X_t b + x_t`: dynamic regression (Hyndman and Athanasopoulos, *Forecasting: Principles and Practice*, chapter 10;
+//! Pankratz, *Forecasting with Dynamic Regression Models*, 1991). Sines and cosines carry the day, the week
+//! and the year, so that the ARIMA has one season only, the day. It is fitted by turns: the ARIMA to what the
+//! regression leaves, then the regression again on series filtered by the ARIMA (generalised least squares).
+//!
+//! The order is found by [`search`](super::arima) for each choice of `d` and `D` up to their limits; since likelihoods of
+//! different differences cannot be compared, the choice is the one that forecast the newest weeks of the history best at all leads asked for.
+//! All bounds are parameters: at most `candidates` orders for each choice, on at most `search_weeks`; work can be stopped between any
+//! two steps of a fit. A year of hours takes about a second or two.
+//!
+//! Served without a new fit: one pass of the ARIMA over the history gives the state at every origin. The crates
+//! `anofox-forecast` and `augurs` were looked at: the first takes no missing value, searches by exact likelihood with a season
+//! as state (minutes for a year of hours), and forecasts from the end of its fit only; the second has no ARIMA.
+
+mod fitting;
+mod parameters;
+#[cfg(test)]
+mod reference;
+
+use super::arima::{self, Arima};
+use super::clock::Clock;
+use super::regressors::Regressors;
+use super::seasons::Seasons;
+use super::{Forecaster, Lesson};
+use crate::Checkpoint;
+use crate::error::Error;
+use crate::features::FeatureSpec;
+use crate::series::Frame;
+use chrono_tz::Tz;
+use ndarray::Array2;
+pub(super) use parameters::Parameters;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::ops::Range;
+
+pub(super) struct Sarimax {
+    parameters: Parameters,
+    time_zone: Tz,
+    fitted: Fitted,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fitted {
+    design: Design,
+    /// One per column of the design, in units of `unit`.
+    coefficients: Vec<f64>,
+    /// Of the errors, in units of `unit`.
+    arima: Arima,
+    /// The largest absolute value of the target.
+    unit: f64,
+}
+
+/// The columns of the regression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Design {
+    /// Fourier orders: daily, off work, weekly, yearly.
+    seasons: [usize; 4],
+    regressors: Regressors,
+}
+
+impl Design {
+    fn seasons(&self) -> Seasons {
+        let [daily, daily_off_work, weekly, yearly] = self.seasons;
+        Seasons { daily, daily_off_work, weekly, yearly }
+    }
+
+    fn columns(&self) -> usize {
+        1 + self.seasons().columns() + self.regressors.len()
+    }
+
+    /// Shows the rows of `frame` in `rows`, one after the other.
+    fn each_row(
+        &self,
+        frame: &Frame,
+        zone: Tz,
+        holiday: &str,
+        rows: Range<usize>,
+        mut show: impl FnMut(&[f64]),
+    ) -> Result<(), Error> {
+        let clock = Clock::new(&frame.grid, zone, rows.end);
+        let types = clock.day_types(frame, holiday);
+        let regressors = self.regressors.columns(frame, rows.end)?;
+        let seasons = self.seasons();
+        let mut values = Vec::with_capacity(self.columns());
+        for row in rows {
+            values.clear();
+            values.push(1.0);
+            seasons.push(&clock, types[row], row, &mut values);
+            values.extend(regressors.iter().map(|column| column[row]));
+            show(&values);
+        }
+        Ok(())
+    }
+}
+
+impl Sarimax {
+    pub fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(lesson.parameters)?;
+        let fitted = fitting::fit(&parameters, lesson, checkpoint)?;
+        Ok(Self { parameters, time_zone: lesson.spec.time_zone, fitted })
+    }
+
+    pub fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
+        let damaged = |what: String| Error::DamagedArtifact(format!("its state: {what}"));
+        let fitted: Fitted = serde_json::from_slice(state).map_err(|error| damaged(error.to_string()))?;
+        fitted.arima.check()?;
+        fitted.design.regressors.check()?;
+        let small = fitted.design.seasons.iter().all(|order| *order <= 1000);
+        let finite = fitted.coefficients.iter().chain([&fitted.unit]).copied().all(f64::is_finite);
+        if !small || !finite || fitted.unit <= 0.0 || fitted.coefficients.len() != fitted.design.columns() {
+            return Err(damaged("its coefficients do not fit its columns".to_owned()));
+        }
+        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, fitted })
+    }
+}
+
+impl Forecaster for Sarimax {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        let Fitted { design, coefficients, arima, unit } = &self.fitted;
+        let last = origins.iter().copied().max().unwrap_or(0).min(frame.target.len());
+        let need = arima.order.reach();
+        if let Some(have) = origins.iter().copied().find(|origin| *origin < need) {
+            return Err(Error::TooLittleHistory { need, have });
+        }
+        let mut line = Vec::with_capacity(last + horizon);
+        design.each_row(frame, self.time_zone, &self.parameters.holiday, 0..last + horizon, |row| {
+            line.push(dot(row.iter(), coefficients));
+        })?;
+        let errors: Vec<f64> = frame.target[..last].iter().zip(&line).map(|(y, line)| y / unit - line).collect();
+        let filtered = arima.filter(&errors, arima::clip(self.parameters.outlier_sigmas, arima.sigma));
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        for (mut leads, &origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            let ahead = arima.forecast(&filtered, origin, horizon);
+            for ((yhat, error), line) in leads.iter_mut().zip(ahead).zip(&line[origin..]) {
+                *yhat = unit * (line + error);
+            }
+        }
+        Ok(forecasts)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.fitted.design.regressors.names()
+    }
+
+    fn parameters(&self) -> Value {
+        serde_json::json!(self.parameters)
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.fitted).map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+fn dot<'a>(row: impl Iterator<Item = &'a f64>, coefficients: &[f64]) -> f64 {
+    row.zip(coefficients).map(|(value, c)| value * c).sum()
+}

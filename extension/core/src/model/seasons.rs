@@ -1,0 +1,98 @@
+//! Seasons as sines and cosines of local time.
+//!
+//! A season of period `P` is a sum of `sin` and `cos` of `2 pi n t / P`, up to an order that says how sharp its shape
+//! may be. Time is the local wall clock, so that a day's shape stays with its people when the clocks change. A daily
+//! season may have a second shape for days without work, holidays among them.
+
+use super::clock::{Clock, DayType};
+use std::f64::consts::TAU;
+
+/// Days of a year.
+const YEAR: f64 = 365.25;
+
+/// How many pairs of sine and cosine each season has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seasons {
+    pub daily: usize,
+    /// Of what Saturdays, Sundays and holidays add to the daily season.
+    pub daily_off_work: usize,
+    pub weekly: usize,
+    pub yearly: usize,
+}
+
+impl Seasons {
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        2 * (self.daily + self.daily_off_work + self.weekly_waves().count() + self.yearly)
+    }
+
+    /// The waves of the week that are none of the day.
+    fn weekly_waves(&self) -> impl Iterator<Item = usize> {
+        let daily = self.daily;
+        (1..=self.weekly).filter(move |n| n % 7 != 0 || n / 7 > daily)
+    }
+
+    /// What a series of `rows_per_day` over `days` can tell: no sine faster than two rows, no year before two.
+    pub fn within(self, rows_per_day: usize, days: f64) -> Self {
+        let daily = (rows_per_day - 1) / 2;
+        Self {
+            daily: self.daily.min(daily),
+            daily_off_work: self.daily_off_work.min(daily),
+            weekly: self.weekly.min((7 * rows_per_day - 1) / 2),
+            yearly: if days < 2.0 * YEAR { 0 } else { self.yearly },
+        }
+    }
+
+    /// Appends the values of a row.
+    pub fn push(&self, clock: &Clock, day: DayType, row: usize, columns: &mut Vec<f64>) {
+        let days = clock.days(row);
+        let mut season = |period: f64, share: f64, waves: &mut dyn Iterator<Item = usize>| {
+            for n in waves {
+                let (sin, cos) = (TAU * n as f64 * days / period).sin_cos();
+                columns.extend([share * sin, share * cos]);
+            }
+        };
+        let off_work = f64::from(u8::from(day != DayType::Workday));
+        season(1.0, 1.0, &mut (1..=self.daily));
+        season(1.0, off_work, &mut (1..=self.daily_off_work));
+        season(7.0, 1.0, &mut self.weekly_waves());
+        season(YEAR, 1.0, &mut (1..=self.yearly));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    #[test]
+    fn a_season_repeats_with_its_period_and_the_off_work_shape_rests_on_workdays() {
+        let frame = hourly_frame(24 * 20);
+        let clock = Clock::new(&frame.grid, chrono_tz::UTC, frame.grid.len());
+        let types = clock.day_types(&frame, "is_holiday");
+        let seasons = Seasons { daily: 2, daily_off_work: 1, weekly: 1, yearly: 0 };
+        let row = |row| {
+            let mut columns = Vec::new();
+            seasons.push(&clock, types[row], row, &mut columns);
+            columns
+        };
+        let (monday, saturday) = (row(5), row(5 * 24 + 5));
+        assert_eq!(monday.len(), seasons.columns());
+        assert!(monday.iter().zip(row(7 * 24 + 5)).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert_eq!(monday[4..6], [0.0, 0.0]);
+        assert!((saturday[4] - saturday[0]).abs() < 1e-6 && saturday[4] != 0.0);
+    }
+
+    #[test]
+    fn a_wave_of_the_day_is_not_in_the_week_again() {
+        let seasons = Seasons { daily: 1, daily_off_work: 0, weekly: 14, yearly: 0 };
+        assert_eq!(seasons.weekly_waves().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn what_the_series_cannot_tell_is_left_out() {
+        let seasons = Seasons { daily: 8, daily_off_work: 8, weekly: 4, yearly: 5 };
+        assert_eq!(seasons.within(1, 800.0), Seasons { daily: 0, daily_off_work: 0, weekly: 3, yearly: 5 });
+        assert_eq!(seasons.within(24, 365.0), Seasons { yearly: 0, ..seasons });
+    }
+}

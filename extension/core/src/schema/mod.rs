@@ -1,0 +1,163 @@
+//! JSON Schema: does a document keep to it, and if not, where, why, and what is allowed?
+//!
+//! The keywords that a configuration needs, of draft 2020-12. Another one is an error and not ignored, as the
+//! standard would have it: it would check nothing. The crates that know all of the standard bring two dozen
+//! others (big numbers, e-mail addresses, UUIDs), and none says which name was meant.
+
+mod assertions;
+mod place;
+
+use crate::error::{Error, nearest};
+use assertions::{Outcome, assert};
+use place::Place;
+use serde_json::{Map, Value};
+
+/// What is wrong with a document, in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Where: `training.parameters.eta`, `features.lags_h[2]`; empty for the document as a whole.
+    pub path: String,
+    /// What is wrong, with the value.
+    pub message: String,
+    /// What is allowed, in the schema's own words; empty where it has none.
+    pub hint: String,
+}
+
+/// Keywords that say something to people, or are read where they are referred to.
+const ANNOTATIONS: [&str; 8] = ["$schema", "$id", "$defs", "$comment", "title", "description", "default", "examples"];
+/// A schema deeper than this refers to itself, and so does one that takes more steps.
+const DEEPEST: usize = 100;
+const MOST_STEPS: usize = 1_000_000;
+
+/// What `document` does not keep of `schema`; empty if it keeps all.
+pub fn validate(document: &Value, schema: &Value) -> Result<Vec<Violation>, Error> {
+    let mut check = Check { root: schema, violations: Vec::new(), steps: 0 };
+    check.schema(document, schema, &Place::Root, 0)?;
+    Ok(check.violations)
+}
+
+struct Check<'a> {
+    root: &'a Value,
+    violations: Vec<Violation>,
+    steps: usize,
+}
+
+impl Check<'_> {
+    fn schema(&mut self, value: &Value, schema: &Value, place: &Place<'_>, depth: usize) -> Result<(), Error> {
+        self.steps += 1;
+        if depth > DEEPEST || self.steps > MOST_STEPS {
+            return Err(bad_schema(place, "refers to itself without end"));
+        }
+        match schema {
+            Value::Bool(true) => {}
+            Value::Bool(false) => self.violate(place, "has no place here".to_owned(), "Leave it out."),
+            Value::Object(rules) => {
+                for (keyword, rule) in rules {
+                    self.keyword(value, rules, keyword, rule, place, depth)?;
+                }
+            }
+            _ => return Err(bad_schema(place, "is neither an object nor a boolean")),
+        }
+        Ok(())
+    }
+
+    fn keyword(
+        &mut self,
+        value: &Value,
+        rules: &Map<String, Value>,
+        keyword: &str,
+        rule: &Value,
+        place: &Place<'_>,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let malformed = || bad_schema(place, &format!("cannot have {keyword}: {rule}"));
+        match (keyword, value) {
+            ("$ref", _) => {
+                let target = rule.as_str().and_then(|to| to.strip_prefix('#')).and_then(|to| self.root.pointer(to));
+                self.schema(value, target.ok_or_else(malformed)?, place, depth + 1)?;
+            }
+            ("if", _) => {
+                let mut trial = Check { root: self.root, violations: Vec::new(), steps: self.steps };
+                trial.schema(value, rule, place, depth + 1)?;
+                self.steps = trial.steps;
+                if let Some(schema) = rules.get(if trial.violations.is_empty() { "then" } else { "else" }) {
+                    self.schema(value, schema, place, depth + 1)?;
+                }
+            }
+            ("items", Value::Array(items)) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.schema(item, rule, &Place::Item(place, at), depth + 1)?;
+                }
+            }
+            ("properties", Value::Object(members)) => {
+                for (name, schema) in rule.as_object().ok_or_else(malformed)? {
+                    if let Some(member) = members.get(name) {
+                        self.schema(member, schema, &Place::Member(place, name), depth + 1)?;
+                    }
+                }
+            }
+            ("additionalProperties", Value::Object(members)) => {
+                let known: Vec<String> = match rules.get("properties") {
+                    Some(known) => known.as_object().ok_or_else(malformed)?.keys().cloned().collect(),
+                    None => Vec::new(),
+                };
+                for (name, member) in members.iter().filter(|(name, _)| !known.contains(name)) {
+                    let place = Place::Member(place, name);
+                    if *rule == Value::Bool(false) {
+                        let near = nearest(name, &known).map(|near| format!(", did you mean \"{near}\"?"));
+                        let message = format!("is not known{}", near.unwrap_or_default());
+                        self.violate(&place, message, &format!("Known: {}.", known.join(", ")));
+                    } else {
+                        self.schema(member, rule, &place, depth + 1)?;
+                    }
+                }
+            }
+            ("propertyNames", Value::Object(members)) => {
+                for name in members.keys() {
+                    self.schema(&Value::String(name.clone()), rule, &Place::Member(place, name), depth + 1)?;
+                }
+            }
+            ("required", Value::Object(members)) => {
+                for name in rule.as_array().ok_or_else(malformed)? {
+                    let name = name.as_str().ok_or_else(malformed)?;
+                    if !members.contains_key(name) {
+                        let about = rules.get("properties").and_then(|known| known.get(name)).and_then(described);
+                        self.violate(&Place::Member(place, name), "is missing".to_owned(), about.unwrap_or_default());
+                    }
+                }
+            }
+            // The first ones are about other types than this value's; the last ones are read with if.
+            ("items" | "properties" | "additionalProperties" | "propertyNames" | "required" | "then" | "else", _) => {}
+            _ if ANNOTATIONS.contains(&keyword) => {}
+            _ => match assert(keyword, rule, value, rules).ok_or_else(malformed)? {
+                Outcome::Kept => {}
+                Outcome::Broken(message) => self.violate(place, message, described_by(rules).unwrap_or_default()),
+                Outcome::Unknown => {
+                    return Err(bad_schema(place, &format!("uses {keyword}, a keyword that is not supported")));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn violate(&mut self, place: &Place<'_>, message: String, hint: &str) {
+        self.violations.push(Violation { path: place.to_string(), message, hint: hint.to_owned() });
+    }
+}
+
+fn described(schema: &Value) -> Option<&str> {
+    schema.as_object().and_then(described_by)
+}
+
+fn described_by(rules: &Map<String, Value>) -> Option<&str> {
+    rules.get("description").and_then(Value::as_str)
+}
+
+fn bad_schema(place: &Place<'_>, what: &str) -> Error {
+    let path = place.to_string();
+    let of = if path.is_empty() { "the schema".to_owned() } else { format!("the schema of {path}") };
+    Error::InvalidArgument(format!("{of} {what}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! What a configuration may say: by a JSON Schema, and by the readers of its parts.
+
+use edf_core::Error;
+use edf_core::features::{FeatureSpec, Preset};
+use edf_core::meter::Meter;
+use edf_core::model::Strategy;
+use edf_core::schema::{Violation, validate};
+use pgrx::datum::JsonB;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{name, pg_extern};
+use serde_json::{Value, json};
+
+use crate::report::report;
+
+/// One row for each place in `document` that does not keep to `schema`; both are JSON text, so that what no
+/// reader of JSON takes (a number like 1e400) is an error with its code.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn validate_json(
+    document: &str,
+    schema: &str,
+) -> Result<TableIterator<'static, (name!(path, String), name!(message, String), name!(hint, String))>, ErrorReport> {
+    let read = |what: &str, text: &str| -> Result<Value, Error> {
+        serde_json::from_str(text)
+            .map_err(|error| Error::InvalidArgument(format!("the {what} cannot be read: {error}")))
+    };
+    let run = || validate(&read("document", document)?, &read("schema", schema)?);
+    let row = |Violation { path, message, hint }| (path, message, hint);
+    Ok(TableIterator::new(run().map_err(report)?.into_iter().map(row)))
+}
+
+/// The whole feature spec: as given, with the defaults filled in.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn read_features(features: JsonB) -> Result<JsonB, ErrorReport> {
+    FeatureSpec::from_json(&features.0, Preset::default()).map(|spec| JsonB(json!(spec))).map_err(report)
+}
+
+/// All hyperparameters of a strategy: as given, with the defaults filled in.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn read_parameters(strategy: &str, parameters: JsonB) -> Result<JsonB, ErrorReport> {
+    let read = || Strategy::parse(strategy)?.read_parameters(&parameters.0);
+    read().map(JsonB).map_err(report)
+}
+
+/// All settings of a meter: as given, with the defaults filled in.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn read_meter_settings(settings: JsonB) -> Result<JsonB, ErrorReport> {
+    Meter::from_json(&settings.0).map(|meter| JsonB(json!(meter))).map_err(report)
+}

@@ -1,0 +1,69 @@
+//! State functions of the aggregates that score forecasts; `sql/metrics.sql` makes the aggregates.
+//!
+//! They are strict, so that rows with a NULL are skipped. NaN and infinities are refused: a forecast that is
+//! none must not be left out of its own score.
+
+mod compare;
+mod rows;
+mod sums;
+
+use edf_core::Error;
+use pgrx::pg_sys::panic::ErrorReport;
+
+use crate::report::report;
+
+pgrx::extension_sql_file!(
+    "../../sql/metrics.sql",
+    name = "metrics",
+    requires = [
+        sums::errors_add,
+        sums::errors_merge,
+        sums::errors_bias,
+        sums::errors_mae,
+        sums::errors_rmse,
+        sums::errors_mape,
+        sums::errors_smape,
+        sums::errors_wape,
+        sums::mean_merge,
+        sums::mean_value,
+        sums::scaled_add,
+        sums::pinball_add,
+        sums::pinballs_add,
+        sums::crps_add,
+        sums::coverage_add,
+        sums::width_add,
+        sums::peak_add,
+        sums::peak_merge,
+        sums::peak_value,
+        rows::rcrps_add,
+        rows::rcrps_merge,
+        rows::rcrps_save,
+        rows::rcrps_load,
+        rows::rcrps_value,
+        compare::mase_scale,
+        compare::diebold_mariano,
+        compare::require_known,
+    ]
+);
+pgrx::extension_sql_file!("../../sql/score_inputs.sql", name = "score_inputs", requires = ["metrics"]);
+pgrx::extension_sql_file!("../../sql/score.sql", name = "score", requires = ["score_inputs", "series"]);
+
+/// An argument by its name, where it is a number.
+fn finite(name: &'static str, value: f64) -> Result<f64, Error> {
+    if value.is_finite() { Ok(value) } else { Err(Error::NonFiniteArgument(name)) }
+}
+
+/// Quantiles and their levels; none where a quantile is NULL, and the row is skipped.
+fn quantiles(values: Vec<Option<f64>>, levels: Vec<Option<f64>>) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
+    let levels: Option<Vec<f64>> = levels.into_iter().collect();
+    let levels = levels.ok_or_else(|| Error::InvalidArgument("a quantile's level is NULL".to_owned()))?;
+    let Some(values) = values.into_iter().collect::<Option<Vec<f64>>>() else { return Ok(None) };
+    values.iter().try_for_each(|value| finite("quantile_values", *value).map(drop))?;
+    Ok(Some((values, levels)))
+}
+
+/// The state of an aggregate as SQL keeps it: an array of sums.
+fn state<const N: usize>(sums: Vec<f64>) -> Result<[f64; N], ErrorReport> {
+    <[f64; N]>::try_from(sums)
+        .map_err(|_| report(Error::InvalidArgument(format!("the state of this aggregate has {N} numbers"))))
+}

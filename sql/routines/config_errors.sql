@@ -1,0 +1,114 @@
+create or replace function energy.schedule_error(schedule text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- One row per entry of a field: of 0,30 8-18/2 * * * these are 0, 30, 8-18/2, *, *, *.
+    with entries as (
+        select
+            limits.*,
+            entry,
+            regexp_match(entry, '^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$') as parts
+        from unnest(
+            string_to_array(schedule, ' '),
+            array['the minute', 'the hour', 'the day of the month', 'the month', 'the day of the week'],
+            array[0, 0, 1, 1, 0],
+            array[59, 23, 31, 12, 7]) as limits (field, name, least, most)
+        cross join lateral unnest(string_to_array(limits.field, ',')) as entry
+    )
+
+    select format('%s cannot be %s: %s', name, entry,
+                  case when parts is null then 'a number, a-b, *, or one of these with /step is asked'
+                       else format('%s to %s, in this order, are allowed', least, most) end)
+    from entries
+    where parts is null
+       or parts[1]::int not between least and most
+       or parts[2]::int not between parts[1]::int and most
+       or parts[3]::int not between 1 and most
+    limit 1
+$$;
+comment on function energy.schedule_error(text) is 'What is wrong with the values of a five-field schedule; NULL if nothing is.';
+revoke all on function energy.schedule_error(text) from public;
+
+create or replace function energy.config_secrets(config jsonb) returns setof text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select path from energy.config_values(config)
+    where key ~* '(secret|passw|pwd|token|credential|(api|access|private|signing)_?key)'
+       -- An address with a password, a private key, a JWT: also inside of arrays.
+       or jsonb_typeof(value) <> 'object' and value::text ~ '(://[^/@\s"]*:[^/@\s"]+@|-----BEGIN |"eyJ[A-Za-z0-9_-]+\.)'
+$$;
+comment on function energy.config_secrets(jsonb) is 'Paths in a configuration that look like a secret, by their name or their value.';
+revoke all on function energy.config_secrets(jsonb) from public;
+
+create or replace function energy.config_errors(config jsonb) returns table (path text, message text, hint text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    reading record;
+    read    jsonb;
+begin
+    -- Before all else, and without their values: messages end up in logs.
+    return query
+    select secret, 'looks like a secret', 'Secrets never stand in the configuration; docker/README.md says where they do.'
+    from energy.config_secrets(config) as secret;
+    if found then
+        return;
+    end if;
+    return query select * from edf.validate_json(coalesce(config, 'null')::text, energy.config_schema()::text);
+    if found then
+        return;
+    end if;
+    -- What only those who read a part can judge.
+    for reading in
+        select 'features' as part, format('edf.read_features(%L)', config -> 'features') as call
+        union all
+        select 'training', format('edf.read_parameters(%L, %L)', config #>> '{training,strategy}', config #> '{training,parameters}')
+        union all
+        select format('meters.%s.settings', key), format('edf.read_meter_settings(%L)', value -> 'settings')
+        from jsonb_each(config -> 'meters') where value ? 'settings'
+    loop
+        begin
+            execute 'select ' || reading.call into read;
+        exception when invalid_parameter_value or undefined_object then
+            path := reading.part;
+            get stacked diagnostics message = message_text, hint = pg_exception_hint;
+            return next;
+            continue;
+        end;
+        if reading.part = 'features' then
+            return query
+            select 'inference.history', format('%s is shorter than the longest lag or window, %s h', config #>> '{inference,history}', max(hours)),
+                'Read at least what the features need.'
+            from unnest(array['lags_h', 'recent_h', 'rolling_h']) as setting, jsonb_array_elements_text(read -> setting) as h (hours_text),
+                cast(hours_text as integer) as hours
+            having max(hours) * interval '1 hour' > (config #>> '{inference,history}')::interval;
+        end if;
+    end loop;
+    return query
+    select format('meters.%s', key), format('min_value %s is not below max_value %s', value ->> 'min_value', value ->> 'max_value'),
+        'Readings between the two are taken.'
+    from jsonb_each(config -> 'meters')
+    where (value ->> 'min_value')::double precision >= (value ->> 'max_value')::double precision
+    union all
+    select 'meters', 'no register measures consumption', 'Without one no hour has a demand: measures: consumption.'
+    where not exists (select from jsonb_each(config -> 'meters') where value ->> 'measures' = 'consumption')
+    union all
+    select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}', config #>> '{evaluation,test_period}'),
+        'Several forecasts are made in the test period.'
+    where (config #>> '{evaluation,step}')::interval > (config #>> '{evaluation,test_period}')::interval
+    union all
+    -- Hours of the last month rest on the readings before them.
+    select 'storage.tables.raw.meter_readings.keep', format('%s is shorter than 40 days', config #>> '{storage,tables,raw.meter_readings,keep}'),
+        'Keep readings longer: the hours of the last days could not be made anew.'
+    where (config #>> '{storage,tables,raw.meter_readings,keep}')::interval < interval '40 days'
+    union all
+    select format('schedules.%s', key), format('"%s": %s', value, energy.schedule_error(value)),
+        'Minute, hour, day of the month, month, day of the week: 0 5 * * * is 05:00 UTC every day.'
+    from jsonb_each_text(config -> 'schedules') where energy.schedule_error(value) is not null;
+end;
+$$;
+comment on function energy.config_errors(jsonb) is
+    'What is wrong with a configuration: path, message with the value, and what is allowed; no row if nothing is. Loads nothing.';
+revoke all on function energy.config_errors(jsonb) from public;

@@ -1,0 +1,11 @@
+-- The schema of config/edf.yaml, from its file: the one that editors and checks before a deployment read.
+\set schema `cat ../config/edf.schema.json`
+select format($query$
+    create or replace function energy.config_schema() returns json
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+    return %L::json
+$query$, :'schema')
+\gexec
+comment on function energy.config_schema() is 'The JSON Schema of a configuration: config/edf.schema.json.';
+revoke all on function energy.config_schema() from public;

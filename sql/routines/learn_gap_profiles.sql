@@ -1,0 +1,73 @@
+create or replace procedure energy.learn_gap_profiles(building_ids text[] default null, received_at timestamptz default null)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    known_at constant timestamptz := coalesce(learn_gap_profiles.received_at, energy.clock());
+    quality  constant jsonb := energy.current_config() -> 'quality';
+    since    constant timestamptz := known_at - coalesce((quality ->> 'profile_days')::int, 56) * interval '1 day';
+    least_n  constant integer := coalesce((quality ->> 'profile_min_days')::int, 14);
+    changed  text[];
+    days     timestamptz[];
+begin
+    -- Against a refresh that reads one profile for a day and another for the next.
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+
+    with energies as (
+        select building_id, measures, extract(hour from hour_at at time zone time_zone) as local_hour, hour_at, energy_kwh
+        from energy.apartment_hours as hours
+        join raw.buildings using (building_id)
+        cross join lateral (values ('consumption', consumption_kwh), ('solar', solar_kwh)) as measured (measures, energy_kwh)
+        where (building_ids is null or building_id = any (building_ids))
+          and hours.quality = 'measured' and hours.received_at <= known_at and hour_at >= since and energy_kwh is not null
+    ),
+
+    by_hour as (
+        select building_id, measures, local_hour, avg(energy_kwh) as mean_kwh, count(distinct hour_at) as days
+        from energies
+        group by building_id, measures, local_hour
+    ),
+
+    learnt as (
+        select building_id, measures, array_agg(round((mean_kwh / day_mean_kwh)::numeric, 3)::double precision order by local_hour) as weights
+        from (select *, avg(mean_kwh) over (partition by building_id, measures) as day_mean_kwh from by_hour) as by_hour
+        where day_mean_kwh > 0
+        group by building_id, measures
+        having count(*) = 24 and min(days) >= least_n
+    ),
+
+    -- A new profile makes all that was spread by the old one known anew: one that is hardly another is not kept.
+    kept as (
+        insert into energy.gap_profiles (building_id, measures, received_at, weights)
+        select building_id, measures, known_at, weights
+        from learnt
+        where not exists (
+            select from energy.gap_profiles as old
+            where (old.building_id, old.measures) = (learnt.building_id, learnt.measures)
+              and old.received_at = (
+                  select max(newest.received_at) from energy.gap_profiles as newest
+                  where (newest.building_id, newest.measures) = (learnt.building_id, learnt.measures))
+              and (select max(abs(was - is_now)) from unnest(old.weights, learnt.weights) as pairs (was, is_now)) <= 0.1
+        )
+        on conflict (building_id, measures, received_at) do update set weights = excluded.weights
+        returning building_id
+    )
+
+    select array_agg(distinct building_id) into changed from kept;
+
+    select array_agg(building_id), array_agg(day_at) into changed, days
+    from (
+        select distinct building_id, date_trunc('day', hour_at, 'UTC') as day_at
+        from energy.apartment_hours as hours
+        where building_id = any (changed) and hours.quality >= 'estimated'
+    ) as spread;
+    perform energy.write_hours(changed, days);
+end;
+$$;
+comment on procedure energy.learn_gap_profiles(text[], timestamptz) is
+$$Learns how consumption and solar generation of each building (by default all) go with the local hour, and spreads the gaps of its registers anew where that has changed.
+
+From the measured hours of its apartments in the last quality.profile_days; each local hour needs profile_min_days of them. A profile is kept as a new row of
+energy.gap_profiles only where the weight of an hour has moved by more than 0.1. It is used by registers whose setting long_gaps is profile.$$;
+revoke all on procedure energy.learn_gap_profiles(text[], timestamptz) from public;

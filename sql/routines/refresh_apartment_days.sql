@@ -1,0 +1,74 @@
+create or replace procedure energy.refresh_apartment_days()
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    buildings text[];
+    dates     date[];
+begin
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_apartment_days', 0));
+
+    with due as materialized (
+        delete from energy.days_due returning *
+    ),
+
+    -- What a gauge says holds until it says something else, and was known when both were.
+    touched as (
+        select due.building_id, coalesce(before.read_at, due.first_at) as since,
+            coalesce(after.read_at, due.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'max_silence_h')) as until
+        from due
+        join raw.sensors using (sensor_id)
+        join energy.sensor_types using (sensor_type)
+        left join lateral (
+            select read_at from raw.meter_readings
+            where meter_readings.sensor_id = due.sensor_id and read_at < due.first_at order by read_at desc limit 1
+        ) as before on true
+        left join lateral (
+            select read_at from raw.meter_readings
+            where meter_readings.sensor_id = due.sensor_id and read_at > due.last_at order by read_at limit 1
+        ) as after on true
+        union all
+        select building_id, first_at, last_at from due where sensor_id is null
+    ),
+
+    dates_due as (
+        select distinct building_id, (since at time zone time_zone)::date + n as local_date
+        from touched
+        join raw.buildings using (building_id)
+        cross join lateral generate_series(0, (until at time zone time_zone)::date - (since at time zone time_zone)::date) as n
+    )
+
+    select array_agg(building_id), array_agg(local_date) into buildings, dates from dates_due;
+
+    insert into energy.apartment_days
+    select fresh.building_id, fresh.apartment_id, fresh.local_date, fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours,
+        fresh.consumption_kwh, fresh.room_temperature_c, fresh.setpoint_c, fresh.setpoint_difference_c, fresh.coverage_share, fresh.quality,
+        fresh.received_at
+    from unnest(buildings, dates) as due (building_id, local_date)
+    cross join lateral (
+        select * from processed.int_apartment_days as days
+        where days.building_id = due.building_id and days.local_date = due.local_date
+        offset 0
+    ) as fresh
+    left join energy.apartment_days as kept
+        on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+    where (kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh, kept.room_temperature_c, kept.setpoint_c,
+           kept.setpoint_difference_c, kept.coverage_share, kept.quality, kept.received_at)
+        is distinct from
+          (fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours, fresh.consumption_kwh, fresh.room_temperature_c, fresh.setpoint_c,
+           fresh.setpoint_difference_c, fresh.coverage_share, fresh.quality, fresh.received_at)
+    on conflict (building_id, apartment_id, local_date) do update
+        set (hours_in_day, consumption_hours, comfort_hours, consumption_kwh, room_temperature_c, setpoint_c, setpoint_difference_c,
+             coverage_share, quality, received_at)
+          = (excluded.hours_in_day, excluded.consumption_hours, excluded.comfort_hours, excluded.consumption_kwh,
+             excluded.room_temperature_c, excluded.setpoint_c, excluded.setpoint_difference_c, excluded.coverage_share, excluded.quality,
+             excluded.received_at);
+end;
+$$;
+comment on procedure energy.refresh_apartment_days() is
+$$Brings energy.apartment_days up to date: the days whose hours energy.refresh_building_hours() made anew since, and those that gauges were read on.
+
+The result equals that of a full rebuild, call energy.refresh_building_hours('-infinity') before it, bit for bit. Running it twice changes nothing.$$;
+revoke all on procedure energy.refresh_apartment_days() from public;

@@ -1,0 +1,68 @@
+-- How the large tables are stored, as the current configuration says.
+create or replace view energy.storage as
+select
+    known.table_name,
+    known.time_column,
+    known.segment_by,
+    known.order_by,
+    (tables.settings ->> 'chunk')::interval as chunk,
+    (tables.settings ->> 'compress_after')::interval as compress_after,
+    (tables.settings ->> 'keep')::interval as keep
+from (values
+    ('raw.meter_readings', 'read_at', 'sensor_id', 'read_at desc, received_at desc'),
+    ('raw.weather_forecasts', 'valid_at', 'weather_location_id', 'valid_at desc, issued_at desc'),
+    ('energy.apartment_hours', 'hour_at', 'building_id, apartment_id', 'hour_at desc'),
+    ('energy.building_hours', 'hour_at', 'building_id', 'hour_at desc'),
+    ('energy.forecasts', 'valid_at', 'building_id', 'valid_at desc, issued_at desc')
+) as known (table_name, time_column, segment_by, order_by)
+join jsonb_each(energy.current_config() #> '{storage,tables}') as tables (table_name, settings) using (table_name);
+comment on view energy.storage is
+    'Large tables, and section storage of the configuration: time_column is what they are divided by; segment_by and order_by are those of compressed chunks.';
+
+create or replace function energy.hours_floor() returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- A month more: what a meter last said before an hour bears on it.
+    select coalesce(
+        (select date_trunc('day', energy.clock() - keep, 'UTC') + interval '31 days' from energy.storage where table_name = 'raw.meter_readings'),
+        '-infinity');
+$$;
+comment on function energy.hours_floor() is
+    'Hours before this stay as they are: the readings that they rest on may have been dropped, and made anew they would be missing.';
+revoke all on function energy.hours_floor() from public;
+
+-- Whether energy.building_days reads the continuous aggregate or the hours; both give the same.
+create or replace function energy.define_building_days() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $define$
+begin
+    if to_regclass('energy.building_days_aggregate') is not null then
+        create or replace view energy.building_days as
+        select building_id, day_at, consumption_kwh, solar_kwh, hours, hours_with_demand, quality, received_at from energy.building_days_aggregate;
+    else
+        create or replace view energy.building_days as
+        select
+            building_id,
+            date_trunc('day', hour_at, 'UTC') as day_at,
+            sum(consumption_kwh order by hour_at) as consumption_kwh,
+            sum(solar_kwh order by hour_at) as solar_kwh,
+            count(*) as hours,
+            count(consumption_kwh) as hours_with_demand,
+            max(quality) as quality,
+            max(received_at) as received_at
+        from energy.building_hours
+        group by building_id, date_trunc('day', hour_at, 'UTC');
+    end if;
+    comment on view energy.building_days is
+$$One row per building and UTC day: sums of energy.building_hours.
+
+With TimescaleDB a continuous aggregate, whose refresh looks back as far as storage.building_days in config/edf.yaml says.$$;
+    comment on column energy.building_days.consumption_kwh is 'Of the hours that have a demand; hours_with_demand says how many.';
+    comment on column energy.building_days.quality is 'The worst of the hours.';
+end;
+$define$;
+comment on function energy.define_building_days() is 'Makes the view energy.building_days: over the continuous aggregate where there is one, else over the hours.';
+revoke all on function energy.define_building_days() from public;
+do $$ begin perform energy.define_building_days(); end; $$;

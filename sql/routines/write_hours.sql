@@ -1,0 +1,51 @@
+create or replace function energy.write_hours(buildings text[], days timestamptz[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+begin
+    -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
+    -- alone, since a conflict would lock its row.
+    insert into energy.apartment_hours (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at)
+    select fresh.building_id, fresh.apartment_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at
+    from unnest(buildings, days) as due (building_id, day_at)
+    cross join lateral (
+        select * from processed.int_apartment_hours as hours
+        where hours.building_id = due.building_id and hours.day_at = due.day_at
+        offset 0
+    ) as fresh
+    left join energy.apartment_hours as kept
+        on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
+    where (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at)
+        is distinct from (fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at)
+    on conflict (building_id, apartment_id, hour_at) do update
+        set (consumption_kwh, solar_kwh, quality, received_at)
+          = (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at);
+
+    insert into energy.building_hours
+    select fresh.building_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting,
+        fresh.apartments_expected, fresh.coverage_share, fresh.quality, fresh.received_at
+    from unnest(buildings, days) as due (building_id, day_at)
+    cross join lateral (
+        select * from processed.int_building_hours as hours
+        where hours.building_id = due.building_id and hours.hour_at >= due.day_at and hours.hour_at < due.day_at + interval '24 hours'
+        offset 0
+    ) as fresh
+    left join energy.building_hours as kept on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
+    where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
+           kept.received_at)
+        is distinct from
+          (fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting, fresh.apartments_expected, fresh.coverage_share, fresh.quality,
+           fresh.received_at)
+    on conflict (building_id, hour_at) do update
+        set (consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at)
+          = (excluded.consumption_kwh, excluded.solar_kwh, excluded.apartments_reporting, excluded.apartments_expected,
+             excluded.coverage_share, excluded.quality, excluded.received_at);
+
+    insert into energy.days_due (building_id, first_at, last_at)
+    select due.building_id, due.day_at, due.day_at + interval '23 hours' from unnest(buildings, days) as due (building_id, day_at);
+end;
+$$;
+comment on function energy.write_hours(text[], timestamptz[]) is
+    'Makes the hours of these UTC days anew, buildings and days in pairs, and notes that days of apartments rest on them.';
+revoke all on function energy.write_hours(text[], timestamptz[]) from public;

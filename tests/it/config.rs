@@ -1,0 +1,456 @@
+//! The configuration: what is refused, how versions are kept, what names the one it came from.
+
+use edf_tests::{Refusal, as_role, refusal};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar};
+
+/// The deployed configuration.
+async fn current(connection: &mut PgConnection) -> Value {
+    query_scalar("select energy.current_config()").fetch_one(connection).await.unwrap()
+}
+
+/// `config` with `value` at a path such as `/quality/min_coverage_share`; the last name may be new.
+fn with(config: &Value, path: &str, value: Value) -> Value {
+    let mut changed = config.clone();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    changed.pointer_mut(parent).unwrap()[name] = value;
+    changed
+}
+
+fn without(config: &Value, path: &str) -> Value {
+    let mut changed = config.clone();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    changed.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
+    changed
+}
+
+/// What loading `config` is answered with; nothing stays.
+async fn answer(connection: &mut PgConnection, config: &Value) -> Option<Refusal> {
+    let mut work = connection.begin().await.unwrap();
+    query("call energy.load_config($1)").bind(config).execute(&mut *work).await.err().map(Refusal::from)
+}
+
+/// A file of the repository, as it is now.
+fn read_file(path: &str) -> String {
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    std::fs::read_to_string(format!("{root}/../{path}")).unwrap()
+}
+
+async fn newest(connection: &mut PgConnection) -> (i64, String, Option<i64>, String) {
+    query_as("select config_id, checksum, restored_from, loaded_by from energy.configs order by config_id desc limit 1")
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed() {
+    let mut analyst = as_role("analyst").await;
+    let config = current(&mut analyst).await;
+    let cases = [
+        ("/qualty", json!({}), "qualty: is not known, did you mean \"quality\"?", "Known: evaluation, features"),
+        ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
+        ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),
+        (
+            "/quality/min_coverage_share",
+            json!("high"),
+            "quality.min_coverage_share: \"high\" is not of type number",
+            "above 0",
+        ),
+        (
+            "/meters/electricity_kwh_total/kind",
+            json!("regster"),
+            "kind: \"regster\" is none of register, gauge, did you mean \"register\"?",
+            "counts upwards",
+        ),
+        (
+            "/meters/electricity_kwh_total/unit",
+            json!("MWh"),
+            "meters.electricity_kwh_total.unit: \"MWh\" is not \"kWh\"",
+            "kWh",
+        ),
+        (
+            "/meters/electricity_kwh_total/min_value",
+            json!(2_000_000_000),
+            "meters.electricity_kwh_total: min_value 2000000000 is not below max_value",
+            "between",
+        ),
+        (
+            "/meters/electricity_kwh_total/settings/max_silense_h",
+            json!(6),
+            "settings.max_silense_h: is not known, did you mean \"max_silence_h\"?",
+            "Known: jitter_h",
+        ),
+        ("/meters/electricity_kwh_total/settings/max_kw", json!(0), "settings.max_kw: 0 is below the least", "power"),
+        (
+            "/meters/Heat Pump",
+            json!({"kind": "gauge", "unit": "kW", "min_value": 0, "max_value": 9}),
+            "meters.\"Heat Pump\": \"Heat Pump\" is not a name of lower-case letters",
+            "63 characters",
+        ),
+        (
+            "/features/lag_h",
+            json!([24]),
+            "features.lag_h: is not known, did you mean \"lags_h\"?",
+            "Known: cooling_base_c",
+        ),
+        ("/features/lags_h", json!([24, 0]), "features.lags_h[1]: 0 is below the least, 1", "1 to 8784"),
+        ("/features/lags_h", json!([24, 24]), "features.lags_h: 24 stands there twice", ""),
+        (
+            "/features/lags_h",
+            json!([2000]),
+            "inference.history: 60 days is shorter than the longest lag or window, 2000 h",
+            "features need",
+        ),
+        (
+            "/training/strategy",
+            json!("xgbost"),
+            "training: unknown strategy \"xgbost\", did you mean \"xgboost\"?",
+            "Known: ",
+        ),
+        ("/training/parameters/learning_rate", json!(0.1), "training: unknown parameter \"learning_rate\"", "Known: "),
+        (
+            "/training/parameters/max_dept",
+            json!(3),
+            "training: unknown parameter \"max_dept\", did you mean \"max_depth\"?",
+            "Known: ",
+        ),
+        ("/training/parameters/eta", json!("fast"), "training: parameter \"eta\" cannot be \"fast\"", ""),
+        ("/evaluation/step", json!("1 month"), "evaluation.step: \"1 month\" is not a span of time", "no fixed length"),
+        (
+            "/evaluation/step",
+            json!("71 days"),
+            "evaluation.step: 71 days is longer than test_period, 70 days",
+            "Several",
+        ),
+        (
+            "/evaluation/gate/max_rmse_ratio",
+            json!(0),
+            "evaluation.gate.max_rmse_ratio: 0 is not above 0",
+            "seasonal naive",
+        ),
+        ("/inference/issue_hour_utc", json!(24), "inference.issue_hour_utc: 24 is above the most, 23", "0 to 23"),
+        ("/inference/issue_hour_utc", json!(5.5), "inference.issue_hour_utc: 5.5 is not of type integer", "0 to 23"),
+        (
+            "/inference/horizon",
+            json!("-72 hours"),
+            "inference.horizon: \"-72 hours\" is not a span of time",
+            "whole number",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 0 5 * * *"),
+            "schedules.issue_forecasts: \"0 0 5 * * *\" is not a schedule of five fields",
+            "No sixth field",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 * *"),
+            "schedules.issue_forecasts: \"0 5 * *\" is not a schedule of five fields",
+            "05:00 UTC",
+        ),
+        ("/schedules/issue_forecasts", json!("30 seconds"), "is not a schedule of five fields", "05:00 UTC"),
+        (
+            "/schedules/issue_forecasts",
+            json!("60 5 * * *"),
+            "\"60 5 * * *\": the minute cannot be 60: 0 to 59",
+            "05:00 UTC",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 8-5 * * *"),
+            "the hour cannot be 8-5: 0 to 23, in this order",
+            "05:00 UTC",
+        ),
+        ("/schedules/issue_forecasts", json!("0 5 0 * *"), "the day of the month cannot be 0: 1 to 31", "05:00 UTC"),
+        ("/schedules/issue_forecasts", json!("0 5 * 1-13 *"), "the month cannot be 1-13: 1 to 12", "05:00 UTC"),
+        ("/schedules/issue_forecasts", json!("0 5 * * */0"), "the day of the week cannot be */0: 0 to 7", "05:00 UTC"),
+        ("/schedules/issue_forecasts", json!("0, 5 * * *"), "the minute cannot be : a number", "05:00 UTC"),
+        (
+            "/schedules/train_model",
+            json!("0 5 * * *"),
+            "schedules.train_model: is not known, did you mean \"train_models\"?",
+            "Known: gate_models",
+        ),
+        ("/storage", json!([]), "storage: [] is not of type object", ""),
+    ];
+    let mut wrong = Vec::new();
+    for (path, value, says, hint) in cases {
+        match answer(&mut analyst, &with(&config, path, value.clone())).await {
+            Some(r) if r.code == "22023" && r.message.contains(says) && r.hint.contains(hint) && !r.hint.is_empty() => {
+            }
+            other => wrong.push(format!("{path} = {value}: {other:?}\n    expected: {says}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_section_and_every_required_setting_that_is_missing_is_named() {
+    let mut analyst = as_role("analyst").await;
+    let config = current(&mut analyst).await;
+    for path in [
+        "/meters",
+        "/quality",
+        "/features",
+        "/training",
+        "/evaluation",
+        "/inference",
+        "/schedules",
+        "/quality/min_coverage_share",
+        "/training/strategy",
+        "/evaluation/gate/max_rmse_ratio",
+        "/inference/horizon",
+        "/schedules/refresh_hours",
+        "/meters/electricity_kwh_total/measures",
+        "/meters/solar_kwh_total/kind",
+    ] {
+        let refused = answer(&mut analyst, &without(&config, path)).await.expect(path);
+        let place = path[1..].replace('/', ".");
+        assert_eq!(
+            (refused.code.as_str(), refused.message),
+            ("22023", format!("the configuration cannot be used: {place}: is missing"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_no_configuration_at_all_is_refused() {
+    let mut analyst = as_role("analyst").await;
+    let config = current(&mut analyst).await;
+    let deep: Value = (0..100).fold(json!(1), |inner, _| json!([inner]));
+    for (document, says) in [
+        (json!(null), "null is not of type object"),
+        (json!([]), "[] is not of type object"),
+        (json!("edf.yaml"), "\"edf.yaml\" is not of type object"),
+        (json!({}), "is missing"),
+        (with(&config, "/features/lags_h", json!((1..=101).collect::<Vec<_>>())), "101 entries are more than 100"),
+        (with(&config, "/features/temperature", deep), "features.temperature: [[[["),
+        (with(&config, "/meters", json!({})), "meters: no register measures consumption"),
+    ] {
+        let refused = answer(&mut analyst, &document).await.unwrap_or_else(|| panic!("this was loaded: {document}"));
+        assert_eq!(refused.code, "22023", "{refused:?}");
+        assert!(refused.message.contains(says), "{refused:?}");
+    }
+    for statement in [
+        "call energy.load_config(null)",
+        // JSON that holds no number of a computer.
+        "call energy.load_config(jsonb_set(energy.current_config(), '{training,parameters,eta}', '1e400'))",
+        "call energy.load_config((repeat('[', 1000) || repeat(']', 1000))::jsonb)",
+    ] {
+        let refused = refusal(&mut analyst, statement).await;
+        assert_eq!(refused.code, "22023", "{refused:?}");
+        assert!(!refused.hint.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_listed_at_once_and_without_loading_it() {
+    let mut analyst = as_role("analyst").await;
+    let config = current(&mut analyst).await;
+    let config = with(&config, "/quality/min_coverage_share", json!(2));
+    let config = with(&config, "/inference/issue_hour_utc", json!(-1));
+    let paths: Vec<String> = query_scalar("select path from energy.config_errors($1) order by 1")
+        .bind(&config)
+        .fetch_all(&mut analyst)
+        .await
+        .unwrap();
+    assert_eq!(paths, ["inference.issue_hour_utc", "quality.min_coverage_share"]);
+}
+
+#[tokio::test]
+async fn what_looks_like_a_secret_is_refused_anywhere_and_never_repeated() {
+    let mut analyst = as_role("analyst").await;
+    let config = current(&mut analyst).await;
+    for (path, value) in [
+        ("/smtp_password", json!("hunter2")),
+        ("/storage", json!({"bucket": {"SecretKey": "hunter2"}})),
+        ("/training/parameters/api_key", json!("hunter2")),
+        ("/training/parameters/apiKey", json!("hunter2")),
+        ("/meters/electricity_kwh_total/settings/token", json!("hunter2")),
+        ("/features/temperature", json!("https://me:hunter2@weather.example.org")),
+        ("/features/lags_h", json!(["postgres://edf:hunter2@db/edf"])),
+        ("/storage", json!({"pem": "-----BEGIN PRIVATE KEY-----hunter2"})),
+    ] {
+        let refused = answer(&mut analyst, &with(&config, path, value)).await.expect(path);
+        assert_eq!(refused.code, "22023", "{refused:?}");
+        assert!(refused.message.contains("looks like a secret"), "{refused:?}");
+        assert!(!format!("{refused:?}").contains("hunter2"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_version_is_a_new_row_with_its_checksum_and_the_same_again_is_none() {
+    let mut analyst = as_role("analyst").await;
+    let mut work = analyst.begin().await.unwrap();
+    let config = current(&mut work).await;
+    let before = newest(&mut work).await;
+    query("call energy.load_config($1)").bind(&config).execute(&mut *work).await.unwrap();
+    assert_eq!(newest(&mut work).await, before);
+
+    let changed = with(&config, "/quality/min_coverage_share", json!(0.5));
+    query("call energy.load_config($1)").bind(&changed).execute(&mut *work).await.unwrap();
+    let after = newest(&mut work).await;
+    assert!(after.0 > before.0 && after.1 != before.1 && after.1.len() == 64, "{before:?} {after:?}");
+    assert_eq!((after.2, after.3.as_str()), (None, "analyst"));
+    let share: f64 =
+        query_scalar("select min_coverage_share from energy.quality_limits").fetch_one(&mut *work).await.unwrap();
+    assert_eq!(share, 0.5);
+}
+
+#[tokio::test]
+async fn an_earlier_version_can_be_made_current_again_and_the_changes_between_two_are_told() {
+    let mut analyst = as_role("analyst").await;
+    let mut work = analyst.begin().await.unwrap();
+    let config = current(&mut work).await;
+    let first = newest(&mut work).await;
+    let changed = with(&config, "/quality/min_coverage_share", json!(0.5));
+    let changed = with(&changed, "/features/lags_h", json!([24, 168]));
+    let changed = without(&changed, "/features/cooling_base_c");
+    query("call energy.load_config($1)").bind(&changed).execute(&mut *work).await.unwrap();
+    let second = newest(&mut work).await;
+
+    let changes: Vec<(String, Option<Value>, Option<Value>)> =
+        query_as("select path, before, after from energy.config_changes($1, $2)")
+            .bind(first.0)
+            .bind(second.0)
+            .fetch_all(&mut *work)
+            .await
+            .unwrap();
+    assert_eq!(
+        changes,
+        [
+            ("features.cooling_base_c".to_owned(), Some(config["features"]["cooling_base_c"].clone()), None),
+            ("features.lags_h".to_owned(), Some(config["features"]["lags_h"].clone()), Some(json!([24, 168]))),
+            (
+                "quality.min_coverage_share".to_owned(),
+                Some(config["quality"]["min_coverage_share"].clone()),
+                Some(json!(0.5))
+            ),
+        ]
+    );
+
+    query("call energy.restore_config($1)").bind(first.0).execute(&mut *work).await.unwrap();
+    let third = newest(&mut work).await;
+    assert!(third.0 > second.0);
+    assert_eq!((&third.1, third.2), (&first.1, Some(first.0)));
+    assert_eq!(current(&mut work).await, config);
+}
+
+#[tokio::test]
+async fn a_version_that_does_not_exist_or_no_longer_holds_is_not_restored() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    // As one that an older release let pass.
+    let old: i64 = query_scalar(
+        "insert into energy.configs (config, checksum) values ('{\"quality\": {}}', 'old') returning config_id",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    let refused = refusal(&mut work, &format!("call energy.restore_config({old})")).await;
+    assert_eq!(refused.code, "22023", "{refused:?}");
+    drop(work);
+    for statement in [
+        "call energy.restore_config(-1)",
+        "call energy.restore_config(null)",
+        "select * from energy.config_changes(1, -1)",
+    ] {
+        let refused = refusal(&mut postgres, statement).await;
+        assert_eq!(refused.code, "42704", "{statement}");
+        assert!(!refused.hint.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_comes_in_by_load_config_only() {
+    for role in ["pipeline", "analyst"] {
+        let mut connection = as_role(role).await;
+        for statement in [
+            "insert into energy.configs (config, checksum) values ('{}', '')",
+            "update energy.configs set config = '{}'",
+            "delete from energy.configs",
+        ] {
+            assert_eq!(refusal(&mut connection, statement).await.code, "42501", "{role}: {statement}");
+        }
+    }
+    assert_eq!(refusal(&mut as_role("analyst").await, "select energy.keep_config('{}', null)").await.code, "42501");
+}
+
+#[tokio::test]
+async fn the_schema_in_the_database_is_the_file_and_names_what_the_extension_reads() {
+    let mut analyst = as_role("analyst").await;
+    let file: Value = serde_json::from_str(&read_file("config/edf.schema.json")).unwrap();
+    let schema: Value = query_scalar("select energy.config_schema()").fetch_one(&mut analyst).await.unwrap();
+    assert_eq!(schema, file);
+    let names = |object: &Value| -> Vec<String> { object.as_object().unwrap().keys().cloned().collect() };
+    let (features, settings): (Value, Value) =
+        query_as("select edf.read_features('{}') - 'time_zone', edf.read_meter_settings('{}')")
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+    assert_eq!(names(&file["properties"]["features"]["properties"]), names(&features));
+    assert_eq!(names(&file["$defs"]["settings"]["properties"]), names(&settings));
+}
+
+#[tokio::test]
+async fn the_schema_and_the_readers_of_the_extension_agree_on_what_is_too_small_and_too_large() {
+    let mut analyst = as_role("analyst").await;
+    let file: Value = serde_json::from_str(&read_file("config/edf.schema.json")).unwrap();
+    let mut checked = 0;
+    for (name, rules) in file["$defs"]["settings"]["properties"].as_object().unwrap() {
+        let rules = rules.get("$ref").map_or(rules, |to| file.pointer(&to.as_str().unwrap()[1..]).unwrap());
+        for (bound, beyond) in [("minimum", -1.0), ("maximum", 1.0)] {
+            let Some(bound) = rules.get(bound).and_then(Value::as_f64) else { continue };
+            let settings = |value: f64| json!({ name: value });
+            let read = "select edf.read_meter_settings($1)";
+            query(read)
+                .bind(settings(bound))
+                .execute(&mut analyst)
+                .await
+                .unwrap_or_else(|error| panic!("{name} = {bound}: {error}"));
+            let step = beyond * (bound.abs() * 0.5).max(1e-9);
+            let outcome = query(read).bind(settings(bound + step)).execute(&mut analyst).await;
+            assert!(outcome.is_err(), "{name} = {} is let pass", bound + step);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 14, "{checked}");
+}
+
+#[tokio::test]
+async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() {
+    let mut postgres = as_role("postgres").await;
+    let config = current(&mut postgres).await;
+    let jobs: Vec<(String, String)> =
+        query_as("select jobname, schedule from cron.job where jobname like 'edf %' order by 1")
+            .fetch_all(&mut postgres)
+            .await
+            .unwrap();
+    let mut configured: Vec<(String, String)> = config["schedules"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, schedule)| (format!("edf {}", name.replace('_', " ")), schedule.as_str().unwrap().to_owned()))
+        .collect();
+    configured.sort();
+    assert_eq!(jobs, configured);
+}
+
+#[tokio::test]
+async fn a_schedule_follows_the_configuration_and_null_turns_its_job_off() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    let config = current(&mut work).await;
+    let config = with(&config, "/schedules/train_models", json!("15 3 1,15 * *"));
+    let config = with(&config, "/schedules/gate_models", json!(null));
+    query("call energy.load_config($1)").bind(&config).execute(&mut *work).await.unwrap();
+    work.execute(AssertSqlSafe(read_file("sql/jobs.sql"))).await.unwrap();
+    let schedules: Vec<(String, String)> =
+        query_as("select jobname, schedule from cron.job where jobname in ('edf train models', 'edf gate models')")
+            .fetch_all(&mut *work)
+            .await
+            .unwrap();
+    assert_eq!(schedules, [("edf train models".to_owned(), "15 3 1,15 * *".to_owned())]);
+}

@@ -1,0 +1,88 @@
+//! A house of a test's own, `a-test-house` with three flats: what its meters say and when that is received.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor, query, raw_sql};
+
+/// Minutes of a day.
+pub const DAY: i64 = 24 * 60;
+
+/// Adds it; its time zone is UTC-8.
+pub async fn add_house(work: &mut PgConnection) {
+    work.execute(raw_sql(
+        "insert into raw.buildings select 'a-test-house', 'House', time_zone, region, latitude, longitude, weather_location_id
+         from raw.buildings limit 1;
+         insert into raw.apartments select 'a-test-house', 'flat-' || n from generate_series(1, 3) as n",
+    ))
+    .await
+    .unwrap();
+}
+
+/// A reading of an apartment's register, `minute` minutes into 10 July 2017.
+pub fn message(minute: i64, apartment: usize, value: f64) -> String {
+    sensed(minute, apartment, "electricity_kwh_total", value)
+}
+
+/// A reading of any sensor.
+pub fn sensed(minute: i64, apartment: usize, sensor_type: &str, value: f64) -> String {
+    let at: DateTime<Utc> = "2017-07-10T00:00:00Z".parse().unwrap();
+    let at = (at + TimeDelta::minutes(minute)).to_rfc3339();
+    format!(
+        r#"{{"timestamp_str": "{at}", "building_id": "a-test-house", "apartment_id": "flat-{apartment}",
+            "readings": [{{"sensor_type": "{sensor_type}", "value": {value}}}]}}"#
+    )
+}
+
+/// Ingests messages as received `received` minutes into 20 July 2017.
+pub async fn ingest(work: &mut PgConnection, messages: &[String], received: i64) {
+    query("call energy.ingest_meter_messages($1::text[], '2017-07-20 00:00Z'::timestamptz + $2 * interval '1 minute')")
+        .bind(messages)
+        .bind(received as f64)
+        .execute(work)
+        .await
+        .unwrap();
+}
+
+/// Brings the hours up to date.
+pub async fn refresh(work: &mut PgConnection) {
+    work.execute("call energy.refresh_building_hours()").await.unwrap();
+}
+
+/// Brings the days up to date.
+pub async fn refresh_days(work: &mut PgConnection) {
+    work.execute("call energy.refresh_apartment_days()").await.unwrap();
+}
+
+/// Learns the gap profile that could be known `received` minutes into 20 July 2017.
+pub async fn learn(work: &mut PgConnection, received: i64) {
+    query("call energy.learn_gap_profiles(array['a-test-house'], '2017-07-20 00:00Z'::timestamptz + $1 * interval '1 minute')")
+        .bind(received as f64)
+        .execute(work)
+        .await
+        .unwrap();
+}
+
+/// So that a profile is learnt from the little that a test says.
+pub async fn learn_from_a_day(work: &mut PgConnection) {
+    work.execute(raw_sql(
+        "insert into energy.configs (config)
+         select jsonb_set(energy.current_config(), '{quality,profile_min_days}', '1')",
+    ))
+    .await
+    .unwrap();
+}
+
+/// Apartment 1 uses a kWh an hour, and four from 18:00 to 19:00 local time, but for the days from `gap_day` on, of which only the end is told.
+pub fn evenings(days: i64, gap_day: i64, gap_days: i64) -> Vec<String> {
+    let mut value = 0.0;
+    let mut messages = vec![message(0, 1, value)];
+    for hour in 0..days * 24 {
+        // The house stands in UTC-8.
+        value += if (hour + 24 - 8) % 24 == 18 { 4.0 } else { 1.0 };
+        let told = hour + 1;
+        if told <= gap_day * 24 || told >= (gap_day + gap_days) * 24 {
+            messages.push(message(told * 60, 1, value));
+        }
+    }
+    messages
+}

@@ -1,17 +1,20 @@
 # edf: make demo shows it, make test checks it.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test sql psql stop clean purge
+.PHONY: help demo test bench-accuracy sql psql stop clean purge
 export Q
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 demo: ## forecast 15 real homes, from an empty machine to HTTP
 	@$(LOCAL)/demo.sh
 
 test: ## set up what is needed and run every test
 	@$(LOCAL)/test.sh
+
+bench-accuracy: ## forecast measured series with edf and its peers, and write the tables
+	@bench/accuracy/bench.sh
 
 sql: ## run a statement on the demo database: make sql Q='select ...'
 	@$(LOCAL)/psql.sh -c "$$Q"

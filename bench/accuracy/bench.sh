@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The accuracy of edf beside its peers, on measured series: makes what is missing, forecasts, scores, writes the tables of bench/README.md and the plots.
 #
-#   bench/accuracy/bench.sh [STRATEGY...]      strategies of edf; default: seasonal_naive xgboost
+#   bench/accuracy/bench.sh [STRATEGY...]      strategies of edf; default: lear xgboost ensemble
 #
 # Hours of work on two cores the first time; what is on disk is not made again. EDF_CACHE/accuracy keeps series and forecasts.
 set -euo pipefail
@@ -10,7 +10,7 @@ EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
 . "$HERE/../../docker/local/lib.sh"
 . "$HERE/environment.sh"
 
-if [ $# = 0 ]; then set -- seasonal_naive xgboost; fi
+if [ $# = 0 ]; then set -- lear xgboost ensemble; fi
 step 'system packages' 'What apt says is above: the network or another apt may be in the way.' "$ROOT/docker/install.sh"
 step 'environment of the peers' 'PyPI must be reachable.' install_peers
 step 'measured series' 'PyPI must be reachable.' prepare_series

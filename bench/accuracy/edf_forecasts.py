@@ -1,6 +1,4 @@
 """Runs edf.backtest over the series in the database that PGHOST and so on name: see edf.sh.
-
-Quantiles are taken where edf.backtest returns them: columns q0.05 and so on, or one named quantiles, a JSON object of them by level.
 """
 
 import io
@@ -13,7 +11,7 @@ import time
 import pandas as pd
 
 import protocol
-from protocol import HOUR, ORIGINS, REFIT, Series, Store, key_of
+from protocol import HOUR, ORIGINS, QUANTILES, REFIT, Series, Store, key_of
 from run import arguments, names, work_folder
 
 
@@ -36,17 +34,16 @@ def backtest(series: Series, strategy: str, parameters: str, features: str, firs
     features = json.dumps({"time_zone": series.time_zone} | json.loads(features))
     found = psql(f"""copy (
         select * from edf.backtest('select * from series order by hour_at', strategy => {literal(strategy)}, parameters => {literal(parameters)},
-            features => {literal(features)}, refit => '{REFIT} days', first_origin => '{first.isoformat()}')
+            features => {literal(features)}, refit => '{REFIT} days', levels => array{list(QUANTILES)}, first_origin => '{first.isoformat()}')
         where issued_at < timestamptz '{first.isoformat()}' + interval '{ORIGINS} days'
     ) to stdout with (format csv, header)""")
     rows = pd.read_csv(io.StringIO(found))
     rows["origin"], rows["valid_at"] = pd.to_datetime(rows["issued_at"], utc=True), pd.to_datetime(rows["valid_at"], utc=True)
     rows["lead_h"] = (rows["valid_at"] - rows["origin"]) // HOUR + 1
-    if "quantiles" in rows:
-        quantiles = pd.DataFrame(rows["quantiles"].map(json.loads).tolist()).rename(columns=lambda level: f"q{float(level):g}")
-        rows = pd.concat([rows, quantiles], axis=1)
-    elif "q0.05" not in rows:
-        rows = rows.rename(columns={"yhat_lower": "q0.05", "yhat_upper": "q0.95"})
+    numbers = lambda array: [float(value) for value in array.strip("{}").split(",")]
+    levels = numbers(rows["quantiles"].iloc[0])
+    quantiles = pd.DataFrame(rows["quantile_values"].map(numbers).tolist(), columns=[f"q{level:g}" for level in levels])
+    rows = pd.concat([rows, quantiles], axis=1)
     return rows[["origin", "valid_at", "lead_h", "yhat", *(name for name in rows if name.startswith("q0."))]]
 
 

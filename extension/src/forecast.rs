@@ -191,6 +191,7 @@ fn backtest_series(
 
 /// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
 #[pg_extern]
+#[allow(clippy::too_many_arguments)]
 fn feature_rows(
     times: Vec<TimestampWithTimeZone>,
     target: Vec<Option<f64>>,

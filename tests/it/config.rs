@@ -171,7 +171,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "/schedules/train_model",
             json!("0 5 * * *"),
             "schedules.train_model: is not known, did you mean \"train_models\"?",
-            "Known: gate_models",
+            "Known: apply_retention",
         ),
         ("/storage", json!([]), "storage: [] is not of type object", ""),
     ];
@@ -322,7 +322,7 @@ async fn an_earlier_version_can_be_made_current_again_and_the_changes_between_tw
         changes,
         [
             ("features.cooling_base_c".to_owned(), Some(config["features"]["cooling_base_c"].clone()), None),
-            ("features.lags_h".to_owned(), Some(config["features"]["lags_h"].clone()), Some(json!([24, 168]))),
+            ("features.lags_h".to_owned(), None, Some(json!([24, 168]))),
             (
                 "quality.min_coverage_share".to_owned(),
                 Some(config["quality"]["min_coverage_share"].clone()),

@@ -65,8 +65,8 @@ pub async fn learn(work: &mut PgConnection, received: i64) {
 /// So that a profile is learnt from the little that a test says.
 pub async fn learn_from_a_day(work: &mut PgConnection) {
     work.execute(raw_sql(
-        "insert into energy.configs (config)
-         select jsonb_set(energy.current_config(), '{quality,profile_min_days}', '1')",
+        "insert into energy.configs (config, checksum)
+         select jsonb_set(energy.current_config(), '{quality,profile_min_days}', '1'), ''",
     ))
     .await
     .unwrap();

@@ -79,7 +79,7 @@ async fn an_observed_value_stays_and_one_that_was_lacking_counts_from_when_it_ca
             "2026-07-01 13:00Z",
         ),
         (
-            r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00"], "temperature_2m": [99, null], "shortwave_radiation": [999, 800]}}"#,
+            r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00"], "temperature_2m": [30, null], "shortwave_radiation": [999, 800]}}"#,
             "2026-07-01 15:00Z",
         ),
     ] {

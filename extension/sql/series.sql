@@ -10,7 +10,7 @@ comment on type edf.series is
     'A series as arrays: times (start of each step), target, names of the regressors, and the regressors one column after the other.';
 
 -- No pinned search_path: the query is the caller's and is read as the caller would read it.
-create function edf.series_of(query text) returns edf.series
+create function edf.series_of(query text, known_at boolean default false) returns edf.series
 language plpgsql stable
 as $$
 declare
@@ -18,8 +18,12 @@ declare
     names   text[];
     types   text[];
     columns text;
+    second  text;
     series  edf.series;
 begin
+    if query is null then
+        return row('{}'::timestamptz[], '{}'::double precision[], '{}'::text[], '{}'::double precision[])::edf.series;
+    end if;
     if body = '' then
         raise exception 'the query is empty'
             using errcode = 'invalid_parameter_value', hint = 'Give a query of (time, target, regressors...).';
@@ -41,7 +45,11 @@ begin
         raise exception 'the first column, %, is of type %; it must be timestamptz', names[1], types[1]
             using errcode = 'invalid_parameter_value', hint = 'A timestamp without zone becomes one by: column AT TIME ZONE ''UTC''.';
     end if;
-    for at in 2 .. cardinality(names) loop
+    if known_at and types[2] <> 'timestamp with time zone' then
+        raise exception 'the second column, %, is of type %; it must be timestamptz: when the row was known', names[2], types[2]
+            using errcode = 'invalid_parameter_value', hint = 'Regressor forecasts are a query of (time, received_at, regressors...).';
+    end if;
+    for at in case when known_at then 3 else 2 end .. cardinality(names) loop
         if types[at] not in ('double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint', 'boolean') then
             raise exception 'column % is of type %; the target and regressors are numbers or booleans', names[at], types[at]
                 using errcode = 'invalid_parameter_value', hint = 'Leave it out, or cast it to double precision.';
@@ -51,10 +59,13 @@ begin
     into columns
     from unnest(names) with ordinality as n(name, at)
     where at > 2;
+    second := case when known_at then format('extract(epoch from q.%I)', names[2])
+                   when types[2] = 'boolean' then format('q.%I::integer', names[2])
+                   else format('q.%I', names[2]) end;
     execute format(
-        e'select array_agg(q.%1$I), array_agg(q.%2$I::%3$s double precision), $1, %4$s
-          from (select * from (\n%5$s\n) as q order by q.%1$I) as q',
-        names[1], names[2], case types[2] when 'boolean' then 'integer::' else '' end,
+        e'select array_agg(q.%1$I), array_agg((%2$s)::double precision), $1, %3$s
+          from (select * from (\n%4$s\n) as q order by q.%1$I) as q',
+        names[1], second,
         coalesce(columns, '''{}''::double precision[]'), body)
     into series using names[3:];
     if array_position(series.times, null) is not null then
@@ -64,8 +75,11 @@ begin
     return series;
 end;
 $$;
-comment on function edf.series_of(text) is
-    'Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as arrays ordered by time. Errors: 22000 no row or a NULL time, 22023 an empty query, wrong columns or types.';
+comment on function edf.series_of(text, boolean) is
+$$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as arrays ordered by time; a NULL query gives empty arrays.
+
+known_at: the second column is no target but when the row was known (timestamptz), returned in seconds since 1970: regressors as they were forecast.
+Errors: 22000 no row or a NULL time, 22023 an empty query, wrong columns or types.$$;
 
 create function edf.require(name text, given boolean) returns void
 language plpgsql immutable

@@ -4,20 +4,24 @@ create function edf.train(
     strategy      text     default 'xgboost',
     parameters    jsonb    default '{}',
     features      jsonb    default '{}',
-    horizon       interval default '72 hours'
+    horizon       interval default '72 hours',
+    regressor_forecasts text default null
 ) returns bigint
 language plpgsql
 as $$
 declare
-    series edf.series;
-    fitted record;
+    series   edf.series;
+    outlooks edf.series;
+    fitted   record;
 begin
     perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
             edf.require('strategy', strategy is not null), edf.require('parameters', parameters is not null),
             edf.require('features', features is not null), edf.require('horizon', horizon is not null);
     series := edf.series_of(training_data);
+    outlooks := edf.series_of(regressor_forecasts, known_at => true);
     select * into strict fitted
     from edf.fit(strategy, series.times, series.target, series.regressor_names, series.regressors,
+                 outlooks.times, outlooks.target, outlooks.regressor_names, outlooks.regressors,
                  parameters, features, horizon);
     return edf.register_model(
         subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
@@ -28,8 +32,9 @@ comment on function edf.train is
 $$Trains a model on a query and writes it to edf.models as pending; returns its id.
 
 subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
-per step, NULL where a value is missing. strategy: xgboost or seasonal_naive. parameters: hyperparameters of the strategy. features:
-time_zone, lags_h, recent_h, rolling_h, same_hour_days, same_hour_weeks, temperature, heating_base_c, cooling_base_c, inertia_h. horizon: how far
-ahead it will be asked.
+per step, NULL where a value is missing. strategy: ensemble, lear, xgboost or seasonal_naive.
+parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, and any field of the preset, such as lags_h. horizon: how far
+ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
+imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
 Errors: 22000 too little history, NaN or infinite values, irregular steps; 22023 a wrong argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use edf_core::Error;
+use edf_core::outlooks::Versions;
 use edf_core::series::Frame;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 
@@ -18,15 +19,42 @@ pub struct Series {
     pub names: Vec<String>,
     /// The regressors, one column after the other.
     pub regressors: Vec<Option<f64>>,
+    /// Some of them as they were forecast.
+    pub outlooks: Outlooks,
+}
+
+/// Regressors as they were forecast, as SQL hands them over; empty where nothing was kept.
+pub struct Outlooks {
+    /// The row's time.
+    pub times: Vec<TimestampWithTimeZone>,
+    /// When the version was known, in seconds since 1970.
+    pub received: Vec<Option<f64>>,
+    /// Names of the regressors.
+    pub names: Vec<String>,
+    /// Their values, one column after the other.
+    pub values: Vec<Option<f64>>,
 }
 
 impl TryFrom<Series> for Frame {
     type Error = Error;
 
     fn try_from(series: Series) -> Result<Self, Error> {
-        let times = series.times.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>()?;
-        Self::new(&times, &series.target, &series.names, &series.regressors)
+        let utc = |times: Vec<_>| times.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>();
+        let mut frame = Self::new(&utc(series.times)?, &series.target, &series.names, &series.regressors)?;
+        let Outlooks { times, received, names, values } = series.outlooks;
+        if !times.is_empty() {
+            let received = received.into_iter().map(from_seconds).collect::<Result<Vec<_>, _>>()?;
+            let versions = Versions { times: &utc(times)?, received: &received, names: &names, values: &values };
+            frame.outlooks = Some(edf_core::outlooks::Outlooks::new(&frame.grid, &frame.regressors, &versions)?);
+        }
+        Ok(frame)
     }
+}
+
+fn from_seconds(seconds: Option<f64>) -> Result<DateTime<Utc>, Error> {
+    seconds
+        .and_then(|seconds| DateTime::from_timestamp_micros((seconds * 1e6).round() as i64))
+        .ok_or_else(|| Error::InvalidArgument("received_at of a regressor forecast is NULL or infinite".to_owned()))
 }
 
 /// A time of Postgres as one of chrono; its infinities are none.

@@ -4,7 +4,7 @@
 
 use edf_core::Error;
 use edf_core::backtest::{Schedule, backtest};
-use edf_core::features::{FeatureSpec, Sample, Table};
+use edf_core::features::{FeatureSpec, Preset, Sample, Table};
 use edf_core::series::Frame;
 use edf_core::train::{Model, Recipe};
 use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
@@ -13,7 +13,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{check_for_interrupts, name, pg_extern};
 use serde_json::json;
 
-use crate::convert::{Series, from_utc, to_span, to_utc};
+use crate::convert::{Outlooks, Series, from_utc, to_span, to_utc};
 use crate::report::report;
 
 /// Cancel and timeouts are heard between boosting rounds; both unwind through the core.
@@ -30,6 +30,10 @@ fn fit(
     target: Vec<Option<f64>>,
     regressor_names: Vec<String>,
     regressors: Vec<Option<f64>>,
+    outlook_times: Vec<TimestampWithTimeZone>,
+    outlook_received: Vec<Option<f64>>,
+    outlook_names: Vec<String>,
+    outlook_values: Vec<Option<f64>>,
     parameters: JsonB,
     features: JsonB,
     horizon: Interval,
@@ -50,7 +54,9 @@ fn fit(
     ErrorReport,
 > {
     let run = || {
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let outlooks =
+            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
+        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
         let recipe = Recipe::new(strategy, &parameters.0, &features.0, horizon)?;
         let end = frame.end_of_target();
@@ -64,7 +70,7 @@ fn fit(
             from_utc(frame.grid.time(0))?,
             from_utc(frame.grid.time(end))?,
             rows as i64,
-            JsonB(json!({ "held_out": model.held_out() })),
+            JsonB(json!({ "held_out": model.held_out(), "regressor_forecast_shares": model.outlook_shares() })),
         ))
     };
     Ok(TableIterator::once(run().map_err(report)?))
@@ -79,6 +85,10 @@ fn predict(
     target: Vec<Option<f64>>,
     regressor_names: Vec<String>,
     regressors: Vec<Option<f64>>,
+    outlook_times: Vec<TimestampWithTimeZone>,
+    outlook_received: Vec<Option<f64>>,
+    outlook_names: Vec<String>,
+    outlook_values: Vec<Option<f64>>,
     horizon: Interval,
     issued_at: Option<TimestampWithTimeZone>,
 ) -> Result<
@@ -96,7 +106,9 @@ fn predict(
 > {
     let run = || {
         let model = Model::from_bytes(artifact)?;
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let outlooks =
+            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
+        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
         let (frame, forecasts) = model.forecast_at(frame, issued_at.map(to_utc).transpose()?, horizon)?;
         let row = |f: edf_core::train::Forecast| {
@@ -117,6 +129,10 @@ fn backtest_series(
     target: Vec<Option<f64>>,
     regressor_names: Vec<String>,
     regressors: Vec<Option<f64>>,
+    outlook_times: Vec<TimestampWithTimeZone>,
+    outlook_received: Vec<Option<f64>>,
+    outlook_names: Vec<String>,
+    outlook_values: Vec<Option<f64>>,
     parameters: JsonB,
     features: JsonB,
     horizon: Interval,
@@ -140,7 +156,9 @@ fn backtest_series(
     ErrorReport,
 > {
     let run = || {
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let outlooks =
+            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
+        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
         let rows = |name: &str, interval| frame.grid.rows_in(name, to_span(name, interval)?);
         let recipe = Recipe::new(strategy, &parameters.0, &features.0, rows("horizon", horizon)?)?;
         let first = match first_origin {
@@ -173,6 +191,10 @@ fn feature_rows(
     target: Vec<Option<f64>>,
     regressor_names: Vec<String>,
     regressors: Vec<Option<f64>>,
+    outlook_times: Vec<TimestampWithTimeZone>,
+    outlook_received: Vec<Option<f64>>,
+    outlook_names: Vec<String>,
+    outlook_values: Vec<Option<f64>>,
     features: JsonB,
     horizon: Interval,
     issued_at: Option<TimestampWithTimeZone>,
@@ -190,16 +212,19 @@ fn feature_rows(
     ErrorReport,
 > {
     let run = || {
-        let mut frame = Frame::try_from(Series { times, target, names: regressor_names, regressors })?;
+        let outlooks =
+            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
+        let mut frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
         let origin = match issued_at {
             Some(time) => frame.grid.row(to_utc(time)?)?,
             None => frame.end_of_target(),
         };
         frame.extend(origin + horizon);
-        let table = Table::new(&FeatureSpec::from_json(&features.0)?, &frame)?;
+        let spec = FeatureSpec::from_json(&features.0, Preset::default())?;
+        let table = Table::new(&spec, &frame)?;
         let samples: Vec<_> = (origin..origin + horizon).map(|target| Sample { origin, target }).collect();
-        let matrix = table.matrix(&samples);
+        let matrix = table.matrix(&samples)?;
         let cell = |((row, column), value): ((usize, usize), &f32)| {
             let (sample, feature) = (samples[row], &table.features()[column]);
             Ok((

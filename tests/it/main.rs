@@ -15,6 +15,7 @@ mod gateway;
 mod hours;
 mod ingestion;
 mod jobs;
+mod known_weather;
 mod metrics;
 mod readme;
 mod registry;

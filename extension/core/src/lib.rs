@@ -17,6 +17,7 @@ pub mod meter;
 pub mod metrics;
 pub mod model;
 mod options;
+pub mod outlooks;
 pub mod schema;
 pub mod series;
 pub mod train;

@@ -5,6 +5,7 @@
 //! inside the core; at its border it is `None`, and NaN or an infinity is an error.
 
 use crate::error::Error;
+use crate::outlooks::Outlooks;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// Seconds of a day of absolute time.
@@ -63,6 +64,11 @@ impl Grid {
     /// Distance of two rows.
     pub fn step(&self) -> TimeDelta {
         self.step
+    }
+
+    /// Its rows `from` up to `to` as a grid of their own.
+    pub fn window(&self, from: usize, to: usize) -> Self {
+        Self { start: self.time(from), step: self.step, len: to - from }
     }
 
     /// When row `row` starts; rows beyond the end continue the grid.
@@ -142,6 +148,8 @@ pub struct Frame {
     pub target: Vec<f64>,
     /// What is known in advance.
     pub regressors: Vec<Regressor>,
+    /// Regressors as they were forecast, where that was kept.
+    pub outlooks: Option<Outlooks>,
 }
 
 impl Frame {
@@ -174,12 +182,17 @@ impl Frame {
             .zip(regressors.chunks_exact(grid.len()))
             .map(|(name, values)| Ok(Regressor { name: name.clone(), values: finite_or_missing(&grid, name, values)? }))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { grid, target, regressors })
+        Ok(Self { grid, target, regressors, outlooks: None })
     }
 
     /// The row after the last known target: where a forecast would start.
     pub fn end_of_target(&self) -> usize {
         self.target.iter().rposition(|value| value.is_finite()).map_or(0, |row| row + 1)
+    }
+
+    /// The regressor of this name.
+    pub fn regressor(&self, name: &str) -> Option<&Regressor> {
+        self.regressors.iter().find(|regressor| regressor.name == name)
     }
 
     /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
@@ -198,6 +211,7 @@ pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
+/// NULL is missing; NaN and infinities are refused.
 fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
     values
         .iter()

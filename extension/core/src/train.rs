@@ -35,7 +35,7 @@ impl Recipe {
     /// Reads a recipe from what SQL hands over; every part is checked.
     pub fn new(strategy: &str, parameters: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
         let strategy = Strategy::parse(strategy)?;
-        let features = FeatureSpec::from_json(features)?;
+        let features = FeatureSpec::from_json(features, strategy.preset())?;
         Ok(Self { strategy, parameters: strategy.read_parameters(parameters)?, features, horizon })
     }
 }
@@ -67,6 +67,7 @@ pub struct Model {
     header: Header,
     forecaster: Box<dyn Forecaster>,
     held_out: Value,
+    outlook_shares: Vec<f64>,
 }
 
 impl Model {
@@ -88,8 +89,15 @@ impl Model {
         let day = grid.rows_per_day();
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
         let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
-        let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
-        let forecasts = first.predict(frame, &origins, recipe.horizon)?;
+        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
+        let (origins, forecasts) = match forecaster.held_out() {
+            Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
+            None => {
+                let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
+                let forecasts = first.predict(frame, &origins, recipe.horizon)?;
+                (origins, forecasts)
+            }
+        };
         let truths: Vec<Truth> = truths(frame, &origins, &forecasts, end).collect();
         let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson(end) }, checkpoint)?;
         let naive = naive.predict(frame, &origins, recipe.horizon).ok();
@@ -101,8 +109,6 @@ impl Model {
             "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
         });
         let residuals: Vec<_> = truths.iter().map(Truth::residual).collect();
-        drop(first);
-        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
         let header = Header {
             strategy: recipe.strategy.name().to_owned(),
             step_seconds: grid.step().num_seconds(),
@@ -112,7 +118,9 @@ impl Model {
             parameters: forecaster.parameters(),
             intervals: Intervals::learn(frame, recipe.horizon, &residuals),
         };
-        Ok(Self { header, forecaster, held_out })
+        let all: Vec<usize> = (end % day..end).step_by(day).collect();
+        let outlook_shares = frame.outlook_shares(&all, recipe.horizon);
+        Ok(Self { header, forecaster, held_out, outlook_shares })
     }
 
     /// The model as bytes; see [`artifact`].
@@ -126,7 +134,7 @@ impl Model {
         let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
         let strategy = Strategy::parse(&header.strategy).map_err(damaged)?;
         let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
-        Ok(Self { header, forecaster, held_out: Value::Null })
+        Ok(Self { header, forecaster, held_out: Value::Null, outlook_shares: Vec::new() })
     }
 
     /// What a forecast needs to know beside the fitted state.
@@ -142,6 +150,12 @@ impl Model {
     /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`.
     pub fn held_out(&self) -> &Value {
         &self.held_out
+    }
+
+    /// By day of lead, the share of the training's hours whose regressors were read as they were forecast;
+    /// the others were read as they came.
+    pub fn outlook_shares(&self) -> &[f64] {
+        &self.outlook_shares
     }
 
     /// Forecasts `horizon` rows from each origin; targets at or after an origin are not read for it.

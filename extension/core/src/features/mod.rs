@@ -13,11 +13,12 @@ mod rolling;
 mod spec;
 mod weather;
 
-pub use spec::{FeatureSpec, SEASON_H};
+pub use spec::{FeatureSpec, Preset, SEASON_H};
 
 use crate::error::Error;
 use crate::series::Frame;
 use ndarray::{Array2, ArrayViewMut1};
+use std::ops::Range;
 
 /// Which row of a feature's column a forecast reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub enum Known {
     Lag(usize),
     /// The newest row before the issue time that is a whole number of seasons before the target.
     LastSeason(usize),
+    /// The newest row before the issue time that is whole days (of so many rows) before the target and on a
+    /// day of its type; missing where there is none in a fortnight.
+    LastOfType(usize),
     /// The target's row: calendar, weather, whatever is known in advance.
     Ahead,
     /// No row: the lead itself, in hours.
@@ -71,21 +75,28 @@ impl Sample {
 
 /// Every feature of a spec over one frame.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub struct Table<'a> {
+    spec: &'a FeatureSpec,
+    frame: &'a Frame,
     features: Vec<Feature>,
-    step_hours: f64,
+    /// Where the features stand that follow from regressors.
+    weather: Range<usize>,
+    days_off: Vec<bool>,
     history: usize,
 }
 
-impl Table {
+impl<'a> Table<'a> {
     /// Computes the columns of `spec` over `frame`.
-    pub fn new(spec: &FeatureSpec, frame: &Frame) -> Result<Self, Error> {
+    pub fn new(spec: &'a FeatureSpec, frame: &'a Frame) -> Result<Self, Error> {
         let mut features = vec![Feature::new("lead", "h", Known::Lead, Vec::new())];
         features.extend(lags::features(spec, frame)?);
         features.extend(rolling::features(spec, frame)?);
+        let first = features.len();
         features.extend(weather::features(spec, frame)?);
+        let weather = first..features.len();
         features.extend(calendar::features(spec, frame)?);
-        Ok(Self { features, step_hours: frame.grid.lead_hours(1), history: spec.history(&frame.grid)? })
+        let history = spec.history(&frame.grid)?;
+        Ok(Self { spec, frame, features, weather, days_off: calendar::days_off(spec, frame), history })
     }
 
     /// The features, in the order of the matrix' columns.
@@ -103,43 +114,91 @@ impl Table {
         self.history
     }
 
-    /// The matrix of `samples` (rows) by features (columns); NaN is missing.
-    pub fn matrix(&self, samples: &[Sample]) -> Array2<f32> {
+    /// The matrix of `samples` (rows) by features (columns); NaN is missing. Samples of one origin stand
+    /// together.
+    pub fn matrix(&self, samples: &[Sample]) -> Result<Array2<f32>, Error> {
         let mut matrix = Array2::from_elem((samples.len(), self.features.len()), f32::NAN);
-        for (sample, row) in samples.iter().zip(matrix.rows_mut()) {
-            self.fill(*sample, row);
+        let mut rows = matrix.rows_mut().into_iter();
+        for ahead in samples.chunk_by(|a, b| a.origin == b.origin) {
+            let last = ahead.iter().map(|sample| sample.target).max().unwrap_or(0);
+            let outlook = self.outlook(ahead[0].origin, last)?;
+            for (sample, row) in ahead.iter().zip(rows.by_ref()) {
+                self.fill(*sample, &outlook, row);
+            }
         }
-        matrix
+        Ok(matrix)
     }
 
-    fn fill(&self, sample: Sample, mut row: ArrayViewMut1<f32>) {
+    /// The features of the regressors as they were known at `origin`, and the row at which they start; none
+    /// where regressors are not kept as they were forecast.
+    fn outlook(&self, origin: usize, last: usize) -> Result<Option<(usize, Vec<Feature>)>, Error> {
+        if self.frame.outlooks.is_none() {
+            return Ok(None);
+        }
+        let first = origin.saturating_sub(self.spec.weather_memory(&self.frame.grid)?);
+        let end = (last + 1).min(self.frame.grid.len());
+        let window = Frame {
+            grid: self.frame.grid.window(first, end),
+            target: Vec::new(),
+            regressors: self.frame.regressors_known_at(origin, first..end),
+            outlooks: None,
+        };
+        Ok(Some((first, weather::features(self.spec, &window)?)))
+    }
+
+    fn fill(&self, sample: Sample, outlook: &Option<(usize, Vec<Feature>)>, mut row: ArrayViewMut1<f32>) {
         let Sample { origin, target } = sample;
-        for (feature, cell) in self.features.iter().zip(row.iter_mut()) {
-            let at = match feature.known {
+        for (at, (feature, cell)) in self.features.iter().zip(row.iter_mut()).enumerate() {
+            let read = match feature.known {
                 Known::Lead => {
-                    *cell = (sample.lead() as f64 * self.step_hours) as f32;
+                    *cell = self.frame.grid.lead_hours(sample.lead()) as f32;
                     continue;
                 }
                 Known::AtIssue => origin.checked_sub(1),
                 Known::Lag(rows) => target.checked_sub(rows).filter(|at| *at < origin),
                 Known::LastSeason(rows) => target.checked_sub(rows * sample.lead().div_ceil(rows)),
+                Known::LastOfType(day) => self.last_of_type(sample, day),
                 Known::Ahead => Some(target),
             };
-            if let Some(value) = at.and_then(|at| feature.values.get(at)) {
+            let (first, values) = match outlook {
+                Some((first, known)) if self.weather.contains(&at) => (*first, &known[at - self.weather.start].values),
+                _ => (0, &feature.values),
+            };
+            if let Some(value) = read.and_then(|read| values.get(read - first)) {
                 *cell = *value;
             }
         }
+    }
+
+    fn last_of_type(&self, sample: Sample, day: usize) -> Option<usize> {
+        let off = *self.days_off.get(sample.target)?;
+        let nearest = sample.lead().div_ceil(day);
+        let rows = (nearest..nearest + 14).map_while(|days| sample.target.checked_sub(days * day));
+        rows.into_iter().find(|row| self.days_off[*row] == off)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outlooks::{Outlooks, Versions};
     use crate::testing::hourly_frame;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
 
-    fn table(frame: &Frame) -> Table {
-        Table::new(&FeatureSpec::default(), frame).unwrap()
+    static PRESETS: [LazyLock<FeatureSpec>; 3] = [
+        LazyLock::new(|| FeatureSpec::preset(Preset::Basic)),
+        LazyLock::new(|| FeatureSpec::preset(Preset::Advanced)),
+        LazyLock::new(|| FeatureSpec::preset(Preset::Linear)),
+    ];
+
+    fn matrix(preset: usize, frame: &Frame, sample: Sample) -> Vec<u32> {
+        let matrix = Table::new(&PRESETS[preset], frame).unwrap().matrix(&[sample]).unwrap();
+        matrix.iter().map(|value| value.to_bits()).collect()
+    }
+
+    fn table(frame: &Frame) -> Table<'_> {
+        Table::new(&PRESETS[1], frame).unwrap()
     }
 
     proptest! {
@@ -147,7 +206,7 @@ mod tests {
 
         #[test]
         fn no_feature_moves_when_a_later_target_does(
-            origin in 400_usize..700, ahead in 0_usize..72,
+            preset in 0_usize..3, origin in 400_usize..700, ahead in 0_usize..72,
             noise in proptest::collection::vec(-1e3..1e3_f64, 800)
         ) {
             let frame = hourly_frame(800);
@@ -155,23 +214,62 @@ mod tests {
             for (value, noise) in later.target.iter_mut().zip(noise).skip(origin) {
                 *value += noise;
             }
-            let samples = [Sample { origin, target: origin + ahead }];
-            let (a, b) = (table(&frame).matrix(&samples), table(&later).matrix(&samples));
-            for (x, y) in a.iter().zip(&b) {
-                prop_assert!(x.to_bits() == y.to_bits());
-            }
+            let sample = Sample { origin, target: origin + ahead };
+            prop_assert_eq!(matrix(preset, &frame, sample), matrix(preset, &later, sample));
         }
 
         #[test]
-        fn training_and_service_see_the_same_features(origin in 400_usize..700, ahead in 0_usize..72) {
+        fn training_and_service_see_the_same_features(
+            preset in 0_usize..3, origin in 400_usize..700, ahead in 0_usize..72
+        ) {
             let frame = hourly_frame(800);
             let mut service = frame.clone();
             service.target[origin..].fill(f64::NAN);
-            let samples = [Sample { origin, target: origin + ahead }];
-            let (a, b) = (table(&frame).matrix(&samples), table(&service).matrix(&samples));
-            for (x, y) in a.iter().zip(&b) {
-                prop_assert!(x.to_bits() == y.to_bits());
+            let sample = Sample { origin, target: origin + ahead };
+            prop_assert_eq!(matrix(preset, &frame, sample), matrix(preset, &service, sample));
+        }
+
+        #[test]
+        fn no_feature_moves_when_weather_beyond_the_target_or_received_later_does(
+            preset in 0_usize..3, origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64
+        ) {
+            let frame = with_outlooks(|_, value| value);
+            let mut later = with_outlooks(|received, value| if received > origin { value + change } else { value });
+            let sample = Sample { origin, target: origin + ahead };
+            later.regressors[0].values[sample.target + 1..].iter_mut().for_each(|value| *value += change);
+            // What came is not what was forecast: ahead of the origin only the forecast is read.
+            later.regressors[0].values[origin..].iter_mut().for_each(|value| *value += change);
+            prop_assert_eq!(matrix(preset, &frame, sample), matrix(preset, &later, sample));
+        }
+    }
+
+    /// Every hour's temperature as it was forecast 72, 48, 24 hours before and on the hour.
+    fn with_outlooks(forecast: impl Fn(usize, f64) -> f64) -> Frame {
+        let mut frame = hourly_frame(800);
+        let (mut times, mut received, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 72..800 {
+            for age in [72, 48, 24, 0] {
+                times.push(frame.grid.time(row));
+                received.push(frame.grid.time(row - age));
+                values.push(Some(forecast(row - age, frame.regressors[0].values[row] + age as f64 / 24.0)));
             }
+        }
+        let names = ["temperature_c".to_owned()];
+        let versions = Versions { times: &times, received: &received, names: &names, values: &values };
+        frame.outlooks = Some(Outlooks::new(&frame.grid, &frame.regressors, &versions).unwrap());
+        frame
+    }
+
+    #[test]
+    fn the_weather_of_a_lead_is_the_forecast_of_that_age() {
+        let frame = with_outlooks(|_, value| value);
+        let column = table(&frame).names().iter().position(|name| name == "temperature_c").unwrap();
+        let at = |ahead: usize| {
+            let sample = Sample { origin: 500, target: 500 + ahead };
+            f64::from(table(&frame).matrix(&[sample]).unwrap()[[0, column]]) - frame.regressors[0].values[500 + ahead]
+        };
+        for (ahead, error) in [(0, 0.0), (1, 1.0), (24, 1.0), (25, 2.0), (49, 3.0)] {
+            assert!((at(ahead) - error).abs() < 1e-5, "{ahead} rows ahead: {}", at(ahead));
         }
     }
 
@@ -180,17 +278,20 @@ mod tests {
         let frame = hourly_frame(800);
         let table = table(&frame);
         let column = table.names().iter().position(|name| name == "lag_24h").unwrap();
-        let at = |ahead: usize| table.matrix(&[Sample { origin: 500, target: 500 + ahead }])[[0, column]];
+        let at = |ahead: usize| table.matrix(&[Sample { origin: 500, target: 500 + ahead }]).unwrap()[[0, column]];
         assert_eq!(at(23), frame.target[499] as f32);
         assert!(at(24).is_nan());
     }
 
     #[test]
     fn names_are_unique() {
-        let mut names = table(&hourly_frame(800)).names();
-        let all = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), all);
+        for preset in &PRESETS {
+            let frame = hourly_frame(800);
+            let mut names = Table::new(preset, &frame).unwrap().names();
+            let all = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), all);
+        }
     }
 }

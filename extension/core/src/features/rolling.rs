@@ -1,12 +1,13 @@
-//! Rolling windows that end at the issue time, and means of the same hour over days and weeks.
+//! Rolling windows that end at the issue time, and means of the same hour over days, weeks and days of the
+//! same type.
 
-use super::{Feature, FeatureSpec, Known};
+use super::{Feature, FeatureSpec, Known, calendar};
 use crate::error::Error;
 use crate::series::Frame;
 use polars::prelude::{Float64Chunked, IntoSeries, NewChunkedArray, PolarsResult, RollingOptionsFixedWindow, Series};
 use polars_time::prelude::SeriesOpsTime;
 
-/// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d` and `same_hour_{n}w`.
+/// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`.
 pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
     let mut features = Vec::new();
     let target = column(&frame.target);
@@ -30,6 +31,11 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
     for weeks in &spec.same_hour_weeks {
         let mean = mean_by_season(&frame.target, 7 * day, *weeks as usize);
         features.push(Feature::new(format!("same_hour_{weeks}w"), "target", Known::LastSeason(7 * day), mean));
+    }
+    let off = calendar::days_off(spec, frame);
+    for days in &spec.same_type_days {
+        let mean = mean_by_type(&frame.target, &off, day, *days as usize);
+        features.push(Feature::new(format!("same_type_{days}d"), "target", Known::LastOfType(day), mean));
     }
     Ok(features)
 }
@@ -63,6 +69,21 @@ fn mean_by_season(values: &[f64], season: usize, count: usize) -> Vec<f32> {
         .collect()
 }
 
+/// At each row, the mean of the newest `count` values (itself included) that are whole days apart and of
+/// the row's own day type; missing values are left out. It looks back twice as many weeks as there are
+/// workdays or weekends in them.
+fn mean_by_type(values: &[f64], off: &[bool], day: usize, count: usize) -> Vec<f32> {
+    let furthest = 7 * count.div_ceil(2) + 7;
+    (0..values.len())
+        .map(|row| {
+            let rows = (0..furthest).map_while(|back| row.checked_sub(back * day));
+            let alike = rows.filter(|at| off[*at] == off[row] && values[*at].is_finite()).take(count);
+            let (sum, n) = alike.fold((0.0, 0.0), |(sum, n), at| (sum + values[at], n + 1.0));
+            if n > 0.0 { (sum / n) as f32 } else { f32::NAN }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +93,12 @@ mod tests {
         let series = column(&[1.0, 2.0, f64::NAN, 6.0]);
         let mean = values(series.rolling_mean(window(2))).unwrap();
         assert_eq!(mean, [1.0, 1.5, 2.0, 6.0]);
+    }
+
+    #[test]
+    fn a_mean_by_type_leaves_out_days_of_the_other_type() {
+        let off = [false, false, true, false];
+        assert_eq!(mean_by_type(&[1.0, 3.0, 9.0, 5.0], &off, 1, 2), [1.0, 2.0, 9.0, 4.0]);
     }
 
     #[test]

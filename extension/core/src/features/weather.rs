@@ -1,41 +1,95 @@
-//! Weather and every other regressor at the target hour; from the temperature, heating and cooling
-//! degrees and a smoothed temperature.
+//! Weather and every other regressor at the target hour; from temperature and irradiance, what a
+//! building feels of them.
 //!
 //! Heating degrees (how far it is colder than the heating base) make cold a number that a model can
 //! extend beyond the coldest hour it has seen. Walls are slow: demand follows an exponentially smoothed
-//! temperature, here with a half-life in hours.
+//! temperature, here with a half-life in hours. Sun through windows makes up for cold, which is why
+//! their product is a feature of its own.
 
-use super::{Feature, FeatureSpec, Known};
+use super::{Feature, FeatureSpec, Known, calendar};
 use crate::error::Error;
 use crate::series::Frame;
 
-/// One feature per regressor; with a temperature also `hdd` and `cdd`, of the hour and `_smoothed_{h}h`.
+/// One feature per regressor; with a temperature also `hdd` and `cdd`, of the hour and smoothed, and where
+/// the spec asks for them lags, windows, squares and interactions.
 pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
-    let ahead = |name: String, unit, values| Feature::new(name, unit, Known::Ahead, values);
-    let mut features: Vec<Feature> = frame
-        .regressors
-        .iter()
-        .map(|regressor| {
-            let values = regressor.values.iter().map(|value| *value as f32).collect();
-            ahead(regressor.name.clone(), "regressor", values)
-        })
-        .collect();
-    if let Some(temperature) = frame.regressors.iter().find(|r| r.name == spec.temperature) {
-        let mut degrees = |suffix: &str, values: &[f64]| {
-            let above = |values: &[f64], base: f64, sign: f64| {
-                // `f64::max` would turn a missing temperature into zero degrees.
-                values.iter().map(|t| if t.is_nan() { f32::NAN } else { (sign * (t - base)).max(0.0) as f32 }).collect()
-            };
-            features.push(ahead(format!("hdd{suffix}"), "degC", above(values, spec.heating_base_c, -1.0)));
-            features.push(ahead(format!("cdd{suffix}"), "degC", above(values, spec.cooling_base_c, 1.0)));
-        };
-        degrees("", &temperature.values);
-        for hours in &spec.inertia_h {
-            let half_life = frame.grid.rows_in_hours(*hours)?;
-            degrees(&format!("_smoothed_{hours}h"), &smooth(&temperature.values, half_life));
+    let mut columns = Columns(Vec::new());
+    for regressor in &frame.regressors {
+        columns.add(&regressor.name, "regressor", regressor.values.iter().copied());
+    }
+    let temperature = frame.regressor(&spec.temperature).map(|found| &found.values);
+    let irradiance = frame.regressor(&spec.irradiance).map(|found| &found.values);
+    for (name, unit, values) in [("temperature", "degC", temperature), ("irradiance", "W/m2", irradiance)] {
+        let Some(values) = values else { continue };
+        for hours in &spec.weather_lags_h {
+            let rows = frame.grid.rows_in_hours(*hours)?;
+            let earlier = (0..values.len()).map(|row| row.checked_sub(rows).map_or(f64::NAN, |row| values[row]));
+            columns.add(&format!("{name}_lag_{hours}h"), unit, earlier);
+        }
+        for hours in &spec.weather_windows_h {
+            let rows = frame.grid.rows_in_hours(*hours)?;
+            columns.add(&format!("{name}_mean_{hours}h"), unit, windows(values, rows, mean));
+            if name == "temperature" {
+                columns.add(&format!("{name}_min_{hours}h"), unit, windows(values, rows, |w| extreme(w, f64::min)));
+                columns.add(&format!("{name}_max_{hours}h"), unit, windows(values, rows, |w| extreme(w, f64::max)));
+            }
         }
     }
-    Ok(features)
+    let Some(temperature) = temperature else { return Ok(columns.0) };
+    let heating = |t: &f64| degrees(spec.heating_base_c - t);
+    let cooling = |t: &f64| degrees(t - spec.cooling_base_c);
+    columns.add("hdd", "degC", temperature.iter().map(heating));
+    columns.add("cdd", "degC", temperature.iter().map(cooling));
+    for hours in &spec.inertia_h {
+        let smoothed = smooth(temperature, frame.grid.rows_in_hours(*hours)?);
+        columns.add(&format!("hdd_smoothed_{hours}h"), "degC", smoothed.iter().map(heating));
+        columns.add(&format!("cdd_smoothed_{hours}h"), "degC", smoothed.iter().map(cooling));
+    }
+    if spec.interactions {
+        let weekend = calendar::weekends(spec, frame);
+        let on_weekends = |value: f64, row: usize| if weekend[row] { value } else { value * 0.0 };
+        let rows = || temperature.iter().enumerate();
+        columns.add("hdd_squared", "degC2", temperature.iter().map(|t| heating(t).powi(2)));
+        columns.add("cdd_squared", "degC2", temperature.iter().map(|t| cooling(t).powi(2)));
+        columns.add("hdd_weekend", "degC", rows().map(|(row, t)| on_weekends(heating(t), row)));
+        columns.add("cdd_weekend", "degC", rows().map(|(row, t)| on_weekends(cooling(t), row)));
+        if let Some(irradiance) = irradiance {
+            columns.add("hdd_irradiance", "degC W/m2", rows().map(|(row, t)| heating(t) * irradiance[row]));
+        }
+    }
+    Ok(columns.0)
+}
+
+struct Columns(Vec<Feature>);
+
+impl Columns {
+    fn add(&mut self, name: &str, unit: &'static str, values: impl Iterator<Item = f64>) {
+        let values = values.map(|value| value as f32).collect();
+        self.0.push(Feature::new(name, unit, Known::Ahead, values));
+    }
+}
+
+/// The positive part; `f64::max` would turn a missing temperature into zero degrees.
+fn degrees(difference: f64) -> f64 {
+    if difference.is_nan() { f64::NAN } else { difference.max(0.0) }
+}
+
+/// `summary` of the known values of the window that ends at each row; missing where half of them are.
+fn windows<'a>(values: &'a [f64], rows: usize, summary: impl Fn(&[f64]) -> f64 + 'a) -> impl Iterator<Item = f64> + 'a {
+    let mut known = Vec::with_capacity(rows);
+    (1..=values.len()).map(move |end| {
+        known.clear();
+        known.extend(values[end.saturating_sub(rows)..end].iter().copied().filter(|value| !value.is_nan()));
+        if 2 * known.len() < rows { f64::NAN } else { summary(&known) }
+    })
+}
+
+fn mean(known: &[f64]) -> f64 {
+    known.iter().sum::<f64>() / known.len() as f64
+}
+
+fn extreme(known: &[f64], of_two: impl Fn(f64, f64) -> f64) -> f64 {
+    known.iter().copied().reduce(of_two).unwrap_or(f64::NAN)
 }
 
 /// Exponentially weighted mean up to each row; a missing value leaves it as it was.
@@ -63,5 +117,18 @@ mod tests {
         let smoothed = smooth(&[0.0, 10.0, 10.0, f64::NAN], 2);
         assert!((smoothed[2] - 5.0).abs() < 1e-9, "{smoothed:?}");
         assert_eq!(smoothed[3], smoothed[2]);
+    }
+
+    #[test]
+    fn a_window_ends_at_its_row_and_half_of_it_must_be_known() {
+        let highest: Vec<f64> = windows(&[1.0, 5.0, 2.0, f64::NAN, f64::NAN], 2, |w| extreme(w, f64::max)).collect();
+        assert_eq!(highest[..4], [1.0, 5.0, 5.0, 2.0]);
+        assert!(highest[4].is_nan());
+    }
+
+    #[test]
+    fn a_missing_temperature_is_no_zero_degrees() {
+        assert!(degrees(f64::NAN).is_nan());
+        assert_eq!(degrees(-3.0), 0.0);
     }
 }

@@ -1,11 +1,14 @@
 //! The strategies: each one a way to forecast, behind one trait.
 
+mod ensemble;
+mod lear;
+mod linear;
 mod seasonal_naive;
 mod xgboost;
 
 use crate::Checkpoint;
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -21,6 +24,12 @@ pub trait Forecaster {
 
     /// Its parameters, with the defaults filled in.
     fn parameters(&self) -> Value;
+
+    /// Forecasts of the newest origins made while learning, by models that had not seen what came: origins,
+    /// and origins by leads. None where the strategy makes none.
+    fn held_out(&self) -> Option<(&[usize], &Array2<f64>)> {
+        None
+    }
 
     /// Its fitted state, to be read by [`Strategy::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
@@ -41,24 +50,63 @@ pub struct Lesson<'a> {
     pub parameters: &'a Value,
 }
 
+impl Lesson<'_> {
+    /// What a forecast would have been asked: origins a day apart that stand at the time of day at which the
+    /// lesson ends, none before `oldest`; targets that are known.
+    fn samples(&self, oldest: usize) -> Vec<Sample> {
+        let day = self.frame.grid.rows_per_day();
+        let first = oldest + self.end.saturating_sub(oldest) % day;
+        (first..self.end)
+            .step_by(day)
+            .flat_map(|origin| ahead(origin, self.horizon.min(self.end - origin)))
+            .filter(|sample| self.frame.target[sample.target].is_finite())
+            .collect()
+    }
+}
+
+/// The samples of one origin.
+fn ahead(origin: usize, horizon: usize) -> impl Iterator<Item = Sample> {
+    (origin..origin + horizon).map(move |target| Sample { origin, target })
+}
+
+/// Refuses an input whose features are not those trained with.
+fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
+    if trained == given {
+        return Ok(());
+    }
+    let missing: Vec<_> = trained.iter().filter(|name| !given.contains(name)).map(String::as_str).collect();
+    let surplus: Vec<_> = given.iter().filter(|name| !trained.contains(name)).map(String::as_str).collect();
+    Err(Error::InvalidArgument(match (missing.is_empty(), surplus.is_empty()) {
+        (false, _) => format!("the model was trained with columns that the input lacks: {}", missing.join(", ")),
+        (true, false) => format!("the input has columns that the model was not trained with: {}", surplus.join(", ")),
+        (true, true) => "the input's columns are in another order than in training".to_owned(),
+    }))
+}
+
 /// A way to forecast, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// The same hour one season ago.
     SeasonalNaive,
+    /// One penalised linear autoregression for each hour ahead.
+    Lear,
     /// Gradient boosted trees on lags, weather and calendar.
     Xgboost,
+    /// A weighted mean of others, corrected by what they got wrong lately.
+    Ensemble,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 2] = [Self::SeasonalNaive, Self::Xgboost];
+    pub const ALL: [Self; 4] = [Self::SeasonalNaive, Self::Lear, Self::Xgboost, Self::Ensemble];
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Self::SeasonalNaive => "seasonal_naive",
+            Self::Lear => "lear",
             Self::Xgboost => "xgboost",
+            Self::Ensemble => "ensemble",
         }
     }
 
@@ -75,7 +123,9 @@ impl Strategy {
     pub fn read_parameters(self, parameters: &Value) -> Result<Value, Error> {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters).map(|read| json!(read)),
+            Self::Lear => lear::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Ensemble => ensemble::Parameters::from_json(parameters).map(|read| json!(read)),
         }
     }
 
@@ -83,7 +133,16 @@ impl Strategy {
     pub fn history(self, parameters: &Value, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
         match self {
             Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters)?.season(grid),
-            Self::Xgboost => spec.history(grid),
+            Self::Lear | Self::Xgboost => spec.history(grid),
+            Self::Ensemble => ensemble::Parameters::from_json(parameters)?.history(spec, grid),
+        }
+    }
+
+    /// The features that it reads where the user names no other.
+    pub fn preset(self) -> Preset {
+        match self {
+            Self::Lear => Preset::Linear,
+            Self::SeasonalNaive | Self::Xgboost | Self::Ensemble => Preset::Advanced,
         }
     }
 
@@ -91,7 +150,9 @@ impl Strategy {
     pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
         Ok(match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
+            Self::Lear => Box::new(lear::Lear::fit(lesson, checkpoint)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
+            Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
         })
     }
 
@@ -99,7 +160,24 @@ impl Strategy {
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Box<dyn Forecaster>, Error> {
         Ok(match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
+            Self::Lear => Box::new(lear::Lear::restore(spec, parameters, state)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
+            Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    #[test]
+    fn origins_share_the_hour_of_the_day_and_no_target_is_beyond_the_end() {
+        let (frame, spec, parameters) = (hourly_frame(600), FeatureSpec::default(), json!({}));
+        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters };
+        let samples = lesson.samples(336);
+        assert!(samples.iter().all(|s| s.origin % 24 == 500 % 24 && s.target < 500 && s.lead() <= 48));
+        assert_eq!(samples[0].origin, 356);
     }
 }

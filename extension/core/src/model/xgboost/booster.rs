@@ -14,30 +14,35 @@ use xgboost_lib_sys as ffi;
 /// Rows of features, with or without labels.
 pub(super) struct Matrix {
     handle: ffi::DMatrixHandle,
+    rows: usize,
     columns: usize,
 }
 
 impl Matrix {
-    /// Copies `features` (rows by columns, row-major, NaN is missing) and `labels`.
-    pub(super) fn new(features: ArrayView2<f32>, labels: Option<&[f32]>) -> Result<Self, Error> {
+    /// Copies `features`: rows by columns, row-major, NaN is missing.
+    pub(super) fn new(features: ArrayView2<f32>) -> Result<Self, Error> {
         let (rows, columns) = features.dim();
         let data = features.as_slice().ok_or_else(|| internal("the matrix is not row-major"))?;
-        if labels.is_some_and(|labels| labels.len() != rows) {
-            return Err(internal("labels and rows differ in number"));
-        }
         let mut handle = ptr::null_mut();
         // SAFETY: `data` holds rows * columns values, which XGBoost copies; the handle is owned below.
         call(|| unsafe {
             ffi::XGDMatrixCreateFromMat_omp(data.as_ptr(), rows as u64, columns as u64, f32::NAN, &mut handle, 1)
         })?;
-        let matrix = Self { handle, columns };
-        if let Some(labels) = labels {
-            // SAFETY: the handle is live and `labels` outlives the call, which copies it.
+        Ok(Self { handle, rows, columns })
+    }
+
+    /// Copies one label and one weight for each row.
+    pub(super) fn with_labels(self, labels: &[f32], weights: &[f32]) -> Result<Self, Error> {
+        for (field, values) in [(c"label", labels), (c"weight", weights)] {
+            if values.len() != self.rows {
+                return Err(internal("labels, weights and rows differ in number"));
+            }
+            // SAFETY: the handle is live and `values` outlives the call, which copies it.
             call(|| unsafe {
-                ffi::XGDMatrixSetFloatInfo(matrix.handle, c"label".as_ptr(), labels.as_ptr(), labels.len() as u64)
+                ffi::XGDMatrixSetFloatInfo(self.handle, field.as_ptr(), values.as_ptr(), values.len() as u64)
             })?;
         }
-        Ok(matrix)
+        Ok(self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Gradient boosted trees: one model for all leads, the lead a feature.
+//! Gradient boosted trees: a model for each day of lead, the lead within it a feature.
 //!
 //! Direct multi-horizon forecasting (Taieb et al., *A review and comparison of strategies for
 //! multi-step ahead time series forecasting*, 2012) with XGBoost (Chen and Guestrin, 2016). A training
@@ -8,21 +8,21 @@
 mod booster;
 mod parameters;
 
-use super::{Forecaster, Lesson};
+use super::{Forecaster, Lesson, ahead, same_columns};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
 use booster::{Booster, Matrix};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 pub(super) use parameters::Parameters;
 use serde_json::Value;
 
-/// A fitted booster and the spec of its features.
+/// Fitted boosters, by day of lead, and the spec of their features.
 pub(super) struct Xgboost {
     spec: FeatureSpec,
     parameters: Parameters,
-    booster: Booster,
+    boosters: Vec<Booster>,
     feature_names: Vec<String>,
 }
 
@@ -30,21 +30,38 @@ impl Xgboost {
     pub(super) fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         let parameters = Parameters::from_json(lesson.parameters)?;
         let table = Table::new(lesson.spec, lesson.frame)?;
-        let samples = samples(&lesson, table.history());
-        if samples.is_empty() {
-            let need = table.history() + lesson.frame.grid.rows_per_day();
-            return Err(Error::TooLittleHistory { need, have: lesson.end });
+        let (names, day) = (table.names(), lesson.frame.grid.rows_per_day());
+        let samples = lesson.samples(table.history());
+        let matrix = table.matrix(&samples)?;
+        let lead_days = if parameters.by_lead_day { lesson.horizon.div_ceil(day) } else { 1 };
+        let mut boosters = Vec::with_capacity(lead_days);
+        for lead_day in 0..lead_days {
+            let rows: Vec<usize> = (0..samples.len())
+                .filter(|row| (samples[*row].lead() - 1) / day == lead_day || lead_days == 1)
+                .collect();
+            if rows.is_empty() {
+                let need = table.history() + (lead_day + 1) * day;
+                return Err(Error::TooLittleHistory { need, have: lesson.end });
+            }
+            let of_rows =
+                |value: &dyn Fn(&Sample) -> f32| rows.iter().map(|row| value(&samples[*row])).collect::<Vec<_>>();
+            let labels = of_rows(&|sample| lesson.frame.target[sample.target] as f32);
+            let weights = of_rows(&|sample| parameters.weight((lesson.end - sample.target) as f64 / day as f64));
+            let matrix = Matrix::new(matrix.select(Axis(0), &rows).view())?.with_labels(&labels, &weights)?;
+            boosters.push(Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, checkpoint)?);
         }
-        let labels: Vec<f32> = samples.iter().map(|sample| lesson.frame.target[sample.target] as f32).collect();
-        let matrix = Matrix::new(table.matrix(&samples).view(), Some(&labels))?;
-        let booster = Booster::train(&matrix, &parameters.for_booster(), parameters.rounds, checkpoint)?;
-        Ok(Self { spec: lesson.spec.clone(), parameters, booster, feature_names: table.names() })
+        Ok(Self { spec: lesson.spec.clone(), parameters, boosters, feature_names: names })
     }
 
     pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
-        let (names, model) = split_state(state)?;
-        let booster = Booster::load(model, names.len())?;
-        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, booster, feature_names: names })
+        let damaged = || Error::DamagedArtifact("the boosters cannot be read".to_owned());
+        let (names, models): (Vec<String>, Vec<Vec<u8>>) = postcard::from_bytes(state).map_err(|_| damaged())?;
+        let boosters =
+            models.iter().map(|model| Booster::load(model, names.len())).collect::<Result<Vec<_>, Error>>()?;
+        if boosters.is_empty() {
+            return Err(damaged());
+        }
+        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, boosters, feature_names: names })
     }
 }
 
@@ -54,18 +71,26 @@ impl Forecaster for Xgboost {
         if let Some(have) = origins.iter().copied().find(|origin| *origin < table.history()) {
             return Err(Error::TooLittleHistory { need: table.history(), have });
         }
-        let names = table.names();
-        if names != self.feature_names {
-            return Err(Error::InvalidArgument(missing_columns(&self.feature_names, &names)));
+        same_columns(&self.feature_names, &table.names())?;
+        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+        let matrix = table.matrix(&samples)?;
+        let day = frame.grid.rows_per_day();
+        let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
+        for (at, booster) in self.boosters.iter().enumerate() {
+            // The last one serves all leads from its day on.
+            let last = at + 1 == self.boosters.len();
+            let rows: Vec<usize> = (0..samples.len())
+                .filter(|row| matches!((samples[*row].lead() - 1) / day, d if d == at || last && d > at))
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let predicted = booster.predict(&Matrix::new(matrix.select(Axis(0), &rows).view())?)?;
+            for (row, yhat) in rows.into_iter().zip(predicted) {
+                forecasts[[row / horizon, row % horizon]] = f64::from(yhat);
+            }
         }
-        let ahead = |origin: &usize| {
-            let origin = *origin;
-            (origin..origin + horizon).map(move |target| Sample { origin, target })
-        };
-        let samples: Vec<Sample> = origins.iter().flat_map(ahead).collect();
-        let forecasts = self.booster.predict(&Matrix::new(table.matrix(&samples).view(), None)?)?;
-        let forecasts: Vec<f64> = forecasts.into_iter().map(f64::from).collect();
-        Array2::from_shape_vec((origins.len(), horizon), forecasts).map_err(|e| Error::Internal(e.to_string()))
+        Ok(forecasts)
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -76,42 +101,10 @@ impl Forecaster for Xgboost {
         serde_json::json!(self.parameters)
     }
 
-    /// The feature names as JSON, a zero byte, and the booster in XGBoost's UBJ format.
+    /// The feature names, and each booster in XGBoost's UBJ format.
     fn state(&self) -> Result<Vec<u8>, Error> {
-        let mut state = serde_json::to_vec(&self.feature_names).map_err(|e| Error::Internal(e.to_string()))?;
-        state.push(0);
-        state.extend(self.booster.save()?);
-        Ok(state)
-    }
-}
-
-fn split_state(state: &[u8]) -> Result<(Vec<String>, &[u8]), Error> {
-    let damaged = || Error::DamagedArtifact("the feature names cannot be read".to_owned());
-    let end = state.iter().position(|byte| *byte == 0).ok_or_else(damaged)?;
-    let names = serde_json::from_slice(&state[..end]).map_err(|_| damaged())?;
-    Ok((names, &state[end + 1..]))
-}
-
-/// One origin a day, aligned with the end of the lesson; targets that are known.
-fn samples(lesson: &Lesson<'_>, history: usize) -> Vec<Sample> {
-    let day = lesson.frame.grid.rows_per_day();
-    let first = history + (lesson.end.saturating_sub(history)) % day;
-    (first..lesson.end)
-        .step_by(day)
-        .flat_map(|origin| {
-            (origin..lesson.end.min(origin + lesson.horizon)).map(move |target| Sample { origin, target })
-        })
-        .filter(|sample| lesson.frame.target[sample.target].is_finite())
-        .collect()
-}
-
-fn missing_columns(trained: &[String], given: &[String]) -> String {
-    let missing: Vec<_> = trained.iter().filter(|name| !given.contains(name)).map(String::as_str).collect();
-    let surplus: Vec<_> = given.iter().filter(|name| !trained.contains(name)).map(String::as_str).collect();
-    match (missing.is_empty(), surplus.is_empty()) {
-        (false, _) => format!("the model was trained with columns that the input lacks: {}", missing.join(", ")),
-        (true, false) => format!("the input has columns that the model was not trained with: {}", surplus.join(", ")),
-        (true, true) => "the input's columns are in another order than in training".to_owned(),
+        let models = self.boosters.iter().map(Booster::save).collect::<Result<Vec<_>, Error>>()?;
+        postcard::to_allocvec(&(&self.feature_names, models)).map_err(|error| Error::Internal(error.to_string()))
     }
 }
 
@@ -140,15 +133,6 @@ mod tests {
     fn the_same_seed_gives_the_same_bytes() {
         let frame = hourly_frame(1500);
         assert_eq!(fit(&frame).state().unwrap(), fit(&frame).state().unwrap());
-    }
-
-    #[test]
-    fn origins_share_the_hour_of_the_day_and_no_target_is_beyond_the_end() {
-        let (frame, spec, parameters) = (hourly_frame(600), FeatureSpec::default(), json!({}));
-        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters };
-        let samples = samples(&lesson, 336);
-        assert!(samples.iter().all(|s| s.origin % 24 == 500 % 24 && s.target < 500 && s.lead() <= 48));
-        assert_eq!(samples[0].origin, 356);
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub struct Parameters {
     pub gamma: f64,
     /// Most bins of a feature's histogram.
     pub max_bin: u32,
+    /// A model for each day of lead; else one for all, the lead a feature.
+    pub by_lead_day: bool,
+    /// Demand never falls as heating degrees rise.
+    pub monotone_heating: bool,
+    /// Days after which a day counts half; 0 counts all days alike.
+    pub half_life_days: u32,
     /// Seed of the random numbers; the same seed gives the same model.
     pub seed: u32,
 }
@@ -46,6 +52,9 @@ impl Default for Parameters {
             alpha: 0.0,
             gamma: 0.0,
             max_bin: 256,
+            by_lead_day: true,
+            monotone_heating: false,
+            half_life_days: 0,
             seed: 0,
         }
     }
@@ -65,14 +74,21 @@ impl Parameters {
             ("alpha", read.alpha, 0.0, 1e6),
             ("gamma", read.gamma, 0.0, 1e6),
             ("max_bin", f64::from(read.max_bin), 2.0, 1024.0),
+            ("half_life_days", f64::from(read.half_life_days), 0.0, 3660.0),
         ];
         options::check_ranges("parameter", &ranges)?;
         Ok(read)
     }
 
-    /// Name and value pairs for the booster. One thread: buildings are what runs side by side.
-    pub fn for_booster(&self) -> Vec<(&'static str, String)> {
-        vec![
+    /// How much a day so long ago counts.
+    pub fn weight(&self, days_ago: f64) -> f32 {
+        if self.half_life_days == 0 { 1.0 } else { 0.5_f64.powf(days_ago / f64::from(self.half_life_days)) as f32 }
+    }
+
+    /// Name and value pairs for the booster on these features. One thread: buildings are what runs side by
+    /// side.
+    pub fn for_booster(&self, names: &[String]) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
             ("objective", "reg:squarederror".to_owned()),
             ("tree_method", "hist".to_owned()),
             ("nthread", "1".to_owned()),
@@ -87,7 +103,13 @@ impl Parameters {
             ("gamma", self.gamma.to_string()),
             ("max_bin", self.max_bin.to_string()),
             ("seed", self.seed.to_string()),
-        ]
+        ];
+        if self.monotone_heating {
+            let rises = |name: &String| if name.starts_with("hdd") && name != "hdd_irradiance" { "1" } else { "0" };
+            pairs
+                .push(("monotone_constraints", format!("({})", names.iter().map(rises).collect::<Vec<_>>().join(","))));
+        }
+        pairs
     }
 }
 

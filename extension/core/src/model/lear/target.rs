@@ -1,0 +1,54 @@
+//! The scale on which the target is learnt.
+//!
+//! `asinh(y / unit)` is a logarithm for values far above the unit, a straight line around zero, and takes
+//! negative values; it stabilises the variance of loads that swing in proportion to their level (Uniejewski,
+//! Weron and Ziel, *Variance stabilizing transformations for electricity spot price forecasting*, 2018).
+
+use serde::{Deserialize, Serialize};
+
+/// Share of the mean absolute value that is the unit.
+const UNIT_SHARE: f64 = 0.25;
+
+/// The unit of the logarithm; none where the target is learnt as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    unit: Option<f64>,
+}
+
+impl Target {
+    pub fn plain() -> Self {
+        Self { unit: None }
+    }
+
+    /// A logarithmic scale for values like those seen.
+    pub fn log(seen: &[f64]) -> Self {
+        let level = seen.iter().map(|value| value.abs()).sum::<f64>() / seen.len() as f64;
+        Self { unit: (level > 0.0).then_some(UNIT_SHARE * level) }
+    }
+
+    pub fn to_scale(self, value: f64) -> f64 {
+        self.unit.map_or(value, |unit| (value / unit).asinh())
+    }
+
+    pub fn from_scale(self, value: f64) -> f64 {
+        self.unit.map_or(value, |unit| unit * value.sinh())
+    }
+
+    pub fn is_sound(self) -> bool {
+        self.unit.is_none_or(|unit| unit.is_finite() && unit > 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back_is_the_value_even_at_and_below_zero() {
+        let target = Target::log(&[1.0, 3.0]);
+        for value in [-2.0, 0.0, 0.1, 50.0] {
+            assert!((target.from_scale(target.to_scale(value)) - value).abs() < 1e-9);
+        }
+        assert_eq!(Target::log(&[0.0, 0.0]), Target::plain());
+    }
+}

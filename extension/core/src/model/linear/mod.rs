@@ -1,0 +1,97 @@
+//! Penalised linear regression on standardised columns.
+//!
+//! A fit centres and scales each column, leaves out those without a spread, and counts a missing value as
+//! the column's mean. [`ridge`] and [`lasso`] work on the same [`Standardised`] rows.
+
+mod lasso;
+mod ridge;
+
+pub(super) use lasso::lasso;
+pub(super) use ridge::ridge;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+/// A fitted linear function of the columns of a matrix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Linear {
+    /// Value where every column stands at its mean.
+    pub intercept: f64,
+    /// For each column that counts: its place, mean, and weight per unit.
+    pub terms: Vec<Term>,
+}
+
+/// One column's part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Term {
+    pub column: usize,
+    pub mean: f64,
+    pub weight: f64,
+}
+
+impl Linear {
+    /// The value at a row; missing columns count as their mean.
+    pub fn at(&self, row: ArrayView1<'_, f32>) -> f64 {
+        let part = |term: &Term| match f64::from(row[term.column]) {
+            value if value.is_finite() => term.weight * (value - term.mean),
+            _ => 0.0,
+        };
+        self.intercept + self.terms.iter().map(part).sum::<f64>()
+    }
+
+    /// Whether it can be used on rows of so many columns.
+    pub fn is_sound(&self, columns: usize) -> bool {
+        let sound = |term: &Term| term.column < columns && term.mean.is_finite() && term.weight.is_finite();
+        self.intercept.is_finite() && self.terms.iter().all(sound)
+    }
+}
+
+/// Rows whose columns have weighted mean zero and variance one, and their centred labels, both times the root
+/// of the row's weight.
+pub(super) struct Standardised {
+    columns: Vec<(usize, f64, f64)>,
+    pub rows: Array2<f64>,
+    pub labels: Array1<f64>,
+    mean_label: f64,
+}
+
+impl Standardised {
+    /// `rows` by columns, a label and a positive weight for each row.
+    pub fn new(rows: ArrayView2<'_, f32>, labels: &[f64], weights: &[f64]) -> Self {
+        let total: f64 = weights.iter().sum();
+        let mean_label = labels.iter().zip(weights).map(|(label, weight)| label * weight).sum::<f64>() / total;
+        let scale = rows.nrows() as f64 / total;
+        let roots: Vec<f64> = weights.iter().map(|weight| (weight * scale).sqrt()).collect();
+        let spread = |column: usize| spread(rows.column(column), weights).map(|(mean, spread)| (column, mean, spread));
+        let columns: Vec<_> = (0..rows.ncols()).filter_map(spread).collect();
+        let mut standard = Array2::zeros((rows.nrows(), columns.len()));
+        for ((column, mean, spread), mut into) in columns.iter().zip(standard.axis_iter_mut(Axis(1))) {
+            for ((cell, value), root) in into.iter_mut().zip(rows.column(*column)).zip(&roots) {
+                if value.is_finite() {
+                    *cell = root * (f64::from(*value) - mean) / spread;
+                }
+            }
+        }
+        let labels = labels.iter().zip(&roots).map(|(label, root)| root * (label - mean_label)).collect();
+        Self { columns, rows: standard, labels, mean_label }
+    }
+
+    /// Weights of standardised columns as a function of the columns as they came.
+    fn linear(&self, weights: impl IntoIterator<Item = f64>) -> Linear {
+        let term = |((column, mean, spread), weight): (&(usize, f64, f64), f64)| {
+            (weight != 0.0).then_some(Term { column: *column, mean: *mean, weight: weight / spread })
+        };
+        let terms = self.columns.iter().zip(weights).filter_map(term).collect();
+        Linear { intercept: self.mean_label, terms }
+    }
+}
+
+/// Weighted mean and standard deviation of the known values; none where they do not vary.
+fn spread(column: ArrayView1<'_, f32>, weights: &[f64]) -> Option<(f64, f64)> {
+    let known = || column.iter().map(|value| f64::from(*value)).zip(weights).filter(|(value, _)| value.is_finite());
+    let total: f64 = known().map(|(_, weight)| weight).sum();
+    let mean = known().map(|(value, weight)| weight * value).sum::<f64>() / total;
+    let variance = known().map(|(value, weight)| weight * (value - mean).powi(2)).sum::<f64>() / total;
+    let spread = variance.sqrt();
+    (spread > 1e-9 * mean.abs() && spread > 0.0 && spread.is_finite()).then_some((mean, spread))
+}

@@ -25,17 +25,4 @@ comment on column energy.trainings.model_id is 'The model in edf.models.';
 comment on column energy.trainings.config_id is 'The configuration that its recipe came from.';
 comment on column energy.trainings.known_at is 'Nothing that was received later was read.';
 
-create table energy.training_weather (
-    model_id       bigint not null references energy.trainings on delete cascade,
-    lead_day       integer not null,
-    hours          bigint not null,
-    forecast_hours bigint not null,
-    primary key (model_id, lead_day),
-    check (forecast_hours between 0 and hours)
-);
-comment on table energy.training_weather is
-    'Which weather a model learnt from, by day of lead. A forecast reads weather forecasts; where none was stored that was old enough, it learnt from observations.';
-comment on column energy.training_weather.hours is 'Hours that were learnt from, each at 24 leads.';
-comment on column energy.training_weather.forecast_hours is 'Of these, those whose weather was a forecast as it was known at the lead.';
-
 reset role;

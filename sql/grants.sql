@@ -5,7 +5,7 @@ grant select on all tables in schema raw, energy to pipeline, analyst;
 grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
-grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs to pipeline, analyst;
+grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.job_runs to pipeline, analyst;
 -- A configuration comes in by energy.load_config, which checks it.
 revoke insert on energy.configs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due to pipeline;
@@ -20,6 +20,7 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.training_query(text, timestamptz),
+    energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text) to analyst;

@@ -30,6 +30,8 @@ set local role edf_owner;
 \ir routines/calendar_regressors.sql
 \ir routines/training_query.sql
 \ir routines/forecast_query.sql
+\ir routines/regressor_forecasts_query.sql
+\ir routines/training_weather.sql
 \ir routines/train_model.sql
 \ir routines/train_models.sql
 \ir routines/gate_models.sql

@@ -22,6 +22,15 @@ def table(cursor) -> None:
         print(f"{name:<14}{lead:>9}  {strategy:<16}{mape:>8.1f}{rmse:>10.3f}{mae:>9.3f}{coverage:>9.1f}{n:>7}")
 
 
+def weather(cursor) -> None:
+    cursor.execute("""
+        select lead_day, 100 * avg(forecast_share) from energy.training_weather
+        join edf.models using (model_id) where models.status = 'approved' group by lead_day order by lead_day
+    """)
+    shares = ", ".join(f"{share:.0f} % at lead day {day}" for day, share in cursor.fetchall())
+    print(f"Weather that the models learnt from: forecasts as they were known ({shares}), observations for the rest")
+
+
 def chart(cursor) -> None:
     cursor.execute("select max(issued_at) from energy.forecasts where building_id = %s", (BUILDING,))
     issued_at = cursor.fetchone()[0]
@@ -47,6 +56,7 @@ def chart(cursor) -> None:
 def main() -> None:
     with psycopg2.connect("", options="-c timezone=UTC") as connection, connection.cursor() as cursor:
         table(cursor)
+        weather(cursor)
         print()
         chart(cursor)
 

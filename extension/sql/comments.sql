@@ -35,7 +35,9 @@ $$What of a document (JSON text) does not keep to a JSON Schema: one row for eac
 Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items, properties,
 additionalProperties, propertyNames, required, if, then, else, $ref within the schema. Errors: 22023 another keyword, or a schema without end.$$;
 comment on function edf.read_features is
-    'A feature spec with the defaults filled in. Errors: 22023 an unknown name or a wrong value.';
+    'A feature spec with the defaults filled in that it has for a strategy. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy.';
+comment on function edf.history_hours is
+    'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';
 comment on function edf.read_parameters is
     'A strategy''s hyperparameters with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy.';
 comment on function edf.read_meter_settings is

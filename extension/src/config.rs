@@ -1,14 +1,17 @@
 //! What a configuration may say: by a JSON Schema, and by the readers of its parts.
 
+use chrono::{DateTime, TimeDelta};
 use edf_core::Error;
-use edf_core::features::{FeatureSpec, Preset};
+use edf_core::features::FeatureSpec;
 use edf_core::meter::Meter;
 use edf_core::model::Strategy;
 use edf_core::schema::{Violation, validate};
+use edf_core::series::Grid;
+use edf_core::train::Recipe;
 use pgrx::datum::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{name, pg_extern};
+use pgrx::{default, name, pg_extern};
 use serde_json::{Value, json};
 
 use crate::report::report;
@@ -29,10 +32,22 @@ fn validate_json(
     Ok(TableIterator::new(run().map_err(report)?.into_iter().map(row)))
 }
 
-/// The whole feature spec: as given, with the defaults filled in.
+/// The whole feature spec: as given, with the defaults that it has for a strategy filled in.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn read_features(features: JsonB) -> Result<JsonB, ErrorReport> {
-    FeatureSpec::from_json(&features.0, Preset::default()).map(|spec| JsonB(json!(spec))).map_err(report)
+fn read_features(features: JsonB, strategy: default!(&str, "'xgboost'")) -> Result<JsonB, ErrorReport> {
+    let read = || FeatureSpec::from_json(&features.0, Strategy::parse(strategy)?.preset());
+    read().map(|spec| JsonB(json!(spec))).map_err(report)
+}
+
+/// Hours before its issue time that a forecast reads.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn history_hours(strategy: &str, parameters: JsonB, features: JsonB) -> Result<i64, ErrorReport> {
+    let read = || {
+        let Recipe { strategy, parameters, features, .. } = Recipe::new(strategy, &parameters.0, &features.0, 1)?;
+        let hourly = Grid::from_times(&[DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::hours(1)])?;
+        strategy.history(&parameters, &features, &hourly)
+    };
+    read().map(|hours| hours as i64).map_err(report)
 }
 
 /// All hyperparameters of a strategy: as given, with the defaults filled in.

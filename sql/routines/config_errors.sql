@@ -46,8 +46,9 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    reading record;
-    read    jsonb;
+    strategy   constant text := config #>> '{training,strategy}';
+    parameters constant jsonb := config #> '{training,parameters}';
+    reading    record;
 begin
     -- Before all else, and without their values: messages end up in logs.
     return query
@@ -62,30 +63,27 @@ begin
     end if;
     -- What only those who read a part can judge.
     for reading in
-        select 'features' as part, format('edf.read_features(%L)', config -> 'features') as call
+        select 'training' as part, format('edf.read_parameters(%L, %L)', strategy, parameters) as call
         union all
-        select 'training', format('edf.read_parameters(%L, %L)', config #>> '{training,strategy}', config #> '{training,parameters}')
+        select 'features', format('edf.read_features(%L, %L)', config -> 'features', strategy)
         union all
         select format('meters.%s.settings', key), format('edf.read_meter_settings(%L)', value -> 'settings')
         from jsonb_each(config -> 'meters') where value ? 'settings'
     loop
         begin
-            execute 'select ' || reading.call into read;
+            execute 'select ' || reading.call;
         exception when invalid_parameter_value or undefined_object then
             path := reading.part;
             get stacked diagnostics message = message_text, hint = pg_exception_hint;
             return next;
-            continue;
+            return;
         end;
-        if reading.part = 'features' then
-            return query
-            select 'inference.history', format('%s is shorter than the longest lag or window, %s h', config #>> '{inference,history}', max(hours)),
-                'Read at least what the features need.'
-            from unnest(array['lags_h', 'recent_h', 'rolling_h']) as setting, jsonb_array_elements_text(read -> setting) as h (hours_text),
-                cast(hours_text as integer) as hours
-            having max(hours) * interval '1 hour' > (config #>> '{inference,history}')::interval;
-        end if;
     end loop;
+    return query
+    select 'inference.history', format('%s is shorter than what a forecast reads, %s h', config #>> '{inference,history}', hours),
+        'Read at least what the longest lag and window need.'
+    from edf.history_hours(strategy, parameters, config -> 'features') as hours
+    where hours * interval '1 hour' > (config #>> '{inference,history}')::interval;
     return query
     select format('meters.%s', key), format('min_value %s is not below max_value %s', value ->> 'min_value', value ->> 'max_value'),
         'Readings between the two are taken.'

@@ -28,7 +28,10 @@ begin
         issue_forecast.building_id,
         energy.forecast_query(issue_forecast.building_id, issue_forecast.issued_at, horizon),
         horizon,
-        issue_forecast.issued_at);
+        issue_forecast.issued_at,
+        energy.stored_regressor_forecasts(
+            issue_forecast.building_id, issue_forecast.issued_at,
+            issue_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval));
     get diagnostics written = row_count;
     return written;
 end;

@@ -7,6 +7,7 @@ declare
     version  constant bigint := energy.current_config_id();
     config   constant jsonb := (select config from energy.configs where config_id = version);
     query    constant text := energy.training_query(train_model.building_id, energy.clock());
+    outlooks constant text := energy.stored_regressor_forecasts(train_model.building_id, energy.clock());
     horizon  constant interval := config #>> '{inference,horizon}';
     period   constant interval := config #>> '{evaluation,test_period}';
     first_at constant timestamptz :=
@@ -21,7 +22,7 @@ begin
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
     model := edf.train(train_model.building_id, query, config #>> '{training,strategy}', config #> '{training,parameters}',
-                       features, horizon);
+                       features, horizon, outlooks);
     insert into energy.trainings (model_id, config_id, building_id, known_at)
     values (model, version, train_model.building_id, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
@@ -33,13 +34,14 @@ begin
     ) as contender (strategy, parameters)
     cross join lateral edf.backtest(
         query, contender.strategy, contender.parameters, features, horizon, period,
-        (config #>> '{evaluation,step}')::interval, (config #>> '{evaluation,refit}')::interval, first_at)
+        (config #>> '{evaluation,step}')::interval, (config #>> '{evaluation,refit}')::interval, first_at, outlooks)
     group by contender.strategy, ceil(lead_hours / 24);
     return model;
 end;
 $$;
 comment on function energy.train_model(text) is
-$$Trains a model of a building as configured, and scores its recipe against seasonal naive in a rolling-origin backtest.
+$$Trains a model of a building as configured, and scores its recipe against seasonal naive in a rolling-origin backtest. Both read the weather as it
+was forecast, where such forecasts are stored, and as it was observed elsewhere: energy.training_weather has the shares.
 
-Returns the id of the pending model; its scores stand in energy.model_scores. Errors: as edf.train; 42704 no such building.$$;
+Returns the id of the pending model; its scores stand in energy.model_scores, its configuration in energy.trainings. Errors: as edf.train; 42704 no such building.$$;
 revoke all on function energy.train_model(text) from public;

@@ -48,6 +48,7 @@ async fn newest(connection: &mut PgConnection) -> (i64, String, Option<i64>, Str
 async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed() {
     let mut analyst = as_role("analyst").await;
     let config = current(&mut analyst).await;
+    let config = with(&config, "/training", json!({"strategy": "xgboost", "parameters": {"eta": 0.05}}));
     let cases = [
         ("/qualty", json!({}), "qualty: is not known, did you mean \"quality\"?", "Known: evaluation, features"),
         ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
@@ -100,8 +101,8 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
         (
             "/features/lags_h",
             json!([2000]),
-            "inference.history: 60 days is shorter than the longest lag or window, 2000 h",
-            "features need",
+            "inference.history: 60 days is shorter than what a forecast reads, 2000 h",
+            "longest lag and window need",
         ),
         (
             "/training/strategy",

@@ -76,6 +76,30 @@ async fn training_scores_the_model_against_seasonal_naive_by_day_of_lead() {
 }
 
 #[tokio::test]
+async fn a_model_and_its_forecasts_name_the_configuration_that_they_came_from() {
+    let (_turn, model) = turn().await;
+    let mut pipeline = as_role("pipeline").await;
+    let mut work = pipeline.begin().await.unwrap();
+    work.execute("call energy.load_config(jsonb_set(energy.current_config(), '{quality,min_coverage_share}', '0.89'))")
+        .await
+        .unwrap();
+    work.execute("call energy.issue_forecasts('2017-07-29 03:00Z')").await.unwrap();
+    let (of_model, same_strategy, of_forecasts, current): (i64, bool, Vec<i64>, i64) = query_as(
+        "select trainings.config_id, configs.config #>> '{training,strategy}' = models.strategy,
+             (select array_agg(distinct forecasts.config_id) from energy.forecasts where issued_at = '2017-07-29 03:00Z' and model_id = $1),
+             energy.current_config_id()
+         from energy.trainings join energy.configs using (config_id) join edf.models using (model_id) where model_id = $1",
+    )
+    .bind(model)
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert!(same_strategy);
+    assert_eq!(of_forecasts, [current]);
+    assert!(of_model < current, "the model came from the version before");
+}
+
+#[tokio::test]
 async fn a_model_that_is_no_better_than_seasonal_naive_does_not_pass_the_gate() {
     let (_turn, good) = turn().await;
     let mut pipeline = as_role("pipeline").await;

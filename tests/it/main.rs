@@ -21,6 +21,7 @@ mod hours;
 mod house;
 mod ingestion;
 mod jobs;
+mod known_weather;
 mod metrics;
 mod readme;
 mod registry;

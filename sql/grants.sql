@@ -29,6 +29,8 @@ grant execute on procedure energy.train_models(text[]), energy.gate_models(), en
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
     energy.schedule_error(text), energy.config_secrets(jsonb), energy.config_errors(jsonb) to analyst;
 
+-- The owner, since views read with its rights.
+grant select on edf.models to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.reject_model to pipeline, analyst;

@@ -214,6 +214,6 @@ mod tests {
         let before = online.correction(&frame.grid, now + 24, 0, 0);
         online.observe(&frame, now + 24);
         let faded = online.correction(&frame.grid, now + 24, 0, 0);
-        assert!(faded > 0.0 && faded < before, "{faded} after {before}");
+        assert!(before < 0.0 && before < faded && faded < 0.0, "{faded} after {before}");
     }
 }

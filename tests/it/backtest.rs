@@ -98,3 +98,39 @@ async fn a_backtest_refuses_what_it_cannot_do() {
     let cases: Vec<_> = cases.iter().map(|(code, statement)| (*code, statement.as_str())).collect();
     refusals(&mut analyst, &cases).await;
 }
+
+#[tokio::test]
+async fn quantiles_come_at_the_levels_asked_for_never_cross_and_are_scored() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let (rows, crossing, other): (i64, i64, i64) = query_as(
+        "select count(*), count(*) filter (where not quantile_values[1] <= quantile_values[2] or not quantile_values[2] <= quantile_values[3]),
+             count(*) filter (where quantiles <> '{0.025,0.5,0.975}')
+         from edf.backtest($1, 'profile', horizon => '24 hours', test_period => '5 days', levels => '{0.025,0.5,0.975}')",
+    )
+    .bind(DEMAND)
+    .fetch_one(&mut analyst)
+    .await
+    .unwrap();
+    assert_eq!((rows, crossing, other), (5 * 24, 0, 0));
+    let pinball: f64 = query_scalar(
+        "select value from edf.score(format('select * from edf.backtest(%L, ''profile'', test_period => ''5 days'')', $1), metrics => '{crps}')",
+    )
+    .bind(DEMAND)
+    .fetch_one(&mut analyst)
+    .await
+    .unwrap();
+    assert!(pinball > 0.0);
+    let asked = ["{0,0.5}", "{0.9,0.1}", "{0.5,null}", "{}"];
+    for (levels, fails) in asked.into_iter().zip([true, true, true, false]) {
+        let answer = query_scalar::<_, i64>(
+            "select count(*) from edf.backtest($1, 'profile', test_period => '2 days', levels => $2::float8[])",
+        )
+        .bind(DEMAND)
+        .bind(levels)
+        .fetch_one(&mut analyst)
+        .await;
+        assert_eq!(answer.is_err(), fails, "{levels}");
+    }
+}

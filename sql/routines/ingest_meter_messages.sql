@@ -13,6 +13,7 @@ declare
     taken_now  bigint;
     tries_left integer := 3;
 begin
+    perform energy.check_timescaledb();
     readings_taken := 0;
     loop
         begin

@@ -67,7 +67,7 @@ async fn training_scores_the_model_against_seasonal_naive_by_day_of_lead() {
     .await
     .unwrap();
     let of: Vec<_> = scores.iter().map(|(strategy, day, ..)| (strategy.as_str(), *day)).collect();
-    let expected = ["seasonal_naive", "xgboost"].map(|strategy| [1, 2, 3].map(|day| (strategy, day))).concat();
+    let expected = ["ensemble", "seasonal_naive"].map(|strategy| [1, 2, 3].map(|day| (strategy, day))).concat();
     assert_eq!(of, expected);
     assert!(
         scores.iter().all(|(_, _, n, rmse, coverage)| *n > 1000 && *rmse > 0.0 && (50.0..=100.0).contains(coverage)),

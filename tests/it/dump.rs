@@ -21,8 +21,24 @@ async fn run(program: &str, database: &str, arguments: &[&str]) {
 async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
     let file: PathBuf = std::env::temp_dir().join(format!("{to}.dump"));
     let path = file.to_str().unwrap();
-    run("pg_dump", from, &[&["--format=custom", "--file", path], options].concat()).await;
+    let has_timescaledb: bool = query_scalar("select exists (select from pg_extension where extname = 'timescaledb')")
+        .fetch_one(&mut connect("postgres", from).await)
+        .await
+        .unwrap();
+    // TimescaleDB's catalog is restored with its own triggers and checks off.
+    let (more, first, last) = if has_timescaledb {
+        (
+            &["--extension=timescaledb"][..],
+            "create extension timescaledb; select timescaledb_pre_restore()",
+            "select timescaledb_post_restore()",
+        )
+    } else {
+        (&[][..], "select", "select")
+    };
+    run("pg_dump", from, &[&["--format=custom", "--file", path], options, more].concat()).await;
+    run("psql", to, &["-q", "-c", first]).await;
     run("pg_restore", to, &["--exit-on-error", path]).await;
+    run("psql", to, &["-q", "-c", last]).await;
     std::fs::remove_file(&file).unwrap();
 }
 

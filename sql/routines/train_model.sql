@@ -29,12 +29,13 @@ begin
     select model, contender.strategy, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
         edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
     from (values
-        (config #>> '{training,strategy}', config #> '{training,parameters}'),
-        ('seasonal_naive', '{}')
-    ) as contender (strategy, parameters)
+        (config #>> '{training,strategy}', config #> '{training,parameters}', outlooks),
+        -- It reads no weather.
+        ('seasonal_naive', '{}', null)
+    ) as contender (strategy, parameters, outlooks)
     cross join lateral edf.backtest(
         query, contender.strategy, contender.parameters, features, horizon, period,
-        (config #>> '{evaluation,step}')::interval, (config #>> '{evaluation,refit}')::interval, first_at, outlooks)
+        (config #>> '{evaluation,step}')::interval, (config #>> '{evaluation,refit}')::interval, first_at, contender.outlooks)
     group by contender.strategy, ceil(lead_hours / 24);
     return model;
 end;

@@ -6,7 +6,7 @@
 //! origin's time counts; where there is none the frame's own value stands in.
 
 use crate::error::Error;
-use crate::series::{Frame, Grid, Regressor, rfc3339};
+use crate::series::{Frame, Grid, Regressor, known, rfc3339};
 use chrono::{DateTime, Utc};
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ impl Outlooks {
                 versions.values.len()
             )));
         }
-        let known = || regressors.iter().map(|regressor| regressor.name.clone()).collect();
+        let names = || regressors.iter().map(|regressor| regressor.name.clone()).collect();
         let columns = versions
             .names
             .iter()
@@ -54,7 +54,7 @@ impl Outlooks {
                 regressors.iter().position(|regressor| regressor.name == *name).ok_or_else(|| Error::UnknownName {
                     kind: "regressor in the regressor forecasts",
                     name: name.clone(),
-                    known: known(),
+                    known: names(),
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -77,11 +77,7 @@ impl Outlooks {
         let mut values = Vec::with_capacity(order.len() * count);
         for (row, _, at) in &order {
             for (column, name) in versions.names.iter().enumerate() {
-                let value = versions.values[column * times.len() + at].unwrap_or(f64::NAN);
-                if value.is_infinite() || (value.is_nan() && versions.values[column * times.len() + at].is_some()) {
-                    return Err(Error::NonFinite { column: name.clone(), at: rfc3339(grid.time(*row)) });
-                }
-                values.push(value);
+                values.push(known(grid, name, *row, versions.values[column * times.len() + at])?);
             }
         }
         Ok(Self { columns, keys: order.into_iter().map(|(row, received, _)| (row, received)).collect(), values })

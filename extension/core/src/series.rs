@@ -89,11 +89,12 @@ impl Grid {
         }
     }
 
-    /// The first row that lies whole numbers of `period` rows from the row at `seconds` since 1970, and not
-    /// before it.
-    pub fn first_since(&self, seconds: i64, period: usize) -> usize {
+    /// Rows a day apart, at the time of day of `seconds` since 1970 and not before it, from `least` up to `end`.
+    pub fn days_since(&self, seconds: i64, least: usize, end: usize) -> Vec<usize> {
+        let day = self.rows_per_day();
         let row = (seconds - self.start.timestamp()).div_euclid(self.step.num_seconds());
-        if row < 0 { row.rem_euclid(period as i64) as usize } else { row as usize }
+        let first = if row < 0 { row.rem_euclid(day as i64) } else { row } as usize;
+        (first..end).step_by(day).filter(|row| *row >= least.max(day)).collect()
     }
 
     /// Number of rows in `hours`, where that is a whole number.
@@ -218,19 +219,19 @@ pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// NULL is missing; NaN and infinities are refused.
+/// A value of a column; NULL is missing, NaN and infinities are refused.
+pub(crate) fn known(grid: &Grid, column: &str, row: usize, value: Option<f64>) -> Result<f64, Error> {
+    match value {
+        Some(value) if !value.is_finite() => {
+            Err(Error::NonFinite { column: column.to_owned(), at: rfc3339(grid.time(row)) })
+        }
+        Some(value) => Ok(value),
+        None => Ok(f64::NAN),
+    }
+}
+
 fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
-    values
-        .iter()
-        .enumerate()
-        .map(|(row, value)| match value {
-            Some(value) if !value.is_finite() => {
-                Err(Error::NonFinite { column: column.to_owned(), at: rfc3339(grid.time(row)) })
-            }
-            Some(value) => Ok(*value),
-            None => Ok(f64::NAN),
-        })
-        .collect()
+    values.iter().enumerate().map(|(row, value)| known(grid, column, row, *value)).collect()
 }
 
 #[cfg(test)]

@@ -203,9 +203,7 @@ impl Model {
     fn since_training(&self, frame: &Frame, last: usize) -> Result<Vec<usize>, Error> {
         let Header { strategy, parameters, features, trained_until, .. } = &self.header;
         let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
-        let day = frame.grid.rows_per_day();
-        let first = frame.grid.first_since(*trained_until, day);
-        Ok((first..last).step_by(day).filter(|origin| *origin >= history.max(day)).collect())
+        Ok(frame.grid.days_since(*trained_until, history, last))
     }
 
     /// Forecasts from `issued_at`, by default the row after the last known target, over an input whose

@@ -14,6 +14,7 @@ mod spec;
 mod weather;
 
 pub use spec::{FeatureSpec, Preset, SEASON_H};
+pub(crate) use weather::smooth;
 
 use crate::error::Error;
 use crate::series::Frame;

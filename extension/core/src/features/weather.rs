@@ -92,8 +92,8 @@ fn extreme(known: &[f64], of_two: impl Fn(f64, f64) -> f64) -> f64 {
     known.iter().copied().reduce(of_two).unwrap_or(f64::NAN)
 }
 
-/// Exponentially weighted mean up to each row; a missing value leaves it as it was.
-fn smooth(values: &[f64], half_life: usize) -> Vec<f64> {
+/// Exponentially weighted mean up to each row, the half-life in rows; a missing value leaves it as it was.
+pub(crate) fn smooth(values: &[f64], half_life: usize) -> Vec<f64> {
     let keep = 0.5_f64.powf(1.0 / half_life as f64);
     values
         .iter()

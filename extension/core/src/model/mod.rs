@@ -77,6 +77,11 @@ impl Lesson<'_> {
     }
 }
 
+/// How much a day so long ago counts, where a half-life of 0 counts all alike.
+fn weight_of_age(half_life_days: u32, days_ago: f64) -> f64 {
+    if half_life_days == 0 { 1.0 } else { 0.5_f64.powf(days_ago / f64::from(half_life_days)) }
+}
+
 /// The samples of one origin.
 fn ahead(origin: usize, horizon: usize) -> impl Iterator<Item = Sample> {
     (origin..origin + horizon).map(move |target| Sample { origin, target })

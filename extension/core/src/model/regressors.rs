@@ -7,7 +7,7 @@
 //! shows 1000 degrees is wrong, and no line reaches that far.
 
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{FeatureSpec, smooth};
 use crate::series::Frame;
 use serde::{Deserialize, Serialize};
 
@@ -161,7 +161,7 @@ fn rows(frame: &Frame, first: usize, end: usize) -> impl Iterator<Item = usize> 
 impl Column {
     /// Values before scaling, none missing.
     fn raw(&self, frame: &Frame, end: usize) -> Result<Vec<f64>, Error> {
-        let regressor = frame.regressors.iter().find(|regressor| regressor.name == self.name).ok_or_else(|| {
+        let regressor = frame.regressor(&self.name).ok_or_else(|| {
             Error::InvalidArgument(format!("the model was trained with columns that the input lacks: {}", self.name))
         })?;
         let day = frame.grid.rows_per_day();
@@ -171,18 +171,8 @@ impl Column {
             week.into_iter().next().unwrap_or(self.typical)
         });
         let degrees = |base: f64, sign: f64, half_life_h: u32| -> Result<Vec<f64>, Error> {
-            let degrees = filled.clone().map(|value| (sign * (value - base)).max(0.0));
-            if half_life_h == 0 {
-                return Ok(degrees.collect());
-            }
-            let keep = 0.5_f64.powf(1.0 / frame.grid.rows_in_hours(half_life_h)? as f64);
-            let mut smoothed = f64::NAN;
-            Ok(degrees
-                .map(|value| {
-                    smoothed = if smoothed.is_nan() { value } else { keep * smoothed + (1.0 - keep) * value };
-                    smoothed
-                })
-                .collect())
+            let degrees: Vec<f64> = filled.clone().map(|value| (sign * (value - base)).max(0.0)).collect();
+            if half_life_h == 0 { Ok(degrees) } else { Ok(smooth(&degrees, frame.grid.rows_in_hours(half_life_h)?)) }
         };
         match self.kind {
             Kind::Value => Ok(filled.collect()),

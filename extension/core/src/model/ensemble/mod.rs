@@ -112,34 +112,33 @@ impl Ensemble {
         }
         Ok(forecasts)
     }
-
-    /// Origins a day apart since the first in service, up to `last`, that the frame has the history for.
-    fn since(&self, frame: &Frame, last: usize) -> Result<Vec<usize>, Error> {
-        let day = frame.grid.rows_per_day();
-        let history = self.parameters.history(&self.spec, &frame.grid)?.max(day);
-        let first = frame.grid.first_since(self.starts_at, day);
-        Ok((first..=last).step_by(day).filter(|origin| *origin >= history).collect())
-    }
 }
 
 impl Forecaster for Ensemble {
     fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
         let last = origins.iter().copied().max().unwrap_or(0);
-        let past = self.since(frame, last)?;
-        let past_forecasts = self.ahead(frame, &past, self.online.horizon())?;
-        let forecasts = self.ahead(frame, origins, horizon)?;
-        let mut order: Vec<usize> = (0..origins.len()).collect();
-        order.sort_by_key(|at| origins[*at]);
+        let history = self.parameters.history(&self.spec, &frame.grid)?;
+        let past = frame.grid.days_since(self.starts_at, history, last + 1);
+        let mut all = [&past, origins].concat();
+        all.sort_unstable();
+        all.dedup();
+        let whole = if past.is_empty() { horizon } else { self.online.horizon() };
+        let forecasts = self.ahead(frame, &all, whole)?;
         let mut combined = Array2::zeros((origins.len(), horizon));
-        let (mut online, mut done) = (self.online.clone(), 0);
-        for at in order {
-            while let Some(origin) = past.get(done).filter(|past| **past <= origins[at]) {
+        let mut online = self.online.clone();
+        for (at, origin) in all.iter().enumerate() {
+            let forecasts = forecasts.index_axis(Axis(1), at);
+            let yhat = if past.binary_search(origin).is_ok() {
                 online.observe(frame, *origin);
-                online.issue(&frame.grid, *origin, past_forecasts.index_axis(Axis(1), done));
-                done += 1;
+                online.issue(&frame.grid, *origin, forecasts)
+            } else {
+                online.combine(&frame.grid, *origin, forecasts)
+            };
+            for (asked, mut into) in origins.iter().zip(combined.rows_mut()) {
+                if asked == origin {
+                    into.assign(&yhat.slice(s![..horizon]));
+                }
             }
-            let yhat = online.combine(&frame.grid, origins[at], forecasts.index_axis(Axis(1), at));
-            combined.row_mut(at).assign(&yhat);
         }
         Ok(combined)
     }

@@ -8,7 +8,7 @@
 use super::Parameters;
 use super::weights::convex_weights;
 use crate::series::{DAY_SECONDS, Frame, Grid};
-use ndarray::{Array1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// Hours either side over which a correction is smoothed.
@@ -119,29 +119,34 @@ impl Online {
     /// Combines the members' forecasts (members by leads) made at `origin`, and keeps them until they come
     /// true.
     pub fn issue(&mut self, grid: &Grid, origin: usize, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
-        let corrected: Vec<f64> = (0..self.members)
-            .flat_map(|member| (0..self.horizon).map(move |lead| (member, lead)))
-            .map(|(member, lead)| forecasts[[member, lead]] + self.correction(grid, origin, member, lead))
-            .collect();
-        let plain = forecasts.iter().copied().collect();
+        let corrected = self.corrected(grid, origin, forecasts);
+        let combined = self.weighed(corrected.view());
+        let [plain, corrected] = [forecasts, corrected.view()].map(|forecasts| forecasts.iter().copied().collect());
         self.pending.push(Pending { origin: grid.time(origin).timestamp(), plain, corrected });
-        self.combine(grid, origin, forecasts)
+        combined
     }
 
     /// The weighted mean of the members' corrected forecasts.
     pub fn combine(&self, grid: &Grid, origin: usize, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
+        self.weighed(self.corrected(grid, origin, forecasts).view())
+    }
+
+    fn corrected(&self, grid: &Grid, origin: usize, forecasts: ArrayView2<'_, f64>) -> Array2<f64> {
+        Array2::from_shape_fn(forecasts.dim(), |(member, lead)| {
+            forecasts[[member, lead]] + self.correction(grid, origin, member, lead)
+        })
+    }
+
+    fn weighed(&self, corrected: ArrayView2<'_, f64>) -> Array1<f64> {
         let square = self.members * self.members;
         let weights: Vec<Vec<f64>> = self
             .products
             .chunks(square)
             .map(|products| convex_weights(products, self.members, self.shrinkage))
             .collect();
-        let combined = (0..forecasts.ncols()).map(|lead| {
+        let combined = corrected.columns().into_iter().enumerate().map(|(lead, of_members)| {
             let of_day = &weights[(lead / self.rows_per_day).min(weights.len() - 1)];
-            let part = |member: usize| {
-                of_day[member] * (forecasts[[member, lead]] + self.correction(grid, origin, member, lead))
-            };
-            (0..self.members).map(part).sum()
+            of_day.iter().zip(of_members).map(|(weight, yhat)| weight * yhat).sum()
         });
         combined.collect()
     }
@@ -167,7 +172,6 @@ impl Online {
 mod tests {
     use super::*;
     use crate::testing::hourly_frame;
-    use ndarray::Array2;
 
     /// What a member of this bias would have forecast: the truth and a bias.
     fn biased(frame: &Frame, origin: usize, biases: &[f64]) -> Array2<f64> {

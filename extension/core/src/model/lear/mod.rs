@@ -18,7 +18,7 @@ mod parameters;
 mod target;
 
 use super::linear::{Linear, Standardised, lasso, ridge};
-use super::{Forecaster, Lesson, ahead, same_columns};
+use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
@@ -89,7 +89,9 @@ impl Lear {
             let labels: Vec<f64> = rows.iter().map(|row| target.to_scale(frame.target[samples[*row].target])).collect();
             let weights: Vec<f64> = rows
                 .iter()
-                .map(|row| parameters.weight((lesson.end - samples[*row].target) as f64 / day as f64))
+                .map(|row| {
+                    weight_of_age(parameters.half_life_days, (lesson.end - samples[*row].target) as f64 / day as f64)
+                })
                 .collect();
             let data = Standardised::new(matrix.select(Axis(0), &rows).view(), &labels, &weights);
             functions.push(Some(match parameters.penalty {

@@ -52,9 +52,4 @@ impl Parameters {
         )?;
         Ok(read)
     }
-
-    /// How much a day so long ago counts.
-    pub fn weight(&self, days_ago: f64) -> f64 {
-        if self.half_life_days == 0 { 1.0 } else { 0.5_f64.powf(days_ago / f64::from(self.half_life_days)) }
-    }
 }

@@ -8,7 +8,7 @@
 mod booster;
 mod parameters;
 
-use super::{Forecaster, Lesson, ahead, same_columns};
+use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
@@ -46,7 +46,9 @@ impl Xgboost {
             let of_rows =
                 |value: &dyn Fn(&Sample) -> f32| rows.iter().map(|row| value(&samples[*row])).collect::<Vec<_>>();
             let labels = of_rows(&|sample| lesson.frame.target[sample.target] as f32);
-            let weights = of_rows(&|sample| parameters.weight((lesson.end - sample.target) as f64 / day as f64));
+            let weights = of_rows(&|sample| {
+                weight_of_age(parameters.half_life_days, (lesson.end - sample.target) as f64 / day as f64) as f32
+            });
             let matrix = Matrix::new(matrix.select(Axis(0), &rows).view())?.with_labels(&labels, &weights)?;
             boosters.push(Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, checkpoint)?);
         }

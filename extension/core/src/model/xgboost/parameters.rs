@@ -80,11 +80,6 @@ impl Parameters {
         Ok(read)
     }
 
-    /// How much a day so long ago counts.
-    pub fn weight(&self, days_ago: f64) -> f32 {
-        if self.half_life_days == 0 { 1.0 } else { 0.5_f64.powf(days_ago / f64::from(self.half_life_days)) as f32 }
-    }
-
     /// Name and value pairs for the booster on these features. One thread: buildings are what runs side by
     /// side.
     pub fn for_booster(&self, names: &[String]) -> Vec<(&'static str, String)> {

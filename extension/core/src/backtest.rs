@@ -7,6 +7,7 @@
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::intervals::check_levels;
+use crate::model::Memo;
 use crate::series::{Frame, rfc3339};
 use crate::train::{Forecast, Model, Recipe};
 
@@ -39,9 +40,10 @@ pub fn backtest(
         )));
     }
     let origins: Vec<usize> = (schedule.first..end).step_by(schedule.step).collect();
+    let memo = Memo::default();
     let mut forecasts = Vec::with_capacity(origins.len() * recipe.horizon);
     for block in origins.chunks(schedule.refit.div_ceil(schedule.step)) {
-        let model = Model::fit(recipe, frame, block[0], checkpoint)?;
+        let model = Model::fit_again(recipe, frame, block[0], Some(&memo), checkpoint)?;
         let block = model.forecast(frame, block, recipe.horizon, levels)?;
         forecasts.extend(block.into_iter().filter(|forecast| forecast.target() < end));
     }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
-use crate::model::{Forecaster, Lesson, Strategy};
+use crate::model::{Forecaster, Lesson, Memo, Strategy};
 use crate::series::{DAY_SECONDS, Frame, rfc3339};
 use chrono::{DateTime, Utc};
 use ndarray::Array2;
@@ -76,6 +76,17 @@ pub struct Model {
 impl Model {
     /// Fits on the targets of `frame` before row `end`.
     pub fn fit(recipe: &Recipe, frame: &Frame, end: usize, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        Self::fit_again(recipe, frame, end, None, checkpoint)
+    }
+
+    /// As [`Self::fit`], where fits of the same recipe on the same frame are kept in `memo`.
+    pub fn fit_again(
+        recipe: &Recipe,
+        frame: &Frame,
+        end: usize,
+        memo: Option<&Memo>,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Self, Error> {
         let grid = &frame.grid;
         let history = recipe.strategy.history(&recipe.parameters, &recipe.features, grid)?;
         let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
@@ -88,6 +99,7 @@ impl Model {
             horizon: recipe.horizon,
             spec: &recipe.features,
             parameters: &recipe.parameters,
+            memo,
         };
         let day = grid.rows_per_day();
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);

@@ -12,6 +12,11 @@
 //! the residuals of days that have come since the training join in. With `w` the sum of weights, the
 //! newest counted one, `(w + 1) / w` times the mass is asked, as exact coverage of a new value needs
 //! where residuals are exchangeable.
+//!
+//! Where they are not, coverage is held by feedback: for each day of lead a scale, by which all quantiles are
+//! stretched, grows by [`GAIN`] times the share of a day's hours that lay outside of the interval, and shrinks by as
+//! much as it would at the nominal share (adaptive conformal inference: Gibbs and Candès, 2021; on the scale of the
+//! scores, so that quantiles never cross: Angelopoulos, Candès and Tibshirani, *Conformal PID Control*, 2023).
 
 use crate::error::Error;
 use crate::series::{DAY_SECONDS, Frame};
@@ -21,6 +26,12 @@ use serde::{Deserialize, Serialize};
 pub const COVERAGE: f64 = 0.9;
 /// Days after which a residual counts half.
 const HALF_LIFE_DAYS: f64 = 56.0;
+/// How strongly a day's coverage moves the scale.
+const GAIN: f64 = 0.2;
+/// What the scale stays within.
+const SCALES: (f64, f64) = (0.5, 2.5);
+/// Days of residuals that an interval must rest on before its coverage moves the scale.
+const SETTLED_DAYS: usize = 14;
 /// Days before the issue time over which the recent level is the mean of the absolute target.
 const LEVEL_DAYS: usize = 7;
 /// The least share of the mean profile, and of the mean level, that the spread keeps.
@@ -46,6 +57,8 @@ pub struct Intervals {
     learnt_until: i64,
     /// By day of lead.
     ratios: Vec<Vec<Ratio>>,
+    /// By day of lead, the scale from a time on (seconds since 1970), ascending; one until the first.
+    scales: Vec<Vec<(i64, f64)>>,
 }
 
 /// A residual in units of the spread.
@@ -63,6 +76,7 @@ pub struct Fan<'a> {
     frame: &'a Frame,
     origin: usize,
     cumulated: Vec<Vec<(f64, f64)>>,
+    scales: Vec<f64>,
 }
 
 impl Intervals {
@@ -71,48 +85,79 @@ impl Intervals {
         let day = frame.grid.rows_per_day();
         let levels: Vec<f64> = residuals.iter().map(|r| level(frame, r.origin)).collect();
         let mean_level = mean(levels.iter().copied().filter(|level| *level > 0.0)).unwrap_or(1.0);
-        let ratios = vec![Vec::new(); horizon.div_ceil(day)];
-        let known_at = |residual: &Residual| frame.grid.time(residual.origin + residual.lead).timestamp();
-        let learnt_until = residuals.iter().map(known_at).max().unwrap_or(i64::MIN);
-        let mut intervals =
-            Self { profile: vec![1.0; day], least_level: LEAST_SHARE * mean_level, learnt_until, ratios };
+        let lead_days = horizon.div_ceil(day);
+        let mut intervals = Self {
+            profile: vec![1.0; day],
+            least_level: LEAST_SHARE * mean_level,
+            learnt_until: i64::MIN,
+            ratios: vec![Vec::new(); lead_days],
+            scales: vec![Vec::new(); lead_days],
+        };
         intervals.profile = intervals.learn_profile(frame, residuals);
-        for residual in residuals {
-            intervals.add(frame, residual);
-        }
+        intervals.join(frame, residuals);
+        // The way to the last scale matters to no later forecast.
+        intervals.scales.iter_mut().for_each(|scales| drop(scales.drain(..scales.len().saturating_sub(1))));
+        let known_at = |residual: &Residual| frame.grid.time(residual.origin + residual.lead).timestamp();
+        intervals.learnt_until = residuals.iter().map(known_at).max().unwrap_or(i64::MIN);
         intervals
     }
 
-    /// Lets a residual join in.
-    pub fn add(&mut self, frame: &Frame, residual: &Residual) {
-        let ratio = Ratio {
-            known_at: frame.grid.time(residual.origin + residual.lead).timestamp(),
-            value: (residual.error / self.spread(frame, residual.origin, residual.lead)) as f32,
+    /// Lets residuals join in: of whole days of lead, in the order in which these came true.
+    pub fn join(&mut self, frame: &Frame, residuals: &[Residual]) {
+        let day = self.profile.len();
+        let place = |residual: &Residual| ((residual.lead - 1) / day, residual.origin);
+        let mut sorted = residuals.to_vec();
+        sorted.sort_by_key(|residual| {
+            let (lead_day, origin) = place(residual);
+            (origin + (lead_day + 1) * day, lead_day, residual.lead)
+        });
+        for of_day in sorted.chunk_by(|a, b| place(a) == place(b)) {
+            let lead_day = place(&of_day[0]).0.min(self.ratios.len() - 1);
+            self.follow(frame, of_day, lead_day);
+            for residual in of_day {
+                let ratio = Ratio {
+                    known_at: frame.grid.time(residual.origin + residual.lead).timestamp(),
+                    value: (residual.error / self.spread(frame, residual.origin, residual.lead)) as f32,
+                };
+                self.ratios[lead_day].push(ratio);
+            }
+        }
+    }
+
+    /// Moves the scale of a day of lead by the share of these residuals, of one origin, that lie outside of the
+    /// interval that could be given there.
+    fn follow(&mut self, frame: &Frame, of_day: &[Residual], lead_day: usize) {
+        let (day, origin) = (self.profile.len(), of_day[0].origin);
+        let now = frame.grid.time(origin).timestamp().max(self.learnt_until);
+        let sorted = cumulated(&self.ratios[lead_day], now);
+        if sorted.len() < SETTLED_DAYS * day {
+            return;
+        }
+        let scale = self.scales[lead_day].last().map_or(1.0, |(_, scale)| *scale);
+        let tail = (1.0 - COVERAGE) / 2.0;
+        let (lower, upper) = (scale * quantile(&sorted, tail), scale * quantile(&sorted, 1.0 - tail));
+        let outside = |residual: &&Residual| {
+            let ratio = residual.error / self.spread(frame, residual.origin, residual.lead);
+            !(lower..=upper).contains(&ratio)
         };
-        let last = self.ratios.len() - 1;
-        self.ratios[((residual.lead - 1) / self.profile.len()).min(last)].push(ratio);
+        let share = of_day.iter().filter(outside).count() as f64 / of_day.len() as f64;
+        let moved = scale * (GAIN * (share - (1.0 - COVERAGE))).exp();
+        let known_at = frame.grid.time(origin + (lead_day + 1) * day).timestamp();
+        self.scales[lead_day].push((known_at, moved.clamp(SCALES.0, SCALES.1)));
     }
 
     /// What can be said at `origin`: only residuals known by then count, and those learnt from.
     pub fn fan<'a>(&'a self, frame: &'a Frame, origin: usize) -> Fan<'a> {
         let now = frame.grid.time(origin).timestamp().max(self.learnt_until);
-        let weighted = |ratios: &Vec<Ratio>| {
-            let known = ratios.iter().filter(|ratio| ratio.known_at <= now);
-            let mut known: Vec<(f64, f64)> = known
-                .map(|ratio| {
-                    let days = (now - ratio.known_at) as f64 / DAY_SECONDS as f64;
-                    (f64::from(ratio.value), 0.5_f64.powf(days / HALF_LIFE_DAYS))
-                })
-                .collect();
-            known.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut sum = 0.0;
-            known.iter_mut().for_each(|(_, weight)| {
-                sum += *weight;
-                *weight = sum;
-            });
-            known
-        };
-        Fan { intervals: self, frame, origin, cumulated: self.ratios.iter().map(weighted).collect() }
+        let scale =
+            |scales: &Vec<(i64, f64)>| scales.iter().rfind(|(from, _)| *from <= now).map_or(1.0, |found| found.1);
+        Fan {
+            intervals: self,
+            frame,
+            origin,
+            cumulated: self.ratios.iter().map(|ratios| cumulated(ratios, now)).collect(),
+            scales: self.scales.iter().map(scale).collect(),
+        }
     }
 
     /// Whether the numbers can be used on a series of `rows_per_day`.
@@ -123,6 +168,8 @@ impl Intervals {
             && positive(&self.least_level)
             && !self.ratios.is_empty()
             && self.ratios.iter().flatten().all(|ratio| ratio.value.is_finite())
+            && self.scales.len() == self.ratios.len()
+            && self.scales.iter().flatten().all(|(_, scale)| (SCALES.0..=SCALES.1).contains(scale))
     }
 
     /// The spread to be expected: the profile at the target's time of day, times the level at the origin.
@@ -162,7 +209,7 @@ impl Fan<'_> {
         let Some(ratios) = of_day(lead_day).or_else(|| (0..self.cumulated.len()).find_map(of_day)) else {
             return vec![yhat; levels.len()];
         };
-        let spread = self.intervals.spread(self.frame, self.origin, lead);
+        let spread = self.scales[lead_day] * self.intervals.spread(self.frame, self.origin, lead);
         levels.iter().map(|level| yhat + spread * quantile(ratios, *level)).collect()
     }
 
@@ -182,6 +229,24 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// The ratios known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
+fn cumulated(ratios: &[Ratio], now: i64) -> Vec<(f64, f64)> {
+    let known = ratios.iter().filter(|ratio| ratio.known_at <= now);
+    let mut known: Vec<(f64, f64)> = known
+        .map(|ratio| {
+            let days = (now - ratio.known_at) as f64 / DAY_SECONDS as f64;
+            (f64::from(ratio.value), 0.5_f64.powf(days / HALF_LIFE_DAYS))
+        })
+        .collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut sum = 0.0;
+    known.iter_mut().for_each(|(_, weight)| {
+        sum += *weight;
+        *weight = sum;
+    });
+    known
 }
 
 /// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from
@@ -260,11 +325,37 @@ mod tests {
         let frame = hourly_frame(800);
         let mut intervals = Intervals::learn(&frame, 24, &residuals(&[1.0; 100]));
         let before = intervals.fan(&frame, 500).interval(1, 0.0);
-        for row in 500..600 {
-            intervals.add(&frame, &Residual { origin: row, lead: 1, error: 9.0 });
-        }
+        let more: Vec<_> = (500..600).map(|row| Residual { origin: row, lead: 1, error: 9.0 }).collect();
+        intervals.join(&frame, &more);
         assert_eq!(intervals.fan(&frame, 500).interval(1, 0.0), before);
         assert!(intervals.fan(&frame, 700).interval(1, 0.0).1 > 5.0 * before.1);
+    }
+
+    #[test]
+    fn coverage_is_held_by_feedback_where_errors_grow_and_where_they_shrink() {
+        let frame = hourly_frame(5000);
+        let noise = |at: usize| (at.wrapping_mul(2_654_435_761) % 1999) as f64 / 1000.0 - 1.0;
+        let day = |origin: usize, size: f64| -> Vec<Residual> {
+            (1..=24).map(|lead| Residual { origin, lead, error: size * noise(origin * 31 + lead) }).collect()
+        };
+        let learnt: Vec<_> = (0..56).flat_map(|d| day(1000 + 24 * d, 1.0)).collect();
+        for (size, before) in [(2.0, 0.6), (0.5, 1.0)] {
+            let mut intervals = Intervals::learn(&frame, 24, &learnt);
+            let mut shares = Vec::new();
+            for origin in (0..84).map(|d| 1000 + 24 * (56 + d)) {
+                let of_day = day(origin, size);
+                let fan = intervals.fan(&frame, origin);
+                let inside = |r: &&Residual| {
+                    let (lower, upper) = fan.interval(r.lead, 0.0);
+                    (lower..=upper).contains(&r.error)
+                };
+                shares.push(of_day.iter().filter(inside).count() as f64 / 24.0);
+                intervals.join(&frame, &of_day);
+            }
+            let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len() as f64;
+            assert!((mean(&shares[..3]) - before).abs() < 0.2, "{size}: {} at first", mean(&shares[..3]));
+            assert!((mean(&shares[42..]) - COVERAGE).abs() < 0.04, "{size}: {} at last", mean(&shares[42..]));
+        }
     }
 
     #[test]

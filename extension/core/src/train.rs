@@ -196,7 +196,8 @@ impl Model {
         let mut intervals = self.intervals.clone();
         if !past.is_empty() {
             let forecasts = self.forecaster.predict(frame, &past, whole)?;
-            truths(frame, &past, &forecasts, last).for_each(|truth| intervals.add(frame, &truth.residual()));
+            let residuals: Vec<_> = truths(frame, &past, &forecasts, last).map(|truth| truth.residual()).collect();
+            intervals.join(frame, &residuals);
         }
         let forecasts = self.forecaster.predict(frame, origins, horizon)?;
         let mut rows = Vec::with_capacity(forecasts.len());

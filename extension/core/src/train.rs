@@ -123,8 +123,8 @@ impl Model {
             "model": scores(truths.iter().copied()),
             "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
         });
-        let residuals: Vec<_> = truths.iter().map(Truth::residual).collect();
-        let intervals = Intervals::learn(frame, recipe.horizon, &residuals);
+        let residuals = residuals(forecaster.as_ref(), frame, &truths);
+        let intervals = Intervals::learn(day, recipe.horizon, &residuals);
         let header = Header {
             strategy: recipe.strategy.name().to_owned(),
             step_seconds: grid.step().num_seconds(),
@@ -196,13 +196,14 @@ impl Model {
         let mut intervals = self.intervals.clone();
         if !past.is_empty() {
             let forecasts = self.forecaster.predict(frame, &past, whole)?;
-            let residuals: Vec<_> = truths(frame, &past, &forecasts, last).map(|truth| truth.residual()).collect();
-            intervals.join(frame, &residuals);
+            let truths: Vec<Truth> = truths(frame, &past, &forecasts, last).collect();
+            intervals.join(&residuals(self.forecaster.as_ref(), frame, &truths));
         }
         let forecasts = self.forecaster.predict(frame, origins, horizon)?;
         let mut rows = Vec::with_capacity(forecasts.len());
         for (origin, forecasts) in origins.iter().copied().zip(forecasts.rows()) {
-            let fan = intervals.fan(frame, origin);
+            let level = self.forecaster.level(frame, origin);
+            let fan = intervals.fan(frame.grid.time(origin).timestamp(), level);
             rows.extend(forecasts.iter().copied().enumerate().map(|(ahead, yhat)| {
                 let lead = ahead + 1;
                 let (lower, upper) = fan.interval(lead, yhat);
@@ -272,10 +273,15 @@ struct Truth {
     yhat: f64,
 }
 
-impl Truth {
-    fn residual(&self) -> Residual {
-        Residual { origin: self.origin, lead: self.lead, error: self.actual - self.yhat }
-    }
+/// What is left of each, in the order of the origins.
+fn residuals(forecaster: &dyn Forecaster, frame: &Frame, truths: &[Truth]) -> Vec<Residual> {
+    let of_origin = truths.chunk_by(|a, b| a.origin == b.origin).flat_map(|of_origin| {
+        let origin = of_origin[0].origin;
+        let (issued_at, level) = (frame.grid.time(origin).timestamp(), forecaster.level(frame, origin));
+        let residual = move |t: &Truth| Residual { issued_at, lead: t.lead, error: t.actual - t.yhat, level };
+        of_origin.iter().map(residual)
+    });
+    of_origin.collect()
 }
 
 /// The forecasts whose target is known and lies before `end`.

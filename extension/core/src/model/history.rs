@@ -47,6 +47,10 @@ impl Forecaster for WithoutSpikes {
         self.0.held_out()
     }
 
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        self.0.level(frame, origin)
+    }
+
     fn state(&self) -> Result<Vec<u8>, Error> {
         self.0.state()
     }

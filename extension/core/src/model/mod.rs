@@ -46,6 +46,11 @@ pub trait Forecaster {
         None
     }
 
+    /// The level of demand at `origin` that its errors grow with.
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        crate::intervals::level(frame, origin)
+    }
+
     /// Its fitted state, to be read by [`Strategy::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
 }

@@ -6,6 +6,7 @@
 // pgrx' ErrorReport is large, and carries the SQLSTATE; a table's type lists its columns.
 #![allow(clippy::result_large_err, clippy::type_complexity)]
 
+mod backtest;
 mod config;
 mod convert;
 mod forecast;

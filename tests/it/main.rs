@@ -12,6 +12,7 @@ mod calendar;
 mod cancel;
 mod compare;
 mod config;
+mod contenders;
 mod dump;
 mod features;
 mod forecasting;

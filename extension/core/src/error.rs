@@ -44,6 +44,13 @@ pub enum Error {
         /// The names that exist.
         known: Vec<String>,
     },
+    /// What went wrong with one of several contenders.
+    Contender {
+        /// Which one.
+        name: String,
+        /// What.
+        error: Box<Error>,
+    },
     /// Asked for something that this version does not do.
     NotSupported(String),
     /// Bytes that are no artifact, or no longer the one that was written.
@@ -74,6 +81,7 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
+            Self::Contender { name, error } => write!(f, "contender \"{name}\": {error}"),
             Self::DamagedArtifact(what) => write!(f, "damaged model artifact: {what}"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }

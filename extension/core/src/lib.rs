@@ -18,8 +18,10 @@ pub mod metrics;
 pub mod model;
 mod options;
 pub mod outlooks;
+pub mod parallel;
 pub mod schema;
 pub mod series;
+mod signals;
 pub mod train;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::features::FeatureSpec;
 use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
 use crate::model::{Forecaster, Lesson, Memo, Strategy};
-use crate::series::{DAY_SECONDS, Frame, rfc3339};
+use crate::series::{DAY_SECONDS, Frame, Grid, rfc3339};
 use chrono::{DateTime, Utc};
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -37,6 +37,13 @@ impl Recipe {
         let strategy = Strategy::parse(strategy)?;
         let features = FeatureSpec::from_json(features, strategy.preset())?;
         Ok(Self { strategy, parameters: strategy.read_parameters(parameters)?, features, horizon })
+    }
+
+    /// Refuses fewer rows before the end of a lesson than the longest lag and one season.
+    pub fn check_history(&self, grid: &Grid, have: usize) -> Result<(), Error> {
+        let history = self.strategy.history(&self.parameters, &self.features, grid)?;
+        let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
+        if have < need { Err(Error::TooLittleHistory { need, have }) } else { Ok(()) }
     }
 }
 
@@ -88,11 +95,7 @@ impl Model {
         checkpoint: Checkpoint<'_>,
     ) -> Result<Self, Error> {
         let grid = &frame.grid;
-        let history = recipe.strategy.history(&recipe.parameters, &recipe.features, grid)?;
-        let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
-        if end < need {
-            return Err(Error::TooLittleHistory { need, have: end });
-        }
+        recipe.check_history(grid, end)?;
         let lesson = |end| Lesson {
             frame,
             end,

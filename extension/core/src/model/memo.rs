@@ -12,7 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The states of members fitted on one series with one spec and one set of parameters, by member and end of the
 /// lesson. May be shared between threads.
 #[derive(Debug, Default)]
-pub struct Memo(Mutex<HashMap<(usize, usize), Arc<Vec<u8>>>>);
+pub struct Memo(Mutex<Fits>);
+
+/// States by member and end.
+type Fits = HashMap<(usize, usize), Arc<Vec<u8>>>;
 
 impl Memo {
     /// The state of the member's fit up to `end`, where there was one.

@@ -6,6 +6,7 @@
 
 use crate::Checkpoint;
 use crate::error::Error;
+use crate::signals;
 use ndarray::ArrayView2;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::{ptr, slice};
@@ -162,15 +163,7 @@ impl Drop for Booster {
 
 /// Runs one C call with all signals blocked and turns its return code into an error.
 fn call(function: impl FnOnce() -> c_int) -> Result<(), Error> {
-    // SAFETY: the sets are initialised before use; the mask is this thread's own and put back.
-    let code = unsafe {
-        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
-        let code = function();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
-        code
-    };
+    let code = signals::blocked(function);
     if code == 0 {
         return Ok(());
     }

@@ -217,6 +217,13 @@ impl Frame {
         }
     }
 
+    /// Cuts the frame off at `len` rows, where it has more.
+    pub fn truncate(&mut self, len: usize) {
+        self.grid.len = self.grid.len.min(len);
+        self.target.truncate(len);
+        self.regressors.iter_mut().for_each(|regressor| regressor.values.truncate(len));
+    }
+
     /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
     pub fn extend(&mut self, len: usize) {
         self.grid.len = self.grid.len.max(len);

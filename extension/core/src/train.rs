@@ -15,6 +15,9 @@ use chrono::{DateTime, Utc};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
+mod panel;
+pub use panel::Member;
+
 /// The block held out is a fifth of the series, but no longer than this many days.
 const HELD_OUT_DAYS: usize = 56;
 
@@ -172,7 +175,8 @@ impl Model {
         self.forecaster.feature_names()
     }
 
-    /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`.
+    /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`; of several
+    /// series, those of newcomers.
     pub fn held_out(&self) -> &Value {
         &self.held_out
     }

@@ -186,7 +186,7 @@ impl FeatureSpec {
 
     /// Rows back from a row that its weather features read with any weight to speak of: ten half-lives
     /// leave a thousandth.
-    pub(super) fn weather_memory(&self, grid: &Grid) -> Result<usize, Error> {
+    pub(crate) fn weather_memory(&self, grid: &Grid) -> Result<usize, Error> {
         let slow = self.inertia_h.iter().map(|hours| 10 * hours);
         let all = slow.chain(self.weather_lags_h.iter().chain(&self.weather_windows_h).copied());
         grid.rows_in_hours(all.max().unwrap_or(1))

@@ -3,6 +3,7 @@
 mod arima;
 mod clock;
 mod ensemble;
+mod global;
 mod history;
 mod lear;
 mod linear;
@@ -23,6 +24,7 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
+pub(crate) use global::lives;
 use history::{AsKnown, WithoutSpikes};
 pub use memo::Memo;
 use ndarray::Array2;
@@ -129,11 +131,13 @@ pub enum Strategy {
     Xgboost,
     /// A weighted mean of others, corrected by what they got wrong lately.
     Ensemble,
+    /// One model of all series of a kind, for those without a history.
+    Global,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SeasonalNaive,
         Self::Profile,
         Self::Mstl,
@@ -142,6 +146,7 @@ impl Strategy {
         Self::Lear,
         Self::Xgboost,
         Self::Ensemble,
+        Self::Global,
     ];
 
     /// Its name in SQL.
@@ -155,6 +160,7 @@ impl Strategy {
             Self::Lear => "lear",
             Self::Xgboost => "xgboost",
             Self::Ensemble => "ensemble",
+            Self::Global => "global",
         }
     }
 
@@ -178,6 +184,7 @@ impl Strategy {
             Self::Lear => lear::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Ensemble => ensemble::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Global => global::Parameters::from_json(parameters).map(|read| json!(read)),
         }
     }
 
@@ -192,6 +199,8 @@ impl Strategy {
             Self::Sarimax => sarimax::Parameters::from_json(parameters)?.history(grid),
             Self::Lear | Self::Xgboost => spec.history(grid),
             Self::Ensemble => ensemble::Parameters::from_json(parameters)?.history(spec, grid),
+            // It copes with none.
+            Self::Global => Ok(1),
         }
     }
 
@@ -209,6 +218,21 @@ impl Strategy {
         Ok(Box::new(WithoutSpikes(self.fit_cleaned(Lesson { frame: &frame, ..lesson }, checkpoint)?)))
     }
 
+    /// Fits a model on several series, where the strategy can.
+    pub(crate) fn fit_panel(
+        self,
+        lessons: &[Lesson<'_>],
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Box<dyn Forecaster>, Error> {
+        let frames: Vec<_> = lessons.iter().map(|lesson| history::without_spikes(lesson.frame, lesson.end)).collect();
+        let lessons: Vec<Lesson<'_>> =
+            lessons.iter().zip(&frames).map(|(lesson, frame)| Lesson { frame, ..*lesson }).collect();
+        match self {
+            Self::Global => Ok(Box::new(WithoutSpikes(Box::new(global::Global::fit_panel(&lessons, checkpoint)?)))),
+            _ => Err(Error::NotSupported(format!("strategy \"{}\" learns from one series", self.name()))),
+        }
+    }
+
     /// As [`Self::fit`], on a frame without spikes; the model is to be shown such frames too.
     fn fit_cleaned(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
         Ok(match self {
@@ -220,6 +244,7 @@ impl Strategy {
             Self::Lear => Box::new(lear::Lear::fit(lesson, checkpoint)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
+            Self::Global => Box::new(global::Global::fit(lesson, checkpoint)?),
         })
     }
 
@@ -244,6 +269,7 @@ impl Strategy {
             Self::Lear => Box::new(lear::Lear::restore(spec, parameters, state)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
+            Self::Global => Box::new(global::Global::restore(spec, parameters, state)?),
         })
     }
 }

@@ -29,6 +29,7 @@ fn spec() -> FeatureSpec {
 fn parameters(strategy: Strategy) -> Value {
     let quick = match strategy {
         Strategy::Xgboost => json!({"rounds": 30}),
+        Strategy::Global => json!({"trees": {"rounds": 30}, "max_rows": 20_000}),
         Strategy::Sarimax => json!({"candidates": 4, "search_weeks": 8, "weeks": 16}),
         Strategy::Ensemble => json!({"members": [{"strategy": "lear"}, {"strategy": "profile"}]}),
         _ => json!({}),

@@ -13,7 +13,7 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
-use booster::{Booster, Matrix};
+pub(super) use booster::{Booster, Matrix};
 use ndarray::{Array2, Axis};
 pub(super) use parameters::Parameters;
 use serde_json::Value;

@@ -8,6 +8,7 @@
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::intervals::check_levels;
+use crate::model::Memo;
 use crate::parallel;
 use crate::series::{Frame, Grid, rfc3339};
 use crate::train::{Forecast, Model, Recipe};
@@ -75,11 +76,16 @@ pub fn backtest(
         contender.say(contender.recipe.check_history(&frame.grid, have))?;
     }
     let blocks: Vec<&[usize]> = origins.chunks(schedule.refit.div_ceil(schedule.step)).collect();
-    let work: Vec<(&Contender, &[usize])> =
-        contenders.iter().flat_map(|contender| blocks.iter().map(move |block| (contender, *block))).collect();
-    let forecasts = parallel::map(&work, workers, checkpoint, |(contender, block), checkpoint| {
+    let memos: Vec<Memo> = contenders.iter().map(|_| Memo::default()).collect();
+    let work: Vec<(&Contender, &Memo, &[usize])> = contenders
+        .iter()
+        .zip(&memos)
+        .flat_map(|(contender, memo)| blocks.iter().map(move |block| (contender, memo, *block)))
+        .collect();
+    let forecasts = parallel::map(&work, workers, checkpoint, |(contender, memo, block), checkpoint| {
         checkpoint();
-        let mut forecasts = contender.say(forecast(&contender.recipe, schedule, block, frame, levels, checkpoint))?;
+        let forecasts = forecast(&contender.recipe, schedule, block, frame, levels, memo, checkpoint);
+        let mut forecasts = contender.say(forecasts)?;
         forecasts.retain(|forecast| forecast.target() < end);
         Ok(forecasts)
     })?;
@@ -95,11 +101,12 @@ fn forecast(
     block: &[usize],
     frame: &Frame,
     levels: &[f64],
+    memo: &Memo,
     checkpoint: Checkpoint<'_>,
 ) -> Result<Vec<Forecast>, Error> {
     let start = schedule.start(block[0]);
     let model = match start {
-        0 => Model::fit(recipe, frame, block[0], checkpoint)?,
+        0 => Model::fit_again(recipe, frame, block[0], Some(memo), checkpoint)?,
         start => Model::fit(recipe, &frame.since(start), block[0] - start, checkpoint)?,
     };
     model.forecast(frame, block, recipe.horizon, levels)

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
-use crate::model::{Forecaster, Lesson, Strategy};
+use crate::model::{Forecaster, Lesson, Memo, Strategy};
 use crate::series::{DAY_SECONDS, Frame, Grid, rfc3339};
 use chrono::{DateTime, Utc};
 use ndarray::Array2;
@@ -83,6 +83,17 @@ pub struct Model {
 impl Model {
     /// Fits on the targets of `frame` before row `end`.
     pub fn fit(recipe: &Recipe, frame: &Frame, end: usize, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        Self::fit_again(recipe, frame, end, None, checkpoint)
+    }
+
+    /// As [`Self::fit`], where fits of the same recipe on the same frame are kept in `memo`.
+    pub fn fit_again(
+        recipe: &Recipe,
+        frame: &Frame,
+        end: usize,
+        memo: Option<&Memo>,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Self, Error> {
         let grid = &frame.grid;
         recipe.check_history(grid, end)?;
         let lesson = |end| Lesson {
@@ -91,6 +102,7 @@ impl Model {
             horizon: recipe.horizon,
             spec: &recipe.features,
             parameters: &recipe.parameters,
+            memo,
         };
         let day = grid.rows_per_day();
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
@@ -114,8 +126,8 @@ impl Model {
             "model": scores(truths.iter().copied()),
             "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
         });
-        let residuals: Vec<_> = truths.iter().map(Truth::residual).collect();
-        let intervals = Intervals::learn(frame, recipe.horizon, &residuals);
+        let residuals = residuals(forecaster.as_ref(), frame, &truths);
+        let intervals = Intervals::learn(day, recipe.horizon, &residuals);
         let header = Header {
             strategy: recipe.strategy.name().to_owned(),
             step_seconds: grid.step().num_seconds(),
@@ -187,12 +199,14 @@ impl Model {
         let mut intervals = self.intervals.clone();
         if !past.is_empty() {
             let forecasts = self.forecaster.predict(frame, &past, whole)?;
-            truths(frame, &past, &forecasts, last).for_each(|truth| intervals.add(frame, &truth.residual()));
+            let truths: Vec<Truth> = truths(frame, &past, &forecasts, last).collect();
+            intervals.join(&residuals(self.forecaster.as_ref(), frame, &truths));
         }
         let forecasts = self.forecaster.predict(frame, origins, horizon)?;
         let mut rows = Vec::with_capacity(forecasts.len());
         for (origin, forecasts) in origins.iter().copied().zip(forecasts.rows()) {
-            let fan = intervals.fan(frame, origin);
+            let level = self.forecaster.level(frame, origin);
+            let fan = intervals.fan(frame.grid.time(origin).timestamp(), level);
             rows.extend(forecasts.iter().copied().enumerate().map(|(ahead, yhat)| {
                 let lead = ahead + 1;
                 let (lower, upper) = fan.interval(lead, yhat);
@@ -262,10 +276,15 @@ struct Truth {
     yhat: f64,
 }
 
-impl Truth {
-    fn residual(&self) -> Residual {
-        Residual { origin: self.origin, lead: self.lead, error: self.actual - self.yhat }
-    }
+/// What is left of each, in the order of the origins.
+fn residuals(forecaster: &dyn Forecaster, frame: &Frame, truths: &[Truth]) -> Vec<Residual> {
+    let of_origin = truths.chunk_by(|a, b| a.origin == b.origin).flat_map(|of_origin| {
+        let origin = of_origin[0].origin;
+        let (issued_at, level) = (frame.grid.time(origin).timestamp(), forecaster.level(frame, origin));
+        let residual = move |t: &Truth| Residual { issued_at, lead: t.lead, error: t.actual - t.yhat, level };
+        of_origin.iter().map(residual)
+    });
+    of_origin.collect()
 }
 
 /// The forecasts whose target is known and lies before `end`.

@@ -47,6 +47,10 @@ impl Forecaster for WithoutSpikes {
         self.0.held_out()
     }
 
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        self.0.level(frame, origin)
+    }
+
     fn state(&self) -> Result<Vec<u8>, Error> {
         self.0.state()
     }
@@ -136,7 +140,7 @@ mod tests {
         let strategy = Strategy::Sarimax;
         let parameters = json!({"order": [1, 0, 0], "seasonal_order": [0, 0, 0]});
         let spec = FeatureSpec::default();
-        let lesson = Lesson { frame: &frame, end: 1600, horizon: 24, spec: &spec, parameters: &parameters };
+        let lesson = Lesson { frame: &frame, end: 1600, horizon: 24, spec: &spec, parameters: &parameters, memo: None };
         let model = strategy.fit(lesson, &mut || ()).unwrap();
         let observed = model.predict(&frame, &[1600, 1700], 24).unwrap();
         // For the day after the second origin ten degrees less were foretold, for the first nothing was.

@@ -6,6 +6,7 @@ mod ensemble;
 mod history;
 mod lear;
 mod linear;
+mod memo;
 mod mstl;
 mod normal;
 mod profile;
@@ -23,6 +24,7 @@ use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
 use history::{AsKnown, WithoutSpikes};
+pub use memo::Memo;
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -44,6 +46,11 @@ pub trait Forecaster {
         None
     }
 
+    /// The level of demand at `origin` that its errors grow with.
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        crate::intervals::level(frame, origin)
+    }
+
     /// Its fitted state, to be read by [`Strategy::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
 }
@@ -61,6 +68,8 @@ pub struct Lesson<'a> {
     pub spec: &'a FeatureSpec,
     /// Hyperparameters as the user gave them.
     pub parameters: &'a Value,
+    /// Fits made before on the same frame with the same spec and parameters, where somebody fits again and again.
+    pub memo: Option<&'a Memo>,
 }
 
 impl Lesson<'_> {
@@ -197,8 +206,12 @@ impl Strategy {
     /// Fits a model; `checkpoint` is called between rounds.
     pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
         let frame = history::without_spikes(lesson.frame, lesson.end);
-        let lesson = Lesson { frame: &frame, ..lesson };
-        let fitted: Box<dyn Forecaster> = match self {
+        Ok(Box::new(WithoutSpikes(self.fit_cleaned(Lesson { frame: &frame, ..lesson }, checkpoint)?)))
+    }
+
+    /// As [`Self::fit`], on a frame without spikes; the model is to be shown such frames too.
+    fn fit_cleaned(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
+        Ok(match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
             Self::Profile => Box::new(profile::Profile::fit(lesson)?),
             Self::Mstl => Box::new(mstl::Mstl::fit(lesson, checkpoint)?),
@@ -207,13 +220,22 @@ impl Strategy {
             Self::Lear => Box::new(lear::Lear::fit(lesson, checkpoint)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
-        };
-        Ok(Box::new(WithoutSpikes(fitted)))
+        })
     }
 
     /// A fitted model from its [`Forecaster::state`], parameters and spec.
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Box<dyn Forecaster>, Error> {
-        let fitted: Box<dyn Forecaster> = match self {
+        Ok(Box::new(WithoutSpikes(self.restore_cleaned(spec, parameters, state)?)))
+    }
+
+    /// What [`Self::fit_cleaned`] gave.
+    fn restore_cleaned(
+        self,
+        spec: &FeatureSpec,
+        parameters: &Value,
+        state: &[u8],
+    ) -> Result<Box<dyn Forecaster>, Error> {
+        Ok(match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
             Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
             Self::Mstl => Box::new(mstl::Mstl::restore(spec, parameters, state)?),
@@ -222,8 +244,7 @@ impl Strategy {
             Self::Lear => Box::new(lear::Lear::restore(spec, parameters, state)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
-        };
-        Ok(Box::new(WithoutSpikes(fitted)))
+        })
     }
 }
 
@@ -235,7 +256,7 @@ mod tests {
     #[test]
     fn origins_share_the_hour_of_the_day_and_no_target_is_beyond_the_end() {
         let (frame, spec, parameters) = (hourly_frame(600), FeatureSpec::default(), json!({}));
-        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters };
+        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
         let samples = lesson.samples(336);
         assert!(samples.iter().all(|s| s.origin % 24 == 500 % 24 && s.target < 500 && s.lead() <= 48));
         assert_eq!(samples[0].origin, 356);

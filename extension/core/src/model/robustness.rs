@@ -38,7 +38,7 @@ fn parameters(strategy: Strategy) -> Value {
 
 fn fit(strategy: Strategy, frame: &Frame, end: usize) -> Result<Box<dyn Forecaster>, Error> {
     let (spec, parameters) = (spec(), parameters(strategy));
-    let lesson = Lesson { frame, end, horizon: HORIZON, spec: &spec, parameters: &parameters };
+    let lesson = Lesson { frame, end, horizon: HORIZON, spec: &spec, parameters: &parameters, memo: None };
     strategy.fit(lesson, &mut || ())
 }
 

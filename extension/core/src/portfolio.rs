@@ -9,7 +9,7 @@
 
 use crate::error::Error;
 use crate::intervals::{Intervals, Residual, check_levels};
-use crate::series::{Frame, MAX_ROWS};
+use crate::series::DAY_SECONDS;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the forecasts of all series, made at one time for one step, were wrong by in all.
@@ -63,69 +63,56 @@ pub fn fans(forecasts: &[JointForecast], residuals: &[JointResidual], levels: &[
         let known = residuals.iter().filter(|r| r.issued_at + seconds(r.lead_hours) <= now);
         let known: Vec<JointResidual> = known.copied().collect();
         let history = History::new(&known, step, now)?;
+        let fan = history.intervals.fan(history.origin, 1.0);
         for at in together {
-            fans[*at] = Some(history.fan(&forecasts[*at], levels));
+            let JointForecast { lead_hours, yhat, .. } = forecasts[*at];
+            let lead = steps(lead_hours, step);
+            let (lower, upper) = fan.interval(lead, yhat);
+            let quantiles = fan.quantiles(lead, yhat, levels);
+            fans[*at] = Some(JointFan { issued_at: now, lower, upper, quantiles, origins: history.origins });
         }
     }
     Ok(fans.into_iter().flatten().collect())
 }
 
-/// The residuals on a grid, as one origin knows them.
+/// The residuals that were known at one time.
 struct History {
-    frame: Frame,
     intervals: Intervals,
-    /// The origin, put back by whole days to where the residuals end, so that none is taken for old when all are.
-    origin: usize,
-    issued_at: DateTime<Utc>,
+    /// In seconds since 1970, put back by whole days to where the residuals end: where all are old, none is taken for old.
+    origin: i64,
     origins: usize,
 }
 
 impl History {
     fn new(known: &[JointResidual], step: TimeDelta, now: DateTime<Utc>) -> Result<Self, Error> {
-        let (Some(first), Some(last)) =
-            (known.iter().map(|r| r.issued_at).min(), known.iter().map(|r| r.issued_at + seconds(r.lead_hours)).max())
-        else {
-            return Err(Error::NoJointResidual);
+        let known_at = |r: &JointResidual| r.issued_at + seconds(r.lead_hours);
+        let newest = known.iter().map(known_at).max().ok_or(Error::NoJointResidual)?;
+        let residual = |r: &JointResidual| Residual {
+            issued_at: r.issued_at.timestamp(),
+            lead: steps(r.lead_hours, step),
+            error: r.error,
+            // Nothing is said of how high the sum is: its spread is that of the residuals alone.
+            level: 1.0,
         };
-        let stale = (now - last).num_days();
-        let now_of_day = now - TimeDelta::days(stale);
-        // One row before the first origin: there is no forecast without a past.
-        let start = first - step;
-        let row = |time: DateTime<Utc>| (time - start).num_seconds() / step.num_seconds();
-        let len = row(last).max(row(now_of_day)).max(2) + 1;
-        if len > MAX_ROWS as i64 {
-            return Err(Error::NotSupported(format!("the residuals span {len} steps, more than {MAX_ROWS}")));
-        }
-        let times: Vec<DateTime<Utc>> = (0..len as i32).map(|at| start + step * at).collect();
-        // Of what level the sum is, is not said: the spread is that of the residuals alone.
-        let frame = Frame::new(&times, &vec![Some(1.0); times.len()], &[], &[])?;
-        let row = |time| frame.grid.row(time);
-        let on_grid = |r: &JointResidual| {
-            let lead = (seconds(r.lead_hours).num_seconds() / step.num_seconds()) as usize;
-            Ok(Residual { origin: row(r.issued_at)?, lead, error: r.error })
-        };
-        let residuals = known.iter().map(on_grid).collect::<Result<Vec<_>, Error>>()?;
-        let horizon = residuals.iter().map(|r| r.lead).max().unwrap_or(1);
-        let mut origins: Vec<usize> = residuals.iter().map(|r| r.origin).collect();
-        origins.sort_unstable();
-        origins.dedup();
-        let intervals = Intervals::learn(&frame, horizon, &residuals);
-        let origin = row(now_of_day)?;
-        Ok(Self { frame, intervals, origin, issued_at: now, origins: origins.len() })
-    }
-
-    fn fan(&self, forecast: &JointForecast, levels: &[f64]) -> JointFan {
-        let fan = self.intervals.fan(&self.frame, self.origin);
-        let lead = (seconds(forecast.lead_hours).num_seconds() / self.frame.grid.step().num_seconds()) as usize;
-        let (lower, upper) = fan.interval(lead, forecast.yhat);
-        let quantiles = fan.quantiles(lead, forecast.yhat, levels);
-        JointFan { issued_at: self.issued_at, lower, upper, quantiles, origins: self.origins }
+        let residuals: Vec<Residual> = known.iter().map(residual).collect();
+        let horizon = residuals.iter().map(|residual| residual.lead).max().unwrap_or(1);
+        let mut issued: Vec<i64> = residuals.iter().map(|residual| residual.issued_at).collect();
+        issued.sort_unstable();
+        issued.dedup();
+        let intervals = Intervals::learn((DAY_SECONDS / step.num_seconds()) as usize, horizon, &residuals);
+        let origin = (now - TimeDelta::days((now - newest).num_days())).timestamp();
+        Ok(Self { intervals, origin, origins: issued.len() })
     }
 }
 
-/// The longest step of which all leads are whole numbers.
+/// A lead in steps.
+fn steps(lead_hours: f64, step: TimeDelta) -> usize {
+    (seconds(lead_hours).num_seconds() / step.num_seconds()) as usize
+}
+
+/// The longest step, up to a day, of which all leads are whole numbers.
 fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
-    let mut step = 0;
+    let mut step = DAY_SECONDS;
     for lead in leads {
         let (mut a, mut b) = (step, seconds(lead).num_seconds());
         if !lead.is_finite() || b <= 0 || b > 366 * 86_400 {

@@ -26,6 +26,10 @@ fn describe(error: &Error, message: String) -> ErrorReport {
             "Give more history (in a backtest also a longer training_window), or shorten the longest lag and window (features: lags_h, recent_h, rolling_h)."
                 .to_owned(),
         ),
+        Error::NoJointResidual => (
+            ERRCODE_DATA_EXCEPTION,
+            "Give residuals of the same origins and leads for every series, such as those of backtests with one schedule.".to_owned(),
+        ),
         Error::NonFinite { .. } | Error::NonFiniteArgument(_) => (ERRCODE_DATA_EXCEPTION, "Write a missing value as NULL.".to_owned()),
         Error::IrregularStep { .. } => (
             ERRCODE_DATA_EXCEPTION,

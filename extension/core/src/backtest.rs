@@ -68,6 +68,7 @@ pub fn backtest(
     checkpoint: Checkpoint<'_>,
 ) -> Result<Vec<Vec<Forecast>>, Error> {
     check_levels(levels)?;
+    parallel::check_workers(workers)?;
     let end = frame.end_of_target();
     let origins = schedule.origins(&frame.grid, end)?;
     for contender in contenders {

@@ -35,9 +35,7 @@ pub fn map<T: Sync, R: Send>(
     checkpoint: Checkpoint<'_>,
     work: impl Fn(&T, Checkpoint<'_>) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
-    if !(1..=MAX_WORKERS).contains(&workers) {
-        return Err(Error::InvalidArgument(format!("workers is {workers}, not between 1 and {MAX_WORKERS}")));
-    }
+    check_workers(workers)?;
     if workers.min(items.len()) <= 1 {
         return items.iter().map(|item| work(item, checkpoint)).collect();
     }
@@ -66,13 +64,14 @@ pub fn map<T: Sync, R: Send>(
     };
     let mut outcomes: Vec<Option<Outcome<R>>> = items.iter().map(|_| None).collect();
     thread::scope(|scope| {
-        // The scope waits for its threads, also where this thread unwinds; then they are to stop.
-        let _stop = StopOnDrop(&limit);
+        let mut team = Team { limit: &limit, threads: Vec::new() };
         signals::blocked(|| {
             for _ in 0..workers.min(items.len()) {
                 let sender = sender.clone();
-                let started = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || run(sender));
-                started.map_err(|error| Error::NotSupported(format!("a thread could not be started: {error}")))?;
+                let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || run(sender));
+                team.threads.push(
+                    thread.map_err(|error| Error::NotSupported(format!("a thread could not be started: {error}")))?,
+                );
             }
             Ok(())
         })?;
@@ -90,6 +89,14 @@ pub fn map<T: Sync, R: Send>(
     outcomes.into_iter().flatten().map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))).collect()
 }
 
+/// Refuses no worker and too many.
+pub fn check_workers(workers: usize) -> Result<(), Error> {
+    if (1..=MAX_WORKERS).contains(&workers) {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!("workers is {workers}, not between 1 and {MAX_WORKERS}")))
+}
+
 /// The first item that is not wanted.
 struct Limit(AtomicUsize);
 
@@ -104,11 +111,20 @@ impl Limit {
     }
 }
 
-struct StopOnDrop<'a>(&'a Limit);
+/// The threads. They are told to stop and waited for when it goes out of scope, also where the caller unwinds: until
+/// the last of them has left the process, with what it kept for itself.
+struct Team<'scope, 'limit> {
+    limit: &'limit Limit,
+    threads: Vec<thread::ScopedJoinHandle<'scope, ()>>,
+}
 
-impl Drop for StopOnDrop<'_> {
+impl Drop for Team<'_, '_> {
     fn drop(&mut self) {
-        self.0.0.store(0, Ordering::Relaxed);
+        self.limit.0.store(0, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // What a thread unwound with stands among the outcomes.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -57,5 +57,7 @@ pub(super) fn of(strategy: Strategy) -> Value {
             "weight_half_life_days": {"low": 7, "high": 112, "log": true},
             "shrinkage": {"low": 0.01, "high": 10, "log": true},
         }),
+        // Its trees can be tuned as xgboost.
+        Strategy::Global => json!({"max_rows": {"low": 50_000, "high": 1_000_000, "log": true}}),
     }
 }

@@ -18,14 +18,16 @@ create function edf.rows_before(query text, before timestamptz, known_at boolean
 language plpgsql stable
 as $$
 declare
-    times text[];
+    conditions text;
 begin
     if query is null then
         return null;
     end if;
-    select array_agg(c.name) into times from edf.columns_of(query) as c;
-    return format(e'select * from (\n%s\n) as q where q.%I < %L', rtrim(query, e' \t\r\n;'), times[1], before)
-        || case when known_at then format(' and q.%I < %L', times[2], before) else '' end;
+    -- What is no time is left for edf.series_of to refuse.
+    select string_agg(format('q.%I < %L', c.name, before), ' and ') into conditions
+    from edf.columns_of(query) with ordinality as c (name, type, at)
+    where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
+    return format(e'select * from (\n%s\n) as q where %s', rtrim(query, e' \t\r\n;'), coalesce(conditions, 'true'));
 end;
 $$;
 comment on function edf.rows_before is

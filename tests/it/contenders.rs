@@ -63,8 +63,9 @@ async fn origins_end_with_the_last_one() {
 #[tokio::test]
 async fn a_sliding_window_learns_from_what_lies_in_it() {
     let (_database, mut analyst) = database().await;
-    // Its lags reach back two weeks; means that run over the series would carry rounding on.
-    let recipe = r#"parameters => '{"rounds": 20}', features => '{"preset": "basic", "rolling_h": []}'"#;
+    // Its lags reach back two weeks, its means no further; means that run over the series would carry rounding on.
+    let recipe = r#"parameters => '{"rounds": 20}',
+        features => '{"preset": "basic", "rolling_h": [], "same_hour_days": [7], "same_hour_weeks": [1]}'"#;
     let arguments = &format!("{recipe}, training_window => '25 days'");
     let (windowed, all) = (rows(&mut analyst, arguments).await, rows(&mut analyst, recipe).await);
     assert!(windowed != all);

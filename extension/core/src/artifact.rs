@@ -125,7 +125,7 @@ mod tests {
     fn a_newer_format_is_not_supported_rather_than_damaged() {
         let mut bytes = sample();
         bytes.truncate(bytes.len() - DIGEST_LEN);
-        bytes[4] = 3;
+        bytes[4..6].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
         bytes.extend(Sha256::digest(&bytes));
         assert!(matches!(decode(&bytes), Err(Error::NotSupported(_))));
     }

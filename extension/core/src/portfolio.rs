@@ -114,12 +114,12 @@ fn steps(lead_hours: f64, step: TimeDelta) -> usize {
 fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
     let mut step = DAY_SECONDS;
     for lead in leads {
-        let (mut a, mut b) = (step, seconds(lead).num_seconds());
-        if !lead.is_finite() || b <= 0 || b > 366 * 86_400 {
+        if !(lead > 0.0 && lead < 8784.0) {
             return Err(Error::InvalidArgument(format!(
                 "lead_hours is {lead}: hours ahead lie above 0 and below 8784"
             )));
         }
+        let (mut a, mut b) = (step, seconds(lead).num_seconds().max(1));
         while b != 0 {
             (a, b) = (b, a % b);
         }

@@ -1,4 +1,5 @@
-//! The input as strategies see it: the target without spikes, the regressors as they were known.
+//! The input as strategies see it: the target without spikes, the regressors as they were known, and none ahead that
+//! is known only up to the issue time.
 //!
 //! A meter's spike is a value far outside of the range of the four weeks before its day: below the 1st or above
 //! the 99th percentile by more than five times their distance. It is treated as missing, so that it poisons
@@ -20,13 +21,17 @@ const TOLERANCE: f64 = 5.0;
 /// Known values below which a range says little.
 const LEAST_KNOWN: usize = 24;
 
-/// A strategy's model that is shown no spikes.
-pub(super) struct WithoutSpikes(pub Box<dyn Forecaster>);
+/// A strategy's model that is shown no spikes and, where it reads regressors of the target's hour, none of `past`.
+pub(super) struct Shown {
+    pub model: Box<dyn Forecaster>,
+    pub past: Vec<String>,
+}
 
-impl Forecaster for WithoutSpikes {
+impl Forecaster for Shown {
     fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
         let end = origins.iter().copied().max().unwrap_or(0);
-        let forecasts = self.0.predict(&without_spikes(frame, end), origins, horizon)?;
+        let shown = without_past(without_spikes(frame, end), &self.past);
+        let forecasts = self.model.predict(&shown, origins, horizon)?;
         if forecasts.iter().all(|yhat| yhat.is_finite()) {
             return Ok(forecasts);
         }
@@ -36,19 +41,19 @@ impl Forecaster for WithoutSpikes {
     }
 
     fn feature_names(&self) -> Vec<String> {
-        self.0.feature_names()
+        self.model.feature_names()
     }
 
     fn parameters(&self) -> Value {
-        self.0.parameters()
+        self.model.parameters()
     }
 
     fn held_out(&self) -> Option<(&[usize], &Array2<f64>)> {
-        self.0.held_out()
+        self.model.held_out()
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {
-        self.0.state()
+        self.model.state()
     }
 }
 
@@ -80,6 +85,15 @@ impl<F: Forecaster> Forecaster for AsKnown<F> {
     fn state(&self) -> Result<Vec<u8>, Error> {
         self.0.state()
     }
+}
+
+/// The frame with the regressors of these names missing: columns keep their places.
+pub(super) fn without_past<'a>(mut frame: Cow<'a, Frame>, past: &[String]) -> Cow<'a, Frame> {
+    if !past.is_empty() {
+        let regressors = frame.to_mut().regressors.iter_mut();
+        regressors.filter(|regressor| past.contains(&regressor.name)).for_each(|r| r.values.fill(f64::NAN));
+    }
+    frame
 }
 
 /// The frame; before `end`, spikes are missing. Copied only where there are any.

@@ -22,7 +22,7 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
-use history::{AsKnown, WithoutSpikes};
+use history::{AsKnown, Shown};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -196,7 +196,8 @@ impl Strategy {
 
     /// Fits a model; `checkpoint` is called between rounds.
     pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
-        let frame = history::without_spikes(lesson.frame, lesson.end);
+        let past = self.past_ahead(lesson.spec);
+        let frame = history::without_past(history::without_spikes(lesson.frame, lesson.end), &past);
         let lesson = Lesson { frame: &frame, ..lesson };
         let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
@@ -208,7 +209,16 @@ impl Strategy {
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
         };
-        Ok(Box::new(WithoutSpikes(fitted)))
+        Ok(Box::new(Shown { model: fitted, past }))
+    }
+
+    /// The regressors that a model of this strategy must not be shown: it would read them at the target's hour, where
+    /// the spec says that they are known only up to the issue time. Features read them as they may.
+    fn past_ahead(self, spec: &FeatureSpec) -> Vec<String> {
+        match self {
+            Self::Lear | Self::Xgboost | Self::Ensemble => Vec::new(),
+            Self::SeasonalNaive | Self::Profile | Self::Mstl | Self::Prophet | Self::Sarimax => spec.past.clone(),
+        }
     }
 
     /// A fitted model from its [`Forecaster::state`], parameters and spec.
@@ -223,7 +233,7 @@ impl Strategy {
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
         };
-        Ok(Box::new(WithoutSpikes(fitted)))
+        Ok(Box::new(Shown { model: fitted, past: self.past_ahead(spec) }))
     }
 }
 

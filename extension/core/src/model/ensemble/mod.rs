@@ -55,7 +55,9 @@ impl Ensemble {
         let members = parameters.members()?;
         let (frame, day) = (lesson.frame, lesson.frame.grid.rows_per_day());
         let fit = |strategy: Strategy, given: &Value, end: usize, checkpoint: Checkpoint<'_>| {
-            let spec = Parameters::spec_of(strategy, lesson.spec);
+            // A block's members know of their features' spec no more than what came before it, either.
+            let spec = if end == lesson.end { lesson.spec.clone() } else { lesson.spec.fitted(frame, end) };
+            let spec = Parameters::spec_of(strategy, &spec);
             strategy.fit(Lesson { end, spec: &spec, parameters: given, ..lesson }, checkpoint)
         };
         if lesson.end < 2 * day {

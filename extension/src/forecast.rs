@@ -145,6 +145,7 @@ fn feature_rows(
             name!(feature, String),
             name!(unit, String),
             name!(value, Option<f64>),
+            name!(known, String),
         ),
     >,
     ErrorReport,
@@ -159,7 +160,7 @@ fn feature_rows(
             None => frame.end_of_target(),
         };
         frame.extend(origin + horizon);
-        let spec = FeatureSpec::from_json(&features.0, Preset::default())?;
+        let spec = FeatureSpec::from_json(&features.0, Preset::default())?.fitted(&frame, origin);
         let table = Table::new(&spec, &frame)?;
         let samples: Vec<_> = (origin..origin + horizon).map(|target| Sample { origin, target }).collect();
         let matrix = table.matrix(&samples)?;
@@ -171,6 +172,7 @@ fn feature_rows(
                 feature.name.clone(),
                 feature.unit.to_owned(),
                 value.is_finite().then_some(f64::from(*value)),
+                feature.known.describe(&frame.grid),
             ))
         };
         matrix.indexed_iter().map(cell).collect::<Result<Vec<_>, Error>>()

@@ -19,7 +19,8 @@ declare
     features jsonb;
     model    bigint;
 begin
-    select (config -> 'features') || jsonb_build_object('time_zone', time_zone) into features
+    select jsonb_build_object('latitude', latitude, 'longitude', longitude) || (config -> 'features') || jsonb_build_object('time_zone', time_zone)
+    into features
     from raw.buildings where buildings.building_id = train_model.building_id;
     if not found then
         raise exception 'there is no building "%"', train_model.building_id

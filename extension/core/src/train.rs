@@ -99,28 +99,26 @@ impl Model {
     ) -> Result<Self, Error> {
         let grid = &frame.grid;
         recipe.check_history(grid, end)?;
-        let lesson = |end| Lesson {
-            frame,
-            end,
-            horizon: recipe.horizon,
-            spec: &recipe.features,
-            parameters: &recipe.parameters,
-            memo,
-        };
+        recipe.features.check_past(frame)?;
+        let features = recipe.features.fitted(frame, end);
+        let Recipe { horizon, ref parameters, .. } = *recipe;
+        let lesson = Lesson { frame, end, horizon, spec: &features, parameters, memo };
         let day = grid.rows_per_day();
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
         let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
-        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
+        let forecaster = recipe.strategy.fit(lesson, checkpoint)?;
         let (origins, forecasts) = match forecaster.held_out() {
             Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
             None => {
-                let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
+                let spec = recipe.features.fitted(frame, origins[0]);
+                let first = Lesson { end: origins[0], spec: &spec, ..lesson };
+                let first = recipe.strategy.fit(first, checkpoint)?;
                 let forecasts = first.predict(frame, &origins, recipe.horizon)?;
                 (origins, forecasts)
             }
         };
         let truths: Vec<Truth> = truths(frame, &origins, &forecasts, end).collect();
-        let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson(end) }, checkpoint)?;
+        let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson }, checkpoint)?;
         let naive = naive.predict(frame, &origins, recipe.horizon).ok();
         let held_out = json!({
             "from": rfc3339(grid.time(origins[0])),
@@ -136,7 +134,7 @@ impl Model {
             step_seconds: grid.step().num_seconds(),
             horizon: recipe.horizon,
             regressors: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
-            features: recipe.features.clone(),
+            features,
             parameters: forecaster.parameters(),
             trained_until: grid.time(end).timestamp(),
         };
@@ -256,12 +254,14 @@ impl Model {
             None => frame.end_of_target(),
         };
         let (end, have) = (origin + horizon, frame.grid.len());
-        if end > have && !header.regressors.is_empty() {
+        let ahead: Vec<&str> =
+            header.regressors.iter().filter(|name| !header.features.past.contains(name)).map(String::as_str).collect();
+        if end > have && !ahead.is_empty() {
             return Err(Error::InvalidArgument(format!(
                 "the input ends before {}, a forecast of {horizon} steps from {} needs the regressors ({}) up to {}",
                 rfc3339(frame.grid.time(have)),
                 rfc3339(frame.grid.time(origin)),
-                header.regressors.join(", "),
+                ahead.join(", "),
                 rfc3339(frame.grid.time(end)),
             )));
         }
@@ -356,6 +356,46 @@ mod tests {
         assert!(error(0).contains("horizon of 0 steps is not between 1 and the 48"));
         assert!(error(49).contains("horizon of 49 steps"));
         assert!(error(48).contains("needs the regressors (temperature_c, is_holiday) up to"));
+    }
+
+    #[test]
+    fn what_is_known_only_up_to_the_issue_time_needs_no_rows_ahead_and_a_name_that_is_not_there_is_refused() {
+        let mut frame = hourly_frame(1500);
+        frame.regressors.truncate(1);
+        let recipe = |name: &str| {
+            let features = json!({ "past": [name] });
+            Recipe::new("xgboost", &json!({"rounds": 5}), &features, 48).unwrap()
+        };
+        let model = Model::fit(&recipe("temperature_c"), &frame, 1500, &mut || ()).unwrap();
+        let (extended, forecasts) = model.forecast_at(frame.clone(), None, 48, &[]).unwrap();
+        assert_eq!((extended.grid.len(), forecasts.len()), (1548, 48));
+        let error = Model::fit(&recipe("temperatur_c"), &frame, 1500, &mut || ()).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("did you mean \"temperature_c\""), "{error}");
+    }
+
+    #[test]
+    fn fitted_bases_are_kept_with_the_model_and_found_before_its_end() {
+        let mut frame = hourly_frame(4000);
+        for row in 0..4000 {
+            let temperature = frame.regressors[0].values[row];
+            frame.target[row] += 2.0 * (10.0 - temperature).max(0.0) - 0.4 * (18.0 - temperature).max(0.0);
+        }
+        let fit = |frame: &Frame, strategy, parameters| {
+            let recipe = Recipe::new(strategy, &parameters, &json!({"fit_bases": true}), 24).unwrap();
+            Model::fit(&recipe, frame, 3600, &mut || ()).unwrap()
+        };
+        let mut later = frame.clone();
+        later.target[3600..].iter_mut().for_each(|value| *value *= 9.0);
+        let quick = json!({"members": [{"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 5}}]});
+        for (strategy, parameters) in [("xgboost", json!({"rounds": 5})), ("ensemble", quick)] {
+            let model = fit(&frame, strategy, parameters.clone());
+            let base = model.header().features.heating_base_c;
+            assert!((base - 10.0).abs() <= 1.0, "{strategy}: {base}");
+            assert_eq!(fit(&later, strategy, parameters).header(), model.header());
+            let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+            let forecast = |model: &Model| model.forecast(&frame, &[3600], 24, &[]).unwrap();
+            assert_eq!(forecast(&again), forecast(&model));
+        }
     }
 
     #[test]

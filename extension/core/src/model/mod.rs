@@ -25,10 +25,11 @@ use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
 pub(crate) use global::lives;
-use history::{AsKnown, WithoutSpikes};
+use history::{AsKnown, WithoutPast, WithoutSpikes};
 pub use memo::Memo;
 use ndarray::Array2;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A fitted model.
 pub trait Forecaster {
@@ -235,7 +236,10 @@ impl Strategy {
 
     /// As [`Self::fit`], on a frame without spikes; the model is to be shown such frames too.
     fn fit_cleaned(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(match self {
+        let past = self.past_ahead(lesson.spec);
+        let frame = history::without_past(Cow::Borrowed(lesson.frame), &past);
+        let lesson = Lesson { frame: &frame, ..lesson };
+        let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
             Self::Profile => Box::new(profile::Profile::fit(lesson)?),
             Self::Mstl => Box::new(mstl::Mstl::fit(lesson, checkpoint)?),
@@ -245,7 +249,17 @@ impl Strategy {
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
             Self::Global => Box::new(global::Global::fit(lesson, checkpoint)?),
-        })
+        };
+        Ok(if past.is_empty() { fitted } else { Box::new(WithoutPast { model: fitted, past }) })
+    }
+
+    /// The regressors that a model of this strategy must not be shown: it would read them at the target's hour, where
+    /// the spec says that they are known only up to the issue time. Features read them as they may.
+    fn past_ahead(self, spec: &FeatureSpec) -> Vec<String> {
+        match self {
+            Self::Lear | Self::Xgboost | Self::Ensemble | Self::Global => Vec::new(),
+            Self::SeasonalNaive | Self::Profile | Self::Mstl | Self::Prophet | Self::Sarimax => spec.past.clone(),
+        }
     }
 
     /// A fitted model from its [`Forecaster::state`], parameters and spec.
@@ -260,7 +274,7 @@ impl Strategy {
         parameters: &Value,
         state: &[u8],
     ) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(match self {
+        let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
             Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
             Self::Mstl => Box::new(mstl::Mstl::restore(spec, parameters, state)?),
@@ -270,7 +284,9 @@ impl Strategy {
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
             Self::Global => Box::new(global::Global::restore(spec, parameters, state)?),
-        })
+        };
+        let past = self.past_ahead(spec);
+        Ok(if past.is_empty() { fitted } else { Box::new(WithoutPast { model: fitted, past }) })
     }
 }
 

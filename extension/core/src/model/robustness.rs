@@ -141,6 +141,25 @@ fn regressors_that_are_all_missing_or_absent() {
 }
 
 #[test]
+fn no_strategy_reads_ahead_what_is_known_only_up_to_the_issue_time() {
+    let frame = frame();
+    let mut without = frame.clone();
+    without.regressors[0].values[END..].fill(f64::NAN);
+    let spec = FeatureSpec { past: vec!["temperature_c".to_owned()], ..spec() };
+    for strategy in Strategy::ALL {
+        let parameters = parameters(strategy);
+        let lesson =
+            |frame| Lesson { frame, end: END, horizon: HORIZON, spec: &spec, parameters: &parameters, memo: None };
+        let model = strategy.fit(lesson(&frame), &mut || ()).unwrap();
+        let model = strategy.restore(&spec, &parameters, &model.state().unwrap()).unwrap();
+        let yhat = |frame: &Frame| model.predict(frame, &[END], HORIZON).unwrap();
+        assert_eq!(yhat(&frame), yhat(&without), "{}", strategy.name());
+        let again = strategy.fit(lesson(&without), &mut || ()).unwrap();
+        assert_eq!(yhat(&frame), again.predict(&frame, &[END], HORIZON).unwrap(), "{}", strategy.name());
+    }
+}
+
+#[test]
 fn regressors_that_say_the_impossible() {
     all_cope("the thermometer shows 1000 degrees for a day ahead", |frame| {
         frame.regressors[0].values[END - 24..END].fill(1000.0);

@@ -54,15 +54,19 @@ impl Ensemble {
         let parameters = Parameters::from_json(lesson.parameters)?;
         let members = parameters.members()?;
         let (frame, day) = (lesson.frame, lesson.frame.grid.rows_per_day());
+        // Bases that are found on the history differ with its end, and would not be those of the fit that is recalled.
+        let memo = lesson.memo.filter(|_| !lesson.spec.fit_bases);
         let fit = |member: usize, end: usize, checkpoint: Checkpoint<'_>| {
             let (strategy, given) = &members[member];
-            let spec = Parameters::spec_of(*strategy, lesson.spec);
-            if let Some(state) = lesson.memo.and_then(|memo| memo.recall(member, end)) {
+            // A block's members know of their features' spec no more than what came before it, either.
+            let spec = if end == lesson.end { lesson.spec.clone() } else { lesson.spec.fitted(frame, end) };
+            let spec = Parameters::spec_of(*strategy, &spec);
+            if let Some(state) = memo.and_then(|memo| memo.recall(member, end)) {
                 return strategy.restore_cleaned(&spec, given, &state);
             }
             let lesson = Lesson { end, spec: &spec, parameters: given, ..lesson };
             let fitted = strategy.fit_cleaned(lesson, checkpoint)?;
-            lesson.memo.map_or(Ok(()), |memo| memo.keep(member, end, fitted.as_ref()))?;
+            memo.map_or(Ok(()), |memo| memo.keep(member, end, fitted.as_ref()))?;
             Ok(fitted)
         };
         if lesson.end < 2 * day {

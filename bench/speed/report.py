@@ -1,0 +1,69 @@
+"""Writes the table of bench/README.md from what bench.sh measured: report.py FOLDER BUILDINGS BUILDINGS_OF_THE_ENSEMBLE BINS"""
+
+import csv
+import pathlib
+import re
+import statistics
+import sys
+
+README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
+MARKERS = ("<!-- speed: written by bench/speed/bench.sh -->", "<!-- end of speed -->")
+
+
+def main() -> None:
+    folder, buildings, few, bins = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    runs = {}
+    for task, side, clock, processor in csv.reader((folder / "measured.csv").open()):
+        runs.setdefault((task, side), []).append((float(clock), float(processor)))
+    seconds = {key: tuple(statistics.median(column) for column in zip(*values)) for key, values in runs.items()}
+
+    def cell(task: str, side: str, times: float = 1.0) -> str:
+        clock, processor = seconds[task, side]
+        return f"{clock * times:.3g} ({processor * times:.3g})"
+
+    def ratio(task: str, one: str, other: str, places: int = 1) -> str:
+        return f"{seconds[task, one][1] / seconds[task, other][1]:.{places}f}"
+
+    tasks = {
+        "train-one": "train one building, 8,760 hours",
+        "train": f"train {buildings} buildings, 8,760 hours each",
+        "forecast": f"forecast 72 hours of {buildings} buildings",
+        "backtest": "backtest of ten weeks, five fits",
+    }
+    lines = ["| task | `edf`, xgboost | script in Python | Python / `edf` | libxgboost alone | `edf` / libxgboost |", "|---|---|---|---|---|---|"]
+    for task, title in tasks.items():
+        lines.append(f"| {title} | {cell(task, 'edf')} | {cell(task, 'python')} | **{ratio(task, 'python', 'edf')}** "
+                     f"| {cell(task, 'floor')} | **{ratio(task, 'edf', 'floor', 2)}** |")
+    same = ", ".join(f"{ratio(task, 'python-same-bins', 'edf')} ({title})" for task, title in tasks.items() if (task, "python-same-bins") in seconds)
+    champion = ["| task | `edf`, ensemble |", "|---|---|"]
+    for task, title in tasks.items():
+        times = buildings / few if task in ("train", "forecast") else 1
+        champion.append(f"| {title}{f', from {few} of them' if times > 1 else ''} | {cell(task, 'edf-ensemble', times)} |")
+    peaks = {}
+    for _, nth, megabytes in csv.reader((folder / "peaks.csv").open()):
+        peaks[int(nth)] = max(float(megabytes), peaks.get(int(nth), 0))
+    shown = ", ".join(f"{peaks[nth]:.0f} MB after {nth}" for nth in (1, 5, 20, 60) if nth in peaks)
+    rmse = dict(csv.reader((folder / "rmse.csv").open()))
+    start = seconds["start", "python"]
+    text = "\n\n".join([
+        MARKERS[0],
+        f"Seconds by the clock, in brackets of the processor; ratios are of processor time, which other work on the machine touches least. Short tasks: medians "
+        f"of {len(runs['train-one', 'edf'])} runs. Many buildings: two backends, two processes of Python.",
+        "\n".join(lines),
+        f"XGBoost alone sets how fast either side can train. `edf` has {bins} bins a feature, Python XGBoost's 256; with {bins} too, Python / `edf` is {same}. "
+        f"Python's time holds its start, {start[0]:.2g} s ({start[1]:.2g}) each. RMSE of the block held out, mean of the buildings: "
+        f"{float(rmse['edf']):.4f} kWh by `edf`, {float(rmse['python']):.4f} by Python.",
+        f"Peak memory of one backend that trains building after building in one statement: {shown}.",
+        "The configured champion, the ensemble, does more: LEAR and the trees, each fitted five times.",
+        "\n".join(champion),
+        MARKERS[1],
+    ])
+    new, found = re.subn(f"{re.escape(MARKERS[0])}.*{re.escape(MARKERS[1])}", lambda _: text, README.read_text(), flags=re.DOTALL)
+    if not found:
+        raise SystemExit(f"{README} has no markers for the speed table.")
+    README.write_text(new)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

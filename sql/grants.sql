@@ -34,6 +34,13 @@ grant select on edf.models to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.reject_model to pipeline, analyst;
+grant select, delete on edf.backtests to analyst;
+grant select on edf.backtest_forecasts, edf.kept_forecasts, edf.kept_quantiles to analyst;
+grant select, delete on edf.tunings to analyst;
+grant select on edf.trials to analyst;
+grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_backtest, edf.open_tuning, edf.register_trial, edf.rows_before,
+    edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles to analyst;
+grant execute on procedure edf.tune to analyst;
 -- Approval is a person's decision.
 grant execute on function edf.approve_model to analyst;
 

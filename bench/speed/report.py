@@ -45,10 +45,14 @@ def main() -> None:
     shown = ", ".join(f"{peaks[nth]:.0f} MB after {nth}" for nth in (1, 5, 20, 60) if nth in peaks)
     rmse = dict(csv.reader((folder / "rmse.csv").open()))
     start = seconds["start", "python"]
+    whole = 120 / buildings
+    extrapolated = "" if whole <= 1 else (
+        f" Not measured, but extrapolated from {buildings} to 120 buildings: training {seconds['train', 'edf'][0] * whole:.0f} s by the clock, "
+        f"daily forecast {seconds['forecast', 'edf'][0] * whole:.2g} s.")
     text = "\n\n".join([
         MARKERS[0],
         f"Seconds by the clock, in brackets of the processor; ratios are of processor time, which other work on the machine touches least. Short tasks: medians "
-        f"of {len(runs['train-one', 'edf'])} runs. Many buildings: two backends, two processes of Python.",
+        f"of {len(runs['train-one', 'edf'])} runs. Many buildings: two backends, two processes of Python.{extrapolated}",
         "\n".join(lines),
         f"XGBoost alone sets how fast either side can train. `edf` has {bins} bins a feature, Python XGBoost's 256; with {bins} too, Python / `edf` is {same}. "
         f"Python's time holds its start, {start[0]:.2g} s ({start[1]:.2g}) each. RMSE of the block held out, mean of the buildings: "

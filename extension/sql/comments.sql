@@ -12,6 +12,13 @@ revoke all on function edf.backtest_series from public;
 comment on function edf.feature_rows is
     'Features over arrays; edf.features is the way to call it. Errors: as edf.train.';
 revoke all on function edf.feature_rows from public;
+comment on function edf.portfolio_quantiles is
+    'Quantiles of sums over arrays; edf.portfolio is the way to call it. Errors: as edf.portfolio.';
+revoke all on function edf.portfolio_quantiles from public;
+comment on function edf.tuning_space is
+    'What edf.tune tries of a strategy: a space with nothing left out, or where it is NULL the strategy''s own. Errors: 22023 an unknown hyperparameter, an empty range, values of another type; 42704 an unknown strategy.';
+comment on function edf.next_trial is
+    'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Errors: as edf.tuning_space.';
 comment on function edf.parse_meter_messages is
     'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array; what cannot be read is a row with reason_code and reason.';
 comment on function edf.register_hours is

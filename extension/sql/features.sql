@@ -9,7 +9,8 @@ create function edf.features(
     lead_hours double precision,
     feature    text,
     unit       text,
-    value      double precision
+    value      double precision,
+    known      text
 )
 language plpgsql stable
 as $$
@@ -29,5 +30,5 @@ begin
 end;
 $$;
 comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead. The same code makes them for training. regressor_forecasts: as in edf.train. Errors: as edf.train.';
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts: as in edf.train. Errors: as edf.train.';
 revoke all on function edf.features from public;

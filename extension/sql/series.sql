@@ -28,19 +28,13 @@ begin
         raise exception 'the query is empty'
             using errcode = 'invalid_parameter_value', hint = 'Give a query of (time, target, regressors...).';
     end if;
-    execute format(e'select (select array_agg(key order by at) from json_object_keys(row_to_json(q)) with ordinality as k(key, at))
-                     from (\n%s\n) as q limit 1', body) into names;
-    if names is null then
-        raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
-    end if;
-    if cardinality(names) < 2 or cardinality(names) <> (select count(distinct name) from unnest(names) as name) then
+    select array_agg(c.name order by c.at), array_agg(c.type order by c.at) into names, types
+    from edf.columns_of(query) with ordinality as c (name, type, at);
+    if cardinality(names) < 2 then
         raise exception 'the query''s columns are (%): a time, a target and regressors, each with its own name, are needed',
             array_to_string(names, ', ')
             using errcode = 'invalid_parameter_value', hint = 'Name the columns in the query with AS.';
     end if;
-    execute format(e'select array[%s] from (\n%s\n) as q limit 1',
-        (select string_agg(format('pg_typeof(q.%I)::text', name), ', ' order by at) from unnest(names) with ordinality as n(name, at)),
-        body) into types;
     if types[1] <> 'timestamp with time zone' then
         raise exception 'the first column, %, is of type %; it must be timestamptz', names[1], types[1]
             using errcode = 'invalid_parameter_value', hint = 'A timestamp without zone becomes one by: column AT TIME ZONE ''UTC''.';
@@ -68,6 +62,9 @@ begin
         names[1], second,
         coalesce(columns, '''{}''::double precision[]'), body)
     into series using names[3:];
+    if series.times is null then
+        raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    end if;
     if array_position(series.times, null) is not null then
         raise exception 'column % is NULL in a row', names[1]
             using errcode = 'data_exception', hint = 'Every row needs its time; leave such rows out.';

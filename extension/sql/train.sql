@@ -34,7 +34,8 @@ $$Trains a model on a query and writes it to edf.models as pending; returns its 
 subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
 per step, NULL where a value is missing. strategy: ensemble, lear, xgboost, sarimax, prophet, mstl, profile or
 seasonal_naive.
-parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, and any field of the preset, such as lags_h. horizon: how far
+parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
+known only up to the issue time), fit_bases, and any field of the preset, such as lags_h. horizon: how far
 ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
 imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
 Errors: 22000 too little history, NaN or infinite values, irregular steps; 22023 a wrong argument; 42704 an unknown strategy.$$;

@@ -1,9 +1,8 @@
-//! Fitting, forecasting, backtesting and features over arrays.
+//! Fitting, forecasting and features over arrays.
 //!
 //! A series arrives as arrays (times, target, regressors one after the other): see `edf.series_of`.
 
 use edf_core::Error;
-use edf_core::backtest::{Schedule, backtest};
 use edf_core::features::{FeatureSpec, Preset, Sample, Table};
 use edf_core::series::Frame;
 use edf_core::train::{Model, Recipe};
@@ -17,7 +16,7 @@ use crate::convert::{Outlooks, Series, from_utc, to_span, to_utc};
 use crate::report::report;
 
 /// Cancel and timeouts are heard between boosting rounds; both unwind through the core.
-fn interrupts() {
+pub fn interrupts() {
     check_for_interrupts!();
 }
 
@@ -122,73 +121,6 @@ fn predict(
     Ok(TableIterator::new(run().map_err(report)?))
 }
 
-/// Rolling-origin evaluation from `first_origin`, or over the last `test_period` where that is NULL.
-#[pg_extern]
-#[allow(clippy::too_many_arguments)]
-fn backtest_series(
-    strategy: &str,
-    times: Vec<TimestampWithTimeZone>,
-    target: Vec<Option<f64>>,
-    regressor_names: Vec<String>,
-    regressors: Vec<Option<f64>>,
-    outlook_times: Vec<TimestampWithTimeZone>,
-    outlook_received: Vec<Option<f64>>,
-    outlook_names: Vec<String>,
-    outlook_values: Vec<Option<f64>>,
-    parameters: JsonB,
-    features: JsonB,
-    horizon: Interval,
-    test_period: Interval,
-    step: Interval,
-    refit: Interval,
-    first_origin: Option<TimestampWithTimeZone>,
-    quantiles: Vec<f64>,
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(issued_at, TimestampWithTimeZone),
-            name!(valid_at, TimestampWithTimeZone),
-            name!(lead_hours, f64),
-            name!(actual, Option<f64>),
-            name!(yhat, f64),
-            name!(yhat_lower, f64),
-            name!(yhat_upper, f64),
-            name!(quantile_values, Vec<f64>),
-        ),
-    >,
-    ErrorReport,
-> {
-    let run = || {
-        let outlooks =
-            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
-        let rows = |name: &str, interval| frame.grid.rows_in(name, to_span(name, interval)?);
-        let recipe = Recipe::new(strategy, &parameters.0, &features.0, rows("horizon", horizon)?)?;
-        let first = match first_origin {
-            Some(time) => frame.grid.row(to_utc(time)?)?,
-            None => frame.end_of_target().saturating_sub(rows("test_period", test_period)?),
-        };
-        let schedule = Schedule { first, step: rows("step", step)?, refit: rows("refit", refit)? };
-        let row = |f: edf_core::train::Forecast| {
-            let actual = frame.target[f.target()];
-            Ok((
-                from_utc(frame.grid.time(f.origin))?,
-                from_utc(frame.grid.time(f.target()))?,
-                frame.grid.lead_hours(f.lead),
-                actual.is_finite().then_some(actual),
-                f.yhat,
-                f.lower,
-                f.upper,
-                f.quantiles,
-            ))
-        };
-        let forecasts = backtest(&recipe, schedule, &frame, &quantiles, &mut interrupts)?;
-        forecasts.into_iter().map(row).collect::<Result<Vec<_>, Error>>()
-    };
-    Ok(TableIterator::new(run().map_err(report)?))
-}
-
 /// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
 #[pg_extern]
 #[allow(clippy::too_many_arguments)]
@@ -213,6 +145,7 @@ fn feature_rows(
             name!(feature, String),
             name!(unit, String),
             name!(value, Option<f64>),
+            name!(known, String),
         ),
     >,
     ErrorReport,
@@ -227,7 +160,7 @@ fn feature_rows(
             None => frame.end_of_target(),
         };
         frame.extend(origin + horizon);
-        let spec = FeatureSpec::from_json(&features.0, Preset::default())?;
+        let spec = FeatureSpec::from_json(&features.0, Preset::default())?.fitted(&frame, origin);
         let table = Table::new(&spec, &frame)?;
         let samples: Vec<_> = (origin..origin + horizon).map(|target| Sample { origin, target }).collect();
         let matrix = table.matrix(&samples)?;
@@ -239,6 +172,7 @@ fn feature_rows(
                 feature.name.clone(),
                 feature.unit.to_owned(),
                 value.is_finite().then_some(f64::from(*value)),
+                feature.known.describe(&frame.grid),
             ))
         };
         matrix.indexed_iter().map(cell).collect::<Result<Vec<_>, Error>>()

@@ -6,13 +6,16 @@
 // pgrx' ErrorReport is large, and carries the SQLSTATE; a table's type lists its columns.
 #![allow(clippy::result_large_err, clippy::type_complexity)]
 
+mod backtest;
 mod config;
 mod convert;
 mod forecast;
 mod message;
 mod meter;
 mod metrics;
+mod portfolio;
 mod report;
+mod tuning;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -23,4 +26,9 @@ pgrx::extension_sql_file!("../sql/train.sql", name = "train", requires = ["serie
 pgrx::extension_sql_file!("../sql/decide.sql", name = "decide", requires = ["registry"]);
 pgrx::extension_sql_file!("../sql/forecast.sql", name = "forecast", requires = ["series", "registry"]);
 pgrx::extension_sql_file!("../sql/backtest.sql", name = "backtest", requires = ["series"]);
+pgrx::extension_sql_file!("../sql/settings.sql", name = "settings", requires = ["backtest", "metrics"]);
+pgrx::extension_sql_file!("../sql/keep_backtest.sql", name = "keep_backtest", requires = ["settings", "registry"]);
+pgrx::extension_sql_file!("../sql/tuning.sql", name = "tuning", requires = ["settings", "registry"]);
+pgrx::extension_sql_file!("../sql/tune.sql", name = "tune", requires = ["tuning", "score_inputs"]);
+pgrx::extension_sql_file!("../sql/portfolio.sql", name = "portfolio", requires = ["score_inputs"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series"]);

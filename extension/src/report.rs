@@ -6,8 +6,12 @@ use pgrx::{PgSqlErrorCode, function_name};
 
 /// The report of an error; the table stands in the design.
 pub fn report(error: Error) -> ErrorReport {
+    describe(&error, error.to_string())
+}
+
+fn describe(error: &Error, message: String) -> ErrorReport {
     use PgSqlErrorCode::*;
-    let (code, hint) = match &error {
+    let (code, hint) = match error {
         Error::InvalidArgument(_) => {
             (ERRCODE_INVALID_PARAMETER_VALUE, "Correct the value; \\df+ edf.* says what each function takes.".to_owned())
         }
@@ -19,7 +23,12 @@ pub fn report(error: Error) -> ErrorReport {
         }
         Error::TooLittleHistory { .. } => (
             ERRCODE_DATA_EXCEPTION,
-            "Give more history, or shorten the longest lag and window (features: lags_h, recent_h, rolling_h).".to_owned(),
+            "Give more history (in a backtest also a longer training_window), or shorten the longest lag and window (features: lags_h, recent_h, rolling_h)."
+                .to_owned(),
+        ),
+        Error::NoJointResidual => (
+            ERRCODE_DATA_EXCEPTION,
+            "Give residuals of the same origins and leads for every series, such as those of backtests with one schedule.".to_owned(),
         ),
         Error::NonFinite { .. } | Error::NonFiniteArgument(_) => (ERRCODE_DATA_EXCEPTION, "Write a missing value as NULL.".to_owned()),
         Error::IrregularStep { .. } => (
@@ -27,6 +36,8 @@ pub fn report(error: Error) -> ErrorReport {
             "Give each step exactly one row: join generate_series() and leave the target NULL where nothing was measured."
                 .to_owned(),
         ),
+        // As what went wrong with it; the text names it.
+        Error::Contender { error: inner, .. } => return describe(inner, message),
         Error::NotSupported(_) => {
             (ERRCODE_FEATURE_NOT_SUPPORTED, "Resample the series, or use a version of edf that can.".to_owned())
         }
@@ -37,5 +48,5 @@ pub fn report(error: Error) -> ErrorReport {
             (ERRCODE_INTERNAL_ERROR, "This is a fault of edf: please report it with the statement.".to_owned())
         }
     };
-    ErrorReport::new(code, error.to_string(), function_name!()).set_hint(hint)
+    ErrorReport::new(code, message, function_name!()).set_hint(hint)
 }

@@ -12,31 +12,32 @@ declare
     period   constant interval := config #>> '{evaluation,test_period}';
     first_at constant timestamptz :=
         date_trunc('day', energy.clock() - period, 'UTC') + (config #>> '{inference,issue_hour_utc}')::int * interval '1 hour';
+    strategy constant text := config #>> '{training,strategy}';
+    contenders constant jsonb :=
+        jsonb_build_array(jsonb_build_object('strategy', strategy, 'parameters', config #> '{training,parameters}'))
+        || case when strategy = 'seasonal_naive' then '[]' else '["seasonal_naive"]' end::jsonb;
     features jsonb;
     model    bigint;
 begin
-    select (config -> 'features') || jsonb_build_object('time_zone', time_zone) into features
+    select jsonb_build_object('latitude', latitude, 'longitude', longitude) || (config -> 'features') || jsonb_build_object('time_zone', time_zone)
+    into features
     from raw.buildings where buildings.building_id = train_model.building_id;
     if not found then
         raise exception 'there is no building "%"', train_model.building_id
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
-    model := edf.train(train_model.building_id, query, config #>> '{training,strategy}', config #> '{training,parameters}',
+    model := edf.train(train_model.building_id, query, strategy, config #> '{training,parameters}',
                        features, horizon, outlooks);
     insert into energy.trainings (model_id, config_id, building_id, known_at)
     values (model, version, train_model.building_id, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
-    select model, contender.strategy, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
+    select model, contender, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
         edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
-    from (values
-        (config #>> '{training,strategy}', config #> '{training,parameters}', outlooks),
-        -- It reads no weather.
-        ('seasonal_naive', '{}', null)
-    ) as contender (strategy, parameters, outlooks)
-    cross join lateral edf.backtest(
-        query, contender.strategy, contender.parameters, features, horizon, period,
-        (config #>> '{evaluation,step}')::interval, (config #>> '{evaluation,refit}')::interval, first_at, contender.outlooks)
-    group by contender.strategy, ceil(lead_hours / 24);
+    from edf.backtest(
+        query, features => features, horizon => horizon, test_period => period, step => (config #>> '{evaluation,step}')::interval,
+        refit => (config #>> '{evaluation,refit}')::interval, first_origin => first_at, regressor_forecasts => outlooks,
+        contenders => contenders)
+    group by contender, ceil(lead_hours / 24);
     return model;
 end;
 $$;

@@ -135,7 +135,8 @@ async fn every_null_argument_is_refused_by_its_name() {
     seed_demand(&mut analyst).await;
     let model = train(&mut analyst, "house").await;
     let of_train = ["strategy", "parameters", "features", "horizon"];
-    let of_backtest = ["strategy", "parameters", "features", "horizon", "test_period", "step", "refit"];
+    let of_backtest =
+        ["strategy", "parameters", "features", "horizon", "test_period", "step", "refit", "levels", "workers"];
     let mut statements = vec![
         format!("select edf.train(null, '{DEMAND}')"),
         "select edf.train('house', null)".to_owned(),

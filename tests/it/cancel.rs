@@ -1,6 +1,7 @@
-//! Training hears a cancel.
+//! Training and backtests hear a cancel.
 
 use edf_tests::{Refusal, Throwaway};
+use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query, query_scalar};
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,29 @@ const LONG: &str = r#"
         from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
     $$, parameters => '{"rounds": 10000, "max_depth": 12}')"#;
 
+/// A backtest that takes minutes, in two threads beside the backend's own.
+const LONG_BACKTEST: &str = r#"
+    select count(*) from edf.backtest($$
+        select at, 10 + sin(extract(epoch from at) / 13751) + random()
+        from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
+    $$, contenders => '[{"strategy": "xgboost", "parameters": {"rounds": 10000, "max_depth": 12}}, "ensemble"]', workers => 2)"#;
+
 #[tokio::test]
 async fn a_cancelled_training_answers_within_a_second_and_the_session_goes_on() {
+    answers_within_a_second(LONG).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_backtest_stops_its_threads_within_a_second_and_the_session_goes_on() {
+    answers_within_a_second(LONG_BACKTEST).await;
+}
+
+async fn answers_within_a_second(long: &'static str) {
     let database = Throwaway::with_extension().await;
     let (mut trainer, mut other) = (database.connect().await, database.connect().await);
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut trainer).await.unwrap();
     let training = tokio::spawn(async move {
-        let outcome = trainer.execute(LONG).await;
+        let outcome = trainer.execute(long).await;
         (Instant::now(), outcome, trainer)
     });
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -33,15 +50,33 @@ async fn a_cancelled_training_answers_within_a_second_and_the_session_goes_on() 
     let (models, again): (i64, i32) =
         sqlx::query_as("select count(*), pg_backend_pid() from edf.models").fetch_one(&mut trainer).await.unwrap();
     assert_eq!((models, again), (0, backend));
+    assert_eq!(threads(&mut trainer).await, 1, "of the backend's threads only its own is left");
 }
 
 #[tokio::test]
 async fn a_statement_timeout_ends_a_training() {
+    times_out(LONG).await;
+}
+
+#[tokio::test]
+async fn a_statement_timeout_ends_a_backtest_in_threads() {
+    times_out(LONG_BACKTEST).await;
+}
+
+/// Threads of this backend.
+async fn threads(connection: &mut PgConnection) -> i32 {
+    query_scalar("select (regexp_match(pg_read_file(format('/proc/%s/status', pg_backend_pid()), 0, 100000, true), 'Threads:\\s+(\\d+)'))[1]::int")
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+async fn times_out(long: &str) {
     let database = Throwaway::with_extension().await;
     let mut trainer = database.connect().await;
     trainer.execute("set statement_timeout = '2s'").await.unwrap();
     let asked = Instant::now();
-    let refusal = edf_tests::refusal(&mut trainer, LONG).await;
+    let refusal = edf_tests::refusal(&mut trainer, long).await;
     assert_eq!(refusal.code, "57014");
     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
 }

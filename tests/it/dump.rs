@@ -58,13 +58,19 @@ async fn events(connection: &mut PgConnection) -> Vec<(i64, String, String)> {
 }
 
 #[tokio::test]
-async fn a_restored_database_forecasts_the_same_numbers() {
+async fn a_restored_database_forecasts_the_same_numbers_and_keeps_backtests_and_trials() {
     let (database, restored) = (Throwaway::with_extension().await, Throwaway::empty().await);
     let mut before = database.connect().await;
     seed_demand(&mut before).await;
     trained(&mut before, "house").await;
     trained(&mut before, "house").await;
     let last = train(&mut before, "shed").await;
+    let settings = r#"{"strategy": "seasonal_naive", "test_period": "5 days"}"#;
+    let keep = format!("select edf.keep_backtest('house', '{DEMAND}', '{settings}')");
+    before.execute(AssertSqlSafe(&*keep)).await.unwrap();
+    let tune =
+        format!("call edf.tune('house', '{DEMAND}', 'seasonal_naive', settings => '{{\"test_period\": \"5 days\"}}')");
+    before.execute(AssertSqlSafe(tune)).await.unwrap();
     dump_and_restore(&database.name, &restored.name, &[]).await;
 
     let mut after = restored.connect().await;
@@ -72,7 +78,12 @@ async fn a_restored_database_forecasts_the_same_numbers() {
     assert_eq!(expected.len(), 72);
     assert_eq!(forecast(&mut after).await, expected);
     assert_eq!(events(&mut before).await, events(&mut after).await);
+    let kept = contents(&mut after).await;
+    assert_eq!(kept, contents(&mut before).await);
+    assert!(kept.iter().any(|table| table.starts_with("edf.trials 3 ")), "{kept:?}");
     assert_eq!(train(&mut after, "shed").await, last + 1, "ids go on where they were");
+    let next: i64 = query_scalar(AssertSqlSafe(&*keep)).fetch_one(&mut after).await.unwrap();
+    assert_eq!(next, 2);
 }
 
 /// Every object with its definition, owner, comment and privileges.

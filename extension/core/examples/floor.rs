@@ -15,6 +15,9 @@ mod options;
 #[allow(dead_code)]
 #[path = "../src/model/xgboost/parameters.rs"]
 mod parameters;
+#[allow(dead_code)]
+#[path = "../src/signals.rs"]
+mod signals;
 
 use anyhow::{Context, Result, bail};
 use booster::{Booster, Matrix};

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 4] = b"EDFM";
 /// Raised when older code could not read, or would misread, what newer code writes.
-const FORMAT_VERSION: u16 = 2;
+const FORMAT_VERSION: u16 = 3;
 const HEADER_AT: usize = 10;
 const DIGEST_LEN: usize = 32;
 
@@ -125,7 +125,7 @@ mod tests {
     fn a_newer_format_is_not_supported_rather_than_damaged() {
         let mut bytes = sample();
         bytes.truncate(bytes.len() - DIGEST_LEN);
-        bytes[4] = 3;
+        bytes[4..6].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
         bytes.extend(Sha256::digest(&bytes));
         assert!(matches!(decode(&bytes), Err(Error::NotSupported(_))));
     }

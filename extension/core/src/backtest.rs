@@ -1,51 +1,115 @@
 //! Rolling-origin evaluation: what the forecasts would have been.
 //!
-//! From the first origin to the end of the series, a forecast is issued every `step` rows from what was
-//! known then; the model is fitted anew every `refit` rows on everything before that origin (expanding
-//! window; Tashman, *Out-of-sample tests of forecasting accuracy*, 2000).
+//! From the first origin on, a forecast is issued every `step` rows from what was known then; the model is fitted
+//! anew every `refit` rows, on everything before that origin (expanding window) or on the newest rows before it
+//! (sliding window; Tashman, *Out-of-sample tests of forecasting accuracy*, 2000). A fit and the origins up to the
+//! next one are a block; blocks of all contenders are independent of each other, so that they can run side by side.
 
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::intervals::check_levels;
-use crate::series::{Frame, rfc3339};
+use crate::model::Memo;
+use crate::parallel;
+use crate::series::{Frame, Grid, rfc3339};
 use crate::train::{Forecast, Model, Recipe};
+
+mod contender;
+pub use contender::Contender;
 
 /// When forecasts are issued and models fitted, in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
     /// The first origin.
     pub first: usize,
+    /// The last origin, at most; without it, origins go on to the end of the known targets.
+    pub last: Option<usize>,
     /// Distance of two origins.
     pub step: usize,
     /// Distance of two fits, rounded up to whole steps.
     pub refit: usize,
+    /// A fit reads so many rows before its origin; without it, all.
+    pub window: Option<usize>,
 }
 
-/// Every forecast of every origin whose target lies in the frame.
+impl Schedule {
+    /// The origins, where the targets before row `end` are known.
+    fn origins(&self, grid: &Grid, end: usize) -> Result<Vec<usize>, Error> {
+        let time = |row: usize| rfc3339(grid.time(row));
+        if self.first >= end {
+            return Err(Error::InvalidArgument(format!(
+                "the first origin {} is not before the end of the known targets, {}",
+                time(self.first),
+                time(end),
+            )));
+        }
+        match self.last.filter(|last| *last < self.first) {
+            Some(last) => Err(Error::InvalidArgument(format!(
+                "the last origin {} is before the first one, {}",
+                time(last),
+                time(self.first),
+            ))),
+            None => Ok((self.first..end.min(self.last.map_or(end, |last| last + 1))).step_by(self.step).collect()),
+        }
+    }
+
+    /// The first row that a fit at `origin` reads.
+    fn start(&self, origin: usize) -> usize {
+        self.window.map_or(0, |window| origin.saturating_sub(window))
+    }
+}
+
+/// Every forecast of every origin whose target lies in the frame: those of each contender, by origin and lead.
 pub fn backtest(
-    recipe: &Recipe,
+    contenders: &[Contender],
     schedule: Schedule,
     frame: &Frame,
     levels: &[f64],
+    workers: usize,
+    checkpoint: Checkpoint<'_>,
+) -> Result<Vec<Vec<Forecast>>, Error> {
+    check_levels(levels)?;
+    parallel::check_workers(workers)?;
+    let end = frame.end_of_target();
+    let origins = schedule.origins(&frame.grid, end)?;
+    for contender in contenders {
+        let have = origins[0] - schedule.start(origins[0]);
+        contender.say(contender.recipe.check_history(&frame.grid, have))?;
+    }
+    let blocks: Vec<&[usize]> = origins.chunks(schedule.refit.div_ceil(schedule.step)).collect();
+    let memos: Vec<Memo> = contenders.iter().map(|_| Memo::default()).collect();
+    let work: Vec<(&Contender, &Memo, &[usize])> = contenders
+        .iter()
+        .zip(&memos)
+        .flat_map(|(contender, memo)| blocks.iter().map(move |block| (contender, memo, *block)))
+        .collect();
+    let forecasts = parallel::map(&work, workers, checkpoint, |(contender, memo, block), checkpoint| {
+        checkpoint();
+        let forecasts = forecast(&contender.recipe, schedule, block, frame, levels, memo, checkpoint);
+        let mut forecasts = contender.say(forecasts)?;
+        forecasts.retain(|forecast| forecast.target() < end);
+        Ok(forecasts)
+    })?;
+    let mut forecasts = forecasts.into_iter();
+    Ok(contenders.iter().map(|_| forecasts.by_ref().take(blocks.len()).flatten().collect()).collect())
+}
+
+/// One block: a fit and the forecasts of its origins. They read the whole frame: a sliding window is one of the
+/// lessons, not of what is known in service.
+fn forecast(
+    recipe: &Recipe,
+    schedule: Schedule,
+    block: &[usize],
+    frame: &Frame,
+    levels: &[f64],
+    memo: &Memo,
     checkpoint: Checkpoint<'_>,
 ) -> Result<Vec<Forecast>, Error> {
-    check_levels(levels)?;
-    let end = frame.end_of_target();
-    if schedule.first >= end {
-        return Err(Error::InvalidArgument(format!(
-            "the first origin {} is not before the end of the known targets, {}",
-            rfc3339(frame.grid.time(schedule.first)),
-            rfc3339(frame.grid.time(end)),
-        )));
-    }
-    let origins: Vec<usize> = (schedule.first..end).step_by(schedule.step).collect();
-    let mut forecasts = Vec::with_capacity(origins.len() * recipe.horizon);
-    for block in origins.chunks(schedule.refit.div_ceil(schedule.step)) {
-        let model = Model::fit(recipe, frame, block[0], checkpoint)?;
-        let block = model.forecast(frame, block, recipe.horizon, levels)?;
-        forecasts.extend(block.into_iter().filter(|forecast| forecast.target() < end));
-    }
-    Ok(forecasts)
+    let start = schedule.start(block[0]);
+    let model = match start {
+        0 => Model::fit_again(recipe, frame, block[0], Some(memo), checkpoint)?,
+        start => Model::fit(recipe, &frame.since(start), block[0] - start, checkpoint)?,
+    };
+    model.forecast(frame, block, recipe.horizon, levels)
 }
 
 #[cfg(test)]
@@ -54,18 +118,40 @@ mod tests {
     use crate::testing::hourly_frame;
     use serde_json::json;
 
-    fn run(frame: &Frame) -> Vec<Forecast> {
-        let recipe = Recipe::new("xgboost", &json!({"rounds": 10}), &json!({}), 48).unwrap();
-        let schedule = Schedule { first: 1200, step: 24, refit: 72 };
-        backtest(&recipe, schedule, frame, &[0.5], &mut || ()).unwrap()
+    const SCHEDULE: Schedule = Schedule { first: 1200, last: None, step: 24, refit: 72, window: None };
+
+    fn contenders(given: serde_json::Value) -> Vec<Contender> {
+        Contender::list(&given, &json!({}), 48).unwrap()
+    }
+
+    fn quick() -> serde_json::Value {
+        json!([{"strategy": "xgboost", "parameters": {"rounds": 10}}])
+    }
+
+    fn run(frame: &Frame, schedule: Schedule) -> Result<Vec<Forecast>, Error> {
+        Ok(backtest(&contenders(quick()), schedule, frame, &[0.5], 1, &mut || ())?.remove(0))
     }
 
     #[test]
     fn origins_leads_and_targets_cover_the_period() {
-        let forecasts = run(&hourly_frame(1320));
+        let forecasts = run(&hourly_frame(1320), SCHEDULE).unwrap();
         assert_eq!(forecasts.iter().filter(|f| f.lead == 1).count(), 5);
         assert_eq!(forecasts.len(), 4 * 48 + 24);
         assert!(forecasts.iter().all(|f| f.target() < 1320));
+    }
+
+    #[test]
+    fn the_last_origin_is_the_last_one_and_cannot_come_before_the_first() {
+        let frame = hourly_frame(1320);
+        let origins = |last| -> Vec<_> {
+            let forecasts = run(&frame, Schedule { last: Some(last), ..SCHEDULE }).unwrap();
+            forecasts.iter().filter(|f| f.lead == 1).map(|f| f.origin).collect()
+        };
+        assert_eq!(origins(1200), [1200]);
+        assert_eq!(origins(1250), [1200, 1224, 1248]);
+        assert_eq!(origins(5000).len(), 5);
+        let error = run(&frame, Schedule { last: Some(1199), ..SCHEDULE }).unwrap_err().to_string();
+        assert_eq!(error, "the last origin 2024-02-19T23:00:00Z is before the first one, 2024-02-20T00:00:00Z");
     }
 
     #[test]
@@ -73,7 +159,83 @@ mod tests {
         let frame = hourly_frame(1320);
         let mut later = frame.clone();
         later.target[1248..].iter_mut().for_each(|value| *value += 50.0);
-        let until = |forecasts: Vec<Forecast>| forecasts.into_iter().filter(|f| f.origin <= 1248).collect::<Vec<_>>();
-        assert_eq!(until(run(&frame)), until(run(&later)));
+        for window in [None, Some(700)] {
+            let until = |frame: &Frame| {
+                let forecasts = run(frame, Schedule { window, ..SCHEDULE }).unwrap();
+                forecasts.into_iter().filter(|f| f.origin <= 1248).collect::<Vec<_>>()
+            };
+            assert_eq!(until(&frame), until(&later));
+        }
+    }
+
+    #[test]
+    fn a_sliding_window_reads_what_lies_in_it_and_in_service_all() {
+        let frame = hourly_frame(1320);
+        let mut before = frame.clone();
+        before.target[..500].iter_mut().for_each(|value| *value *= 3.0);
+        let block = |frame: &Frame, window| run(frame, Schedule { window, last: Some(1200), ..SCHEDULE }).unwrap();
+        assert_eq!(block(&frame, Some(700)), block(&before, Some(700)));
+        assert_ne!(block(&frame, None), block(&before, None));
+        assert_eq!(block(&frame, Some(1200)), block(&frame, None));
+        assert_eq!(block(&frame, Some(9999)), block(&frame, None));
+        // A forecast of the last origin of a block has more than the window before it.
+        assert_eq!(run(&frame, Schedule { window: Some(504), ..SCHEDULE }).unwrap().len(), 4 * 48 + 24);
+        let error = run(&frame, Schedule { window: Some(503), ..SCHEDULE });
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "contender \"xgboost\": too little history: 504 steps are needed, 503 are there"
+        );
+    }
+
+    #[test]
+    fn every_strategy_forecasts_from_a_sliding_window() {
+        let frame = hourly_frame(2200);
+        for strategy in crate::model::Strategy::ALL {
+            let schedule = Schedule { first: 2112, window: Some(1400), ..SCHEDULE };
+            let found = backtest(&contenders(json!([strategy.name()])), schedule, &frame, &[], 1, &mut || ()).unwrap();
+            let near = |f: &&Forecast| (f.yhat - frame.target[f.target()]).abs() < 8.0;
+            assert_eq!(found[0].iter().filter(near).count(), found[0].len(), "{}", strategy.name());
+        }
+    }
+
+    #[test]
+    fn workers_change_nothing_to_the_last_bit() {
+        let frame = hourly_frame(1800);
+        let contenders = contenders(json!([
+            {"strategy": "xgboost", "parameters": {"rounds": 30}}, "lear", "seasonal_naive", "profile", "prophet", "mstl",
+            {"strategy": "sarimax", "parameters": {"candidates": 4}},
+            {"strategy": "ensemble", "parameters": {"members": [{"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}]}}
+        ]));
+        let run = |workers| {
+            let schedule = Schedule { first: 1600, ..SCHEDULE };
+            backtest(&contenders, schedule, &frame, &[0.1, 0.9], workers, &mut || ()).unwrap()
+        };
+        let bits = |forecasts: Vec<Vec<Forecast>>| -> Vec<_> {
+            forecasts
+                .into_iter()
+                .flatten()
+                .map(|f| {
+                    (f.origin, f.lead, [f.yhat, f.lower, f.upper, f.quantiles[0], f.quantiles[1]].map(f64::to_bits))
+                })
+                .collect()
+        };
+        let alone = bits(run(1));
+        assert_eq!(alone.len(), 8 * (7 * 48 + 32 + 8));
+        assert!(alone == bits(run(3)));
+    }
+
+    #[test]
+    fn who_failed_is_named() {
+        let frame = hourly_frame(1320);
+        let contenders = contenders(
+            json!([{"name": "floor", "strategy": "seasonal_naive"}, {"name": "long", "strategy": "lear", "features": {"lags_h": [24, 1200]}}]),
+        );
+        for workers in [1, 2] {
+            let error = backtest(&contenders, SCHEDULE, &frame, &[], workers, &mut || ()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "contender \"long\": too little history: 1368 steps are needed, 1200 are there"
+            );
+        }
     }
 }

@@ -17,6 +17,8 @@ pub enum Error {
         /// Steps that are there.
         have: usize,
     },
+    /// No origin at which the residuals of all series of a sum are known.
+    NoJointResidual,
     /// NaN or an infinity in the column, at this time.
     NonFinite {
         /// Name of the column.
@@ -44,6 +46,13 @@ pub enum Error {
         /// The names that exist.
         known: Vec<String>,
     },
+    /// What went wrong with one of several contenders.
+    Contender {
+        /// Which one.
+        name: String,
+        /// What.
+        error: Box<Error>,
+    },
     /// Asked for something that this version does not do.
     NotSupported(String),
     /// Bytes that are no artifact, or no longer the one that was written.
@@ -58,6 +67,9 @@ impl fmt::Display for Error {
             Self::InvalidArgument(message) | Self::NotSupported(message) => f.write_str(message),
             Self::TooLittleHistory { need, have } => {
                 write!(f, "too little history: {need} steps are needed, {have} are there")
+            }
+            Self::NoJointResidual => {
+                f.write_str("there is no origin before the forecast at which the residuals of all its series are known")
             }
             Self::NonFinite { column, at } => {
                 write!(f, "column \"{column}\" is NaN or infinite at {at}")
@@ -74,6 +86,7 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
+            Self::Contender { name, error } => write!(f, "contender \"{name}\": {error}"),
             Self::DamagedArtifact(what) => write!(f, "damaged model artifact: {what}"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }

@@ -12,6 +12,11 @@
 //! the residuals of days that have come since the training join in. With `w` the sum of weights, the
 //! newest counted one, `(w + 1) / w` times the mass is asked, as exact coverage of a new value needs
 //! where residuals are exchangeable.
+//!
+//! Where they are not, coverage is held by feedback: for each day of lead a scale, by which all quantiles are
+//! stretched, grows by [`GAIN`] times the share of a day's hours that lay outside of the interval, and shrinks by as
+//! much as it would at the nominal share (adaptive conformal inference: Gibbs and Candès, 2021; on the scale of the
+//! scores, so that quantiles never cross: Angelopoulos, Candès and Tibshirani, *Conformal PID Control*, 2023).
 
 use crate::error::Error;
 use crate::series::{DAY_SECONDS, Frame};
@@ -21,20 +26,28 @@ use serde::{Deserialize, Serialize};
 pub const COVERAGE: f64 = 0.9;
 /// Days after which a residual counts half.
 const HALF_LIFE_DAYS: f64 = 56.0;
+/// How strongly a day's coverage moves the scale.
+const GAIN: f64 = 0.2;
+/// What the scale stays within.
+const SCALES: (f64, f64) = (0.5, 2.5);
+/// Days of residuals that an interval must rest on before its coverage moves the scale.
+const SETTLED_DAYS: usize = 14;
 /// Days before the issue time over which the recent level is the mean of the absolute target.
 const LEVEL_DAYS: usize = 7;
 /// The least share of the mean profile, and of the mean level, that the spread keeps.
 const LEAST_SHARE: f64 = 0.2;
 
-/// A forecast that has come true: where it was made, how far ahead, and by how much it was wrong.
+/// A forecast that has come true: when it was made, how far ahead, and by how much it was wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Residual {
-    /// First row not known when it was made.
-    pub origin: usize,
-    /// Steps ahead; 1 is the row `origin`.
+    /// When it was made, in seconds since 1970.
+    pub issued_at: i64,
+    /// Steps ahead; 1 is the one that starts at the issue time.
     pub lead: usize,
     /// Actual less forecast.
     pub error: f64,
+    /// The level of demand that was to be expected when it was made; see [`level`].
+    pub level: f64,
 }
 
 /// The spread over the day, and the residuals in units of it.
@@ -46,6 +59,8 @@ pub struct Intervals {
     learnt_until: i64,
     /// By day of lead.
     ratios: Vec<Vec<Ratio>>,
+    /// By day of lead, the scale from a time on (seconds since 1970), ascending; one until the first.
+    scales: Vec<Vec<(i64, f64)>>,
 }
 
 /// A residual in units of the spread.
@@ -60,59 +75,84 @@ struct Ratio {
 /// below it.
 pub struct Fan<'a> {
     intervals: &'a Intervals,
-    frame: &'a Frame,
-    origin: usize,
+    issued_at: i64,
+    level: f64,
     cumulated: Vec<Vec<(f64, f64)>>,
+    scales: Vec<f64>,
 }
 
 impl Intervals {
-    /// Learns from residuals over `frame`.
-    pub fn learn(frame: &Frame, horizon: usize, residuals: &[Residual]) -> Self {
-        let day = frame.grid.rows_per_day();
-        let levels: Vec<f64> = residuals.iter().map(|r| level(frame, r.origin)).collect();
-        let mean_level = mean(levels.iter().copied().filter(|level| *level > 0.0)).unwrap_or(1.0);
-        let ratios = vec![Vec::new(); horizon.div_ceil(day)];
-        let known_at = |residual: &Residual| frame.grid.time(residual.origin + residual.lead).timestamp();
-        let learnt_until = residuals.iter().map(known_at).max().unwrap_or(i64::MIN);
-        let mut intervals =
-            Self { profile: vec![1.0; day], least_level: LEAST_SHARE * mean_level, learnt_until, ratios };
-        intervals.profile = intervals.learn_profile(frame, residuals);
-        for residual in residuals {
-            intervals.add(frame, residual);
-        }
+    /// Learns from residuals of forecasts of `horizon` steps, `rows_per_day` of them a day.
+    pub fn learn(rows_per_day: usize, horizon: usize, residuals: &[Residual]) -> Self {
+        let levels = residuals.iter().map(|residual| residual.level);
+        let mean_level = mean(levels.filter(|level| *level > 0.0)).unwrap_or(1.0);
+        let lead_days = horizon.div_ceil(rows_per_day);
+        let mut intervals = Self {
+            profile: vec![1.0; rows_per_day],
+            least_level: LEAST_SHARE * mean_level,
+            learnt_until: i64::MIN,
+            ratios: vec![Vec::new(); lead_days],
+            scales: vec![Vec::new(); lead_days],
+        };
+        intervals.profile = intervals.learn_profile(residuals);
+        intervals.join(residuals);
+        // The way to the last scale matters to no later forecast.
+        intervals.scales.iter_mut().for_each(|scales| drop(scales.drain(..scales.len().saturating_sub(1))));
+        let known_at = residuals.iter().map(|residual| intervals.known_at(residual)).max();
+        intervals.learnt_until = known_at.unwrap_or(i64::MIN);
         intervals
     }
 
-    /// Lets a residual join in.
-    pub fn add(&mut self, frame: &Frame, residual: &Residual) {
-        let ratio = Ratio {
-            known_at: frame.grid.time(residual.origin + residual.lead).timestamp(),
-            value: (residual.error / self.spread(frame, residual.origin, residual.lead)) as f32,
-        };
-        let last = self.ratios.len() - 1;
-        self.ratios[((residual.lead - 1) / self.profile.len()).min(last)].push(ratio);
+    /// Lets residuals join in: of whole days of lead, in the order in which these came true.
+    pub fn join(&mut self, residuals: &[Residual]) {
+        let day = self.profile.len();
+        let place = |residual: &Residual| ((residual.lead - 1) / day, residual.issued_at);
+        let mut sorted = residuals.to_vec();
+        sorted.sort_by_key(|residual| {
+            let (lead_day, issued_at) = place(residual);
+            (issued_at + (lead_day as i64 + 1) * DAY_SECONDS, lead_day, residual.lead)
+        });
+        for of_day in sorted.chunk_by(|a, b| place(a) == place(b)) {
+            let lead_day = place(&of_day[0]).0.min(self.ratios.len() - 1);
+            self.follow(of_day, lead_day);
+            for residual in of_day {
+                let ratio = Ratio { known_at: self.known_at(residual), value: self.ratio(residual) as f32 };
+                self.ratios[lead_day].push(ratio);
+            }
+        }
     }
 
-    /// What can be said at `origin`: only residuals known by then count, and those learnt from.
-    pub fn fan<'a>(&'a self, frame: &'a Frame, origin: usize) -> Fan<'a> {
-        let now = frame.grid.time(origin).timestamp().max(self.learnt_until);
-        let weighted = |ratios: &Vec<Ratio>| {
-            let known = ratios.iter().filter(|ratio| ratio.known_at <= now);
-            let mut known: Vec<(f64, f64)> = known
-                .map(|ratio| {
-                    let days = (now - ratio.known_at) as f64 / DAY_SECONDS as f64;
-                    (f64::from(ratio.value), 0.5_f64.powf(days / HALF_LIFE_DAYS))
-                })
-                .collect();
-            known.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut sum = 0.0;
-            known.iter_mut().for_each(|(_, weight)| {
-                sum += *weight;
-                *weight = sum;
-            });
-            known
-        };
-        Fan { intervals: self, frame, origin, cumulated: self.ratios.iter().map(weighted).collect() }
+    /// Moves the scale of a day of lead by the share of these residuals, issued together, that lie outside of the
+    /// interval that could be given then.
+    fn follow(&mut self, of_day: &[Residual], lead_day: usize) {
+        let issued_at = of_day[0].issued_at;
+        let sorted = cumulated(&self.ratios[lead_day], issued_at.max(self.learnt_until));
+        if sorted.len() < SETTLED_DAYS * self.profile.len() {
+            return;
+        }
+        let scale = self.scales[lead_day].last().map_or(1.0, |(_, scale)| *scale);
+        let tail = (1.0 - COVERAGE) / 2.0;
+        let inside = scale * quantile(&sorted, tail)..=scale * quantile(&sorted, 1.0 - tail);
+        let outside = of_day.iter().filter(|residual| !inside.contains(&self.ratio(residual))).count();
+        let share = outside as f64 / of_day.len() as f64;
+        let moved = scale * (GAIN * (share - (1.0 - COVERAGE))).exp();
+        let known_at = issued_at + (lead_day as i64 + 1) * DAY_SECONDS;
+        self.scales[lead_day].push((known_at, moved.clamp(SCALES.0, SCALES.1)));
+    }
+
+    /// What can be said of a forecast issued at this time (in seconds since 1970) at this level of demand: only
+    /// residuals known by then count, and those learnt from.
+    pub fn fan(&self, issued_at: i64, level: f64) -> Fan<'_> {
+        let now = issued_at.max(self.learnt_until);
+        let scale =
+            |scales: &Vec<(i64, f64)>| scales.iter().rfind(|(from, _)| *from <= now).map_or(1.0, |found| found.1);
+        Fan {
+            intervals: self,
+            issued_at,
+            level,
+            cumulated: self.ratios.iter().map(|ratios| cumulated(ratios, now)).collect(),
+            scales: self.scales.iter().map(scale).collect(),
+        }
     }
 
     /// Whether the numbers can be used on a series of `rows_per_day`.
@@ -123,20 +163,42 @@ impl Intervals {
             && positive(&self.least_level)
             && !self.ratios.is_empty()
             && self.ratios.iter().flatten().all(|ratio| ratio.value.is_finite())
+            && self.scales.len() == self.ratios.len()
+            && self.scales.iter().flatten().all(|(_, scale)| (SCALES.0..=SCALES.1).contains(scale))
     }
 
-    /// The spread to be expected: the profile at the target's time of day, times the level at the origin.
-    fn spread(&self, frame: &Frame, origin: usize, lead: usize) -> f64 {
-        self.profile[frame.grid.row_of_day(origin + lead - 1)] * level(frame, origin).max(self.least_level)
+    /// The spread to be expected: the profile at the target's time of day, times the level.
+    fn spread(&self, issued_at: i64, lead: usize, level: f64) -> f64 {
+        self.profile[self.slot(issued_at, lead)] * level.max(self.least_level)
+    }
+
+    /// A residual in units of the spread.
+    fn ratio(&self, residual: &Residual) -> f64 {
+        residual.error / self.spread(residual.issued_at, residual.lead, residual.level)
+    }
+
+    fn step(&self) -> i64 {
+        DAY_SECONDS / self.profile.len() as i64
+    }
+
+    /// Which step of its UTC day the target is.
+    fn slot(&self, issued_at: i64, lead: usize) -> usize {
+        let starts_at = issued_at + (lead as i64 - 1) * self.step();
+        (starts_at.rem_euclid(DAY_SECONDS) / self.step()) as usize
+    }
+
+    /// When the target of a forecast was known, in seconds since 1970.
+    fn known_at(&self, residual: &Residual) -> i64 {
+        residual.issued_at + residual.lead as i64 * self.step()
     }
 
     /// Mean absolute residual by time of day, in units of the level, smoothed over the two neighbours.
-    fn learn_profile(&self, frame: &Frame, residuals: &[Residual]) -> Vec<f64> {
+    fn learn_profile(&self, residuals: &[Residual]) -> Vec<f64> {
         let day = self.profile.len();
         let mut sums = vec![(0.0, 0.0); day];
         for residual in residuals {
-            let (sum, count) = &mut sums[frame.grid.row_of_day(residual.origin + residual.lead - 1)];
-            *sum += residual.error.abs() / self.spread(frame, residual.origin, residual.lead);
+            let (sum, count) = &mut sums[self.slot(residual.issued_at, residual.lead)];
+            *sum += self.ratio(residual).abs();
             *count += 1.0;
         }
         let Some(overall) = mean(sums.iter().map(|(sum, _)| *sum)).filter(|overall| *overall > 0.0) else {
@@ -162,7 +224,7 @@ impl Fan<'_> {
         let Some(ratios) = of_day(lead_day).or_else(|| (0..self.cumulated.len()).find_map(of_day)) else {
             return vec![yhat; levels.len()];
         };
-        let spread = self.intervals.spread(self.frame, self.origin, lead);
+        let spread = self.scales[lead_day] * self.intervals.spread(self.issued_at, lead, self.level);
         levels.iter().map(|level| yhat + spread * quantile(ratios, *level)).collect()
     }
 
@@ -184,6 +246,24 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
+/// The ratios known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
+fn cumulated(ratios: &[Ratio], now: i64) -> Vec<(f64, f64)> {
+    let known = ratios.iter().filter(|ratio| ratio.known_at <= now);
+    let mut known: Vec<(f64, f64)> = known
+        .map(|ratio| {
+            let days = (now - ratio.known_at) as f64 / DAY_SECONDS as f64;
+            (f64::from(ratio.value), 0.5_f64.powf(days / HALF_LIFE_DAYS))
+        })
+        .collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut sum = 0.0;
+    known.iter_mut().for_each(|(_, weight)| {
+        sum += *weight;
+        *weight = sum;
+    });
+    known
+}
+
 /// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from
 /// below counted from above; the outermost value where the mass does not suffice.
 fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
@@ -199,8 +279,8 @@ fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
     }
 }
 
-/// Mean absolute target of the last days before `origin`; zero where none is known.
-fn level(frame: &Frame, origin: usize) -> f64 {
+/// The level of demand at `origin`: mean absolute target of the last days before; zero where none is known.
+pub fn level(frame: &Frame, origin: usize) -> f64 {
     let origin = origin.min(frame.target.len());
     let first = origin.saturating_sub(LEVEL_DAYS * frame.grid.rows_per_day());
     let known = frame.target[first..origin].iter().filter(|value| value.is_finite());
@@ -218,11 +298,15 @@ mod tests {
     use crate::testing::hourly_frame;
     use proptest::prelude::*;
 
+    fn hour(row: usize) -> i64 {
+        3600 * row as i64
+    }
+
     fn residuals(errors: &[f64]) -> Vec<Residual> {
         errors
             .iter()
             .enumerate()
-            .map(|(i, error)| Residual { origin: 200 + i, lead: 1 + i % 48, error: *error })
+            .map(|(i, error)| Residual { issued_at: hour(200 + i), lead: 1 + i % 48, error: *error, level: 1.0 })
             .collect()
     }
 
@@ -237,10 +321,9 @@ mod tests {
 
     #[test]
     fn each_day_of_lead_has_its_own_width() {
-        let frame = hourly_frame(800);
         let errors: Vec<_> = (0..480).map(|i| if i % 48 < 24 { 1.0 } else { -2.0 }).collect();
-        let intervals = Intervals::learn(&frame, 48, &residuals(&errors));
-        let fan = intervals.fan(&frame, 700);
+        let intervals = Intervals::learn(24, 48, &residuals(&errors));
+        let fan = intervals.fan(hour(700), 1.0);
         assert!(fan.interval(1, 10.0).1 > 10.5 && fan.interval(1, 10.0).0 == 10.0);
         assert!(fan.interval(25, 10.0).0 < 9.0 && fan.interval(25, 10.0).1 == 10.0);
         assert!(intervals.is_sound(24));
@@ -248,23 +331,55 @@ mod tests {
 
     #[test]
     fn a_higher_level_widens_the_interval() {
+        let intervals = Intervals::learn(24, 48, &residuals(&[1.0; 480]));
+        let upper = |level| intervals.fan(hour(700), level).interval(1, 0.0).1;
+        assert!((upper(2.0) - 2.0 * upper(1.0)).abs() < 1e-6);
+        assert_eq!(upper(0.0), upper(LEAST_SHARE));
+    }
+
+    #[test]
+    fn the_level_is_that_of_the_week_before_the_origin() {
         let mut frame = hourly_frame(800);
-        let intervals = Intervals::learn(&frame, 48, &residuals(&[1.0; 480]));
-        let before = intervals.fan(&frame, 700).interval(1, 0.0).1;
-        frame.target[500..700].iter_mut().for_each(|value| *value *= 2.0);
-        assert!((intervals.fan(&frame, 700).interval(1, 0.0).1 - 2.0 * before).abs() < 1e-6);
+        frame.target[532..700].fill(-3.0);
+        frame.target[600] = f64::NAN;
+        assert_eq!([level(&frame, 700), level(&frame, 0)], [3.0, 0.0]);
     }
 
     #[test]
     fn residuals_that_join_in_move_the_interval_and_later_ones_are_not_read() {
-        let frame = hourly_frame(800);
-        let mut intervals = Intervals::learn(&frame, 24, &residuals(&[1.0; 100]));
-        let before = intervals.fan(&frame, 500).interval(1, 0.0);
-        for row in 500..600 {
-            intervals.add(&frame, &Residual { origin: row, lead: 1, error: 9.0 });
+        let mut intervals = Intervals::learn(24, 24, &residuals(&[1.0; 100]));
+        let before = intervals.fan(hour(500), 1.0).interval(1, 0.0);
+        let join = |row| Residual { issued_at: hour(row), lead: 1, error: 9.0, level: 1.0 };
+        intervals.join(&(500..600).map(join).collect::<Vec<_>>());
+        assert_eq!(intervals.fan(hour(500), 1.0).interval(1, 0.0), before);
+        assert!(intervals.fan(hour(700), 1.0).interval(1, 0.0).1 > 5.0 * before.1);
+    }
+
+    #[test]
+    fn coverage_is_held_by_feedback_where_errors_grow_and_where_they_shrink() {
+        let noise = |at: usize| (at.wrapping_mul(2_654_435_761) % 1999) as f64 / 1000.0 - 1.0;
+        let day = |origin: usize, size: f64| -> Vec<Residual> {
+            let error = |lead| size * noise(origin * 31 + lead);
+            (1..=24).map(|lead| Residual { issued_at: hour(origin), lead, error: error(lead), level: 1.0 }).collect()
+        };
+        let learnt: Vec<_> = (0..56).flat_map(|d| day(1000 + 24 * d, 1.0)).collect();
+        for (size, before) in [(2.0, 0.6), (0.5, 1.0)] {
+            let mut intervals = Intervals::learn(24, 24, &learnt);
+            let mut shares = Vec::new();
+            for origin in (0..84).map(|d| 1000 + 24 * (56 + d)) {
+                let of_day = day(origin, size);
+                let fan = intervals.fan(hour(origin), 1.0);
+                let inside = |r: &&Residual| {
+                    let (lower, upper) = fan.interval(r.lead, 0.0);
+                    (lower..=upper).contains(&r.error)
+                };
+                shares.push(of_day.iter().filter(inside).count() as f64 / 24.0);
+                intervals.join(&of_day);
+            }
+            let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len() as f64;
+            assert!((mean(&shares[..3]) - before).abs() < 0.2, "{size}: {} at first", mean(&shares[..3]));
+            assert!((mean(&shares[42..]) - COVERAGE).abs() < 0.04, "{size}: {} at last", mean(&shares[42..]));
         }
-        assert_eq!(intervals.fan(&frame, 500).interval(1, 0.0), before);
-        assert!(intervals.fan(&frame, 700).interval(1, 0.0).1 > 5.0 * before.1);
     }
 
     #[test]
@@ -281,11 +396,10 @@ mod tests {
             errors in proptest::collection::vec(-1e3..1e3_f64, 0..200), yhat in -1e3..1e3_f64,
             mut levels in proptest::collection::vec(0.001..0.999_f64, 1..9)
         ) {
-            let frame = hourly_frame(800);
             levels.sort_by(f64::total_cmp);
-            let intervals = Intervals::learn(&frame, 48, &residuals(&errors));
+            let intervals = Intervals::learn(24, 48, &residuals(&errors));
             for lead in [1, 30, 48] {
-                let quantiles = intervals.fan(&frame, 700).quantiles(lead, yhat, &levels);
+                let quantiles = intervals.fan(hour(700), 1.0).quantiles(lead, yhat, &levels);
                 prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|value| value.is_finite()));
             }
         }

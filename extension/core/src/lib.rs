@@ -2,7 +2,7 @@
 //!
 //! Read it in this order: [`series`] (what a forecast stands on), [`features`] (what is known when),
 //! [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
-//! [`artifact`] (a model as bytes). [`message`] reads what meters and weather services send, [`meter`]
+//! [`artifact`] (a model as bytes), [`tuning`] (which hyperparameters to try), [`portfolio`] (sums of series). [`message`] reads what meters and weather services send, [`meter`]
 //! turns registers and gauges into hours, [`schema`] judges a configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -18,9 +18,13 @@ pub mod metrics;
 pub mod model;
 mod options;
 pub mod outlooks;
+pub mod parallel;
+pub mod portfolio;
 pub mod schema;
 pub mod series;
+mod signals;
 pub mod train;
+pub mod tuning;
 
 #[cfg(test)]
 mod testing;

@@ -83,6 +83,16 @@ impl Outlooks {
         Ok(Self { columns, keys: order.into_iter().map(|(row, received, _)| (row, received)).collect(), values })
     }
 
+    /// Those of rows from `first` on, for a frame that starts there.
+    pub(crate) fn since(&self, first: usize) -> Self {
+        let from = self.keys.partition_point(|(row, _)| *row < first);
+        Self {
+            columns: self.columns.clone(),
+            keys: self.keys[from..].iter().map(|(row, received)| (row - first, *received)).collect(),
+            values: self.values[from * self.columns.len()..].to_vec(),
+        }
+    }
+
     /// The values of `row` that were known at `time`: the newest version received by then.
     fn known_at(&self, row: usize, time: DateTime<Utc>) -> Option<&[f64]> {
         let end = self.keys.partition_point(|key| *key <= (row, time));
@@ -157,6 +167,17 @@ mod tests {
         let at = |origin| frame.regressors_known_at(origin, 30..31)[0].values[0];
         let came = frame.regressors[0].values[30];
         assert_eq!([at(9), at(10), at(19), at(20), at(30), at(31)], [came, 10.0, 10.0, 20.0, 20.0, came]);
+    }
+
+    #[test]
+    fn a_shorter_frame_reads_the_same_forecasts() {
+        let (frame, shorter) = (frame(), frame().since(15));
+        for origin in [19, 20, 31] {
+            assert_eq!(
+                shorter.regressors_known_at(origin - 15, 0..33)[0].values,
+                frame.regressors_known_at(origin, 15..48)[0].values
+            );
+        }
     }
 
     #[test]

@@ -203,6 +203,27 @@ impl Frame {
         self.regressors.iter().find(|regressor| regressor.name == name)
     }
 
+    /// The frame without its rows before `first`.
+    pub fn since(&self, first: usize) -> Self {
+        let tail = |regressor: &Regressor| Regressor {
+            name: regressor.name.clone(),
+            values: regressor.values[first..].to_vec(),
+        };
+        Self {
+            grid: self.grid.window(first, self.grid.len()),
+            target: self.target[first..].to_vec(),
+            regressors: self.regressors.iter().map(tail).collect(),
+            outlooks: self.outlooks.as_ref().map(|outlooks| outlooks.since(first)),
+        }
+    }
+
+    /// Cuts the frame off at `len` rows, where it has more.
+    pub fn truncate(&mut self, len: usize) {
+        self.grid.len = self.grid.len.min(len);
+        self.target.truncate(len);
+        self.regressors.iter_mut().for_each(|regressor| regressor.values.truncate(len));
+    }
+
     /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
     pub fn extend(&mut self, len: usize) {
         self.grid.len = self.grid.len.max(len);

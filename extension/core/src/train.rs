@@ -9,11 +9,14 @@ use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
-use crate::model::{Forecaster, Lesson, Strategy};
-use crate::series::{DAY_SECONDS, Frame, rfc3339};
+use crate::model::{Forecaster, Lesson, Memo, Strategy};
+use crate::series::{DAY_SECONDS, Frame, Grid, rfc3339};
 use chrono::{DateTime, Utc};
 use ndarray::Array2;
 use serde_json::{Value, json};
+
+mod panel;
+pub use panel::Member;
 
 /// The block held out is a fifth of the series, but no longer than this many days.
 const HELD_OUT_DAYS: usize = 56;
@@ -37,6 +40,13 @@ impl Recipe {
         let strategy = Strategy::parse(strategy)?;
         let features = FeatureSpec::from_json(features, strategy.preset())?;
         Ok(Self { strategy, parameters: strategy.read_parameters(parameters)?, features, horizon })
+    }
+
+    /// Refuses fewer rows before the end of a lesson than the longest lag and one season.
+    pub fn check_history(&self, grid: &Grid, have: usize) -> Result<(), Error> {
+        let history = self.strategy.history(&self.parameters, &self.features, grid)?;
+        let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
+        if have < need { Err(Error::TooLittleHistory { need, have }) } else { Ok(()) }
     }
 }
 
@@ -76,33 +86,39 @@ pub struct Model {
 impl Model {
     /// Fits on the targets of `frame` before row `end`.
     pub fn fit(recipe: &Recipe, frame: &Frame, end: usize, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        Self::fit_again(recipe, frame, end, None, checkpoint)
+    }
+
+    /// As [`Self::fit`], where fits of the same recipe on the same frame are kept in `memo`.
+    pub fn fit_again(
+        recipe: &Recipe,
+        frame: &Frame,
+        end: usize,
+        memo: Option<&Memo>,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Self, Error> {
         let grid = &frame.grid;
-        let history = recipe.strategy.history(&recipe.parameters, &recipe.features, grid)?;
-        let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
-        if end < need {
-            return Err(Error::TooLittleHistory { need, have: end });
-        }
-        let lesson = |end| Lesson {
-            frame,
-            end,
-            horizon: recipe.horizon,
-            spec: &recipe.features,
-            parameters: &recipe.parameters,
-        };
+        recipe.check_history(grid, end)?;
+        recipe.features.check_past(frame)?;
+        let features = recipe.features.fitted(frame, end);
+        let Recipe { horizon, ref parameters, .. } = *recipe;
+        let lesson = Lesson { frame, end, horizon, spec: &features, parameters, memo };
         let day = grid.rows_per_day();
         let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
         let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
-        let forecaster = recipe.strategy.fit(lesson(end), checkpoint)?;
+        let forecaster = recipe.strategy.fit(lesson, checkpoint)?;
         let (origins, forecasts) = match forecaster.held_out() {
             Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
             None => {
-                let first = recipe.strategy.fit(lesson(origins[0]), checkpoint)?;
+                let spec = recipe.features.fitted(frame, origins[0]);
+                let first = Lesson { end: origins[0], spec: &spec, ..lesson };
+                let first = recipe.strategy.fit(first, checkpoint)?;
                 let forecasts = first.predict(frame, &origins, recipe.horizon)?;
                 (origins, forecasts)
             }
         };
         let truths: Vec<Truth> = truths(frame, &origins, &forecasts, end).collect();
-        let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson(end) }, checkpoint)?;
+        let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson }, checkpoint)?;
         let naive = naive.predict(frame, &origins, recipe.horizon).ok();
         let held_out = json!({
             "from": rfc3339(grid.time(origins[0])),
@@ -111,14 +127,14 @@ impl Model {
             "model": scores(truths.iter().copied()),
             "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
         });
-        let residuals: Vec<_> = truths.iter().map(Truth::residual).collect();
-        let intervals = Intervals::learn(frame, recipe.horizon, &residuals);
+        let residuals = residuals(forecaster.as_ref(), frame, &truths);
+        let intervals = Intervals::learn(day, recipe.horizon, &residuals);
         let header = Header {
             strategy: recipe.strategy.name().to_owned(),
             step_seconds: grid.step().num_seconds(),
             horizon: recipe.horizon,
             regressors: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
-            features: recipe.features.clone(),
+            features,
             parameters: forecaster.parameters(),
             trained_until: grid.time(end).timestamp(),
         };
@@ -157,7 +173,8 @@ impl Model {
         self.forecaster.feature_names()
     }
 
-    /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`.
+    /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`; of several
+    /// series, those of newcomers.
     pub fn held_out(&self) -> &Value {
         &self.held_out
     }
@@ -184,12 +201,14 @@ impl Model {
         let mut intervals = self.intervals.clone();
         if !past.is_empty() {
             let forecasts = self.forecaster.predict(frame, &past, whole)?;
-            truths(frame, &past, &forecasts, last).for_each(|truth| intervals.add(frame, &truth.residual()));
+            let truths: Vec<Truth> = truths(frame, &past, &forecasts, last).collect();
+            intervals.join(&residuals(self.forecaster.as_ref(), frame, &truths));
         }
         let forecasts = self.forecaster.predict(frame, origins, horizon)?;
         let mut rows = Vec::with_capacity(forecasts.len());
         for (origin, forecasts) in origins.iter().copied().zip(forecasts.rows()) {
-            let fan = intervals.fan(frame, origin);
+            let level = self.forecaster.level(frame, origin);
+            let fan = intervals.fan(frame.grid.time(origin).timestamp(), level);
             rows.extend(forecasts.iter().copied().enumerate().map(|(ahead, yhat)| {
                 let lead = ahead + 1;
                 let (lower, upper) = fan.interval(lead, yhat);
@@ -235,12 +254,14 @@ impl Model {
             None => frame.end_of_target(),
         };
         let (end, have) = (origin + horizon, frame.grid.len());
-        if end > have && !header.regressors.is_empty() {
+        let ahead: Vec<&str> =
+            header.regressors.iter().filter(|name| !header.features.past.contains(name)).map(String::as_str).collect();
+        if end > have && !ahead.is_empty() {
             return Err(Error::InvalidArgument(format!(
                 "the input ends before {}, a forecast of {horizon} steps from {} needs the regressors ({}) up to {}",
                 rfc3339(frame.grid.time(have)),
                 rfc3339(frame.grid.time(origin)),
-                header.regressors.join(", "),
+                ahead.join(", "),
                 rfc3339(frame.grid.time(end)),
             )));
         }
@@ -259,10 +280,15 @@ struct Truth {
     yhat: f64,
 }
 
-impl Truth {
-    fn residual(&self) -> Residual {
-        Residual { origin: self.origin, lead: self.lead, error: self.actual - self.yhat }
-    }
+/// What is left of each, in the order of the origins.
+fn residuals(forecaster: &dyn Forecaster, frame: &Frame, truths: &[Truth]) -> Vec<Residual> {
+    let of_origin = truths.chunk_by(|a, b| a.origin == b.origin).flat_map(|of_origin| {
+        let origin = of_origin[0].origin;
+        let (issued_at, level) = (frame.grid.time(origin).timestamp(), forecaster.level(frame, origin));
+        let residual = move |t: &Truth| Residual { issued_at, lead: t.lead, error: t.actual - t.yhat, level };
+        of_origin.iter().map(residual)
+    });
+    of_origin.collect()
 }
 
 /// The forecasts whose target is known and lies before `end`.
@@ -330,6 +356,46 @@ mod tests {
         assert!(error(0).contains("horizon of 0 steps is not between 1 and the 48"));
         assert!(error(49).contains("horizon of 49 steps"));
         assert!(error(48).contains("needs the regressors (temperature_c, is_holiday) up to"));
+    }
+
+    #[test]
+    fn what_is_known_only_up_to_the_issue_time_needs_no_rows_ahead_and_a_name_that_is_not_there_is_refused() {
+        let mut frame = hourly_frame(1500);
+        frame.regressors.truncate(1);
+        let recipe = |name: &str| {
+            let features = json!({ "past": [name] });
+            Recipe::new("xgboost", &json!({"rounds": 5}), &features, 48).unwrap()
+        };
+        let model = Model::fit(&recipe("temperature_c"), &frame, 1500, &mut || ()).unwrap();
+        let (extended, forecasts) = model.forecast_at(frame.clone(), None, 48, &[]).unwrap();
+        assert_eq!((extended.grid.len(), forecasts.len()), (1548, 48));
+        let error = Model::fit(&recipe("temperatur_c"), &frame, 1500, &mut || ()).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("did you mean \"temperature_c\""), "{error}");
+    }
+
+    #[test]
+    fn fitted_bases_are_kept_with_the_model_and_found_before_its_end() {
+        let mut frame = hourly_frame(4000);
+        for row in 0..4000 {
+            let temperature = frame.regressors[0].values[row];
+            frame.target[row] += 2.0 * (10.0 - temperature).max(0.0) - 0.4 * (18.0 - temperature).max(0.0);
+        }
+        let fit = |frame: &Frame, strategy, parameters| {
+            let recipe = Recipe::new(strategy, &parameters, &json!({"fit_bases": true}), 24).unwrap();
+            Model::fit(&recipe, frame, 3600, &mut || ()).unwrap()
+        };
+        let mut later = frame.clone();
+        later.target[3600..].iter_mut().for_each(|value| *value *= 9.0);
+        let quick = json!({"members": [{"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 5}}]});
+        for (strategy, parameters) in [("xgboost", json!({"rounds": 5})), ("ensemble", quick)] {
+            let model = fit(&frame, strategy, parameters.clone());
+            let base = model.header().features.heating_base_c;
+            assert!((base - 10.0).abs() <= 1.0, "{strategy}: {base}");
+            assert_eq!(fit(&later, strategy, parameters).header(), model.header());
+            let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+            let forecast = |model: &Model| model.forecast(&frame, &[3600], 24, &[]).unwrap();
+            assert_eq!(forecast(&again), forecast(&model));
+        }
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub(super) fn weekends(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
 /// Whether each row lies on a local Saturday, Sunday or holiday.
 pub(super) fn days_off(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
     let mut off = weekends(spec, frame);
-    if let Some(holiday) = frame.regressor(&spec.holiday) {
-        off.iter_mut().zip(&holiday.values).for_each(|(off, value)| *off |= *value > 0.5);
+    if let Some(holiday) = spec.ahead(frame, &spec.holiday) {
+        off.iter_mut().zip(holiday).for_each(|(off, value)| *off |= *value > 0.5);
     }
     off
 }

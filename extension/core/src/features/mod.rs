@@ -5,14 +5,20 @@
 //! says which row of it a forecast reads; the row is computed here, in [`Table::fill`], and nowhere else.
 //! So a feature that looks ahead cannot be written down.
 //!
-//! One file a family: [`lags`], [`rolling`], [`weather`], [`calendar`].
+//! One file a family: [`lags`], [`rolling`], [`past`], [`weather`] with [`humidity`] and [`solar`], [`calendar`].
 
+mod bases;
 mod calendar;
+mod humidity;
+mod known;
 mod lags;
+mod past;
 mod rolling;
+mod solar;
 mod spec;
 mod weather;
 
+pub use known::Known;
 pub use spec::{FeatureSpec, Preset, SEASON_H};
 pub(crate) use weather::smooth;
 
@@ -20,24 +26,6 @@ use crate::error::Error;
 use crate::series::Frame;
 use ndarray::{Array2, ArrayViewMut1};
 use std::ops::Range;
-
-/// Which row of a feature's column a forecast reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
-    /// The last row before the issue time. The column may look back from its row, never ahead.
-    AtIssue,
-    /// The target's row less this many; missing where that is not before the issue time.
-    Lag(usize),
-    /// The newest row before the issue time that is a whole number of seasons before the target.
-    LastSeason(usize),
-    /// The newest row before the issue time that is whole days (of so many rows) before the target and on a
-    /// day of its type; missing where there is none in a fortnight.
-    LastOfType(usize),
-    /// The target's row: calendar, weather, whatever is known in advance.
-    Ahead,
-    /// No row: the lead itself, in hours.
-    Lead,
-}
 
 /// One named column and when it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +70,7 @@ pub struct Table<'a> {
     features: Vec<Feature>,
     /// Where the features stand that follow from regressors.
     weather: Range<usize>,
+    clear_sky: Option<Vec<f64>>,
     days_off: Vec<bool>,
     history: usize,
 }
@@ -89,15 +78,18 @@ pub struct Table<'a> {
 impl<'a> Table<'a> {
     /// Computes the columns of `spec` over `frame`.
     pub fn new(spec: &'a FeatureSpec, frame: &'a Frame) -> Result<Self, Error> {
+        spec.check_past(frame)?;
+        let clear_sky = solar::clear_sky_of(spec, &frame.grid);
         let mut features = vec![Feature::new("lead", "h", Known::Lead, Vec::new())];
         features.extend(lags::features(spec, frame)?);
         features.extend(rolling::features(spec, frame)?);
+        features.extend(past::features(spec, frame)?);
         let first = features.len();
-        features.extend(weather::features(spec, frame)?);
+        features.extend(weather::features(spec, frame, clear_sky.as_deref())?);
         let weather = first..features.len();
         features.extend(calendar::features(spec, frame)?);
         let history = spec.history(&frame.grid)?;
-        Ok(Self { spec, frame, features, weather, days_off: calendar::days_off(spec, frame), history })
+        Ok(Self { spec, frame, features, weather, clear_sky, days_off: calendar::days_off(spec, frame), history })
     }
 
     /// The features, in the order of the matrix' columns.
@@ -144,7 +136,8 @@ impl<'a> Table<'a> {
             regressors: self.frame.regressors_known_at(origin, first..end),
             outlooks: None,
         };
-        Ok(Some((first, weather::features(self.spec, &window)?)))
+        let clear_sky = self.clear_sky.as_ref().map(|values| &values[first..end]);
+        Ok(Some((first, weather::features(self.spec, &window, clear_sky)?)))
     }
 
     fn fill(&self, sample: Sample, outlook: &Option<(usize, Vec<Feature>)>, mut row: ArrayViewMut1<f32>) {
@@ -187,11 +180,18 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::LazyLock;
 
-    static PRESETS: [LazyLock<FeatureSpec>; 3] = [
-        LazyLock::new(|| FeatureSpec::preset(Preset::Basic)),
-        LazyLock::new(|| FeatureSpec::preset(Preset::Advanced)),
-        LazyLock::new(|| FeatureSpec::preset(Preset::Linear)),
+    /// The presets, with a place for the sun, and a last one where the temperature is known only up to the issue time.
+    static PRESETS: [LazyLock<FeatureSpec>; 4] = [
+        LazyLock::new(|| placed(Preset::Basic, &[])),
+        LazyLock::new(|| placed(Preset::Advanced, &[])),
+        LazyLock::new(|| placed(Preset::Linear, &[])),
+        LazyLock::new(|| placed(Preset::Linear, &["temperature_c"])),
     ];
+
+    fn placed(preset: Preset, past: &[&str]) -> FeatureSpec {
+        let past = past.iter().map(|name| (*name).to_owned()).collect();
+        FeatureSpec { latitude: Some(47.4), longitude: Some(8.5), past, ..FeatureSpec::preset(preset) }
+    }
 
     fn matrix(preset: usize, frame: &Frame, sample: Sample) -> Vec<u32> {
         let matrix = Table::new(&PRESETS[preset], frame).unwrap().matrix(&[sample]).unwrap();
@@ -207,7 +207,7 @@ mod tests {
 
         #[test]
         fn no_feature_moves_when_a_later_target_does(
-            preset in 0_usize..3, origin in 400_usize..700, ahead in 0_usize..72,
+            preset in 0_usize..4, origin in 400_usize..700, ahead in 0_usize..72,
             noise in proptest::collection::vec(-1e3..1e3_f64, 800)
         ) {
             let frame = hourly_frame(800);
@@ -221,7 +221,7 @@ mod tests {
 
         #[test]
         fn training_and_service_see_the_same_features(
-            preset in 0_usize..3, origin in 400_usize..700, ahead in 0_usize..72
+            preset in 0_usize..4, origin in 400_usize..700, ahead in 0_usize..72
         ) {
             let frame = hourly_frame(800);
             let mut service = frame.clone();
@@ -231,8 +231,22 @@ mod tests {
         }
 
         #[test]
+        fn no_feature_moves_when_a_value_that_is_known_up_to_the_issue_time_does_later(
+            origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64, gone in proptest::bool::ANY
+        ) {
+            let frame = hourly_frame(800);
+            let mut later = frame.clone();
+            let changed = |value: &mut f64| if gone { *value = f64::NAN } else { *value += change };
+            later.regressors[0].values[origin..].iter_mut().for_each(changed);
+            let sample = Sample { origin, target: origin + ahead };
+            prop_assert_eq!(matrix(3, &frame, sample), matrix(3, &later, sample));
+            later.regressors[0].values[origin - 1] += 1.0;
+            prop_assert_ne!(matrix(3, &frame, sample), matrix(3, &later, sample));
+        }
+
+        #[test]
         fn no_feature_moves_when_weather_beyond_the_target_or_received_later_does(
-            preset in 0_usize..3, origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64
+            preset in 0_usize..4, origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64
         ) {
             let frame = with_outlooks(|_, value| value);
             let mut later = with_outlooks(|received, value| if received > origin { value + change } else { value });

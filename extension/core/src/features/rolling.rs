@@ -41,16 +41,16 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
 }
 
 /// Half of a window must be known, else the value is missing.
-fn window(rows: usize) -> RollingOptionsFixedWindow {
+pub(super) fn window(rows: usize) -> RollingOptionsFixedWindow {
     RollingOptionsFixedWindow { window_size: rows, min_periods: rows.div_ceil(2), ..Default::default() }
 }
 
-fn column(values: &[f64]) -> Series {
+pub(super) fn column(values: &[f64]) -> Series {
     let known = values.iter().map(|value| value.is_finite().then_some(*value));
     Float64Chunked::from_iter_options("target".into(), known).into_series()
 }
 
-fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
+pub(super) fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
     let internal = |error: polars::error::PolarsError| Error::Internal(error.to_string());
     let series = series.map_err(internal)?;
     let column = series.f64().map_err(internal)?;
@@ -59,7 +59,7 @@ fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
 
 /// At each row, the mean of the newest `count` values (itself included) that are whole seasons apart;
 /// missing values are left out.
-fn mean_by_season(values: &[f64], season: usize, count: usize) -> Vec<f32> {
+pub(super) fn mean_by_season(values: &[f64], season: usize, count: usize) -> Vec<f32> {
     (0..values.len())
         .map(|row| {
             let known = (0..count).map_while(|back| row.checked_sub(back * season)).map(|at| values[at]);

@@ -1,7 +1,7 @@
 //! The feature spec: which lags, windows and bases, as the user writes them in JSON.
 
 use crate::error::Error;
-use crate::series::Grid;
+use crate::series::{Frame, Grid};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,17 +54,32 @@ pub struct FeatureSpec {
     pub temperature: String,
     /// The regressor that is the global irradiance in watts per square metre, where there is one.
     pub irradiance: String,
+    /// The regressor that is the relative humidity in per cent, where there is one.
+    pub humidity: String,
+    /// Regressors whose values are known only up to the issue time, such as the generation of a solar roof.
+    pub past: Vec<String>,
+    /// Degrees north of the building, where they are known; the sun of a clear sky follows from them.
+    pub latitude: Option<f64>,
+    /// Degrees east; given together with the latitude.
+    pub longitude: Option<f64>,
     /// Below this outdoor temperature a building is heated, in degrees Celsius.
     pub heating_base_c: f64,
     /// Above this outdoor temperature a building is cooled, in degrees Celsius.
     pub cooling_base_c: f64,
+    /// The two bases are found on the history that is learnt from; where that tells nothing they stay as they
+    /// are. A trained model's spec holds what was found.
+    pub fit_bases: bool,
+    /// How much warmer a building feels it for each watt per square metre of sun, in degrees Celsius;
+    /// zero leaves the features of that out.
+    pub sun_gain_c: f64,
     /// Thermal inertia: half-lives of the smoothed temperature, in hours.
     pub inertia_h: Vec<u32>,
     /// Temperature and irradiance so many hours before the target hour.
     pub weather_lags_h: Vec<u32>,
     /// Windows of weather that end at the target hour, in hours: mean and, of the temperature, the extremes.
     pub weather_windows_h: Vec<u32>,
-    /// Heating and cooling degrees squared and on weekends, and temperature times irradiance.
+    /// Heating and cooling degrees squared and on weekends, times irradiance, and of the temperature with the sun's
+    /// gain.
     pub interactions: bool,
 }
 
@@ -91,8 +106,14 @@ impl FeatureSpec {
             holiday: "is_holiday".to_owned(),
             temperature: "temperature_c".to_owned(),
             irradiance: "ghi_w_m2".to_owned(),
+            humidity: "relative_humidity_pct".to_owned(),
+            past: Vec::new(),
+            latitude: None,
+            longitude: None,
             heating_base_c: 18.0,
             cooling_base_c: 22.0,
+            fit_bases: false,
+            sun_gain_c: 0.03,
             inertia_h: vec![24],
             weather_lags_h: Vec::new(),
             weather_windows_h: Vec::new(),
@@ -133,10 +154,43 @@ impl FeatureSpec {
             holiday: self.holiday.clone(),
             temperature: self.temperature.clone(),
             irradiance: self.irradiance.clone(),
+            humidity: self.humidity.clone(),
+            past: self.past.clone(),
+            latitude: self.latitude,
+            longitude: self.longitude,
             heating_base_c: self.heating_base_c,
             cooling_base_c: self.cooling_base_c,
+            fit_bases: self.fit_bases,
+            sun_gain_c: self.sun_gain_c,
             ..Self::preset(preset)
         }
+    }
+
+    /// The values of a regressor that is there and known ahead.
+    pub(crate) fn ahead<'a>(&self, frame: &'a Frame, name: &str) -> Option<&'a [f64]> {
+        frame.regressor(name).filter(|found| !self.past.contains(&found.name)).map(|found| found.values.as_slice())
+    }
+
+    /// Refuses a frame without the regressors that the spec says are known only up to the issue time.
+    pub(crate) fn check_past(&self, frame: &Frame) -> Result<(), Error> {
+        match self.past.iter().find(|name| frame.regressor(name).is_none()) {
+            None => Ok(()),
+            Some(name) => Err(Error::UnknownName {
+                kind: "regressor in past",
+                name: name.clone(),
+                known: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// With the bases found on the rows of `frame` before `end`, where that is asked for.
+    #[must_use]
+    pub fn fitted(&self, frame: &Frame, end: usize) -> Self {
+        let mut spec = self.clone();
+        if self.fit_bases {
+            (spec.heating_base_c, spec.cooling_base_c) = super::bases::fit(self, frame, end);
+        }
+        spec
     }
 
     /// Reads a spec from JSON; what is not named keeps the default of the preset that is named, or else
@@ -168,6 +222,21 @@ impl FeatureSpec {
                 "{bad} in same_hour_days, same_hour_weeks or same_type_days is not between 1 and 52"
             )));
         }
+        if spec.latitude.is_some() != spec.longitude.is_some() {
+            return Err(Error::InvalidArgument("latitude and longitude are given together".to_owned()));
+        }
+        let ranges = [
+            ("latitude", spec.latitude.unwrap_or(0.0), -90.0, 90.0),
+            ("longitude", spec.longitude.unwrap_or(0.0), -180.0, 180.0),
+            ("sun_gain_c", spec.sun_gain_c, 0.0, 1.0),
+        ];
+        crate::options::check_ranges(kind, &ranges)?;
+        if spec.past.contains(&spec.holiday) {
+            return Err(Error::InvalidArgument(format!(
+                "past names \"{}\", the holidays of the calendar, which are read ahead",
+                spec.holiday
+            )));
+        }
         let bases = [spec.heating_base_c, spec.cooling_base_c];
         if bases.iter().any(|base| !(-50.0..=60.0).contains(base)) {
             return Err(Error::InvalidArgument(
@@ -186,7 +255,7 @@ impl FeatureSpec {
 
     /// Rows back from a row that its weather features read with any weight to speak of: ten half-lives
     /// leave a thousandth.
-    pub(super) fn weather_memory(&self, grid: &Grid) -> Result<usize, Error> {
+    pub(crate) fn weather_memory(&self, grid: &Grid) -> Result<usize, Error> {
         let slow = self.inertia_h.iter().map(|hours| 10 * hours);
         let all = slow.chain(self.weather_lags_h.iter().chain(&self.weather_windows_h).copied());
         grid.rows_in_hours(all.max().unwrap_or(1))
@@ -223,6 +292,9 @@ mod tests {
             (json!({"lags_h": [0]}), "0 h is not between 1 and 8784 h"),
             (json!({"lags_h": "24"}), "lags_h"),
             (json!({"heating_base_c": 1e300}), "heating_base_c"),
+            (json!({"latitude": 47.4}), "latitude and longitude are given together"),
+            (json!({"latitude": 147.4, "longitude": 8.5}), "\"latitude\" = 147.4 is not between -90 and 90"),
+            (json!({"past": ["is_holiday"]}), "past names \"is_holiday\""),
             (json!([1]), "JSON object"),
         ] {
             let error = read(&spec).unwrap_err().to_string();

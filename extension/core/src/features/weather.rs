@@ -4,21 +4,36 @@
 //! Heating degrees (how far it is colder than the heating base) make cold a number that a model can
 //! extend beyond the coldest hour it has seen. Walls are slow: demand follows an exponentially smoothed
 //! temperature, here with a half-life in hours. Sun through windows makes up for cold, which is why
-//! their product is a feature of its own.
+//! their product is a feature of its own; and so are the heating degrees of the sol-air temperature (ASHRAE
+//! Handbook), which is higher by what the sun adds: a cold bright day is for a building what a mild dull one is, and a
+//! model that has seen only the one can tell the other.
 
+use super::humidity::dew_point;
+use super::solar::clear_sky_index;
 use super::{Feature, FeatureSpec, Known, calendar};
 use crate::error::Error;
 use crate::series::Frame;
 
-/// One feature per regressor; with a temperature also `hdd` and `cdd`, of the hour and smoothed, and where
-/// the spec asks for them lags, windows, squares and interactions.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
+/// One feature per regressor that is known ahead; with a temperature also `hdd` and `cdd`, of the hour and smoothed, and
+/// where the spec asks for them lags, windows, squares and interactions; with a humidity `dew_point_c`; with the
+/// `clear_sky` of each row that and the share of it that comes through.
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame, clear_sky: Option<&[f64]>) -> Result<Vec<Feature>, Error> {
     let mut columns = Columns(Vec::new());
-    for regressor in &frame.regressors {
+    for regressor in frame.regressors.iter().filter(|regressor| !spec.past.contains(&regressor.name)) {
         columns.add(&regressor.name, "regressor", regressor.values.iter().copied());
     }
-    let temperature = frame.regressor(&spec.temperature).map(|found| &found.values);
-    let irradiance = frame.regressor(&spec.irradiance).map(|found| &found.values);
+    let temperature = spec.ahead(frame, &spec.temperature);
+    let irradiance = spec.ahead(frame, &spec.irradiance);
+    if let Some(clear_sky) = clear_sky {
+        columns.add("clear_sky_w_m2", "W/m2", clear_sky.iter().copied());
+        if let Some(irradiance) = irradiance {
+            let both = irradiance.iter().zip(clear_sky);
+            columns.add("clear_sky_index", "1", both.map(|(came, clear)| clear_sky_index(*came, *clear)));
+        }
+    }
+    if let (Some(temperature), Some(humidity)) = (temperature, spec.ahead(frame, &spec.humidity)) {
+        columns.add("dew_point_c", "degC", temperature.iter().zip(humidity).map(|(t, h)| dew_point(*t, *h)));
+    }
     for (name, unit, values) in [("temperature", "degC", temperature), ("irradiance", "W/m2", irradiance)] {
         let Some(values) = values else { continue };
         for hours in &spec.weather_lags_h {
@@ -55,6 +70,12 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
         columns.add("cdd_weekend", "degC", rows().map(|(row, t)| on_weekends(cooling(t), row)));
         if let Some(irradiance) = irradiance {
             columns.add("hdd_irradiance", "degC W/m2", rows().map(|(row, t)| heating(t) * irradiance[row]));
+            let felt: Vec<f64> = rows().map(|(row, t)| t + spec.sun_gain_c * irradiance[row]).collect();
+            for hours in spec.inertia_h.iter().filter(|_| spec.sun_gain_c > 0.0) {
+                let smoothed = smooth(&felt, frame.grid.rows_in_hours(*hours)?);
+                columns.add(&format!("hdd_sol_air_{hours}h"), "degC", smoothed.iter().map(heating));
+                columns.add(&format!("cdd_sol_air_{hours}h"), "degC", smoothed.iter().map(cooling));
+            }
         }
     }
     Ok(columns.0)

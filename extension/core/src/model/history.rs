@@ -1,4 +1,5 @@
-//! The input as strategies see it: the target without spikes, the regressors as they were known.
+//! The input as strategies see it: the target without spikes, the regressors as they were known, and none ahead that
+//! is known only up to the issue time.
 //!
 //! A meter's spike is a value far outside of the range of the four weeks before its day: below the 1st or above
 //! the 99th percentile by more than five times their distance. It is treated as missing, so that it poisons
@@ -47,8 +48,44 @@ impl Forecaster for WithoutSpikes {
         self.0.held_out()
     }
 
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        self.0.level(frame, origin)
+    }
+
     fn state(&self) -> Result<Vec<u8>, Error> {
         self.0.state()
+    }
+}
+
+/// A strategy's model that reads regressors of the target's hour, shown none of those that are not known then.
+pub(super) struct WithoutPast {
+    pub model: Box<dyn Forecaster>,
+    pub past: Vec<String>,
+}
+
+impl Forecaster for WithoutPast {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        self.model.predict(&without_past(Cow::Borrowed(frame), &self.past), origins, horizon)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.model.feature_names()
+    }
+
+    fn parameters(&self) -> Value {
+        self.model.parameters()
+    }
+
+    fn held_out(&self) -> Option<(&[usize], &Array2<f64>)> {
+        self.model.held_out()
+    }
+
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        self.model.level(frame, origin)
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        self.model.state()
     }
 }
 
@@ -80,6 +117,15 @@ impl<F: Forecaster> Forecaster for AsKnown<F> {
     fn state(&self) -> Result<Vec<u8>, Error> {
         self.0.state()
     }
+}
+
+/// The frame with the regressors of these names missing: columns keep their places.
+pub(super) fn without_past<'a>(mut frame: Cow<'a, Frame>, past: &[String]) -> Cow<'a, Frame> {
+    if !past.is_empty() {
+        let regressors = frame.to_mut().regressors.iter_mut();
+        regressors.filter(|regressor| past.contains(&regressor.name)).for_each(|r| r.values.fill(f64::NAN));
+    }
+    frame
 }
 
 /// The frame; before `end`, spikes are missing. Copied only where there are any.
@@ -136,7 +182,7 @@ mod tests {
         let strategy = Strategy::Sarimax;
         let parameters = json!({"order": [1, 0, 0], "seasonal_order": [0, 0, 0]});
         let spec = FeatureSpec::default();
-        let lesson = Lesson { frame: &frame, end: 1600, horizon: 24, spec: &spec, parameters: &parameters };
+        let lesson = Lesson { frame: &frame, end: 1600, horizon: 24, spec: &spec, parameters: &parameters, memo: None };
         let model = strategy.fit(lesson, &mut || ()).unwrap();
         let observed = model.predict(&frame, &[1600, 1700], 24).unwrap();
         // For the day after the second origin ten degrees less were foretold, for the first nothing was.

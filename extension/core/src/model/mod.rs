@@ -3,9 +3,11 @@
 mod arima;
 mod clock;
 mod ensemble;
+mod global;
 mod history;
 mod lear;
 mod linear;
+mod memo;
 mod mstl;
 mod normal;
 mod profile;
@@ -22,9 +24,12 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
 use crate::series::{Frame, Grid};
-use history::{AsKnown, WithoutSpikes};
+pub(crate) use global::lives;
+use history::{AsKnown, WithoutPast, WithoutSpikes};
+pub use memo::Memo;
 use ndarray::Array2;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A fitted model.
 pub trait Forecaster {
@@ -44,6 +49,11 @@ pub trait Forecaster {
         None
     }
 
+    /// The level of demand at `origin` that its errors grow with.
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        crate::intervals::level(frame, origin)
+    }
+
     /// Its fitted state, to be read by [`Strategy::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
 }
@@ -61,6 +71,8 @@ pub struct Lesson<'a> {
     pub spec: &'a FeatureSpec,
     /// Hyperparameters as the user gave them.
     pub parameters: &'a Value,
+    /// Fits made before on the same frame with the same spec and parameters, where somebody fits again and again.
+    pub memo: Option<&'a Memo>,
 }
 
 impl Lesson<'_> {
@@ -120,11 +132,13 @@ pub enum Strategy {
     Xgboost,
     /// A weighted mean of others, corrected by what they got wrong lately.
     Ensemble,
+    /// One model of all series of a kind, for those without a history.
+    Global,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SeasonalNaive,
         Self::Profile,
         Self::Mstl,
@@ -133,6 +147,7 @@ impl Strategy {
         Self::Lear,
         Self::Xgboost,
         Self::Ensemble,
+        Self::Global,
     ];
 
     /// Its name in SQL.
@@ -146,6 +161,7 @@ impl Strategy {
             Self::Lear => "lear",
             Self::Xgboost => "xgboost",
             Self::Ensemble => "ensemble",
+            Self::Global => "global",
         }
     }
 
@@ -169,6 +185,7 @@ impl Strategy {
             Self::Lear => lear::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
             Self::Ensemble => ensemble::Parameters::from_json(parameters).map(|read| json!(read)),
+            Self::Global => global::Parameters::from_json(parameters).map(|read| json!(read)),
         }
     }
 
@@ -183,6 +200,8 @@ impl Strategy {
             Self::Sarimax => sarimax::Parameters::from_json(parameters)?.history(grid),
             Self::Lear | Self::Xgboost => spec.history(grid),
             Self::Ensemble => ensemble::Parameters::from_json(parameters)?.history(spec, grid),
+            // It copes with none.
+            Self::Global => Ok(1),
         }
     }
 
@@ -197,6 +216,28 @@ impl Strategy {
     /// Fits a model; `checkpoint` is called between rounds.
     pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
         let frame = history::without_spikes(lesson.frame, lesson.end);
+        Ok(Box::new(WithoutSpikes(self.fit_cleaned(Lesson { frame: &frame, ..lesson }, checkpoint)?)))
+    }
+
+    /// Fits a model on several series, where the strategy can.
+    pub(crate) fn fit_panel(
+        self,
+        lessons: &[Lesson<'_>],
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Box<dyn Forecaster>, Error> {
+        let frames: Vec<_> = lessons.iter().map(|lesson| history::without_spikes(lesson.frame, lesson.end)).collect();
+        let lessons: Vec<Lesson<'_>> =
+            lessons.iter().zip(&frames).map(|(lesson, frame)| Lesson { frame, ..*lesson }).collect();
+        match self {
+            Self::Global => Ok(Box::new(WithoutSpikes(Box::new(global::Global::fit_panel(&lessons, checkpoint)?)))),
+            _ => Err(Error::NotSupported(format!("strategy \"{}\" learns from one series", self.name()))),
+        }
+    }
+
+    /// As [`Self::fit`], on a frame without spikes; the model is to be shown such frames too.
+    fn fit_cleaned(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
+        let past = self.past_ahead(lesson.spec);
+        let frame = history::without_past(Cow::Borrowed(lesson.frame), &past);
         let lesson = Lesson { frame: &frame, ..lesson };
         let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
@@ -207,12 +248,32 @@ impl Strategy {
             Self::Lear => Box::new(lear::Lear::fit(lesson, checkpoint)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
+            Self::Global => Box::new(global::Global::fit(lesson, checkpoint)?),
         };
-        Ok(Box::new(WithoutSpikes(fitted)))
+        Ok(if past.is_empty() { fitted } else { Box::new(WithoutPast { model: fitted, past }) })
+    }
+
+    /// The regressors that a model of this strategy must not be shown: it would read them at the target's hour, where
+    /// the spec says that they are known only up to the issue time. Features read them as they may.
+    fn past_ahead(self, spec: &FeatureSpec) -> Vec<String> {
+        match self {
+            Self::Lear | Self::Xgboost | Self::Ensemble | Self::Global => Vec::new(),
+            Self::SeasonalNaive | Self::Profile | Self::Mstl | Self::Prophet | Self::Sarimax => spec.past.clone(),
+        }
     }
 
     /// A fitted model from its [`Forecaster::state`], parameters and spec.
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Box<dyn Forecaster>, Error> {
+        Ok(Box::new(WithoutSpikes(self.restore_cleaned(spec, parameters, state)?)))
+    }
+
+    /// What [`Self::fit_cleaned`] gave.
+    fn restore_cleaned(
+        self,
+        spec: &FeatureSpec,
+        parameters: &Value,
+        state: &[u8],
+    ) -> Result<Box<dyn Forecaster>, Error> {
         let fitted: Box<dyn Forecaster> = match self {
             Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
             Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
@@ -222,8 +283,10 @@ impl Strategy {
             Self::Lear => Box::new(lear::Lear::restore(spec, parameters, state)?),
             Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
             Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
+            Self::Global => Box::new(global::Global::restore(spec, parameters, state)?),
         };
-        Ok(Box::new(WithoutSpikes(fitted)))
+        let past = self.past_ahead(spec);
+        Ok(if past.is_empty() { fitted } else { Box::new(WithoutPast { model: fitted, past }) })
     }
 }
 
@@ -235,7 +298,7 @@ mod tests {
     #[test]
     fn origins_share_the_hour_of_the_day_and_no_target_is_beyond_the_end() {
         let (frame, spec, parameters) = (hourly_frame(600), FeatureSpec::default(), json!({}));
-        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters };
+        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
         let samples = lesson.samples(336);
         assert!(samples.iter().all(|s| s.origin % 24 == 500 % 24 && s.target < 500 && s.lead() <= 48));
         assert_eq!(samples[0].origin, 356);

@@ -29,6 +29,7 @@ fn spec() -> FeatureSpec {
 fn parameters(strategy: Strategy) -> Value {
     let quick = match strategy {
         Strategy::Xgboost => json!({"rounds": 30}),
+        Strategy::Global => json!({"trees": {"rounds": 30}, "max_rows": 20_000}),
         Strategy::Sarimax => json!({"candidates": 4, "search_weeks": 8, "weeks": 16}),
         Strategy::Ensemble => json!({"members": [{"strategy": "lear"}, {"strategy": "profile"}]}),
         _ => json!({}),
@@ -38,7 +39,7 @@ fn parameters(strategy: Strategy) -> Value {
 
 fn fit(strategy: Strategy, frame: &Frame, end: usize) -> Result<Box<dyn Forecaster>, Error> {
     let (spec, parameters) = (spec(), parameters(strategy));
-    let lesson = Lesson { frame, end, horizon: HORIZON, spec: &spec, parameters: &parameters };
+    let lesson = Lesson { frame, end, horizon: HORIZON, spec: &spec, parameters: &parameters, memo: None };
     strategy.fit(lesson, &mut || ())
 }
 
@@ -137,6 +138,25 @@ fn missing_weather() {
 fn regressors_that_are_all_missing_or_absent() {
     all_cope("all regressors are missing", |frame| frame.regressors.iter_mut().for_each(|r| r.values.fill(f64::NAN)));
     all_cope("there are no regressors", |frame| frame.regressors.clear());
+}
+
+#[test]
+fn no_strategy_reads_ahead_what_is_known_only_up_to_the_issue_time() {
+    let frame = frame();
+    let mut without = frame.clone();
+    without.regressors[0].values[END..].fill(f64::NAN);
+    let spec = FeatureSpec { past: vec!["temperature_c".to_owned()], ..spec() };
+    for strategy in Strategy::ALL {
+        let parameters = parameters(strategy);
+        let lesson =
+            |frame| Lesson { frame, end: END, horizon: HORIZON, spec: &spec, parameters: &parameters, memo: None };
+        let model = strategy.fit(lesson(&frame), &mut || ()).unwrap();
+        let model = strategy.restore(&spec, &parameters, &model.state().unwrap()).unwrap();
+        let yhat = |frame: &Frame| model.predict(frame, &[END], HORIZON).unwrap();
+        assert_eq!(yhat(&frame), yhat(&without), "{}", strategy.name());
+        let again = strategy.fit(lesson(&without), &mut || ()).unwrap();
+        assert_eq!(yhat(&frame), again.predict(&frame, &[END], HORIZON).unwrap(), "{}", strategy.name());
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod online;
 mod parameters;
 mod weights;
 
-use super::{Forecaster, Lesson, Strategy};
+use super::{Forecaster, Lesson};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::FeatureSpec;
@@ -54,22 +54,35 @@ impl Ensemble {
         let parameters = Parameters::from_json(lesson.parameters)?;
         let members = parameters.members()?;
         let (frame, day) = (lesson.frame, lesson.frame.grid.rows_per_day());
-        let fit = |strategy: Strategy, given: &Value, end: usize, checkpoint: Checkpoint<'_>| {
-            let spec = Parameters::spec_of(strategy, lesson.spec);
-            strategy.fit(Lesson { end, spec: &spec, parameters: given, ..lesson }, checkpoint)
+        // Bases that are found on the history differ with its end, and would not be those of the fit that is recalled.
+        let memo = lesson.memo.filter(|_| !lesson.spec.fit_bases);
+        let fit = |member: usize, end: usize, checkpoint: Checkpoint<'_>| {
+            let (strategy, given) = &members[member];
+            // A block's members know of their features' spec no more than what came before it, either.
+            let spec = if end == lesson.end { lesson.spec.clone() } else { lesson.spec.fitted(frame, end) };
+            let spec = Parameters::spec_of(*strategy, &spec);
+            if let Some(state) = memo.and_then(|memo| memo.recall(member, end)) {
+                return strategy.restore_cleaned(&spec, given, &state);
+            }
+            let lesson = Lesson { end, spec: &spec, parameters: given, ..lesson };
+            let fitted = strategy.fit_cleaned(lesson, checkpoint)?;
+            memo.map_or(Ok(()), |memo| memo.keep(member, end, fitted.as_ref()))?;
+            Ok(fitted)
         };
         if lesson.end < 2 * day {
             return Err(Error::TooLittleHistory { need: 2 * day, have: lesson.end });
         }
         let days = (lesson.end / day / 5).clamp(1, BLOCKS * BLOCK_DAYS);
         let origins: Vec<usize> = (1..=days).rev().map(|back| lesson.end - back * day).collect();
+        // Whole blocks before the end, so that a lesson that ends a block later asks for the same ones.
+        let blocks: Vec<&[usize]> = origins.rchunks(BLOCK_DAYS).rev().collect();
         let mut forecasts = Array3::zeros((members.len(), origins.len(), lesson.horizon));
-        for (at, (strategy, given)) in members.iter().enumerate() {
-            for (block, held) in origins.chunks(BLOCK_DAYS).enumerate() {
-                let fitted = fit(*strategy, given, held[0], checkpoint)?;
-                let first = block * BLOCK_DAYS;
-                let ahead = fitted.predict(frame, held, lesson.horizon)?;
-                forecasts.slice_mut(s![at, first..first + held.len(), ..]).assign(&ahead);
+        for (member, mut into) in forecasts.axis_iter_mut(Axis(0)).enumerate() {
+            let mut first = 0;
+            for held in &blocks {
+                let ahead = fit(member, held[0], checkpoint)?.predict(frame, held, lesson.horizon)?;
+                into.slice_mut(s![first..first + held.len(), ..]).assign(&ahead);
+                first += held.len();
             }
         }
         let mut online = Online::new(members.len(), lesson.horizon, day, &parameters);
@@ -80,10 +93,9 @@ impl Ensemble {
             combined.row_mut(at).assign(&yhat);
         }
         online.observe(frame, lesson.end);
-        let members = members
-            .iter()
-            .map(|(strategy, given)| fit(*strategy, given, lesson.end, checkpoint))
-            .collect::<Result<_, _>>()?;
+        let members = (0..members.len()).map(|member| fit(member, lesson.end, checkpoint)).collect::<Result<_, _>>()?;
+        // The next lesson that asks anything ends later and holds out as many blocks.
+        lesson.memo.inspect(|memo| memo.forget_before(origins[0]));
         let starts_at = frame.grid.time(lesson.end).timestamp();
         Ok(Self { spec: lesson.spec.clone(), parameters, members, online, starts_at, held_out: (origins, combined) })
     }
@@ -99,7 +111,9 @@ impl Ensemble {
         let members = strategies
             .iter()
             .zip(&state.members)
-            .map(|((strategy, given), state)| strategy.restore(&Parameters::spec_of(*strategy, spec), given, state))
+            .map(|((strategy, given), state)| {
+                strategy.restore_cleaned(&Parameters::spec_of(*strategy, spec), given, state)
+            })
             .collect::<Result<_, _>>()?;
         let held_out = (Vec::new(), Array2::zeros((0, 0)));
         Ok(Self { spec: spec.clone(), parameters, members, online: state.online, starts_at: state.starts_at, held_out })
@@ -168,6 +182,7 @@ impl Forecaster for Ensemble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Memo;
     use crate::testing::hourly_frame;
     use serde_json::json;
 
@@ -176,7 +191,8 @@ mod tests {
             {"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}, {"strategy": "seasonal_naive"}
         ]});
         let spec = FeatureSpec::default();
-        Ensemble::fit(Lesson { frame, end, horizon: 48, spec: &spec, parameters: &parameters }, &mut || ()).unwrap()
+        Ensemble::fit(Lesson { frame, end, horizon: 48, spec: &spec, parameters: &parameters, memo: None }, &mut || ())
+            .unwrap()
     }
 
     fn error(frame: &Frame, forecasts: &Array2<f64>, origin: usize) -> f64 {
@@ -210,6 +226,25 @@ mod tests {
         let alone = model.predict(&frame, &[2520], 48).unwrap();
         let together = model.predict(&frame, &[2400, 2424, 2520, 2600], 48).unwrap();
         assert_eq!(alone.row(0), together.row(2));
+    }
+
+    #[test]
+    fn fits_that_were_made_before_change_nothing() {
+        let (frame, spec) = (hourly_frame(7500), FeatureSpec::default());
+        let parameters =
+            json!({"members": [{"strategy": "seasonal_naive"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}]});
+        let memo = Memo::default();
+        let mut fits = 0;
+        let mut forecast = |end: usize, memo: Option<&Memo>| {
+            fits = 0;
+            let lesson = Lesson { frame: &frame, end, horizon: 48, spec: &spec, parameters: &parameters, memo };
+            let model = Ensemble::fit(lesson, &mut || fits += 1).unwrap();
+            (model.predict(&frame, &[end, end + 48], 48).unwrap(), model.held_out().unwrap().1.clone(), fits)
+        };
+        let _ = forecast(7000, Some(&memo));
+        let (again, alone) = (forecast(7000 + 14 * 24, Some(&memo)), forecast(7000 + 14 * 24, None));
+        assert_eq!((&again.0, &again.1), (&alone.0, &alone.1));
+        assert!(2 * again.2 <= alone.2, "{} rounds and functions of {}", again.2, alone.2);
     }
 
     #[test]

@@ -151,7 +151,8 @@ mod tests {
         let shape = |row: usize| 10.0 + (clock.slot(row) as f64 - 11.5).abs() + (clock.date(row) % 7) as f64;
         frame.target = (0..frame.grid.len()).map(shape).collect();
         let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
-        let lesson = Lesson { frame: &frame, end: 24 * 85, horizon: 72, spec: &spec, parameters: &json!({}) };
+        let lesson =
+            Lesson { frame: &frame, end: 24 * 85, horizon: 72, spec: &spec, parameters: &json!({}), memo: None };
         let model = Mstl::fit(lesson, &mut || ()).unwrap();
         // The clocks go forward on day 90.
         for origin in [24 * 89, 24 * 90, 24 * 90 + 1, 24 * 95] {
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn two_weeks_are_needed() {
         let (frame, spec, parameters) = (hourly_frame(500), FeatureSpec::default(), json!({}));
-        let lesson = |end| Lesson { frame: &frame, end, horizon: 24, spec: &spec, parameters: &parameters };
+        let lesson = |end| Lesson { frame: &frame, end, horizon: 24, spec: &spec, parameters: &parameters, memo: None };
         let refused = Mstl::fit(lesson(359), &mut || ()).map(|_| ());
         assert_eq!(refused, Err(Error::TooLittleHistory { need: 360, have: 359 }));
         assert!(Mstl::fit(lesson(360), &mut || ()).is_ok());

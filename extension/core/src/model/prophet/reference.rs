@@ -19,7 +19,7 @@ fn forecasts_agree_with_the_python_package_within_two_percent_of_the_demands_dev
         "holidays": ["is_holiday"], "lower_window": -1, "upper_window": 1, "degree_days": false,
     });
     let spec = FeatureSpec::default();
-    let lesson = Lesson { frame: &frame, end, horizon: 72, spec: &spec, parameters: &parameters };
+    let lesson = Lesson { frame: &frame, end, horizon: 72, spec: &spec, parameters: &parameters, memo: None };
     let model = Prophet::fit(lesson, &mut || ()).unwrap();
 
     let ours = model.predict(&frame, &[0], yhat.len()).unwrap();

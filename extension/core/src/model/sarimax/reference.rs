@@ -17,7 +17,7 @@ fn coefficients_noise_and_forecasts_agree_with_statsmodels() {
         "off_work_seasonality": 0, "weekly_seasonality": 0, "degree_days": false, "outlier_sigmas": 1e6,
     });
     let spec = FeatureSpec::default();
-    let lesson = Lesson { frame: &frame, end, horizon: 72, spec: &spec, parameters: &parameters };
+    let lesson = Lesson { frame: &frame, end, horizon: 72, spec: &spec, parameters: &parameters, memo: None };
     let model = Sarimax::fit(lesson, &mut || ()).unwrap();
     let arima = &model.fitted.arima;
     for (ours, theirs) in arima.coefficients.iter().zip(numbers("coefficients")) {

@@ -6,13 +6,14 @@
 
 use crate::Checkpoint;
 use crate::error::Error;
+use crate::signals;
 use ndarray::ArrayView2;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::{ptr, slice};
 use xgboost_lib_sys as ffi;
 
 /// Rows of features, with or without labels.
-pub(super) struct Matrix {
+pub(crate) struct Matrix {
     handle: ffi::DMatrixHandle,
     rows: usize,
     columns: usize,
@@ -20,7 +21,7 @@ pub(super) struct Matrix {
 
 impl Matrix {
     /// Copies `features`: rows by columns, row-major, NaN is missing.
-    pub(super) fn new(features: ArrayView2<f32>) -> Result<Self, Error> {
+    pub(crate) fn new(features: ArrayView2<f32>) -> Result<Self, Error> {
         let (rows, columns) = features.dim();
         let data = features.as_slice().ok_or_else(|| internal("the matrix is not row-major"))?;
         let mut handle = ptr::null_mut();
@@ -32,7 +33,7 @@ impl Matrix {
     }
 
     /// Copies one label and one weight for each row.
-    pub(super) fn with_labels(self, labels: &[f32], weights: &[f32]) -> Result<Self, Error> {
+    pub(crate) fn with_labels(self, labels: &[f32], weights: &[f32]) -> Result<Self, Error> {
         for (field, values) in [(c"label", labels), (c"weight", weights)] {
             if values.len() != self.rows {
                 return Err(internal("labels, weights and rows differ in number"));
@@ -54,7 +55,7 @@ impl Drop for Matrix {
 }
 
 /// A model of trees.
-pub(super) struct Booster {
+pub(crate) struct Booster {
     handle: ffi::BoosterHandle,
     columns: usize,
 }
@@ -68,7 +69,7 @@ impl Booster {
     }
 
     /// Boosts for `rounds`, calling `checkpoint` before each, which may unwind.
-    pub(super) fn train(
+    pub(crate) fn train(
         matrix: &Matrix,
         parameters: &[(&'static str, String)],
         rounds: u32,
@@ -93,7 +94,7 @@ impl Booster {
     }
 
     /// One prediction per row.
-    pub(super) fn predict(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
+    pub(crate) fn predict(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
         if matrix.columns != self.columns {
             return Err(internal("the matrix has other columns than the booster"));
         }
@@ -121,7 +122,7 @@ impl Booster {
     }
 
     /// The model in XGBoost's UBJ format.
-    pub(super) fn save(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn save(&self) -> Result<Vec<u8>, Error> {
         let (mut length, mut data): (u64, *const c_char) = (0, ptr::null());
         // SAFETY: the handle is live; the buffer is XGBoost's until its next call, and copied here.
         unsafe {
@@ -130,6 +131,26 @@ impl Booster {
             })?;
             Ok(slice::from_raw_parts(data.cast(), length as usize).to_vec())
         }
+    }
+
+    /// Reads what [`Self::save`] wrote; it must have `columns` features.
+    pub(crate) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
+        let booster = Self::new(&[], columns)?;
+        let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
+        booster.set("nthread", "1")?;
+        booster.set("verbosity", "0")?;
+        // SAFETY: the handle is live and the bytes outlive the call.
+        call(|| unsafe {
+            ffi::XGBoosterLoadModelFromBuffer(booster.handle, bytes.as_ptr().cast(), bytes.len() as u64)
+        })
+        .map_err(damaged)?;
+        let mut found = 0;
+        // SAFETY: the handle is live.
+        call(|| unsafe { ffi::XGBoosterGetNumFeature(booster.handle, &mut found) }).map_err(damaged)?;
+        if found as usize != columns {
+            return Err(Error::DamagedArtifact(format!("the booster has {found} features, not {columns}")));
+        }
+        Ok(booster)
     }
 }
 
@@ -142,15 +163,7 @@ impl Drop for Booster {
 
 /// Runs one C call with all signals blocked and turns its return code into an error.
 fn call(function: impl FnOnce() -> c_int) -> Result<(), Error> {
-    // SAFETY: the sets are initialised before use; the mask is this thread's own and put back.
-    let code = unsafe {
-        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
-        let code = function();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
-        code
-    };
+    let code = signals::blocked(function);
     if code == 0 {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
-use booster::{Booster, Matrix};
+pub(super) use booster::{Booster, Matrix};
 use ndarray::{Array2, ArrayView2, Axis, s};
 pub(super) use parameters::Parameters;
 use serde_json::Value;
@@ -145,7 +145,7 @@ mod tests {
 
     fn fit(frame: &Frame) -> Xgboost {
         let (spec, parameters) = (FeatureSpec::default(), json!({"rounds": 20}));
-        let lesson = Lesson { frame, end: 1400, horizon: 48, spec: &spec, parameters: &parameters };
+        let lesson = Lesson { frame, end: 1400, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
         Xgboost::fit(lesson, &mut || ()).unwrap()
     }
 
@@ -178,7 +178,7 @@ mod tests {
     fn training_can_be_stopped_between_rounds() {
         let frame = hourly_frame(1500);
         let (spec, parameters, mut rounds) = (FeatureSpec::default(), json!({"rounds": 1000}), 0);
-        let lesson = Lesson { frame: &frame, end: 1400, horizon: 48, spec: &spec, parameters: &parameters };
+        let lesson = Lesson { frame: &frame, end: 1400, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
         let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             Xgboost::fit(lesson, &mut || {
                 rounds += 1;

@@ -102,3 +102,66 @@ impl Trees {
         Ok(sums)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::booster::{Booster, Matrix};
+    use super::super::parameters::Parameters;
+    use super::*;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn train(rows: &Array2<f32>, labels: &[f32], parameters: &Parameters) -> Booster {
+        let names: Vec<String> = (0..rows.ncols()).map(|column| format!("column_{column}")).collect();
+        let matrix = Matrix::new(rows.view()).unwrap().with_labels(labels, &vec![1.0; labels.len()]).unwrap();
+        Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, &mut || ()).unwrap()
+    }
+
+    /// Numbers of a column, one in five of them missing, ties among them.
+    fn cell() -> impl Strategy<Value = f32> {
+        prop_oneof![1 => Just(f32::NAN), 2 => (-3_i8..3).prop_map(f32::from), 2 => -1e6_f32..1e6]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn predictions_are_those_of_xgboost_to_the_last_bit(
+            cells in proptest::collection::vec(cell(), 200 * 5),
+            other in proptest::collection::vec(cell(), 300 * 5),
+            labels in proptest::collection::vec(-1e4_f32..1e4, 200),
+            depth in 1_u32..8,
+        ) {
+            let (rows, other) = (Array2::from_shape_vec((200, 5), cells).unwrap(), Array2::from_shape_vec((300, 5), other).unwrap());
+            let parameters = Parameters::from_json(&json!({"rounds": 60, "max_depth": depth, "min_child_weight": 1})).unwrap();
+            let booster = train(&rows, &labels, &parameters);
+            let trees = Trees::read(&booster.save().unwrap(), 5).unwrap();
+            prop_assert!(trees.nodes.len() > 60, "trees that never split prove nothing");
+            for rows in [&rows, &other] {
+                let bits = |predicted: Vec<f32>| predicted.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                let xgboost = booster.predict(&Matrix::new(rows.view()).unwrap()).unwrap();
+                prop_assert_eq!(bits(trees.predict(rows.view()).unwrap()), bits(xgboost));
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_with_bytes_cut_or_changed_is_refused_or_predicts_without_a_panic() {
+        let rows = Array2::from_shape_fn((60, 3), |(row, column)| ((row * 7 + column * 13) % 11) as f32);
+        let labels: Vec<f32> = (0..60).map(|row| (row % 11) as f32).collect();
+        let parameters = Parameters::from_json(&json!({"rounds": 3})).unwrap();
+        let file = train(&rows, &labels, &parameters).save().unwrap();
+        assert!(Trees::read(&file, 4).unwrap_err().to_string().contains("3 features, not 4"));
+        for length in 0..file.len() {
+            assert!(Trees::read(&file[..length], 3).is_err());
+        }
+        for at in 0..file.len() {
+            let mut changed = file.clone();
+            changed[at] ^= 0xff;
+            if let Ok(trees) = Trees::read(&changed, 3) {
+                let _ = trees.predict(rows.view());
+            }
+        }
+    }
+}

@@ -28,11 +28,12 @@ impl<'a> Value<'a> {
 
     /// The member at the end of a path of names.
     pub(super) fn at(&self, path: &[&str]) -> Result<&Self, Error> {
-        path.iter().try_fold(self, |value, name| match value {
-            Self::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, value)| value),
-            _ => None,
-        })
-        .ok_or_else(|| damaged(&format!("{} is missing", path.join("."))))
+        path.iter()
+            .try_fold(self, |value, name| match value {
+                Self::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, value)| value),
+                _ => None,
+            })
+            .ok_or_else(|| damaged(&format!("{} is missing", path.join("."))))
     }
 
     pub(super) fn items(&self) -> Result<&[Self], Error> {

@@ -1,0 +1,121 @@
+//! Who takes part in a backtest: recipes by name.
+
+use crate::error::Error;
+use crate::options;
+use crate::train::Recipe;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A recipe and the name under which its forecasts stand.
+#[derive(Debug, Clone)]
+pub struct Contender {
+    /// Its name.
+    pub name: String,
+    /// How its models are made.
+    pub recipe: Recipe,
+    /// Whether errors name it: where it has rivals.
+    pub is_named: bool,
+}
+
+/// A contender as it is written: unknown keys are refused.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    name: Option<String>,
+    strategy: Option<String>,
+    parameters: Value,
+    features: Value,
+}
+
+impl Contender {
+    /// The only one, called as its strategy.
+    pub fn single(recipe: Recipe) -> Self {
+        Self { name: recipe.strategy.name().to_owned(), recipe, is_named: false }
+    }
+
+    /// Reads an array whose elements are strategies by name, or objects of `strategy` and, where wanted, `name` (by
+    /// default the strategy), `parameters` and `features`; these are laid over the `features` of all.
+    pub fn list(json: &Value, features: &Value, horizon: usize) -> Result<Vec<Self>, Error> {
+        let invalid = |message: String| Err(Error::InvalidArgument(message));
+        let Some(entries) = json.as_array().filter(|entries| !entries.is_empty()) else {
+            return invalid(format!("contenders are given in a JSON array of names or objects, not in {json}"));
+        };
+        let mut contenders: Vec<Self> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let contender = Self::read(entry, features, horizon)?;
+            if contenders.iter().any(|other| other.name == contender.name) {
+                return invalid(format!("two contenders are named \"{}\": give each its own \"name\"", contender.name));
+            }
+            contenders.push(contender);
+        }
+        Ok(contenders)
+    }
+
+    fn read(json: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
+        let entry = match json {
+            Value::String(strategy) => json!({ "strategy": strategy }),
+            entry => entry.clone(),
+        };
+        let default = Entry { name: None, strategy: None, parameters: json!({}), features: json!({}) };
+        let Entry { name, strategy, parameters, features: own } = options::read("contender key", &entry, &default)?;
+        let Some(strategy) = strategy else {
+            return Err(Error::InvalidArgument(format!("the contender {json} has no \"strategy\"")));
+        };
+        let name = name.unwrap_or_else(|| strategy.clone());
+        let mut features = features.clone();
+        match (features.as_object_mut(), own.as_object()) {
+            (Some(features), Some(own)) => features.extend(own.clone()),
+            // What is no object is refused by the spec.
+            _ => features = own,
+        }
+        let recipe = Recipe::new(&strategy, &parameters, &features, horizon).map_err(|error| of(&name, error))?;
+        Ok(Self { name, recipe, is_named: true })
+    }
+
+    /// What came of it; an error names it.
+    pub(super) fn say<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        outcome.map_err(|error| if self.is_named { of(&self.name, error) } else { error })
+    }
+}
+
+fn of(name: &str, error: Error) -> Error {
+    Error::Contender { name: name.to_owned(), error: Box::new(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_strategies_and_features_are_read() {
+        let given = json!(["lear", {"strategy": "xgboost", "name": "basic", "features": {"preset": "basic"}}]);
+        let read = Contender::list(&given, &json!({"time_zone": "Europe/Zurich"}), 24).unwrap();
+        let names: Vec<_> = read.iter().map(|contender| contender.name.as_str()).collect();
+        assert_eq!(names, ["lear", "basic"]);
+        assert!(read.iter().all(|contender| contender.recipe.features.time_zone == chrono_tz::Europe::Zurich));
+        assert_eq!(read[1].recipe.features.preset, crate::features::Preset::Basic);
+    }
+
+    #[test]
+    fn what_cannot_take_part_is_refused() {
+        for (given, says) in [
+            (json!([]), "JSON array of names or objects"),
+            (json!("lear"), "JSON array of names or objects"),
+            (json!([1]), "a contender key is given in a JSON object, not in 1"),
+            (json!([{"name": "a"}]), "has no \"strategy\""),
+            (json!(["lear", "lear"]), "two contenders are named \"lear\""),
+            (json!(["lear", {"strategy": "xgboost", "name": "lear"}]), "two contenders are named \"lear\""),
+            (json!([{"strateg": "lear"}]), "unknown contender key \"strateg\", did you mean \"strategy\"?"),
+            (json!(["lea"]), "contender \"lea\": unknown strategy \"lea\", did you mean \"lear\"?"),
+            (
+                json!([{"strategy": "xgboost", "parameters": {"rouns": 1}}]),
+                "contender \"xgboost\": unknown parameter \"rouns\"",
+            ),
+            (json!([{"strategy": "xgboost", "parameters": 3}]), "contender \"xgboost\""),
+            (json!([{"strategy": "xgboost", "features": 3}]), "contender \"xgboost\""),
+            (json!([{"strategy": 3}]), "contender key \"strategy\" cannot be 3"),
+        ] {
+            let error = Contender::list(&given, &json!({}), 24).unwrap_err().to_string();
+            assert!(error.contains(says), "{given}: {error}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Dew point: how much water the air holds, which cooling must take out of it.
+
+/// The dew point in degrees Celsius of air at `temperature_c` and `humidity_pct` of relative humidity, by the
+/// Magnus formula with the coefficients of Alduchov and Eskridge, *Improved Magnus form approximation of
+/// saturation vapor pressure*, 1996. Humidity is taken as 1 to 100 per cent: sensors show 0 and 103 too.
+pub(super) fn dew_point(temperature_c: f64, humidity_pct: f64) -> f64 {
+    const A: f64 = 17.625;
+    const B: f64 = 243.04;
+    if temperature_c.is_nan() || humidity_pct.is_nan() {
+        return f64::NAN;
+    }
+    let share = (humidity_pct / 100.0).clamp(0.01, 1.0);
+    // Below the absolute zero of the formula no air is.
+    let temperature = temperature_c.max(-100.0);
+    let gamma = share.ln() + A * temperature / (B + temperature);
+    B * gamma / (A - gamma)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saturated_air_is_at_its_dew_point_and_drier_air_above() {
+        // 25 degrees and 50 % is in every table: 13.9 degrees.
+        for (temperature, humidity, dew) in [(25.0, 50.0, 13.86), (10.0, 100.0, 10.0), (-5.0, 80.0, -7.92)] {
+            let ours = dew_point(temperature, humidity);
+            assert!((ours - dew).abs() < 0.05, "{temperature} {humidity}: {ours} for {dew}");
+        }
+    }
+
+    #[test]
+    fn any_sensor_value_gives_a_number_and_a_missing_one_none() {
+        for (temperature, humidity) in [(-300.0, 0.0), (1e6, 1e6), (20.0, -5.0), (-243.04, 50.0)] {
+            assert!(dew_point(temperature, humidity).is_finite());
+        }
+        assert!(dew_point(20.0, f64::NAN).is_nan() && dew_point(f64::NAN, 50.0).is_nan());
+    }
+}

@@ -1,0 +1,49 @@
+//! Regressors that are known only up to the issue time, such as the generation of a solar roof: their newest
+//! values and means, and the newest ones of the target's hour of the day. Nothing from the issue time on is read.
+
+use super::rolling::{column, mean_by_season, values, window};
+use super::{Feature, FeatureSpec, Known};
+use crate::error::Error;
+use crate::series::Frame;
+use polars_time::prelude::SeriesOpsTime;
+
+/// Days of the mean of the same hour.
+const DAYS: usize = 7;
+
+/// `{name}_recent_1h`, `{name}_mean_24h`, `{name}_last_day` and `{name}_mean_7d` of each such regressor.
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
+    let day = frame.grid.rows_per_day();
+    let mut features = Vec::with_capacity(4 * spec.past.len());
+    for known in spec.past.iter().filter_map(|name| frame.regressor(name)) {
+        let newest = || known.values.iter().map(|value| *value as f32).collect::<Vec<_>>();
+        let mean = values(column(&known.values).rolling_mean(window(day)))?;
+        let mut add = |what: &str, known_when, values| {
+            features.push(Feature::new(format!("{}_{what}", known.name), "regressor", known_when, values));
+        };
+        add("recent_1h", Known::AtIssue, newest());
+        add("mean_24h", Known::AtIssue, mean);
+        add("last_day", Known::LastSeason(day), newest());
+        add("mean_7d", Known::LastSeason(day), mean_by_season(&known.values, day, DAYS));
+    }
+    Ok(features)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Sample, Table};
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    #[test]
+    fn a_forecast_reads_the_newest_value_and_the_same_hour_of_the_newest_day() {
+        let mut frame = hourly_frame(800);
+        frame.regressors[0].name = "solar_kwh".to_owned();
+        let spec = FeatureSpec { past: vec!["solar_kwh".to_owned()], ..FeatureSpec::default() };
+        let table = Table::new(&spec, &frame).unwrap();
+        let row = table.matrix(&[Sample { origin: 500, target: 530 }]).unwrap();
+        let at = |name: &str| row[[0, table.names().iter().position(|of| of == name).unwrap()]];
+        let solar = |row: usize| frame.regressors[0].values[row] as f32;
+        assert_eq!([at("solar_kwh_recent_1h"), at("solar_kwh_last_day")], [solar(499), solar(530 - 48)]);
+        assert!(!table.names().contains(&"solar_kwh".to_owned()));
+    }
+}

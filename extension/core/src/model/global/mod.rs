@@ -1,0 +1,184 @@
+//! Global: one model for all series of a kind, for those that have no history of their own yet.
+//!
+//! A model that is fitted across series learns from all of them what none could learn alone (Montero-Manso and
+//! Hyndman, *Principles and algorithms for forecasting groups of time series: Locality and globality*, 2021). Here it
+//! serves the cold start: a new building is forecast by what others of its archetype do. Demand is divided by its
+//! [`Scale`], so that small and large buildings look alike; regressors that are the same at all times, such as the
+//! floor area, tell them apart.
+//!
+//! So that the trees know what to do with little history, each series is shown twice: whole, and as a row of
+//! [`lives`], each of which begins with nothing known and ends when the series is four weeks old.
+
+mod lives;
+mod parameters;
+mod scale;
+
+use super::xgboost::{Booster, Matrix};
+use super::{Forecaster, Lesson, ahead, same_columns};
+use crate::Checkpoint;
+use crate::error::Error;
+use crate::features::{FeatureSpec, Sample, Table};
+use crate::series::Frame;
+pub(crate) use lives::lives;
+use ndarray::{Array2, ArrayView2, Axis};
+pub(super) use parameters::Parameters;
+use scale::Scale;
+use serde_json::Value;
+
+/// Fitted boosters by day of lead, and the demand per unit of size.
+pub(crate) struct Global {
+    spec: FeatureSpec,
+    parameters: Parameters,
+    scale: Scale,
+    boosters: Vec<Booster>,
+    feature_names: Vec<String>,
+}
+
+impl Global {
+    /// Learns from one series as if it were all there are.
+    pub(super) fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        Self::fit_panel(&[lesson], checkpoint)
+    }
+
+    /// Learns from several series, whose lessons differ in frame and end alone.
+    pub(crate) fn fit_panel(lessons: &[Lesson<'_>], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let Some(first) = lessons.first() else {
+            return Err(Error::InvalidArgument("there is no series to learn from".to_owned()));
+        };
+        let (spec, day) = (first.spec, first.frame.grid.rows_per_day());
+        let parameters = Parameters::from_json(first.parameters)?;
+        let trees = parameters.trees()?;
+        let scales = Scale::learn(lessons, &parameters.size);
+        let lead_days = first.horizon.div_ceil(day);
+        let mut days: Vec<Examples> = (0..lead_days).map(|_| Examples::default()).collect();
+        let mut feature_names = Vec::new();
+        let lives = lessons.iter().map(lives::of_training).collect::<Result<Vec<_>, Error>>()?;
+        let rows: usize = lives.iter().flatten().map(|life| life.origins.len() * first.horizon).sum();
+        let thin = rows.div_ceil(parameters.max_rows as usize).max(1);
+        for (at, (lives, scale)) in lives.iter().zip(&scales.without_each).enumerate() {
+            for life in lives {
+                checkpoint();
+                let origins: Vec<usize> = life.origins.iter().copied().skip(at % thin).step_by(thin).collect();
+                let samples: Vec<Sample> = origins
+                    .iter()
+                    .flat_map(|origin| ahead(*origin, first.horizon))
+                    .filter(|sample| sample.target < life.end && life.frame.target[sample.target].is_finite())
+                    .collect();
+                let (names, matrix) = features(spec, &life.frame, &samples, scale)?;
+                feature_names = names;
+                for (sample, row) in samples.iter().zip(matrix.rows()) {
+                    let examples = &mut days[(sample.lead() - 1) / day];
+                    examples.features.extend(row);
+                    let label = life.frame.target[sample.target] / scale.at(&life.frame, sample.origin);
+                    examples.labels.push(label as f32);
+                }
+            }
+        }
+        let settings = trees.for_booster(&feature_names);
+        let fit = |examples: Examples, checkpoint: Checkpoint<'_>| {
+            let shape = (examples.labels.len(), feature_names.len());
+            let matrix =
+                ArrayView2::from_shape(shape, &examples.features).map_err(|e| Error::Internal(e.to_string()))?;
+            let weights = vec![1.0; examples.labels.len()];
+            let matrix = Matrix::new(matrix)?.with_labels(&examples.labels, &weights)?;
+            drop(examples);
+            Booster::train(&matrix, &settings, trees.rounds, checkpoint)
+        };
+        let mut boosters = Vec::with_capacity(lead_days);
+        for (lead_day, examples) in days.into_iter().enumerate() {
+            if examples.labels.is_empty() {
+                let have = lessons.iter().map(|lesson| lesson.end).max().unwrap_or(0);
+                return Err(Error::TooLittleHistory { need: (lead_day + 2) * day, have });
+            }
+            boosters.push(fit(examples, checkpoint)?);
+        }
+        Ok(Self { spec: spec.clone(), parameters, scale: scales.of_all, boosters, feature_names })
+    }
+
+    pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
+        let damaged = || Error::DamagedArtifact("the global model's state cannot be read".to_owned());
+        let (scale, feature_names, models): (Scale, Vec<String>, Vec<Vec<u8>>) =
+            postcard::from_bytes(state).map_err(|_| damaged())?;
+        let boosters =
+            models.iter().map(|model| Booster::load(model, feature_names.len())).collect::<Result<Vec<_>, Error>>()?;
+        if boosters.is_empty() || !scale.is_sound() {
+            return Err(damaged());
+        }
+        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, scale, boosters, feature_names })
+    }
+}
+
+/// What the trees of a day of lead learn from, row by row.
+#[derive(Default)]
+struct Examples {
+    features: Vec<f32>,
+    labels: Vec<f32>,
+}
+
+/// The features of the spec, those in the unit of the target divided by the scale, and how many days are known.
+fn features(
+    spec: &FeatureSpec,
+    frame: &Frame,
+    samples: &[Sample],
+    scale: &Scale,
+) -> Result<(Vec<String>, Array2<f32>), Error> {
+    let table = Table::new(spec, frame)?;
+    let mut names = table.names();
+    names.push("known_days".to_owned());
+    let of_target: Vec<bool> = table.features().iter().map(|feature| feature.unit == "target").collect();
+    let columns = of_target.len();
+    let mut matrix = Array2::from_elem((samples.len(), columns + 1), f32::NAN);
+    matrix.slice_mut(ndarray::s![.., ..columns]).assign(&table.matrix(samples)?);
+    for (sample, mut row) in samples.iter().zip(matrix.rows_mut()) {
+        let (unit, days) = (scale.at(frame, sample.origin) as f32, scale::known_days(frame, sample.origin));
+        for (cell, of_target) in row.iter_mut().zip(&of_target) {
+            if *of_target {
+                *cell /= unit;
+            }
+        }
+        row[columns] = days as f32;
+    }
+    Ok((names, matrix))
+}
+
+impl Forecaster for Global {
+    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+        let day = frame.grid.rows_per_day();
+        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+        let (names, matrix) = features(&self.spec, frame, &samples, &self.scale)?;
+        same_columns(&self.feature_names, &names)?;
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        let last = self.boosters.len() - 1;
+        for (lead_day, booster) in self.boosters.iter().enumerate() {
+            let serves = |sample: &Sample| ((sample.lead() - 1) / day).min(last) == lead_day;
+            let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let predicted = booster.predict(&Matrix::new(matrix.select(Axis(0), &rows).view())?)?;
+            for (row, yhat) in rows.into_iter().zip(predicted) {
+                forecasts[[row / horizon, row % horizon]] = f64::from(yhat) * self.scale.at(frame, samples[row].origin);
+            }
+        }
+        Ok(forecasts)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.feature_names.clone()
+    }
+
+    fn parameters(&self) -> Value {
+        serde_json::json!(self.parameters)
+    }
+
+    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+        self.scale.at(frame, origin)
+    }
+
+    /// The scale, the feature names, and each booster in XGBoost's UBJ format.
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        let models = self.boosters.iter().map(Booster::save).collect::<Result<Vec<_>, Error>>()?;
+        postcard::to_allocvec(&(&self.scale, &self.feature_names, models))
+            .map_err(|error| Error::Internal(error.to_string()))
+    }
+}

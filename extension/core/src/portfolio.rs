@@ -1,0 +1,207 @@
+//! Quantiles of a sum of series.
+//!
+//! The 95 % quantile of a sum is not the sum of the 95 % quantiles: errors of houses in one street rise and fall
+//! together in the cold snap that nobody foresaw, and even out where each has its own reasons. What counts is the joint
+//! distribution, and the residuals that the same forecasts left at the same origins hold it: added up over the
+//! series they are the residuals of the sum, and give its quantiles as those of one series do (see
+//! [`crate::intervals`]), by day of lead, with a profile over the day, newer ones counting more. Nothing is assumed of
+//! how the series hang together.
+
+use crate::error::Error;
+use crate::intervals::{Intervals, Residual, check_levels};
+use crate::series::DAY_SECONDS;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What the forecasts of all series, made at one time for one step, were wrong by in all.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JointResidual {
+    /// When they were made.
+    pub issued_at: DateTime<Utc>,
+    /// Hours from there to the end of the step.
+    pub lead_hours: f64,
+    /// Sum of the actual values less sum of the forecasts.
+    pub error: f64,
+}
+
+/// The forecasts of all series for one step, added up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JointForecast {
+    /// Start of the step.
+    pub valid_at: DateTime<Utc>,
+    /// Hours from the issue to the end of the step.
+    pub lead_hours: f64,
+    /// Sum of the forecasts.
+    pub yhat: f64,
+}
+
+/// The distribution of the sum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JointFan {
+    /// When the forecast was made.
+    pub issued_at: DateTime<Utc>,
+    /// Lower bound of the 90 % interval.
+    pub lower: f64,
+    /// Upper bound of the 90 % interval.
+    pub upper: f64,
+    /// The quantiles asked for.
+    pub quantiles: Vec<f64>,
+    /// Origins whose residuals it rests on.
+    pub origins: usize,
+}
+
+/// The distribution around each forecast, in their order; only residuals that were known when it was made count.
+pub fn fans(forecasts: &[JointForecast], residuals: &[JointResidual], levels: &[f64]) -> Result<Vec<JointFan>, Error> {
+    check_levels(levels)?;
+    let leads = forecasts.iter().map(|f| f.lead_hours).chain(residuals.iter().map(|r| r.lead_hours));
+    let step = common_step(leads)?;
+    let mut fans = vec![None; forecasts.len()];
+    let issued: Vec<DateTime<Utc>> = forecasts.iter().map(|f| f.valid_at + step - seconds(f.lead_hours)).collect();
+    let mut order: Vec<usize> = (0..forecasts.len()).collect();
+    order.sort_by_key(|at| (issued[*at], *at));
+    for together in order.chunk_by(|a, b| issued[*a] == issued[*b]) {
+        let now = issued[together[0]];
+        let known = residuals.iter().filter(|r| r.issued_at + seconds(r.lead_hours) <= now);
+        let known: Vec<JointResidual> = known.copied().collect();
+        let history = History::new(&known, step, now)?;
+        let fan = history.intervals.fan(history.origin, 1.0);
+        for at in together {
+            let JointForecast { lead_hours, yhat, .. } = forecasts[*at];
+            let lead = steps(lead_hours, step);
+            let (lower, upper) = fan.interval(lead, yhat);
+            let quantiles = fan.quantiles(lead, yhat, levels);
+            fans[*at] = Some(JointFan { issued_at: now, lower, upper, quantiles, origins: history.origins });
+        }
+    }
+    Ok(fans.into_iter().flatten().collect())
+}
+
+/// The residuals that were known at one time.
+struct History {
+    intervals: Intervals,
+    /// In seconds since 1970, put back by whole days to where the residuals end: where all are old, none is taken for old.
+    origin: i64,
+    origins: usize,
+}
+
+impl History {
+    fn new(known: &[JointResidual], step: TimeDelta, now: DateTime<Utc>) -> Result<Self, Error> {
+        let known_at = |r: &JointResidual| r.issued_at + seconds(r.lead_hours);
+        let newest = known.iter().map(known_at).max().ok_or(Error::NoJointResidual)?;
+        let residual = |r: &JointResidual| Residual {
+            issued_at: r.issued_at.timestamp(),
+            lead: steps(r.lead_hours, step),
+            error: r.error,
+            // Nothing is said of how high the sum is: its spread is that of the residuals alone.
+            level: 1.0,
+        };
+        let residuals: Vec<Residual> = known.iter().map(residual).collect();
+        let horizon = residuals.iter().map(|residual| residual.lead).max().unwrap_or(1);
+        let mut issued: Vec<i64> = residuals.iter().map(|residual| residual.issued_at).collect();
+        issued.sort_unstable();
+        issued.dedup();
+        let intervals = Intervals::learn((DAY_SECONDS / step.num_seconds()) as usize, horizon, &residuals);
+        let origin = (now - TimeDelta::days((now - newest).num_days())).timestamp();
+        Ok(Self { intervals, origin, origins: issued.len() })
+    }
+}
+
+/// A lead in steps.
+fn steps(lead_hours: f64, step: TimeDelta) -> usize {
+    (seconds(lead_hours).num_seconds() / step.num_seconds()) as usize
+}
+
+/// The longest step, up to a day, of which all leads are whole numbers.
+fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
+    let mut step = DAY_SECONDS;
+    for lead in leads {
+        if !(lead > 0.0 && lead < 8784.0) {
+            return Err(Error::InvalidArgument(format!(
+                "lead_hours is {lead}: hours ahead lie above 0 and below 8784"
+            )));
+        }
+        let (mut a, mut b) = (step, seconds(lead).num_seconds().max(1));
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        step = a;
+    }
+    Ok(TimeDelta::seconds(step))
+}
+
+fn seconds(hours: f64) -> TimeDelta {
+    TimeDelta::seconds((hours * 3600.0).round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn start() -> DateTime<Utc> {
+        "2026-01-01T05:00:00Z".parse().unwrap()
+    }
+
+    /// Forecasts of 48 hours, once a day.
+    fn residuals(errors: &[f64]) -> Vec<JointResidual> {
+        let residual = |(at, error): (usize, &f64)| JointResidual {
+            issued_at: start() + TimeDelta::days((at / 48) as i64),
+            lead_hours: (at % 48 + 1) as f64,
+            error: *error,
+        };
+        errors.iter().enumerate().map(residual).collect()
+    }
+
+    fn forecast(day: i64, lead: i64) -> JointForecast {
+        let valid_at = start() + TimeDelta::days(day) + TimeDelta::hours(lead - 1);
+        JointForecast { valid_at, lead_hours: lead as f64, yhat: 100.0 }
+    }
+
+    #[test]
+    fn residuals_that_were_not_known_yet_do_not_count_and_old_ones_count_as_new_ones_do() {
+        let all = residuals(&(0..48 * 60).map(|at| ((at * 37) % 101) as f64 - 50.0).collect::<Vec<_>>());
+        let fan = |day| fans(&[forecast(day, 30)], &all, &[0.05, 0.95]).unwrap().remove(0);
+        assert_eq!([fan(10).origins, fan(70).origins], [10, 60]);
+        let mut later = all.clone();
+        later
+            .iter_mut()
+            .filter(|r| r.issued_at + seconds(r.lead_hours) > start() + TimeDelta::days(10))
+            .for_each(|r| r.error *= 9.0);
+        assert_eq!(fans(&[forecast(10, 30)], &later, &[0.05, 0.95]).unwrap().remove(0), fan(10));
+        assert_eq!(fan(700).quantiles, fan(70).quantiles);
+        assert_eq!(fans(&[forecast(0, 1)], &all, &[]), Err(Error::NoJointResidual));
+    }
+
+    #[test]
+    fn leads_that_are_no_hours_are_refused_and_any_step_is_read() {
+        for lead in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            let bad = JointForecast { lead_hours: lead, ..forecast(5, 1) };
+            assert!(fans(&[bad], &residuals(&[1.0; 480]), &[]).is_err(), "{lead}");
+        }
+        let quarters: Vec<_> =
+            residuals(&[1.0; 480]).iter().map(|r| JointResidual { lead_hours: r.lead_hours / 4.0, ..*r }).collect();
+        let quarter = JointForecast { lead_hours: 0.25, ..forecast(20, 1) };
+        let fan = fans(&[quarter], &quarters, &[0.5]).unwrap().remove(0);
+        assert_eq!((fan.issued_at, fan.quantiles[0]), (start() + TimeDelta::days(20), 101.0));
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_ascend_move_with_the_forecast_and_do_not_depend_on_the_order(
+            errors in proptest::collection::vec(-1e3..1e3_f64, 48..480), turn in 0..48_usize, lead in 1..49_i64
+        ) {
+            let levels = [0.05, 0.25, 0.5, 0.75, 0.95];
+            let known = residuals(&errors);
+            let mut turned = known.clone();
+            turned.rotate_left(turn);
+            let asked = [forecast(60, lead), JointForecast { yhat: 0.0, ..forecast(60, lead) }];
+            let found = fans(&asked, &known, &levels).unwrap();
+            prop_assert!(found[0].quantiles.is_sorted() && found[0].lower <= 100.0 && found[0].upper >= 100.0);
+            for (high, low) in found[0].quantiles.iter().zip(&found[1].quantiles) {
+                prop_assert!((high - low - 100.0).abs() < 1e-6);
+            }
+            for (one, other) in found[0].quantiles.iter().zip(&fans(&asked, &turned, &levels).unwrap()[0].quantiles) {
+                prop_assert!((one - other).abs() < 1e-6 * one.abs().max(1.0));
+            }
+        }
+    }
+}

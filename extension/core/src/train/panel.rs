@@ -1,0 +1,200 @@
+//! From several series to one model.
+//!
+//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the others
+//! forecasts each series of a fold as if it had just begun, for a week from each of two beginnings in its newest eight weeks.
+
+use super::{HELD_OUT_DAYS, Header, Intervals, Model, Recipe, Truth, residuals, scores, truths};
+use crate::Checkpoint;
+use crate::error::Error;
+use crate::model::{Lesson, lives};
+use crate::series::{Frame, rfc3339};
+use serde_json::json;
+
+/// Models that are fitted for the intervals, at most.
+const FOLDS: usize = 4;
+/// Known days that a series must have to be learnt from.
+const LEAST_DAYS: usize = 8;
+/// Days from its beginning over which the errors of a newcomer count.
+const NEW_DAYS: usize = 7;
+
+/// A series by name.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// The series; all of its known targets are learnt from.
+    pub frame: Frame,
+}
+
+impl Model {
+    /// Fits one model on all `members`. Those with less than eight days of demand are left out, and told in
+    /// [`Self::held_out`].
+    pub fn fit_panel(recipe: &Recipe, members: &[Member], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        check_alike(members)?;
+        let known_rows = |frame: &Frame| frame.target.iter().filter(|value| value.is_finite()).count();
+        let (taught, left_out): (Vec<&Member>, Vec<&Member>) = members
+            .iter()
+            .partition(|member| known_rows(&member.frame) >= LEAST_DAYS * member.frame.grid.rows_per_day());
+        if taught.len() < 2 {
+            return Err(Error::InvalidArgument(format!(
+                "a global model learns from two or more series with {LEAST_DAYS} days of known demand, there are {}",
+                taught.len()
+            )));
+        }
+        let grid = &taught[0].frame.grid;
+        let lessons: Vec<Lesson<'_>> = taught.iter().map(|member| lesson_of(recipe, member)).collect();
+        let forecaster = recipe.strategy.fit_panel(&lessons, checkpoint)?;
+        let folds = FOLDS.min(lessons.len());
+        let (mut learnt, mut all) = (Vec::new(), Vec::<Truth>::new());
+        let (mut from, mut to, mut origins) = (i64::MAX, i64::MIN, 0);
+        for fold in 0..folds {
+            let of_fold = |inside: bool| {
+                let mine = lessons.iter().enumerate().filter(move |(at, _)| (at % folds == fold) == inside);
+                mine.map(|(_, lesson)| *lesson).collect::<Vec<_>>()
+            };
+            let others = recipe.strategy.fit_panel(&of_fold(false), checkpoint)?;
+            for newcomer in of_fold(true) {
+                for mut life in lives(newcomer.frame, newcomer.end, HELD_OUT_DAYS, newcomer.spec)? {
+                    checkpoint();
+                    life.origins.truncate(NEW_DAYS);
+                    let forecasts = others.predict(&life.frame, &life.origins, recipe.horizon)?;
+                    let truths: Vec<Truth> = truths(&life.frame, &life.origins, &forecasts, life.end).collect();
+                    learnt.extend(residuals(others.as_ref(), &life.frame, &truths));
+                    all.extend(truths);
+                    let time = |row: usize| life.frame.grid.time(row).timestamp();
+                    from = from.min(life.origins.first().map_or(i64::MAX, |origin| time(*origin)));
+                    to = to.max(time(life.end));
+                    origins += life.origins.len();
+                }
+            }
+        }
+        let time = |seconds: i64| chrono::DateTime::from_timestamp(seconds, 0).map(rfc3339);
+        let held_out = json!({
+            "from": time(from),
+            "to": time(to),
+            "origins": origins,
+            "series": taught.len(),
+            "left_out": left_out.iter().map(|member| &member.name).collect::<Vec<_>>(),
+            "model": scores(all.into_iter()),
+        });
+        let header = Header {
+            strategy: recipe.strategy.name().to_owned(),
+            step_seconds: grid.step().num_seconds(),
+            horizon: recipe.horizon,
+            regressors: taught[0].frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
+            features: recipe.features.clone(),
+            parameters: forecaster.parameters(),
+            trained_until: to,
+        };
+        let intervals = Intervals::learn(grid.rows_per_day(), recipe.horizon, &learnt);
+        Ok(Self { header, intervals, forecaster, held_out, outlook_shares: Vec::new() })
+    }
+}
+
+fn lesson_of<'a>(recipe: &'a Recipe, member: &'a Member) -> Lesson<'a> {
+    Lesson {
+        frame: &member.frame,
+        end: member.frame.end_of_target(),
+        horizon: recipe.horizon,
+        spec: &recipe.features,
+        parameters: &recipe.parameters,
+        memo: None,
+    }
+}
+
+/// One step, the same regressors in the same order.
+fn check_alike(members: &[Member]) -> Result<(), Error> {
+    let names = |frame: &Frame| frame.regressors.iter().map(|r| r.name.clone()).collect::<Vec<_>>();
+    for pair in members.windows(2) {
+        let (first, second) = (&pair[0], &pair[1]);
+        let steps = [first, second].map(|member| member.frame.grid.step().num_seconds());
+        if steps[0] != steps[1] {
+            return Err(Error::InvalidArgument(format!(
+                "series \"{}\" steps by {} s, series \"{}\" by {} s",
+                first.name, steps[0], second.name, steps[1]
+            )));
+        }
+        if names(&first.frame) != names(&second.frame) {
+            return Err(Error::InvalidArgument(format!(
+                "series \"{}\" and \"{}\" have different regressors",
+                first.name, second.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    /// Buildings whose demand is proportional to their floor area, give or take.
+    fn building(number: usize, rows: usize) -> Member {
+        let area = 100.0 * (1 + number) as f64;
+        let mut frame = hourly_frame(rows);
+        let quirk = 0.9 + 0.05 * (number % 5) as f64;
+        frame.target.iter_mut().for_each(|value| *value *= quirk * area / 100.0);
+        frame.regressors.push(crate::series::Regressor { name: "floor_area_m2".to_owned(), values: vec![area; rows] });
+        Member { name: format!("b{number}"), frame }
+    }
+
+    fn recipe() -> Recipe {
+        let parameters = json!({"size": "floor_area_m2", "trees": {"rounds": 60}, "max_rows": 40_000});
+        Recipe::new("global", &parameters, &json!({}), 48).unwrap()
+    }
+
+    fn error(model: &Model, truth: &Frame, known: usize, horizon: usize) -> (f64, f64) {
+        let origin = 2400;
+        let mut frame = truth.clone();
+        frame.target[..origin - known].fill(f64::NAN);
+        let rows = model.forecast(&frame, &[origin], horizon, &[]).unwrap();
+        let (mut off, mut sum, mut inside) = (0.0, 0.0, 0.0);
+        for row in &rows {
+            let actual = truth.target[row.target()];
+            off += (row.yhat - actual).abs();
+            sum += actual;
+            inside += f64::from(u8::from((row.lower..=row.upper).contains(&actual)));
+        }
+        (off / sum, inside / rows.len() as f64)
+    }
+
+    #[test]
+    fn a_building_without_history_is_forecast_by_its_size_and_better_with_weeks_of_its_own() {
+        let members: Vec<Member> = (0..6).map(|number| building(number, 2300)).collect();
+        let model = Model::fit_panel(&recipe(), &members, &mut || ()).unwrap();
+        let model = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+        // Three times as large as any that was learnt from.
+        let newcomer = building(20, 2600).frame;
+        let errors: Vec<f64> = [0, 48, 24 * 21].map(|known| error(&model, &newcomer, known, 48).0).to_vec();
+        assert!(errors[0] < 0.2 && errors[1] < 0.2 && errors[2] < 0.5 * errors[0], "{errors:?}");
+        let inside = |number| error(&model, &building(number, 2600).frame, 0, 48).1;
+        let inside = (7..12).map(inside).sum::<f64>() / 5.0;
+        assert!(inside > 0.6, "{inside}");
+    }
+
+    #[test]
+    fn a_series_of_a_few_days_is_left_out_and_told() {
+        let mut members: Vec<Member> = (0..3).map(|number| building(number, 1200)).collect();
+        members[1].frame.target[..1100].fill(f64::NAN);
+        let model = Model::fit_panel(&recipe(), &members, &mut || ()).unwrap();
+        assert_eq!(model.held_out()["left_out"], json!(["b1"]));
+        assert_eq!(model.held_out()["series"], 2);
+        members.remove(2);
+        let alone = Model::fit_panel(&recipe(), &members, &mut || ()).map(|_| ()).unwrap_err().to_string();
+        assert!(alone.contains("two or more series with 8 days of known demand, there are 1"), "{alone}");
+    }
+
+    #[test]
+    fn series_that_are_not_alike_and_other_strategies_are_refused() {
+        let members = [building(0, 600), building(1, 600)];
+        let fit = |recipe: &Recipe, members: &[Member]| {
+            Model::fit_panel(recipe, members, &mut || ()).map(|_| ()).unwrap_err().to_string()
+        };
+        let mut other = members.clone();
+        other[1].frame.regressors.pop();
+        assert_eq!(fit(&recipe(), &other), "series \"b0\" and \"b1\" have different regressors");
+        let lear = Recipe::new("lear", &json!({}), &json!({}), 48).unwrap();
+        assert!(fit(&lear, &members).contains("learns from one series"));
+    }
+}

@@ -1,0 +1,114 @@
+-- Backtests that are kept: what was asked, and every forecast with what came of it.
+
+create table edf.backtests (
+    backtest_id bigint generated always as identity primary key,
+    subject     text not null,
+    query       text not null,
+    regressor_forecasts text,
+    settings    jsonb not null,
+    quantiles   double precision[] not null,
+    seconds     double precision not null,
+    created_at  timestamptz not null default now(),
+    created_by  text not null
+);
+comment on table edf.backtests is 'Backtests that were kept by edf.keep_backtest. Deleting one deletes its forecasts.';
+comment on column edf.backtests.subject is 'What was forecast: a building''s id, a meter, any name.';
+comment on column edf.backtests.query is 'The training data.';
+comment on column edf.backtests.settings is 'Arguments of edf.backtest, with the defaults filled in.';
+comment on column edf.backtests.quantiles is 'Levels of the quantiles of its forecasts.';
+comment on column edf.backtests.seconds is 'How long it took.';
+create index backtests_by_subject on edf.backtests (subject, created_at desc);
+
+create table edf.backtest_forecasts (
+    backtest_id bigint not null references edf.backtests on delete cascade,
+    contender   text not null,
+    issued_at   timestamptz not null,
+    valid_at    timestamptz not null,
+    lead_hours  double precision not null,
+    actual      double precision,
+    yhat        double precision not null,
+    yhat_lower  double precision not null,
+    yhat_upper  double precision not null,
+    quantile_values double precision[] not null,
+    primary key (backtest_id, contender, issued_at, lead_hours)
+);
+comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per contender, origin and step ahead.';
+comment on column edf.backtest_forecasts.quantile_values is 'In the order of edf.backtests.quantiles.';
+
+select pg_catalog.pg_extension_config_dump('edf.backtests', '');
+select pg_catalog.pg_extension_config_dump('edf.backtests_backtest_id_seq', '');
+select pg_catalog.pg_extension_config_dump('edf.backtest_forecasts', '');
+
+create view edf.kept_forecasts as
+select
+    backtest_id, subject, contender, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper, quantile_values, quantiles
+from edf.backtest_forecasts
+join edf.backtests using (backtest_id);
+comment on view edf.kept_forecasts is
+    'The forecasts of kept backtests as edf.backtest returned them, for edf.score: one row per backtest, contender, origin and step ahead.';
+
+create view edf.kept_quantiles as
+select backtest_id, subject, contender, issued_at, valid_at, lead_hours, actual, pair.quantile, pair.value
+from edf.kept_forecasts
+cross join lateral unnest(quantiles, quantile_values) as pair (quantile, value);
+comment on view edf.kept_quantiles is 'The quantiles of kept backtests: one row per backtest, contender, origin, step ahead and quantile.';
+
+create function edf.register_backtest(
+    subject text, query text, regressor_forecasts text, settings jsonb, seconds double precision, forecasts edf.backtest_forecasts[]
+) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    backtest bigint;
+begin
+    insert into edf.backtests (subject, query, regressor_forecasts, settings, quantiles, seconds, created_by)
+    values (
+        register_backtest.subject, register_backtest.query, register_backtest.regressor_forecasts, register_backtest.settings,
+        array(select jsonb_array_elements_text(register_backtest.settings -> 'levels'))::double precision[],
+        register_backtest.seconds, edf.acting_role()
+    )
+    returning backtest_id into backtest;
+    insert into edf.backtest_forecasts
+    select backtest, f.contender, f.issued_at, f.valid_at, f.lead_hours, f.actual, f.yhat, f.yhat_lower, f.yhat_upper, f.quantile_values
+    from unnest(forecasts) as f;
+    return backtest;
+end;
+$$;
+comment on function edf.register_backtest is 'Writes a backtest and its forecasts; edf.keep_backtest calls it. Returns the backtest''s id.';
+revoke all on function edf.register_backtest from public;
+
+create function edf.keep_backtest(
+    subject       text,
+    training_data text,
+    settings      jsonb default '{}',
+    regressor_forecasts text default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    started   constant timestamptz := clock_timestamp();
+    used      jsonb;
+    forecasts edf.backtest_forecasts[];
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null);
+    used := edf.backtest_settings(settings);
+    select array_agg(row(0, b.contender, b.issued_at, b.valid_at, b.lead_hours, b.actual, b.yhat, b.yhat_lower, b.yhat_upper,
+                         b.quantile_values)::edf.backtest_forecasts)
+    into forecasts
+    from edf.run_backtest(training_data, used, regressor_forecasts) as b;
+    return edf.register_backtest(
+        subject, training_data, regressor_forecasts, used, extract(epoch from clock_timestamp() - started)::double precision, forecasts);
+end;
+$$;
+comment on function edf.keep_backtest is
+$$Runs edf.backtest and keeps it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per contender, origin and step ahead, for
+edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's id.
+
+subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"contenders": ["lear", "xgboost"], "refit": "7 days"}; kept
+with the defaults filled in.
+Errors: as edf.backtest; 22023 an unknown setting.$$;
+revoke all on function edf.keep_backtest from public;
+
+revoke all on edf.backtests, edf.backtest_forecasts, edf.kept_forecasts, edf.kept_quantiles from public;

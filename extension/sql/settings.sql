@@ -1,0 +1,70 @@
+-- The arguments of edf.backtest as one document, for what keeps or repeats backtests.
+
+create function edf.backtest_settings(given jsonb, set_by_caller text[] default '{}') returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    defaults constant jsonb := '{
+        "strategy": "xgboost", "parameters": {}, "features": {}, "contenders": null,
+        "horizon": "72 hours", "test_period": "70 days", "step": "1 day", "refit": "14 days",
+        "first_origin": null, "last_origin": null, "training_window": null,
+        "levels": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], "workers": 1}';
+    known constant text[] := array(select name from jsonb_object_keys(defaults) as name where name <> all (set_by_caller));
+    setting record;
+begin
+    if jsonb_typeof(given) is distinct from 'object' then
+        raise exception 'settings are given in a JSON object, not in %', coalesce(given::text, 'NULL')
+            using errcode = 'invalid_parameter_value', hint = format('Known: %s.', array_to_string(known, ', '));
+    end if;
+    for setting in select * from jsonb_each(given) as each (name, value) loop
+        perform edf.require_known('setting', setting.name, known);
+        begin
+            case
+                when setting.name in ('horizon', 'test_period', 'step', 'refit', 'training_window') then
+                    perform (setting.value #>> '{}')::interval;
+                when setting.name in ('first_origin', 'last_origin') then
+                    perform (setting.value #>> '{}')::timestamptz;
+                when setting.name = 'workers' then
+                    perform (setting.value #>> '{}')::integer;
+                when setting.name = 'levels' then
+                    perform array(select jsonb_array_elements_text(setting.value))::double precision[];
+                else null;
+            end case;
+        exception when data_exception then
+            raise exception 'setting "%" cannot be %', setting.name, setting.value
+                using errcode = 'invalid_parameter_value', hint = 'Settings are arguments of edf.backtest, written in JSON.';
+        end;
+    end loop;
+    return defaults - set_by_caller || given;
+end;
+$$;
+comment on function edf.backtest_settings is
+$$Arguments of edf.backtest, given by name in JSON, with its defaults filled in; those that the caller sets itself are not among them.
+
+Errors: 22023 an unknown name (the nearest is told) or a value of another type.$$;
+
+create function edf.run_backtest(training_data text, settings jsonb, regressor_forecasts text) returns table (
+    contender  text,
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    actual     double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[]
+)
+language sql stable
+as $$
+    select * from edf.backtest(
+        training_data, settings ->> 'strategy', settings -> 'parameters', settings -> 'features',
+        (settings ->> 'horizon')::interval, (settings ->> 'test_period')::interval, (settings ->> 'step')::interval,
+        (settings ->> 'refit')::interval, (settings ->> 'first_origin')::timestamptz, regressor_forecasts,
+        array(select jsonb_array_elements_text(settings -> 'levels'))::double precision[],
+        (settings ->> 'last_origin')::timestamptz, (settings ->> 'training_window')::interval,
+        nullif(settings -> 'contenders', 'null'), (settings ->> 'workers')::integer)
+$$;
+comment on function edf.run_backtest is 'edf.backtest, its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
+revoke all on function edf.run_backtest from public;

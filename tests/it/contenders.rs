@@ -1,0 +1,156 @@
+//! `edf.backtest` of several strategies, by several threads, over chosen origins and windows.
+
+use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
+
+const TWO: &str =
+    r#"["seasonal_naive", {"name": "trees", "strategy": "xgboost", "parameters": {"rounds": 20, "max_depth": 3}}]"#;
+
+async fn database() -> (Throwaway, PgConnection) {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    (database, analyst)
+}
+
+/// The rows of a backtest of the demand, as text.
+async fn rows(analyst: &mut PgConnection, arguments: &str) -> Vec<String> {
+    let query = format!(
+        "select b::text from edf.backtest('{DEMAND}', test_period => '5 days', refit => '2 days', {arguments}) as b"
+    );
+    query_scalar(AssertSqlSafe(query)).fetch_all(analyst).await.unwrap()
+}
+
+#[tokio::test]
+async fn contenders_of_one_call_forecast_as_each_alone() {
+    let (_database, mut analyst) = database().await;
+    let together = rows(&mut analyst, &format!("contenders => '{TWO}'")).await;
+    let naive = rows(&mut analyst, "strategy => 'seasonal_naive'").await;
+    let trees = rows(&mut analyst, r#"parameters => '{"rounds": 20, "max_depth": 3}'"#).await;
+    assert_eq!(naive.len(), 3 * 72 + 48 + 24);
+    assert!(trees[0].starts_with("(xgboost,"));
+    let alone: Vec<_> =
+        naive.into_iter().chain(trees.iter().map(|row| row.replacen("(xgboost,", "(trees,", 1))).collect();
+    assert!(together == alone);
+}
+
+#[tokio::test]
+async fn workers_give_the_same_rows_in_the_same_order() {
+    let (_database, mut analyst) = database().await;
+    let all =
+        r#"contenders => '["xgboost", "lear", "ensemble", "sarimax", "prophet", "mstl", "profile", "seasonal_naive"]'"#;
+    let alone = rows(&mut analyst, all).await;
+    assert_eq!(alone.len(), 8 * (3 * 72 + 48 + 24));
+    for workers in [2, 5] {
+        assert!(alone == rows(&mut analyst, &format!("{all}, workers => {workers}")).await, "{workers} workers");
+    }
+}
+
+#[tokio::test]
+async fn origins_end_with_the_last_one() {
+    let (_database, mut analyst) = database().await;
+    let origins: Vec<String> = query_scalar(
+        "select distinct issued_at::text from edf.backtest($1, 'seasonal_naive', first_origin => '2026-02-01Z', last_origin => '2026-02-03 12:00Z') order by 1",
+    )
+    .bind(DEMAND)
+    .fetch_all(&mut analyst)
+    .await
+    .unwrap();
+    assert_eq!(origins, ["2026-02-01 00:00:00+00", "2026-02-02 00:00:00+00", "2026-02-03 00:00:00+00"]);
+}
+
+#[tokio::test]
+async fn a_sliding_window_learns_from_what_lies_in_it() {
+    let (_database, mut analyst) = database().await;
+    // Its lags reach back two weeks, its means no further; means that run over the series would carry rounding on.
+    let recipe = r#"parameters => '{"rounds": 20}',
+        features => '{"preset": "basic", "rolling_h": [], "same_hour_days": [7], "same_hour_weeks": [1]}'"#;
+    let arguments = &format!("{recipe}, training_window => '25 days'");
+    let (windowed, all) = (rows(&mut analyst, arguments).await, rows(&mut analyst, recipe).await);
+    assert!(windowed != all);
+    // Origins from 9 February on: what is older than 15 January is read by no fit and no lag.
+    analyst.execute("update hourly set demand_kwh = demand_kwh + 7 where at < '2026-01-15Z'").await.unwrap();
+    assert!(rows(&mut analyst, arguments).await == windowed);
+    let (code, message): (String, String) = {
+        let refusal = refusal(
+            &mut analyst,
+            &format!("select edf.backtest('{DEMAND}', test_period => '5 days', training_window => '20 days')"),
+        )
+        .await;
+        (refusal.code, refusal.message)
+    };
+    assert_eq!((code.as_str(), message.as_str()), ("22000", "too little history: 504 steps are needed, 480 are there"));
+}
+
+#[tokio::test]
+async fn features_of_a_contender_are_laid_over_those_of_the_call() {
+    let (_database, mut analyst) = database().await;
+    let contenders = r#"[{"name": "basic", "strategy": "xgboost", "features": {"preset": "basic"}, "parameters": {"rounds": 20}},
+                         {"name": "same", "strategy": "xgboost", "features": {"preset": "basic", "time_zone": "Asia/Tokyo"}, "parameters": {"rounds": 20}},
+                         {"name": "other", "strategy": "xgboost", "parameters": {"rounds": 20}}]"#;
+    let (same, other): (i64, i64) = query_as(
+        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}', test_period => '3 days', contenders => $2::jsonb))
+         select count(*) filter (where a.yhat = s.yhat), count(*) filter (where a.yhat = o.yhat)
+         from b as a join b as s using (issued_at, lead_hours) join b as o using (issued_at, lead_hours)
+         where (a.contender, s.contender, o.contender) = ('basic', 'same', 'other')",
+    )
+    .bind(DEMAND)
+    .bind(contenders)
+    .fetch_one(&mut analyst)
+    .await
+    .unwrap();
+    assert_eq!(same, 72 + 48 + 24);
+    assert!(other < 20, "{other} of them are equal by chance");
+}
+
+#[tokio::test]
+async fn what_contenders_origins_windows_and_workers_cannot_be_is_refused() {
+    let (_database, mut analyst) = database().await;
+    let cases = [
+        ("22023", "first_origin => '2026-02-02Z', last_origin => '2026-02-01Z'"),
+        ("22023", "last_origin => '2026-02-01 00:30Z'"),
+        ("22023", "last_origin => 'infinity'"),
+        ("22023", "training_window => '0 days'"),
+        ("22023", "training_window => '-9 days'"),
+        ("22023", "training_window => '2 months'"),
+        ("22023", "training_window => '90 minutes'"),
+        ("22000", "training_window => '20 days', workers => 2"),
+        ("22023", "workers => 0"),
+        ("22023", "workers => -1"),
+        ("22023", "workers => 65"),
+        ("22023", "workers => null"),
+        ("22023", "contenders => '[]'"),
+        ("22023", "contenders => '{}'"),
+        ("22023", "contenders => 'null'"),
+        ("22023", "contenders => '[3]'"),
+        ("22023", r#"contenders => '["lear", "lear"]'"#),
+        ("22023", r#"contenders => '[{"name": "a"}]'"#),
+        ("22023", r#"contenders => '[{"strategy": "lear", "parameter": {}}]'"#),
+        ("42704", r#"contenders => '["lear", "xgbost"]'"#),
+        ("22023", r#"contenders => '["lear"]', parameters => '{"rounds": 20}'"#),
+        ("22023", r#"contenders => '[{"strategy": "lear", "features": {"lag_h": [24]}}]'"#),
+    ];
+    let cases = cases.map(|(code, argument)| {
+        (code, format!("select edf.backtest('{DEMAND}', test_period => '5 days', {argument})"))
+    });
+    let cases: Vec<_> = cases.iter().map(|(code, statement)| (*code, statement.as_str())).collect();
+    refusals(&mut analyst, &cases).await;
+}
+
+#[tokio::test]
+async fn the_contender_that_failed_is_named_in_any_thread() {
+    let (_database, mut analyst) = database().await;
+    for workers in [1, 2, 8] {
+        // It is its prediction that fails, after a fit.
+        let refusal = refusal(
+            &mut analyst,
+            &format!(
+                r#"select edf.backtest($$select at, demand_kwh * 1e300 as kwh from hourly$$, test_period => '5 days', workers => {workers},
+                   contenders => '["seasonal_naive", {{"name": "absurd", "strategy": "xgboost", "parameters": {{"rounds": 20}}}}]')"#
+            ),
+        )
+        .await;
+        assert!(refusal.message.starts_with("contender \"absurd\": ") && !refusal.hint.is_empty(), "{refusal:?}");
+    }
+}

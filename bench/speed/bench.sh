@@ -14,7 +14,7 @@ EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
 BUILDINGS=${1:-120}
 WORKERS=2 # backends and Python's processes
 RUNS=3    # of the short tasks
-FEW=$((BUILDINGS > 10 ? BUILDINGS / 10 : 1)) # buildings that the ensemble is measured on
+FEW=$((BUILDINGS > 20 ? BUILDINGS / 10 : BUILDINGS > 1 ? 2 : 1)) # buildings that the ensemble is measured on
 SPEED=$CACHE/speed
 FLOOR=$CARGO_TARGET_DIR/release/examples/floor
 
@@ -86,8 +86,7 @@ short_tasks() {
     local _
     for _ in $(seq "$RUNS"); do
         measure train-one edf edf train xgboost 1
-        measure train-one python python_pipeline train 1
-        measure train-one python-same-bins python_pipeline train 1 --max-bin "$BINS"
+        measure train-one python python_pipeline train 1 --max-bin "$BINS"
         measure train-one floor floor train one
     done
 }
@@ -126,15 +125,12 @@ short_tasks
 query -c 'truncate peaks, python_models'
 measure train edf edf train xgboost "$BUILDINGS"
 query -c 'copy (select * from peaks) to stdout with (format csv)' >"$STATE/peaks.csv"
-measure train python-same-bins python_pipeline train "$BUILDINGS" --processes "$WORKERS" --max-bin "$BINS"
-query -c 'truncate python_models'
-measure train python python_pipeline train "$BUILDINGS" --processes "$WORKERS"
+measure train python python_pipeline train "$BUILDINGS" --processes "$WORKERS" --max-bin "$BINS"
 measure train floor each floor train
 approve
 inference
 measure backtest edf edf backtest xgboost 1
-measure backtest python python_pipeline backtest 1
-measure backtest python-same-bins python_pipeline backtest 1 --max-bin "$BINS"
+measure backtest python python_pipeline backtest 1 --max-bin "$BINS"
 measure backtest floor floor backtest one
 query -c "copy (
     select 'edf', avg((metrics #>> '{held_out,model,rmse}')::float8) from edf.models where status = 'approved'
@@ -145,5 +141,4 @@ query -c 'truncate edf.models cascade'
 measure train edf-ensemble edf train ensemble "$FEW"
 approve
 measure forecast edf-ensemble edf forecast ensemble "$FEW"
-measure backtest edf-ensemble edf backtest ensemble 1
 /usr/bin/python3 "$HERE/report.py" "$STATE" "$BUILDINGS" "$FEW" "$BINS"

@@ -9,7 +9,7 @@ import pandas as pd
 DAY, HORIZON = 24, 72
 LAGS, RECENT, WINDOWS = (24, 48, 72, 96, 120, 144, 168, 336), (1, 2, 3, 24), (24, 168)
 SAME_HOUR, SAME_TYPE = ((1, DAY, "1d"), (7, DAY, "7d"), (28, DAY, "28d"), (1, 7 * DAY, "1w"), (4, 7 * DAY, "4w")), (4, 10)
-HEATING_BASE, COOLING_BASE = 18.0, 22.0
+HEATING_BASE, COOLING_BASE, SUN_GAIN = 18.0, 22.0, 0.03
 HISTORY = max(LAGS)
 
 
@@ -49,9 +49,10 @@ def weather(frame: pd.DataFrame, weekend: np.ndarray) -> dict[str, np.ndarray]:
     heating = lambda values: (HEATING_BASE - values).clip(lower=0)
     cooling = lambda values: (values - COOLING_BASE).clip(lower=0)
     columns |= {"hdd": heating(temperature), "cdd": cooling(temperature)}
-    for hours in (6, 24, 72):
-        smoothed = temperature.ewm(halflife=hours, adjust=False).mean()
-        columns |= {f"hdd_smoothed_{hours}h": heating(smoothed), f"cdd_smoothed_{hours}h": cooling(smoothed)}
+    for name, values in (("smoothed", temperature), ("sol_air", temperature + SUN_GAIN * sun)):
+        for hours in (6, 24, 72):
+            smoothed = values.ewm(halflife=hours, adjust=False).mean()
+            columns |= {f"hdd_{name}_{hours}h": heating(smoothed), f"cdd_{name}_{hours}h": cooling(smoothed)}
     hdd, cdd = columns["hdd"], columns["cdd"]
     columns |= {"hdd_squared": hdd**2, "cdd_squared": cdd**2, "hdd_weekend": hdd * weekend, "cdd_weekend": cdd * weekend, "hdd_irradiance": hdd * sun}
     return {name: values.to_numpy(float) for name, values in columns.items()}

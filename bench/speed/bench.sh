@@ -13,7 +13,7 @@ EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
 . "$HERE/../accuracy/environment.sh"
 BUILDINGS=${1:-120}
 WORKERS=2 # backends and Python's processes
-RUNS=3    # of the short tasks
+RUNS=${RUNS:-3} # of the short tasks
 FEW=$((BUILDINGS > 20 ? BUILDINGS / 10 : BUILDINGS > 1 ? 2 : 1)) # buildings that the ensemble is measured on
 SPEED=$CACHE/speed
 FLOOR=$CARGO_TARGET_DIR/release/examples/floor

@@ -1,6 +1,7 @@
 """Writes the table of bench/README.md from what bench.sh measured: report.py FOLDER BUILDINGS BUILDINGS_OF_THE_ENSEMBLE BINS"""
 
 import csv
+import os
 import pathlib
 import re
 import statistics
@@ -49,11 +50,25 @@ def main() -> None:
     extrapolated = "" if whole <= 1 else (
         f" Not measured, but extrapolated from {buildings} to 120 buildings: training {seconds['train', 'edf'][0] * whole:.0f} s by the clock, "
         f"daily forecast {seconds['forecast', 'edf'][0] * whole:.2g} s.")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    met = lambda value, aim, most=False: f"{value:.2g} ({'met' if (value <= aim if most else value >= aim) else 'missed'})"
+    over = lambda task, one, other: seconds[task, one][1] / seconds[task, other][1]
+    aims = "\n".join([
+        "| aim | measured |", "|---|---|",
+        f"| at most 1.3 times libxgboost alone: training | {met(over('train', 'edf', 'floor'), 1.3, True)} |",
+        f"| the same: backtest | {met(over('backtest', 'edf', 'floor'), 1.3, True)} |",
+        f"| the same: daily forecast, where libxgboost alone reads no model, no weather and makes no features | {met(over('forecast', 'edf', 'floor'), 1.3, True)} |",
+        f"| training at least 3 times as fast as Python | {met(over('train', 'python', 'edf'), 3)} |",
+        f"| daily forecast at least 10 times as fast as Python | {met(over('forecast', 'python', 'edf'), 10)} |",
+        f"| daily forecast of 120 buildings in 1 s{', extrapolated, with start and connection of psql as often' if whole > 1 else ''} | {met(seconds['forecast', 'edf'][0] * max(whole, 1), 1, True)} "
+        f"by the clock, {seconds['forecast', 'edf'][1] * max(whole, 1) / 2:.2g} s of the processor for each of two backends |",
+    ])
     text = "\n\n".join([
         MARKERS[0],
         f"Seconds by the clock, in brackets of the processor; ratios are of processor time, which other work on the machine touches least. Short tasks: medians "
-        f"of {len(runs['train-one', 'edf'])} runs. Many buildings: two backends, two processes of Python.{extrapolated}",
+        f"of {len(runs['train-one', 'edf'])} run(s). Load of the machine at the end of 1, 5 and 15 minutes: {load}. Many buildings: two backends, two processes of Python.{extrapolated}",
         "\n".join(lines),
+        aims,
         f"XGBoost alone sets how fast either side can train. All three have {bins} bins a feature and one thread a fit. "
         f"Python's time holds its start, {start[0]:.2g} s ({start[1]:.2g}) each. RMSE of the block held out, mean of the buildings: "
         f"{float(rmse['edf']):.4f} kWh by `edf`, {float(rmse['python']):.4f} by Python.",

@@ -39,12 +39,12 @@ def cells(table: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
     return filled.loc[:, (filled != "-").any()]
 
 
-def ratios(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Means over the series that every method has forecast."""
-    methods = table["method"].nunique()
-    complete = table.groupby("series")["method"].nunique()
-    common = table[table["series"].isin(complete[complete == methods].index)]
-    wide = common.groupby(["method", "leads"])[["rmse_ratio", "pinball_ratio", *(f"coverage_{percent}" for percent in INSIDE)]].mean().unstack()
+def ratios(table: pd.DataFrame) -> pd.DataFrame:
+    """Means over the series that a method has forecast, and the worst of them."""
+    by_method = table.groupby(["method", "leads"])
+    wide = by_method[["rmse_ratio", "pinball_ratio", *(f"coverage_{percent}" for percent in INSIDE)]].mean().unstack()
+    worst = by_method["rmse_ratio"].max().unstack()
+    series = table.groupby("method")["series"].nunique()
 
     def text(value, digits):
         return "-" if pd.isna(value) else f"{value:.{digits}f}"
@@ -53,10 +53,12 @@ def ratios(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     for method in ordered(wide.index):
         row = wide.loc[method]
         rows[method] = {
+            "series": str(series[method]),
             "RMSE / best peer": f"{text(row['rmse_ratio', 24], 3)} / {text(row['rmse_ratio', 72], 3)}",
+            "largest": f"{text(worst.loc[method, 24], 2)} / {text(worst.loc[method, 72], 2)}",
             "pinball / best peer": f"{text(row['pinball_ratio', 24], 3)} / {text(row['pinball_ratio', 72], 3)}",
         } | {f"inside {percent} %": text(row[f"coverage_{percent}", 72], 1) for percent in INSIDE}
-    return pd.DataFrame.from_dict(rows, orient="index"), common["series"].nunique()
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -88,14 +90,13 @@ def main() -> None:
     table = scores(options)
     described = {name: Series(options.work / "series", name).group for name in names(options.work / "series")}
     sizes = pd.Series(described).value_counts()
-    compared, count = ratios(table)
     text = "\n\n".join([
         MARKERS[0],
         "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all of them:",
         markdown(cells(table, sizes)),
-        f"Mean over the {count} series that every method has forecast: error as a ratio to the best peer of each series (leads 1-24 h / 1-72 h), "
-        "and the share of hours inside the interval (leads 1-72 h):",
-        markdown(compared),
+        "Over the series that each method has forecast: mean and largest ratio of its error to the one of the best peer of the series (leads 1-24 h / 1-72 h; "
+        "the best peer differs from series to series), and the share of hours inside the interval (leads 1-72 h):",
+        markdown(ratios(table)),
         *write_figures(options, table),
         MARKERS[1],
     ])

@@ -18,7 +18,8 @@ use std::collections::HashSet;
 use trial::{Contender, HOUSE, Trial, cold_and_sunny, frame};
 
 fn contenders() -> Vec<Contender> {
-    let contender = |name, strategy, parameters: Value, features: Value| Contender { name, strategy, parameters, features };
+    let contender =
+        |name, strategy, parameters: Value, features: Value| Contender { name, strategy, parameters, features };
     vec![
         contender("xgboost, basic", "xgboost", json!({}), json!({"preset": "basic"})),
         contender("xgboost, advanced without sol-air", "xgboost", json!({}), json!({"sun_gain_c": 0})),
@@ -77,8 +78,10 @@ fn calendar_trial(what: &str, plain: &Trial<'_>, behavioural: &Frame) -> Result<
 
 fn calendar(buildings: u64) -> Result<()> {
     type Days = (&'static str, usize, fn(&Hour) -> bool);
-    let trials: [Days; 2] =
-        [("RMSE, Christmas week", 1265, |hour| hour.flags.christmas), ("RMSE, bridge days", 1369, |hour| hour.flags.bridge)];
+    let trials: [Days; 2] = [
+        ("RMSE, Christmas week", 1265, |hour| hour.flags.christmas),
+        ("RMSE, bridge days", 1369, |hour| hour.flags.bridge),
+    ];
     for seed in 1..=buildings {
         println!("SIMULATED building {seed}");
         let hours = house::simulate(seed, 1450, true);
@@ -146,14 +149,18 @@ fn calendar_of(path: &str, zone: &str) -> Result<()> {
     let before = of_rows(&|date| !near(date, 0) && near(date, 1));
     let after = of_rows(&|date| !near(date, 0) && near(date, -1));
     for (name, days) in [
-        ("is_christmas_period", &christmas), ("is_bridge_day", &bridge), ("is_day_before_holiday", &before), ("is_day_after_holiday", &after),
+        ("is_christmas_period", &christmas),
+        ("is_bridge_day", &bridge),
+        ("is_day_before_holiday", &before),
+        ("is_day_after_holiday", &after),
     ] {
         let values = days.iter().map(|is| f64::from(u8::from(*is))).collect();
         behavioural.regressors.push(Regressor { name: name.to_owned(), values });
     }
     let unseen = vec![false; rows];
     let christmases: Vec<usize> = (1..rows).filter(|row| christmas[*row] && !christmas[row - 1]).collect();
-    let (_, second) = (christmases.first().context("no Christmas")?, christmases.get(1).context("one Christmas alone")?);
+    let (_, second) =
+        (christmases.first().context("no Christmas")?, christmases.get(1).context("one Christmas alone")?);
     let year = 365 * 24;
     for (what, scored, from) in
         [("RMSE, Christmas week", &christmas, second - 9 * 24), ("RMSE, bridge days", &bridge, year)]
@@ -161,8 +168,7 @@ fn calendar_of(path: &str, zone: &str) -> Result<()> {
         let end = (from..).find(|row| plain.grid.row_of_day(*row) == 5).unwrap_or(from);
         let days = scored[end..].iter().filter(|is| **is).count() / 24;
         println!("{path}: {days} days");
-        let trial =
-            Trial { frame: &plain, end, unseen: &unseen, scored, expected: &plain.target, place: None, zone };
+        let trial = Trial { frame: &plain, end, unseen: &unseen, scored, expected: &plain.target, place: None, zone };
         calendar_trial(what, &trial, &behavioural)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 # edf: make demo shows it, make test checks it.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench-accuracy sql psql stop clean purge
+.PHONY: help demo test bench-accuracy bench-speed sql psql stop clean purge
 export Q
 
 help: ## this list
@@ -15,6 +15,9 @@ test: ## set up what is needed and run every test
 
 bench-accuracy: ## forecast measured series with edf and its peers, and write the tables
 	@bench/accuracy/bench.sh
+
+bench-speed: ## time edf beside a pipeline in Python and libxgboost alone, and write the table: N=12 for fewer than 120 buildings
+	@bench/speed/bench.sh $(N)
 
 sql: ## run a statement on the demo database: make sql Q='select ...'
 	@$(LOCAL)/psql.sh -c "$$Q"

@@ -32,7 +32,7 @@ grant execute on function energy.current_config_id(), energy.config_schema(), en
 -- The owner, since views read with its rights.
 grant select on edf.models to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
-grant execute on function edf.train, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
+grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.reject_model to pipeline, analyst;
 grant select, delete on edf.backtests to analyst;
 grant select on edf.backtest_forecasts, edf.kept_forecasts, edf.kept_quantiles to analyst;

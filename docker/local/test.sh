@@ -61,7 +61,7 @@ fuzzing() {
     extension/core/fuzz/run.sh messages "$([ "${CI:-}" = true ] && echo 60 || echo 10)"
 }
 
-shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh bench/accuracy/*.sh extension/core/fuzz/run.sh .ci/run; }
+shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh bench/accuracy/*.sh bench/speed/*.sh extension/core/fuzz/run.sh .ci/run; }
 
 images() {
     "$CACHE/venv/bin/hadolint" docker/*/Dockerfile

@@ -37,7 +37,7 @@ fn describe(error: &Error, message: String) -> ErrorReport {
                 .to_owned(),
         ),
         // As what went wrong with it; the text names it.
-        Error::Contender { error: inner, .. } => return describe(inner, message),
+        Error::Of { error: inner, .. } => return describe(inner, message),
         Error::NotSupported(_) => {
             (ERRCODE_FEATURE_NOT_SUPPORTED, "Resample the series, or use a version of edf that can.".to_owned())
         }

@@ -18,6 +18,7 @@ mod features;
 mod forecasting;
 mod gap_profiles;
 mod gateway;
+mod global;
 mod hours;
 mod house;
 mod ingestion;

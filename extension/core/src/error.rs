@@ -46,8 +46,10 @@ pub enum Error {
         /// The names that exist.
         known: Vec<String>,
     },
-    /// What went wrong with one of several contenders.
-    Contender {
+    /// What went wrong with one of several.
+    Of {
+        /// What there are several of: `contender`, `series`.
+        kind: &'static str,
         /// Which one.
         name: String,
         /// What.
@@ -86,7 +88,7 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Contender { name, error } => write!(f, "contender \"{name}\": {error}"),
+            Self::Of { kind, name, error } => write!(f, "{kind} \"{name}\": {error}"),
             Self::DamagedArtifact(what) => write!(f, "damaged model artifact: {what}"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }

@@ -154,12 +154,12 @@ impl Model {
         let (header, state) = artifact::decode(bytes)?;
         let damaged = |error: String| Error::DamagedArtifact(error);
         let strategy = Strategy::parse(&header.strategy).map_err(|error| damaged(error.to_string()))?;
-        let (intervals, state): (Intervals, Vec<u8>) =
+        let (intervals, state): (Intervals, &[u8]) =
             postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
         if !intervals.is_sound((DAY_SECONDS / header.step_seconds) as usize) {
             return Err(damaged("its intervals hold impossible numbers".to_owned()));
         }
-        let forecaster = strategy.restore(&header.features, &header.parameters, &state)?;
+        let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
         Ok(Self { header, intervals, forecaster, held_out: Value::Null, outlook_shares: Vec::new() })
     }
 

@@ -78,7 +78,7 @@ impl Contender {
 }
 
 fn of(name: &str, error: Error) -> Error {
-    Error::Contender { name: name.to_owned(), error: Box::new(error) }
+    Error::Of { kind: "contender", name: name.to_owned(), error: Box::new(error) }
 }
 
 #[cfg(test)]

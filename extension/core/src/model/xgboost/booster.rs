@@ -13,7 +13,7 @@ use std::{ptr, slice};
 use xgboost_lib_sys as ffi;
 
 /// Rows of features, with or without labels.
-pub(in crate::model) struct Matrix {
+pub(crate) struct Matrix {
     handle: ffi::DMatrixHandle,
     rows: usize,
     columns: usize,
@@ -21,7 +21,7 @@ pub(in crate::model) struct Matrix {
 
 impl Matrix {
     /// Copies `features`: rows by columns, row-major, NaN is missing.
-    pub(in crate::model) fn new(features: ArrayView2<f32>) -> Result<Self, Error> {
+    pub(crate) fn new(features: ArrayView2<f32>) -> Result<Self, Error> {
         let (rows, columns) = features.dim();
         let data = features.as_slice().ok_or_else(|| internal("the matrix is not row-major"))?;
         let mut handle = ptr::null_mut();
@@ -33,7 +33,7 @@ impl Matrix {
     }
 
     /// Copies one label and one weight for each row.
-    pub(in crate::model) fn with_labels(self, labels: &[f32], weights: &[f32]) -> Result<Self, Error> {
+    pub(crate) fn with_labels(self, labels: &[f32], weights: &[f32]) -> Result<Self, Error> {
         for (field, values) in [(c"label", labels), (c"weight", weights)] {
             if values.len() != self.rows {
                 return Err(internal("labels, weights and rows differ in number"));
@@ -55,7 +55,7 @@ impl Drop for Matrix {
 }
 
 /// A model of trees.
-pub(in crate::model) struct Booster {
+pub(crate) struct Booster {
     handle: ffi::BoosterHandle,
     columns: usize,
 }
@@ -69,7 +69,7 @@ impl Booster {
     }
 
     /// Boosts for `rounds`, calling `checkpoint` before each, which may unwind.
-    pub(in crate::model) fn train(
+    pub(crate) fn train(
         matrix: &Matrix,
         parameters: &[(&'static str, String)],
         rounds: u32,
@@ -94,7 +94,7 @@ impl Booster {
     }
 
     /// One prediction per row.
-    pub(in crate::model) fn predict(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
+    pub(crate) fn predict(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
         if matrix.columns != self.columns {
             return Err(internal("the matrix has other columns than the booster"));
         }
@@ -122,7 +122,7 @@ impl Booster {
     }
 
     /// The model in XGBoost's UBJ format.
-    pub(in crate::model) fn save(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn save(&self) -> Result<Vec<u8>, Error> {
         let (mut length, mut data): (u64, *const c_char) = (0, ptr::null());
         // SAFETY: the handle is live; the buffer is XGBoost's until its next call, and copied here.
         unsafe {
@@ -134,7 +134,7 @@ impl Booster {
     }
 
     /// Reads what [`Self::save`] wrote; it must have `columns` features.
-    pub(in crate::model) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
+    pub(crate) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
         let booster = Self::new(&[], columns)?;
         let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
         booster.set("nthread", "1")?;

@@ -7,6 +7,8 @@
 
 mod booster;
 mod parameters;
+mod trees;
+mod ubjson;
 
 use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
@@ -14,16 +16,39 @@ use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
 pub(super) use booster::{Booster, Matrix};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 pub(super) use parameters::Parameters;
 use serde_json::Value;
+use trees::Trees;
+
+/// Rows on which the trees that were read are compared with the booster that wrote them.
+const COMPARED_ROWS: usize = 64;
 
 /// Fitted boosters, by day of lead, and the spec of their features.
 pub(super) struct Xgboost {
     spec: FeatureSpec,
     parameters: Parameters,
-    boosters: Vec<Booster>,
+    boosters: Vec<Fitted>,
     feature_names: Vec<String>,
+}
+
+/// A booster as XGBoost wrote it, which is what is stored, and its trees.
+struct Fitted {
+    file: Vec<u8>,
+    trees: Trees,
+}
+
+impl Fitted {
+    /// Reads the trees and sees to it that they are the booster's.
+    fn new(booster: &Booster, rows: ArrayView2<'_, f32>) -> Result<Self, Error> {
+        let file = booster.save()?;
+        let trees = Trees::read(&file, rows.ncols())?;
+        let some = rows.slice(s![..rows.nrows().min(COMPARED_ROWS), ..]);
+        if trees.predict(some)? != booster.predict(&Matrix::new(some)?)? {
+            return Err(Error::Internal("the trees read from XGBoost's file are not the booster's".to_owned()));
+        }
+        Ok(Self { file, trees })
+    }
 }
 
 impl Xgboost {
@@ -49,17 +74,19 @@ impl Xgboost {
             let weights = of_rows(&|sample| {
                 weight_of_age(parameters.half_life_days, (lesson.end - sample.target) as f64 / day as f64) as f32
             });
-            let matrix = Matrix::new(matrix.select(Axis(0), &rows).view())?.with_labels(&labels, &weights)?;
-            boosters.push(Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, checkpoint)?);
+            let rows = matrix.select(Axis(0), &rows);
+            let matrix = Matrix::new(rows.view())?.with_labels(&labels, &weights)?;
+            let booster = Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, checkpoint)?;
+            boosters.push(Fitted::new(&booster, rows.view())?);
         }
         Ok(Self { spec: lesson.spec.clone(), parameters, boosters, feature_names: names })
     }
 
     pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::DamagedArtifact("the boosters cannot be read".to_owned());
-        let (names, models): (Vec<String>, Vec<Vec<u8>>) = postcard::from_bytes(state).map_err(|_| damaged())?;
-        let boosters =
-            models.iter().map(|model| Booster::load(model, names.len())).collect::<Result<Vec<_>, Error>>()?;
+        let (names, files): (Vec<String>, Vec<&[u8]>) = postcard::from_bytes(state).map_err(|_| damaged())?;
+        let fitted = |file: &[u8]| Ok(Fitted { file: file.to_vec(), trees: Trees::read(file, names.len())? });
+        let boosters = files.into_iter().map(fitted).collect::<Result<Vec<_>, Error>>()?;
         if boosters.is_empty() {
             return Err(damaged());
         }
@@ -87,7 +114,7 @@ impl Forecaster for Xgboost {
             if rows.is_empty() {
                 continue;
             }
-            let predicted = booster.predict(&Matrix::new(matrix.select(Axis(0), &rows).view())?)?;
+            let predicted = booster.trees.predict(matrix.select(Axis(0), &rows).view())?;
             for (row, yhat) in rows.into_iter().zip(predicted) {
                 forecasts[[row / horizon, row % horizon]] = f64::from(yhat);
             }
@@ -105,8 +132,8 @@ impl Forecaster for Xgboost {
 
     /// The feature names, and each booster in XGBoost's UBJ format.
     fn state(&self) -> Result<Vec<u8>, Error> {
-        let models = self.boosters.iter().map(Booster::save).collect::<Result<Vec<_>, Error>>()?;
-        postcard::to_allocvec(&(&self.feature_names, models)).map_err(|error| Error::Internal(error.to_string()))
+        let files: Vec<&[u8]> = self.boosters.iter().map(|booster| booster.file.as_slice()).collect();
+        postcard::to_allocvec(&(&self.feature_names, files)).map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

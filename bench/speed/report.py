@@ -1,0 +1,88 @@
+"""Writes the table of bench/README.md from what bench.sh measured: report.py FOLDER BUILDINGS BUILDINGS_OF_THE_ENSEMBLE BINS"""
+
+import csv
+import os
+import pathlib
+import re
+import statistics
+import sys
+
+README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
+MARKERS = ("<!-- speed: written by bench/speed/bench.sh -->", "<!-- end of speed -->")
+
+
+def main() -> None:
+    folder, buildings, few, bins = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    runs = {}
+    for task, side, clock, processor in csv.reader((folder / "measured.csv").open()):
+        runs.setdefault((task, side), []).append((float(clock), float(processor)))
+    seconds = {key: tuple(statistics.median(column) for column in zip(*values)) for key, values in runs.items()}
+
+    def cell(task: str, side: str, times: float = 1.0) -> str:
+        clock, processor = seconds[task, side]
+        return f"{clock * times:.3g} ({processor * times:.3g})"
+
+    def ratio(task: str, one: str, other: str, places: int = 1) -> str:
+        return f"{seconds[task, one][1] / seconds[task, other][1]:.{places}f}"
+
+    tasks = {
+        "train-one": "train one building, 8,760 hours",
+        "train": f"train {buildings} buildings, 8,760 hours each",
+        "forecast": f"forecast 72 hours of {buildings} buildings",
+        "backtest": "backtest of ten weeks, five fits",
+    }
+    lines = ["| task | `edf`, xgboost | script in Python | Python / `edf` | libxgboost alone | `edf` / libxgboost |", "|---|---|---|---|---|---|"]
+    for task, title in tasks.items():
+        lines.append(f"| {title} | {cell(task, 'edf')} | {cell(task, 'python')} | **{ratio(task, 'python', 'edf')}** "
+                     f"| {cell(task, 'floor')} | **{ratio(task, 'edf', 'floor', 2)}** |")
+    champion = ["| task | `edf`, ensemble |", "|---|---|"]
+    for task in ("train-one", "train", "forecast"):
+        times = buildings / few if task != "train-one" else 1
+        title = tasks[task]
+        champion.append(f"| {title}{f', from {few} of them' if times > 1 else ''} | {cell(task, 'edf-ensemble', times)} |")
+    peaks = {}
+    for _, nth, megabytes in csv.reader((folder / "peaks.csv").open()):
+        peaks[int(nth)] = max(float(megabytes), peaks.get(int(nth), 0))
+    shown = ", ".join(f"{peaks[nth]:.0f} MB after {nth}" for nth in sorted({1, min(5, max(peaks)), max(peaks)}))
+    rmse = dict(csv.reader((folder / "rmse.csv").open()))
+    start = seconds["start", "python"]
+    whole = 120 / buildings
+    extrapolated = "" if whole <= 1 else (
+        f" Not measured, but extrapolated from {buildings} to 120 buildings: training {seconds['train', 'edf'][0] * whole:.0f} s by the clock, "
+        f"daily forecast {seconds['forecast', 'edf'][0] * whole:.2g} s.")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    met = lambda value, aim, most=False: f"{value:.2g} ({'met' if (value <= aim if most else value >= aim) else 'missed'})"
+    over = lambda task, one, other: seconds[task, one][1] / seconds[task, other][1]
+    aims = "\n".join([
+        "| aim | measured |", "|---|---|",
+        f"| at most 1.3 times libxgboost alone: training | {met(over('train', 'edf', 'floor'), 1.3, True)} |",
+        f"| the same: backtest | {met(over('backtest', 'edf', 'floor'), 1.3, True)} |",
+        f"| the same: daily forecast, where libxgboost alone reads no model, no weather and makes no features | {met(over('forecast', 'edf', 'floor'), 1.3, True)} |",
+        f"| training at least 3 times as fast as Python | {met(over('train', 'python', 'edf'), 3)} |",
+        f"| daily forecast at least 10 times as fast as Python | {met(over('forecast', 'python', 'edf'), 10)} |",
+        f"| daily forecast of 120 buildings in 1 s{', extrapolated, with start and connection of psql as often' if whole > 1 else ''} | {met(seconds['forecast', 'edf'][0] * max(whole, 1), 1, True)} "
+        f"by the clock, {seconds['forecast', 'edf'][1] * max(whole, 1) / 2:.2g} s of the processor for each of two backends |",
+    ])
+    text = "\n\n".join([
+        MARKERS[0],
+        f"Seconds by the clock, in brackets of the processor; ratios are of processor time, which other work on the machine touches least. Short tasks: medians "
+        f"of {len(runs['train-one', 'edf'])} run(s). Load of the machine at the end of 1, 5 and 15 minutes: {load}. Many buildings: two backends, two processes of Python.{extrapolated}",
+        "\n".join(lines),
+        aims,
+        f"XGBoost alone sets how fast either side can train. All three have {bins} bins a feature and one thread a fit. "
+        f"Python's time holds its start, {start[0]:.2g} s ({start[1]:.2g}) each. RMSE of the block held out, mean of the buildings: "
+        f"{float(rmse['edf']):.4f} kWh by `edf`, {float(rmse['python']):.4f} by Python.",
+        f"Peak memory of one backend that trains building after building in one statement: {shown}.",
+        "The configured champion, the ensemble, does more: LEAR and the trees, each fitted five times.",
+        "\n".join(champion),
+        MARKERS[1],
+    ])
+    new, found = re.subn(f"{re.escape(MARKERS[0])}.*{re.escape(MARKERS[1])}", lambda _: text, README.read_text(), flags=re.DOTALL)
+    if not found:
+        raise SystemExit(f"{README} has no markers for the speed table.")
+    README.write_text(new)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

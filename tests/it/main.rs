@@ -24,6 +24,7 @@ mod house;
 mod ingestion;
 mod jobs;
 mod kept_backtests;
+mod known;
 mod known_weather;
 mod metrics;
 mod portfolio;

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Forecasts of days that a model has not seen the like of, in SIMULATED buildings: simulate.sh [BUILDINGS], by default one. Prints three tables:
+# cold and sunny days, Christmas week, bridge days. With the series that the accuracy bench has prepared, Christmas and bridge days of measured ones too.
+set -euo pipefail
+. "$(dirname "$0")/../docker/local/lib.sh"
+BUILDINGS=${1:-1}
+cd "$ROOT"
+
+cargo build --release -p edf -p edf-core --example simulate
+SIMULATE=$CARGO_TARGET_DIR/release/examples/simulate
+"$SIMULATE" sun "$BUILDINGS"
+"$SIMULATE" calendar "$BUILDINGS"
+for name in gefcom bigdeal-1; do
+    series=$CACHE/accuracy/series/$name.csv
+    [ ! -f "$series" ] || "$SIMULATE" calendar-of "$series" America/New_York
+done

@@ -1,0 +1,65 @@
+//! Days that a model has not seen the like of, in a SIMULATED building: see `examples/simulate/house.rs`.
+#![allow(clippy::unwrap_used, dead_code)]
+
+#[path = "../examples/simulate/house.rs"]
+mod house;
+#[path = "../examples/simulate/trial.rs"]
+mod trial;
+
+use house::Hour;
+use serde_json::{Value, json};
+use trial::{Contender, HOUSE, Trial, cold_and_sunny, frame};
+
+const DAYS: u64 = 1005;
+/// The first of December 2023.
+const DECEMBER: usize = 883 * 24 + 5;
+
+fn contender(strategy: &'static str, features: Value) -> Contender {
+    Contender { name: strategy, strategy, parameters: json!({}), features }
+}
+
+fn expected() -> Vec<f64> {
+    house::simulate(1, DAYS, false).iter().map(|hour| hour.demand).collect()
+}
+
+#[test]
+fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_error_of_the_basic_trees() {
+    let hours = house::simulate(1, DAYS, true);
+    let clear: Vec<f64> = hours.iter().map(|hour| house::clear_sky(hour.at)).collect();
+    let (frame, expected) = (frame(&hours, true).unwrap(), expected());
+    let days = cold_and_sunny(&frame, &clear).unwrap();
+    let trial = Trial {
+        frame: &frame,
+        end: DECEMBER,
+        unseen: &days,
+        scored: &days,
+        expected: &expected,
+        place: HOUSE,
+        zone: "Etc/GMT-1",
+    };
+    let basic = trial.rmse(&contender("xgboost", json!({"preset": "basic"}))).unwrap();
+    let lear = trial.rmse(&contender("lear", json!({}))).unwrap();
+    assert!(lear[1] < 0.5 * basic[1] && lear[0] < 0.6 * basic[0], "{lear:?} for {basic:?}");
+}
+
+#[test]
+fn at_christmas_the_behavioural_calendar_beats_a_holiday_flag() {
+    let hours = house::simulate(1, DAYS, true);
+    let (plain, behavioural, expected) = (frame(&hours, false).unwrap(), frame(&hours, true).unwrap(), expected());
+    let scored: Vec<bool> = hours.iter().map(|hour: &Hour| hour.flags.christmas).collect();
+    let unseen = vec![false; hours.len()];
+    let of = |frame| {
+        let trial = Trial {
+            frame,
+            end: DECEMBER + 14 * 24,
+            unseen: &unseen,
+            scored: &scored,
+            expected: &expected,
+            place: HOUSE,
+            zone: "Etc/GMT-1",
+        };
+        trial.rmse(&contender("lear", json!({}))).unwrap()
+    };
+    let (plain, behavioural) = (of(&plain), of(&behavioural));
+    assert!(behavioural[1] < 0.75 * plain[1], "{behavioural:?} for {plain:?}");
+}

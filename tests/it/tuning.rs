@@ -157,9 +157,10 @@ async fn a_cancelled_search_keeps_its_trials_and_goes_on_and_a_second_one_is_ref
     assert_eq!(Refusal::from(outcome.unwrap_err()).code, "57014");
     assert!(answered - asked < Duration::from_secs(1));
     let after: i64 = query_scalar("select count(*) from edf.trials").fetch_one(&mut tuner).await.unwrap();
-    assert_eq!(after, kept);
+    // One may have ended after the last look.
+    assert!(after >= kept, "{after} of {kept}");
     // No lock is left, and the search goes on to the number asked for: none.
-    let done = call.replace("settings =>", &format!("trials => {kept}, settings =>"));
+    let done = call.replace("settings =>", &format!("trials => {after}, settings =>"));
     tuner.execute(AssertSqlSafe(done)).await.unwrap();
 }
 

@@ -29,12 +29,15 @@ set local role edf_owner;
 \ir routines/weather_as_of.sql
 \ir routines/calendar_regressors.sql
 \ir routines/training_query.sql
+\ir routines/archetypes.sql
 \ir routines/forecast_query.sql
 \ir routines/regressor_forecasts_query.sql
 \ir routines/training_weather.sql
 \ir routines/train_model.sql
+\ir routines/train_archetype.sql
 \ir routines/train_models.sql
 \ir routines/gate_models.sql
+\ir routines/model_of_building.sql
 \ir routines/issue_forecasts.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql

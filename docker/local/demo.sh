@@ -28,7 +28,7 @@ approve() {
     query -U analyst -c "select subject || ': model ' || edf.approve_model(model_id, 'passed the gate') from edf.models where status = 'pending'"
     if [ "$(approved)" = 0 ]; then
         query -c "select subject, event, reason from edf.model_events join edf.models using (model_id) where event = 'rejected'" \
-            -c "select building_id, message from energy.job_runs where status = 'failed'"
+            -c "select building_id, archetype, message from energy.job_runs where status = 'failed'"
         return 1
     fi
 }

@@ -12,7 +12,7 @@ def table(cursor) -> None:
                mape_pct, rmse_kwh, mae_kwh, coverage_pct, n
         from energy.model_scores as scores
         join edf.models using (model_id)
-        where models.status = 'approved'
+        where models.status = 'approved' and scores.lead_day > 0
         order by models.subject, scores.lead_day, is_model desc
     """)
     print("Evaluation: forecasts issued daily at 05:00 UTC over the last ten weeks, model fitted anew every 14 days")
@@ -29,6 +29,20 @@ def weather(cursor) -> None:
     """)
     shares = ", ".join(f"{share:.0f} % at lead day {day}" for day, share in cursor.fetchall())
     print(f"Weather that the models learnt from: forecasts as they were known ({shares}), observations for the rest")
+
+
+def newcomers(cursor) -> None:
+    cursor.execute("""
+        select trainings.archetype, model.rmse_kwh, rival.rmse_kwh
+        from energy.trainings
+        join edf.models using (model_id)
+        join energy.model_scores as model on model.model_id = models.model_id and model.strategy = models.strategy
+        join energy.model_scores as rival on rival.model_id = models.model_id and rival.strategy = 'seasonal_naive'
+        where models.status = 'approved' and trainings.archetype is not null order by 1
+    """)
+    for archetype, rmse, naive in cursor.fetchall():
+        print(f"A new building of archetype {archetype}, forecast by the others from its first day: RMSE {rmse:.3f} kWh in its first week"
+              f" ({naive:.3f} by seasonal naive, had it known the week before)")
 
 
 def chart(cursor) -> None:
@@ -57,6 +71,7 @@ def main() -> None:
     with psycopg2.connect("", options="-c timezone=UTC") as connection, connection.cursor() as cursor:
         table(cursor)
         weather(cursor)
+        newcomers(cursor)
         print()
         chart(cursor)
 

@@ -93,6 +93,10 @@ begin
     select 'meters', 'no register measures consumption', 'Without one no hour has a demand: measures: consumption.'
     where not exists (select from jsonb_each(config -> 'meters') where value ->> 'measures' = 'consumption')
     union all
+    select 'training.archetype_history', format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),
+        'A model of an archetype learns what the first four weeks of a building are like.'
+    where (config #>> '{training,archetype_history}')::interval < interval '28 days'
+    union all
     select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}', config #>> '{evaluation,test_period}'),
         'Several forecasts are made in the test period.'
     where (config #>> '{evaluation,step}')::interval > (config #>> '{evaluation,test_period}')::interval

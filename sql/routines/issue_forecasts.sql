@@ -6,6 +6,7 @@ as $$
 declare
     weather_at timestamptz;
     reaches    timestamptz;
+    building   record;
     written    bigint;
 begin
     select weather.issued_at, max(weather.valid_at) + interval '1 hour' into weather_at, reaches
@@ -20,13 +21,18 @@ begin
             issue_forecast.issued_at, coalesce(reaches::text, 'nowhere'), issue_forecast.issued_at + horizon
             using errcode = 'data_exception', hint = 'Ingest a newer weather forecast, or ask for a shorter horizon.';
     end if;
+    building := energy.model_of_building(issue_forecast.building_id);
     insert into energy.forecasts
-        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id)
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id, archetype)
     select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at,
-        energy.current_config_id()
+        energy.current_config_id(), building.archetype
     from edf.forecast(
-        issue_forecast.building_id,
-        energy.forecast_query(issue_forecast.building_id, issue_forecast.issued_at, horizon),
+        building.subject,
+        case when building.archetype is null then
+            energy.forecast_query(issue_forecast.building_id, issue_forecast.issued_at, horizon)
+        else
+            energy.newcomer_query(issue_forecast.building_id, issue_forecast.issued_at, horizon)
+        end,
         horizon,
         issue_forecast.issued_at,
         energy.stored_regressor_forecasts(
@@ -37,7 +43,10 @@ begin
 end;
 $$;
 comment on function energy.issue_forecast(text, timestamptz, interval) is
-    'Forecasts one building with its approved model from what was known at issued_at. Returns the rows written. Errors: as edf.forecast; 22000 the weather does not reach.';
+$$Forecasts one building from what was known at issued_at, with its approved model, or that of its archetype where it has none of its own: column archetype of
+energy.forecasts tells. Returns the rows written.
+
+Errors: as edf.forecast; as energy.model_of_building; 22000 the weather does not reach.$$;
 revoke all on function energy.issue_forecast(text, timestamptz, interval) from public;
 
 create or replace procedure energy.issue_forecasts(issued_at timestamptz default null, horizon interval default null)
@@ -83,7 +92,7 @@ begin
 end;
 $$;
 comment on procedure energy.issue_forecasts(timestamptz, interval) is
-$$Forecasts every building that has an approved model. Running it twice changes nothing.
+$$Forecasts every building that has an approved model, or whose archetype has. Running it twice changes nothing.
 
 issued_at: by default the hour that has just begun; only what was known then is used. A building that fails is a row of energy.job_runs with its
 SQLSTATE, message and hint; the others go on. A second run at the same time records itself as skipped.$$;

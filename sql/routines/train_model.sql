@@ -17,6 +17,7 @@ declare
         jsonb_build_array(jsonb_build_object('strategy', strategy, 'parameters', config #> '{training,parameters}'))
         || case when strategy = 'seasonal_naive' then '[]' else '["seasonal_naive"]' end::jsonb;
     features jsonb;
+    since    timestamptz;
     model    bigint;
 begin
     select jsonb_build_object('latitude', latitude, 'longitude', longitude) || (config -> 'features') || jsonb_build_object('time_zone', time_zone)
@@ -25,6 +26,13 @@ begin
     if not found then
         raise exception 'there is no building "%"', train_model.building_id
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
+    end if;
+    select min(hour_at) into since
+    from energy.building_hours where building_hours.building_id = train_model.building_id and received_at <= energy.clock();
+    if since > first_at then
+        raise exception 'building "%" has hours from % on, its evaluation needs them from before %', train_model.building_id, since, first_at
+            using errcode = 'data_exception',
+                  hint = 'Wait for more readings; until then the model of its archetype forecasts it. Or make evaluation.test_period shorter.';
     end if;
     model := edf.train(train_model.building_id, query, strategy, config #> '{training,parameters}',
                        features, horizon, outlooks);
@@ -45,5 +53,6 @@ comment on function energy.train_model(text) is
 $$Trains a model of a building as configured, and scores its recipe against seasonal naive in a rolling-origin backtest. Both read the weather as it
 was forecast, where such forecasts are stored, and as it was observed elsewhere: energy.training_weather has the shares.
 
-Returns the id of the pending model; its scores stand in energy.model_scores, its configuration in energy.trainings. Errors: as edf.train; 42704 no such building.$$;
+Returns the id of the pending model; its scores stand in energy.model_scores, its configuration in energy.trainings. Errors: as edf.train; 22000 its hours do not
+reach back to the evaluation; 42704 no such building.$$;
 revoke all on function energy.train_model(text) from public;

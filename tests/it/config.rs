@@ -118,6 +118,12 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "Known: ",
         ),
         ("/training/parameters/eta", json!("fast"), "training: parameter \"eta\" cannot be \"fast\"", ""),
+        (
+            "/training/archetype_history",
+            json!("27 days"),
+            "training.archetype_history: 27 days is shorter than 28 days",
+            "first four weeks",
+        ),
         ("/evaluation/step", json!("1 month"), "evaluation.step: \"1 month\" is not a span of time", "no fixed length"),
         (
             "/evaluation/step",

@@ -18,7 +18,8 @@ async fn run(program: &str, database: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
+/// Makes the empty database `to` a copy of `from`.
+pub async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
     let file: PathBuf = std::env::temp_dir().join(format!("{to}.dump"));
     let path = file.to_str().unwrap();
     let has_timescaledb: bool = query_scalar("select exists (select from pg_extension where extname = 'timescaledb')")

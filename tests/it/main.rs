@@ -3,6 +3,7 @@
 
 mod apartment_days;
 mod api;
+mod archetypes;
 mod artifact;
 mod backtest;
 mod bad_input;

@@ -1,0 +1,72 @@
+create or replace function energy.archetype_subject(archetype text) returns text
+language sql immutable strict
+set search_path = pg_catalog, pg_temp
+return 'archetype:' || archetype;
+comment on function energy.archetype_subject(text) is
+    'The subject in edf.models of an archetype''s models; no building has such an id.';
+revoke all on function energy.archetype_subject(text) from public;
+
+create or replace function energy.archetype_history() returns interval
+language sql stable
+set search_path = pg_catalog, pg_temp
+return coalesce(energy.current_config() #>> '{training,archetype_history}', '180 days')::interval;
+comment on function energy.archetype_history() is
+    'How much of the newest history the model of an archetype learns from: that of all its buildings is in memory at once.';
+revoke all on function energy.archetype_history() from public;
+
+create or replace function energy.archetypes_to_train(before timestamptz) returns setof text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- As strategy global has it: two series or more, of eight days or more.
+    with taught as (
+        select building_id
+        from energy.building_hours
+        where hour_at >= (select before - energy.archetype_history()) and hour_at < before and received_at <= before
+        group by building_id
+        having count(consumption_kwh) >= 8 * 24
+    )
+
+    select archetype from raw.buildings join taught using (building_id)
+    group by archetype
+    having count(*) >= 2
+    order by archetype
+$$;
+comment on function energy.archetypes_to_train(timestamptz) is
+    'The archetypes that have, as was known at a time, two buildings or more with eight days of demand: what a model of an archetype needs.';
+revoke all on function energy.archetypes_to_train(timestamptz) from public;
+
+create or replace function energy.archetype_training_query(archetype text, before timestamptz) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $query$
+        select building_id, valid_at,
+            case when received_at <= %2$L then consumption_kwh end as consumption_kwh,
+            case when weather_received_at <= %2$L then temperature_c end as temperature_c,
+            case when weather_received_at <= %2$L then ghi_w_m2 end as ghi_w_m2,
+            %3$s,
+            apartments
+        from features.fct_training_samples
+        join (select building_id, count(*) as apartments from raw.apartments group by building_id) as sizes using (building_id)
+        where building_id = any (%1$L) and valid_at < %2$L and valid_at >= %2$L::timestamptz - %4$L::interval
+        $query$,
+        array(select building_id from raw.buildings where buildings.archetype = archetype_training_query.archetype order by building_id),
+        before, energy.calendar_regressors(), energy.archetype_history());
+$$;
+comment on function energy.archetype_training_query(text, timestamptz) is
+    'The query that the model of an archetype is trained on, for edf.train_global: energy.training_query for each of its buildings, with their apartments, no older than training.archetype_history.';
+revoke all on function energy.archetype_training_query(text, timestamptz) from public;
+
+create or replace function energy.newcomer_query(building_id text, issued_at timestamptz, horizon interval) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        e'select hours.*, (select count(*) from raw.apartments where building_id = %L) as apartments from (%s) as hours',
+        building_id, energy.forecast_query(building_id, issued_at, horizon));
+$$;
+comment on function energy.newcomer_query(text, timestamptz, interval) is
+    'energy.forecast_query with the number of the building''s apartments, for a forecast by the model of its archetype.';
+revoke all on function energy.newcomer_query(text, timestamptz, interval) from public;

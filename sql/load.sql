@@ -29,8 +29,8 @@ set local role edf_owner;
 \ir routines/weather_as_of.sql
 \ir routines/calendar_regressors.sql
 \ir routines/training_query.sql
-\ir routines/archetypes.sql
 \ir routines/forecast_query.sql
+\ir routines/archetypes.sql
 \ir routines/regressor_forecasts_query.sql
 \ir routines/training_weather.sql
 \ir routines/train_model.sql

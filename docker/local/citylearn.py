@@ -94,7 +94,9 @@ def topology() -> dict[str, list[dict]]:
         "weather_locations": [PLACE],
         "buildings": [
             {"building_id": building, "name": building.replace("-", " "), "time_zone": "Etc/GMT+8",
-             "region": "US-CA", **PLACE}
+             "region": "US-CA", **PLACE,
+             # The large one is made of the same homes: it can teach nothing of those that are new.
+             "archetype": "estate" if building == "all-homes" else "homes"}
             for building in BUILDINGS
         ],
         "apartments": [

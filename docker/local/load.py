@@ -33,7 +33,7 @@ def newest(cursor, table: str, column: str, floor):
 
 
 def send_topology(cursor) -> None:
-    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude", "weather_location_id")}
+    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude", "weather_location_id", "archetype")}
     for table, rows in source.topology().items():
         columns = columns_of.get(table, tuple(rows[0]))
         psycopg2.extras.execute_values(

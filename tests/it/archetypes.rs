@@ -7,8 +7,7 @@ use edf_tests::{Throwaway, as_role, connect, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
 
-/// A copy whose small homes are of archetype `homes` and whose large building is alone in its own. Models of
-/// buildings are quick ones there.
+/// A copy whose models of buildings are quick ones. Four buildings are of archetype `homes`, one alone of `estate`.
 async fn deployment() -> (Throwaway, PgConnection) {
     let copy = Throwaway::empty().await;
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
@@ -20,7 +19,6 @@ async fn deployment() -> (Throwaway, PgConnection) {
     postgres
         .execute(raw_sql(
             r#"delete from energy.forecasts; delete from energy.job_runs; delete from edf.models;
-             update raw.buildings set archetype = case when building_id like 'homes-%' then 'homes' else 'alone' end;
              call energy.load_config(energy.current_config() || jsonb_build_object(
                  'training', '{"strategy": "seasonal_naive", "parameters": {}, "archetype_history": "35 days"}'::jsonb,
                  'evaluation', (energy.current_config() -> 'evaluation') || '{"test_period": "7 days"}'))"#,
@@ -244,8 +242,7 @@ async fn what_is_no_archetype_is_refused_and_no_building_can_be_named_as_one() {
 async fn the_training_of_an_archetype_reads_only_what_was_received_by_then() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let inputs =
-        "select to_jsonb(edf.panel_of(energy.archetype_training_query('building', '2017-07-28 05:00Z')))::text";
+    let inputs = "select to_jsonb(edf.panel_of(energy.archetype_training_query('homes', '2017-07-28 05:00Z')))::text";
     let before: String = query_scalar(inputs).fetch_one(&mut *work).await.unwrap();
     work.execute(raw_sql(
         "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'

@@ -18,15 +18,15 @@ fn contender(strategy: &'static str, features: Value) -> Contender {
     Contender { name: strategy, strategy, parameters: json!({}), features }
 }
 
-fn expected() -> Vec<f64> {
-    house::simulate(1, DAYS, false).iter().map(|hour| hour.demand).collect()
+fn expected(days: u64) -> Vec<f64> {
+    house::simulate(1, days, false).iter().map(|hour| hour.demand).collect()
 }
 
 #[test]
 fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_error_of_the_basic_trees() {
     let hours = house::simulate(1, DAYS, true);
     let clear: Vec<f64> = hours.iter().map(|hour| house::clear_sky(hour.at)).collect();
-    let (frame, expected) = (frame(&hours, true).unwrap(), expected());
+    let (frame, expected) = (frame(&hours, true).unwrap(), expected(DAYS));
     let days = cold_and_sunny(&frame, &clear).unwrap();
     let trial = Trial {
         frame: &frame,
@@ -43,15 +43,17 @@ fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_er
 }
 
 #[test]
-fn at_christmas_the_behavioural_calendar_beats_a_holiday_flag() {
-    let hours = house::simulate(1, DAYS, true);
-    let (plain, behavioural, expected) = (frame(&hours, false).unwrap(), frame(&hours, true).unwrap(), expected());
-    let scored: Vec<bool> = hours.iter().map(|hour: &Hour| hour.flags.christmas).collect();
+fn the_behavioural_calendar_halves_the_error_of_christmas_and_helps_on_bridge_days_against_a_holiday_flag() {
+    // From July 2021: learnt are three Christmases up to December 2024, then bridge days up to March 2025.
+    let (days, december, march) = (1450, 1265 * 24 + 5, 1369 * 24 + 5);
+    let hours = house::simulate(1, days, true);
+    let (plain, behavioural, expected) = (frame(&hours, false).unwrap(), frame(&hours, true).unwrap(), expected(days));
     let unseen = vec![false; hours.len()];
-    let of = |frame| {
+    let of = |frame, end, scored: fn(&Hour) -> bool| {
+        let scored: Vec<bool> = hours.iter().map(scored).collect();
         let trial = Trial {
             frame,
-            end: DECEMBER + 14 * 24,
+            end,
             unseen: &unseen,
             scored: &scored,
             expected: &expected,
@@ -60,6 +62,10 @@ fn at_christmas_the_behavioural_calendar_beats_a_holiday_flag() {
         };
         trial.rmse(&contender("lear", json!({}))).unwrap()
     };
-    let (plain, behavioural) = (of(&plain), of(&behavioural));
-    assert!(behavioural[1] < 0.75 * plain[1], "{behavioural:?} for {plain:?}");
+    let helps = |end, scored: fn(&Hour) -> bool, share: f64| {
+        let (plain, behavioural) = (of(&plain, end, scored), of(&behavioural, end, scored));
+        assert!(behavioural[1] < share * plain[1], "{behavioural:?} for {plain:?}");
+    };
+    helps(december, |hour| hour.flags.christmas, 0.5);
+    helps(march, |hour| hour.flags.bridge, 0.8);
 }

@@ -27,7 +27,7 @@ pub fn frame(hours: &[Hour], behavioural: bool) -> Result<Frame> {
     ];
     if behavioural {
         columns.push(("is_bridge_day", |hour| f64::from(u8::from(hour.flags.bridge))));
-        columns.push(("is_christmas_week", |hour| f64::from(u8::from(hour.flags.christmas))));
+        columns.push(("is_christmas_period", |hour| f64::from(u8::from(hour.flags.christmas))));
         columns.push(("is_day_before_holiday", |hour| f64::from(u8::from(hour.flags.day_before))));
     }
     let names: Vec<_> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -7,7 +7,8 @@ use chrono::{Datelike, Timelike};
 use std::f64::consts::TAU;
 
 /// `hour`, `weekday`, `is_weekend`, the day of the year on a circle; where the spec asks for one column a
-/// weekday, those and the hour on a circle.
+/// weekday, those, the hour on a circle, and whether it is a workday that most people are off, so that the few such days
+/// of each kind are learnt together.
 pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
     const WEEKDAYS: [&str; 7] =
         ["is_monday", "is_tuesday", "is_wednesday", "is_thursday", "is_friday", "is_saturday", "is_sunday"];
@@ -16,7 +17,9 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
     if spec.one_hot {
         names.extend([("hour_sin", "1"), ("hour_cos", "1")]);
         names.extend(WEEKDAYS.map(|name| (name, "0 or 1")));
+        names.push(("is_day_off", "0 or 1"));
     }
+    let off = days_off(spec, frame);
     let mut columns = vec![Vec::with_capacity(frame.grid.len()); names.len()];
     for row in 0..frame.grid.len() {
         let local = frame.grid.time(row).with_timezone(&spec.time_zone);
@@ -25,7 +28,8 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
         let (on_day, on_year) = (TAU * hour / 24.0, TAU * f64::from(local.ordinal0()) / 365.25);
         let weekend = f64::from(u8::from(weekday >= 6));
         let always = [hour, f64::from(weekday), weekend, on_year.sin(), on_year.cos(), on_day.sin(), on_day.cos()];
-        let flags = (1..=7).map(|day| f64::from(u8::from(day == weekday)));
+        let flags = (1..=7).map(|day| day == weekday).chain([off[row] && weekday < 6]);
+        let flags = flags.map(|flag| f64::from(u8::from(flag)));
         for (column, value) in columns.iter_mut().zip(always.into_iter().chain(flags)) {
             column.push(value as f32);
         }
@@ -40,11 +44,11 @@ pub(super) fn weekends(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
     (0..frame.grid.len()).map(|row| local(row).weekday().number_from_monday() >= 6).collect()
 }
 
-/// Whether each row lies on a local Saturday, Sunday or holiday.
+/// Whether each row lies on a local Saturday, Sunday, holiday or other day off.
 pub(super) fn days_off(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
     let mut off = weekends(spec, frame);
-    if let Some(holiday) = spec.ahead(frame, &spec.holiday) {
-        off.iter_mut().zip(holiday).for_each(|(off, value)| *off |= *value > 0.5);
+    for flag in std::iter::once(&spec.holiday).chain(&spec.days_off).filter_map(|name| spec.ahead(frame, name)) {
+        off.iter_mut().zip(flag).for_each(|(off, value)| *off |= *value > 0.5);
     }
     off
 }
@@ -66,5 +70,22 @@ mod tests {
         };
         assert_eq!(hours("2026-03-29T00:00:00Z"), [1.0, 3.0, 4.0, 5.0]);
         assert_eq!(hours("2026-10-25T00:00:00Z"), [2.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn holidays_and_bridge_days_are_days_off_together_and_a_saturday_is_none() {
+        let start: DateTime<Utc> = "2026-05-13T12:00:00Z".parse().unwrap();
+        let times: Vec<_> = (0..5).map(|day| start + TimeDelta::days(day)).collect();
+        // Ascension is a Thursday, the bridge goes on over Saturday.
+        let flags = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0].map(Some);
+        let names = ["is_holiday", "is_bridge_day"].map(str::to_owned);
+        let frame = Frame::new(&times, &[None; 5], &names, &flags).unwrap();
+        let spec = FeatureSpec { one_hot: true, ..FeatureSpec::default() };
+        assert_eq!(days_off(&spec, &frame), [false, true, true, true, true]);
+        let columns = features(&spec, &frame).unwrap();
+        let of = |name: &str| &columns.iter().find(|feature| feature.name == name).unwrap().values;
+        assert_eq!(of("is_day_off")[..], [0.0, 1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(of("is_thursday")[..], [0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(of("weekday")[..], [3.0, 4.0, 5.0, 6.0, 7.0]);
     }
 }

@@ -50,6 +50,9 @@ pub struct FeatureSpec {
     pub one_hot: bool,
     /// The regressor that is one on a public holiday, where there is one.
     pub holiday: String,
+    /// Regressors that are one on other days on which most people are off, where there are any: their shape is that of
+    /// weekends and holidays, however few of them were seen.
+    pub days_off: Vec<String>,
     /// The regressor that is the outdoor temperature in degrees Celsius, where there is one.
     pub temperature: String,
     /// The regressor that is the global irradiance in watts per square metre, where there is one.
@@ -104,6 +107,7 @@ impl FeatureSpec {
             same_type_days: Vec::new(),
             one_hot: false,
             holiday: "is_holiday".to_owned(),
+            days_off: ["is_bridge_day", "is_christmas_period"].map(str::to_owned).to_vec(),
             temperature: "temperature_c".to_owned(),
             irradiance: "ghi_w_m2".to_owned(),
             humidity: "relative_humidity_pct".to_owned(),
@@ -152,6 +156,7 @@ impl FeatureSpec {
         Self {
             time_zone: self.time_zone,
             holiday: self.holiday.clone(),
+            days_off: self.days_off.clone(),
             temperature: self.temperature.clone(),
             irradiance: self.irradiance.clone(),
             humidity: self.humidity.clone(),
@@ -231,10 +236,9 @@ impl FeatureSpec {
             ("sun_gain_c", spec.sun_gain_c, 0.0, 1.0),
         ];
         crate::options::check_ranges(kind, &ranges)?;
-        if spec.past.contains(&spec.holiday) {
+        if let Some(name) = std::iter::once(&spec.holiday).chain(&spec.days_off).find(|name| spec.past.contains(name)) {
             return Err(Error::InvalidArgument(format!(
-                "past names \"{}\", the holidays of the calendar, which are read ahead",
-                spec.holiday
+                "past names \"{name}\", days off of the calendar, which are read ahead"
             )));
         }
         let bases = [spec.heating_base_c, spec.cooling_base_c];

@@ -18,6 +18,13 @@ mod parameters;
 #[allow(dead_code)]
 #[path = "../src/signals.rs"]
 mod signals;
+#[allow(dead_code)]
+#[path = "../src/model/target.rs"]
+mod target;
+
+mod model {
+    pub(crate) use crate::target;
+}
 
 use anyhow::{Context, Result, bail};
 use booster::{Booster, Matrix};

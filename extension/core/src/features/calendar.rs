@@ -19,16 +19,15 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
         names.extend(WEEKDAYS.map(|name| (name, "0 or 1")));
         names.push(("is_day_off", "0 or 1"));
     }
-    let off = days_off(spec, frame);
     let mut columns = vec![Vec::with_capacity(frame.grid.len()); names.len()];
-    for row in 0..frame.grid.len() {
+    for (row, off) in days_off(spec, frame).into_iter().enumerate() {
         let local = frame.grid.time(row).with_timezone(&spec.time_zone);
         let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
         let weekday = local.weekday().number_from_monday();
         let (on_day, on_year) = (TAU * hour / 24.0, TAU * f64::from(local.ordinal0()) / 365.25);
         let weekend = f64::from(u8::from(weekday >= 6));
         let always = [hour, f64::from(weekday), weekend, on_year.sin(), on_year.cos(), on_day.sin(), on_day.cos()];
-        let flags = (1..=7).map(|day| day == weekday).chain([off[row] && weekday < 6]);
+        let flags = (1..=7).map(|day| day == weekday).chain([off && weekday < 6]);
         let flags = flags.map(|flag| f64::from(u8::from(flag)));
         for (column, value) in columns.iter_mut().zip(always.into_iter().chain(flags)) {
             column.push(value as f32);

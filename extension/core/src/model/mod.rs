@@ -18,6 +18,7 @@ mod robustness;
 mod sarimax;
 mod seasonal_naive;
 mod seasons;
+mod target;
 mod xgboost;
 
 use crate::Checkpoint;

@@ -15,9 +15,9 @@
 //! the model forecasts from the last such origin before it.
 
 mod parameters;
-mod target;
 
 use super::linear::{Linear, Standardised, lasso, ridge};
+use super::target::Target;
 use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
@@ -26,10 +26,9 @@ use crate::series::{DAY_SECONDS, Frame, Grid};
 use chrono::Timelike;
 use ndarray::{Array2, Axis};
 pub(super) use parameters::Parameters;
-use parameters::{Penalty, Scale};
+use parameters::Penalty;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use target::Target;
 
 /// Share of the range seen that a forecast may lie outside of it.
 const HOLD_SHARE: f64 = 0.15;
@@ -69,10 +68,7 @@ impl Lear {
         let seen: Vec<f64> = frame.target[..lesson.end].iter().copied().filter(|value| value.is_finite()).collect();
         let least = seen.iter().copied().fold(f64::INFINITY, f64::min);
         let most = seen.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let target = match parameters.target {
-            Scale::Plain => Target::plain(),
-            Scale::Log => Target::log(&seen),
-        };
+        let target = Target::of(parameters.target, &seen);
         let matrix = table.matrix(&samples)?;
         let slot = |sample: &Sample| (sample.lead() - 1) / day * day + local_row(lesson.spec, grid, sample.target);
         let mut rows_of = vec![Vec::new(); lesson.horizon.div_ceil(day) * day];

@@ -1,6 +1,7 @@
 //! The hyperparameters that may be set, and their ranges.
 
 use crate::error::Error;
+use crate::model::target::Scale;
 use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,16 +14,6 @@ pub enum Penalty {
     Ridge,
     /// On absolute values; leaves columns out.
     Lasso,
-}
-
-/// The scale on which the target is learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scale {
-    /// As it is: effects add up.
-    Plain,
-    /// The inverse hyperbolic sine, a logarithm that takes zero and negative values: effects multiply.
-    Log,
 }
 
 /// What may be chosen.

@@ -75,16 +75,65 @@ impl Booster {
         rounds: u32,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Self, Error> {
-        let booster = Self::new(&[matrix.handle], matrix.columns)?;
+        let booster = Self::with(&[matrix], parameters)?;
+        for round in 0..rounds {
+            checkpoint();
+            booster.boost(matrix, round)?;
+        }
+        Ok(booster)
+    }
+
+    /// The number of rounds, of at most `rounds`, after which the error on `held_out` is least; the search ends when it has
+    /// not fallen for `patience` rounds.
+    pub(crate) fn best_rounds(
+        matrix: &Matrix,
+        held_out: &Matrix,
+        parameters: &[(&'static str, String)],
+        rounds: u32,
+        patience: u32,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<u32, Error> {
+        let booster = Self::with(&[matrix, held_out], parameters)?;
+        let (mut best, mut least) = (1, f64::INFINITY);
+        for round in 0..rounds {
+            checkpoint();
+            booster.boost(matrix, round)?;
+            let error = booster.error(held_out, round)?;
+            if error < least {
+                (best, least) = (round + 1, error);
+            }
+            if round + 1 >= best + patience {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    fn with(matrices: &[&Matrix], parameters: &[(&'static str, String)]) -> Result<Self, Error> {
+        let handles: Vec<_> = matrices.iter().map(|matrix| matrix.handle).collect();
+        let booster = Self::new(&handles, matrices.first().map_or(0, |matrix| matrix.columns))?;
         for (name, value) in parameters {
             booster.set(name, value)?;
         }
-        for round in 0..rounds {
-            checkpoint();
-            // SAFETY: both handles are live.
-            call(|| unsafe { ffi::XGBoosterUpdateOneIter(booster.handle, round as c_int, matrix.handle) })?;
-        }
         Ok(booster)
+    }
+
+    fn boost(&self, matrix: &Matrix, round: u32) -> Result<(), Error> {
+        // SAFETY: both handles are live.
+        call(|| unsafe { ffi::XGBoosterUpdateOneIter(self.handle, round as c_int, matrix.handle) })
+    }
+
+    /// Root mean squared error on the scale that is learnt, weighted.
+    fn error(&self, matrix: &Matrix, round: u32) -> Result<f64, Error> {
+        let (mut handle, mut name, mut text) = (matrix.handle, c"held_out".as_ptr(), ptr::null());
+        // SAFETY: the handles are live; the text is XGBoost's until its next call, and read before that.
+        let text = unsafe {
+            call(|| ffi::XGBoosterEvalOneIter(self.handle, round as c_int, &mut handle, &mut name, 1, &mut text))?;
+            CStr::from_ptr(text).to_string_lossy().into_owned()
+        };
+        // As in "[3]\theld_out-rmse:1.25".
+        let value = text.rsplit(':').next().and_then(|value| value.trim().parse().ok());
+        value.ok_or_else(|| internal("XGBoost's error cannot be read"))
     }
 
     fn set(&self, name: &str, value: &str) -> Result<(), Error> {

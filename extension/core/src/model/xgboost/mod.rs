@@ -10,13 +10,14 @@ mod parameters;
 mod trees;
 mod ubjson;
 
+use super::target::Target;
 use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
 pub(super) use booster::{Booster, Matrix};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis};
 pub(super) use parameters::Parameters;
 use serde_json::Value;
 use trees::Trees;
@@ -29,6 +30,7 @@ pub(super) struct Xgboost {
     spec: FeatureSpec,
     parameters: Parameters,
     boosters: Vec<Fitted>,
+    target: Target,
     feature_names: Vec<String>,
 }
 
@@ -43,8 +45,7 @@ impl Fitted {
     fn new(booster: &Booster, rows: ArrayView2<'_, f32>) -> Result<Self, Error> {
         let file = booster.save()?;
         let trees = Trees::read(&file, rows.ncols())?;
-        let some = rows.slice(s![..rows.nrows().min(COMPARED_ROWS), ..]);
-        if trees.predict(some)? != booster.predict(&Matrix::new(some)?)? {
+        if trees.predict(rows)? != booster.predict(&Matrix::new(rows)?)? {
             return Err(Error::Internal("the trees read from XGBoost's file are not the booster's".to_owned()));
         }
         Ok(Self { file, trees })
@@ -56,9 +57,22 @@ impl Xgboost {
         let parameters = Parameters::from_json(lesson.parameters)?;
         let table = Table::new(lesson.spec, lesson.frame)?;
         let (names, day) = (table.names(), lesson.frame.grid.rows_per_day());
-        let samples = lesson.samples(table.history());
-        let matrix = table.matrix(&samples)?;
         let lead_days = if parameters.by_lead_day { lesson.horizon.div_ceil(day) } else { 1 };
+        let mut samples = lesson.samples(table.history());
+        let surplus = samples.len().saturating_sub(parameters.max_rows as usize * lead_days);
+        samples.drain(..surplus);
+        let matrix = table.matrix(&samples)?;
+        let target = Target::of(parameters.target, &lesson.frame.target[..lesson.end]);
+        let pairs = parameters.for_booster(&names);
+        let learnt_from = |rows: &[usize]| {
+            let of_rows = |value: &dyn Fn(&Sample) -> f64| {
+                rows.iter().map(|row| value(&samples[*row]) as f32).collect::<Vec<_>>()
+            };
+            let labels = of_rows(&|sample| target.to_scale(lesson.frame.target[sample.target]));
+            let age = |sample: &Sample| (lesson.end - sample.target) as f64 / day as f64;
+            let weights = of_rows(&|sample| weight_of_age(parameters.half_life_days, age(sample)));
+            Matrix::new(matrix.select(Axis(0), rows).view())?.with_labels(&labels, &weights)
+        };
         let mut boosters = Vec::with_capacity(lead_days);
         for lead_day in 0..lead_days {
             let rows: Vec<usize> = (0..samples.len())
@@ -68,30 +82,41 @@ impl Xgboost {
                 let need = table.history() + (lead_day + 1) * day;
                 return Err(Error::TooLittleHistory { need, have: lesson.end });
             }
-            let of_rows =
-                |value: &dyn Fn(&Sample) -> f32| rows.iter().map(|row| value(&samples[*row])).collect::<Vec<_>>();
-            let labels = of_rows(&|sample| lesson.frame.target[sample.target] as f32);
-            let weights = of_rows(&|sample| {
-                weight_of_age(parameters.half_life_days, (lesson.end - sample.target) as f64 / day as f64) as f32
-            });
-            let rows = matrix.select(Axis(0), &rows);
-            let matrix = Matrix::new(rows.view())?.with_labels(&labels, &weights)?;
-            let booster = Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, checkpoint)?;
-            boosters.push(Fitted::new(&booster, rows.view())?);
+            let mut rounds = parameters.rounds;
+            let (older, newest) = newest_block(&samples, &rows, lesson.end, day);
+            if parameters.early_stopping_rounds > 0 && !older.is_empty() && !newest.is_empty() {
+                let (older, newest) = (learnt_from(&older)?, learnt_from(&newest)?);
+                let patience = parameters.early_stopping_rounds;
+                rounds = Booster::best_rounds(&older, &newest, &pairs, rounds, patience, checkpoint)?;
+            }
+            let booster = Booster::train(&learnt_from(&rows)?, &pairs, rounds, checkpoint)?;
+            boosters
+                .push(Fitted::new(&booster, matrix.select(Axis(0), &rows[..rows.len().min(COMPARED_ROWS)]).view())?);
         }
-        Ok(Self { spec: lesson.spec.clone(), parameters, boosters, feature_names: names })
+        Ok(Self { spec: lesson.spec.clone(), parameters, boosters, target, feature_names: names })
     }
 
     pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::DamagedArtifact("the boosters cannot be read".to_owned());
-        let (names, files): (Vec<String>, Vec<&[u8]>) = postcard::from_bytes(state).map_err(|_| damaged())?;
+        let (names, target, files): (Vec<String>, Target, Vec<&[u8]>) =
+            postcard::from_bytes(state).map_err(|_| damaged())?;
         let fitted = |file: &[u8]| Ok(Fitted { file: file.to_vec(), trees: Trees::read(file, names.len())? });
         let boosters = files.into_iter().map(fitted).collect::<Result<Vec<_>, Error>>()?;
-        if boosters.is_empty() {
+        if boosters.is_empty() || !target.is_sound() {
             return Err(damaged());
         }
-        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, boosters, feature_names: names })
+        let parameters = Parameters::from_json(parameters)?;
+        Ok(Self { spec: spec.clone(), parameters, boosters, target, feature_names: names })
     }
+}
+
+/// Rows that end before the newest block, and those of forecasts made in it: the newest eighth of what is learnt from, at most
+/// four weeks.
+fn newest_block(samples: &[Sample], rows: &[usize], end: usize, day: usize) -> (Vec<usize>, Vec<usize>) {
+    let first = rows.iter().map(|row| samples[*row].origin).min().unwrap_or(end);
+    let start = end - ((end - first) / 8).min(28 * day);
+    let (newest, older): (Vec<usize>, Vec<usize>) = rows.iter().partition(|row| samples[**row].origin >= start);
+    (older.into_iter().filter(|row| samples[*row].target < start).collect(), newest)
 }
 
 impl Forecaster for Xgboost {
@@ -116,7 +141,7 @@ impl Forecaster for Xgboost {
             }
             let predicted = booster.trees.predict(matrix.select(Axis(0), &rows).view())?;
             for (row, yhat) in rows.into_iter().zip(predicted) {
-                forecasts[[row / horizon, row % horizon]] = f64::from(yhat);
+                forecasts[[row / horizon, row % horizon]] = self.target.unscaled(f64::from(yhat));
             }
         }
         Ok(forecasts)
@@ -130,10 +155,11 @@ impl Forecaster for Xgboost {
         serde_json::json!(self.parameters)
     }
 
-    /// The feature names, and each booster in XGBoost's UBJ format.
+    /// The feature names, the scale of the target, and each booster in XGBoost's UBJ format.
     fn state(&self) -> Result<Vec<u8>, Error> {
         let files: Vec<&[u8]> = self.boosters.iter().map(|booster| booster.file.as_slice()).collect();
-        postcard::to_allocvec(&(&self.feature_names, files)).map_err(|error| Error::Internal(error.to_string()))
+        postcard::to_allocvec(&(&self.feature_names, self.target, files))
+            .map_err(|error| Error::Internal(error.to_string()))
     }
 }
 
@@ -143,10 +169,15 @@ mod tests {
     use crate::testing::hourly_frame;
     use serde_json::json;
 
+    fn fit_with(frame: &Frame, parameters: Value, checkpoint: Checkpoint<'_>) -> Xgboost {
+        let spec = FeatureSpec::default();
+        let end = frame.grid.len() - 100;
+        let lesson = Lesson { frame, end, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
+        Xgboost::fit(lesson, checkpoint).unwrap()
+    }
+
     fn fit(frame: &Frame) -> Xgboost {
-        let (spec, parameters) = (FeatureSpec::default(), json!({"rounds": 20}));
-        let lesson = Lesson { frame, end: 1400, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
-        Xgboost::fit(lesson, &mut || ()).unwrap()
+        fit_with(frame, json!({"rounds": 20}), &mut || ())
     }
 
     #[test]
@@ -172,6 +203,50 @@ mod tests {
         bare.regressors.retain(|regressor| regressor.name != "is_holiday");
         let error = model.predict(&bare, &[1400], 48).unwrap_err().to_string();
         assert_eq!(error, "the model was trained with columns that the input lacks: is_holiday");
+    }
+
+    #[test]
+    fn early_stopping_ends_the_search_and_takes_the_rounds_that_forecast_the_newest_block_best() {
+        let frame = hourly_frame(1500);
+        let mut boosted = 0;
+        let rounds = |patience: u32| json!({"rounds": 400, "eta": 0.3, "early_stopping_rounds": patience});
+        let stopped = fit_with(&frame, rounds(5), &mut || boosted += 1);
+        // Two days of lead, each searched and fitted.
+        assert!(boosted < 2 * 400, "{boosted}");
+        let all = fit_with(&frame, rounds(0), &mut || ());
+        assert!(stopped.state().unwrap().len() < all.state().unwrap().len() / 2);
+    }
+
+    #[test]
+    fn the_newest_block_is_forecast_from_within_it_and_overlaps_with_nothing_learnt() {
+        let samples: Vec<Sample> = (400..1400).step_by(24).flat_map(|origin| ahead(origin, 48)).collect();
+        let rows: Vec<usize> = (0..samples.len()).collect();
+        let (older, newest) = newest_block(&samples, &rows, 1400, 24);
+        let start = newest.iter().map(|row| samples[*row].origin).min().unwrap();
+        assert!((1400 - 125..1400).contains(&start));
+        assert!(older.iter().all(|row| samples[*row].target < start) && older.len() > newest.len());
+    }
+
+    #[test]
+    fn a_log_target_is_forecast_on_its_own_scale_and_survives_a_reload() {
+        let frame = hourly_frame(1500);
+        let (plain, log) = (fit(&frame), fit_with(&frame, json!({"rounds": 20, "target": "log"}), &mut || ()));
+        let restored = Xgboost::restore(&log.spec, &log.parameters(), &log.state().unwrap()).unwrap();
+        let of = |model: &Xgboost| model.predict(&frame, &[1400], 48).unwrap();
+        assert_eq!(of(&log), of(&restored));
+        let apart = (of(&log) - of(&plain)).mapv(f64::abs).sum() / of(&plain).mapv(f64::abs).sum();
+        assert!(apart > 0.0 && apart < 0.1, "{apart}");
+    }
+
+    #[test]
+    fn of_more_rows_than_are_learnt_from_the_oldest_are_left_out() {
+        let mut frame = hourly_frame(2500);
+        let few = json!({"rounds": 20, "max_rows": 1000});
+        let before = fit_with(&frame, few.clone(), &mut || ());
+        assert!(before.state().unwrap() != fit(&frame).state().unwrap());
+        // 41 origins of each day of lead hold the newest thousand rows; what is older than their features changes nothing.
+        frame.target[..2400 - 80 * 24].fill(1e3);
+        assert!(before.state().unwrap() == fit_with(&frame, few, &mut || ()).state().unwrap());
     }
 
     #[test]

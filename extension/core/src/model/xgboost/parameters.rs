@@ -1,6 +1,7 @@
 //! The hyperparameters that may be set, their ranges, and their names in XGBoost.
 
 use crate::error::Error;
+use crate::model::target::Scale;
 use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Boosting rounds.
+    /// Boosting rounds; with `early_stopping_rounds`, the most of them.
     pub rounds: u32,
     /// Learning rate.
     pub eta: f64,
@@ -33,6 +34,12 @@ pub struct Parameters {
     pub by_lead_day: bool,
     /// Demand never falls as heating degrees rise.
     pub monotone_heating: bool,
+    /// Rounds without a better forecast of the newest block after which there are no more; 0 takes all rounds.
+    pub early_stopping_rounds: u32,
+    /// `plain` or `log`.
+    pub target: Scale,
+    /// Most rows that a day of lead is learnt from; of more, the oldest are left out.
+    pub max_rows: u32,
     /// Days after which a day counts half; 0 counts all days alike.
     pub half_life_days: u32,
     /// Seed of the random numbers; the same seed gives the same model.
@@ -54,6 +61,9 @@ impl Default for Parameters {
             max_bin: 256,
             by_lead_day: true,
             monotone_heating: false,
+            early_stopping_rounds: 0,
+            target: Scale::Plain,
+            max_rows: 100_000,
             half_life_days: 0,
             seed: 0,
         }
@@ -74,6 +84,8 @@ impl Parameters {
             ("alpha", read.alpha, 0.0, 1e6),
             ("gamma", read.gamma, 0.0, 1e6),
             ("max_bin", f64::from(read.max_bin), 2.0, 1024.0),
+            ("early_stopping_rounds", f64::from(read.early_stopping_rounds), 0.0, 10_000.0),
+            ("max_rows", f64::from(read.max_rows), 1_000.0, 1e7),
             ("half_life_days", f64::from(read.half_life_days), 0.0, 3660.0),
         ];
         options::check_ranges("parameter", &ranges)?;

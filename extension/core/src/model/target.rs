@@ -6,6 +6,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The name of a scale, as a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// As it is: effects add up.
+    Plain,
+    /// The inverse hyperbolic sine, a logarithm that takes zero and negative values: effects multiply.
+    Log,
+}
+
 /// Share of the mean absolute value that is the unit.
 const UNIT_SHARE: f64 = 0.25;
 
@@ -16,14 +26,11 @@ pub struct Target {
 }
 
 impl Target {
-    pub fn plain() -> Self {
-        Self { unit: None }
-    }
-
-    /// A logarithmic scale for values like those seen.
-    pub fn log(seen: &[f64]) -> Self {
-        let level = seen.iter().map(|value| value.abs()).sum::<f64>() / seen.len() as f64;
-        Self { unit: (level > 0.0).then_some(UNIT_SHARE * level) }
+    /// The scale for a target like this one; what is not finite is not looked at.
+    pub fn of(scale: Scale, target: &[f64]) -> Self {
+        let seen: Vec<f64> = target.iter().map(|value| value.abs()).filter(|value| value.is_finite()).collect();
+        let level = seen.iter().sum::<f64>() / seen.len() as f64;
+        Self { unit: (scale == Scale::Log && level > 0.0).then_some(UNIT_SHARE * level) }
     }
 
     pub fn to_scale(self, value: f64) -> f64 {
@@ -45,10 +52,12 @@ mod tests {
 
     #[test]
     fn there_and_back_is_the_value_even_at_and_below_zero() {
-        let target = Target::log(&[1.0, 3.0]);
+        let target = Target::of(Scale::Log, &[1.0, f64::NAN, 3.0]);
         for value in [-2.0, 0.0, 0.1, 50.0] {
             assert!((target.unscaled(target.to_scale(value)) - value).abs() < 1e-9);
         }
-        assert_eq!(Target::log(&[0.0, 0.0]), Target::plain());
+        for target in [Target::of(Scale::Log, &[0.0, 0.0]), Target::of(Scale::Plain, &[1.0, 3.0])] {
+            assert_eq!(target.to_scale(7.0), 7.0);
+        }
     }
 }

@@ -157,3 +157,37 @@ async fn every_strategy_is_trained_by_its_name_and_forecasts_from_what_is_kept()
         assert!(rows == 72 && lowest > 0.0 && highest < 50.0, "{strategy}: {rows} from {lowest} to {highest}");
     }
 }
+
+#[tokio::test]
+async fn ten_years_of_quarter_hours_are_learnt_in_bounded_memory() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    let decade =
+        "select at, case when at < '2026-01-01Z' then 5 + 2 * sin(extract(hour from at) / 4)::float8 end as demand_kwh,
+                         10 - 9 * cos(extract(epoch from at) / 5022700)::float8 as temperature_c
+                  from generate_series('2016-01-01Z'::timestamptz, '2026-01-03T23:45Z', '15 minutes') as at";
+    for (strategy, parameters) in [("xgboost", r#"{"rounds": 3}"#), ("mstl", "{}")] {
+        query("select edf.approve_model(edf.train($1, $2, strategy => $1, parameters => $3::jsonb))")
+            .bind(strategy)
+            .bind(decade)
+            .bind(parameters)
+            .execute(&mut analyst)
+            .await
+            .unwrap();
+        let (rows, lowest, highest): (i64, f64, f64) =
+            query_as("select count(*), min(yhat), max(yhat) from edf.forecast($1, $2)")
+                .bind(strategy)
+                .bind(decade)
+                .fetch_one(&mut analyst)
+                .await
+                .unwrap();
+        assert!(rows == 288 && lowest > 2.0 && highest < 8.0, "{strategy}: {rows} from {lowest} to {highest}");
+    }
+    let status: String = query_scalar("select pg_read_file('/proc/self/status', 0, 100000, true)")
+        .fetch_one(&mut analyst)
+        .await
+        .unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 800_000, "{peak} kB");
+}

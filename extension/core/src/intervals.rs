@@ -112,21 +112,24 @@ impl Intervals {
             let (lead_day, issued_at) = place(residual);
             (issued_at + (lead_day as i64 + 1) * DAY_SECONDS, lead_day, residual.lead)
         });
+        let since = sorted.first().map_or(0, |residual| residual.issued_at);
+        let mut by_value: Vec<_> = self.ratios.iter().map(|ratios| ByValue::new(ratios, since)).collect();
         for of_day in sorted.chunk_by(|a, b| place(a) == place(b)) {
             let lead_day = place(&of_day[0]).0.min(self.ratios.len() - 1);
-            self.follow(of_day, lead_day);
+            self.follow(of_day, lead_day, &by_value[lead_day]);
             for residual in of_day {
                 let ratio = Ratio { known_at: self.known_at(residual), value: self.ratio(residual) as f32 };
                 self.ratios[lead_day].push(ratio);
+                by_value[lead_day].insert(&ratio);
             }
         }
     }
 
     /// Moves the scale of a day of lead by the share of these residuals, issued together, that lie outside of the
     /// interval that could be given then.
-    fn follow(&mut self, of_day: &[Residual], lead_day: usize) {
+    fn follow(&mut self, of_day: &[Residual], lead_day: usize, before: &ByValue) {
         let issued_at = of_day[0].issued_at;
-        let sorted = cumulated(&self.ratios[lead_day], issued_at.max(self.learnt_until));
+        let sorted = before.cumulated(issued_at.max(self.learnt_until));
         if sorted.len() < SETTLED_DAYS * self.profile.len() {
             return;
         }
@@ -150,7 +153,7 @@ impl Intervals {
             intervals: self,
             issued_at,
             level,
-            cumulated: self.ratios.iter().map(|ratios| cumulated(ratios, now)).collect(),
+            cumulated: self.ratios.iter().map(|ratios| ByValue::new(ratios, now).cumulated(now)).collect(),
             scales: self.scales.iter().map(scale).collect(),
         }
     }
@@ -246,22 +249,47 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The ratios known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
-fn cumulated(ratios: &[Ratio], now: i64) -> Vec<(f64, f64)> {
-    let known = ratios.iter().filter(|ratio| ratio.known_at <= now);
-    let mut known: Vec<(f64, f64)> = known
-        .map(|ratio| {
-            let days = (now - ratio.known_at) as f64 / DAY_SECONDS as f64;
-            (f64::from(ratio.value), 0.5_f64.powf(days / HALF_LIFE_DAYS))
-        })
-        .collect();
-    known.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut sum = 0.0;
-    known.iter_mut().for_each(|(_, weight)| {
-        sum += *weight;
-        *weight = sum;
-    });
-    known
+/// Ratios by value, each with when it was known and its weight at the time `since`: weights halve together, so that their
+/// proportions never change.
+struct ByValue {
+    since: i64,
+    entries: Vec<(f64, i64, f64)>,
+}
+
+impl ByValue {
+    fn new(ratios: &[Ratio], since: i64) -> Self {
+        let mut by_value = Self { since, entries: Vec::new() };
+        by_value.entries = ratios.iter().map(|ratio| by_value.entry(ratio)).collect();
+        by_value.entries.sort_by(|a, b| a.0.total_cmp(&b.0));
+        by_value
+    }
+
+    fn insert(&mut self, ratio: &Ratio) {
+        let entry = self.entry(ratio);
+        let at = self.entries.partition_point(|(value, ..)| value.total_cmp(&entry.0).is_le());
+        self.entries.insert(at, entry);
+    }
+
+    fn entry(&self, ratio: &Ratio) -> (f64, i64, f64) {
+        (f64::from(ratio.value), ratio.known_at, self.weight_of(ratio.known_at))
+    }
+
+    /// Doubles with each half-life from `since` on; within what a number can hold, however long ago that was.
+    fn weight_of(&self, seconds: i64) -> f64 {
+        let half_lives = seconds.saturating_sub(self.since) as f64 / DAY_SECONDS as f64 / HALF_LIFE_DAYS;
+        half_lives.clamp(-500.0, 500.0).exp2()
+    }
+
+    /// Those known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
+    fn cumulated(&self, now: i64) -> Vec<(f64, f64)> {
+        let (newest, mut sum) = (self.weight_of(now), 0.0);
+        let known = self.entries.iter().filter(|(_, known_at, _)| *known_at <= now);
+        let cumulated = known.map(|(value, _, weight)| {
+            sum += weight / newest;
+            (*value, sum)
+        });
+        cumulated.collect()
+    }
 }
 
 /// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from

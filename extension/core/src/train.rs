@@ -12,7 +12,7 @@ use crate::metrics::Errors;
 use crate::model::{Forecaster, Lesson, Memo, Strategy};
 use crate::series::{DAY_SECONDS, Frame, Grid, rfc3339};
 use chrono::{DateTime, Utc};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 mod panel;
@@ -198,13 +198,24 @@ impl Model {
         let last = origins.iter().copied().max().unwrap_or(0);
         let past = self.since_training(frame, last)?;
         let whole = self.header.horizon;
+        let (behind, forecasts) = if past.is_empty() || horizon != whole {
+            let behind = if past.is_empty() { None } else { Some(self.forecaster.predict(frame, &past, whole)?) };
+            (behind.unwrap_or_default(), self.forecaster.predict(frame, origins, horizon)?)
+        } else {
+            // Together, since they share most of the work.
+            let mut all = [&past, origins].concat();
+            all.sort_unstable();
+            all.dedup();
+            let forecasts = self.forecaster.predict(frame, &all, whole)?;
+            let of = |some: &[usize]| {
+                let rows: Vec<usize> = some.iter().filter_map(|origin| all.binary_search(origin).ok()).collect();
+                forecasts.select(Axis(0), &rows)
+            };
+            (of(&past), of(origins))
+        };
         let mut intervals = self.intervals.clone();
-        if !past.is_empty() {
-            let forecasts = self.forecaster.predict(frame, &past, whole)?;
-            let truths: Vec<Truth> = truths(frame, &past, &forecasts, last).collect();
-            intervals.join(&residuals(self.forecaster.as_ref(), frame, &truths));
-        }
-        let forecasts = self.forecaster.predict(frame, origins, horizon)?;
+        let truths: Vec<Truth> = truths(frame, &past, &behind, last).collect();
+        intervals.join(&residuals(self.forecaster.as_ref(), frame, &truths));
         let mut rows = Vec::with_capacity(forecasts.len());
         for (origin, forecasts) in origins.iter().copied().zip(forecasts.rows()) {
             let level = self.forecaster.level(frame, origin);

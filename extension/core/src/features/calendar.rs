@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 /// `hour`, `weekday`, `is_weekend`, the day of the year on a circle; where the spec asks for one column a
 /// weekday, those, the hour on a circle, and whether it is a workday that most people are off, so that the few such days
 /// of each kind are learnt together.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame, days_off: &[bool]) -> Result<Vec<Feature>, Error> {
     const WEEKDAYS: [&str; 7] =
         ["is_monday", "is_tuesday", "is_wednesday", "is_thursday", "is_friday", "is_saturday", "is_sunday"];
     let mut names =
@@ -20,14 +20,14 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
         names.push(("is_day_off", "0 or 1"));
     }
     let mut columns = vec![Vec::with_capacity(frame.grid.len()); names.len()];
-    for (row, off) in days_off(spec, frame).into_iter().enumerate() {
+    for (row, off) in days_off.iter().enumerate() {
         let local = frame.grid.time(row).with_timezone(&spec.time_zone);
         let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
         let weekday = local.weekday().number_from_monday();
         let (on_day, on_year) = (TAU * hour / 24.0, TAU * f64::from(local.ordinal0()) / 365.25);
         let weekend = f64::from(u8::from(weekday >= 6));
         let always = [hour, f64::from(weekday), weekend, on_year.sin(), on_year.cos(), on_day.sin(), on_day.cos()];
-        let flags = (1..=7).map(|day| day == weekday).chain([off && weekday < 6]);
+        let flags = (1..=7).map(|day| day == weekday).chain([*off && weekday < 6]);
         let flags = flags.map(|flag| f64::from(u8::from(flag)));
         for (column, value) in columns.iter_mut().zip(always.into_iter().chain(flags)) {
             column.push(value as f32);
@@ -65,7 +65,7 @@ mod tests {
             let times: Vec<_> = (0..4).map(|h| start + TimeDelta::hours(h)).collect();
             let frame = Frame::new(&times, &[None; 4], &[], &[]).unwrap();
             let spec = FeatureSpec { time_zone: chrono_tz::Europe::Zurich, ..FeatureSpec::default() };
-            features(&spec, &frame).unwrap().swap_remove(0).values
+            features(&spec, &frame, &days_off(&spec, &frame)).unwrap().swap_remove(0).values
         };
         assert_eq!(hours("2026-03-29T00:00:00Z"), [1.0, 3.0, 4.0, 5.0]);
         assert_eq!(hours("2026-10-25T00:00:00Z"), [2.0, 2.0, 3.0, 4.0]);
@@ -81,7 +81,7 @@ mod tests {
         let frame = Frame::new(&times, &[None; 5], &names, &flags).unwrap();
         let spec = FeatureSpec { one_hot: true, ..FeatureSpec::default() };
         assert_eq!(days_off(&spec, &frame), [false, true, true, true, true]);
-        let columns = features(&spec, &frame).unwrap();
+        let columns = features(&spec, &frame, &days_off(&spec, &frame)).unwrap();
         let of = |name: &str| &columns.iter().find(|feature| feature.name == name).unwrap().values;
         assert_eq!(of("is_day_off")[..], [0.0, 1.0, 1.0, 0.0, 0.0]);
         assert_eq!(of("is_thursday")[..], [0.0, 1.0, 0.0, 0.0, 0.0]);

@@ -80,16 +80,17 @@ impl<'a> Table<'a> {
     pub fn new(spec: &'a FeatureSpec, frame: &'a Frame) -> Result<Self, Error> {
         spec.check_past(frame)?;
         let clear_sky = solar::clear_sky_of(spec, &frame.grid);
+        let days_off = calendar::days_off(spec, frame);
         let mut features = vec![Feature::new("lead", "h", Known::Lead, Vec::new())];
         features.extend(lags::features(spec, frame)?);
-        features.extend(rolling::features(spec, frame)?);
+        features.extend(rolling::features(spec, frame, &days_off)?);
         features.extend(past::features(spec, frame)?);
         let first = features.len();
         features.extend(weather::features(spec, frame, clear_sky.as_deref())?);
         let weather = first..features.len();
-        features.extend(calendar::features(spec, frame)?);
+        features.extend(calendar::features(spec, frame, &days_off)?);
         let history = spec.history(&frame.grid)?;
-        Ok(Self { spec, frame, features, weather, clear_sky, days_off: calendar::days_off(spec, frame), history })
+        Ok(Self { spec, frame, features, weather, clear_sky, days_off, history })
     }
 
     /// The features, in the order of the matrix' columns.

@@ -1,14 +1,15 @@
 //! Rolling windows that end at the issue time, and means of the same hour over days, weeks and days of the
 //! same type.
 
-use super::{Feature, FeatureSpec, Known, calendar};
+use super::{Feature, FeatureSpec, Known};
 use crate::error::Error;
 use crate::series::Frame;
 use polars::prelude::{Float64Chunked, IntoSeries, NewChunkedArray, PolarsResult, RollingOptionsFixedWindow, Series};
 use polars_time::prelude::SeriesOpsTime;
 
-/// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
+/// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`;
+/// `days_off` says of each row which of two types its day is.
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame, days_off: &[bool]) -> Result<Vec<Feature>, Error> {
     let mut features = Vec::new();
     let target = column(&frame.target);
     for hours in &spec.rolling_h {
@@ -32,9 +33,8 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
         let mean = mean_by_season(&frame.target, 7 * day, *weeks as usize);
         features.push(Feature::new(format!("same_hour_{weeks}w"), "target", Known::LastSeason(7 * day), mean));
     }
-    let off = calendar::days_off(spec, frame);
     for days in &spec.same_type_days {
-        let mean = mean_by_type(&frame.target, &off, day, *days as usize);
+        let mean = mean_by_type(&frame.target, days_off, day, *days as usize);
         features.push(Feature::new(format!("same_type_{days}d"), "target", Known::LastOfType(day), mean));
     }
     Ok(features)

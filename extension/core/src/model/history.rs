@@ -141,8 +141,10 @@ pub(super) fn without_spikes(frame: &Frame, end: usize) -> Cow<'_, Frame> {
         known.clear();
         known.extend(target[start.saturating_sub(RANGE_DAYS * day)..start].iter().filter(|value| value.is_finite()));
         if known.len() >= LEAST_KNOWN {
-            known.sort_by(f64::total_cmp);
-            let percentile = |share: usize| known[(known.len() - 1) * share / 100];
+            let mut percentile = |share: usize| {
+                let at = (known.len() - 1) * share / 100;
+                *known.select_nth_unstable_by(at, f64::total_cmp).1
+            };
             let (low, high) = (percentile(1), percentile(99));
             let margin = TOLERANCE * (high - low);
             // A constant series has no range to leave.

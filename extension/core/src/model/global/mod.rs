@@ -13,24 +13,24 @@ mod lives;
 mod parameters;
 mod scale;
 
-use super::xgboost::{Booster, Matrix};
+use super::xgboost::{Booster, COMPARED_ROWS, Matrix, Trees};
 use super::{Forecaster, Lesson, ahead, same_columns};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
 pub(crate) use lives::lives;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 pub(super) use parameters::Parameters;
 use scale::Scale;
 use serde_json::Value;
 
-/// Fitted boosters by day of lead, and the demand per unit of size.
+/// Fitted trees by day of lead, and the demand per unit of size.
 pub(crate) struct Global {
     spec: FeatureSpec,
     parameters: Parameters,
     scale: Scale,
-    boosters: Vec<Booster>,
+    days: Vec<Trees>,
     feature_names: Vec<String>,
 }
 
@@ -80,31 +80,32 @@ impl Global {
             let matrix =
                 ArrayView2::from_shape(shape, &examples.features).map_err(|e| Error::Internal(e.to_string()))?;
             let weights = vec![1.0; examples.labels.len()];
-            let matrix = Matrix::new(matrix)?.with_labels(&examples.labels, &weights)?;
+            let learnt_from = Matrix::new(matrix)?.with_labels(&examples.labels, &weights)?;
+            let some = matrix.slice(s![..shape.0.min(COMPARED_ROWS), ..]).to_owned();
             drop(examples);
-            Booster::train(&matrix, &settings, trees.rounds, checkpoint)
+            let booster = Booster::train(&learnt_from, &settings, trees.rounds, checkpoint)?;
+            Trees::of(&booster, some.view())
         };
-        let mut boosters = Vec::with_capacity(lead_days);
+        let mut fitted = Vec::with_capacity(lead_days);
         for (lead_day, examples) in days.into_iter().enumerate() {
             if examples.labels.is_empty() {
                 let have = lessons.iter().map(|lesson| lesson.end).max().unwrap_or(0);
                 return Err(Error::TooLittleHistory { need: (lead_day + 2) * day, have });
             }
-            boosters.push(fit(examples, checkpoint)?);
+            fitted.push(fit(examples, checkpoint)?);
         }
-        Ok(Self { spec: spec.clone(), parameters, scale: scales.of_all, boosters, feature_names })
+        Ok(Self { spec: spec.clone(), parameters, scale: scales.of_all, days: fitted, feature_names })
     }
 
     pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::DamagedArtifact("the global model's state cannot be read".to_owned());
-        let (scale, feature_names, models): (Scale, Vec<String>, Vec<Vec<u8>>) =
+        let (scale, feature_names, days): (Scale, Vec<String>, Vec<Trees>) =
             postcard::from_bytes(state).map_err(|_| damaged())?;
-        let boosters =
-            models.iter().map(|model| Booster::load(model, feature_names.len())).collect::<Result<Vec<_>, Error>>()?;
-        if boosters.is_empty() || !scale.is_sound() {
+        days.iter().try_for_each(|trees| trees.check(feature_names.len()))?;
+        if days.is_empty() || !scale.is_sound() {
             return Err(damaged());
         }
-        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, scale, boosters, feature_names })
+        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, scale, days, feature_names })
     }
 }
 
@@ -128,7 +129,7 @@ fn features(
     let of_target: Vec<bool> = table.features().iter().map(|feature| feature.unit == "target").collect();
     let columns = of_target.len();
     let mut matrix = Array2::from_elem((samples.len(), columns + 1), f32::NAN);
-    matrix.slice_mut(ndarray::s![.., ..columns]).assign(&table.matrix(samples)?);
+    matrix.slice_mut(s![.., ..columns]).assign(&table.matrix(samples)?);
     for (sample, mut row) in samples.iter().zip(matrix.rows_mut()) {
         let (unit, days) = (scale.at(frame, sample.origin) as f32, scale::known_days(frame, sample.origin));
         for (cell, of_target) in row.iter_mut().zip(&of_target) {
@@ -148,14 +149,14 @@ impl Forecaster for Global {
         let (names, matrix) = features(&self.spec, frame, &samples, &self.scale)?;
         same_columns(&self.feature_names, &names)?;
         let mut forecasts = Array2::zeros((origins.len(), horizon));
-        let last = self.boosters.len() - 1;
-        for (lead_day, booster) in self.boosters.iter().enumerate() {
+        let last = self.days.len() - 1;
+        for (lead_day, trees) in self.days.iter().enumerate() {
             let serves = |sample: &Sample| ((sample.lead() - 1) / day).min(last) == lead_day;
             let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
             if rows.is_empty() {
                 continue;
             }
-            let predicted = booster.predict(&Matrix::new(matrix.select(Axis(0), &rows).view())?)?;
+            let predicted = trees.predict(matrix.select(Axis(0), &rows).view())?;
             for (row, yhat) in rows.into_iter().zip(predicted) {
                 forecasts[[row / horizon, row % horizon]] = f64::from(yhat) * self.scale.at(frame, samples[row].origin);
             }
@@ -175,10 +176,9 @@ impl Forecaster for Global {
         self.scale.at(frame, origin)
     }
 
-    /// The scale, the feature names, and each booster in XGBoost's UBJ format.
+    /// The scale, the feature names, and the trees by day of lead.
     fn state(&self) -> Result<Vec<u8>, Error> {
-        let models = self.boosters.iter().map(Booster::save).collect::<Result<Vec<_>, Error>>()?;
-        postcard::to_allocvec(&(&self.scale, &self.feature_names, models))
+        postcard::to_allocvec(&(&self.scale, &self.feature_names, &self.days))
             .map_err(|error| Error::Internal(error.to_string()))
     }
 }

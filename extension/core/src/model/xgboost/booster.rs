@@ -181,26 +181,6 @@ impl Booster {
             Ok(slice::from_raw_parts(data.cast(), length as usize).to_vec())
         }
     }
-
-    /// Reads what [`Self::save`] wrote; it must have `columns` features.
-    pub(crate) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
-        let booster = Self::new(&[], columns)?;
-        let damaged = |error: Error| Error::DamagedArtifact(error.to_string());
-        booster.set("nthread", "1")?;
-        booster.set("verbosity", "0")?;
-        // SAFETY: the handle is live and the bytes outlive the call.
-        call(|| unsafe {
-            ffi::XGBoosterLoadModelFromBuffer(booster.handle, bytes.as_ptr().cast(), bytes.len() as u64)
-        })
-        .map_err(damaged)?;
-        let mut found = 0;
-        // SAFETY: the handle is live.
-        call(|| unsafe { ffi::XGBoosterGetNumFeature(booster.handle, &mut found) }).map_err(damaged)?;
-        if found as usize != columns {
-            return Err(Error::DamagedArtifact(format!("the booster has {found} features, not {columns}")));
-        }
-        Ok(booster)
-    }
 }
 
 impl Drop for Booster {

@@ -17,39 +17,18 @@ use crate::error::Error;
 use crate::features::{FeatureSpec, Sample, Table};
 use crate::series::Frame;
 pub(super) use booster::{Booster, Matrix};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, Axis};
 pub(super) use parameters::Parameters;
 use serde_json::Value;
-use trees::Trees;
+pub(super) use trees::{COMPARED_ROWS, Trees};
 
-/// Rows on which the trees that were read are compared with the booster that wrote them.
-const COMPARED_ROWS: usize = 64;
-
-/// Fitted boosters, by day of lead, and the spec of their features.
+/// Fitted trees, by day of lead, and the spec of their features.
 pub(super) struct Xgboost {
     spec: FeatureSpec,
     parameters: Parameters,
-    boosters: Vec<Fitted>,
+    days: Vec<Trees>,
     target: Target,
     feature_names: Vec<String>,
-}
-
-/// A booster as XGBoost wrote it, which is what is stored, and its trees.
-struct Fitted {
-    file: Vec<u8>,
-    trees: Trees,
-}
-
-impl Fitted {
-    /// Reads the trees and sees to it that they are the booster's.
-    fn new(booster: &Booster, rows: ArrayView2<'_, f32>) -> Result<Self, Error> {
-        let file = booster.save()?;
-        let trees = Trees::read(&file, rows.ncols())?;
-        if trees.predict(rows)? != booster.predict(&Matrix::new(rows)?)? {
-            return Err(Error::Internal("the trees read from XGBoost's file are not the booster's".to_owned()));
-        }
-        Ok(Self { file, trees })
-    }
 }
 
 impl Xgboost {
@@ -73,7 +52,7 @@ impl Xgboost {
             let weights = of_rows(&|sample| weight_of_age(parameters.half_life_days, age(sample)));
             Matrix::new(matrix.select(Axis(0), rows).view())?.with_labels(&labels, &weights)
         };
-        let mut boosters = Vec::with_capacity(lead_days);
+        let mut days = Vec::with_capacity(lead_days);
         for lead_day in 0..lead_days {
             let rows: Vec<usize> = (0..samples.len())
                 .filter(|row| (samples[*row].lead() - 1) / day == lead_day || lead_days == 1)
@@ -90,23 +69,22 @@ impl Xgboost {
                 rounds = Booster::best_rounds(&older, &newest, &pairs, rounds, patience, checkpoint)?;
             }
             let booster = Booster::train(&learnt_from(&rows)?, &pairs, rounds, checkpoint)?;
-            boosters
-                .push(Fitted::new(&booster, matrix.select(Axis(0), &rows[..rows.len().min(COMPARED_ROWS)]).view())?);
+            let some = &rows[..rows.len().min(COMPARED_ROWS)];
+            days.push(Trees::of(&booster, matrix.select(Axis(0), some).view())?);
         }
-        Ok(Self { spec: lesson.spec.clone(), parameters, boosters, target, feature_names: names })
+        Ok(Self { spec: lesson.spec.clone(), parameters, days, target, feature_names: names })
     }
 
     pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
-        let damaged = || Error::DamagedArtifact("the boosters cannot be read".to_owned());
-        let (names, target, files): (Vec<String>, Target, Vec<&[u8]>) =
+        let damaged = || Error::DamagedArtifact("the trees cannot be read".to_owned());
+        let (names, target, days): (Vec<String>, Target, Vec<Trees>) =
             postcard::from_bytes(state).map_err(|_| damaged())?;
-        let fitted = |file: &[u8]| Ok(Fitted { file: file.to_vec(), trees: Trees::read(file, names.len())? });
-        let boosters = files.into_iter().map(fitted).collect::<Result<Vec<_>, Error>>()?;
-        if boosters.is_empty() || !target.is_sound() {
+        days.iter().try_for_each(|trees| trees.check(names.len()))?;
+        if days.is_empty() || !target.is_sound() {
             return Err(damaged());
         }
         let parameters = Parameters::from_json(parameters)?;
-        Ok(Self { spec: spec.clone(), parameters, boosters, target, feature_names: names })
+        Ok(Self { spec: spec.clone(), parameters, days, target, feature_names: names })
     }
 }
 
@@ -130,16 +108,16 @@ impl Forecaster for Xgboost {
         let matrix = table.matrix(&samples)?;
         let day = frame.grid.rows_per_day();
         let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
-        for (at, booster) in self.boosters.iter().enumerate() {
+        for (at, trees) in self.days.iter().enumerate() {
             // The last one serves all leads from its day on.
-            let last = at + 1 == self.boosters.len();
+            let last = at + 1 == self.days.len();
             let rows: Vec<usize> = (0..samples.len())
                 .filter(|row| matches!((samples[*row].lead() - 1) / day, d if d == at || last && d > at))
                 .collect();
             if rows.is_empty() {
                 continue;
             }
-            let predicted = booster.trees.predict(matrix.select(Axis(0), &rows).view())?;
+            let predicted = trees.predict(matrix.select(Axis(0), &rows).view())?;
             for (row, yhat) in rows.into_iter().zip(predicted) {
                 forecasts[[row / horizon, row % horizon]] = self.target.unscaled(f64::from(yhat));
             }
@@ -155,11 +133,10 @@ impl Forecaster for Xgboost {
         serde_json::json!(self.parameters)
     }
 
-    /// The feature names, the scale of the target, and each booster in XGBoost's UBJ format.
+    /// The feature names, the scale of the target, and the trees by day of lead.
     fn state(&self) -> Result<Vec<u8>, Error> {
-        let files: Vec<&[u8]> = self.boosters.iter().map(|booster| booster.file.as_slice()).collect();
-        postcard::to_allocvec(&(&self.feature_names, self.target, files))
-            .map_err(|error| Error::Internal(error.to_string()))
+        let state = postcard::to_allocvec(&(&self.feature_names, self.target, &self.days));
+        state.map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

@@ -1,27 +1,32 @@
-//! The trees of a fitted booster, read from XGBoost's own file and walked here.
+//! The trees of a fitted booster: read from XGBoost's own file, kept and walked here.
 //!
-//! A forecast asks a few hundred rows of a model that it has just read. XGBoost takes far longer to read its file
-//! than to answer, and copies the rows first; walking the trees is ten lines. Sums are made as XGBoost
+//! A forecast asks a few hundred rows of a model that it has just read. XGBoost's file is seven times as large as its
+//! trees, and XGBoost takes far longer to read it than to answer; walking the trees is ten lines. Sums are made as XGBoost
 //! makes them, in single precision, tree after tree from the base score on, so that the answers are the same to the last
-//! bit; [`super::Xgboost::fit`] compares them each time, so that a later version of XGBoost can't come to mean something else.
+//! bit; [`Trees::of`] compares them each time, so that a later version of XGBoost can't come to mean something else.
 
+use super::booster::{Booster, Matrix};
 use super::ubjson::{Value, damaged};
 use crate::error::Error;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+/// Rows, at most, on which the trees are compared with the booster that they come from.
+pub(crate) const COMPARED_ROWS: usize = 64;
+/// Rows that go down a tree side by side, so that none waits for the others' memory.
+const ABREAST: usize = 8;
 
 /// A sum of trees over `columns` features.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Trees {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Trees {
     base_score: f32,
     columns: usize,
-    nodes: Vec<Node>,
-    /// Where each tree starts among the nodes.
-    roots: Vec<usize>,
+    trees: Vec<Vec<Node>>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Node {
-    /// The left child, as seen from the tree's root, and the right one after it; zero for a leaf.
+    /// The left child, and the right one after it; zero for a leaf.
     left: u32,
     feature: u16,
     missing_goes_left: bool,
@@ -30,8 +35,17 @@ struct Node {
 }
 
 impl Trees {
+    /// The trees of a booster, which predicts `rows` (a few will do) as they do.
+    pub(crate) fn of(booster: &Booster, rows: ArrayView2<'_, f32>) -> Result<Self, Error> {
+        let trees = Self::read(&booster.save()?, rows.ncols())?;
+        if trees.predict(rows)? != booster.predict(&Matrix::new(rows)?)? {
+            return Err(Error::Internal("the trees read from XGBoost's file are not the booster's".to_owned()));
+        }
+        Ok(trees)
+    }
+
     /// Reads a model in XGBoost's UBJ format that has `columns` features.
-    pub(super) fn read(bytes: &[u8], columns: usize) -> Result<Self, Error> {
+    fn read(bytes: &[u8], columns: usize) -> Result<Self, Error> {
         let file = Value::read(bytes)?;
         let learner = file.at(&["learner"])?;
         let found = learner.at(&["learner_model_param", "num_feature"])?.text()?;
@@ -40,60 +54,50 @@ impl Trees {
         }
         let base_score = learner.at(&["learner_model_param", "base_score"])?.text()?;
         let base_score = base_score.trim_matches(['[', ']']).parse().map_err(|_| damaged("their base score"))?;
-        let mut trees = Self { base_score, columns, nodes: Vec::new(), roots: Vec::new() };
-        for tree in learner.at(&["gradient_booster", "model", "trees"])?.items()? {
-            trees.add(tree)?;
-        }
+        let trees = learner.at(&["gradient_booster", "model", "trees"])?.items()?.iter().map(read_tree);
+        let trees = Self { base_score, columns, trees: trees.collect::<Result<_, _>>()? };
+        trees.check(columns)?;
         Ok(trees)
     }
 
-    fn add(&mut self, tree: &Value<'_>) -> Result<(), Error> {
-        let integers = |name: &str| tree.at(&[name])?.numbers(b'l', i32::from_be_bytes);
-        let (left, right, features) =
-            (integers("left_children")?, integers("right_children")?, integers("split_indices")?);
-        let values = tree.at(&["split_conditions"])?.numbers(b'd', f32::from_be_bytes)?;
-        let missing_goes_left = tree.at(&["default_left"])?.numbers(b'U', |[byte]| byte != 0)?;
-        let categorical = tree.at(&["split_type"])?.numbers(b'U', |[byte]| byte != 0)?;
-        let count = values.len();
-        if count == 0 || [left.len(), right.len(), features.len(), missing_goes_left.len()] != [count; 4] {
-            return Err(damaged("a tree's nodes differ in number"));
-        }
-        if categorical.contains(&true) {
-            return Err(damaged("a tree splits by category"));
-        }
-        self.roots.push(self.nodes.len());
-        for node in 0..count {
-            let is_leaf = left[node] == -1;
-            let feature = u16::try_from(features[node]).ok().filter(|feature| usize::from(*feature) < self.columns);
-            // Children come after their parent, so that every walk ends.
-            let sound = is_leaf
-                || (left[node] > node as i32 && right[node] == left[node] + 1 && (right[node] as usize) < count);
-            let (Some(feature), true) = (feature, sound) else { return Err(damaged("a node of a tree")) };
-            self.nodes.push(Node {
-                left: if is_leaf { 0 } else { left[node] as u32 },
-                feature,
-                missing_goes_left: missing_goes_left[node],
-                value: values[node],
-            });
+    /// Refuses trees that do not read `columns` features, or could not be walked to a leaf.
+    pub(crate) fn check(&self, columns: usize) -> Result<(), Error> {
+        // Children come after their parent, so that every walk ends.
+        let is_sound = |tree: &Vec<Node>| {
+            let sound = |(at, node): (usize, &Node)| {
+                let left = node.left as usize;
+                usize::from(node.feature) < columns && (left == 0 || left > at && left + 1 < tree.len())
+            };
+            !tree.is_empty() && tree.iter().enumerate().all(sound)
+        };
+        if self.columns != columns || !self.base_score.is_finite() || !self.trees.iter().all(is_sound) {
+            return Err(damaged("a node of a tree"));
         }
         Ok(())
     }
 
     /// One prediction a row; NaN is missing.
-    pub(super) fn predict(&self, rows: ArrayView2<'_, f32>) -> Result<Vec<f32>, Error> {
+    pub(crate) fn predict(&self, rows: ArrayView2<'_, f32>) -> Result<Vec<f32>, Error> {
         let data = rows.as_slice().filter(|_| rows.ncols() == self.columns);
         let data = data.ok_or_else(|| Error::Internal("the rows are not what the trees read".to_owned()))?;
         let mut sums = vec![self.base_score; rows.nrows()];
-        for root in &self.roots {
-            let tree = &self.nodes[*root..];
-            for (sum, row) in sums.iter_mut().zip(data.chunks_exact(self.columns)) {
-                let mut node = &tree[0];
-                while node.left != 0 {
-                    let value = row[usize::from(node.feature)];
-                    let goes_left = if value.is_nan() { node.missing_goes_left } else { value < node.value };
-                    node = &tree[node.left as usize + usize::from(!goes_left)];
+        for tree in &self.trees {
+            let depth = depth(tree);
+            for (sums, rows) in sums.chunks_mut(ABREAST).zip(data.chunks(ABREAST * self.columns)) {
+                // Of fewer rows than go abreast the last one goes several times.
+                let row = |lane: usize| lane.min(sums.len() - 1) * self.columns;
+                let rows: [&[f32]; ABREAST] = std::array::from_fn(|lane| &rows[row(lane)..row(lane) + self.columns]);
+                let mut at = [0; ABREAST];
+                for _ in 0..depth {
+                    for (at, row) in at.iter_mut().zip(rows) {
+                        let node = &tree[*at];
+                        let value = row[usize::from(node.feature)];
+                        let goes_left = (value < node.value) | (value.is_nan() & node.missing_goes_left);
+                        let next = node.left as usize + usize::from(!goes_left);
+                        *at = if node.left == 0 { *at } else { next };
+                    }
                 }
-                *sum += node.value;
+                sums.iter_mut().zip(at).for_each(|(sum, at)| *sum += tree[at].value);
             }
         }
         if sums.iter().any(|sum| !sum.is_finite()) {
@@ -103,9 +107,49 @@ impl Trees {
     }
 }
 
+/// Steps from the root to the deepest leaf.
+fn depth(tree: &[Node]) -> usize {
+    let mut depths = vec![0; tree.len()];
+    for (at, node) in tree.iter().enumerate().filter(|(_, node)| node.left != 0) {
+        let below = depths[at] + 1;
+        depths[node.left as usize..node.left as usize + 2].fill(below);
+    }
+    depths.into_iter().max().unwrap_or(0)
+}
+
+fn read_tree(tree: &Value<'_>) -> Result<Vec<Node>, Error> {
+    let integers = |name: &str| tree.at(&[name])?.numbers(b'l', i32::from_be_bytes);
+    let (left, right, features) = (integers("left_children")?, integers("right_children")?, integers("split_indices")?);
+    let values = tree.at(&["split_conditions"])?.numbers(b'd', f32::from_be_bytes)?;
+    let missing_goes_left = tree.at(&["default_left"])?.numbers(b'U', |[byte]| byte != 0)?;
+    let categorical = tree.at(&["split_type"])?.numbers(b'U', |[byte]| byte != 0)?;
+    let count = values.len();
+    if [left.len(), right.len(), features.len(), missing_goes_left.len()] != [count; 4] {
+        return Err(damaged("a tree's nodes differ in number"));
+    }
+    if categorical.contains(&true) {
+        return Err(damaged("a tree splits by category"));
+    }
+    let node = |at: usize| {
+        let is_leaf = left[at] == -1;
+        let (feature, child) = (u16::try_from(features[at]), u32::try_from(left[at]));
+        match (feature, child) {
+            (Ok(feature), _) if is_leaf => Ok((0, feature)),
+            (Ok(feature), Ok(child)) if child > 0 && right[at] == left[at] + 1 => Ok((child, feature)),
+            _ => Err(damaged("a node of a tree")),
+        }
+        .map(|(left, feature)| Node {
+            left,
+            feature,
+            missing_goes_left: missing_goes_left[at],
+            value: values[at],
+        })
+    };
+    (0..count).map(node).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::booster::{Booster, Matrix};
     use super::super::parameters::Parameters;
     use super::*;
     use ndarray::Array2;
@@ -137,7 +181,7 @@ mod tests {
             let parameters = Parameters::from_json(&json!({"rounds": 60, "max_depth": depth, "min_child_weight": 1})).unwrap();
             let booster = train(&rows, &labels, &parameters);
             let trees = Trees::read(&booster.save().unwrap(), 5).unwrap();
-            prop_assert!(trees.nodes.len() > 60, "trees that never split prove nothing");
+            prop_assert!(trees.trees.iter().map(Vec::len).sum::<usize>() > 60, "trees that never split prove nothing");
             for rows in [&rows, &other] {
                 let bits = |predicted: Vec<f32>| predicted.into_iter().map(f32::to_bits).collect::<Vec<_>>();
                 let xgboost = booster.predict(&Matrix::new(rows.view()).unwrap()).unwrap();
@@ -161,6 +205,29 @@ mod tests {
             changed[at] ^= 0xff;
             if let Ok(trees) = Trees::read(&changed, 3) {
                 let _ = trees.predict(rows.view());
+            }
+        }
+    }
+
+    #[test]
+    fn kept_trees_are_the_same_and_damaged_ones_are_refused_or_predict_without_a_panic() {
+        let rows = Array2::from_shape_fn((60, 3), |(row, column)| ((row * 7 + column * 13) % 11) as f32);
+        let labels: Vec<f32> = (0..60).map(|row| (row % 11) as f32).collect();
+        let booster = train(&rows, &labels, &Parameters::from_json(&json!({"rounds": 3})).unwrap());
+        let trees = Trees::of(&booster, rows.view()).unwrap();
+        let kept = postcard::to_allocvec(&trees).unwrap();
+        assert_eq!(postcard::from_bytes::<Trees>(&kept).unwrap(), trees);
+        assert!(kept.len() * 4 < booster.save().unwrap().len());
+        assert!(trees.check(3).is_ok() && trees.check(4).is_err());
+        for at in 0..kept.len() {
+            for bit in 0..8 {
+                let mut changed = kept.clone();
+                changed[at] ^= 1 << bit;
+                if let Ok(trees) = postcard::from_bytes::<Trees>(&changed)
+                    && trees.check(3).is_ok()
+                {
+                    let _ = trees.predict(rows.view());
+                }
             }
         }
     }

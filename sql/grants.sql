@@ -24,9 +24,9 @@ grant execute on function energy.clock(), energy.current_config(), energy.traini
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text, text),
-    energy.archetype_subject(text), energy.archetype_history(), energy.archetypes_to_train(timestamptz),
-    energy.archetype_training_query(text, timestamptz), energy.newcomer_query(text, timestamptz, interval),
-    energy.naive_of_newcomers(text, interval, text[]), energy.train_archetype(text), energy.model_of_building(text) to analyst;
+    energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz),
+    energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
+    energy.train_archetype(text), energy.model_of_building(text) to analyst;
 grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
     energy.replay_rejected(bigint[], text) to analyst;
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),

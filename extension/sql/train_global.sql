@@ -91,6 +91,6 @@ subject: what the series have in common, such as an archetype of buildings. trai
 position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
 global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon: as in edf.train.
 Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series, by a model of others, as if
-it had begun a week before at most. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
+it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
 Source: Montero-Manso and Hyndman (2021). Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
 revoke all on function edf.train_global from public;

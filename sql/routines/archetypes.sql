@@ -14,29 +14,30 @@ comment on function energy.archetype_history() is
     'How much of the newest history the model of an archetype learns from: that of all its buildings is in memory at once.';
 revoke all on function energy.archetype_history() from public;
 
-create or replace function energy.archetypes_to_train(before timestamptz) returns setof text
+create or replace function energy.archetype_members(archetype text, before timestamptz) returns text[]
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- As strategy global has it: two series or more, of eight days or more.
+    -- Eight days, as strategy global has it. The order of their digests is none of theirs, and stays.
     with taught as (
         select building_id
-        from energy.building_hours
-        where hour_at >= (select before - energy.archetype_history()) and hour_at < before and received_at <= before
+        from raw.buildings
+        join energy.building_hours using (building_id)
+        where buildings.archetype = archetype_members.archetype
+          and hour_at >= (select before - energy.archetype_history()) and hour_at < before and received_at <= before
         group by building_id
         having count(consumption_kwh) >= 8 * 24
+        order by md5(building_id)
+        limit (select coalesce((energy.current_config() #>> '{training,archetype_buildings}')::integer, 60))
     )
 
-    select archetype from raw.buildings join taught using (building_id)
-    group by archetype
-    having count(*) >= 2
-    order by archetype
+    select coalesce(array_agg(building_id order by building_id), '{}') from taught
 $$;
-comment on function energy.archetypes_to_train(timestamptz) is
-    'The archetypes that have, as was known at a time, two buildings or more with eight days of demand: what a model of an archetype needs.';
-revoke all on function energy.archetypes_to_train(timestamptz) from public;
+comment on function energy.archetype_members(text, timestamptz) is
+    'The buildings that the model of an archetype learns from: those with eight days of demand as was known at a time, of more than training.archetype_buildings a sample.';
+revoke all on function energy.archetype_members(text, timestamptz) from public;
 
-create or replace function energy.archetype_training_query(archetype text, before timestamptz) returns text
+create or replace function energy.archetype_training_query(building_ids text[], before timestamptz) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -52,12 +53,11 @@ as $$
         join (select building_id, count(*) as apartments from raw.apartments group by building_id) as sizes using (building_id)
         where building_id = any (%1$L) and valid_at < %2$L and valid_at >= %2$L::timestamptz - %4$L::interval
         $query$,
-        array(select building_id from raw.buildings where buildings.archetype = archetype_training_query.archetype order by building_id),
-        before, energy.calendar_regressors(), energy.archetype_history());
+        building_ids, before, energy.calendar_regressors(), energy.archetype_history());
 $$;
-comment on function energy.archetype_training_query(text, timestamptz) is
-    'The query that the model of an archetype is trained on, for edf.train_global: energy.training_query for each of its buildings, with their apartments, no older than training.archetype_history.';
-revoke all on function energy.archetype_training_query(text, timestamptz) from public;
+comment on function energy.archetype_training_query(text[], timestamptz) is
+    'The query of several buildings for edf.train_global: energy.training_query of each, with the number of its apartments, no older than training.archetype_history.';
+revoke all on function energy.archetype_training_query(text[], timestamptz) from public;
 
 create or replace function energy.newcomer_query(building_id text, issued_at timestamptz, horizon interval) returns text
 language sql stable

@@ -16,8 +16,9 @@ begin
         from raw.buildings
         where building_ids is null or building_id = any (building_ids)
         union all
-        select null, archetype, energy.archetype_subject(archetype) from energy.archetypes_to_train(slot_at) as archetype
-        where building_ids is null
+        select null, archetype, energy.archetype_subject(archetype)
+        from (select distinct archetype from raw.buildings) as archetypes
+        where building_ids is null and pg_catalog.cardinality(energy.archetype_members(archetype, slot_at)) >= 2
         order by building_id nulls last, archetype
     loop
         -- The lock ends with each transaction, so that a cancelled run leaves none behind.

@@ -2,6 +2,7 @@
 //!
 //! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the others
 //! forecasts each series of a fold as if it had just begun, for a week from each of two beginnings in its newest eight weeks.
+//! Beside them stand those of seasonal naive, which knows the week before that a newcomer has not.
 
 use super::{HELD_OUT_DAYS, Header, Intervals, Model, Recipe, Truth, residuals, scores, truths};
 use crate::Checkpoint;
@@ -45,7 +46,7 @@ impl Model {
         let lessons: Vec<Lesson<'_>> = taught.iter().map(|member| lesson_of(recipe, member)).collect();
         let forecaster = recipe.strategy.fit_panel(&lessons, checkpoint)?;
         let folds = FOLDS.min(lessons.len());
-        let (mut learnt, mut all) = (Vec::new(), Vec::<Truth>::new());
+        let (mut learnt, mut all, mut naive) = (Vec::new(), Vec::<Truth>::new(), Vec::new());
         let (mut from, mut to, mut origins) = (i64::MAX, i64::MIN, 0);
         for fold in 0..folds {
             let of_fold = |inside: bool| {
@@ -60,6 +61,7 @@ impl Model {
                     let forecasts = others.predict(&life.frame, &life.origins, recipe.horizon)?;
                     let truths: Vec<Truth> = truths(&life.frame, &life.origins, &forecasts, life.end).collect();
                     learnt.extend(residuals(others.as_ref(), &life.frame, &truths));
+                    naive.extend(truths.iter().filter_map(|truth| week_before(newcomer.frame, &life.frame, truth)));
                     all.extend(truths);
                     let time = |row: usize| life.frame.grid.time(row).timestamp();
                     from = from.min(life.origins.first().map_or(i64::MAX, |origin| time(*origin)));
@@ -68,6 +70,7 @@ impl Model {
                 }
             }
         }
+        let hours = |rows: usize| rows as f64 * grid.step().num_seconds() as f64 / 3600.0;
         let time = |seconds: i64| chrono::DateTime::from_timestamp(seconds, 0).map(rfc3339);
         let held_out = json!({
             "from": time(from),
@@ -75,7 +78,10 @@ impl Model {
             "origins": origins,
             "series": taught.len(),
             "left_out": left_out.iter().map(|member| &member.name).collect::<Vec<_>>(),
+            "hours": hours(all.len()),
             "model": scores(all.into_iter()),
+            "hours_after_a_week": hours(naive.len()),
+            "seasonal_naive": scores(naive.into_iter()),
         });
         let header = Header {
             strategy: recipe.strategy.name().to_owned(),
@@ -89,6 +95,13 @@ impl Model {
         let intervals = Intervals::learn(grid.rows_per_day(), recipe.horizon, &learnt);
         Ok(Self { header, intervals, forecaster, held_out, outlook_shares: Vec::new() })
     }
+}
+
+/// The same hour with the value of a week before, in place of the forecast; none where that is not known.
+fn week_before(whole: &Frame, life: &Frame, truth: &Truth) -> Option<Truth> {
+    let row = whole.grid.row(life.grid.time(truth.origin + truth.lead - 1)).ok()?;
+    let before = *whole.target.get(row.checked_sub(7 * whole.grid.rows_per_day())?)?;
+    before.is_finite().then_some(Truth { yhat: before, ..*truth })
 }
 
 fn lesson_of<'a>(recipe: &'a Recipe, member: &'a Member) -> Lesson<'a> {
@@ -163,6 +176,14 @@ mod tests {
     fn a_building_without_history_is_forecast_by_its_size_and_better_with_weeks_of_its_own() {
         let members: Vec<Member> = (0..6).map(|number| building(number, 2300)).collect();
         let model = Model::fit_panel(&recipe(), &members, &mut || ()).unwrap();
+        let held_out = model.held_out();
+        let number = |at: &str| held_out.pointer(at).and_then(serde_json::Value::as_f64).unwrap();
+        // A newcomer of the beginning of the series has no week before.
+        assert!(number("/hours") > 0.0 && number("/hours_after_a_week") <= number("/hours"));
+        let naive: Vec<f64> =
+            (168..2300).map(|row| members[0].frame.target[row] - members[0].frame.target[row - 168]).collect();
+        let typical = (naive.iter().map(|off| off * off).sum::<f64>() / naive.len() as f64).sqrt();
+        assert!((0.2..8.0).contains(&(number("/seasonal_naive/rmse") / typical)), "{held_out} {typical}");
         let model = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
         // Three times as large as any that was learnt from.
         let newcomer = building(20, 2600).frame;

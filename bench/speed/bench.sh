@@ -122,9 +122,9 @@ rm -f "$STATE/measured.csv"
 BINS=$(query -c "select parameters_used ->> 'max_bin' from clock, edf.series_of(hours_of(0, trained_until - interval '40 days', trained_until)) as s,
                  edf.fit('xgboost', s.times, s.target, s.regressor_names, s.regressors, '{}', '{}', '{}', '{}', '{\"rounds\": 1}', '{}', '72 hours')")
 short_tasks
-query -c 'truncate peaks, python_models'
+query -c 'truncate memory, python_models'
 measure train edf edf train xgboost "$BUILDINGS"
-query -c 'copy (select * from peaks) to stdout with (format csv)' >"$STATE/peaks.csv"
+query -c 'copy (select nth, max(own_mb), max(peak_mb) from memory group by nth) to stdout with (format csv)' >"$STATE/memory.csv"
 measure train python python_pipeline train "$BUILDINGS" --processes "$WORKERS" --max-bin "$BINS"
 measure train floor each floor train
 approve

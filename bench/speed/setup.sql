@@ -43,10 +43,10 @@ create table edf_backtests (
 create table python_backtests (like edf_backtests);
 create table python_models (number integer, model bytea, metrics jsonb);
 
--- What the kernel says of this backend: seconds of processor time, and the most memory it has held, in MB.
+-- What the kernel says of this backend: seconds of processor time; memory of its own in MB, and the most that it has held with the shared buffers that it touched.
 create function cpu_seconds() returns numeric volatile
 return (select sum(part::numeric) / 100 from unnest((string_to_array(split_part(pg_read_file('/proc/self/stat'), ') ', 2), ' '))[12:13]) as part);
-create function peak_mb() returns numeric volatile
-return round(substring(pg_read_file('/proc/self/status') from 'VmHWM:\s+(\d+)')::numeric / 1024);
+create function memory_mb(field text) returns numeric volatile
+return round(substring(pg_read_file('/proc/self/status') from field || ':\s+(\d+)')::numeric / 1024);
 
-create table peaks (task text, nth integer, mb numeric);
+create table memory (strategy text, nth integer, own_mb numeric, peak_mb numeric);

@@ -3,8 +3,8 @@
 \set QUIET on
 select :'task' = 'train' as is_training, :'task' = 'forecast' as is_inference \gset
 \if :is_training
-insert into peaks
-select :'strategy', row_number() over (), peak_mb()
+insert into memory
+select :'strategy', row_number() over (), memory_mb('RssAnon'), memory_mb('VmHWM')
 from (
     select edf.train(number::text, hours_of(number, starts_at, trained_until), strategy => :'strategy', features => '{"time_zone": "Etc/GMT+8"}')
     from clock, generate_series(0, :buildings - 1) as number

@@ -31,7 +31,7 @@ begin
     insert into energy.trainings (model_id, config_id, archetype, known_at)
     values (model, version, train_archetype.archetype, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh)
-    select model, strategy, 0, (held_out ->> hours)::double precision::bigint, mape_pct, rmse, mae
+    select model, sides.strategy, 0, (held_out ->> hours)::double precision::bigint, mape_pct, rmse, mae
     from edf.models
     cross join lateral (select metrics -> 'held_out' as held_out) as metrics
     cross join (values ('global', 'model', 'hours'), ('seasonal_naive', 'seasonal_naive', 'hours_after_a_week')) as sides (strategy, side, hours)

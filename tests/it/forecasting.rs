@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use edf_tests::{DEMAND, QUICK, Throwaway, refusals, seed_demand, trained};
+use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query, query_as, query_scalar};
 
 const ISSUED_AT: &str = "2026-02-14T00:00:00Z";
@@ -131,6 +132,23 @@ async fn training_says_what_it_learnt_from_and_how_it_did() {
     assert!(rmse.is_finite() && naive_rmse > 0.0);
 }
 
+/// Trains a strategy on a query, and approves it; the rows that it forecasts from the same query, the lowest and the highest.
+async fn forecast_by(analyst: &mut PgConnection, strategy: &str, data: &str, parameters: &str) -> (i64, f64, f64) {
+    query("select edf.approve_model(edf.train($1, $2, strategy => $1, parameters => $3::jsonb))")
+        .bind(strategy)
+        .bind(data)
+        .bind(parameters)
+        .execute(&mut *analyst)
+        .await
+        .unwrap();
+    query_as("select count(*), min(yhat), max(yhat) from edf.forecast($1, $2)")
+        .bind(strategy)
+        .bind(data)
+        .fetch_one(analyst)
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
 async fn every_strategy_is_trained_by_its_name_and_forecasts_from_what_is_kept() {
     let database = Throwaway::with_extension().await;
@@ -145,15 +163,7 @@ async fn every_strategy_is_trained_by_its_name_and_forecasts_from_what_is_kept()
         ("sarimax", r#"{"candidates": 3}"#),
         ("ensemble", members),
     ] {
-        let approve = "select edf.approve_model(edf.train($1, $2, strategy => $1, parameters => $3::jsonb))";
-        query(approve).bind(strategy).bind(DEMAND).bind(parameters).execute(&mut analyst).await.unwrap();
-        let (rows, lowest, highest): (i64, f64, f64) =
-            query_as("select count(*), min(yhat), max(yhat) from edf.forecast($1, $2)")
-                .bind(strategy)
-                .bind(DEMAND)
-                .fetch_one(&mut analyst)
-                .await
-                .unwrap();
+        let (rows, lowest, highest) = forecast_by(&mut analyst, strategy, DEMAND, parameters).await;
         assert!(rows == 72 && lowest > 0.0 && highest < 50.0, "{strategy}: {rows} from {lowest} to {highest}");
     }
 }
@@ -167,20 +177,7 @@ async fn ten_years_of_quarter_hours_are_learnt_in_bounded_memory() {
                          10 - 9 * cos(extract(epoch from at) / 5022700)::float8 as temperature_c
                   from generate_series('2016-01-01Z'::timestamptz, '2026-01-03T23:45Z', '15 minutes') as at";
     for (strategy, parameters) in [("xgboost", r#"{"rounds": 3}"#), ("mstl", "{}")] {
-        query("select edf.approve_model(edf.train($1, $2, strategy => $1, parameters => $3::jsonb))")
-            .bind(strategy)
-            .bind(decade)
-            .bind(parameters)
-            .execute(&mut analyst)
-            .await
-            .unwrap();
-        let (rows, lowest, highest): (i64, f64, f64) =
-            query_as("select count(*), min(yhat), max(yhat) from edf.forecast($1, $2)")
-                .bind(strategy)
-                .bind(decade)
-                .fetch_one(&mut analyst)
-                .await
-                .unwrap();
+        let (rows, lowest, highest) = forecast_by(&mut analyst, strategy, decade, parameters).await;
         assert!(rows == 288 && lowest > 2.0 && highest < 8.0, "{strategy}: {rows} from {lowest} to {highest}");
     }
     let status: String = query_scalar("select pg_read_file('/proc/self/status', 0, 100000, true)")

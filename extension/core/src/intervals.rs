@@ -7,7 +7,7 @@
 //! conformal prediction: Lei et al., *Distribution-Free Predictive Inference for Regression*, 2018, sections 2.2
 //! and 5.2). Quantiles of one sorted list never cross.
 //!
-//! Demand drifts, so that old residuals say less: each counts half after [`HALF_LIFE_DAYS`] days
+//! Demand drifts, so that old residuals say less: each counts half after [`weighted::HALF_LIFE_DAYS`] days
 //! (Barber, Candès, Ramdas and Tibshirani, *Conformal Prediction Beyond Exchangeability*, 2023), and in service
 //! the residuals of days that have come since the training join in. With `w` the sum of weights, the
 //! newest counted one, `(w + 1) / w` times the mass is asked, as exact coverage of a new value needs
@@ -21,11 +21,12 @@
 use crate::error::Error;
 use crate::series::{DAY_SECONDS, Frame};
 use serde::{Deserialize, Serialize};
+use weighted::{ByValue, quantile};
+
+mod weighted;
 
 /// The coverage of the interval that goes with every forecast.
 pub const COVERAGE: f64 = 0.9;
-/// Days after which a residual counts half.
-const HALF_LIFE_DAYS: f64 = 56.0;
 /// How strongly a day's coverage moves the scale.
 const GAIN: f64 = 0.2;
 /// What the scale stays within.
@@ -249,64 +250,6 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ratios by value, each with when it was known and its weight at the time `since`: weights halve together, so that their
-/// proportions never change.
-struct ByValue {
-    since: i64,
-    entries: Vec<(f64, i64, f64)>,
-}
-
-impl ByValue {
-    fn new(ratios: &[Ratio], since: i64) -> Self {
-        let mut by_value = Self { since, entries: Vec::new() };
-        by_value.entries = ratios.iter().map(|ratio| by_value.entry(ratio)).collect();
-        by_value.entries.sort_by(|a, b| a.0.total_cmp(&b.0));
-        by_value
-    }
-
-    fn insert(&mut self, ratio: &Ratio) {
-        let entry = self.entry(ratio);
-        let at = self.entries.partition_point(|(value, ..)| value.total_cmp(&entry.0).is_le());
-        self.entries.insert(at, entry);
-    }
-
-    fn entry(&self, ratio: &Ratio) -> (f64, i64, f64) {
-        (f64::from(ratio.value), ratio.known_at, self.weight_of(ratio.known_at))
-    }
-
-    /// Doubles with each half-life from `since` on; within what a number can hold, however long ago that was.
-    fn weight_of(&self, seconds: i64) -> f64 {
-        let half_lives = seconds.saturating_sub(self.since) as f64 / DAY_SECONDS as f64 / HALF_LIFE_DAYS;
-        half_lives.clamp(-500.0, 500.0).exp2()
-    }
-
-    /// Those known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
-    fn cumulated(&self, now: i64) -> Vec<(f64, f64)> {
-        let (newest, mut sum) = (self.weight_of(now), 0.0);
-        let known = self.entries.iter().filter(|(_, known_at, _)| *known_at <= now);
-        let cumulated = known.map(|(value, _, weight)| {
-            sum += weight / newest;
-            (*value, sum)
-        });
-        cumulated.collect()
-    }
-}
-
-/// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from
-/// below counted from above; the outermost value where the mass does not suffice.
-fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
-    let last = cumulated.len() - 1;
-    let total = cumulated[last].1;
-    if level >= 0.5 {
-        let asked = level * (total + 1.0);
-        cumulated[cumulated.partition_point(|(_, weight)| *weight < asked).min(last)].0
-    } else {
-        let asked = total - (1.0 - level) * (total + 1.0);
-        // The largest value such that itself and all above hold the mass.
-        cumulated[cumulated.partition_point(|(_, weight)| *weight <= asked).min(last)].0
-    }
-}
-
 /// The level of demand at `origin`: mean absolute target of the last days before; zero where none is known.
 pub fn level(frame: &Frame, origin: usize) -> f64 {
     let origin = origin.min(frame.target.len());
@@ -336,15 +279,6 @@ mod tests {
             .enumerate()
             .map(|(i, error)| Residual { issued_at: hour(200 + i), lead: 1 + i % 48, error: *error, level: 1.0 })
             .collect()
-    }
-
-    #[test]
-    fn nineteen_residuals_are_the_fewest_for_five_percent_either_side() {
-        let equal = |count: usize| (1..=count).map(|i| (i as f64, i as f64)).collect::<Vec<_>>();
-        assert_eq!(quantile(&equal(19), 0.95), 19.0);
-        assert_eq!(quantile(&equal(39), 0.95), 38.0);
-        assert_eq!([quantile(&equal(19), 0.05), quantile(&equal(39), 0.05)], [1.0, 2.0]);
-        assert_eq!(quantile(&equal(39), 0.5), 20.0);
     }
 
     #[test]

@@ -198,10 +198,7 @@ impl Model {
         let last = origins.iter().copied().max().unwrap_or(0);
         let past = self.since_training(frame, last)?;
         let whole = self.header.horizon;
-        let (behind, forecasts) = if past.is_empty() || horizon != whole {
-            let behind = if past.is_empty() { None } else { Some(self.forecaster.predict(frame, &past, whole)?) };
-            (behind.unwrap_or_default(), self.forecaster.predict(frame, origins, horizon)?)
-        } else {
+        let (behind, forecasts) = if horizon == whole {
             // Together, since they share most of the work.
             let mut all = [&past, origins].concat();
             all.sort_unstable();
@@ -212,6 +209,8 @@ impl Model {
                 forecasts.select(Axis(0), &rows)
             };
             (of(&past), of(origins))
+        } else {
+            (self.forecaster.predict(frame, &past, whole)?, self.forecaster.predict(frame, origins, horizon)?)
         };
         let mut intervals = self.intervals.clone();
         let truths: Vec<Truth> = truths(frame, &past, &behind, last).collect();
@@ -341,6 +340,8 @@ mod tests {
             let forecasts = again.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9]).unwrap();
             assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9]).unwrap());
             assert_eq!(forecasts.len(), 96);
+            // Right after the training no day has come since, and fewer hours are asked for.
+            assert_eq!(again.forecast(&frame, &[1400], 24, &[]).unwrap().len(), 24);
             assert!(forecasts.iter().all(|f| f.lower <= f.yhat && f.yhat <= f.upper && f.yhat.is_finite()));
         }
     }

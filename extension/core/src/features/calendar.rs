@@ -46,7 +46,7 @@ pub(super) fn weekends(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
 /// Whether each row lies on a local Saturday, Sunday, holiday or other day off.
 pub(super) fn days_off(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
     let mut off = weekends(spec, frame);
-    for flag in std::iter::once(&spec.holiday).chain(&spec.days_off).filter_map(|name| spec.ahead(frame, name)) {
+    for flag in spec.days_off_beside_weekends().filter_map(|name| spec.ahead(frame, name)) {
         off.iter_mut().zip(flag).for_each(|(off, value)| *off |= *value > 0.5);
     }
     off

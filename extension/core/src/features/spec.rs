@@ -171,6 +171,11 @@ impl FeatureSpec {
         }
     }
 
+    /// The regressors that are one on days off beside weekends: holidays first.
+    pub(crate) fn days_off_beside_weekends(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.holiday).chain(&self.days_off)
+    }
+
     /// The values of a regressor that is there and known ahead.
     pub(crate) fn ahead<'a>(&self, frame: &'a Frame, name: &str) -> Option<&'a [f64]> {
         frame.regressor(name).filter(|found| !self.past.contains(&found.name)).map(|found| found.values.as_slice())
@@ -236,7 +241,7 @@ impl FeatureSpec {
             ("sun_gain_c", spec.sun_gain_c, 0.0, 1.0),
         ];
         crate::options::check_ranges(kind, &ranges)?;
-        if let Some(name) = std::iter::once(&spec.holiday).chain(&spec.days_off).find(|name| spec.past.contains(name)) {
+        if let Some(name) = spec.days_off_beside_weekends().find(|name| spec.past.contains(name)) {
             return Err(Error::InvalidArgument(format!(
                 "past names \"{name}\", days off of the calendar, which are read ahead"
             )));

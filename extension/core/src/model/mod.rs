@@ -34,7 +34,7 @@ use std::borrow::Cow;
 
 /// A fitted model.
 pub trait Forecaster {
-    /// Forecasts `horizon` rows from each of `origins` (first row not known): origins by leads. Reads
+    /// Forecasts `horizon` rows from each of `origins` (first row not known): origins by leads; none of no origins. Reads
     /// no target at or after the origin.
     fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error>;
 

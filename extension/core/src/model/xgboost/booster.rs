@@ -61,11 +61,17 @@ pub(crate) struct Booster {
 }
 
 impl Booster {
-    fn new(matrices: &[ffi::DMatrixHandle], columns: usize) -> Result<Self, Error> {
+    /// With no tree yet, to learn from the first of the matrices; the others are those that it is to forecast meanwhile.
+    fn new(matrices: &[&Matrix], parameters: &[(&'static str, String)]) -> Result<Self, Error> {
+        let handles: Vec<_> = matrices.iter().map(|matrix| matrix.handle).collect();
         let mut handle = ptr::null_mut();
-        // SAFETY: the slice's handles are live; the new handle is owned below.
-        call(|| unsafe { ffi::XGBoosterCreate(matrices.as_ptr(), matrices.len() as u64, &mut handle) })?;
-        Ok(Self { handle, columns })
+        // SAFETY: the matrices' handles are live; the new handle is owned below.
+        call(|| unsafe { ffi::XGBoosterCreate(handles.as_ptr(), handles.len() as u64, &mut handle) })?;
+        let booster = Self { handle, columns: matrices.first().map_or(0, |matrix| matrix.columns) };
+        for (name, value) in parameters {
+            booster.set(name, value)?;
+        }
+        Ok(booster)
     }
 
     /// Boosts for `rounds`, calling `checkpoint` before each, which may unwind.
@@ -75,7 +81,7 @@ impl Booster {
         rounds: u32,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Self, Error> {
-        let booster = Self::with(&[matrix], parameters)?;
+        let booster = Self::new(&[matrix], parameters)?;
         for round in 0..rounds {
             checkpoint();
             booster.boost(matrix, round)?;
@@ -93,7 +99,7 @@ impl Booster {
         patience: u32,
         checkpoint: Checkpoint<'_>,
     ) -> Result<u32, Error> {
-        let booster = Self::with(&[matrix, held_out], parameters)?;
+        let booster = Self::new(&[matrix, held_out], parameters)?;
         let (mut best, mut least) = (1, f64::INFINITY);
         for round in 0..rounds {
             checkpoint();
@@ -107,15 +113,6 @@ impl Booster {
             }
         }
         Ok(best)
-    }
-
-    fn with(matrices: &[&Matrix], parameters: &[(&'static str, String)]) -> Result<Self, Error> {
-        let handles: Vec<_> = matrices.iter().map(|matrix| matrix.handle).collect();
-        let booster = Self::new(&handles, matrices.first().map_or(0, |matrix| matrix.columns))?;
-        for (name, value) in parameters {
-            booster.set(name, value)?;
-        }
-        Ok(booster)
     }
 
     fn boost(&self, matrix: &Matrix, round: u32) -> Result<(), Error> {

@@ -1,0 +1,79 @@
+//! Quantiles of residuals that count less as they age.
+
+use super::Ratio;
+use crate::series::DAY_SECONDS;
+
+/// Days after which a residual counts half.
+pub(super) const HALF_LIFE_DAYS: f64 = 56.0;
+
+/// Ratios by value, each with when it was known and its weight at the time `since`: weights halve together, so that their
+/// proportions never change.
+pub(super) struct ByValue {
+    since: i64,
+    entries: Vec<(f64, i64, f64)>,
+}
+
+impl ByValue {
+    pub(super) fn new(ratios: &[Ratio], since: i64) -> Self {
+        let mut by_value = Self { since, entries: Vec::new() };
+        by_value.entries = ratios.iter().map(|ratio| by_value.entry(ratio)).collect();
+        by_value.entries.sort_by(|a, b| a.0.total_cmp(&b.0));
+        by_value
+    }
+
+    pub(super) fn insert(&mut self, ratio: &Ratio) {
+        let entry = self.entry(ratio);
+        let at = self.entries.partition_point(|(value, ..)| value.total_cmp(&entry.0).is_le());
+        self.entries.insert(at, entry);
+    }
+
+    fn entry(&self, ratio: &Ratio) -> (f64, i64, f64) {
+        (f64::from(ratio.value), ratio.known_at, self.weight_of(ratio.known_at))
+    }
+
+    /// Doubles with each half-life from `since` on; within what a number can hold, however long ago that was.
+    fn weight_of(&self, seconds: i64) -> f64 {
+        let half_lives = seconds.saturating_sub(self.since) as f64 / DAY_SECONDS as f64 / HALF_LIFE_DAYS;
+        half_lives.clamp(-500.0, 500.0).exp2()
+    }
+
+    /// Those known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
+    pub(super) fn cumulated(&self, now: i64) -> Vec<(f64, f64)> {
+        let (newest, mut sum) = (self.weight_of(now), 0.0);
+        let known = self.entries.iter().filter(|(_, known_at, _)| *known_at <= now);
+        let cumulated = known.map(|(value, _, weight)| {
+            sum += weight / newest;
+            (*value, sum)
+        });
+        cumulated.collect()
+    }
+}
+
+/// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from
+/// below counted from above; the outermost value where the mass does not suffice.
+pub(super) fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
+    let last = cumulated.len() - 1;
+    let total = cumulated[last].1;
+    if level >= 0.5 {
+        let asked = level * (total + 1.0);
+        cumulated[cumulated.partition_point(|(_, weight)| *weight < asked).min(last)].0
+    } else {
+        let asked = total - (1.0 - level) * (total + 1.0);
+        // The largest value such that itself and all above hold the mass.
+        cumulated[cumulated.partition_point(|(_, weight)| *weight <= asked).min(last)].0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nineteen_residuals_are_the_fewest_for_five_percent_either_side() {
+        let equal = |count: usize| (1..=count).map(|i| (i as f64, i as f64)).collect::<Vec<_>>();
+        assert_eq!(quantile(&equal(19), 0.95), 19.0);
+        assert_eq!(quantile(&equal(39), 0.95), 38.0);
+        assert_eq!([quantile(&equal(19), 0.05), quantile(&equal(39), 0.05)], [1.0, 2.0]);
+        assert_eq!(quantile(&equal(39), 0.5), 20.0);
+    }
+}

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 4] = b"EDFM";
 /// Raised when older code could not read, or would misread, what newer code writes.
-const FORMAT_VERSION: u16 = 4;
+const FORMAT_VERSION: u16 = 5;
 const HEADER_AT: usize = 10;
 const DIGEST_LEN: usize = 32;
 

@@ -37,7 +37,7 @@ fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_er
         place: HOUSE,
         zone: "Etc/GMT-1",
     };
-    let basic = trial.rmse(&contender("xgboost", json!({"preset": "basic"}))).unwrap();
+    let basic = trial.rmse(&Contender::basic_trees()).unwrap();
     for strategy in ["lear", "ensemble"] {
         let rmse = trial.rmse(&contender(strategy, json!({}))).unwrap();
         assert!(rmse[1] < 0.5 * basic[1] && rmse[0] < 0.6 * basic[0], "{strategy}: {rmse:?} for {basic:?}");

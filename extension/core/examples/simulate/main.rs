@@ -21,11 +21,11 @@ fn contenders() -> Vec<Contender> {
     let contender =
         |name, strategy, parameters: Value, features: Value| Contender { name, strategy, parameters, features };
     vec![
-        contender("xgboost, basic", "xgboost", json!({}), json!({"preset": "basic"})),
-        contender("xgboost, advanced without sol-air", "xgboost", json!({}), json!({"sun_gain_c": 0})),
-        contender("xgboost, advanced", "xgboost", json!({}), json!({})),
-        contender("xgboost, advanced, monotone", "xgboost", json!({"monotone_heating": true}), json!({})),
-        contender("the same, fitted bases", "xgboost", json!({"monotone_heating": true}), json!({"fit_bases": true})),
+        Contender::basic_trees(),
+        contender("xgboost without sol-air", "xgboost", json!({}), json!({"sun_gain_c": 0})),
+        contender("xgboost", "xgboost", json!({}), json!({})),
+        contender("xgboost, monotone", "xgboost", json!({"monotone_heating": true}), json!({})),
+        contender("the same, base mean", "xgboost", json!({"monotone_heating": true, "base": "mean"}), json!({})),
         contender("lear without sol-air", "lear", json!({}), json!({"sun_gain_c": 0})),
         contender("lear", "lear", json!({}), json!({})),
         contender("lear, fitted bases", "lear", json!({}), json!({"fit_bases": true})),

@@ -15,6 +15,14 @@ pub struct Contender {
     pub features: Value,
 }
 
+impl Contender {
+    /// What forecasts begin with elsewhere: trees on basic features.
+    pub fn basic_trees() -> Self {
+        let parameters = json!({"base": "mean", "eta": 0.1, "rounds": 150, "colsample_bytree": 0.7, "max_bin": 256});
+        Self { name: "xgboost, basic", strategy: "xgboost", parameters, features: json!({"preset": "basic"}) }
+    }
+}
+
 /// Plain is the holiday flag alone; else the calendar says what people do.
 pub fn frame(hours: &[Hour], behavioural: bool) -> Result<Frame> {
     let times: Vec<_> = hours.iter().map(|hour| hour.at).collect();

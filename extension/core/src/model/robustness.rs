@@ -26,29 +26,42 @@ fn spec() -> FeatureSpec {
     FeatureSpec { time_zone: chrono_tz::Europe::Zurich, ..FeatureSpec::default() }
 }
 
-fn parameters(strategy: Strategy) -> Value {
-    let quick = match strategy {
-        Strategy::Xgboost => json!({"rounds": 30}),
-        Strategy::Global => json!({"trees": {"rounds": 30}, "max_rows": 20_000}),
-        Strategy::Sarimax => json!({"candidates": 4, "search_weeks": 8, "weeks": 16}),
-        Strategy::Ensemble => json!({"members": [{"strategy": "lear"}, {"strategy": "profile"}]}),
-        _ => json!({}),
-    };
-    strategy.read_parameters(&quick).unwrap()
+/// A strategy as it is tried here.
+struct Case {
+    name: &'static str,
+    strategy: Strategy,
+    parameters: Value,
 }
 
-fn fit(strategy: Strategy, frame: &Frame, end: usize) -> Result<Box<dyn Forecaster>, Error> {
-    let (spec, parameters) = (spec(), parameters(strategy));
-    let lesson = Lesson { frame, end, horizon: HORIZON, spec: &spec, parameters: &parameters, memo: None };
-    strategy.fit(lesson, &mut || ())
+/// Every strategy, quick ones; the trees with either base.
+fn all() -> Vec<Case> {
+    let case = |strategy: Strategy| {
+        let quick = match strategy {
+            Strategy::Xgboost => json!({"rounds": 60}),
+            Strategy::Global => json!({"trees": {"rounds": 60}, "max_rows": 20_000}),
+            Strategy::Sarimax => json!({"candidates": 4, "search_weeks": 8, "weeks": 16}),
+            Strategy::Ensemble => json!({"members": [{"strategy": "lear"}, {"strategy": "profile"}]}),
+            _ => json!({}),
+        };
+        Case { name: strategy.name(), strategy, parameters: strategy.read_parameters(&quick).unwrap() }
+    };
+    let linear = Strategy::Xgboost.read_parameters(&json!({"base": "linear", "rounds": 60})).unwrap();
+    let linear = Case { name: "xgboost on a linear base", strategy: Strategy::Xgboost, parameters: linear };
+    Strategy::ALL.into_iter().map(case).chain([linear]).collect()
+}
+
+fn fit(case: &Case, frame: &Frame, end: usize) -> Result<Box<dyn Forecaster>, Error> {
+    let (spec, parameters) = (spec(), &case.parameters);
+    let lesson = Lesson { frame, end, horizon: HORIZON, spec: &spec, parameters, memo: None };
+    case.strategy.fit(lesson, &mut || ())
 }
 
 /// Fits ten days before `end` and forecasts from there on, through the model's bytes.
-fn forecast(strategy: Strategy, frame: &Frame, end: usize) -> Result<(Vec<usize>, Array2<f64>), Error> {
+fn forecast(case: &Case, frame: &Frame, end: usize) -> Result<(Vec<usize>, Array2<f64>), Error> {
     let day = frame.grid.rows_per_day();
     let first = end.saturating_sub(10 * day);
-    let model = fit(strategy, frame, first)?;
-    let model = strategy.restore(&spec(), &model.parameters(), &model.state()?)?;
+    let model = fit(case, frame, first)?;
+    let model = case.strategy.restore(&spec(), &model.parameters(), &model.state()?)?;
     let origins: Vec<usize> = (first..=end).step_by(day).collect();
     let forecasts = model.predict(frame, &origins, HORIZON)?;
     Ok((origins, forecasts))
@@ -65,9 +78,9 @@ fn errors(origins: &[usize], forecasts: &Array2<f64>, truth: &[f64]) -> Vec<f64>
 }
 
 /// Copes on `frame`, or refuses for a reason that its user can act upon. `truth` is the demand without the spoiling.
-fn stands(strategy: Strategy, case: &str, frame: &Frame, end: usize, truth: &[f64]) -> bool {
-    let name = strategy.name();
-    match catch_unwind(AssertUnwindSafe(|| forecast(strategy, frame, end))) {
+fn stands(tried: &Case, case: &str, frame: &Frame, end: usize, truth: &[f64]) -> bool {
+    let name = tried.name;
+    match catch_unwind(AssertUnwindSafe(|| forecast(tried, frame, end))) {
         Err(_) => panic!("{name} panics: {case}"),
         Ok(Err(Error::TooLittleHistory { .. } | Error::InvalidArgument(_))) => false,
         Ok(Err(error)) => panic!("{name} fails: {case}: {error}"),
@@ -95,8 +108,8 @@ fn all_cope(case: &str, spoil: impl Fn(&mut Frame)) {
 }
 
 fn all_cope_with(case: &str, frame: &Frame, truth: &[f64]) {
-    for strategy in Strategy::ALL {
-        assert!(stands(strategy, case, frame, END, truth), "{} refuses: {case}", strategy.name());
+    for tried in all() {
+        assert!(stands(&tried, case, frame, END, truth), "{} refuses: {case}", tried.name);
     }
 }
 
@@ -146,16 +159,15 @@ fn no_strategy_reads_ahead_what_is_known_only_up_to_the_issue_time() {
     let mut without = frame.clone();
     without.regressors[0].values[END..].fill(f64::NAN);
     let spec = FeatureSpec { past: vec!["temperature_c".to_owned()], ..spec() };
-    for strategy in Strategy::ALL {
-        let parameters = parameters(strategy);
-        let lesson =
-            |frame| Lesson { frame, end: END, horizon: HORIZON, spec: &spec, parameters: &parameters, memo: None };
+    for tried in all() {
+        let Case { strategy, parameters, .. } = &tried;
+        let lesson = |frame| Lesson { frame, end: END, horizon: HORIZON, spec: &spec, parameters, memo: None };
         let model = strategy.fit(lesson(&frame), &mut || ()).unwrap();
-        let model = strategy.restore(&spec, &parameters, &model.state().unwrap()).unwrap();
+        let model = strategy.restore(&spec, parameters, &model.state().unwrap()).unwrap();
         let yhat = |frame: &Frame| model.predict(frame, &[END], HORIZON).unwrap();
-        assert_eq!(yhat(&frame), yhat(&without), "{}", strategy.name());
+        assert_eq!(yhat(&frame), yhat(&without), "{}", tried.name);
         let again = strategy.fit(lesson(&without), &mut || ()).unwrap();
-        assert_eq!(yhat(&frame), again.predict(&frame, &[END], HORIZON).unwrap(), "{}", strategy.name());
+        assert_eq!(yhat(&frame), again.predict(&frame, &[END], HORIZON).unwrap(), "{}", tried.name);
     }
 }
 
@@ -217,8 +229,8 @@ fn units_of_any_size() {
 #[test]
 fn three_months() {
     let frame = hourly_frame(90 * 24 + HORIZON);
-    for strategy in Strategy::ALL {
-        assert!(stands(strategy, "three months", &frame, 90 * 24, &frame.target), "{} refuses", strategy.name());
+    for tried in all() {
+        assert!(stands(&tried, "three months", &frame, 90 * 24, &frame.target), "{} refuses", tried.name);
     }
 }
 
@@ -234,15 +246,15 @@ fn a_holiday_that_no_training_day_was() {
 fn too_little_of_everything() {
     for rows in [3, 30, 200, 400, 800] {
         let frame = hourly_frame(rows + HORIZON);
-        for strategy in Strategy::ALL {
-            stands(strategy, &format!("{rows} hours"), &frame, rows, &[]);
+        for tried in all() {
+            stands(&tried, &format!("{rows} hours"), &frame, rows, &[]);
         }
     }
     let mut frame = frame();
     frame.target.fill(f64::NAN);
-    for strategy in Strategy::ALL {
-        let refused = !stands(strategy, "no demand is known", &frame, END, &[]);
-        assert!(refused, "{} forecasts from nothing", strategy.name());
+    for tried in all() {
+        let refused = !stands(&tried, "no demand is known", &frame, END, &[]);
+        assert!(refused, "{} forecasts from nothing", tried.name);
     }
 }
 
@@ -262,8 +274,8 @@ fn other_steps_than_an_hour() {
             })
             .collect();
         let frame = Frame::new(&times, &target, &[], &[]).unwrap();
-        for strategy in Strategy::ALL {
-            stands(strategy, &format!("steps of {minutes} minutes"), &frame, rows, &frame.target);
+        for tried in all() {
+            stands(&tried, &format!("steps of {minutes} minutes"), &frame, rows, &frame.target);
         }
     }
 }
@@ -271,19 +283,19 @@ fn other_steps_than_an_hour() {
 #[test]
 fn no_target_at_or_after_an_origin_is_read() {
     let (whole, origins) = (frame(), [END - 240, END - 101, END - 24]);
-    for strategy in Strategy::ALL {
-        let model = fit(strategy, &whole, origins[0]).unwrap();
+    for tried in all() {
+        let model = fit(&tried, &whole, origins[0]).unwrap();
         let together = model.predict(&whole, &origins, HORIZON).unwrap();
         for (at, origin) in origins.into_iter().enumerate() {
             let mut known = whole.clone();
             known.target[origin..].fill(f64::NAN);
             let alone = model.predict(&known, &[origin], HORIZON).unwrap();
-            assert_eq!(alone.row(0), together.row(at), "{} from row {origin}", strategy.name());
+            assert_eq!(alone.row(0), together.row(at), "{} from row {origin}", tried.name);
         }
         let mut known = whole.clone();
         known.target[origins[0]..].fill(1e6);
-        let again = fit(strategy, &known, origins[0]).unwrap();
-        assert_eq!(model.state().unwrap(), again.state().unwrap(), "{} fits on what comes later", strategy.name());
+        let again = fit(&tried, &known, origins[0]).unwrap();
+        assert_eq!(model.state().unwrap(), again.state().unwrap(), "{} fits on what comes later", tried.name);
     }
 }
 
@@ -296,12 +308,12 @@ fn a_frame_of_recent_weeks_gives_nearly_the_same_forecast() {
     let names: Vec<_> = whole.regressors.iter().map(|r| r.name.clone()).collect();
     let regressors: Vec<_> = whole.regressors.iter().flat_map(|r| some(&r.values)).collect();
     let recent = Frame::new(&times, &some(&whole.target), &names, &regressors).unwrap();
-    for strategy in Strategy::ALL {
-        let model = fit(strategy, &whole, END).unwrap();
+    for tried in all() {
+        let model = fit(&tried, &whole, END).unwrap();
         let long = model.predict(&whole, &[END], HORIZON).unwrap();
         let short = model.predict(&recent, &[END - first], HORIZON).unwrap();
         let apart = (&long - &short).iter().fold(0.0_f64, |most, d| most.max(d.abs()));
-        assert!(apart < 0.1, "{}: {apart}", strategy.name());
+        assert!(apart < 0.1, "{}: {apart}", tried.name);
     }
 }
 
@@ -310,10 +322,10 @@ proptest! {
 
     #[test]
     fn bytes_that_are_no_state_are_refused(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
-        for strategy in Strategy::ALL {
-            let keeps_state = !matches!(strategy, Strategy::SeasonalNaive | Strategy::Profile);
-            let restored = strategy.restore(&spec(), &parameters(strategy), &bytes);
-            prop_assert!(restored.is_err() || !keeps_state, "{}", strategy.name());
+        for tried in all() {
+            let keeps_state = !matches!(tried.strategy, Strategy::SeasonalNaive | Strategy::Profile);
+            let restored = tried.strategy.restore(&spec(), &tried.parameters, &bytes);
+            prop_assert!(restored.is_err() || !keeps_state, "{}", tried.name);
         }
     }
 }

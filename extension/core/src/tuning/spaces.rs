@@ -48,6 +48,7 @@ pub(super) fn of(strategy: Strategy) -> Value {
             "colsample_bytree": {"low": 0.3, "high": 1},
             "lambda": {"low": 0.1, "high": 30, "log": true},
             "half_life_days": half_lives,
+            "base": ["mean", "linear"],
             "monotone_heating": [false, true],
         }),
         // Of its members, each can be tuned alone.

@@ -46,7 +46,8 @@ impl Default for Parameters {
             members: vec![
                 member(Strategy::Lear, json!({})),
                 member(Strategy::Lear, json!({"target": "log"})),
-                member(Strategy::Xgboost, json!({"eta": 0.05, "rounds": 200, "colsample_bytree": 0.4, "max_bin": 64})),
+                // Trees alone differ more from the linear members, and so help them more.
+                member(Strategy::Xgboost, json!({"base": "mean"})),
             ],
             correction_half_life_days: 2.0,
             correction_share: 0.5,

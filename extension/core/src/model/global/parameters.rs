@@ -19,6 +19,10 @@ pub(crate) struct Parameters {
     pub trees: Value,
 }
 
+/// Hyperparameters of `xgboost` that are not about its trees.
+const NOT_OF_TREES: [&str; 6] =
+    ["base", "by_lead_day", "early_stopping_rounds", "half_life_days", "max_rows", "target"];
+
 impl Default for Parameters {
     fn default() -> Self {
         Self { size: String::new(), max_rows: 300_000, trees: json!({}) }
@@ -30,11 +34,35 @@ impl Parameters {
     pub fn from_json(json: &Value) -> Result<Self, Error> {
         let mut read: Self = options::read("parameter", json, &Self::default())?;
         options::check_ranges("parameter", &[("max_rows", f64::from(read.max_rows), 1000.0, 1e7)])?;
-        read.trees = json!(read.trees()?);
+        if let Some(name) = NOT_OF_TREES.into_iter().find(|name| read.trees.get(name).is_some()) {
+            return Err(Error::InvalidArgument(format!("the trees of a global model have no parameter \"{name}\"")));
+        }
+        let mut trees = json!(read.trees()?);
+        if let Some(trees) = trees.as_object_mut() {
+            trees.retain(|name, _| !NOT_OF_TREES.contains(&name.as_str()));
+        }
+        read.trees = trees;
         Ok(read)
     }
 
     pub fn trees(&self) -> Result<xgboost::Parameters, Error> {
         xgboost::Parameters::from_json(&self.trees)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_trees_would_ignore_is_refused() {
+        let read = |trees: Value| Parameters::from_json(&json!({ "trees": trees }));
+        let known = read(json!({"rounds": 30})).unwrap();
+        assert_eq!((known.trees.get("rounds"), known.trees.get("base")), (Some(&json!(30)), None));
+        assert_eq!(read(known.trees.clone()).unwrap(), known);
+        for trees in [json!({"base": "linear"}), json!({"target": "log"}), json!({"max_rows": 5000})] {
+            let error = read(trees.clone()).unwrap_err().to_string();
+            assert!(error.starts_with("the trees of a global model have no parameter"), "{trees}: {error}");
+        }
     }
 }

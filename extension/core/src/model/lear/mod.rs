@@ -16,7 +16,7 @@
 
 mod parameters;
 
-use super::linear::{Linear, Standardised, lasso, ridge};
+use super::linear::{Linear, Range, Standardised, lasso, ridge};
 use super::target::Target;
 use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
@@ -29,9 +29,6 @@ pub(super) use parameters::Parameters;
 use parameters::Penalty;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Share of the range seen that a forecast may lie outside of it.
-const HOLD_SHARE: f64 = 0.15;
 
 /// The fitted functions, by day of lead and local time of day.
 pub(super) struct Lear {
@@ -47,8 +44,7 @@ struct State {
     phase: usize,
     rows_per_day: usize,
     target: Target,
-    least: f64,
-    most: f64,
+    range: Range,
     /// Day of lead times rows per day plus local row of the day.
     functions: Vec<Option<Linear>>,
 }
@@ -65,10 +61,9 @@ impl Lear {
         if samples.is_empty() {
             return Err(Error::TooLittleHistory { need: history + day, have: lesson.end });
         }
-        let seen: Vec<f64> = frame.target[..lesson.end].iter().copied().filter(|value| value.is_finite()).collect();
-        let least = seen.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = seen.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let target = Target::of(parameters.target, &seen);
+        let seen = &frame.target[..lesson.end];
+        let range = Range::of(seen);
+        let target = Target::of(parameters.target, seen);
         let matrix = table.matrix(&samples)?;
         let slot = |sample: &Sample| (sample.lead() - 1) / day * day + local_row(lesson.spec, grid, sample.target);
         let mut rows_of = vec![Vec::new(); lesson.horizon.div_ceil(day) * day];
@@ -96,7 +91,7 @@ impl Lear {
             }));
         }
         let phase = local_row(lesson.spec, grid, lesson.end);
-        let state = State { feature_names: table.names(), phase, rows_per_day: day, target, least, most, functions };
+        let state = State { feature_names: table.names(), phase, rows_per_day: day, target, range, functions };
         Ok(Self { spec: lesson.spec.clone(), parameters, state })
     }
 
@@ -107,7 +102,7 @@ impl Lear {
         let sound = state.rows_per_day > 0
             && state.functions.len().is_multiple_of(state.rows_per_day)
             && state.functions.iter().any(Option::is_some)
-            && state.least <= state.most
+            && state.range.is_sound()
             && state.target.is_sound()
             && state.functions.iter().flatten().all(|function| function.is_sound(columns));
         if !sound {
@@ -136,11 +131,10 @@ impl Lear {
     }
 
     fn forecast(&self, frame: &Frame, sample: &Sample, row: ndarray::ArrayView1<'_, f32>) -> f64 {
-        let State { least, most, target, .. } = &self.state;
-        let held = HOLD_SHARE * (most - least);
+        let State { range, target, .. } = &self.state;
         match self.function(&frame.grid, sample) {
-            Some(function) => target.unscaled(function.at(row)).clamp(least - held, most + held),
-            None => (least + most) / 2.0,
+            Some(function) => range.hold(target.unscaled(function.at(row))),
+            None => range.middle(),
         }
     }
 }

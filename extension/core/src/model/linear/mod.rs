@@ -48,6 +48,38 @@ impl Linear {
     }
 }
 
+/// The range of the values seen: a linear function knows no bounds of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Range {
+    least: f64,
+    most: f64,
+}
+
+impl Range {
+    /// Share of the range that a forecast may lie outside of it.
+    const HOLD_SHARE: f64 = 0.15;
+
+    /// Of the values that are finite, of which there must be one.
+    pub fn of(values: &[f64]) -> Self {
+        let known = || values.iter().copied().filter(|value| value.is_finite());
+        Self { least: known().fold(f64::INFINITY, f64::min), most: known().fold(f64::NEG_INFINITY, f64::max) }
+    }
+
+    /// The nearest value that lies not far outside.
+    pub fn hold(self, value: f64) -> f64 {
+        let held = Self::HOLD_SHARE * (self.most - self.least);
+        value.clamp(self.least - held, self.most + held)
+    }
+
+    pub fn middle(self) -> f64 {
+        f64::midpoint(self.least, self.most)
+    }
+
+    pub fn is_sound(self) -> bool {
+        self.least.is_finite() && self.most.is_finite() && self.least <= self.most
+    }
+}
+
 /// Rows whose columns have weighted mean zero and variance one, and their centred labels, both times the root
 /// of the row's weight.
 pub(super) struct Standardised {

@@ -6,6 +6,16 @@ use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// What the trees start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Base {
+    /// The mean.
+    Mean,
+    /// A ridge regression, which goes on beyond the values learnt, where trees stay flat.
+    Linear,
+}
+
 /// XGBoost ignores names that it does not know; so the ones that pass are listed here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +42,8 @@ pub struct Parameters {
     pub max_bin: u32,
     /// A model for each day of lead; else one for all, the lead a feature.
     pub by_lead_day: bool,
+    /// `mean` or `linear`.
+    pub base: Base,
     /// Demand never falls as heating degrees rise.
     pub monotone_heating: bool,
     /// Rounds without a better forecast of the newest block after which there are no more; 0 takes all rounds.
@@ -49,17 +61,18 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            rounds: 150,
-            eta: 0.1,
+            rounds: 200,
+            eta: 0.05,
             max_depth: 5,
             min_child_weight: 1.0,
             subsample: 0.7,
-            colsample_bytree: 0.7,
+            colsample_bytree: 0.4,
             lambda: 1.0,
             alpha: 0.0,
             gamma: 0.0,
-            max_bin: 256,
+            max_bin: 64,
             by_lead_day: true,
+            base: Base::Linear,
             monotone_heating: false,
             early_stopping_rounds: 0,
             target: Scale::Plain,
@@ -112,12 +125,16 @@ impl Parameters {
             ("seed", self.seed.to_string()),
         ];
         if self.monotone_heating {
-            let rises = |name: &String| if name.starts_with("hdd") && name != "hdd_irradiance" { "1" } else { "0" };
-            pairs
-                .push(("monotone_constraints", format!("({})", names.iter().map(rises).collect::<Vec<_>>().join(","))));
+            let signs: Vec<_> = names.iter().map(|name| if rises_with_heating(name) { "1" } else { "0" }).collect();
+            pairs.push(("monotone_constraints", format!("({})", signs.join(","))));
         }
         pairs
     }
+}
+
+/// Whether demand rises with the feature where it rises with heating degrees.
+pub(super) fn rises_with_heating(feature: &str) -> bool {
+    feature.starts_with("hdd") && feature != "hdd_irradiance"
 }
 
 #[cfg(test)]

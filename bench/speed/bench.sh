@@ -86,7 +86,7 @@ short_tasks() {
     local _
     for _ in $(seq "$RUNS"); do
         measure train-one edf edf train xgboost 1
-        measure train-one python python_pipeline train 1 --max-bin "$BINS"
+        measure train-one python python_pipeline train 1 --settings "$SETTINGS"
         measure train-one floor floor train one
     done
 }
@@ -98,7 +98,7 @@ inference() {
         query -c 'truncate python_forecasts'
         measure forecast python python_pipeline forecast "$BUILDINGS" --processes "$WORKERS"
         measure forecast floor each floor forecast
-        measure start python "$SPEED/bin/python" -c 'import numpy, pandas, psycopg, xgboost'
+        measure launch python "$SPEED/bin/python" -c 'import numpy, pandas, psycopg, xgboost'
     done
 }
 
@@ -119,26 +119,33 @@ step 'hours of the buildings' 'PyPI must be reachable.' load
 step 'the same features on both sides' 'They are not the same work then.' python_pipeline check
 rm -f "$STATE/measured.csv"
 
-BINS=$(query -c "select parameters_used ->> 'max_bin' from clock, edf.series_of(hours_of(0, trained_until - interval '40 days', trained_until)) as s,
-                 edf.fit('xgboost', s.times, s.target, s.regressor_names, s.regressors, '{}', '{}', '{}', '{}', '{\"rounds\": 1}', '{}', '72 hours')")
+# What edf sets of XGBoost, for the script in Python to set the same.
+SETTINGS=$(query -c "select (select jsonb_object_agg(key, value) from jsonb_each(parameters_used)
+                             where key in ('rounds', 'eta', 'max_depth', 'min_child_weight', 'subsample', 'colsample_bytree', 'max_bin'))
+                     from clock, edf.series_of(hours_of(0, trained_until - interval '40 days', trained_until)) as s,
+                     edf.fit('xgboost', s.times, s.target, s.regressor_names, s.regressors, '{}', '{}', '{}', '{}', '{}', '{}', '72 hours')")
 short_tasks
 query -c 'truncate memory, python_models'
 measure train edf edf train xgboost "$BUILDINGS"
 query -c 'copy (select nth, max(own_mb), max(peak_mb) from memory group by nth) to stdout with (format csv)' >"$STATE/memory.csv"
-measure train python python_pipeline train "$BUILDINGS" --processes "$WORKERS" --max-bin "$BINS"
+measure train start python_pipeline train "$BUILDINGS" --processes "$WORKERS"
+query -c "select avg((metrics ->> 'rmse')::float8) from python_models" >"$STATE/rmse.start"
+query -c 'truncate python_models'
+measure train python python_pipeline train "$BUILDINGS" --processes "$WORKERS" --settings "$SETTINGS"
 measure train floor each floor train
 approve
 inference
 measure backtest edf edf backtest xgboost 1
-measure backtest python python_pipeline backtest 1 --max-bin "$BINS"
+measure backtest python python_pipeline backtest 1 --settings "$SETTINGS"
 measure backtest floor floor backtest one
 query -c "copy (
     select 'edf', avg((metrics #>> '{held_out,model,rmse}')::float8) from edf.models where status = 'approved'
-    union all select 'python', avg((metrics ->> 'rmse')::float8) from python_models) to stdout with (format csv)" >"$STATE/rmse.csv"
+    union all select 'python', avg((metrics ->> 'rmse')::float8) from python_models
+    union all select 'start', $(cat "$STATE/rmse.start")) to stdout with (format csv)" >"$STATE/rmse.csv"
 
 measure train-one edf-ensemble edf train ensemble 1
 query -c 'truncate edf.models cascade'
 measure train edf-ensemble edf train ensemble "$FEW"
 approve
 measure forecast edf-ensemble edf forecast ensemble "$FEW"
-/usr/bin/python3 "$HERE/report.py" "$STATE" "$BUILDINGS" "$FEW" "$BINS"
+/usr/bin/python3 "$HERE/report.py" "$STATE" "$BUILDINGS" "$FEW" "$SETTINGS"

@@ -1,10 +1,11 @@
 """What a good engineer would write in Python beside the database: read, features, fit, evaluate, store.
 
-    pipeline.py train|forecast|backtest BUILDINGS [--processes N] [--max-bin N]      of the database that PGHOST and so on name
-    pipeline.py check                                                                names and values of the features against edf.features
+    pipeline.py train|forecast|backtest BUILDINGS [--processes N] [--settings JSON]      of the database that PGHOST and so on name
+    pipeline.py check                                                                  names and values of the features against edf.features
 
-The same samples, features and hyperparameters as edf's strategy xgboost: an origin a day, 72 hours ahead, a model for each day of lead, each fitted
-twice: without the newest eight weeks, whose errors give metrics and quantiles, and on everything. One thread for each process.
+The same samples and features as edf's strategy xgboost: an origin a day, 72 hours ahead, a model for each day of lead, each fitted twice: without the
+newest eight weeks, whose errors give metrics and quantiles, and on everything. Hyperparameters are those that analysts start from, or as in --settings.
+One thread for each process.
 """
 
 import argparse
@@ -22,9 +23,7 @@ from features import DAY, HISTORY, HORIZON, Table, samples
 TIME_ZONE = "Etc/GMT+8"
 HELD_OUT_DAYS = 56
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-ROUNDS = 150
-PARAMETERS = {"objective": "reg:squarederror", "tree_method": "hist", "eta": 0.1, "max_depth": 5, "subsample": 0.7, "colsample_bytree": 0.7,
-              "nthread": 1, "seed": 0}
+START = {"rounds": 150, "eta": 0.1, "max_depth": 5, "subsample": 0.7, "colsample_bytree": 0.7}
 READ = "select hour_at, demand_kwh, temperature_c, ghi_w_m2, is_holiday from hours where number = %s and hour_at >= %s and hour_at < %s order by hour_at"
 
 
@@ -43,7 +42,11 @@ def clock(connection) -> dict:
 class Model:
     """A booster for each day of lead."""
 
+    settings = START
+
     def __init__(self, table: Table, end: int):
+        parameters = {"objective": "reg:squarederror", "tree_method": "hist", "nthread": 1, "seed": 0} | self.settings
+        rounds = parameters.pop("rounds")
         origin, target = samples(np.arange(HISTORY + (end - HISTORY) % DAY, end, DAY), end)
         known = ~np.isnan(table.demand[target])
         origin, target = origin[known], target[known]
@@ -52,7 +55,7 @@ class Model:
         for day in range(HORIZON // DAY):
             rows = lead_day == day
             data = xgboost.DMatrix(matrix[rows], table.demand[target[rows]], nthread=1)
-            self.boosters.append(xgboost.train(PARAMETERS, data, ROUNDS))
+            self.boosters.append(xgboost.train(parameters, data, rounds))
 
     def predict(self, table: Table, origins: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         origin, target = samples(origins, end)
@@ -115,8 +118,8 @@ def backtest(connection, number: int, times: dict) -> None:
     connection.commit()
 
 
-def work(task: str, numbers: list[int], max_bin: int) -> None:
-    PARAMETERS["max_bin"] = max_bin
+def work(task: str, numbers: list[int], settings: dict) -> None:
+    Model.settings = settings
     with psycopg.connect() as connection:
         times = clock(connection)
         for number in numbers:
@@ -148,15 +151,15 @@ def main() -> None:
     parser.add_argument("task", choices=["train", "forecast", "backtest", "check"])
     parser.add_argument("buildings", type=int, nargs="?", default=1)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--max-bin", type=int, default=256)
+    parser.add_argument("--settings", type=json.loads, default=START)
     options = parser.parse_args()
     if options.task == "check":
         return check()
     parts = [list(range(options.buildings))[at :: options.processes] for at in range(options.processes)]
     if options.processes == 1:
-        return work(options.task, parts[0], options.max_bin)
+        return work(options.task, parts[0], options.settings)
     with multiprocessing.Pool(options.processes) as pool:
-        pool.starmap(work, [(options.task, part, options.max_bin) for part in parts])
+        pool.starmap(work, [(options.task, part, options.settings) for part in parts])
 
 
 if __name__ == "__main__":

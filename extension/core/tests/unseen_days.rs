@@ -14,8 +14,8 @@ const DAYS: u64 = 1005;
 /// The first of December 2023.
 const DECEMBER: usize = 883 * 24 + 5;
 
-fn contender(strategy: &'static str, features: Value) -> Contender {
-    Contender { name: strategy, strategy, parameters: json!({}), features }
+fn contender(strategy: &'static str, parameters: Value) -> Contender {
+    Contender { name: strategy, strategy, parameters, features: json!({}) }
 }
 
 fn expected(days: u64) -> Vec<f64> {
@@ -42,6 +42,11 @@ fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_er
         let rmse = trial.rmse(&contender(strategy, json!({}))).unwrap();
         assert!(rmse[1] < 0.5 * basic[1] && rmse[0] < 0.6 * basic[0], "{strategy}: {rmse:?} for {basic:?}");
     }
+    // Trees alone need the linear base to come near.
+    let trees =
+        |base: &str| trial.rmse(&contender("xgboost", json!({"base": base, "monotone_heating": true}))).unwrap()[1];
+    let (linear, mean) = (trees("linear"), trees("mean"));
+    assert!(linear < 0.75 * basic[1] && linear < 0.6 * mean, "{linear} and {mean} for {basic:?}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ WORKERS=2 # backends and Python's processes
 RUNS=${RUNS:-3} # of the short tasks
 FEW=$((BUILDINGS > 20 ? BUILDINGS / 10 : BUILDINGS > 1 ? 2 : 1)) # buildings that the ensemble is measured on
 SPEED=$CACHE/speed
+TREES='{"base": "mean"}' # nothing but trees, as Python and libxgboost have
 FLOOR=$CARGO_TARGET_DIR/release/examples/floor
 
 install_python_pipeline() { environment "$SPEED" "$HERE/requirements.txt" /usr/bin/python3; }
@@ -45,7 +46,7 @@ each() {
 }
 
 session() {
-    query -v task="$1" -v strategy="$2" -v buildings="$3" -v workers="$4" -v worker="$5" -f "$HERE/tasks.sql" | tail -n 1 >"$STATE/processor.$5"
+    query -v task="$1" -v strategy="$2" -v parameters="$3" -v buildings="$4" -v workers="$5" -v worker="$6" -f "$HERE/tasks.sql" | tail -n 1 >"$STATE/processor.$6"
 }
 
 # measure TASK SIDE COMMAND...: appends seconds by the clock and of the processor, which COMMAND leaves in processor.* (the floor
@@ -64,10 +65,10 @@ measure() {
     fi | tee -a "$STATE/measured.csv"
 }
 
-# edf TASK STRATEGY BUILDINGS: one backend for a single building, else as many as workers.
+# edf TASK STRATEGY PARAMETERS BUILDINGS: one backend for a single building, else as many as workers.
 edf() {
     query -c 'truncate edf_forecasts, edf_backtests'
-    if [ "$3" = 1 ]; then session "$@" 1 0; else each session "$@" "$WORKERS"; fi
+    if [ "$4" = 1 ]; then session "$@" 1 0; else each session "$@" "$WORKERS"; fi
 }
 
 approve() {
@@ -85,7 +86,7 @@ floor() {
 short_tasks() {
     local _
     for _ in $(seq "$RUNS"); do
-        measure train-one edf edf train xgboost 1
+        measure train-one edf edf train xgboost "$TREES" 1
         measure train-one python python_pipeline train 1 --settings "$SETTINGS"
         measure train-one floor floor train one
     done
@@ -94,7 +95,7 @@ short_tasks() {
 inference() {
     local _
     for _ in $(seq "$RUNS"); do
-        measure forecast edf edf forecast xgboost "$BUILDINGS"
+        measure forecast edf edf forecast xgboost '{}' "$BUILDINGS"
         query -c 'truncate python_forecasts'
         measure forecast python python_pipeline forecast "$BUILDINGS" --processes "$WORKERS"
         measure forecast floor each floor forecast
@@ -123,11 +124,12 @@ rm -f "$STATE/measured.csv"
 SETTINGS=$(query -c "select (select jsonb_object_agg(key, value) from jsonb_each(parameters_used)
                              where key in ('rounds', 'eta', 'max_depth', 'min_child_weight', 'subsample', 'colsample_bytree', 'max_bin'))
                      from clock, edf.series_of(hours_of(0, trained_until - interval '40 days', trained_until)) as s,
-                     edf.fit('xgboost', s.times, s.target, s.regressor_names, s.regressors, '{}', '{}', '{}', '{}', '{}', '{}', '72 hours')")
+                     edf.fit('xgboost', s.times, s.target, s.regressor_names, s.regressors, '{}', '{}', '{}', '{}', '$TREES', '{}', '72 hours')")
 short_tasks
 query -c 'truncate memory, python_models'
-measure train edf edf train xgboost "$BUILDINGS"
+measure train edf edf train xgboost "$TREES" "$BUILDINGS"
 query -c 'copy (select nth, max(own_mb), max(peak_mb) from memory group by nth) to stdout with (format csv)' >"$STATE/memory.csv"
+measure train default edf train xgboost '{}' "$BUILDINGS"
 measure train start python_pipeline train "$BUILDINGS" --processes "$WORKERS"
 query -c "select avg((metrics ->> 'rmse')::float8) from python_models" >"$STATE/rmse.start"
 query -c 'truncate python_models'
@@ -135,17 +137,19 @@ measure train python python_pipeline train "$BUILDINGS" --processes "$WORKERS" -
 measure train floor each floor train
 approve
 inference
-measure backtest edf edf backtest xgboost 1
+measure backtest edf edf backtest xgboost "$TREES" 1
 measure backtest python python_pipeline backtest 1 --settings "$SETTINGS"
 measure backtest floor floor backtest one
 query -c "copy (
-    select 'edf', avg((metrics #>> '{held_out,model,rmse}')::float8) from edf.models where status = 'approved'
+    select case when parameters ->> 'base' = 'mean' then 'edf' else 'default' end, avg((metrics #>> '{held_out,model,rmse}')::float8)
+    from (select distinct on (subject, parameters ->> 'base') * from edf.models where strategy = 'xgboost' order by subject, parameters ->> 'base', model_id desc) as newest
+    group by 1
     union all select 'python', avg((metrics ->> 'rmse')::float8) from python_models
     union all select 'start', $(cat "$STATE/rmse.start")) to stdout with (format csv)" >"$STATE/rmse.csv"
 
-measure train-one edf-ensemble edf train ensemble 1
+measure train-one edf-ensemble edf train ensemble '{}' 1
 query -c 'truncate edf.models cascade'
-measure train edf-ensemble edf train ensemble "$FEW"
+measure train edf-ensemble edf train ensemble '{}' "$FEW"
 approve
-measure forecast edf-ensemble edf forecast ensemble "$FEW"
+measure forecast edf-ensemble edf forecast ensemble '{}' "$FEW"
 /usr/bin/python3 "$HERE/report.py" "$STATE" "$BUILDINGS" "$FEW" "$SETTINGS"

@@ -42,7 +42,7 @@ async fn a_search_starts_at_the_defaults_and_goes_on_where_it_stopped() {
     let paused = trials(&mut analyst, "house").await;
     tune(&mut analyst, "at once", "trials => 13").await;
     assert_eq!(trials(&mut analyst, "at once").await, paused);
-    assert_eq!(paused[0].1, r#"{"eta": 0.1, "rounds": 30, "max_depth": 4}"#);
+    assert_eq!(paused[0].1, r#"{"eta": 0.05, "rounds": 30, "max_depth": 4}"#);
     assert!(
         paused
             .iter()
@@ -130,7 +130,7 @@ async fn a_cancelled_search_keeps_its_trials_and_goes_on_and_a_second_one_is_ref
     let mut other = database.connect().await;
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut tuner).await.unwrap();
     let call = format!(
-        r#"call edf.tune('house', '{DEMAND}', space => '{{"max_depth": [5, 12, 13], "rounds": [20, 10000]}}', settings => '{SETTINGS}')"#
+        r#"call edf.tune('house', '{DEMAND}', space => '{{"max_depth": [5, 12, 13], "rounds": [20, 10000], "max_bin": [1024], "colsample_bytree": [1]}}', settings => '{SETTINGS}')"#
     );
     let call_of_tuner = call.clone();
     let search = tokio::spawn(async move {

@@ -3,7 +3,8 @@ create function edf.features(
     features   jsonb       default '{}',
     horizon    interval    default '72 hours',
     issued_at  timestamptz default null,
-    regressor_forecasts text default null
+    regressor_forecasts text default null,
+    availability interval  default null
 ) returns table (
     valid_at   timestamptz,
     lead_hours double precision,
@@ -14,21 +15,14 @@ create function edf.features(
 )
 language plpgsql stable
 as $$
-declare
-    series   edf.series;
-    outlooks edf.series;
 begin
     perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
             edf.require('horizon', horizon is not null);
-    series := edf.series_of(input_data);
-    outlooks := edf.series_of(regressor_forecasts, known_at => true);
     -- $4 is issued_at, which as a name would be read as an output or as a field of the argument features.
     return query
-    select f.* from edf.feature_rows(
-        series.times, series.target, series.regressor_names, series.regressors,
-        outlooks.times, outlooks.target, outlooks.regressor_names, outlooks.regressors, features, horizon, $4) as f;
+    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
 end;
 $$;
 comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts: as in edf.train. Errors: as edf.train.';
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Errors: as edf.train.';
 revoke all on function edf.features from public;

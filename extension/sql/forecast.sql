@@ -19,9 +19,7 @@ language plpgsql stable
 as $$
 #variable_conflict use_column
 declare
-    series   edf.series;
-    outlooks edf.series;
-    model    edf.models;
+    model edf.models;
 begin
     perform edf.require('subject', forecast.subject is not null), edf.require('input_data', input_data is not null),
             edf.require('horizon', horizon is not null),
@@ -32,21 +30,19 @@ begin
             using errcode = 'undefined_object',
                   hint = 'Approve one: select edf.approve_model(model_id) from edf.models where subject = ... and status = ''pending''.';
     end if;
-    series := edf.series_of(input_data);
-    outlooks := edf.series_of(regressor_forecasts, known_at => true);
     return query
     select p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, model.model_id, p.quantile_values, levels
-    from edf.predict(model.artifact, series.times, series.target, series.regressor_names, series.regressors,
-                     outlooks.times, outlooks.target, outlooks.regressor_names, outlooks.regressors,
-                     horizon, forecast.issued_at, levels) as p;
+    from edf.predict(model.artifact, edf.series_of(input_data, regressor_forecasts), horizon, forecast.issued_at, levels) as p;
 end;
 $$;
 comment on function edf.forecast is
 $$Forecasts a subject with its approved model; one row per step ahead.
 
 input_data: a query of (time, target, regressors...) as in edf.train: at least the longest lag of history, and with regressors also the hours ahead, their
-target NULL. issued_at: the first step to forecast, by default the one after the last known target; targets from there on are not read. regressor_forecasts: as in edf.train; days since
-the training are forecast again from it, where the strategy learns from them.
+target NULL. issued_at: the first step to forecast, by default the first at which all of the input was known; targets from there on are not read, nor those
+with a received_at after it; without that column a row is known as the model's training assumed. Leads are counted from the newest known row: what is late
+makes the forecast an older one. regressor_forecasts: as in edf.train; days since
+the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
 Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
-the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
 revoke all on function edf.forecast from public;

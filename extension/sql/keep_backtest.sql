@@ -21,7 +21,7 @@ create index backtests_by_subject on edf.backtests (subject, created_at desc);
 
 create table edf.backtest_forecasts (
     backtest_id bigint not null references edf.backtests on delete cascade,
-    contender   text not null,
+    candidate   text not null,
     issued_at   timestamptz not null,
     valid_at    timestamptz not null,
     lead_hours  double precision not null,
@@ -30,9 +30,9 @@ create table edf.backtest_forecasts (
     yhat_lower  double precision not null,
     yhat_upper  double precision not null,
     quantile_values double precision[] not null,
-    primary key (backtest_id, contender, issued_at, lead_hours)
+    primary key (backtest_id, candidate, issued_at, lead_hours)
 );
-comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per contender, origin and step ahead.';
+comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per candidate, origin and step ahead.';
 comment on column edf.backtest_forecasts.quantile_values is 'In the order of edf.backtests.quantiles.';
 
 select pg_catalog.pg_extension_config_dump('edf.backtests', '');
@@ -41,17 +41,17 @@ select pg_catalog.pg_extension_config_dump('edf.backtest_forecasts', '');
 
 create view edf.kept_forecasts as
 select
-    backtest_id, subject, contender, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper, quantile_values, quantiles
+    backtest_id, subject, candidate, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper, quantile_values, quantiles
 from edf.backtest_forecasts
 join edf.backtests using (backtest_id);
 comment on view edf.kept_forecasts is
-    'The forecasts of kept backtests as edf.backtest returned them, for edf.score: one row per backtest, contender, origin and step ahead.';
+    'The forecasts of kept backtests as edf.backtest returned them, for edf.score: one row per backtest, candidate, origin and step ahead.';
 
 create view edf.kept_quantiles as
-select backtest_id, subject, contender, issued_at, valid_at, lead_hours, actual, pair.quantile, pair.value
+select backtest_id, subject, candidate, issued_at, valid_at, lead_hours, actual, pair.quantile, pair.value
 from edf.kept_forecasts
 cross join lateral unnest(quantiles, quantile_values) as pair (quantile, value);
-comment on view edf.kept_quantiles is 'The quantiles of kept backtests: one row per backtest, contender, origin, step ahead and quantile.';
+comment on view edf.kept_quantiles is 'The quantiles of kept backtests: one row per backtest, candidate, origin, step ahead and quantile.';
 
 create function edf.register_backtest(
     subject text, query text, regressor_forecasts text, settings jsonb, seconds double precision, forecasts edf.backtest_forecasts[]
@@ -71,7 +71,7 @@ begin
     )
     returning backtest_id into backtest;
     insert into edf.backtest_forecasts
-    select backtest, f.contender, f.issued_at, f.valid_at, f.lead_hours, f.actual, f.yhat, f.yhat_lower, f.yhat_upper, f.quantile_values
+    select backtest, f.candidate, f.issued_at, f.valid_at, f.lead_hours, f.actual, f.yhat, f.yhat_lower, f.yhat_upper, f.quantile_values
     from unnest(forecasts) as f;
     return backtest;
 end;
@@ -94,7 +94,7 @@ declare
 begin
     perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null);
     used := edf.backtest_settings(settings);
-    select array_agg(row(0, b.contender, b.issued_at, b.valid_at, b.lead_hours, b.actual, b.yhat, b.yhat_lower, b.yhat_upper,
+    select array_agg(row(0, b.candidate, b.issued_at, b.valid_at, b.lead_hours, b.actual, b.yhat, b.yhat_lower, b.yhat_upper,
                          b.quantile_values)::edf.backtest_forecasts)
     into forecasts
     from edf.run_backtest(training_data, used, regressor_forecasts) as b;
@@ -103,10 +103,10 @@ begin
 end;
 $$;
 comment on function edf.keep_backtest is
-$$Runs edf.backtest and keeps it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per contender, origin and step ahead, for
+$$Runs edf.backtest and keeps it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per candidate, origin and step ahead, for
 edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's id.
 
-subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"contenders": ["lear", "xgboost"], "refit": "7 days"}; kept
+subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear", "xgboost"], "schedule": {"refit": "7 days"}}; kept
 with the defaults filled in.
 Errors: as edf.backtest; 22023 an unknown setting.$$;
 revoke all on function edf.keep_backtest from public;

@@ -76,7 +76,7 @@ begin
     elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
         raise exception 'a series stands twice for one step and lead: %',
             coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
-            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and contender.';
+            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
     elsif found.incomplete_at is not null then
         raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
             using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';

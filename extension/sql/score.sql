@@ -87,7 +87,7 @@ comment on function edf.score is
 $$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
 is known.
 
-by: columns of the query whose values make the slices, such as {contender,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
+by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
 it, all rows are one slice. metrics: which ones; by default all that the columns allow.
 Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
 quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each

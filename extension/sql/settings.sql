@@ -6,10 +6,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     defaults constant jsonb := '{
-        "strategy": "xgboost", "parameters": {}, "features": {}, "contenders": null,
-        "horizon": "72 hours", "test_period": "70 days", "step": "1 day", "refit": "14 days",
-        "first_origin": null, "last_origin": null, "training_window": null,
-        "levels": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], "workers": 1}';
+        "strategy": "xgboost", "parameters": {}, "features": {}, "candidates": null, "horizon": "72 hours", "schedule": {},
+        "issue_hours": null, "availability": null, "levels": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], "workers": 1}';
     known constant text[] := array(select name from jsonb_object_keys(defaults) as name where name <> all (set_by_caller));
     setting record;
 begin
@@ -21,12 +19,14 @@ begin
         perform edf.require_known('setting', setting.name, known);
         begin
             case
-                when setting.name in ('horizon', 'test_period', 'step', 'refit', 'training_window') then
+                when setting.name in ('horizon', 'availability') then
                     perform (setting.value #>> '{}')::interval;
-                when setting.name in ('first_origin', 'last_origin') then
-                    perform (setting.value #>> '{}')::timestamptz;
+                when setting.name = 'schedule' then
+                    perform edf.schedule_of(setting.value);
                 when setting.name = 'workers' then
                     perform (setting.value #>> '{}')::integer;
+                when setting.name = 'issue_hours' and setting.value <> 'null' then
+                    perform array(select jsonb_array_elements_text(setting.value))::integer[];
                 when setting.name = 'levels' then
                     perform array(select jsonb_array_elements_text(setting.value))::double precision[];
                 else null;
@@ -45,7 +45,7 @@ $$Arguments of edf.backtest, given by name in JSON, with its defaults filled in;
 Errors: 22023 an unknown name (the nearest is told) or a value of another type.$$;
 
 create function edf.run_backtest(training_data text, settings jsonb, regressor_forecasts text) returns table (
-    contender  text,
+    candidate  text,
     issued_at  timestamptz,
     valid_at   timestamptz,
     lead_hours double precision,
@@ -59,12 +59,12 @@ create function edf.run_backtest(training_data text, settings jsonb, regressor_f
 language sql stable
 as $$
     select * from edf.backtest(
-        training_data, settings ->> 'strategy', settings -> 'parameters', settings -> 'features',
-        (settings ->> 'horizon')::interval, (settings ->> 'test_period')::interval, (settings ->> 'step')::interval,
-        (settings ->> 'refit')::interval, (settings ->> 'first_origin')::timestamptz, regressor_forecasts,
+        training_data, settings ->> 'strategy', settings -> 'parameters', settings -> 'features', (settings ->> 'horizon')::interval,
+        settings -> 'schedule', regressor_forecasts, nullif(settings -> 'candidates', 'null'),
         array(select jsonb_array_elements_text(settings -> 'levels'))::double precision[],
-        (settings ->> 'last_origin')::timestamptz, (settings ->> 'training_window')::interval,
-        nullif(settings -> 'contenders', 'null'), (settings ->> 'workers')::integer)
+        (select array_agg(hour::integer order by at)
+         from jsonb_array_elements_text(nullif(settings -> 'issue_hours', 'null')) with ordinality as h (hour, at)),
+        (settings ->> 'availability')::interval, (settings ->> 'workers')::integer)
 $$;
 comment on function edf.run_backtest is 'edf.backtest, its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
 revoke all on function edf.run_backtest from public;

@@ -5,24 +5,20 @@ create function edf.train(
     parameters    jsonb    default '{}',
     features      jsonb    default '{}',
     horizon       interval default '72 hours',
-    regressor_forecasts text default null
+    regressor_forecasts text default null,
+    issue_hours   integer[] default null,
+    availability  interval default null
 ) returns bigint
 language plpgsql
 as $$
 declare
-    series   edf.series;
-    outlooks edf.series;
-    fitted   record;
+    fitted record;
 begin
     perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
             edf.require('strategy', strategy is not null), edf.require('parameters', parameters is not null),
             edf.require('features', features is not null), edf.require('horizon', horizon is not null);
-    series := edf.series_of(training_data);
-    outlooks := edf.series_of(regressor_forecasts, known_at => true);
     select * into strict fitted
-    from edf.fit(strategy, series.times, series.target, series.regressor_names, series.regressors,
-                 outlooks.times, outlooks.target, outlooks.regressor_names, outlooks.regressors,
-                 parameters, features, horizon);
+    from edf.fit(strategy, edf.series_of(training_data, regressor_forecasts), parameters, features, horizon, issue_hours, availability);
     return edf.register_model(
         subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
         fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
@@ -32,11 +28,15 @@ comment on function edf.train is
 $$Trains a model on a query and writes it to edf.models as pending; returns its id.
 
 subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
-per step, NULL where a value is missing. strategy: ensemble, lear, xgboost, sarimax, prophet, mstl, profile or
-seasonal_naive; global learns from one series what edf.train_global learns from many.
+per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
+sarimax, prophet, mstl, profile or seasonal_naive; global learns from one series what edf.train_global learns from many.
 parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
-known only up to the issue time), fit_bases, and any field of the preset, such as lags_h. horizon: how far
+known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
 ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
 imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
-Errors: 22000 too little history, NaN or infinite values, irregular steps; 22023 a wrong argument; 42704 an unknown strategy.$$;
+issue_hours: the hours of the local day at which forecasts will be asked, by default that at which training_data ends; at other hours the model
+forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
+A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
+negative has no negative forecast, unless features say {"non_negative": false}.
+Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;

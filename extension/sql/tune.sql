@@ -23,8 +23,8 @@ begin
     if query is null then
         return null;
     end if;
-    -- What is no time is left for edf.series_of to refuse.
-    select string_agg(format('q.%I < %L', c.name, before), ' and ') into conditions
+    -- What is no time is left for edf.series_of to refuse. In ISO 8601: the same instant whatever the session's settings are.
+    select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
     from edf.columns_of(query) with ordinality as c (name, type, at)
     where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
     return format(e'select * from (\n%s\n) as q where %s', rtrim(query, e' \t\r\n;'), coalesce(conditions, 'true'));
@@ -80,7 +80,7 @@ declare
     whole      jsonb;
     tuning     bigint;
     data       text;
-    outlooks   text;
+    vintages   text;
     past       jsonb;
     tried      integer;
     parameters jsonb;
@@ -104,15 +104,15 @@ begin
     end if;
     expression := edf.tuning_metric(metric);
     whole := edf.tuning_space(strategy, space);
-    used := edf.backtest_settings(settings, array['strategy', 'parameters', 'contenders', 'last_origin']);
+    used := edf.backtest_settings(settings, array['strategy', 'parameters', 'candidates']);
     workers := used -> 'workers';
     used := used - 'workers';
     before := coalesce(before, edf.end_of_target(training_data)
-                       - pg_catalog.make_interval(secs => extract(epoch from (used ->> 'test_period')::interval)::double precision));
+                       - pg_catalog.make_interval(secs => extract(epoch from (edf.schedule_of(used -> 'schedule')).test_period)::double precision));
     data := edf.rows_before(training_data, before);
-    outlooks := edf.rows_before(regressor_forecasts, before, known_at => true);
+    vintages := edf.rows_before(regressor_forecasts, before, known_at => true);
     -- What is wrong with the query or the settings would fail every trial.
-    perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "contenders": null, "last_origin": null, "workers": 1}', outlooks);
+    perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "candidates": null, "workers": 1}', vintages);
     tuning := edf.open_tuning(subject, strategy, whole, metric, training_data, regressor_forecasts, used, before, seed);
     commit;
 
@@ -139,7 +139,7 @@ begin
             execute pg_catalog.format(
                 'with backtest as materialized (select * from edf.run_backtest($1, $2, $3)) select %s, count(distinct issued_at) from backtest', expression)
             into score, origins
-            using data, used || pg_catalog.jsonb_build_object('strategy', strategy, 'parameters', parameters, 'contenders', null, 'last_origin', null, 'workers', workers), outlooks;
+            using data, used || pg_catalog.jsonb_build_object('strategy', strategy, 'parameters', parameters, 'candidates', null, 'workers', workers), vintages;
             if score is null then
                 message := pg_catalog.format('%s has no value on these hours', metric);
             end if;
@@ -165,7 +165,7 @@ inside a transaction. A trial that fails is a row with its error.
 subject, training_data, strategy, regressor_forecasts: as in edf.train. space: what to try of each hyperparameter, a range or a list, such as
 {"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see
 edf.tuning_space. trials: how many, with those of earlier calls. time_limit: none is begun later after the call. before: nothing from there on is read, by default
-the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"refit": "28 days", "workers": 2}; origins lie in the
+the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"schedule": {"refit": "28 days"}, "workers": 2}; origins lie in the
 test_period before the time before. seed: of the search; the same one goes the same way.
 The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
 Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and

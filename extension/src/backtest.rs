@@ -1,49 +1,34 @@
-//! Rolling-origin evaluation over arrays: see `edf.series_of`.
+//! Rolling-origin evaluation of a series; see `edf.series_of`.
 
 use edf_core::Error;
-use edf_core::backtest::{Contender, Schedule, backtest};
-use edf_core::series::Frame;
-use edf_core::train::Recipe;
+use edf_core::backtest::{Candidate, Schedule, backtest};
 use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern};
 
-use crate::convert::{Outlooks, Series, from_utc, to_span, to_utc};
+use crate::convert::{complete, field, frame_of, from_utc, issue_of, to_span, to_utc};
 use crate::forecast::interrupts;
 use crate::report::report;
 
-/// Rolling-origin evaluation from `first_origin`, or over the last `test_period` where that is NULL, of one
-/// strategy or of all `contenders`.
-#[pg_extern]
+/// Rolling-origin evaluation of all `candidates`, from the schedule's first origin, or over its test period at the end.
+#[pg_extern(requires = ["series", "schedule"])]
 #[allow(clippy::too_many_arguments)]
-fn backtest_series(
-    strategy: &str,
-    times: Vec<TimestampWithTimeZone>,
-    target: Vec<Option<f64>>,
-    regressor_names: Vec<String>,
-    regressors: Vec<Option<f64>>,
-    outlook_times: Vec<TimestampWithTimeZone>,
-    outlook_received: Vec<Option<f64>>,
-    outlook_names: Vec<String>,
-    outlook_values: Vec<Option<f64>>,
-    parameters: JsonB,
+fn backtest_series<'a>(
+    series: pgrx::composite_type!('a, "edf.series"),
+    candidates: JsonB,
     features: JsonB,
     horizon: Interval,
-    test_period: Interval,
-    step: Interval,
-    refit: Interval,
-    first_origin: Option<TimestampWithTimeZone>,
-    last_origin: Option<TimestampWithTimeZone>,
-    training_window: Option<Interval>,
-    contenders: Option<JsonB>,
+    schedule: pgrx::composite_type!('a, "edf.schedule"),
+    issue_hours: Option<Vec<Option<i32>>>,
+    availability: Option<Interval>,
+    levels: Vec<Option<f64>>,
     workers: i32,
-    quantiles: Vec<f64>,
 ) -> Result<
     TableIterator<
         'static,
         (
-            name!(contender, String),
+            name!(candidate, String),
             name!(issued_at, TimestampWithTimeZone),
             name!(valid_at, TimestampWithTimeZone),
             name!(lead_hours, f64),
@@ -57,43 +42,39 @@ fn backtest_series(
     ErrorReport,
 > {
     let run = || {
-        let outlooks =
-            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
-        let rows = |name: &str, interval| frame.grid.rows_in(name, to_span(name, interval)?);
-        let row_at = |time| frame.grid.row(to_utc(time)?);
-        let horizon = rows("horizon", horizon)?;
-        let contenders = match contenders {
-            Some(_) if parameters.0.as_object().is_none_or(|parameters| !parameters.is_empty()) => {
-                return Err(Error::InvalidArgument(
-                    "parameters are those of one strategy: among contenders, each has its own \"parameters\""
-                        .to_owned(),
-                ));
-            }
-            Some(JsonB(given)) => Contender::list(&given, &features.0, horizon)?,
-            None => vec![Contender::single(Recipe::new(strategy, &parameters.0, &features.0, horizon)?)],
+        let (hours, availability) = issue_of(issue_hours, availability)?;
+        let frame = frame_of(&series, availability)?;
+        let rows = |name: &str| -> Result<Option<usize>, Error> {
+            field::<Interval>(&schedule, name)?.map(|span| frame.grid.rows_in(name, to_span(name, span)?)).transpose()
         };
-        let test_period = rows("test_period", test_period)?;
+        let needed = |name: &str| rows(name)?.ok_or_else(|| Error::NullArgument(format!("the schedule's {name}")));
+        let row_at = |name: &str| -> Result<Option<usize>, Error> {
+            field::<TimestampWithTimeZone>(&schedule, name)?.map(|time| frame.grid.row(to_utc(time)?)).transpose()
+        };
+        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
+        let candidates = Candidate::list(&candidates.0, &features.0, horizon)?;
+        let candidates: Vec<Candidate> = candidates.into_iter().map(|c| c.issued(&hours, availability)).collect();
         let schedule = Schedule {
-            first: match first_origin {
-                Some(time) => row_at(time)?,
-                None => frame.end_of_target().saturating_sub(test_period),
+            first: match row_at("first_origin")? {
+                Some(row) => row,
+                None => frame.end_of_target().saturating_sub(needed("test_period")?),
             },
-            last: last_origin.map(row_at).transpose()?,
-            step: rows("step", step)?,
-            refit: rows("refit", refit)?,
-            window: training_window.map(|window| rows("training_window", window)).transpose()?,
+            last: row_at("last_origin")?,
+            step: needed("step")?,
+            refit: needed("refit")?,
+            window: rows("training_window")?,
         };
         // A negative number is none.
         let workers = usize::try_from(workers).unwrap_or(0);
-        let forecasts = backtest(&contenders, schedule, &frame, &quantiles, workers, &mut interrupts)?;
-        let named = contenders.into_iter().map(|contender| contender.name).zip(forecasts);
+        let levels = complete("levels", levels)?;
+        let forecasts = backtest(&candidates, schedule, &frame, &levels, workers, &mut interrupts)?;
+        let named = candidates.into_iter().map(|candidate| candidate.name).zip(forecasts);
         let time = |row| from_utc(frame.grid.time(row));
         named
             .flat_map(|(name, forecasts)| forecasts.into_iter().map(move |forecast| (name.clone(), forecast)))
             .map(|(name, f)| {
                 let actual = Some(frame.target[f.target()]).filter(|actual| actual.is_finite());
-                let (issued_at, valid_at) = (time(f.origin)?, time(f.target())?);
+                let (issued_at, valid_at) = (time(f.issued)?, time(f.target())?);
                 let lead_hours = frame.grid.lead_hours(f.lead);
                 Ok((name, issued_at, valid_at, lead_hours, actual, f.yhat, f.lower, f.upper, f.quantiles))
             })

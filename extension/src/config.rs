@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta};
 use edf_core::Error;
 use edf_core::features::FeatureSpec;
+use edf_core::grid::Grid;
 use edf_core::meter::Meter;
 use edf_core::model::Strategy;
 use edf_core::schema::{Violation, validate};
-use edf_core::series::Grid;
 use edf_core::train::Recipe;
 use pgrx::datum::JsonB;
 use pgrx::iter::TableIterator;

@@ -2,59 +2,150 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use edf_core::Error;
-use edf_core::outlooks::Versions;
-use edf_core::series::Frame;
-use pgrx::datum::{Interval, TimestampWithTimeZone};
+use edf_core::origin::IssueHours;
+use edf_core::series::{Availability, Frame};
+use edf_core::vintages::{Versions, Vintages};
+use edf_core::train::Member;
+use pgrx::AllocatedByRust;
+use pgrx::datum::{Array, FromDatum, Interval, IntoDatum, TimestampWithTimeZone, TryFromDatumError, UnboxDatum};
+use pgrx::heap_tuple::PgHeapTuple;
 
 /// Microseconds from the Unix epoch to the one of Postgres, 2000-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-/// The columns of a series as SQL hands them over.
-pub struct Series {
-    /// When each row starts, ascending.
-    pub times: Vec<TimestampWithTimeZone>,
-    /// What is forecast.
-    pub target: Vec<Option<f64>>,
-    /// Names of the regressors.
-    pub names: Vec<String>,
-    /// The regressors, one column after the other.
-    pub regressors: Vec<Option<f64>>,
-    /// Some of them as they were forecast.
-    pub outlooks: Outlooks,
+/// A composite value as it comes from SQL.
+pub type Composite<'a> = PgHeapTuple<'a, AllocatedByRust>;
+
+/// A field of a composite value.
+pub fn field<T>(value: &Composite<'_>, name: &str) -> Result<Option<T>, Error>
+where
+    T: FromDatum + IntoDatum + for<'t> UnboxDatum<As<'t> = T> + 'static,
+{
+    value.get_by_name(name).map_err(|error| broken(name, &error))
 }
 
-/// Regressors as they were forecast, as SQL hands them over; empty where nothing was kept.
-pub struct Outlooks {
-    /// The row's time.
-    pub times: Vec<TimestampWithTimeZone>,
-    /// When the version was known, in seconds since 1970.
-    pub received: Vec<Option<f64>>,
-    /// Names of the regressors.
-    pub names: Vec<String>,
-    /// Their values, one column after the other.
-    pub values: Vec<Option<f64>>,
+fn broken(name: &str, error: &TryFromDatumError) -> Error {
+    Error::InvalidArgument(format!("field {name}: {error}"))
 }
 
-impl TryFrom<Series> for Frame {
-    type Error = Error;
+fn texts(value: &Composite<'_>, name: &str) -> Result<Vec<String>, Error> {
+    let array = value.get_by_name::<Array<'_, String>>(name).map_err(|error| broken(name, &error))?;
+    complete(name, array.map_or_else(Vec::new, |array| array.iter().collect()))
+}
 
-    fn try_from(series: Series) -> Result<Self, Error> {
-        let utc = |times: Vec<_>| times.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>();
-        let mut frame = Self::new(&utc(series.times)?, &series.target, &series.names, &series.regressors)?;
-        let Outlooks { times, received, names, values } = series.outlooks;
-        if !times.is_empty() {
-            let received = received.into_iter().map(from_seconds).collect::<Result<Vec<_>, _>>()?;
-            let versions = Versions { times: &utc(times)?, received: &received, names: &names, values: &values };
-            frame.outlooks = Some(edf_core::outlooks::Outlooks::new(&frame.grid, &frame.regressors, &versions)?);
+fn numbers(value: &Composite<'_>, name: &str) -> Result<Vec<Option<f64>>, Error> {
+    let array = value.get_by_name::<Array<'_, f64>>(name).map_err(|error| broken(name, &error))?;
+    Ok(array.map_or_else(Vec::new, |array| array.iter().collect()))
+}
+
+fn times(value: &Composite<'_>, name: &str) -> Result<Option<Vec<Option<TimestampWithTimeZone>>>, Error> {
+    let array = value.get_by_name::<Array<'_, TimestampWithTimeZone>>(name).map_err(|error| broken(name, &error))?;
+    Ok(array.map(|array| array.iter().collect()))
+}
+
+/// The elements of an array, none of which may be NULL.
+pub fn complete<T>(name: &str, values: Vec<Option<T>>) -> Result<Vec<T>, Error> {
+    let complete: Option<Vec<T>> = values.into_iter().collect();
+    complete.ok_or_else(|| Error::NullArgument(format!("an element of {name}")))
+}
+
+/// A value of `edf.series` as a frame. When its rows were known stands in it, or is assumed.
+pub fn frame_of(series: &Composite<'_>, availability: Option<TimeDelta>) -> Result<Frame, Error> {
+    let at = utc("times", times(series, "times")?)?;
+    let names = texts(series, "regressor_names")?;
+    let mut frame = Frame::new(&at, &numbers(series, "target")?, &names, &numbers(series, "regressors")?)?;
+    let forecast_times = utc("forecast_times", times(series, "forecast_times")?)?;
+    if !forecast_times.is_empty() {
+        let versions = Versions {
+            times: &forecast_times,
+            received: &utc("forecast_received_at", times(series, "forecast_received_at")?)?,
+            names: &texts(series, "forecast_names")?,
+            values: &numbers(series, "forecast_values")?,
+        };
+        frame.vintages = Some(Vintages::new(&frame.grid, &names, &versions)?);
+    }
+    let received = times(series, "received_at")?.map(received).transpose()?;
+    set_availability(&mut frame, received.as_deref(), availability)?;
+    Ok(frame)
+}
+
+/// A value of `edf.panel` as frames, each with its name.
+pub fn members_of(panel: &Composite<'_>, availability: Option<TimeDelta>) -> Result<Vec<Member>, Error> {
+    let names = texts(panel, "names")?;
+    let lengths = numbers(panel, "lengths")?;
+    let lengths: Vec<usize> = complete("lengths", lengths)?.into_iter().map(|length| length as usize).collect();
+    let at = utc("times", times(panel, "times")?)?;
+    let target = numbers(panel, "target")?;
+    let regressor_names = texts(panel, "regressor_names")?;
+    // Row by row.
+    let regressors = numbers(panel, "regressors")?;
+    let received = times(panel, "received_at")?.map(received).transpose()?;
+    let (rows, columns) = (at.len(), regressor_names.len());
+    let whole = received.as_ref().is_none_or(|received| received.len() == rows);
+    if lengths.iter().sum::<usize>() != rows || target.len() != rows || regressors.len() != rows * columns || !whole {
+        return Err(Error::InvalidArgument("columns of unequal length".to_owned()));
+    }
+    let mut first = 0;
+    let member = |(name, length): (String, usize)| {
+        let of = first..first + length;
+        first = of.end;
+        let by_column: Vec<Option<f64>> =
+            (0..columns).flat_map(|column| of.clone().map(|row| regressors[row * columns + column]).collect::<Vec<_>>()).collect();
+        let frame = || {
+            let mut frame = Frame::new(&at[of.clone()], &target[of.clone()], &regressor_names, &by_column)?;
+            set_availability(&mut frame, received.as_ref().map(|received| &received[of.clone()]), availability)?;
+            Ok(frame)
+        };
+        match frame() {
+            Ok(frame) => Ok(Member { name, frame }),
+            Err(error) => Err(Error::Of { kind: "series", name, error: Box::new(error) }),
         }
-        Ok(frame)
+    };
+    names.into_iter().zip(lengths).map(member).collect()
+}
+
+fn set_availability(
+    frame: &mut Frame,
+    received: Option<&[Option<DateTime<Utc>>]>,
+    availability: Option<TimeDelta>,
+) -> Result<(), Error> {
+    match received {
+        Some(received) if received.len() != frame.grid.len() => Err(Error::InvalidArgument(format!(
+            "columns of unequal length: {} times, {} times of receipt",
+            frame.grid.len(),
+            received.len()
+        ))),
+        Some(received) => frame.set_availability(Availability::Received(received)),
+        None => frame.set_availability(availability.map_or(Availability::AtEnd, Availability::After)),
     }
 }
 
-fn from_seconds(seconds: Option<f64>) -> Result<DateTime<Utc>, Error> {
-    seconds
-        .and_then(|seconds| DateTime::from_timestamp_micros((seconds * 1e6).round() as i64))
-        .ok_or_else(|| Error::InvalidArgument("received_at of a regressor forecast is NULL or infinite".to_owned()))
+fn received(times: Vec<Option<TimestampWithTimeZone>>) -> Result<Vec<Option<DateTime<Utc>>>, Error> {
+    times.into_iter().map(|time| time.map(received_at).transpose()).collect()
+}
+
+/// When a row was received; what never was or always was, is at the ends of time.
+fn received_at(time: TimestampWithTimeZone) -> Result<DateTime<Utc>, Error> {
+    if time.is_neg_infinity() {
+        return Ok(DateTime::UNIX_EPOCH);
+    }
+    if time.is_infinity() {
+        return Ok(DateTime::<Utc>::MAX_UTC);
+    }
+    to_utc(time)
+}
+
+fn utc(name: &str, times: Option<Vec<Option<TimestampWithTimeZone>>>) -> Result<Vec<DateTime<Utc>>, Error> {
+    complete(name, times.unwrap_or_default())?.into_iter().map(to_utc).collect()
+}
+
+/// The issue hours and the availability of a recipe.
+pub fn issue_of(
+    hours: Option<Vec<Option<i32>>>,
+    availability: Option<Interval>,
+) -> Result<(IssueHours, Option<TimeDelta>), Error> {
+    let hours = IssueHours::new(&complete("issue_hours", hours.unwrap_or_default())?)?;
+    Ok((hours, availability.map(|availability| to_span("availability", availability)).transpose()?))
 }
 
 /// A time of Postgres as one of chrono; its infinities are none.

@@ -1,18 +1,19 @@
-//! Fitting, forecasting and features over arrays.
-//!
-//! A series arrives as arrays (times, target, regressors one after the other): see `edf.series_of`.
+//! Fitting, forecasting and features of a series; see `edf.series_of`.
 
 use edf_core::Error;
+use edf_core::clean::Implausible;
 use edf_core::features::{FeatureSpec, Preset, Sample, Table};
+use edf_core::grid::rfc3339;
+use edf_core::origin::{Origin, newest_origin};
 use edf_core::series::Frame;
-use edf_core::train::{Model, Recipe};
+use edf_core::train::{Model, Recipe, check_horizon, issue_row};
 use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{check_for_interrupts, name, pg_extern};
+use pgrx::{check_for_interrupts, name, pg_extern, warning};
 use serde_json::json;
 
-use crate::convert::{Outlooks, Series, from_utc, to_span, to_utc};
+use crate::convert::{complete, frame_of, from_utc, issue_of, to_span, to_utc};
 use crate::report::report;
 
 /// Cancel and timeouts are heard between boosting rounds; both unwind through the core.
@@ -21,21 +22,16 @@ pub fn interrupts() {
 }
 
 /// Fits a model; one row.
-#[pg_extern(strict)]
+#[pg_extern(requires = ["series"])]
 #[allow(clippy::too_many_arguments)]
-fn fit(
+fn fit<'a>(
     strategy: &str,
-    times: Vec<TimestampWithTimeZone>,
-    target: Vec<Option<f64>>,
-    regressor_names: Vec<String>,
-    regressors: Vec<Option<f64>>,
-    outlook_times: Vec<TimestampWithTimeZone>,
-    outlook_received: Vec<Option<f64>>,
-    outlook_names: Vec<String>,
-    outlook_values: Vec<Option<f64>>,
+    series: pgrx::composite_type!('a, "edf.series"),
     parameters: JsonB,
     features: JsonB,
     horizon: Interval,
+    issue_hours: Option<Vec<Option<i32>>>,
+    availability: Option<Interval>,
 ) -> Result<
     TableIterator<
         'static,
@@ -53,44 +49,71 @@ fn fit(
     ErrorReport,
 > {
     let run = || {
-        let outlooks =
-            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
+        let (hours, availability) = issue_of(issue_hours, availability)?;
+        let frame = frame_of(&series, availability)?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let recipe = Recipe::new(strategy, &parameters.0, &features.0, horizon)?;
-        let end = frame.end_of_target();
+        let recipe = Recipe::new(strategy, &parameters.0, &features.0, horizon)?.issued(&hours, availability);
+        // Everything that is given is known by now.
+        let end = frame.all_known();
         let model = Model::fit(&recipe, &frame, end, &mut interrupts)?;
-        let rows = frame.target[..end].iter().filter(|value| value.is_finite()).count();
+        let known = frame.target.iter().filter(|value| value.is_finite()).count();
+        tell_spikes(&frame);
+        tell_implausible(model.implausible());
         Ok((
             model.to_bytes()?,
             JsonB(model.header().parameters.clone()),
             JsonB(json!(model.header().features)),
             model.feature_names(),
             from_utc(frame.grid.time(0))?,
-            from_utc(frame.grid.time(end))?,
-            rows as i64,
-            JsonB(json!({ "held_out": model.held_out(), "regressor_forecast_shares": model.outlook_shares() })),
+            from_utc(frame.grid.time(frame.end_of_target()))?,
+            known as i64,
+            JsonB(json!({
+                "held_out": model.held_out(),
+                "regressor_forecast_shares": model.vintage_shares(),
+                "issue": model.header().phases,
+                "spikes": spikes(&frame),
+                "implausible": model.implausible().len(),
+            })),
         ))
     };
     Ok(TableIterator::once(run().map_err(report)?))
 }
 
-/// Forecasts from `issued_at`, or from the row after the last known target where that is NULL.
-#[pg_extern]
-#[allow(clippy::too_many_arguments)]
-fn predict(
+/// The spikes that were taken out, at most a hundred.
+fn spikes(frame: &Frame) -> serde_json::Value {
+    let newest = frame.spikes.iter().rev().take(100);
+    newest.map(|spike| json!({"at": rfc3339(spike.at), "value": spike.value})).collect()
+}
+
+fn tell_spikes(frame: &Frame) {
+    if !frame.spikes.is_empty() {
+        pgrx::notice!("{} values are taken for spikes: {}", frame.spikes.len(), frame.spikes_in_words());
+    }
+}
+
+/// Names regressors that were not believed: the first of each.
+fn tell_implausible(found: &[Implausible]) {
+    let mut told: Vec<&str> = Vec::new();
+    for Implausible { regressor, at, value } in found {
+        if !told.contains(&regressor.as_str()) {
+            told.push(regressor);
+            let count = found.iter().filter(|other| other.regressor == *regressor).count();
+            warning!(
+                "{regressor} is {value} at {}, far outside of what was learnt: {count} of its values are taken for missing",
+                rfc3339(*at)
+            );
+        }
+    }
+}
+
+/// Forecasts from `issued_at`, or from when all of the input was known where that is NULL.
+#[pg_extern(requires = ["series"])]
+fn predict<'a>(
     artifact: &[u8],
-    times: Vec<TimestampWithTimeZone>,
-    target: Vec<Option<f64>>,
-    regressor_names: Vec<String>,
-    regressors: Vec<Option<f64>>,
-    outlook_times: Vec<TimestampWithTimeZone>,
-    outlook_received: Vec<Option<f64>>,
-    outlook_names: Vec<String>,
-    outlook_values: Vec<Option<f64>>,
+    series: pgrx::composite_type!('a, "edf.series"),
     horizon: Interval,
     issued_at: Option<TimestampWithTimeZone>,
-    quantiles: Vec<f64>,
+    quantiles: Vec<Option<f64>>,
 ) -> Result<
     TableIterator<
         'static,
@@ -107,11 +130,12 @@ fn predict(
 > {
     let run = || {
         let model = Model::from_bytes(artifact)?;
-        let outlooks =
-            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
-        let frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
+        let frame = frame_of(&series, None)?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let (frame, forecasts) = model.forecast_at(frame, issued_at.map(to_utc).transpose()?, horizon, &quantiles)?;
+        let quantiles = complete("quantiles", quantiles)?;
+        let issued_at = issued_at.map(to_utc).transpose()?;
+        let (frame, forecasts, implausible) = model.forecast_at(frame, issued_at, horizon, &quantiles)?;
+        tell_implausible(&implausible);
         let row = |f: edf_core::train::Forecast| {
             let valid_at = from_utc(frame.grid.time(f.target()))?;
             Ok((valid_at, frame.grid.lead_hours(f.lead), f.yhat, f.lower, f.upper, f.quantiles))
@@ -122,20 +146,13 @@ fn predict(
 }
 
 /// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
-#[pg_extern]
-#[allow(clippy::too_many_arguments)]
-fn feature_rows(
-    times: Vec<TimestampWithTimeZone>,
-    target: Vec<Option<f64>>,
-    regressor_names: Vec<String>,
-    regressors: Vec<Option<f64>>,
-    outlook_times: Vec<TimestampWithTimeZone>,
-    outlook_received: Vec<Option<f64>>,
-    outlook_names: Vec<String>,
-    outlook_values: Vec<Option<f64>>,
+#[pg_extern(requires = ["series"])]
+fn feature_rows<'a>(
+    series: pgrx::composite_type!('a, "edf.series"),
     features: JsonB,
     horizon: Interval,
     issued_at: Option<TimestampWithTimeZone>,
+    availability: Option<Interval>,
 ) -> Result<
     TableIterator<
         'static,
@@ -151,24 +168,22 @@ fn feature_rows(
     ErrorReport,
 > {
     let run = || {
-        let outlooks =
-            Outlooks { times: outlook_times, received: outlook_received, names: outlook_names, values: outlook_values };
-        let mut frame = Frame::try_from(Series { times, target, names: regressor_names, regressors, outlooks })?;
+        let (_, availability) = issue_of(None, availability)?;
+        let mut frame = frame_of(&series, availability)?;
         let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let origin = match issued_at {
-            Some(time) => frame.grid.row(to_utc(time)?)?,
-            None => frame.end_of_target(),
-        };
-        frame.extend(origin + horizon);
-        let spec = FeatureSpec::from_json(&features.0, Preset::default())?.fitted(&frame, origin);
+        check_horizon(horizon)?;
+        let issued = issue_row(&frame, issued_at.map(to_utc).transpose()?)?;
+        let origin = Origin { issued, row: newest_origin(&frame, issued) };
+        frame.extend(issued + horizon);
+        let spec = FeatureSpec::from_json(&features.0, Preset::default())?.fitted(&frame.known_by(issued), issued)?;
         let table = Table::new(&spec, &frame)?;
-        let samples: Vec<_> = (origin..origin + horizon).map(|target| Sample { origin, target }).collect();
+        let samples: Vec<_> = (issued..issued + horizon).map(|target| Sample { origin, target }).collect();
         let matrix = table.matrix(&samples)?;
         let cell = |((row, column), value): ((usize, usize), &f32)| {
             let (sample, feature) = (samples[row], &table.features()[column]);
             Ok((
                 from_utc(frame.grid.time(sample.target))?,
-                frame.grid.lead_hours(sample.lead()),
+                frame.grid.lead_hours(sample.target - issued + 1),
                 feature.name.clone(),
                 feature.unit.to_owned(),
                 value.is_finite().then_some(f64::from(*value)),

@@ -30,6 +30,9 @@ fn describe(error: &Error, message: String) -> ErrorReport {
             ERRCODE_DATA_EXCEPTION,
             "Give residuals of the same origins and leads for every series, such as those of backtests with one schedule.".to_owned(),
         ),
+        Error::NullArgument(_) => {
+            (ERRCODE_NULL_VALUE_NOT_ALLOWED, "Give it a value, or leave the argument out for its default.".to_owned())
+        }
         Error::NonFinite { .. } | Error::NonFiniteArgument(_) => (ERRCODE_DATA_EXCEPTION, "Write a missing value as NULL.".to_owned()),
         Error::IrregularStep { .. } => (
             ERRCODE_DATA_EXCEPTION,
@@ -39,7 +42,7 @@ fn describe(error: &Error, message: String) -> ErrorReport {
         // As what went wrong with it; the text names it.
         Error::Of { error: inner, .. } => return describe(inner, message),
         Error::NotSupported(_) => {
-            (ERRCODE_FEATURE_NOT_SUPPORTED, "Resample the series, or use a version of edf that can.".to_owned())
+            (ERRCODE_FEATURE_NOT_SUPPORTED, "Do as the message says; or use a version of edf that can.".to_owned())
         }
         Error::DamagedArtifact(_) => {
             (ERRCODE_DATA_CORRUPTED, "Restore the row from a backup, or train the model again.".to_owned())

@@ -43,15 +43,22 @@ set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $query$
-        select building_id, %1$s, apartments
+        select building_id, valid_at,
+            case when received_at <= %1$L then consumption_kwh end as consumption_kwh,
+            case when received_at <= %1$L and received_at <= valid_at + %2$L::interval then received_at end as received_at,
+            case when weather_received_at <= %1$L then temperature_c end as temperature_c,
+            case when weather_received_at <= %1$L then ghi_w_m2 end as ghi_w_m2,
+            %3$s,
+            apartments
         from features.fct_training_samples
         join (select building_id, count(*) as apartments from raw.apartments group by building_id) as sizes using (building_id)
-        where building_id = any (%2$L) and valid_at < %3$L and valid_at >= %3$L::timestamptz - %4$L::interval
+        where building_id = any (%4$L) and valid_at < %1$L and valid_at >= %1$L::timestamptz - %5$L::interval
         $query$,
-        energy.training_columns(before), building_ids, before, energy.archetype_history());
+        energy.iso(before), coalesce(energy.current_config() #>> '{training,backfill_after}', '7 days'), energy.calendar_regressors(),
+        building_ids, energy.archetype_history());
 $$;
 comment on function energy.archetype_training_query(text[], timestamptz) is
-    'The query of several buildings for edf.train_global: energy.training_query of each, with the number of its apartments, no older than training.archetype_history.';
+    'The query of several buildings for edf.train_global: hours and observed weather as they were known at a time, with the number of apartments, no older than training.archetype_history.';
 revoke all on function energy.archetype_training_query(text[], timestamptz) from public;
 
 create or replace function energy.newcomer_query(building_id text, issued_at timestamptz, horizon interval) returns text

@@ -27,7 +27,8 @@ begin
     model := edf.train_global(
         energy.archetype_subject(train_archetype.archetype),
         energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, energy.clock()), energy.clock()),
-        '{"size": "apartments"}', features, (config #>> '{inference,horizon}')::interval);
+        '{"size": "apartments"}', features, (config #>> '{inference,horizon}')::interval,
+        (select energy.issue_hours(min(building_id), energy.clock()) from raw.buildings where buildings.archetype = train_archetype.archetype));
     insert into energy.trainings (model_id, config_id, archetype, known_at)
     values (model, version, train_archetype.archetype, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh)

@@ -7,13 +7,14 @@ declare
     version  constant bigint := energy.current_config_id();
     config   constant jsonb := (select config from energy.configs where config_id = version);
     query    constant text := energy.training_query(train_model.building_id, energy.clock());
-    outlooks constant text := energy.stored_regressor_forecasts(train_model.building_id, energy.clock());
+    hours    constant integer[] := energy.issue_hours(train_model.building_id, energy.clock());
+    vintages constant text := energy.stored_regressor_forecasts(train_model.building_id, energy.clock());
     horizon  constant interval := config #>> '{inference,horizon}';
     period   constant interval := config #>> '{evaluation,test_period}';
     first_at constant timestamptz :=
         date_trunc('day', energy.clock() - period, 'UTC') + (config #>> '{inference,issue_hour_utc}')::int * interval '1 hour';
     strategy constant text := config #>> '{training,strategy}';
-    contenders constant jsonb :=
+    candidates constant jsonb :=
         jsonb_build_array(jsonb_build_object('strategy', strategy, 'parameters', config #> '{training,parameters}'))
         || case when strategy = 'seasonal_naive' then '[]' else '["seasonal_naive"]' end::jsonb;
     features jsonb;
@@ -35,23 +36,22 @@ begin
                   hint = 'Wait for more readings; until then the model of its archetype forecasts it. Or make evaluation.test_period shorter.';
     end if;
     model := edf.train(train_model.building_id, query, strategy, config #> '{training,parameters}',
-                       features, horizon, outlooks);
+                       features, horizon, vintages, hours);
     insert into energy.trainings (model_id, config_id, building_id, known_at)
     values (model, version, train_model.building_id, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
-    select model, contender, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
+    select model, candidate, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
         edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
     from edf.backtest(
-        query, features => features, horizon => horizon, test_period => period, step => (config #>> '{evaluation,step}')::interval,
-        refit => (config #>> '{evaluation,refit}')::interval, first_origin => first_at, regressor_forecasts => outlooks,
-        contenders => contenders)
-    group by contender, ceil(lead_hours / 24);
+        query, features => features, horizon => horizon, regressor_forecasts => vintages, candidates => candidates, issue_hours => hours,
+        schedule => jsonb_build_object('first_origin', first_at, 'step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}'))
+    group by candidate, ceil(lead_hours / 24);
     return model;
 end;
 $$;
 comment on function energy.train_model(text) is
-$$Trains a model of a building as configured, and scores its recipe against seasonal naive in a rolling-origin backtest. Both read the weather as it
-was forecast, where such forecasts are stored, and as it was observed elsewhere: energy.training_weather has the shares.
+$$Trains a model of a building as configured, and scores its recipe against seasonal naive in a rolling-origin backtest: asked at the pipeline's own
+issue hour, with readings as late as they were. Both read the weather as it was forecast, where such forecasts are stored, and as it was observed elsewhere: energy.training_weather has the shares.
 
 Returns the id of the pending model; its scores stand in energy.model_scores, its configuration in energy.trainings. Errors: as edf.train; 22000 its hours do not
 reach back to the evaluation; 42704 no such building.$$;

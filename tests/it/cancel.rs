@@ -17,7 +17,7 @@ const LONG_BACKTEST: &str = r#"
     select count(*) from edf.backtest($$
         select at, 10 + sin(extract(epoch from at) / 13751) + random()
         from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
-    $$, contenders => '[{"strategy": "xgboost", "parameters": {"rounds": 10000, "max_depth": 12}}, "ensemble"]', workers => 2)"#;
+    $$, candidates => '[{"strategy": "xgboost", "parameters": {"rounds": 10000, "max_depth": 12}}, "ensemble"]', workers => 2)"#;
 
 #[tokio::test]
 async fn a_cancelled_training_answers_within_a_second_and_the_session_goes_on() {

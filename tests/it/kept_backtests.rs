@@ -4,7 +4,7 @@ use edf_tests::{DEMAND, Throwaway, as_role, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 
-const SETTINGS: &str = r#"{"contenders": ["seasonal_naive", {"name": "trees", "strategy": "xgboost", "parameters": {"rounds": 20}}],
+const SETTINGS: &str = r#"{"candidates": ["seasonal_naive", {"name": "trees", "strategy": "xgboost", "parameters": {"rounds": 20}}],
     "test_period": "5 days", "levels": [0.1, 0.5, 0.9], "workers": 2}"#;
 
 async fn keep(analyst: &mut PgConnection) -> i64 {
@@ -28,7 +28,7 @@ async fn what_is_kept_is_what_the_backtest_says() {
     let first = keep(&mut analyst).await;
     assert_eq!(keep(&mut analyst).await, first + 1);
     let (both, either): (i64, i64) = query_as(
-        "with kept as (select contender, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper, quantile_values, quantiles
+        "with kept as (select candidate, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper, quantile_values, quantiles
                        from edf.kept_forecasts where backtest_id = $3),
               told as (select * from edf.run_backtest($1, edf.backtest_settings($2::jsonb), null))
          select (select count(*) from (select * from kept intersect select * from told) as b),
@@ -66,7 +66,7 @@ async fn there_is_a_row_per_quantile_and_scores_are_those_of_the_backtest() {
     assert_eq!(rows, (3 * 2 * 288, 2 * 288));
     let score = |forecasts: &str| {
         AssertSqlSafe(format!(
-            "select slice::text, metric, value from edf.score($q${forecasts}$q$, by => '{{contender,lead_day}}') order by 1, 2"
+            "select slice::text, metric, value from edf.score($q${forecasts}$q$, by => '{{candidate,lead_day}}') order by 1, 2"
         ))
     };
     let of_kept: Vec<(String, String, f64)> =
@@ -139,7 +139,7 @@ async fn what_cannot_be_kept_is_refused_and_leaves_nothing() {
         ("22023", "'house', null".to_owned()),
         ("22023", format!("'house', '{DEMAND}', null")),
         ("22023", format!("'house', '{DEMAND}', '[]'")),
-        ("22023", format!(r#"'house', '{DEMAND}', '{{"contender": ["lear"]}}'"#)),
+        ("22023", format!(r#"'house', '{DEMAND}', '{{"candidate": ["lear"]}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"refit": "often"}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"refit": null}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"first_origin": "soon"}}'"#)),

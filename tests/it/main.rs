@@ -13,7 +13,7 @@ mod calendar;
 mod cancel;
 mod compare;
 mod config;
-mod contenders;
+mod candidates;
 mod dump;
 mod features;
 mod forecasting;

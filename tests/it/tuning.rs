@@ -90,14 +90,14 @@ async fn the_best_parameters_are_those_of_the_least_error_and_can_be_trained_wit
 async fn nothing_from_the_test_period_on_is_read() {
     let (_database, mut analyst) = database().await;
     // Forecasts of the temperature that were made after the period, too.
-    let outlooks = "regressor_forecasts => $$select at, at - interval '30 hours' as received_at, temperature_c + 1 as temperature_c from hourly
+    let vintages = "regressor_forecasts => $$select at, at - interval '30 hours' as received_at, temperature_c + 1 as temperature_c from hourly
                     union all select at, '2026-02-09 01:00Z', 99 from hourly where at >= '2026-02-08Z'$$, trials => 4";
-    tune(&mut analyst, "before", outlooks).await;
+    tune(&mut analyst, "before", vintages).await;
     analyst
         .execute("update hourly set demand_kwh = demand_kwh * 3, temperature_c = -20 where at >= '2026-02-09Z'")
         .await
         .unwrap();
-    tune(&mut analyst, "after", outlooks).await;
+    tune(&mut analyst, "after", vintages).await;
     let found = trials(&mut analyst, "after").await;
     assert!(found.len() == 4 && found == trials(&mut analyst, "before").await);
     let before: String =

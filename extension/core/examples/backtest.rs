@@ -6,7 +6,7 @@
 //! RECIPE: a strategy, then where wanted `:{parameters}` and `:{features}` in JSON. Ten weeks of daily origins at 05:00 UTC.
 
 use anyhow::{Context, Result, bail};
-use edf_core::backtest::{Contender, Schedule, backtest};
+use edf_core::backtest::{Candidate, Schedule, backtest};
 use edf_core::series::Frame;
 use edf_core::train::Recipe;
 use serde_json::{Value, json};
@@ -36,10 +36,10 @@ fn main() -> Result<()> {
         let both: Value = parts.next().map_or(Ok(json!([{}, {}])), serde_json::from_str)?;
         let mut features = both[1].clone();
         features["time_zone"] = json!(zone);
-        let contender = Contender::single(Recipe::new(strategy, &both[0], &features, 72)?);
+        let candidate = Candidate::single(Recipe::new(strategy, &both[0], &features, 72)?);
         let started = std::time::Instant::now();
         let schedule = Schedule { first, last: None, step: 24, refit: 336, window: None };
-        let forecasts = backtest(&[contender], schedule, &frame, &[0.1, 0.9], 1, &mut || ())?.remove(0);
+        let forecasts = backtest(&[candidate], schedule, &frame, &[0.1, 0.9], 1, &mut || ())?.remove(0);
         let mut line = String::new();
         for most in [24, 72] {
             let (mut absolute, mut squared, mut total, mut inside, mut n) = (0.0, 0.0, 0.0, 0.0, 0.0);

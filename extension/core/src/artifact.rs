@@ -7,16 +7,23 @@
 //! Numbers are little-endian; the digest covers everything before it, so that a flipped or missing
 //! byte is an error and never a wrong forecast or a crash in a parser. The digest is no signature: who
 //! may write the registry decides whose models are run.
+//!
+//! Format 5 is read too ([`v5`]): a model outlives the release that trained it.
 
+mod v5;
+
+use crate::clean::Plausible;
 use crate::error::Error;
 use crate::features::FeatureSpec;
+use crate::origin::Phases;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 const MAGIC: &[u8; 4] = b"EDFM";
 /// Raised when older code could not read, or would misread, what newer code writes.
-const FORMAT_VERSION: u16 = 5;
+const FORMAT_VERSION: u16 = 6;
 const HEADER_AT: usize = 10;
 const DIGEST_LEN: usize = 32;
 
@@ -38,6 +45,14 @@ pub struct Header {
     pub parameters: Value,
     /// First time that was not learnt from, in seconds since 1970.
     pub trained_until: i64,
+    /// The local times of day from which it forecasts.
+    pub phases: Phases,
+    /// Seconds after its end at which a row is known, where that was assumed.
+    pub availability_seconds: Option<i64>,
+    /// What no forecast is below.
+    pub floor: Option<f64>,
+    /// Between which values each regressor is believed.
+    pub plausible: Plausible,
 }
 
 /// Header and state as bytes.
@@ -55,7 +70,7 @@ pub fn encode(header: &Header, state: &[u8]) -> Result<Vec<u8>, Error> {
 }
 
 /// The reverse of [`encode`].
-pub fn decode(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
+pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
     let damaged = |what: &str| Error::DamagedArtifact(what.to_owned());
     let (content, digest) = bytes.split_last_chunk::<DIGEST_LEN>().ok_or_else(|| damaged("it is too short"))?;
     let (magic, rest) = content.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
@@ -67,15 +82,25 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     }
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(|| damaged("it is too short"))?;
     let version = u16::from_le_bytes(*version);
-    if version != FORMAT_VERSION {
+    if !(v5::VERSION..=FORMAT_VERSION).contains(&version) {
+        let what = if version > FORMAT_VERSION {
+            "update the extension: alter extension edf update"
+        } else {
+            "train it again: select edf.train(...), then edf.approve_model(...)"
+        };
         return Err(Error::NotSupported(format!(
-            "the model is in format {version}, this version of edf reads {FORMAT_VERSION}"
+            "the model is in format {version}, this version of edf reads {} to {FORMAT_VERSION}; {what}",
+            v5::VERSION
         )));
     }
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
     let length = u32::from_le_bytes(*length) as usize;
     let (header, state) = rest.split_at_checked(length).ok_or_else(|| damaged("its header is cut"))?;
-    let header: Header = serde_json::from_slice(header).map_err(|error| damaged(&format!("its header: {error}")))?;
+    let unreadable = |error: serde_json::Error| damaged(&format!("its header: {error}"));
+    let (header, state) = match version {
+        v5::VERSION => v5::read(serde_json::from_slice(header).map_err(unreadable)?, state)?,
+        _ => (serde_json::from_slice::<Header>(header).map_err(unreadable)?, Cow::Borrowed(state)),
+    };
     if header.step_seconds <= 0 || header.horizon == 0 {
         return Err(damaged("its header holds impossible numbers"));
     }
@@ -85,6 +110,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::Phase;
     use proptest::prelude::*;
 
     fn sample() -> Vec<u8> {
@@ -96,6 +122,10 @@ mod tests {
             features: FeatureSpec::default(),
             parameters: serde_json::json!({"eta": 0.1}),
             trained_until: 1_700_000_000,
+            phases: Phases::only(Phase { slot: 5, delay: 1 }),
+            availability_seconds: Some(3600),
+            floor: Some(0.0),
+            plausible: Plausible::default(),
         };
         encode(&header, b"state").unwrap()
     }
@@ -104,8 +134,8 @@ mod tests {
     fn what_was_written_is_read() {
         let bytes = sample();
         let (header, state) = decode(&bytes).unwrap();
-        assert_eq!(state, b"state");
-        assert_eq!(encode(&header, state).unwrap(), bytes);
+        assert_eq!(*state, *b"state");
+        assert_eq!(encode(&header, &state).unwrap(), bytes);
     }
 
     #[test]

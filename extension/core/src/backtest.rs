@@ -3,18 +3,19 @@
 //! From the first origin on, a forecast is issued every `step` rows from what was known then; the model is fitted
 //! anew every `refit` rows, on everything before that origin (expanding window) or on the newest rows before it
 //! (sliding window; Tashman, *Out-of-sample tests of forecasting accuracy*, 2000). A fit and the origins up to the
-//! next one are a block; blocks of all contenders are independent of each other, so that they can run side by side.
+//! next one are a block; blocks of all candidates are independent of each other, so that they can run side by side.
 
 use crate::Checkpoint;
 use crate::error::Error;
+use crate::grid::{Grid, rfc3339};
 use crate::intervals::check_levels;
 use crate::model::Memo;
 use crate::parallel;
-use crate::series::{Frame, Grid, rfc3339};
-use crate::train::{Forecast, Model, Recipe};
+use crate::series::Frame;
+use crate::train::{Forecast, Model, Purpose, Recipe};
 
-mod contender;
-pub use contender::Contender;
+mod candidate;
+pub use candidate::Candidate;
 
 /// When forecasts are issued and models fitted, in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +59,9 @@ impl Schedule {
     }
 }
 
-/// Every forecast of every origin whose target lies in the frame: those of each contender, by origin and lead.
+/// Every forecast of every origin whose target lies in the frame: those of each candidate, by origin and lead.
 pub fn backtest(
-    contenders: &[Contender],
+    candidates: &[Candidate],
     schedule: Schedule,
     frame: &Frame,
     levels: &[f64],
@@ -71,30 +72,30 @@ pub fn backtest(
     parallel::check_workers(workers)?;
     let end = frame.end_of_target();
     let origins = schedule.origins(&frame.grid, end)?;
-    for contender in contenders {
+    for candidate in candidates {
         let have = origins[0] - schedule.start(origins[0]);
-        contender.say(contender.recipe.check_history(&frame.grid, have))?;
+        candidate.say(candidate.recipe.check_history(&frame.grid, have))?;
     }
     let blocks: Vec<&[usize]> = origins.chunks(schedule.refit.div_ceil(schedule.step)).collect();
-    let memos: Vec<Memo> = contenders.iter().map(|_| Memo::default()).collect();
-    let work: Vec<(&Contender, &Memo, &[usize])> = contenders
+    let memos: Vec<Memo> = candidates.iter().map(|_| Memo::default()).collect();
+    let work: Vec<(&Candidate, &Memo, &[usize])> = candidates
         .iter()
         .zip(&memos)
-        .flat_map(|(contender, memo)| blocks.iter().map(move |block| (contender, memo, *block)))
+        .flat_map(|(candidate, memo)| blocks.iter().map(move |block| (candidate, memo, *block)))
         .collect();
-    let forecasts = parallel::map(&work, workers, checkpoint, |(contender, memo, block), checkpoint| {
+    let forecasts = parallel::map(&work, workers, checkpoint, |(candidate, memo, block), checkpoint| {
         checkpoint();
-        let forecasts = forecast(&contender.recipe, schedule, block, frame, levels, memo, checkpoint);
-        let mut forecasts = contender.say(forecasts)?;
+        let forecasts = forecast(&candidate.recipe, schedule, block, frame, levels, memo, checkpoint);
+        let mut forecasts = candidate.say(forecasts)?;
         forecasts.retain(|forecast| forecast.target() < end);
         Ok(forecasts)
     })?;
     let mut forecasts = forecasts.into_iter();
-    Ok(contenders.iter().map(|_| forecasts.by_ref().take(blocks.len()).flatten().collect()).collect())
+    Ok(candidates.iter().map(|_| forecasts.by_ref().take(blocks.len()).flatten().collect()).collect())
 }
 
 /// One block: a fit and the forecasts of its origins. They read the whole frame: a sliding window is one of the
-/// lessons, not of what is known in service.
+/// trainings, not of what is known in service.
 fn forecast(
     recipe: &Recipe,
     schedule: Schedule,
@@ -106,8 +107,12 @@ fn forecast(
 ) -> Result<Vec<Forecast>, Error> {
     let start = schedule.start(block[0]);
     let model = match start {
-        0 => Model::fit_again(recipe, frame, block[0], Some(memo), checkpoint)?,
-        start => Model::fit(recipe, &frame.since(start), block[0] - start, checkpoint)?,
+        0 => Model::fit_for(recipe, frame, block[0], Purpose { issues: Some(block), memo: Some(memo) }, checkpoint)?,
+        start => {
+            let issues: Vec<usize> = block.iter().map(|issued| issued - start).collect();
+            let purpose = Purpose { issues: Some(&issues), memo: None };
+            Model::fit_for(recipe, &frame.since(start), block[0] - start, purpose, checkpoint)?
+        }
     };
     model.forecast(frame, block, recipe.horizon, levels)
 }
@@ -120,8 +125,8 @@ mod tests {
 
     const SCHEDULE: Schedule = Schedule { first: 1200, last: None, step: 24, refit: 72, window: None };
 
-    fn contenders(given: serde_json::Value) -> Vec<Contender> {
-        Contender::list(&given, &json!({}), 48).unwrap()
+    fn candidates(given: serde_json::Value) -> Vec<Candidate> {
+        Candidate::list(&given, &json!({}), 48).unwrap()
     }
 
     fn quick() -> serde_json::Value {
@@ -129,7 +134,7 @@ mod tests {
     }
 
     fn run(frame: &Frame, schedule: Schedule) -> Result<Vec<Forecast>, Error> {
-        Ok(backtest(&contenders(quick()), schedule, frame, &[0.5], 1, &mut || ())?.remove(0))
+        Ok(backtest(&candidates(quick()), schedule, frame, &[0.5], 1, &mut || ())?.remove(0))
     }
 
     #[test]
@@ -145,7 +150,7 @@ mod tests {
         let frame = hourly_frame(1320);
         let origins = |last| -> Vec<_> {
             let forecasts = run(&frame, Schedule { last: Some(last), ..SCHEDULE }).unwrap();
-            forecasts.iter().filter(|f| f.lead == 1).map(|f| f.origin).collect()
+            forecasts.iter().filter(|f| f.lead == 1).map(|f| f.issued).collect()
         };
         assert_eq!(origins(1200), [1200]);
         assert_eq!(origins(1250), [1200, 1224, 1248]);
@@ -162,7 +167,7 @@ mod tests {
         for window in [None, Some(700)] {
             let until = |frame: &Frame| {
                 let forecasts = run(frame, Schedule { window, ..SCHEDULE }).unwrap();
-                forecasts.into_iter().filter(|f| f.origin <= 1248).collect::<Vec<_>>()
+                forecasts.into_iter().filter(|f| f.issued <= 1248).collect::<Vec<_>>()
             };
             assert_eq!(until(&frame), until(&later));
         }
@@ -183,7 +188,7 @@ mod tests {
         let error = run(&frame, Schedule { window: Some(503), ..SCHEDULE });
         assert_eq!(
             error.unwrap_err().to_string(),
-            "contender \"xgboost\": too little history: 504 steps are needed, 503 are there"
+            "too little history: 504 steps are needed, 503 are there"
         );
     }
 
@@ -192,7 +197,7 @@ mod tests {
         let frame = hourly_frame(2200);
         for strategy in crate::model::Strategy::ALL {
             let schedule = Schedule { first: 2112, window: Some(1400), ..SCHEDULE };
-            let found = backtest(&contenders(json!([strategy.name()])), schedule, &frame, &[], 1, &mut || ()).unwrap();
+            let found = backtest(&candidates(json!([strategy.name()])), schedule, &frame, &[], 1, &mut || ()).unwrap();
             let near = |f: &&Forecast| (f.yhat - frame.target[f.target()]).abs() < 8.0;
             assert_eq!(found[0].iter().filter(near).count(), found[0].len(), "{}", strategy.name());
         }
@@ -201,21 +206,21 @@ mod tests {
     #[test]
     fn workers_change_nothing_to_the_last_bit() {
         let frame = hourly_frame(1800);
-        let contenders = contenders(json!([
+        let candidates = candidates(json!([
             {"strategy": "xgboost", "parameters": {"rounds": 30}}, "lear", "seasonal_naive", "profile", "prophet", "mstl",
             {"strategy": "sarimax", "parameters": {"candidates": 4}},
             {"strategy": "ensemble", "parameters": {"members": [{"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}]}}
         ]));
         let run = |workers| {
             let schedule = Schedule { first: 1600, ..SCHEDULE };
-            backtest(&contenders, schedule, &frame, &[0.1, 0.9], workers, &mut || ()).unwrap()
+            backtest(&candidates, schedule, &frame, &[0.1, 0.9], workers, &mut || ()).unwrap()
         };
         let bits = |forecasts: Vec<Vec<Forecast>>| -> Vec<_> {
             forecasts
                 .into_iter()
                 .flatten()
                 .map(|f| {
-                    (f.origin, f.lead, [f.yhat, f.lower, f.upper, f.quantiles[0], f.quantiles[1]].map(f64::to_bits))
+                    (f.issued, f.lead, [f.yhat, f.lower, f.upper, f.quantiles[0], f.quantiles[1]].map(f64::to_bits))
                 })
                 .collect()
         };
@@ -227,14 +232,14 @@ mod tests {
     #[test]
     fn who_failed_is_named() {
         let frame = hourly_frame(1320);
-        let contenders = contenders(
+        let candidates = candidates(
             json!([{"name": "floor", "strategy": "seasonal_naive"}, {"name": "long", "strategy": "lear", "features": {"lags_h": [24, 1200]}}]),
         );
         for workers in [1, 2] {
-            let error = backtest(&contenders, SCHEDULE, &frame, &[], workers, &mut || ()).unwrap_err();
+            let error = backtest(&candidates, SCHEDULE, &frame, &[], workers, &mut || ()).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "contender \"long\": too little history: 1368 steps are needed, 1200 are there"
+                "candidate \"long\": too little history: 1368 steps are needed, 1200 are there"
             );
         }
     }

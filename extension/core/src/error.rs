@@ -26,6 +26,8 @@ pub enum Error {
         /// When, in RFC 3339.
         at: String,
     },
+    /// A NULL where a value is needed: the argument or element.
+    NullArgument(String),
     /// NaN or an infinity in the argument of that name.
     NonFiniteArgument(&'static str),
     /// Two neighbouring rows whose distance differs from that of the first two.
@@ -48,7 +50,7 @@ pub enum Error {
     },
     /// What went wrong with one of several.
     Of {
-        /// What there are several of: `contender`, `series`.
+        /// What there are several of: `candidate`, `series`.
         kind: &'static str,
         /// Which one.
         name: String,
@@ -76,6 +78,7 @@ impl fmt::Display for Error {
             Self::NonFinite { column, at } => {
                 write!(f, "column \"{column}\" is NaN or infinite at {at}")
             }
+            Self::NullArgument(what) => write!(f, "{what} is NULL"),
             Self::NonFiniteArgument(name) => write!(f, "argument {name} is NaN or infinite"),
             Self::IrregularStep { at, expected_seconds, found_seconds } => write!(
                 f,

@@ -9,7 +9,7 @@
 //!
 //! Demand drifts, so that old residuals say less: each counts half after [`weighted::HALF_LIFE_DAYS`] days
 //! (Barber, Candès, Ramdas and Tibshirani, *Conformal Prediction Beyond Exchangeability*, 2023), and in service
-//! the residuals of days that have come since the training join in. With `w` the sum of weights, the
+//! the residuals of days that have come since the training join. With `w` the sum of weights, the
 //! newest counted one, `(w + 1) / w` times the mass is asked, as exact coverage of a new value needs
 //! where residuals are exchangeable.
 //!
@@ -19,7 +19,7 @@
 //! scores, so that quantiles never cross: Angelopoulos, Candès and Tibshirani, *Conformal PID Control*, 2023).
 
 use crate::error::Error;
-use crate::series::{DAY_SECONDS, Frame};
+use crate::grid::DAY_SECONDS;
 use serde::{Deserialize, Serialize};
 use weighted::{ByValue, quantile};
 
@@ -33,21 +33,23 @@ const GAIN: f64 = 0.2;
 const SCALES: (f64, f64) = (0.5, 2.5);
 /// Days of residuals that an interval must rest on before its coverage moves the scale.
 const SETTLED_DAYS: usize = 14;
-/// Days before the issue time over which the recent level is the mean of the absolute target.
-const LEVEL_DAYS: usize = 7;
 /// The least share of the mean profile, and of the mean level, that the spread keeps.
 const LEAST_SHARE: f64 = 0.2;
 
-/// A forecast that has come true: when it was made, how far ahead, and by how much it was wrong.
+/// A forecast that has come true: from where, how far ahead, and by how much it was wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Residual {
-    /// When it was made, in seconds since 1970.
-    pub issued_at: i64,
-    /// Steps ahead; 1 is the one that starts at the issue time.
+    /// When its origin was, in seconds since 1970.
+    pub origin_at: i64,
+    /// When its target was known, in seconds since 1970.
+    pub known_at: i64,
+    /// Steps from the origin; 1 is the one that starts there.
     pub lead: usize,
+    /// Row of the local day of its target.
+    pub slot: usize,
     /// Actual less forecast.
     pub error: f64,
-    /// The level of demand that was to be expected when it was made; see [`level`].
+    /// The level of demand that was to be expected when it was made.
     pub level: f64,
 }
 
@@ -76,7 +78,6 @@ struct Ratio {
 /// below it.
 pub struct Fan<'a> {
     intervals: &'a Intervals,
-    issued_at: i64,
     level: f64,
     cumulated: Vec<Vec<(f64, f64)>>,
     scales: Vec<f64>,
@@ -96,30 +97,34 @@ impl Intervals {
             scales: vec![Vec::new(); lead_days],
         };
         intervals.profile = intervals.learn_profile(residuals);
-        intervals.join(residuals);
+        intervals.calibrate(residuals, i64::MAX);
         // The way to the last scale matters to no later forecast.
         intervals.scales.iter_mut().for_each(|scales| drop(scales.drain(..scales.len().saturating_sub(1))));
-        let known_at = residuals.iter().map(|residual| intervals.known_at(residual)).max();
+        let known_at = residuals.iter().map(|residual| residual.known_at).max();
         intervals.learnt_until = known_at.unwrap_or(i64::MIN);
         intervals
     }
 
-    /// Lets residuals join in: of whole days of lead, in the order in which these came true.
-    pub fn join(&mut self, residuals: &[Residual]) {
+    /// Learns from those of more residuals that are known at `now` (seconds since 1970), in the order in which they came
+    /// true. The scale moves with whole days of lead.
+    pub fn calibrate(&mut self, residuals: &[Residual], now: i64) {
         let day = self.profile.len();
-        let place = |residual: &Residual| ((residual.lead - 1) / day, residual.issued_at);
-        let mut sorted = residuals.to_vec();
+        let place = |residual: &Residual| ((residual.lead - 1) / day, residual.origin_at);
+        let known = |residual: &&Residual| residual.known_at <= now;
+        let mut sorted: Vec<Residual> = residuals.iter().filter(known).copied().collect();
         sorted.sort_by_key(|residual| {
-            let (lead_day, issued_at) = place(residual);
-            (issued_at + (lead_day as i64 + 1) * DAY_SECONDS, lead_day, residual.lead)
+            let (lead_day, origin_at) = place(residual);
+            (origin_at + (lead_day as i64 + 1) * DAY_SECONDS, lead_day, residual.lead)
         });
-        let since = sorted.first().map_or(0, |residual| residual.issued_at);
+        let since = sorted.first().map_or(0, |residual| residual.origin_at);
         let mut by_value: Vec<_> = self.ratios.iter().map(|ratios| ByValue::new(ratios, since)).collect();
         for of_day in sorted.chunk_by(|a, b| place(a) == place(b)) {
             let lead_day = place(&of_day[0]).0.min(self.ratios.len() - 1);
-            self.follow(of_day, lead_day, &by_value[lead_day]);
+            if of_day[0].origin_at.saturating_add((lead_day as i64 + 1) * DAY_SECONDS) <= now {
+                self.update(of_day, lead_day, &by_value[lead_day]);
+            }
             for residual in of_day {
-                let ratio = Ratio { known_at: self.known_at(residual), value: self.ratio(residual) as f32 };
+                let ratio = Ratio { known_at: residual.known_at, value: self.ratio(residual) as f32 };
                 self.ratios[lead_day].push(ratio);
                 by_value[lead_day].insert(&ratio);
             }
@@ -128,9 +133,8 @@ impl Intervals {
 
     /// Moves the scale of a day of lead by the share of these residuals, issued together, that lie outside of the
     /// interval that could be given then.
-    fn follow(&mut self, of_day: &[Residual], lead_day: usize, before: &ByValue) {
-        let issued_at = of_day[0].issued_at;
-        let sorted = before.cumulated(issued_at.max(self.learnt_until));
+    fn update(&mut self, of_day: &[Residual], lead_day: usize, before: &ByValue) {
+        let sorted = before.cumulated(of_day[0].origin_at.max(self.learnt_until));
         if sorted.len() < SETTLED_DAYS * self.profile.len() {
             return;
         }
@@ -140,7 +144,7 @@ impl Intervals {
         let outside = of_day.iter().filter(|residual| !inside.contains(&self.ratio(residual))).count();
         let share = outside as f64 / of_day.len() as f64;
         let moved = scale * (GAIN * (share - (1.0 - COVERAGE))).exp();
-        let known_at = issued_at + (lead_day as i64 + 1) * DAY_SECONDS;
+        let known_at = of_day.iter().map(|residual| residual.known_at).max().unwrap_or(i64::MIN);
         self.scales[lead_day].push((known_at, moved.clamp(SCALES.0, SCALES.1)));
     }
 
@@ -152,7 +156,6 @@ impl Intervals {
             |scales: &Vec<(i64, f64)>| scales.iter().rfind(|(from, _)| *from <= now).map_or(1.0, |found| found.1);
         Fan {
             intervals: self,
-            issued_at,
             level,
             cumulated: self.ratios.iter().map(|ratios| ByValue::new(ratios, now).cumulated(now)).collect(),
             scales: self.scales.iter().map(scale).collect(),
@@ -171,29 +174,21 @@ impl Intervals {
             && self.scales.iter().flatten().all(|(_, scale)| (SCALES.0..=SCALES.1).contains(scale))
     }
 
-    /// The spread to be expected: the profile at the target's time of day, times the level.
-    fn spread(&self, issued_at: i64, lead: usize, level: f64) -> f64 {
-        self.profile[self.slot(issued_at, lead)] * level.max(self.least_level)
+    /// As artifact format 5 has them, whose profile stands by UTC hours: turned by so many rows.
+    pub(crate) fn turned(mut self, rows: usize) -> Self {
+        let day = self.profile.len().max(1);
+        self.profile.rotate_right(rows % day);
+        self
+    }
+
+    /// The spread to be expected: the profile at the target's local time of day, times the level.
+    fn spread(&self, slot: usize, level: f64) -> f64 {
+        self.profile[slot] * level.max(self.least_level)
     }
 
     /// A residual in units of the spread.
     fn ratio(&self, residual: &Residual) -> f64 {
-        residual.error / self.spread(residual.issued_at, residual.lead, residual.level)
-    }
-
-    fn step(&self) -> i64 {
-        DAY_SECONDS / self.profile.len() as i64
-    }
-
-    /// Which step of its UTC day the target is.
-    fn slot(&self, issued_at: i64, lead: usize) -> usize {
-        let starts_at = issued_at + (lead as i64 - 1) * self.step();
-        (starts_at.rem_euclid(DAY_SECONDS) / self.step()) as usize
-    }
-
-    /// When the target of a forecast was known, in seconds since 1970.
-    fn known_at(&self, residual: &Residual) -> i64 {
-        residual.issued_at + residual.lead as i64 * self.step()
+        residual.error / self.spread(residual.slot, residual.level)
     }
 
     /// Mean absolute residual by time of day, in units of the level, smoothed over the two neighbours.
@@ -201,7 +196,7 @@ impl Intervals {
         let day = self.profile.len();
         let mut sums = vec![(0.0, 0.0); day];
         for residual in residuals {
-            let (sum, count) = &mut sums[self.slot(residual.issued_at, residual.lead)];
+            let (sum, count) = &mut sums[residual.slot];
             *sum += self.ratio(residual).abs();
             *count += 1.0;
         }
@@ -220,22 +215,23 @@ impl Intervals {
 }
 
 impl Fan<'_> {
-    /// The quantiles of what `lead` steps ahead will be, where `yhat` was forecast: ascending as the levels are.
-    pub fn quantiles(&self, lead: usize, yhat: f64, levels: &[f64]) -> Vec<f64> {
+    /// The quantiles of what `lead` steps from the origin will be, at row `slot` of its local day, where `yhat` was
+    /// forecast: ascending as the levels are.
+    pub fn quantiles(&self, lead: usize, slot: usize, yhat: f64, levels: &[f64]) -> Vec<f64> {
         let day = self.intervals.profile.len();
         let of_day = |lead_day: usize| self.cumulated.get(lead_day).filter(|ratios| !ratios.is_empty());
         let lead_day = ((lead - 1) / day).min(self.cumulated.len() - 1);
         let Some(ratios) = of_day(lead_day).or_else(|| (0..self.cumulated.len()).find_map(of_day)) else {
             return vec![yhat; levels.len()];
         };
-        let spread = self.scales[lead_day] * self.intervals.spread(self.issued_at, lead, self.level);
+        let spread = self.scales[lead_day] * self.intervals.spread(slot, self.level);
         levels.iter().map(|level| yhat + spread * quantile(ratios, *level)).collect()
     }
 
     /// Lower and upper bound of the interval, `yhat` inside.
-    pub fn interval(&self, lead: usize, yhat: f64) -> (f64, f64) {
+    pub fn interval(&self, lead: usize, slot: usize, yhat: f64) -> (f64, f64) {
         let tail = (1.0 - COVERAGE) / 2.0;
-        let bounds = self.quantiles(lead, yhat, &[tail, 1.0 - tail]);
+        let bounds = self.quantiles(lead, slot, yhat, &[tail, 1.0 - tail]);
         (bounds[0].min(yhat), bounds[1].max(yhat))
     }
 }
@@ -250,14 +246,6 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The level of demand at `origin`: mean absolute target of the last days before; zero where none is known.
-pub fn level(frame: &Frame, origin: usize) -> f64 {
-    let origin = origin.min(frame.target.len());
-    let first = origin.saturating_sub(LEVEL_DAYS * frame.grid.rows_per_day());
-    let known = frame.target[first..origin].iter().filter(|value| value.is_finite());
-    mean(known.map(|value| value.abs())).unwrap_or(0.0)
-}
-
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     (count > 0.0).then(|| sum / count)
@@ -266,18 +254,22 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::hourly_frame;
     use proptest::prelude::*;
 
     fn hour(row: usize) -> i64 {
         3600 * row as i64
     }
 
+    fn residual(origin: usize, lead: usize, error: f64) -> Residual {
+        let (target, known_at) = (origin + lead - 1, hour(origin + lead));
+        Residual { origin_at: hour(origin), known_at, lead, slot: target % 24, error, level: 1.0 }
+    }
+
     fn residuals(errors: &[f64]) -> Vec<Residual> {
         errors
             .iter()
             .enumerate()
-            .map(|(i, error)| Residual { issued_at: hour(200 + i), lead: 1 + i % 48, error: *error, level: 1.0 })
+            .map(|(i, error)| residual(200 + i, 1 + i % 48, *error))
             .collect()
     }
 
@@ -286,35 +278,27 @@ mod tests {
         let errors: Vec<_> = (0..480).map(|i| if i % 48 < 24 { 1.0 } else { -2.0 }).collect();
         let intervals = Intervals::learn(24, 48, &residuals(&errors));
         let fan = intervals.fan(hour(700), 1.0);
-        assert!(fan.interval(1, 10.0).1 > 10.5 && fan.interval(1, 10.0).0 == 10.0);
-        assert!(fan.interval(25, 10.0).0 < 9.0 && fan.interval(25, 10.0).1 == 10.0);
+        assert!(fan.interval(1, 4, 10.0).1 > 10.5 && fan.interval(1, 4, 10.0).0 == 10.0);
+        assert!(fan.interval(25, 4, 10.0).0 < 9.0 && fan.interval(25, 4, 10.0).1 == 10.0);
         assert!(intervals.is_sound(24));
     }
 
     #[test]
     fn a_higher_level_widens_the_interval() {
         let intervals = Intervals::learn(24, 48, &residuals(&[1.0; 480]));
-        let upper = |level| intervals.fan(hour(700), level).interval(1, 0.0).1;
+        let upper = |level| intervals.fan(hour(700), level).interval(1, 4, 0.0).1;
         assert!((upper(2.0) - 2.0 * upper(1.0)).abs() < 1e-6);
         assert_eq!(upper(0.0), upper(LEAST_SHARE));
     }
 
     #[test]
-    fn the_level_is_that_of_the_week_before_the_origin() {
-        let mut frame = hourly_frame(800);
-        frame.target[532..700].fill(-3.0);
-        frame.target[600] = f64::NAN;
-        assert_eq!([level(&frame, 700), level(&frame, 0)], [3.0, 0.0]);
-    }
-
-    #[test]
     fn residuals_that_join_in_move_the_interval_and_later_ones_are_not_read() {
         let mut intervals = Intervals::learn(24, 24, &residuals(&[1.0; 100]));
-        let before = intervals.fan(hour(500), 1.0).interval(1, 0.0);
-        let join = |row| Residual { issued_at: hour(row), lead: 1, error: 9.0, level: 1.0 };
-        intervals.join(&(500..600).map(join).collect::<Vec<_>>());
-        assert_eq!(intervals.fan(hour(500), 1.0).interval(1, 0.0), before);
-        assert!(intervals.fan(hour(700), 1.0).interval(1, 0.0).1 > 5.0 * before.1);
+        let before = intervals.fan(hour(500), 1.0).interval(1, 4, 0.0);
+        let join = |row| residual(row, 1, 9.0);
+        intervals.calibrate(&(500..600).map(join).collect::<Vec<_>>(), i64::MAX);
+        assert_eq!(intervals.fan(hour(500), 1.0).interval(1, 4, 0.0), before);
+        assert!(intervals.fan(hour(700), 1.0).interval(1, 4, 0.0).1 > 5.0 * before.1);
     }
 
     #[test]
@@ -322,7 +306,7 @@ mod tests {
         let noise = |at: usize| (at.wrapping_mul(2_654_435_761) % 1999) as f64 / 1000.0 - 1.0;
         let day = |origin: usize, size: f64| -> Vec<Residual> {
             let error = |lead| size * noise(origin * 31 + lead);
-            (1..=24).map(|lead| Residual { issued_at: hour(origin), lead, error: error(lead), level: 1.0 }).collect()
+            (1..=24).map(|lead| residual(origin, lead, error(lead))).collect()
         };
         let learnt: Vec<_> = (0..56).flat_map(|d| day(1000 + 24 * d, 1.0)).collect();
         for (size, before) in [(2.0, 0.6), (0.5, 1.0)] {
@@ -332,11 +316,11 @@ mod tests {
                 let of_day = day(origin, size);
                 let fan = intervals.fan(hour(origin), 1.0);
                 let inside = |r: &&Residual| {
-                    let (lower, upper) = fan.interval(r.lead, 0.0);
+                    let (lower, upper) = fan.interval(r.lead, r.slot, 0.0);
                     (lower..=upper).contains(&r.error)
                 };
                 shares.push(of_day.iter().filter(inside).count() as f64 / 24.0);
-                intervals.join(&of_day);
+                intervals.calibrate(&of_day, i64::MAX);
             }
             let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len() as f64;
             assert!((mean(&shares[..3]) - before).abs() < 0.2, "{size}: {} at first", mean(&shares[..3]));
@@ -361,7 +345,7 @@ mod tests {
             levels.sort_by(f64::total_cmp);
             let intervals = Intervals::learn(24, 48, &residuals(&errors));
             for lead in [1, 30, 48] {
-                let quantiles = intervals.fan(hour(700), 1.0).quantiles(lead, yhat, &levels);
+                let quantiles = intervals.fan(hour(700), 1.0).quantiles(lead, 3, yhat, &levels);
                 prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|value| value.is_finite()));
             }
         }

@@ -1,7 +1,7 @@
 //! The forecasting core of `edf`: no Postgres, no SQL, no IO, no clock, no global state.
 //!
-//! Read it in this order: [`series`] (what a forecast stands on), [`features`] (what is known when),
-//! [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
+//! Read it in this order: [`grid`] and [`clock`] (rows and local time), [`series`] (what a forecast stands on), [`origin`]
+//! (where it starts), [`features`] (what is known when), [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
 //! [`artifact`] (a model as bytes), [`tuning`] (which hyperparameters to try), [`portfolio`] (sums of series). [`message`] reads what meters and weather services send, [`meter`]
 //! turns registers and gauges into hours, [`schema`] judges a configuration.
 
@@ -9,15 +9,19 @@
 
 pub mod artifact;
 pub mod backtest;
+pub mod clean;
+pub mod clock;
 pub mod error;
 pub mod features;
+pub mod grid;
 pub mod intervals;
+mod lives;
 pub mod message;
 pub mod meter;
 pub mod metrics;
 pub mod model;
 mod options;
-pub mod outlooks;
+pub mod origin;
 pub mod parallel;
 pub mod portfolio;
 pub mod schema;
@@ -25,6 +29,7 @@ pub mod series;
 mod signals;
 pub mod train;
 pub mod tuning;
+pub mod vintages;
 
 #[cfg(test)]
 mod testing;

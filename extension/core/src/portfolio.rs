@@ -9,7 +9,7 @@
 
 use crate::error::Error;
 use crate::intervals::{Intervals, Residual, check_levels};
-use crate::series::DAY_SECONDS;
+use crate::grid::DAY_SECONDS;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the forecasts of all series, made at one time for one step, were wrong by in all.
@@ -67,8 +67,9 @@ pub fn fans(forecasts: &[JointForecast], residuals: &[JointResidual], levels: &[
         for at in together {
             let JointForecast { lead_hours, yhat, .. } = forecasts[*at];
             let lead = steps(lead_hours, step);
-            let (lower, upper) = fan.interval(lead, yhat);
-            let quantiles = fan.quantiles(lead, yhat, levels);
+            let slot = slot(forecasts[*at].valid_at, step);
+            let (lower, upper) = fan.interval(lead, slot, yhat);
+            let quantiles = fan.quantiles(lead, slot, yhat, levels);
             fans[*at] = Some(JointFan { issued_at: now, lower, upper, quantiles, origins: history.origins });
         }
     }
@@ -88,21 +89,28 @@ impl History {
         let known_at = |r: &JointResidual| r.issued_at + seconds(r.lead_hours);
         let newest = known.iter().map(known_at).max().ok_or(Error::NoJointResidual)?;
         let residual = |r: &JointResidual| Residual {
-            issued_at: r.issued_at.timestamp(),
+            origin_at: r.issued_at.timestamp(),
+            known_at: known_at(r).timestamp(),
             lead: steps(r.lead_hours, step),
+            slot: slot(known_at(r) - step, step),
             error: r.error,
             // Nothing is said of how high the sum is: its spread is that of the residuals alone.
             level: 1.0,
         };
         let residuals: Vec<Residual> = known.iter().map(residual).collect();
         let horizon = residuals.iter().map(|residual| residual.lead).max().unwrap_or(1);
-        let mut issued: Vec<i64> = residuals.iter().map(|residual| residual.issued_at).collect();
+        let mut issued: Vec<i64> = residuals.iter().map(|residual| residual.origin_at).collect();
         issued.sort_unstable();
         issued.dedup();
         let intervals = Intervals::learn((DAY_SECONDS / step.num_seconds()) as usize, horizon, &residuals);
         let origin = (now - TimeDelta::days((now - newest).num_days())).timestamp();
         Ok(Self { intervals, origin, origins: issued.len() })
     }
+}
+
+/// The step of its UTC day that starts at `time`: several series may live in several zones.
+fn slot(time: DateTime<Utc>, step: TimeDelta) -> usize {
+    (time.timestamp().rem_euclid(DAY_SECONDS) / step.num_seconds()) as usize
 }
 
 /// A lead in steps.

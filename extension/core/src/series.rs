@@ -1,144 +1,18 @@
-//! Regular time steps, and the columns that stand on them.
+//! A target and its regressors on one grid, and when each row was first known.
 //!
-//! Everything that is forecast lives on a [`Grid`]: rows at equal distances of absolute time, so that
-//! a day of daylight saving has 23 or 25 hours and a lag is a number of rows. A missing value is NaN
-//! inside the core; at its border it is `None`, and NaN or an infinity is an error.
+//! A missing value is NaN inside the core; at its border it is `None`, and NaN or an infinity is an error. Spikes
+//! of the target are taken out as the series is made ([`crate::clean`]), so that nothing ever reads them.
 
+use crate::clean::{self, Spike};
 use crate::error::Error;
-use crate::outlooks::Outlooks;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use crate::grid::{Grid, known, rfc3339};
+use crate::origin::Origin;
+use crate::vintages::Vintages;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::borrow::Cow;
+use std::ops::Range;
 
-/// Seconds of a day of absolute time.
-pub const DAY_SECONDS: i64 = 86_400;
-/// The most rows that one series may have: ten years at 15 minutes, rounded up.
-pub const MAX_ROWS: usize = 400_000;
-
-/// Rows at equal distances: row `i` is the interval that starts at `start + i * step`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
-    start: DateTime<Utc>,
-    step: TimeDelta,
-    len: usize,
-}
-
-impl Grid {
-    /// Recognises the grid in ascending `times`; the first two set the step.
-    pub fn from_times(times: &[DateTime<Utc>]) -> Result<Self, Error> {
-        let [first, second, ..] = times else {
-            return Err(Error::TooLittleHistory { need: 2, have: times.len() });
-        };
-        if times.len() > MAX_ROWS {
-            return Err(Error::NotSupported(format!(
-                "{} rows are more than the {MAX_ROWS} that one series may have",
-                times.len()
-            )));
-        }
-        let step = *second - *first;
-        for pair in times.windows(2) {
-            let found = pair[1] - pair[0];
-            if found != step || found <= TimeDelta::zero() {
-                return Err(Error::IrregularStep {
-                    at: rfc3339(pair[1]),
-                    expected_seconds: step.num_seconds(),
-                    found_seconds: found.num_seconds(),
-                });
-            }
-        }
-        let seconds = step.num_seconds();
-        if step != TimeDelta::seconds(seconds) || DAY_SECONDS % seconds != 0 {
-            return Err(Error::NotSupported(format!("a step of {} ms does not divide a day", step.num_milliseconds())));
-        }
-        Ok(Self { start: *first, step, len: times.len() })
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Never true: a grid has at least two rows.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Distance of two rows.
-    pub fn step(&self) -> TimeDelta {
-        self.step
-    }
-
-    /// Its rows `from` up to `to` as a grid of their own.
-    pub fn window(&self, from: usize, to: usize) -> Self {
-        Self { start: self.time(from), step: self.step, len: to - from }
-    }
-
-    /// When row `row` starts; rows beyond the end continue the grid.
-    pub fn time(&self, row: usize) -> DateTime<Utc> {
-        self.start + self.step * i32::try_from(row).unwrap_or(i32::MAX)
-    }
-
-    /// The row that starts at `time`, which may lie one or more rows beyond the end.
-    pub fn row(&self, time: DateTime<Utc>) -> Result<usize, Error> {
-        let step = self.step.num_seconds();
-        match usize::try_from((time - self.start).num_seconds() / step) {
-            Ok(row) if self.time(row) == time => Ok(row),
-            _ => Err(Error::InvalidArgument(format!(
-                "{} is not on the series' grid, which starts at {} and steps by {step} s",
-                rfc3339(time),
-                rfc3339(self.start)
-            ))),
-        }
-    }
-
-    /// Rows a day apart, at the time of day of `seconds` since 1970 and not before it, from `least` up to `end`.
-    pub fn days_since(&self, seconds: i64, least: usize, end: usize) -> Vec<usize> {
-        let day = self.rows_per_day();
-        let row = (seconds - self.start.timestamp()).div_euclid(self.step.num_seconds());
-        let first = if row < 0 { row.rem_euclid(day as i64) } else { row } as usize;
-        (first..end).step_by(day).filter(|row| *row >= least.max(day)).collect()
-    }
-
-    /// Number of rows in `hours`, where that is a whole number.
-    pub fn rows_in_hours(&self, hours: u32) -> Result<usize, Error> {
-        let seconds = i64::from(hours) * 3600;
-        let step = self.step.num_seconds();
-        if seconds % step != 0 || seconds == 0 {
-            return Err(Error::InvalidArgument(format!(
-                "{hours} h is not a whole, positive number of the series' steps of {step} s"
-            )));
-        }
-        Ok((seconds / step) as usize)
-    }
-
-    /// Number of rows in `span`, where that is a whole, positive number.
-    pub fn rows_in(&self, name: &str, span: TimeDelta) -> Result<usize, Error> {
-        let step = self.step.num_seconds();
-        let seconds = span.num_seconds();
-        if seconds <= 0 || seconds % step != 0 {
-            return Err(Error::InvalidArgument(format!(
-                "{name} is {seconds} s, which is not a whole, positive number of the series' steps of {step} s"
-            )));
-        }
-        Ok((seconds / step) as usize)
-    }
-
-    /// Hours from the issue time to the end of the row `lead` steps ahead.
-    pub fn lead_hours(&self, lead: usize) -> f64 {
-        lead as f64 * self.step.num_seconds() as f64 / 3600.0
-    }
-
-    /// Which row of its UTC day `row` is: the same time of day has the same number on every grid of this step.
-    pub fn row_of_day(&self, row: usize) -> usize {
-        let seconds = self.time(row).timestamp().rem_euclid(DAY_SECONDS);
-        (seconds / self.step.num_seconds()) as usize
-    }
-
-    /// Rows per day of 24 hours.
-    pub fn rows_per_day(&self) -> usize {
-        (DAY_SECONDS / self.step.num_seconds()) as usize
-    }
-}
-
-/// A value known in advance for each row: weather, a holiday, a tariff.
+/// A value for each row: weather, a holiday, a tariff.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regressor {
     /// Name, as the query's column.
@@ -154,14 +28,29 @@ pub struct Frame {
     pub grid: Grid,
     /// What is forecast; NaN is missing.
     pub target: Vec<f64>,
-    /// What is known in advance.
+    /// What is known in advance, or up to now.
     pub regressors: Vec<Regressor>,
     /// Regressors as they were forecast, where that was kept.
-    pub outlooks: Option<Outlooks>,
+    pub vintages: Option<Vintages>,
+    /// When each row was first known, in seconds since 1970; without it, at its end.
+    pub known_at: Option<Vec<i64>>,
+    /// The values of the target that were taken for spikes, and are missing.
+    pub spikes: Vec<Spike>,
+}
+
+/// When the rows of a series were known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Availability<'a> {
+    /// Each at its end.
+    AtEnd,
+    /// Each so long after its end.
+    After(TimeDelta),
+    /// Each at its own time; where that was not recorded, as late as usual.
+    Received(&'a [Option<DateTime<Utc>>]),
 }
 
 impl Frame {
-    /// Checks lengths and numbers. `regressors` holds one column after the other, in the order of
+    /// Checks lengths and numbers, and takes out spikes. `regressors` holds one column after the other, in the order of
     /// `names`.
     pub fn new(
         times: &[DateTime<Utc>],
@@ -190,17 +79,157 @@ impl Frame {
             .zip(regressors.chunks_exact(grid.len()))
             .map(|(name, values)| Ok(Regressor { name: name.clone(), values: finite_or_missing(&grid, name, values)? }))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { grid, target, regressors, outlooks: None })
+        let mut frame = Self { grid, target, regressors, vintages: None, known_at: None, spikes: Vec::new() };
+        frame.clean();
+        Ok(frame)
     }
 
-    /// The row after the last known target: where a forecast would start.
+    /// Takes out the spikes of the target.
+    pub fn clean(&mut self) {
+        self.spikes.extend(clean::take_spikes(&self.grid, &mut self.target));
+    }
+
+    /// Says when the rows were known.
+    pub fn set_availability(&mut self, availability: Availability<'_>) -> Result<(), Error> {
+        let ends = |row: usize| self.grid.end_seconds(row);
+        self.known_at = match availability {
+            Availability::AtEnd => None,
+            Availability::After(delay) if delay == TimeDelta::zero() => None,
+            Availability::After(delay) if delay < TimeDelta::zero() => {
+                return Err(Error::InvalidArgument(format!(
+                    "availability is {} s: a row is known at its end or later",
+                    delay.num_seconds()
+                )));
+            }
+            Availability::After(delay) => {
+                Some((0..self.grid.len()).map(|row| ends(row) + delay.num_seconds()).collect())
+            }
+            Availability::Received(received) => {
+                let delays = received.iter().enumerate().filter(|(row, _)| self.target[*row].is_finite());
+                let delays = delays.filter_map(|(row, at)| Some((*at)?.timestamp() - ends(row)));
+                let mut delays: Vec<i64> = delays.collect();
+                let middle = delays.len() / 2;
+                let usual = if delays.is_empty() { 0 } else { *delays.select_nth_unstable(middle).1 };
+                let known_at = |(row, at): (usize, &Option<DateTime<Utc>>)| match at {
+                    // To the microsecond, a row that is received within a second is known after it.
+                    Some(at) => at.timestamp() + i64::from(at.timestamp_subsec_nanos() > 0),
+                    None => ends(row) + usual,
+                };
+                Some(received.iter().enumerate().map(known_at).collect())
+            }
+        };
+        Ok(())
+    }
+
+    /// The row after the last known target.
     pub fn end_of_target(&self) -> usize {
         self.target.iter().rposition(|value| value.is_finite()).map_or(0, |row| row + 1)
+    }
+
+    /// Whether the row, which ends at or before it, was known at the start of row `issued`.
+    pub fn was_known(&self, row: usize, issued: usize) -> bool {
+        row < issued && self.known_at.as_ref().is_none_or(|known_at| known_at[row] <= self.grid.time(issued).timestamp())
+    }
+
+    /// The row after the newest target that was known at the start of row `issued`, looking back to row `from`.
+    pub fn end_of_known(&self, issued: usize, from: usize) -> Option<usize> {
+        let end = issued.min(self.target.len());
+        (from..end).rev().find(|row| self.target[*row].is_finite() && self.was_known(*row, issued)).map(|row| row + 1)
+    }
+
+    /// The first row at whose start every given target was known: when a forecast from all of it can be made.
+    pub fn all_known(&self) -> usize {
+        let end = self.end_of_target();
+        let Some(known_at) = &self.known_at else { return end };
+        let known = (0..end).filter(|row| self.target[*row].is_finite()).map(|row| known_at[row]);
+        known.max().map_or(end, |seconds| end.max(self.grid.first_at_or_after(seconds)))
+    }
+
+    /// Rows of a range, all before the origin, that were not known at the issue.
+    pub fn late_rows(&self, origin: Origin, rows: Range<usize>) -> Vec<usize> {
+        let Some(known_at) = &self.known_at else { return Vec::new() };
+        let issued = self.grid.time(origin.issued).timestamp();
+        let rows = rows.start..rows.end.min(known_at.len());
+        rows.filter(|row| known_at[*row] > issued && self.target[*row].is_finite()).collect()
+    }
+
+    /// The targets from row `from` up to the origin as they were known at the issue.
+    pub fn known_target(&self, origin: Origin, from: usize) -> Cow<'_, [f64]> {
+        let end = origin.row.min(self.target.len());
+        let from = from.min(end);
+        let mut known = Cow::Borrowed(&self.target[from..end]);
+        for row in self.late_rows(origin, from..end) {
+            known.to_mut()[row - from] = f64::NAN;
+        }
+        known
+    }
+
+    /// The frame as it was known at the start of row `issued`: targets that came later are missing.
+    pub fn known_by(&self, issued: usize) -> Cow<'_, Self> {
+        let late = |row: &usize| self.target[*row].is_finite() && !self.was_known(*row, issued);
+        let late: Vec<usize> = (0..issued.min(self.target.len())).filter(late).collect();
+        if late.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut known = self.clone();
+        late.into_iter().for_each(|row| known.target[row] = f64::NAN);
+        Cow::Owned(known)
+    }
+
+    /// Whether what is known of a row differs from issue to issue.
+    pub fn has_versions(&self) -> bool {
+        self.vintages.is_some() || self.known_at.is_some()
+    }
+
+    /// The frame as a forecast from this origin may read it: late targets missing, regressors as they were forecast.
+    pub fn as_known(&self, origin: Origin) -> Self {
+        let mut known = self.clone();
+        known.target[..origin.row.min(self.target.len())].copy_from_slice(&self.known_target(origin, 0));
+        known.regressors = self.regressors_as_known(origin, 0..self.grid.len());
+        known.vintages = None;
+        known.known_at = None;
+        known
     }
 
     /// The regressor of this name.
     pub fn regressor(&self, name: &str) -> Option<&Regressor> {
         self.regressors.iter().find(|regressor| regressor.name == name)
+    }
+
+    /// The regressors of `rows` as they were known to a forecast from this origin: rows before it as they came,
+    /// later ones by the newest forecast received by the issue.
+    pub fn regressors_as_known(&self, origin: Origin, rows: Range<usize>) -> Vec<Regressor> {
+        let mut known: Vec<Regressor> = self
+            .regressors
+            .iter()
+            .map(|r| Regressor { name: r.name.clone(), values: r.values[rows.clone()].to_vec() })
+            .collect();
+        if let Some(vintages) = &self.vintages {
+            let time = self.grid.time(origin.issued);
+            for row in rows.start.max(origin.row)..rows.end {
+                for (column, value) in vintages.known_at(row, time) {
+                    if !value.is_nan() {
+                        known[column].values[row - rows.start] = value;
+                    }
+                }
+            }
+        }
+        known
+    }
+
+    /// Share of the rows ahead of each issue whose regressors are read as they were forecast, by day of lead.
+    pub fn vintage_shares(&self, issues: &[usize], horizon: usize) -> Vec<f64> {
+        let day = self.grid.rows_per_day();
+        let mut counts = vec![(0_usize, 0_usize); horizon.div_ceil(day)];
+        for issued in issues {
+            let time = self.grid.time(*issued);
+            for row in *issued..(issued + horizon).min(self.grid.len()) {
+                let (known, all) = &mut counts[(row - issued) / day];
+                *all += 1;
+                *known += usize::from(self.vintages.as_ref().is_some_and(|v| v.known_at(row, time).next().is_some()));
+            }
+        }
+        counts.into_iter().map(|(known, all)| if all > 0 { known as f64 / all as f64 } else { 0.0 }).collect()
     }
 
     /// The frame without its rows before `first`.
@@ -213,41 +242,44 @@ impl Frame {
             grid: self.grid.window(first, self.grid.len()),
             target: self.target[first..].to_vec(),
             regressors: self.regressors.iter().map(tail).collect(),
-            outlooks: self.outlooks.as_ref().map(|outlooks| outlooks.since(first)),
+            vintages: self.vintages.as_ref().map(|vintages| vintages.since(first)),
+            known_at: self.known_at.as_ref().map(|known_at| known_at[first..].to_vec()),
+            spikes: Vec::new(),
         }
     }
 
     /// Cuts the frame off at `len` rows, where it has more.
     pub fn truncate(&mut self, len: usize) {
-        self.grid.len = self.grid.len.min(len);
+        self.grid = self.grid.with_len(self.grid.len().min(len));
         self.target.truncate(len);
         self.regressors.iter_mut().for_each(|regressor| regressor.values.truncate(len));
+        if let Some(known_at) = &mut self.known_at {
+            known_at.truncate(len);
+        }
     }
 
     /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
     pub fn extend(&mut self, len: usize) {
-        self.grid.len = self.grid.len.max(len);
-        let len = self.grid.len;
+        let len = self.grid.len().max(len);
+        self.grid = self.grid.with_len(len);
         self.target.resize(len, f64::NAN);
         for regressor in &mut self.regressors {
             regressor.values.resize(len, f64::NAN);
         }
-    }
-}
-
-/// RFC 3339 in UTC, for messages.
-pub fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-/// A value of a column; NULL is missing, NaN and infinities are refused.
-pub(crate) fn known(grid: &Grid, column: &str, row: usize, value: Option<f64>) -> Result<f64, Error> {
-    match value {
-        Some(value) if !value.is_finite() => {
-            Err(Error::NonFinite { column: column.to_owned(), at: rfc3339(grid.time(row)) })
+        if let Some(known_at) = &mut self.known_at {
+            known_at.resize(len, i64::MAX);
         }
-        Some(value) => Ok(value),
-        None => Ok(f64::NAN),
+    }
+
+    /// Names of the regressors, in order.
+    pub fn regressor_names(&self) -> Vec<String> {
+        self.regressors.iter().map(|regressor| regressor.name.clone()).collect()
+    }
+
+    /// What was taken for spikes, for people: when and what, the newest first, at most ten.
+    pub fn spikes_in_words(&self) -> String {
+        let newest = self.spikes.iter().rev().take(10);
+        newest.map(|spike| format!("{} at {}", spike.value, rfc3339(spike.at))).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -258,32 +290,66 @@ fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vintages::Versions;
+    use crate::testing::hourly_frame;
+    use chrono::TimeDelta;
 
     fn times(seconds: &[i64]) -> Vec<DateTime<Utc>> {
         seconds.iter().map(|s| DateTime::from_timestamp(*s, 0).unwrap_or_default()).collect()
     }
 
+    /// Forecasts of the temperature of row 30: received before row 10, and before row 20.
+    fn frame() -> Frame {
+        let mut frame = hourly_frame(48);
+        let time = frame.grid.time(30);
+        let received = [frame.grid.time(20), frame.grid.time(10)];
+        let versions = Versions {
+            times: &[time, time],
+            received: &received,
+            names: &["temperature_c".to_owned()],
+            values: &[Some(20.0), Some(10.0)],
+        };
+        frame.vintages = Some(Vintages::new(&frame.grid, &frame.regressor_names(), &versions).unwrap());
+        frame
+    }
+
     #[test]
-    fn a_gap_a_repeat_and_a_step_back_are_irregular() {
-        for bad in [[0, 3600, 10800], [0, 3600, 3600], [0, 0, 0], [7200, 3600, 0]] {
-            assert!(matches!(Grid::from_times(&times(&bad)), Err(Error::IrregularStep { .. })), "{bad:?}");
+    fn the_newest_version_received_by_the_origin_counts() {
+        let frame = frame();
+        let at = |origin| frame.regressors_as_known(Origin::at(origin), 30..31)[0].values[0];
+        let came = frame.regressors[0].values[30];
+        assert_eq!([at(9), at(10), at(19), at(20), at(30), at(31)], [came, 10.0, 10.0, 20.0, 20.0, came]);
+    }
+
+    #[test]
+    fn a_shorter_frame_reads_the_same_forecasts() {
+        let (frame, shorter) = (frame(), frame().since(15));
+        for origin in [19, 20, 31] {
+            assert_eq!(
+                shorter.regressors_as_known(Origin::at(origin - 15), 0..33)[0].values,
+                frame.regressors_as_known(Origin::at(origin), 15..48)[0].values
+            );
         }
     }
 
     #[test]
-    fn a_step_that_does_not_divide_a_day_is_not_supported() {
-        assert!(matches!(Grid::from_times(&times(&[0, 50_000])), Err(Error::NotSupported(_))));
+    fn the_share_of_rows_with_a_forecast_is_told_by_day_of_lead() {
+        assert_eq!(frame().vintage_shares(&[9, 10], 24), [1.0 / 48.0]);
     }
 
     #[test]
-    fn rows_and_times_are_inverse() {
-        let grid = Grid::from_times(&times(&[0, 900, 1800])).unwrap();
-        assert_eq!(grid.rows_per_day(), 96);
-        for row in [0, 2, 40] {
-            assert_eq!(grid.row(grid.time(row)), Ok(row));
-        }
-        assert!(grid.row(times(&[901])[0]).is_err());
-        assert!(grid.row(times(&[-900])[0]).is_err());
+    fn a_repeated_version_and_an_unknown_regressor_are_refused() {
+        let frame = hourly_frame(48);
+        let (time, received) = (frame.grid.time(1), frame.grid.time(0) - TimeDelta::hours(5));
+        let refuse = |names: &[String], times: &[DateTime<Utc>], values: &[Option<f64>]| {
+            let received = vec![received; times.len()];
+            let versions = Versions { times, received: &received, names, values };
+            Vintages::new(&frame.grid, &frame.regressor_names(), &versions).unwrap_err().to_string()
+        };
+        let names = ["temperature_c".to_owned()];
+        assert!(refuse(&names, &[time, time], &[Some(1.0), Some(2.0)]).contains("two regressor forecasts"));
+        assert!(refuse(&["temperatur_c".to_owned()], &[time], &[Some(1.0)]).contains("did you mean \"temperature_c\""));
+        assert!(refuse(&names, &[time], &[Some(f64::NAN)]).contains("NaN or infinite"));
     }
 
     #[test]
@@ -296,5 +362,30 @@ mod tests {
         let frame = Frame::new(&at, &[Some(1.0), None], &[], &[]).unwrap();
         assert!(frame.target[1].is_nan());
         assert_eq!(frame.end_of_target(), 1);
+    }
+
+    #[test]
+    fn a_row_is_known_when_it_was_received_and_not_before() {
+        let mut frame = hourly_frame(10);
+        let time = |row: usize, minutes: i64| Some(frame.grid.time(row) + TimeDelta::minutes(minutes));
+        // Row 3 came five hours late, row 5 was not recorded: the others take 90 minutes from their start.
+        let received: Vec<_> = (0..10)
+            .map(|row| match row {
+                3 => time(3, 360),
+                5 => None,
+                row => time(row, 90),
+            })
+            .collect();
+        frame.set_availability(Availability::Received(&received)).unwrap();
+        assert!(!frame.was_known(3, 8) && frame.was_known(3, 9));
+        assert!(!frame.was_known(5, 6) && frame.was_known(5, 7));
+        assert_eq!(frame.end_of_known(6, 0), Some(5));
+        assert_eq!(frame.late_rows(Origin { row: 5, issued: 6 }, 0..5), [3]);
+        assert!(frame.known_target(Origin { row: 5, issued: 6 }, 2)[1].is_nan());
+        assert!(frame.known_by(6).target[3].is_nan() && frame.known_by(9).target[3].is_finite());
+        assert_eq!(frame.all_known(), 11);
+        frame.set_availability(Availability::After(TimeDelta::hours(2))).unwrap();
+        assert_eq!(frame.end_of_known(6, 0), Some(4));
+        assert!(frame.set_availability(Availability::After(TimeDelta::hours(-1))).is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! Made-up series for unit tests: a daily and weekly pattern, weather, and a little noise, all
 //! deterministic.
 
+use crate::features::FeatureSpec;
+use crate::model::TrainingSet;
+use crate::origin::Phase;
 use crate::series::Frame;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -26,6 +29,11 @@ pub fn hourly_frame(rows: usize) -> Frame {
     let regressors: Vec<_> = (0..rows).map(|row| Some(temperature(row))).chain(holiday).collect();
     let names = ["temperature_c".to_owned(), "is_holiday".to_owned()];
     Frame::new(&times, &target, &names, &regressors).unwrap()
+}
+
+/// A training set for 48 rows ahead, from midnight.
+pub fn training<'a>(frame: &'a Frame, end: usize, spec: &'a FeatureSpec, parameters: &'a Value) -> TrainingSet<'a> {
+    TrainingSet { frame, end, horizon: 48, spec, parameters, phases: &[Phase { slot: 0, delay: 0 }], memo: None }
 }
 
 /// Answers of a reference implementation, or `series`, the input of all; `tests/reference/make.py` wrote them.

@@ -5,21 +5,30 @@
 
 use crate::Checkpoint;
 use crate::artifact::{self, Header};
+use crate::clean::{Implausible, Plausible};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::features::FeatureSpec;
+use crate::grid::{Grid, MAX_ROWS, rfc3339};
 use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
-use crate::model::{Forecaster, Lesson, Memo, Strategy};
-use crate::series::{DAY_SECONDS, Frame, Grid, rfc3339};
-use chrono::{DateTime, Utc};
-use ndarray::{Array2, Axis};
+use crate::model::{Forecaster, Memo, Strategy, TrainingSet};
+use crate::origin::{IssueHours, Origin, Phases, newest_origin, origins, rows_per_day};
+use crate::series::{Availability, Frame};
+use chrono::{DateTime, TimeDelta, Utc};
+use ndarray::Array2;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 mod panel;
 pub use panel::Member;
 
 /// The block held out is a fifth of the series, but no longer than this many days.
 const HELD_OUT_DAYS: usize = 56;
+/// The most rows ahead that may be asked for.
+pub const MAX_HORIZON: usize = 3_000;
+/// Days that an issue may lie after the end of its input.
+const MAX_DAYS_AFTER: usize = 31;
 
 /// How a model is to be made; what the caller of `train` and `backtest` chooses.
 #[derive(Debug, Clone)]
@@ -32,6 +41,10 @@ pub struct Recipe {
     pub features: FeatureSpec,
     /// Most rows ahead.
     pub horizon: usize,
+    /// When forecasts are asked for.
+    pub issue_hours: IssueHours,
+    /// How long after its end a row is known, where that is assumed.
+    pub availability: Option<TimeDelta>,
 }
 
 impl Recipe {
@@ -39,10 +52,28 @@ impl Recipe {
     pub fn new(strategy: &str, parameters: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
         let strategy = Strategy::parse(strategy)?;
         let features = FeatureSpec::from_json(features, strategy.preset())?;
-        Ok(Self { strategy, parameters: strategy.read_parameters(parameters)?, features, horizon })
+        check_horizon(horizon)?;
+        let parameters = strategy.read_parameters(parameters)?;
+        let issue_hours = IssueHours::default();
+        Ok(Self { strategy, parameters, features, horizon, issue_hours, availability: None })
     }
 
-    /// Refuses fewer rows before the end of a lesson than the longest lag and one season.
+    /// Asked at these hours of the local day, each row being known so long after its end where the series does not say.
+    #[must_use]
+    pub fn issued(mut self, hours: &IssueHours, availability: Option<TimeDelta>) -> Self {
+        (self.issue_hours, self.availability) = (hours.clone(), availability);
+        self
+    }
+
+    /// Says when the rows of a series were known, where that is assumed and the series does not say.
+    pub fn assume(&self, frame: &mut Frame) -> Result<(), Error> {
+        match self.availability {
+            Some(delay) if frame.known_at.is_none() => frame.set_availability(Availability::After(delay)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses fewer rows before the end of a training set than the longest lag and one season.
     pub fn check_history(&self, grid: &Grid, have: usize) -> Result<(), Error> {
         let history = self.strategy.history(&self.parameters, &self.features, grid)?;
         let need = history + grid.rows_in_hours(crate::features::SEASON_H)?;
@@ -50,12 +81,20 @@ impl Recipe {
     }
 }
 
+/// Refuses no rows ahead, and more than any strategy is made for.
+pub fn check_horizon(horizon: usize) -> Result<(), Error> {
+    if (1..=MAX_HORIZON).contains(&horizon) {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!("a horizon of {horizon} steps is not between 1 and {MAX_HORIZON}")))
+}
+
 /// One row of a forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
-    /// First row not known when it was made.
-    pub origin: usize,
-    /// Steps ahead; 1 is the row `origin`.
+    /// The row at whose start it was issued.
+    pub issued: usize,
+    /// Steps ahead of the issue; 1 is the row `issued`.
     pub lead: usize,
     /// The forecast, in the unit of the target.
     pub yhat: f64,
@@ -70,7 +109,7 @@ pub struct Forecast {
 impl Forecast {
     /// The row it is about.
     pub fn target(&self) -> usize {
-        self.origin + self.lead - 1
+        self.issued + self.lead - 1
     }
 }
 
@@ -80,67 +119,90 @@ pub struct Model {
     intervals: Intervals,
     forecaster: Box<dyn Forecaster>,
     held_out: Value,
-    outlook_shares: Vec<f64>,
+    vintage_shares: Vec<f64>,
+    implausible: Vec<Implausible>,
+}
+
+/// What a fit is for, beside the recipe and the series.
+#[derive(Default, Clone, Copy)]
+pub struct Purpose<'a> {
+    /// The only issues that will be asked for; without them, any.
+    pub issues: Option<&'a [usize]>,
+    /// Fits of the same recipe on the same frame.
+    pub memo: Option<&'a Memo>,
 }
 
 impl Model {
-    /// Fits on the targets of `frame` before row `end`.
+    /// Fits on the targets of `frame` before row `end` that are known by then.
     pub fn fit(recipe: &Recipe, frame: &Frame, end: usize, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        Self::fit_again(recipe, frame, end, None, checkpoint)
+        Self::fit_for(recipe, frame, end, Purpose::default(), checkpoint)
     }
 
-    /// As [`Self::fit`], where fits of the same recipe on the same frame are kept in `memo`.
-    pub fn fit_again(
+    /// As [`Self::fit`], for a purpose.
+    pub fn fit_for(
         recipe: &Recipe,
         frame: &Frame,
         end: usize,
-        memo: Option<&Memo>,
+        purpose: Purpose<'_>,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Self, Error> {
-        let grid = &frame.grid;
-        recipe.check_history(grid, end)?;
+        recipe.check_history(&frame.grid, end)?;
         recipe.features.check_past(frame)?;
-        let features = recipe.features.fitted(frame, end);
-        let Recipe { horizon, ref parameters, .. } = *recipe;
-        let lesson = Lesson { frame, end, horizon, spec: &features, parameters, memo };
-        let day = grid.rows_per_day();
-        let held_out_days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
-        let origins: Vec<usize> = (1..=held_out_days).rev().map(|days| end - days * day).collect();
-        let forecaster = recipe.strategy.fit(lesson, checkpoint)?;
-        let (origins, forecasts) = match forecaster.held_out() {
-            Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
-            None => {
-                let spec = recipe.features.fitted(frame, origins[0]);
-                let first = Lesson { end: origins[0], spec: &spec, ..lesson };
-                let first = recipe.strategy.fit(first, checkpoint)?;
-                let forecasts = first.predict(frame, &origins, recipe.horizon)?;
-                (origins, forecasts)
-            }
+        let frame = frame.known_by(end);
+        let plausible = Plausible::learn(&frame, end);
+        let (frame, implausible) = plausible.apply(&frame);
+        let features = recipe.features.fitted(&frame, end)?;
+        let Recipe { strategy, horizon, ref parameters, .. } = *recipe;
+        let day = frame.grid.rows_per_day();
+        let clock = Clock::new(&frame.grid, features.time_zone, end + 1);
+        let phases = phases_of(recipe, &frame, &clock, end, purpose.issues);
+        let reach = horizon + phases.longest_gap(day);
+        let frame = reaching(frame, end + reach);
+        let training = TrainingSet {
+            frame: &frame,
+            end,
+            horizon: reach,
+            spec: &features,
+            parameters,
+            phases: phases.all(),
+            memo: purpose.memo,
         };
-        let truths: Vec<Truth> = truths(frame, &origins, &forecasts, end).collect();
-        let naive = Strategy::SeasonalNaive.fit(Lesson { parameters: &json!({}), ..lesson }, checkpoint)?;
-        let naive = naive.predict(frame, &origins, recipe.horizon).ok();
+        let floor = floor(&features, &frame.target[..end]);
+        let forecaster = strategy.fit(training, checkpoint)?;
+        let (held_out, mut forecasts) = match forecaster.held_out() {
+            Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
+            None => hold_out(recipe, training, &clock, checkpoint)?,
+        };
+        bound(&mut forecasts, floor);
+        let actuals: Vec<Actual> = actuals(&frame, &held_out, &forecasts, end).collect();
+        let naive = Strategy::SEASONAL_NAIVE.fit(TrainingSet { parameters: &json!({}), ..training }, checkpoint)?;
+        let naive = naive.predict(&frame, &held_out, reach).ok();
         let held_out = json!({
-            "from": rfc3339(grid.time(origins[0])),
-            "to": rfc3339(grid.time(end)),
-            "origins": origins.len(),
-            "model": scores(truths.iter().copied()),
-            "seasonal_naive": naive.map(|naive| scores(self::truths(frame, &origins, &naive, end))),
+            "from": rfc3339(frame.grid.time(held_out[0].issued)),
+            "to": rfc3339(frame.grid.time(end)),
+            "origins": held_out.len(),
+            "model": scores(actuals.iter().copied()),
+            "seasonal_naive": naive.map(|naive| scores(self::actuals(&frame, &held_out, &naive, end))),
         });
-        let residuals = residuals(forecaster.as_ref(), frame, &truths);
-        let intervals = Intervals::learn(day, recipe.horizon, &residuals);
+        let clock = Clock::new(&frame.grid, features.time_zone, frame.grid.len());
+        let residuals = residuals(forecaster.as_ref(), &frame, &clock, &actuals);
+        let intervals = Intervals::learn(day, reach, &residuals);
+        let all: Vec<usize> = (end % day..end).step_by(day).collect();
+        let vintage_shares = frame.vintage_shares(&all, horizon);
         let header = Header {
-            strategy: recipe.strategy.name().to_owned(),
-            step_seconds: grid.step().num_seconds(),
-            horizon: recipe.horizon,
-            regressors: frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
+            strategy: strategy.name().to_owned(),
+            step_seconds: frame.grid.step().num_seconds(),
+            horizon,
+            regressors: frame.regressor_names(),
             features,
             parameters: forecaster.parameters(),
-            trained_until: grid.time(end).timestamp(),
+            trained_until: frame.grid.time(end).timestamp(),
+            phases,
+            availability_seconds: recipe.availability.map(|delay| delay.num_seconds()),
+            floor,
+            plausible,
         };
-        let all: Vec<usize> = (end % day..end).step_by(day).collect();
-        let outlook_shares = frame.outlook_shares(&all, recipe.horizon);
-        Ok(Self { header, intervals, forecaster, held_out, outlook_shares })
+        Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }
 
     /// The model as bytes; see [`artifact`].
@@ -149,18 +211,20 @@ impl Model {
         artifact::encode(&self.header, &state.map_err(|error| Error::Internal(error.to_string()))?)
     }
 
-    /// The reverse of [`Self::to_bytes`].
+    /// The reverse of [`Self::to_bytes`]; also of what an earlier release wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (header, state) = artifact::decode(bytes)?;
         let damaged = |error: String| Error::DamagedArtifact(error);
         let strategy = Strategy::parse(&header.strategy).map_err(|error| damaged(error.to_string()))?;
         let (intervals, state): (Intervals, &[u8]) =
-            postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
-        if !intervals.is_sound((DAY_SECONDS / header.step_seconds) as usize) {
-            return Err(damaged("its intervals hold impossible numbers".to_owned()));
+            postcard::from_bytes(&state).map_err(|error| damaged(error.to_string()))?;
+        let day = rows_per_day(header.step_seconds);
+        if !intervals.is_sound(day) || !header.phases.is_sound(day) || !header.plausible.is_sound() {
+            return Err(damaged("it holds impossible numbers".to_owned()));
         }
         let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
-        Ok(Self { header, intervals, forecaster, held_out: Value::Null, outlook_shares: Vec::new() })
+        let (held_out, vintage_shares, implausible) = (Value::Null, Vec::new(), Vec::new());
+        Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }
 
     /// What a forecast needs to know beside the fitted state.
@@ -181,69 +245,109 @@ impl Model {
 
     /// By day of lead, the share of the training's hours whose regressors were read as they were forecast;
     /// the others were read as they came.
-    pub fn outlook_shares(&self) -> &[f64] {
-        &self.outlook_shares
+    pub fn vintage_shares(&self) -> &[f64] {
+        &self.vintage_shares
     }
 
-    /// Forecasts `horizon` rows from each of the ascending `origins`, with quantiles of these levels; targets at
-    /// or after an origin are not read for it. Days since the training are forecast too, so that the
-    /// intervals of each origin rest also on the residuals known by then.
+    /// Values of regressors that were not believed when it was fitted.
+    pub fn implausible(&self) -> &[Implausible] {
+        &self.implausible
+    }
+
+    /// Forecasts `horizon` rows from each of the ascending `issues`, with quantiles of these levels; what was not known
+    /// when it was issued is not read for it. Days since the training are forecast too, so that the
+    /// intervals of each issue rest also on the residuals known by then.
     pub fn forecast(
         &self,
         frame: &Frame,
-        origins: &[usize],
+        issues: &[usize],
         horizon: usize,
         levels: &[f64],
     ) -> Result<Vec<Forecast>, Error> {
-        let last = origins.iter().copied().max().unwrap_or(0);
-        let past = self.since_training(frame, last)?;
-        let whole = self.header.horizon;
-        let (behind, forecasts) = if horizon == whole {
-            // Together, since they share most of the work.
-            let mut all = [&past, origins].concat();
-            all.sort_unstable();
-            all.dedup();
-            let forecasts = self.forecaster.predict(frame, &all, whole)?;
-            let of = |some: &[usize]| {
-                let rows: Vec<usize> = some.iter().filter_map(|origin| all.binary_search(origin).ok()).collect();
-                forecasts.select(Axis(0), &rows)
-            };
-            (of(&past), of(origins))
-        } else {
-            (self.forecaster.predict(frame, &past, whole)?, self.forecaster.predict(frame, origins, horizon)?)
+        Ok(self.forecast_and_tell(frame, issues, horizon, levels)?.0)
+    }
+
+    /// As [`Self::forecast`]; beside it the values of regressors that were not believed.
+    pub fn forecast_and_tell(
+        &self,
+        frame: &Frame,
+        issues: &[usize],
+        horizon: usize,
+        levels: &[f64],
+    ) -> Result<(Vec<Forecast>, Vec<Implausible>), Error> {
+        let Header { features, phases, .. } = &self.header;
+        let last = issues.iter().copied().max().unwrap_or(0);
+        let day = frame.grid.rows_per_day();
+        let clock = Clock::new(&frame.grid, features.time_zone, last + 1);
+        let (frame, implausible) = self.header.plausible.apply(frame);
+        let origin = |issued: &usize| match Strategy::parse(&self.header.strategy).is_ok_and(Strategy::has_phases) {
+            true => phases.origin(&frame, &clock, *issued),
+            false => Origin { issued: *issued, row: newest_origin(&frame, *issued) },
         };
-        let mut intervals = self.intervals.clone();
-        let truths: Vec<Truth> = truths(frame, &past, &behind, last).collect();
-        intervals.join(&residuals(self.forecaster.as_ref(), frame, &truths));
-        let mut rows = Vec::with_capacity(forecasts.len());
-        for (origin, forecasts) in origins.iter().copied().zip(forecasts.rows()) {
-            let level = self.forecaster.level(frame, origin);
-            let fan = intervals.fan(frame.grid.time(origin).timestamp(), level);
-            rows.extend(forecasts.iter().copied().enumerate().map(|(ahead, yhat)| {
-                let lead = ahead + 1;
-                let (lower, upper) = fan.interval(lead, yhat);
-                Forecast { origin, lead, yhat, lower, upper, quantiles: fan.quantiles(lead, yhat, levels) }
+        let asked: Vec<Origin> = issues.iter().map(origin).collect();
+        let gap = asked.iter().map(|origin| origin.gap()).max().unwrap_or(0);
+        let reach = (self.header.horizon + phases.longest_gap(day)).max(gap + horizon);
+        let frame = reaching(frame, last + reach);
+        let past = self.since_training(&frame, &clock, last)?;
+        // Together, since they share most of the work.
+        let mut all = [past.as_slice(), &asked].concat();
+        all.sort_by_key(|origin| (origin.row, origin.issued));
+        all.dedup();
+        let mut forecasts = self.forecaster.predict(&frame, &all, reach)?;
+        if forecasts.iter().any(|yhat| !yhat.is_finite()) {
+            return Err(Error::InvalidArgument(
+                "the forecast is no finite number: the input holds values of absurd size".to_owned(),
+            ));
+        }
+        bound(&mut forecasts, self.header.floor);
+        let clock = Clock::new(&frame.grid, features.time_zone, frame.grid.len());
+        let is_past = |actual: &Actual| past.binary_search_by_key(&actual.origin.row, |origin| origin.row).is_ok();
+        let actuals: Vec<Actual> = actuals(&frame, &all, &forecasts, last).filter(is_past).collect();
+        let residuals = residuals(self.forecaster.as_ref(), &frame, &clock, &actuals);
+        let mut rows = Vec::with_capacity(issues.len() * horizon);
+        for origin in &asked {
+            let at = all.iter().position(|other| other == origin).unwrap_or(0);
+            let now = frame.grid.time(origin.issued).timestamp();
+            let mut intervals = self.intervals.clone();
+            intervals.calibrate(&residuals, now);
+            let fan = intervals.fan(now, self.forecaster.level(&frame, *origin));
+            let floored = |value: f64| self.header.floor.map_or(value, |floor| value.max(floor));
+            rows.extend((0..horizon).map(|ahead| {
+                let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
+                let yhat = forecasts[[at, from_origin - 1]];
+                let (lower, upper) = fan.interval(from_origin, slot, yhat);
+                let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(floored).collect();
+                Forecast {
+                    issued: origin.issued,
+                    lead: ahead + 1,
+                    yhat,
+                    lower: floored(lower),
+                    upper: floored(upper),
+                    quantiles,
+                }
             }));
         }
-        Ok(rows)
+        Ok((rows, implausible))
     }
 
-    /// Origins a day apart since the training ended, before `last`, that the frame has the history for.
-    fn since_training(&self, frame: &Frame, last: usize) -> Result<Vec<usize>, Error> {
-        let Header { strategy, parameters, features, trained_until, .. } = &self.header;
+    /// Origins a day apart since the training ended whose issue lies before `last`, that the frame has the history for.
+    fn since_training(&self, frame: &Frame, clock: &Clock, last: usize) -> Result<Vec<Origin>, Error> {
+        let Header { strategy, parameters, features, trained_until, phases, .. } = &self.header;
         let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
-        Ok(frame.grid.days_since(*trained_until, history, last))
+        let first = frame.grid.first_at_or_after(*trained_until).max(history).max(1);
+        let since = origins(phases.first(), frame, clock, first..last);
+        Ok(since.filter(|origin| origin.issued < last).collect())
     }
 
-    /// Forecasts from `issued_at`, by default the row after the last known target, over an input whose
-    /// columns are checked against the ones trained with.
+    /// Forecasts from `issued_at`, by default the time at which all of the input was known, over an input whose
+    /// columns are checked against the ones trained with; beside it the values of regressors that were not believed.
     pub fn forecast_at(
         &self,
         mut frame: Frame,
         issued_at: Option<DateTime<Utc>>,
         horizon: usize,
         levels: &[f64],
-    ) -> Result<(Frame, Vec<Forecast>), Error> {
+    ) -> Result<(Frame, Vec<Forecast>, Vec<Implausible>), Error> {
         check_levels(levels)?;
         let header = &self.header;
         if frame.grid.step().num_seconds() != header.step_seconds {
@@ -259,65 +363,149 @@ impl Model {
                 header.horizon
             )));
         }
-        let origin = match issued_at {
-            Some(time) => frame.grid.row(time)?,
-            None => frame.end_of_target(),
-        };
-        let (end, have) = (origin + horizon, frame.grid.len());
+        if let (Some(seconds), None) = (header.availability_seconds, &frame.known_at) {
+            frame.set_availability(Availability::After(TimeDelta::seconds(seconds)))?;
+        }
+        let issued = issue_row(&frame, issued_at)?;
+        let (end, have) = (issued + horizon, frame.grid.len());
         let ahead: Vec<&str> =
             header.regressors.iter().filter(|name| !header.features.past.contains(name)).map(String::as_str).collect();
         if end > have && !ahead.is_empty() {
             return Err(Error::InvalidArgument(format!(
                 "the input ends before {}, a forecast of {horizon} steps from {} needs the regressors ({}) up to {}",
                 rfc3339(frame.grid.time(have)),
-                rfc3339(frame.grid.time(origin)),
+                rfc3339(frame.grid.time(issued)),
                 ahead.join(", "),
                 rfc3339(frame.grid.time(end)),
             )));
         }
         frame.extend(end);
-        let forecasts = self.forecast(&frame, &[origin], horizon, levels)?;
-        Ok((frame, forecasts))
+        let (forecasts, implausible) = self.forecast_and_tell(&frame, &[issued], horizon, levels)?;
+        Ok((frame, forecasts, implausible))
     }
 }
 
-/// A forecast and what came of it.
+/// The row of an issue time, by default the one at which all of the input was known; not far beyond the input.
+pub fn issue_row(frame: &Frame, issued_at: Option<DateTime<Utc>>) -> Result<usize, Error> {
+    let issued = match issued_at {
+        Some(time) => frame.grid.row(time)?,
+        None => frame.all_known(),
+    };
+    let most = frame.grid.len() + MAX_DAYS_AFTER * frame.grid.rows_per_day();
+    if issued > most || issued + MAX_HORIZON > MAX_ROWS + MAX_HORIZON {
+        return Err(Error::InvalidArgument(format!(
+            "the issue time {} lies more than {MAX_DAYS_AFTER} days after the end of the input, {}",
+            rfc3339(frame.grid.time(issued)),
+            rfc3339(frame.grid.time(frame.grid.len())),
+        )));
+    }
+    Ok(issued)
+}
+
+/// The times of day that a model of this recipe is fitted for.
+fn phases_of(recipe: &Recipe, frame: &Frame, clock: &Clock, end: usize, issues: Option<&[usize]>) -> Phases {
+    let phases = Phases::learn(frame, clock, end, &recipe.issue_hours);
+    match issues {
+        _ if !recipe.strategy.has_phases() && recipe.strategy.name() != "global" => Phases::only(phases.first()),
+        None => phases,
+        Some(issues) => {
+            let last = issues.iter().copied().max().unwrap_or(end);
+            let clock = Clock::new(&frame.grid, recipe.features.time_zone, last + 1);
+            phases.asked(frame, &clock, issues)
+        }
+    }
+}
+
+/// Forecasts of the newest block by a model that has not seen it.
+fn hold_out(
+    recipe: &Recipe,
+    training: TrainingSet<'_>,
+    clock: &Clock,
+    checkpoint: Checkpoint<'_>,
+) -> Result<(Vec<Origin>, Array2<f64>), Error> {
+    let TrainingSet { frame, end, .. } = training;
+    let day = frame.grid.rows_per_day();
+    let days = (end / day / 5).clamp(1, HELD_OUT_DAYS);
+    let first = end.saturating_sub(days * day).max(1);
+    let phases = &training.phases[..1];
+    let mut held_out: Vec<Origin> = origins(phases[0], frame, clock, first..end).collect();
+    held_out.retain(|origin| origin.issued < end);
+    if held_out.is_empty() {
+        held_out.push(Origin::at(end - day.min(end - 1)));
+    }
+    let until = held_out[0].row;
+    let known = frame.known_by(until);
+    let spec = recipe.features.fitted(&known, until)?;
+    let set = TrainingSet { frame: &known, end: until, spec: &spec, phases, memo: None, ..training };
+    let forecasts = recipe.strategy.fit(set, checkpoint)?.predict(frame, &held_out, training.horizon)?;
+    Ok((held_out, forecasts))
+}
+
+/// The frame with at least so many rows.
+fn reaching(frame: Cow<'_, Frame>, rows: usize) -> Cow<'_, Frame> {
+    if frame.grid.len() >= rows {
+        return frame;
+    }
+    let mut longer = frame.into_owned();
+    longer.extend(rows);
+    Cow::Owned(longer)
+}
+
+/// The lower bound of a series that never was negative, unless something else is said.
+fn floor(spec: &FeatureSpec, target: &[f64]) -> Option<f64> {
+    let mut known = target.iter().filter(|value| value.is_finite());
+    spec.non_negative.unwrap_or_else(|| known.all(|value| *value >= 0.0)).then_some(0.0)
+}
+
+fn bound(forecasts: &mut Array2<f64>, floor: Option<f64>) {
+    if let Some(floor) = floor {
+        forecasts.mapv_inplace(|yhat| if yhat < floor { floor } else { yhat });
+    }
+}
+
+/// A forecast and the actual value.
 #[derive(Clone, Copy)]
-struct Truth {
-    origin: usize,
+struct Actual {
+    origin: Origin,
+    /// From the origin's row.
     lead: usize,
     actual: f64,
     yhat: f64,
 }
 
-/// What is left of each, in the order of the origins.
-fn residuals(forecaster: &dyn Forecaster, frame: &Frame, truths: &[Truth]) -> Vec<Residual> {
-    let of_origin = truths.chunk_by(|a, b| a.origin == b.origin).flat_map(|of_origin| {
+/// The residuals, in the order of the origins.
+fn residuals(forecaster: &dyn Forecaster, frame: &Frame, clock: &Clock, actuals: &[Actual]) -> Vec<Residual> {
+    let of_origin = actuals.chunk_by(|a, b| a.origin == b.origin).flat_map(|of_origin| {
         let origin = of_origin[0].origin;
-        let (issued_at, level) = (frame.grid.time(origin).timestamp(), forecaster.level(frame, origin));
-        let residual = move |t: &Truth| Residual { issued_at, lead: t.lead, error: t.actual - t.yhat, level };
+        let (origin_at, level) = (frame.grid.time(origin.row).timestamp(), forecaster.level(frame, origin));
+        let residual = move |actual: &Actual| {
+            let row = origin.row + actual.lead - 1;
+            let known_at = frame.known_at.as_ref().map_or_else(|| frame.grid.end_seconds(row), |known_at| known_at[row]);
+            let error = actual.actual - actual.yhat;
+            Residual { origin_at, known_at, lead: actual.lead, slot: clock.slot(row), error, level }
+        };
         of_origin.iter().map(residual)
     });
     of_origin.collect()
 }
 
-/// The forecasts whose target is known and lies before `end`.
-fn truths<'a>(
+/// The forecasts from their issue on whose target is known and lies before `end`.
+fn actuals<'a>(
     frame: &'a Frame,
-    origins: &'a [usize],
+    origins: &'a [Origin],
     forecasts: &'a Array2<f64>,
     end: usize,
-) -> impl Iterator<Item = Truth> + 'a {
+) -> impl Iterator<Item = Actual> + 'a {
     forecasts.indexed_iter().filter_map(move |((at, ahead), yhat)| {
-        let target = origins[at] + ahead;
-        let actual = *frame.target.get(target).filter(|_| target < end)?;
-        actual.is_finite().then_some(Truth { origin: origins[at], lead: ahead + 1, actual, yhat: *yhat })
+        let (origin, target) = (origins[at], origins[at].row + ahead);
+        let actual = *frame.target.get(target).filter(|_| target >= origin.issued && target < end)?;
+        actual.is_finite().then_some(Actual { origin, lead: ahead + 1, actual, yhat: *yhat })
     })
 }
 
-fn scores(truths: impl Iterator<Item = Truth>) -> Value {
+fn scores(actuals: impl Iterator<Item = Actual>) -> Value {
     let mut errors = Errors::default();
-    truths.for_each(|truth| errors.add(truth.actual, truth.yhat));
+    actuals.for_each(|actual| errors.add(actual.actual, actual.yhat));
     json!({ "rmse": errors.rmse(), "mae": errors.mae(), "mape_pct": errors.mape() })
 }
 
@@ -379,7 +567,7 @@ mod tests {
             Recipe::new("xgboost", &json!({"rounds": 5}), &features, 48).unwrap()
         };
         let model = Model::fit(&recipe("temperature_c"), &frame, 1500, &mut || ()).unwrap();
-        let (extended, forecasts) = model.forecast_at(frame.clone(), None, 48, &[]).unwrap();
+        let (extended, forecasts, _) = model.forecast_at(frame.clone(), None, 48, &[]).unwrap();
         assert_eq!((extended.grid.len(), forecasts.len()), (1548, 48));
         let error = Model::fit(&recipe("temperatur_c"), &frame, 1500, &mut || ()).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("did you mean \"temperature_c\""), "{error}");
@@ -415,7 +603,7 @@ mod tests {
         let mut frame = hourly_frame(1500);
         frame.regressors.clear();
         let model = Model::fit(&recipe("xgboost"), &frame, 1500, &mut || ()).unwrap();
-        let (extended, forecasts) = model.forecast_at(frame, None, 48, &[]).unwrap();
+        let (extended, forecasts, _) = model.forecast_at(frame, None, 48, &[]).unwrap();
         assert_eq!(forecasts.len(), 48);
         assert_eq!(extended.grid.len(), 1548);
     }

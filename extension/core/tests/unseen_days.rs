@@ -8,14 +8,14 @@ mod trial;
 
 use house::Hour;
 use serde_json::{Value, json};
-use trial::{Contender, HOUSE, Trial, cold_and_sunny, frame};
+use trial::{Candidate, HOUSE, Trial, cold_and_sunny, frame};
 
 const DAYS: u64 = 1005;
 /// The first of December 2023.
 const DECEMBER: usize = 883 * 24 + 5;
 
-fn contender(strategy: &'static str, parameters: Value) -> Contender {
-    Contender { name: strategy, strategy, parameters, features: json!({}) }
+fn candidate(strategy: &'static str, parameters: Value) -> Candidate {
+    Candidate { name: strategy, strategy, parameters, features: json!({}) }
 }
 
 fn expected(days: u64) -> Vec<f64> {
@@ -37,14 +37,14 @@ fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_er
         place: HOUSE,
         zone: "Etc/GMT-1",
     };
-    let basic = trial.rmse(&Contender::basic_trees()).unwrap();
+    let basic = trial.rmse(&Candidate::basic_trees()).unwrap();
     for strategy in ["lear", "ensemble"] {
-        let rmse = trial.rmse(&contender(strategy, json!({}))).unwrap();
+        let rmse = trial.rmse(&candidate(strategy, json!({}))).unwrap();
         assert!(rmse[1] < 0.5 * basic[1] && rmse[0] < 0.6 * basic[0], "{strategy}: {rmse:?} for {basic:?}");
     }
     // Trees alone need the linear base to come near.
     let trees =
-        |base: &str| trial.rmse(&contender("xgboost", json!({"base": base, "monotone_heating": true}))).unwrap()[1];
+        |base: &str| trial.rmse(&candidate("xgboost", json!({"base": base, "monotone_heating": true}))).unwrap()[1];
     let (linear, mean) = (trees("linear"), trees("mean"));
     assert!(linear < 0.75 * basic[1] && linear < 0.6 * mean, "{linear} and {mean} for {basic:?}");
 }
@@ -67,7 +67,7 @@ fn the_behavioural_calendar_halves_the_error_of_christmas_and_helps_on_bridge_da
             place: HOUSE,
             zone: "Etc/GMT-1",
         };
-        trial.rmse(&contender("lear", json!({}))).unwrap()
+        trial.rmse(&candidate("lear", json!({}))).unwrap()
     };
     let helps = |end, scored: fn(&Hour) -> bool, share: f64| {
         let (plain, behavioural) = (of(&plain, end, scored), of(&behavioural, end, scored));

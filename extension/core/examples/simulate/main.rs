@@ -15,21 +15,21 @@ use edf_core::series::{Frame, Regressor};
 use house::Hour;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use trial::{Contender, HOUSE, Trial, cold_and_sunny, frame};
+use trial::{Candidate, HOUSE, Trial, cold_and_sunny, frame};
 
-fn contenders() -> Vec<Contender> {
-    let contender =
-        |name, strategy, parameters: Value, features: Value| Contender { name, strategy, parameters, features };
+fn candidates() -> Vec<Candidate> {
+    let candidate =
+        |name, strategy, parameters: Value, features: Value| Candidate { name, strategy, parameters, features };
     vec![
-        Contender::basic_trees(),
-        contender("xgboost without sol-air", "xgboost", json!({}), json!({"sun_gain_c": 0})),
-        contender("xgboost", "xgboost", json!({}), json!({})),
-        contender("xgboost, monotone", "xgboost", json!({"monotone_heating": true}), json!({})),
-        contender("the same, base mean", "xgboost", json!({"monotone_heating": true, "base": "mean"}), json!({})),
-        contender("lear without sol-air", "lear", json!({}), json!({"sun_gain_c": 0})),
-        contender("lear", "lear", json!({}), json!({})),
-        contender("lear, fitted bases", "lear", json!({}), json!({"fit_bases": true})),
-        contender("ensemble", "ensemble", json!({}), json!({})),
+        Candidate::basic_trees(),
+        candidate("xgboost without sol-air", "xgboost", json!({}), json!({"sun_gain_c": 0})),
+        candidate("xgboost", "xgboost", json!({}), json!({})),
+        candidate("xgboost, monotone", "xgboost", json!({"monotone_heating": true}), json!({})),
+        candidate("the same, base mean", "xgboost", json!({"monotone_heating": true, "base": "mean"}), json!({})),
+        candidate("lear without sol-air", "lear", json!({}), json!({"sun_gain_c": 0})),
+        candidate("lear", "lear", json!({}), json!({})),
+        candidate("lear, fitted bases", "lear", json!({}), json!({"fit_bases": true})),
+        candidate("ensemble", "ensemble", json!({}), json!({})),
     ]
 }
 
@@ -45,9 +45,9 @@ fn print(name: &str, [a, b]: [[f64; 2]; 2]) {
 fn sun_trial(trial: &Trial<'_>) -> Result<()> {
     println!("{:<36} {:>8} {:>8}    {:>8} {:>8}", "RMSE, such days", "learnt", "unseen", "expected", "unseen");
     let none = vec![false; trial.unseen.len()];
-    for contender in contenders() {
-        let with = Trial { unseen: &none, ..*trial }.rmse(&contender)?;
-        print(contender.name, [with, trial.rmse(&contender)?]);
+    for candidate in candidates() {
+        let with = Trial { unseen: &none, ..*trial }.rmse(&candidate)?;
+        print(candidate.name, [with, trial.rmse(&candidate)?]);
     }
     Ok(())
 }
@@ -69,9 +69,9 @@ fn sun(buildings: u64) -> Result<()> {
 /// With a holiday flag alone, and with the behavioural calendar.
 fn calendar_trial(what: &str, plain: &Trial<'_>, behavioural: &Frame) -> Result<()> {
     println!("{what:<36} {:>8} {:>8}    {:>8} {:>8}", "flag", "calendar", "expected", "calendar");
-    for contender in [0, 3, 6, 8].into_iter().filter_map(|at| contenders().into_iter().nth(at)) {
-        let with = Trial { frame: behavioural, ..*plain }.rmse(&contender)?;
-        print(contender.name, [plain.rmse(&contender)?, with]);
+    for candidate in [0, 3, 6, 8].into_iter().filter_map(|at| candidates().into_iter().nth(at)) {
+        let with = Trial { frame: behavioural, ..*plain }.rmse(&candidate)?;
+        print(candidate.name, [plain.rmse(&candidate)?, with]);
     }
     Ok(())
 }

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::house::{Hour, LATITUDE, LONGITUDE};
 
 /// A strategy with its parameters and features, as it is called in the table.
-pub struct Contender {
+pub struct Candidate {
     pub name: &'static str,
     pub strategy: &'static str,
     pub parameters: Value,
     pub features: Value,
 }
 
-impl Contender {
+impl Candidate {
     /// What forecasts begin with elsewhere: trees on basic features.
     pub fn basic_trees() -> Self {
         let parameters = json!({"base": "mean", "eta": 0.1, "rounds": 150, "colsample_bytree": 0.7, "max_bin": 256});
@@ -79,20 +79,20 @@ pub struct Trial<'a> {
 
 impl Trial<'_> {
     /// Root mean squared errors of the scored rows: against the demand, and against the expected one.
-    pub fn rmse(&self, contender: &Contender) -> Result<[f64; 2]> {
-        let mut lesson = self.frame.clone();
-        for (value, _) in lesson.target.iter_mut().zip(self.unseen).take(self.end).filter(|(_, unseen)| **unseen) {
+    pub fn rmse(&self, candidate: &Candidate) -> Result<[f64; 2]> {
+        let mut training = self.frame.clone();
+        for (value, _) in training.target.iter_mut().zip(self.unseen).take(self.end).filter(|(_, unseen)| **unseen) {
             *value = f64::NAN;
         }
-        let mut features = contender.features.clone();
+        let mut features = candidate.features.clone();
         features["time_zone"] = json!(self.zone);
         if let Some((latitude, longitude)) = self.place
             && features.get("preset") != Some(&json!("basic"))
         {
             (features["latitude"], features["longitude"]) = (json!(latitude), json!(longitude));
         }
-        let recipe = Recipe::new(contender.strategy, &contender.parameters, &features, 24)?;
-        let model = Model::fit(&recipe, &lesson, self.end, &mut || ())?;
+        let recipe = Recipe::new(candidate.strategy, &candidate.parameters, &features, 24)?;
+        let model = Model::fit(&recipe, &training, self.end, &mut || ())?;
         let is_scored = |origin: &usize| self.scored[*origin..origin + 24].iter().any(|scored| *scored);
         let origins = (self.end..self.frame.grid.len() - 24).step_by(24).filter(is_scored);
         let (mut squares, mut n) = ([0.0, 0.0], 0.0);

@@ -5,7 +5,7 @@
 //! Guideline 14. Here with a step for days off; all pairs of a grid of half degrees are tried by least squares. A base is
 //! taken where its slope explains enough of what is left without it, and where there are days on both sides.
 
-use super::{FeatureSpec, calendar};
+use super::{Calendar, FeatureSpec};
 use crate::series::Frame;
 
 /// Days with temperature and demand that are needed, and days that a base needs on each side.
@@ -67,14 +67,14 @@ pub(super) fn fit(spec: &FeatureSpec, frame: &Frame, end: usize) -> (f64, f64) {
 /// Whole days, counted back from `end`.
 fn days(spec: &FeatureSpec, frame: &Frame, end: usize) -> Vec<Day> {
     let Some(temperature) = spec.ahead(frame, &spec.temperature) else { return Vec::new() };
-    let (off, rows) = (calendar::days_off(spec, frame), frame.grid.rows_per_day());
+    let (calendar, rows) = (Calendar::new(spec, frame, end), frame.grid.rows_per_day());
     let mean = |values: &[f64]| {
         let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         (known.len() as f64 >= KNOWN * rows as f64).then(|| known.iter().sum::<f64>() / known.len() as f64)
     };
     let day = |back: usize| {
         let rows = end - back * rows..end - (back - 1) * rows;
-        let off = off[rows.clone()].iter().filter(|off| **off).count() as f64 / rows.len() as f64;
+        let off = rows.clone().filter(|row| calendar.is_off(*row)).count() as f64 / rows.len() as f64;
         Some(Day { temperature: mean(&temperature[rows.clone()])?, off, demand: mean(&frame.target[rows])? })
     };
     (1..=end / rows).filter_map(day).collect()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn found(frame: &Frame, end: usize) -> (f64, f64) {
-        let spec = FeatureSpec { fit_bases: true, ..FeatureSpec::default() }.fitted(frame, end);
+        let spec = FeatureSpec { fit_bases: true, ..FeatureSpec::default() }.fitted(frame, end).unwrap();
         (spec.heating_base_c, spec.cooling_base_c)
     }
 

@@ -1,55 +1,104 @@
-//! The calendar of the target hour, in the building's local time.
+//! The calendar of each row, in the building's local time: the one definition of a day off and of a day's type.
 
 use super::{Feature, FeatureSpec, Known};
-use crate::error::Error;
+use crate::clock::Clock;
 use crate::series::Frame;
-use chrono::{Datelike, Timelike};
 use std::f64::consts::TAU;
+use std::ops::Range;
 
-/// `hour`, `weekday`, `is_weekend`, the day of the year on a circle; where the spec asks for one column a
+/// Days whose demand is alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DayType {
+    /// Monday to Friday.
+    Workday,
+    /// Saturday.
+    Saturday,
+    /// Sundays, holidays and other days on which most people are off.
+    Sunday,
+}
+
+/// What sort of day each row lies on.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    /// The local time of each row.
+    pub clock: Clock,
+    /// Whether the day is off beside weekends: a holiday, a bridge day, between the years.
+    off: Vec<bool>,
+}
+
+impl Calendar {
+    /// The first `rows` rows of `frame`, which may reach beyond its end. The regressors that the spec names mark days off.
+    pub fn new(spec: &FeatureSpec, frame: &Frame, rows: usize) -> Self {
+        let mut off = vec![false; rows];
+        for flag in spec.days_off_beside_weekends().filter_map(|name| spec.ahead(frame, name)) {
+            off.iter_mut().zip(flag).for_each(|(off, value)| *off |= *value > 0.5);
+        }
+        Self { clock: Clock::new(&frame.grid, spec.time_zone, rows), off }
+    }
+
+    /// Its rows of this range as a calendar of their own.
+    #[must_use]
+    pub fn window(&self, rows: Range<usize>) -> Self {
+        Self { clock: self.clock.window(rows.clone()), off: self.off[rows].to_vec() }
+    }
+
+    /// Whether the row lies on a Saturday or Sunday.
+    pub fn is_weekend(&self, row: usize) -> bool {
+        self.clock.weekday(row) >= 6
+    }
+
+    /// Whether most people are off.
+    pub fn is_off(&self, row: usize) -> bool {
+        self.off[row] || self.is_weekend(row)
+    }
+
+    /// The type of the row's day.
+    pub fn day_type(&self, row: usize) -> DayType {
+        match self.clock.weekday(row) {
+            _ if self.off[row] => DayType::Sunday,
+            6 => DayType::Saturday,
+            7 => DayType::Sunday,
+            _ => DayType::Workday,
+        }
+    }
+}
+
+/// `hour`, `weekday`, `is_weekend`; where the spec asks for the year, its day on a circle; where it asks for one column a
 /// weekday, those, the hour on a circle, and whether it is a workday that most people are off, so that the few such days
 /// of each kind are learnt together.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame, days_off: &[bool]) -> Result<Vec<Feature>, Error> {
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Vec<Feature> {
     const WEEKDAYS: [&str; 7] =
         ["is_monday", "is_tuesday", "is_wednesday", "is_thursday", "is_friday", "is_saturday", "is_sunday"];
-    let mut names =
-        vec![("hour", "h"), ("weekday", "1 = Monday"), ("is_weekend", "0 or 1"), ("year_sin", "1"), ("year_cos", "1")];
+    let mut names = vec![("hour", "h"), ("weekday", "1 = Monday"), ("is_weekend", "0 or 1")];
+    if spec.year {
+        names.extend([("year_sin", "1"), ("year_cos", "1")]);
+    }
     if spec.one_hot {
         names.extend([("hour_sin", "1"), ("hour_cos", "1")]);
         names.extend(WEEKDAYS.map(|name| (name, "0 or 1")));
         names.push(("is_day_off", "0 or 1"));
     }
+    let flag = |flag: bool| f64::from(u8::from(flag));
     let mut columns = vec![Vec::with_capacity(frame.grid.len()); names.len()];
-    for (row, off) in days_off.iter().enumerate() {
-        let local = frame.grid.time(row).with_timezone(&spec.time_zone);
-        let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
-        let weekday = local.weekday().number_from_monday();
-        let (on_day, on_year) = (TAU * hour / 24.0, TAU * f64::from(local.ordinal0()) / 365.25);
-        let weekend = f64::from(u8::from(weekday >= 6));
-        let always = [hour, f64::from(weekday), weekend, on_year.sin(), on_year.cos(), on_day.sin(), on_day.cos()];
-        let flags = (1..=7).map(|day| day == weekday).chain([*off && weekday < 6]);
-        let flags = flags.map(|flag| f64::from(u8::from(flag)));
-        for (column, value) in columns.iter_mut().zip(always.into_iter().chain(flags)) {
-            column.push(value as f32);
+    let mut values = Vec::with_capacity(names.len());
+    for row in 0..frame.grid.len() {
+        let (clock, weekday) = (&calendar.clock, calendar.clock.weekday(row));
+        let day = clock.days(row).rem_euclid(1.0);
+        values.clear();
+        values.extend([24.0 * day, f64::from(weekday), flag(weekday >= 6)]);
+        if spec.year {
+            let on_year = TAU * f64::from(clock.day_of_year(row)) / 365.25;
+            values.extend([on_year.sin(), on_year.cos()]);
         }
+        if spec.one_hot {
+            values.extend([(TAU * day).sin(), (TAU * day).cos()]);
+            values.extend((1..=7).map(|day| flag(day == weekday)));
+            values.push(flag(calendar.is_off(row) && weekday < 6));
+        }
+        columns.iter_mut().zip(&values).for_each(|(column, value)| column.push(*value as f32));
     }
     let calendar = names.into_iter().zip(columns);
-    Ok(calendar.map(|((name, unit), values)| Feature::new(name, unit, Known::Ahead, values)).collect())
-}
-
-/// Whether each row lies on a local Saturday or Sunday.
-pub(super) fn weekends(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
-    let local = |row| frame.grid.time(row).with_timezone(&spec.time_zone);
-    (0..frame.grid.len()).map(|row| local(row).weekday().number_from_monday() >= 6).collect()
-}
-
-/// Whether each row lies on a local Saturday, Sunday, holiday or other day off.
-pub(super) fn days_off(spec: &FeatureSpec, frame: &Frame) -> Vec<bool> {
-    let mut off = weekends(spec, frame);
-    for flag in spec.days_off_beside_weekends().filter_map(|name| spec.ahead(frame, name)) {
-        off.iter_mut().zip(flag).for_each(|(off, value)| *off |= *value > 0.5);
-    }
-    off
+    calendar.map(|((name, unit), values)| Feature::new(name, unit, Known::Ahead, values)).collect()
 }
 
 #[cfg(test)]
@@ -65,7 +114,7 @@ mod tests {
             let times: Vec<_> = (0..4).map(|h| start + TimeDelta::hours(h)).collect();
             let frame = Frame::new(&times, &[None; 4], &[], &[]).unwrap();
             let spec = FeatureSpec { time_zone: chrono_tz::Europe::Zurich, ..FeatureSpec::default() };
-            features(&spec, &frame, &days_off(&spec, &frame)).unwrap().swap_remove(0).values
+            features(&spec, &frame, &Calendar::new(&spec, &frame, 4)).swap_remove(0).values
         };
         assert_eq!(hours("2026-03-29T00:00:00Z"), [1.0, 3.0, 4.0, 5.0]);
         assert_eq!(hours("2026-10-25T00:00:00Z"), [2.0, 2.0, 3.0, 4.0]);
@@ -80,8 +129,11 @@ mod tests {
         let names = ["is_holiday", "is_bridge_day"].map(str::to_owned);
         let frame = Frame::new(&times, &[None; 5], &names, &flags).unwrap();
         let spec = FeatureSpec { one_hot: true, ..FeatureSpec::default() };
-        assert_eq!(days_off(&spec, &frame), [false, true, true, true, true]);
-        let columns = features(&spec, &frame, &days_off(&spec, &frame)).unwrap();
+        let calendar = Calendar::new(&spec, &frame, 5);
+        assert_eq!([0, 1, 2, 3, 4].map(|row| calendar.is_off(row)), [false, true, true, true, true]);
+        let types = [0, 1, 3, 4].map(|row| calendar.day_type(row));
+        assert_eq!(types, [DayType::Workday, DayType::Sunday, DayType::Sunday, DayType::Sunday]);
+        let columns = features(&spec, &frame, &calendar);
         let of = |name: &str| &columns.iter().find(|feature| feature.name == name).unwrap().values;
         assert_eq!(of("is_day_off")[..], [0.0, 1.0, 1.0, 0.0, 0.0]);
         assert_eq!(of("is_thursday")[..], [0.0, 1.0, 0.0, 0.0, 0.0]);

@@ -1,36 +1,49 @@
 //! When a feature is known.
 
-use crate::series::Grid;
+use crate::grid::Grid;
 
-/// Which row of a feature's column a forecast reads.
+/// Which row of a feature's column a forecast reads. Days are local: the row of the same local time on another day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// The last row before the issue time. The column may look back from its row, never ahead.
+    /// The last row before the origin. The column may look back from its row, never ahead.
     AtIssue,
-    /// The target's row less this many; missing where that is not before the issue time.
-    Lag(usize),
-    /// The newest row before the issue time that is a whole number of seasons before the target.
-    LastSeason(usize),
-    /// The newest row before the issue time that is whole days (of so many rows) before the target and on a
-    /// day of its type; missing where there is none in a fortnight.
-    LastOfType(usize),
+    /// The same local time so many days before the target, less so many rows; missing where that is not before the origin.
+    Lag {
+        /// Local days before the target.
+        days: usize,
+        /// Rows before that; negative after it.
+        rows: isize,
+    },
+    /// Before the origin, the newest row that is whole seasons of so many days before the target, or an older one.
+    Newest {
+        /// Days of a season.
+        season: usize,
+        /// Seasons before the newest.
+        older: usize,
+    },
+    /// The newest row before the origin at the target's local time on a day of its type; missing where there is none in a
+    /// fortnight.
+    NewestOfType,
     /// The target's row: calendar, weather, whatever is known in advance.
     Ahead,
-    /// No row: the lead itself, in hours.
+    /// No row: the lead itself, in hours from the origin.
     Lead,
 }
 
 impl Known {
     /// The same in words, for analysts.
     pub fn describe(self, grid: &Grid) -> String {
-        let hours = |rows| grid.lead_hours(rows);
         match self {
             Self::AtIssue => "at issue".to_owned(),
-            Self::Lag(rows) => format!("{0} h before the end of the hour, so at leads up to {0} h", hours(rows)),
-            Self::LastSeason(rows) => {
-                format!("at issue: the newest hour that is whole {} h before", hours(rows))
+            Self::Lag { days, rows } => {
+                let hours = 24.0 * days as f64 + rows.signum() as f64 * grid.lead_hours(rows.unsigned_abs());
+                format!("{hours} h before the end of the hour, so at leads up to {hours} h")
             }
-            Self::LastOfType(_) => "at issue: the same hour of the newest day of its type".to_owned(),
+            Self::Newest { season, older: 0 } => format!("at issue: the newest hour that is whole {} h before", 24 * season),
+            Self::Newest { season, older } => {
+                format!("at issue: {} h before the newest hour that is whole {} h before", 24 * season * older, 24 * season)
+            }
+            Self::NewestOfType => "at issue: the same hour of the newest day of its type".to_owned(),
             Self::Ahead => "ahead, as it is forecast at issue".to_owned(),
             Self::Lead => "always".to_owned(),
         }

@@ -1,7 +1,7 @@
 //! Features: one spec, one code path for training and service.
 //!
-//! A forecast issued at row `origin` for row `target` (so `lead = target - origin + 1` steps ahead) may
-//! read only targets before `origin`. Each feature is a column on the frame's grid and a [`Known`] that
+//! A forecast from an origin for row `target` (so `lead = target - origin.row + 1` steps ahead) may
+//! read only targets before `origin.row` that were known when it was issued. Each feature is a column on the frame's grid and a [`Known`] that
 //! says which row of it a forecast reads; the row is computed here, in [`Table::fill`], and nowhere else.
 //! So a feature that looks ahead cannot be written down.
 //!
@@ -18,12 +18,14 @@ mod solar;
 mod spec;
 mod weather;
 
+pub(crate) use calendar::{Calendar, DayType};
 pub use known::Known;
 pub use spec::{FeatureSpec, Preset, SEASON_H};
-pub(crate) use weather::smooth;
+pub(crate) use weather::{cooling_degrees, heating_degrees, smooth};
 
 use crate::error::Error;
-use crate::series::Frame;
+use crate::origin::Origin;
+use crate::series::{Frame, Regressor};
 use ndarray::{Array2, ArrayViewMut1};
 use std::ops::Range;
 
@@ -46,19 +48,19 @@ impl Feature {
     }
 }
 
-/// Where a forecast stands: the first row it does not know, and the row it is about.
+/// What is asked: an origin, and the row that the forecast is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// First row whose target is not known.
-    pub origin: usize,
-    /// The row that the forecast is about; not before `origin`.
+    /// Where the forecast stands.
+    pub origin: Origin,
+    /// The row that it is about; not before that of the origin.
     pub target: usize,
 }
 
 impl Sample {
     /// Steps from the last known row to the target: 1 for the first row ahead.
     pub fn lead(&self) -> usize {
-        self.target - self.origin + 1
+        self.target - self.origin.row + 1
     }
 }
 
@@ -68,11 +70,20 @@ pub struct Table<'a> {
     spec: &'a FeatureSpec,
     frame: &'a Frame,
     features: Vec<Feature>,
-    /// Where the features stand that follow from regressors.
+    /// Where the features stand that are made of the target and of what is known only up to the issue.
+    measured: Range<usize>,
+    /// Where the features stand that are made of regressors.
     weather: Range<usize>,
     clear_sky: Option<Vec<f64>>,
-    days_off: Vec<bool>,
+    calendar: Calendar,
     history: usize,
+}
+
+/// Features of a family as they were known at one origin, and the row at which their columns start.
+struct AsKnown {
+    family: Range<usize>,
+    first: usize,
+    features: Vec<Feature>,
 }
 
 impl<'a> Table<'a> {
@@ -80,17 +91,16 @@ impl<'a> Table<'a> {
     pub fn new(spec: &'a FeatureSpec, frame: &'a Frame) -> Result<Self, Error> {
         spec.check_past(frame)?;
         let clear_sky = solar::clear_sky_of(spec, &frame.grid);
-        let days_off = calendar::days_off(spec, frame);
+        let calendar = Calendar::new(spec, frame, frame.grid.len());
         let mut features = vec![Feature::new("lead", "h", Known::Lead, Vec::new())];
-        features.extend(lags::features(spec, frame)?);
-        features.extend(rolling::features(spec, frame, &days_off)?);
-        features.extend(past::features(spec, frame)?);
-        let first = features.len();
-        features.extend(weather::features(spec, frame, clear_sky.as_deref())?);
-        let weather = first..features.len();
-        features.extend(calendar::features(spec, frame, &days_off)?);
+        features.extend(measured(spec, frame, &calendar)?);
+        let measured = 1..features.len();
+        features.extend(weather::features(spec, frame, &calendar, clear_sky.as_deref())?);
+        let weather = measured.end..features.len();
+        features.extend(calendar::features(spec, frame, &calendar));
+        tell_apart(&mut features, &weather);
         let history = spec.history(&frame.grid)?;
-        Ok(Self { spec, frame, features, weather, clear_sky, days_off, history })
+        Ok(Self { spec, frame, features, measured, weather, clear_sky, calendar, history })
     }
 
     /// The features, in the order of the matrix' columns.
@@ -101,6 +111,11 @@ impl<'a> Table<'a> {
     /// Names, in the order of the matrix' columns.
     pub fn names(&self) -> Vec<String> {
         self.features.iter().map(|feature| feature.name.clone()).collect()
+    }
+
+    /// The calendar of the frame's rows.
+    pub(crate) fn calendar(&self) -> &Calendar {
+        &self.calendar
     }
 
     /// Rows of history that the longest feature looks back.
@@ -115,69 +130,142 @@ impl<'a> Table<'a> {
         let mut rows = matrix.rows_mut().into_iter();
         for ahead in samples.chunk_by(|a, b| a.origin == b.origin) {
             let last = ahead.iter().map(|sample| sample.target).max().unwrap_or(0);
-            let outlook = self.outlook(ahead[0].origin, last)?;
+            let as_known = [self.measured_as_known(ahead[0].origin)?, self.weather_as_known(ahead[0].origin, last)?];
             for (sample, row) in ahead.iter().zip(rows.by_ref()) {
-                self.fill(*sample, &outlook, row);
+                self.fill(*sample, &as_known, row);
             }
         }
         Ok(matrix)
     }
 
-    /// The features of the regressors as they were known at `origin`, and the row at which they start; none
-    /// where regressors are not kept as they were forecast.
-    fn outlook(&self, origin: usize, last: usize) -> Result<Option<(usize, Vec<Feature>)>, Error> {
-        if self.frame.outlooks.is_none() {
+    /// The features of the target without the rows that were not known at the issue; none where all were.
+    fn measured_as_known(&self, origin: Origin) -> Result<Option<AsKnown>, Error> {
+        let first = origin.row.saturating_sub(self.spec.target_memory(&self.frame.grid)?);
+        let late = self.frame.late_rows(origin, first..origin.row);
+        if late.is_empty() || origin.row < first + 2 {
             return Ok(None);
         }
-        let first = origin.saturating_sub(self.spec.weather_memory(&self.frame.grid)?);
+        let rows = first..origin.row;
+        let without_late = |values: &[f64]| {
+            let mut values = values[rows.clone()].to_vec();
+            late.iter().for_each(|row| values[row - first] = f64::NAN);
+            values
+        };
+        let past = self.frame.regressors.iter().filter(|regressor| self.spec.past.contains(&regressor.name));
+        let window = Frame {
+            grid: self.frame.grid.window(first, origin.row),
+            target: without_late(&self.frame.target),
+            regressors: past.map(|r| Regressor { name: r.name.clone(), values: without_late(&r.values) }).collect(),
+            vintages: None,
+            known_at: None,
+            spikes: Vec::new(),
+        };
+        let features = measured(self.spec, &window, &self.calendar.window(rows))?;
+        Ok(Some(AsKnown { family: self.measured.clone(), first, features }))
+    }
+
+    /// The features of the regressors as they were known at the issue; none where regressors are not kept as they were
+    /// forecast.
+    fn weather_as_known(&self, origin: Origin, last: usize) -> Result<Option<AsKnown>, Error> {
+        if self.frame.vintages.is_none() {
+            return Ok(None);
+        }
+        let first = origin.row.saturating_sub(self.spec.weather_memory(&self.frame.grid)?);
         let end = (last + 1).min(self.frame.grid.len());
         let window = Frame {
             grid: self.frame.grid.window(first, end),
             target: Vec::new(),
-            regressors: self.frame.regressors_known_at(origin, first..end),
-            outlooks: None,
+            regressors: self.frame.regressors_as_known(origin, first..end),
+            vintages: None,
+            known_at: None,
+            spikes: Vec::new(),
         };
         let clear_sky = self.clear_sky.as_ref().map(|values| &values[first..end]);
-        Ok(Some((first, weather::features(self.spec, &window, clear_sky)?)))
+        let features = weather::features(self.spec, &window, &self.calendar.window(first..end), clear_sky)?;
+        Ok(Some(AsKnown { family: self.weather.clone(), first, features }))
     }
 
-    fn fill(&self, sample: Sample, outlook: &Option<(usize, Vec<Feature>)>, mut row: ArrayViewMut1<f32>) {
+    fn fill(&self, sample: Sample, as_known: &[Option<AsKnown>; 2], mut row: ArrayViewMut1<f32>) {
         let Sample { origin, target } = sample;
+        let clock = &self.calendar.clock;
+        // One row may be asked for by many features.
+        let newest = |season: usize| self.seasons_to_newest(sample, season);
+        let (newest_day, newest_week) = (newest(1), newest(7));
+        let newest_of_type = self.newest_of_type(sample, newest_day);
         for (at, (feature, cell)) in self.features.iter().zip(row.iter_mut()).enumerate() {
             let read = match feature.known {
                 Known::Lead => {
                     *cell = self.frame.grid.lead_hours(sample.lead()) as f32;
                     continue;
                 }
-                Known::AtIssue => origin.checked_sub(1),
-                Known::Lag(rows) => target.checked_sub(rows).filter(|at| *at < origin),
-                Known::LastSeason(rows) => target.checked_sub(rows * sample.lead().div_ceil(rows)),
-                Known::LastOfType(day) => self.last_of_type(sample, day),
+                Known::AtIssue => origin.row.checked_sub(1),
+                Known::Lag { days, rows } => clock
+                    .days_before(target, days)
+                    .and_then(|day| day.checked_add_signed(-rows))
+                    .filter(|at| *at < origin.row),
+                Known::Newest { season, older } => {
+                    let seasons = match season {
+                        1 => newest_day,
+                        7 => newest_week,
+                        season => newest(season),
+                    };
+                    clock.days_before(target, (seasons + older) * season)
+                }
+                Known::NewestOfType => newest_of_type,
                 Known::Ahead => Some(target),
             };
-            let (first, values) = match outlook {
-                Some((first, known)) if self.weather.contains(&at) => (*first, &known[at - self.weather.start].values),
-                _ => (0, &feature.values),
+            let own = as_known.iter().flatten().find(|known| known.family.contains(&at));
+            let (first, values) = match own {
+                Some(known) => (known.first, &known.features[at - known.family.start].values),
+                None => (0, &feature.values),
             };
-            if let Some(value) = read.and_then(|read| values.get(read - first)) {
+            if let Some(value) = read.and_then(|read| values.get(read.checked_sub(first)?)) {
                 *cell = *value;
             }
         }
     }
 
-    fn last_of_type(&self, sample: Sample, day: usize) -> Option<usize> {
-        let off = *self.days_off.get(sample.target)?;
-        let nearest = sample.lead().div_ceil(day);
-        let rows = (nearest..nearest + 14).map_while(|days| sample.target.checked_sub(days * day));
-        rows.into_iter().find(|row| self.days_off[*row] == off)
+    /// Seasons of so many days from the target back to the newest row before the origin.
+    fn seasons_to_newest(&self, sample: Sample, season: usize) -> usize {
+        let rows = season * self.frame.grid.rows_per_day();
+        let near = (sample.lead().div_ceil(rows)).max(2) - 1;
+        let before = |seasons: &usize| {
+            self.calendar.clock.days_before(sample.target, seasons * season).is_none_or(|row| row < sample.origin.row)
+        };
+        (near..near + 3).find(before).unwrap_or(near + 1)
+    }
+
+    fn newest_of_type(&self, sample: Sample, newest_day: usize) -> Option<usize> {
+        let off = self.calendar.is_off(sample.target);
+        let days = newest_day..newest_day + 14;
+        let mut rows = days.map_while(|days| self.calendar.clock.days_before(sample.target, days));
+        rows.find(|row| self.calendar.is_off(*row) == off)
+    }
+}
+
+/// Features of what is measured: the target, and regressors that are known only up to the issue.
+fn measured(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Result<Vec<Feature>, Error> {
+    let mut features = lags::features(spec, frame)?;
+    features.extend(rolling::features(spec, frame, calendar)?);
+    features.extend(past::features(spec, frame, calendar)?);
+    Ok(features)
+}
+
+/// A regressor called as a feature is called keeps its name with a mark.
+fn tell_apart(features: &mut [Feature], weather: &Range<usize>) {
+    for at in weather.clone().filter(|at| features[*at].unit == "regressor").collect::<Vec<_>>() {
+        let others = features.iter().enumerate().filter(|(other, _)| *other != at);
+        if others.map(|(_, other)| &other.name).any(|name| *name == features[at].name) {
+            features[at].name = format!("{} (regressor)", features[at].name);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outlooks::{Outlooks, Versions};
     use crate::testing::hourly_frame;
+    use crate::vintages::{Versions, Vintages};
     use proptest::prelude::*;
     use std::sync::LazyLock;
 
@@ -216,7 +304,7 @@ mod tests {
             for (value, noise) in later.target.iter_mut().zip(noise).skip(origin) {
                 *value += noise;
             }
-            let sample = Sample { origin, target: origin + ahead };
+            let sample = Sample { origin: Origin::at(origin), target: origin + ahead };
             prop_assert_eq!(matrix(preset, &frame, sample), matrix(preset, &later, sample));
         }
 
@@ -227,7 +315,7 @@ mod tests {
             let frame = hourly_frame(800);
             let mut service = frame.clone();
             service.target[origin..].fill(f64::NAN);
-            let sample = Sample { origin, target: origin + ahead };
+            let sample = Sample { origin: Origin::at(origin), target: origin + ahead };
             prop_assert_eq!(matrix(preset, &frame, sample), matrix(preset, &service, sample));
         }
 
@@ -239,7 +327,7 @@ mod tests {
             let mut later = frame.clone();
             let changed = |value: &mut f64| if gone { *value = f64::NAN } else { *value += change };
             later.regressors[0].values[origin..].iter_mut().for_each(changed);
-            let sample = Sample { origin, target: origin + ahead };
+            let sample = Sample { origin: Origin::at(origin), target: origin + ahead };
             prop_assert_eq!(matrix(3, &frame, sample), matrix(3, &later, sample));
             later.regressors[0].values[origin - 1] += 1.0;
             prop_assert_ne!(matrix(3, &frame, sample), matrix(3, &later, sample));
@@ -249,9 +337,9 @@ mod tests {
         fn no_feature_moves_when_weather_beyond_the_target_or_received_later_does(
             preset in 0_usize..4, origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64
         ) {
-            let frame = with_outlooks(|_, value| value);
-            let mut later = with_outlooks(|received, value| if received > origin { value + change } else { value });
-            let sample = Sample { origin, target: origin + ahead };
+            let frame = with_vintages(|_, value| value);
+            let mut later = with_vintages(|received, value| if received > origin { value + change } else { value });
+            let sample = Sample { origin: Origin::at(origin), target: origin + ahead };
             later.regressors[0].values[sample.target + 1..].iter_mut().for_each(|value| *value += change);
             // What came is not what was forecast: ahead of the origin only the forecast is read.
             later.regressors[0].values[origin..].iter_mut().for_each(|value| *value += change);
@@ -260,7 +348,7 @@ mod tests {
     }
 
     /// Every hour's temperature as it was forecast 72, 48, 24 hours before and on the hour.
-    fn with_outlooks(forecast: impl Fn(usize, f64) -> f64) -> Frame {
+    fn with_vintages(forecast: impl Fn(usize, f64) -> f64) -> Frame {
         let mut frame = hourly_frame(800);
         let (mut times, mut received, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for row in 72..800 {
@@ -272,16 +360,16 @@ mod tests {
         }
         let names = ["temperature_c".to_owned()];
         let versions = Versions { times: &times, received: &received, names: &names, values: &values };
-        frame.outlooks = Some(Outlooks::new(&frame.grid, &frame.regressors, &versions).unwrap());
+        frame.vintages = Some(Vintages::new(&frame.grid, &frame.regressor_names(), &versions).unwrap());
         frame
     }
 
     #[test]
     fn the_weather_of_a_lead_is_the_forecast_of_that_age() {
-        let frame = with_outlooks(|_, value| value);
+        let frame = with_vintages(|_, value| value);
         let column = table(&frame).names().iter().position(|name| name == "temperature_c").unwrap();
         let at = |ahead: usize| {
-            let sample = Sample { origin: 500, target: 500 + ahead };
+            let sample = Sample { origin: Origin::at(500), target: 500 + ahead };
             f64::from(table(&frame).matrix(&[sample]).unwrap()[[0, column]]) - frame.regressors[0].values[500 + ahead]
         };
         for (ahead, error) in [(0, 0.0), (1, 1.0), (24, 1.0), (25, 2.0), (49, 3.0)] {
@@ -292,9 +380,9 @@ mod tests {
     #[test]
     fn a_lag_is_used_wherever_it_is_known_at_that_lead() {
         let frame = hourly_frame(800);
-        let table = table(&frame);
+        let table = Table::new(&PRESETS[0], &frame).unwrap();
         let column = table.names().iter().position(|name| name == "lag_24h").unwrap();
-        let at = |ahead: usize| table.matrix(&[Sample { origin: 500, target: 500 + ahead }]).unwrap()[[0, column]];
+        let at = |ahead: usize| table.matrix(&[Sample { origin: Origin::at(500), target: 500 + ahead }]).unwrap()[[0, column]];
         assert_eq!(at(23), frame.target[499] as f32);
         assert!(at(24).is_nan());
     }

@@ -2,7 +2,7 @@
 //! values and means, and the newest ones of the target's hour of the day. Nothing from the issue time on is read.
 
 use super::rolling::{column, mean_by_season, values, window};
-use super::{Feature, FeatureSpec, Known};
+use super::{Calendar, Feature, FeatureSpec, Known};
 use crate::error::Error;
 use crate::series::Frame;
 use polars_time::prelude::SeriesOpsTime;
@@ -11,7 +11,7 @@ use polars_time::prelude::SeriesOpsTime;
 const DAYS: usize = 7;
 
 /// `{name}_recent_1h`, `{name}_mean_24h`, `{name}_last_day` and `{name}_mean_7d` of each such regressor.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Result<Vec<Feature>, Error> {
     let day = frame.grid.rows_per_day();
     let mut features = Vec::with_capacity(4 * spec.past.len());
     for known in spec.past.iter().filter_map(|name| frame.regressor(name)) {
@@ -22,8 +22,8 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
         };
         add("recent_1h", Known::AtIssue, newest());
         add("mean_24h", Known::AtIssue, mean);
-        add("last_day", Known::LastSeason(day), newest());
-        add("mean_7d", Known::LastSeason(day), mean_by_season(&known.values, day, DAYS));
+        add("last_day", Known::Newest { season: 1, older: 0 }, newest());
+        add("mean_7d", Known::Newest { season: 1, older: 0 }, mean_by_season(&known.values, calendar, 1, DAYS));
     }
     Ok(features)
 }
@@ -32,6 +32,7 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
 mod tests {
     use super::super::{Sample, Table};
     use super::*;
+    use crate::origin::Origin;
     use crate::testing::hourly_frame;
 
     #[test]
@@ -40,7 +41,7 @@ mod tests {
         frame.regressors[0].name = "solar_kwh".to_owned();
         let spec = FeatureSpec { past: vec!["solar_kwh".to_owned()], ..FeatureSpec::default() };
         let table = Table::new(&spec, &frame).unwrap();
-        let row = table.matrix(&[Sample { origin: 500, target: 530 }]).unwrap();
+        let row = table.matrix(&[Sample { origin: Origin::at(500), target: 530 }]).unwrap();
         let at = |name: &str| row[[0, table.names().iter().position(|of| of == name).unwrap()]];
         let solar = |row: usize| frame.regressors[0].values[row] as f32;
         assert_eq!([at("solar_kwh_recent_1h"), at("solar_kwh_last_day")], [solar(499), solar(530 - 48)]);

@@ -1,15 +1,14 @@
 //! Rolling windows that end at the issue time, and means of the same hour over days, weeks and days of the
 //! same type.
 
-use super::{Feature, FeatureSpec, Known};
+use super::{Calendar, Feature, FeatureSpec, Known};
 use crate::error::Error;
 use crate::series::Frame;
 use polars::prelude::{Float64Chunked, IntoSeries, NewChunkedArray, PolarsResult, RollingOptionsFixedWindow, Series};
 use polars_time::prelude::SeriesOpsTime;
 
-/// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`;
-/// `days_off` says of each row which of two types its day is.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame, days_off: &[bool]) -> Result<Vec<Feature>, Error> {
+/// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`.
+pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Result<Vec<Feature>, Error> {
     let mut features = Vec::new();
     let target = column(&frame.target);
     for hours in &spec.rolling_h {
@@ -24,18 +23,19 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame, days_off: &[bool]) -> 
             features.push(Feature::new(format!("rolling_{name}_{hours}h"), "target", Known::AtIssue, values));
         }
     }
-    let day = frame.grid.rows_per_day();
     for days in &spec.same_hour_days {
-        let mean = mean_by_season(&frame.target, day, *days as usize);
-        features.push(Feature::new(format!("same_hour_{days}d"), "target", Known::LastSeason(day), mean));
+        let mean = mean_by_season(&frame.target, calendar, 1, *days as usize);
+        let known = Known::Newest { season: 1, older: 0 };
+        features.push(Feature::new(format!("same_hour_{days}d"), "target", known, mean));
     }
     for weeks in &spec.same_hour_weeks {
-        let mean = mean_by_season(&frame.target, 7 * day, *weeks as usize);
-        features.push(Feature::new(format!("same_hour_{weeks}w"), "target", Known::LastSeason(7 * day), mean));
+        let mean = mean_by_season(&frame.target, calendar, 7, *weeks as usize);
+        let known = Known::Newest { season: 7, older: 0 };
+        features.push(Feature::new(format!("same_hour_{weeks}w"), "target", known, mean));
     }
     for days in &spec.same_type_days {
-        let mean = mean_by_type(&frame.target, days_off, day, *days as usize);
-        features.push(Feature::new(format!("same_type_{days}d"), "target", Known::LastOfType(day), mean));
+        let mean = mean_by_type(&frame.target, calendar, *days as usize);
+        features.push(Feature::new(format!("same_type_{days}d"), "target", Known::NewestOfType, mean));
     }
     Ok(features)
 }
@@ -57,36 +57,40 @@ pub(super) fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
     Ok(column.iter().map(|value| value.map_or(f32::NAN, |value| value as f32)).collect())
 }
 
-/// At each row, the mean of the newest `count` values (itself included) that are whole seasons apart;
+/// At each row, the mean of the newest `count` values (itself included) that are whole seasons of so many local days apart;
 /// missing values are left out.
-pub(super) fn mean_by_season(values: &[f64], season: usize, count: usize) -> Vec<f32> {
-    (0..values.len())
-        .map(|row| {
-            let known = (0..count).map_while(|back| row.checked_sub(back * season)).map(|at| values[at]);
-            let (sum, n) = known.filter(|value| value.is_finite()).fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
-            if n > 0.0 { (sum / n) as f32 } else { f32::NAN }
-        })
-        .collect()
+pub(super) fn mean_by_season(values: &[f64], calendar: &Calendar, season: usize, count: usize) -> Vec<f32> {
+    let seasons = |row| (0..count).map_while(move |back| calendar.clock.days_before(row, back * season));
+    (0..values.len()).map(|row| mean(seasons(row).map(|at| values[at]))).collect()
 }
 
-/// At each row, the mean of the newest `count` values (itself included) that are whole days apart and of
-/// the row's own day type; missing values are left out. It looks back twice as many weeks as there are
-/// workdays or weekends in them.
-fn mean_by_type(values: &[f64], off: &[bool], day: usize, count: usize) -> Vec<f32> {
-    let furthest = 7 * count.div_ceil(2) + 7;
-    (0..values.len())
-        .map(|row| {
-            let rows = (0..furthest).map_while(|back| row.checked_sub(back * day));
-            let alike = rows.filter(|at| off[*at] == off[row] && values[*at].is_finite()).take(count);
-            let (sum, n) = alike.fold((0.0, 0.0), |(sum, n), at| (sum + values[at], n + 1.0));
-            if n > 0.0 { (sum / n) as f32 } else { f32::NAN }
-        })
-        .collect()
+/// Days that a mean of this many days of a type looks back: twice as many weeks as there are workdays or weekends in them.
+pub(super) fn furthest_of_type(count: usize) -> usize {
+    7 * count.div_ceil(2) + 7
+}
+
+/// At each row, the mean of the newest `count` values (itself included) at the same local time on days of the row's own
+/// type; missing values are left out.
+fn mean_by_type(values: &[f64], calendar: &Calendar, count: usize) -> Vec<f32> {
+    let alike = |row: usize| {
+        let days = (0..furthest_of_type(count)).map_while(move |back| calendar.clock.days_before(row, back));
+        let alike = days.filter(move |at| calendar.is_off(*at) == calendar.is_off(row));
+        alike.map(|at| values[at]).filter(|value| value.is_finite()).take(count)
+    };
+    (0..values.len()).map(|row| mean(alike(row))).collect()
+}
+
+/// The mean of the values that are known.
+fn mean(values: impl Iterator<Item = f64>) -> f32 {
+    let known = values.filter(|value| value.is_finite());
+    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    if count > 0.0 { (sum / count) as f32 } else { f32::NAN }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::{DateTime, TimeDelta, Utc};
 
     #[test]
     fn a_window_ends_at_its_row_and_leaves_missing_values_out() {
@@ -95,14 +99,23 @@ mod tests {
         assert_eq!(mean, [1.0, 1.5, 2.0, 6.0]);
     }
 
+    /// Days from a Friday on.
+    fn daily(values: &[f64]) -> Calendar {
+        let start: DateTime<Utc> = "2026-05-15T00:00:00Z".parse().unwrap();
+        let times: Vec<_> = (0..values.len() as i64).map(|day| start + TimeDelta::days(day)).collect();
+        let frame = Frame::new(&times, &vec![None; values.len()], &[], &[]).unwrap();
+        Calendar::new(&FeatureSpec::default(), &frame, values.len())
+    }
+
     #[test]
     fn a_mean_by_type_leaves_out_days_of_the_other_type() {
-        let off = [false, false, true, false];
-        assert_eq!(mean_by_type(&[1.0, 3.0, 9.0, 5.0], &off, 1, 2), [1.0, 2.0, 9.0, 4.0]);
+        let values = [1.0, 9.0, 9.0, 3.0, 5.0];
+        assert_eq!(mean_by_type(&values, &daily(&values), 2), [1.0, 9.0, 9.0, 2.0, 4.0]);
     }
 
     #[test]
     fn a_season_mean_takes_the_same_hour_only() {
-        assert_eq!(mean_by_season(&[1.0, 10.0, 3.0, 20.0, f64::NAN], 2, 2), [1.0, 10.0, 2.0, 15.0, 3.0]);
+        let values = [1.0, 10.0, 3.0, 20.0, f64::NAN];
+        assert_eq!(mean_by_season(&values, &daily(&values), 2, 2), [1.0, 10.0, 2.0, 15.0, 3.0]);
     }
 }

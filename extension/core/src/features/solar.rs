@@ -9,7 +9,7 @@
 //! one of December, which irradiance alone does not.
 
 use super::FeatureSpec;
-use crate::series::Grid;
+use crate::grid::Grid;
 
 /// Below this the index of irradiance is noise: the sun stands less than about three degrees high.
 const DARK_W_M2: f64 = 20.0;

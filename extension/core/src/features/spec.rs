@@ -1,7 +1,8 @@
 //! The feature spec: which lags, windows and bases, as the user writes them in JSON.
 
 use crate::error::Error;
-use crate::series::{Frame, Grid};
+use crate::grid::Grid;
+use crate::series::Frame;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +11,12 @@ use serde_json::Value;
 pub const SEASON_H: u32 = 168;
 /// The longest lag or window that a spec may name: a leap year.
 const LONGEST_H: u32 = 8784;
+
+/// The most values that a list of hours may hold.
+const MOST_HOURS: usize = 200;
+/// Days of history from which on the day of the year is a feature, and from which on all of a preset is.
+const YEAR_DAYS: usize = 365;
+const HALF_YEAR_DAYS: usize = 182;
 
 /// A named set of features to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,6 +42,8 @@ pub struct FeatureSpec {
     pub time_zone: Tz,
     /// Lags of the target hour, in hours; each is used at every lead at which it is known.
     pub lags_h: Vec<u32>,
+    /// Days counted back from the newest known one at the target's hour (1 is that one): lags that every lead has.
+    pub lag_days: Vec<u32>,
     /// The newest values before the issue time, by age in hours (1 is the last one).
     pub recent_h: Vec<u32>,
     /// Windows that end at the issue time, in hours: mean, standard deviation, minimum, maximum.
@@ -46,8 +55,12 @@ pub struct FeatureSpec {
     /// The newest `n` days of the target's day type (workday, or weekend and holiday; known at the issue
     /// time), mean of the target's hour of the day.
     pub same_type_days: Vec<u32>,
+    /// The day of the year on a circle; left out where the history is shorter than a year.
+    pub year: bool,
     /// One column for each weekday, and the hour of the day on a circle.
     pub one_hot: bool,
+    /// Whether forecasts are bounded at zero; where it is not said, if the history never was below.
+    pub non_negative: Option<bool>,
     /// The regressor that is one on a public holiday, where there is one.
     pub holiday: String,
     /// Regressors that are one on other days on which most people are off, where there are any: their shape is that of
@@ -95,17 +108,19 @@ impl Default for FeatureSpec {
 impl FeatureSpec {
     /// The spec of a preset.
     pub fn preset(preset: Preset) -> Self {
-        let days = |days: std::ops::RangeInclusive<u32>| days.map(|day| 24 * day);
         let basic = Self {
             preset,
             time_zone: Tz::UTC,
             lags_h: vec![24, 48, 72, 96, 120, 144, 168, 336],
+            lag_days: Vec::new(),
             recent_h: vec![1, 2, 3, 24],
             rolling_h: vec![24, 168],
             same_hour_days: vec![1, 7, 28],
             same_hour_weeks: vec![1, 4],
             same_type_days: Vec::new(),
+            year: true,
             one_hot: false,
+            non_negative: None,
             holiday: "is_holiday".to_owned(),
             days_off: ["is_bridge_day", "is_christmas_period"].map(str::to_owned).to_vec(),
             temperature: "temperature_c".to_owned(),
@@ -126,6 +141,8 @@ impl FeatureSpec {
         match preset {
             Preset::Basic => basic,
             Preset::Advanced => Self {
+                lags_h: vec![168, 336],
+                lag_days: (1..=7).collect(),
                 same_type_days: vec![4, 10],
                 inertia_h: vec![6, 24, 72],
                 weather_lags_h: vec![1, 3, 24],
@@ -134,7 +151,8 @@ impl FeatureSpec {
                 ..basic
             },
             Preset::Linear => Self {
-                lags_h: days(1..=7).chain(156..=167).chain(169..=180).chain(days(8..=14)).collect(),
+                lags_h: (156..=180).collect(),
+                lag_days: (1..=14).collect(),
                 recent_h: (1..=48).collect(),
                 rolling_h: vec![24, 48, 168],
                 same_hour_days: vec![3, 7, 28],
@@ -155,6 +173,7 @@ impl FeatureSpec {
     pub fn with_preset(&self, preset: Preset) -> Self {
         Self {
             time_zone: self.time_zone,
+            non_negative: self.non_negative,
             holiday: self.holiday.clone(),
             days_off: self.days_off.clone(),
             temperature: self.temperature.clone(),
@@ -193,14 +212,76 @@ impl FeatureSpec {
         }
     }
 
-    /// With the bases found on the rows of `frame` before `end`, where that is asked for.
-    #[must_use]
-    pub fn fitted(&self, frame: &Frame, end: usize) -> Self {
-        let mut spec = self.clone();
+    /// As it is learnt with: what the step and the length of the history allow, and with the bases found on the rows of
+    /// `frame` before `end`, where that is asked for.
+    pub fn fitted(&self, frame: &Frame, end: usize) -> Result<Self, Error> {
+        let mut spec = self.for_step(&frame.grid)?;
+        spec.shorten(end / frame.grid.rows_per_day());
         if self.fit_bases {
             (spec.heating_base_c, spec.cooling_base_c) = super::bases::fit(self, frame, end);
         }
-        spec
+        Ok(spec)
+    }
+
+    /// Hours that are no whole number of the series' steps: those of a preset are left out, others are refused.
+    pub(crate) fn for_step(&self, grid: &Grid) -> Result<Self, Error> {
+        let mut spec = self.clone();
+        let preset = Self::preset(self.preset);
+        for (name, hours, usual) in spec.hours_mut().into_iter().zip(preset.hours()).map(|((n, h), (_, u))| (n, h, u)) {
+            let fits = |hours: &u32| grid.rows_in_hours(*hours).is_ok();
+            if *hours == *usual {
+                hours.retain(fits);
+            } else if let Some(bad) = hours.iter().find(|hours| !fits(hours)) {
+                return Err(Error::InvalidArgument(format!(
+                    "{name} holds {bad} h, which is not a whole number of the series' steps of {} s",
+                    grid.step().num_seconds()
+                )));
+            }
+        }
+        Ok(spec)
+    }
+
+    /// Leaves out what so few days cannot tell, where it stands as the preset has it: features grow with the history.
+    fn shorten(&mut self, days: usize) {
+        let preset = Self::preset(self.preset);
+        // The day of the year would be a clock of the training set.
+        self.year &= days >= YEAR_DAYS;
+        if days >= HALF_YEAR_DAYS {
+            return;
+        }
+        let keep = |values: &mut Vec<u32>, usual: &[u32], most: u32| {
+            if values.as_slice() == usual {
+                values.retain(|value| *value <= most);
+            }
+        };
+        keep(&mut self.same_hour_days, &preset.same_hour_days, 7);
+        keep(&mut self.same_hour_weeks, &preset.same_hour_weeks, 2);
+        keep(&mut self.same_type_days, &preset.same_type_days, 4);
+        if self.inertia_h == preset.inertia_h {
+            self.inertia_h.retain(|hours| *hours == 24);
+        }
+    }
+
+    fn hours(&self) -> [(&'static str, &Vec<u32>); 6] {
+        [
+            ("lags_h", &self.lags_h),
+            ("recent_h", &self.recent_h),
+            ("rolling_h", &self.rolling_h),
+            ("inertia_h", &self.inertia_h),
+            ("weather_lags_h", &self.weather_lags_h),
+            ("weather_windows_h", &self.weather_windows_h),
+        ]
+    }
+
+    fn hours_mut(&mut self) -> [(&'static str, &mut Vec<u32>); 6] {
+        [
+            ("lags_h", &mut self.lags_h),
+            ("recent_h", &mut self.recent_h),
+            ("rolling_h", &mut self.rolling_h),
+            ("inertia_h", &mut self.inertia_h),
+            ("weather_lags_h", &mut self.weather_lags_h),
+            ("weather_windows_h", &mut self.weather_windows_h),
+        ]
     }
 
     /// Reads a spec from JSON; what is not named keeps the default of the preset that is named, or else
@@ -215,21 +296,21 @@ impl FeatureSpec {
             }
         };
         let spec: Self = crate::options::read(kind, json, &Self::preset(named))?;
-        let hours = [
-            &spec.lags_h,
-            &spec.recent_h,
-            &spec.rolling_h,
-            &spec.inertia_h,
-            &spec.weather_lags_h,
-            &spec.weather_windows_h,
-        ];
-        if let Some(bad) = hours.into_iter().flatten().find(|h| !(1..=LONGEST_H).contains(*h)) {
-            return Err(Error::InvalidArgument(format!("{bad} h is not between 1 and {LONGEST_H} h")));
+        for (name, hours) in spec.hours() {
+            if let Some(bad) = hours.iter().find(|hours| !(1..=LONGEST_H).contains(*hours)) {
+                return Err(Error::InvalidArgument(format!("{name} holds {bad} h, not between 1 and {LONGEST_H} h")));
+            }
+            if hours.len() > MOST_HOURS {
+                return Err(Error::InvalidArgument(format!(
+                    "{name} holds {} values, {MOST_HOURS} are the most",
+                    hours.len()
+                )));
+            }
         }
-        let days = [&spec.same_hour_days, &spec.same_hour_weeks, &spec.same_type_days];
+        let days = [&spec.lag_days, &spec.same_hour_days, &spec.same_hour_weeks, &spec.same_type_days];
         if let Some(bad) = days.into_iter().flatten().find(|n| !(1..=52).contains(*n)) {
             return Err(Error::InvalidArgument(format!(
-                "{bad} in same_hour_days, same_hour_weeks or same_type_days is not between 1 and 52"
+                "{bad} in lag_days, same_hour_days, same_hour_weeks or same_type_days is not between 1 and 52"
             )));
         }
         if spec.latitude.is_some() != spec.longitude.is_some() {
@@ -255,11 +336,23 @@ impl FeatureSpec {
         Ok(spec)
     }
 
-    /// Rows back from the issue time that the longest lag or window reads.
+    /// Rows back from the origin that the longest lag or window reads.
     pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
         let hours = [&self.lags_h, &self.recent_h, &self.rolling_h].into_iter().flatten().copied();
-        let longest = hours.max().unwrap_or(1);
-        grid.rows_in_hours(longest)
+        let days = self.lag_days.iter().map(|days| 24 * days);
+        let longest = hours.chain(days).max().unwrap_or(1);
+        // A step that is longer than an hour has no row for it.
+        Ok(grid.rows_in_hours(longest).unwrap_or(1))
+    }
+
+    /// Rows back from the origin that any feature of the target reads, of whatever lead.
+    pub(crate) fn target_memory(&self, grid: &Grid) -> Result<usize, Error> {
+        let of_type = |count: &u32| 15 + super::rolling::furthest_of_type(*count as usize);
+        let days = (self.lag_days.iter().chain(&self.same_hour_days).map(|days| *days as usize + 1))
+            .chain(self.same_hour_weeks.iter().map(|weeks| 7 * (*weeks as usize + 1)))
+            .chain(self.same_type_days.iter().map(of_type));
+        let days = days.max().unwrap_or(0).max(8) * grid.rows_per_day();
+        Ok(days.max(self.history(grid)? + grid.rows_per_day()))
     }
 
     /// Rows back from a row that its weather features read with any weight to speak of: ten half-lives
@@ -267,7 +360,7 @@ impl FeatureSpec {
     pub(crate) fn weather_memory(&self, grid: &Grid) -> Result<usize, Error> {
         let slow = self.inertia_h.iter().map(|hours| 10 * hours);
         let all = slow.chain(self.weather_lags_h.iter().chain(&self.weather_windows_h).copied());
-        grid.rows_in_hours(all.max().unwrap_or(1))
+        Ok(grid.rows_in_hours(all.max().unwrap_or(1)).unwrap_or(1))
     }
 }
 
@@ -298,7 +391,7 @@ mod tests {
             (json!({"lag_h": [24]}), "unknown feature setting \"lag_h\", did you mean \"lags_h\"?"),
             (json!({"time_zone": "Mars/Olympus"}), "time_zone"),
             (json!({"preset": "advance"}), "preset"),
-            (json!({"lags_h": [0]}), "0 h is not between 1 and 8784 h"),
+            (json!({"lags_h": [0]}), "lags_h holds 0 h, not between 1 and 8784 h"),
             (json!({"lags_h": "24"}), "lags_h"),
             (json!({"heating_base_c": 1e300}), "heating_base_c"),
             (json!({"latitude": 47.4}), "latitude and longitude are given together"),

@@ -10,14 +10,19 @@
 
 use super::humidity::dew_point;
 use super::solar::clear_sky_index;
-use super::{Feature, FeatureSpec, Known, calendar};
+use super::{Calendar, Feature, FeatureSpec, Known};
 use crate::error::Error;
 use crate::series::Frame;
 
 /// One feature per regressor that is known ahead; with a temperature also `hdd` and `cdd`, of the hour and smoothed, and
 /// where the spec asks for them lags, windows, squares and interactions; with a humidity `dew_point_c`; with the
 /// `clear_sky` of each row that and the share of it that comes through.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame, clear_sky: Option<&[f64]>) -> Result<Vec<Feature>, Error> {
+pub(super) fn features(
+    spec: &FeatureSpec,
+    frame: &Frame,
+    calendar: &Calendar,
+    clear_sky: Option<&[f64]>,
+) -> Result<Vec<Feature>, Error> {
     let mut columns = Columns(Vec::new());
     for regressor in frame.regressors.iter().filter(|regressor| !spec.past.contains(&regressor.name)) {
         columns.add(&regressor.name, "regressor", regressor.values.iter().copied());
@@ -51,8 +56,8 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame, clear_sky: Option<&[f6
         }
     }
     let Some(temperature) = temperature else { return Ok(columns.0) };
-    let heating = |t: &f64| degrees(spec.heating_base_c - t);
-    let cooling = |t: &f64| degrees(t - spec.cooling_base_c);
+    let heating = |t: &f64| heating_degrees(*t, spec.heating_base_c);
+    let cooling = |t: &f64| cooling_degrees(*t, spec.cooling_base_c);
     columns.add("hdd", "degC", temperature.iter().map(heating));
     columns.add("cdd", "degC", temperature.iter().map(cooling));
     for hours in &spec.inertia_h {
@@ -61,8 +66,7 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame, clear_sky: Option<&[f6
         columns.add(&format!("cdd_smoothed_{hours}h"), "degC", smoothed.iter().map(cooling));
     }
     if spec.interactions {
-        let weekend = calendar::weekends(spec, frame);
-        let on_weekends = |value: f64, row: usize| if weekend[row] { value } else { value * 0.0 };
+        let on_weekends = |value: f64, row: usize| if calendar.is_weekend(row) { value } else { value * 0.0 };
         let rows = || temperature.iter().enumerate();
         columns.add("hdd_squared", "degC2", temperature.iter().map(|t| heating(t).powi(2)));
         columns.add("cdd_squared", "degC2", temperature.iter().map(|t| cooling(t).powi(2)));
@@ -88,6 +92,16 @@ impl Columns {
         let values = values.map(|value| value as f32).collect();
         self.0.push(Feature::new(name, unit, Known::Ahead, values));
     }
+}
+
+/// Degrees by which it is colder than the base; missing where the temperature is.
+pub(crate) fn heating_degrees(temperature_c: f64, base_c: f64) -> f64 {
+    degrees(base_c - temperature_c)
+}
+
+/// Degrees by which it is warmer than the base; missing where the temperature is.
+pub(crate) fn cooling_degrees(temperature_c: f64, base_c: f64) -> f64 {
+    degrees(temperature_c - base_c)
 }
 
 /// The positive part; `f64::max` would turn a missing temperature into zero degrees.

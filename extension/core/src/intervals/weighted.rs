@@ -1,7 +1,7 @@
 //! Quantiles of residuals that count less as they age.
 
 use super::Ratio;
-use crate::series::DAY_SECONDS;
+use crate::grid::DAY_SECONDS;
 
 /// Days after which a residual counts half.
 pub(super) const HALF_LIFE_DAYS: f64 = 56.0;

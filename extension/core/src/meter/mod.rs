@@ -21,7 +21,7 @@ pub use profile::Profile;
 pub use settings::{LongGaps, Meter};
 
 use crate::error::Error;
-use crate::series::rfc3339;
+use crate::grid::rfc3339;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use segment::Segment;
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The states of members fitted on one series with one spec and one set of parameters, by member and end of the
-/// lesson. May be shared between threads.
+/// training. May be shared between threads.
 #[derive(Debug, Default)]
 pub struct Memo(Mutex<Fits>);
 
@@ -30,7 +30,7 @@ impl Memo {
         Ok(())
     }
 
-    /// Lets go of the fits before `end`, which no later lesson asks for.
+    /// Lets go of the fits before `end`, which no later training asks for.
     pub fn forget_before(&self, end: usize) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, of), _| *of >= end);
     }

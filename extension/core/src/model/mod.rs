@@ -1,10 +1,10 @@
-//! The strategies: each one a way to forecast, behind one trait.
+//! The strategies: each one a way to forecast, behind one trait and in one table.
+//!
+//! A strategy is a folder with a [`Definition`]; [`Strategy::ALL`] lists them.
 
 mod arima;
-mod clock;
 mod ensemble;
 mod global;
-mod history;
 mod lear;
 mod linear;
 mod memo;
@@ -22,21 +22,21 @@ mod target;
 mod xgboost;
 
 use crate::Checkpoint;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample};
-use crate::series::{Frame, Grid};
-pub(crate) use global::lives;
-use history::{AsKnown, WithoutPast, WithoutSpikes};
+use crate::grid::Grid;
+use crate::origin::{Origin, Phase, origins};
+use crate::series::Frame;
 pub use memo::Memo;
-use ndarray::Array2;
-use serde_json::{Value, json};
-use std::borrow::Cow;
+use ndarray::{Array2, Axis};
+use serde_json::Value;
 
 /// A fitted model.
 pub trait Forecaster {
-    /// Forecasts `horizon` rows from each of `origins` (first row not known): origins by leads; none of no origins. Reads
-    /// no target at or after the origin.
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error>;
+    /// Forecasts `horizon` rows from each of `origins`: origins by leads, counted from the origin's row; none of no
+    /// origins. Reads no target at or after the origin, nor what was not known when it was issued.
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error>;
 
     /// The features that it reads, in order; empty where it reads only the target.
     fn feature_names(&self) -> Vec<String>;
@@ -46,49 +46,63 @@ pub trait Forecaster {
 
     /// Forecasts of the newest origins made while learning, by models that had not seen what came: origins,
     /// and origins by leads. None where the strategy makes none.
-    fn held_out(&self) -> Option<(&[usize], &Array2<f64>)> {
+    fn held_out(&self) -> Option<(&[Origin], &Array2<f64>)> {
         None
     }
 
     /// The level of demand at `origin` that its errors grow with.
-    fn level(&self, frame: &Frame, origin: usize) -> f64 {
-        crate::intervals::level(frame, origin)
+    fn level(&self, frame: &Frame, origin: Origin) -> f64 {
+        recent_level(frame, origin)
     }
 
-    /// Its fitted state, to be read by [`Strategy::restore`].
+    /// Its fitted state, to be read by [`Definition::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
+}
+
+/// Days before the origin over which the recent level is the mean of the absolute target.
+const LEVEL_DAYS: usize = 7;
+
+/// Mean absolute target of the last days before the origin; zero where none is known.
+fn recent_level(frame: &Frame, origin: Origin) -> f64 {
+    let first = origin.row.saturating_sub(LEVEL_DAYS * frame.grid.rows_per_day());
+    let target = frame.known_target(origin, first);
+    let known = target.iter().filter(|value| value.is_finite());
+    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value.abs(), count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 /// What to learn from.
 #[derive(Debug, Clone, Copy)]
-pub struct Lesson<'a> {
+pub struct TrainingSet<'a> {
     /// The series.
     pub frame: &'a Frame,
     /// First row whose target must not be read.
     pub end: usize,
-    /// Most rows ahead that the model will be asked for.
+    /// Most rows ahead of an origin that the model will be asked for.
     pub horizon: usize,
     /// What the features are made of.
     pub spec: &'a FeatureSpec,
     /// Hyperparameters as the user gave them.
     pub parameters: &'a Value,
+    /// The local times of day from which the model will be asked.
+    pub phases: &'a [Phase],
     /// Fits made before on the same frame with the same spec and parameters, where somebody fits again and again.
     pub memo: Option<&'a Memo>,
 }
 
-impl Lesson<'_> {
-    /// What a forecast would have been asked: origins a day apart that stand at the time of day at which the
-    /// lesson ends, none before `oldest`; targets that are known.
-    fn samples(&self, oldest: usize) -> Vec<Sample> {
-        let day = self.frame.grid.rows_per_day();
-        let first = oldest + self.end.saturating_sub(oldest) % day;
-        (first..self.end)
-            .step_by(day)
-            .flat_map(|origin| ahead(origin, self.horizon.min(self.end - origin)))
+impl TrainingSet<'_> {
+    /// What a forecast from a phase would have been asked: origins a day apart, none before `oldest`; targets that are
+    /// known.
+    fn samples(&self, clock: &Clock, phase: Phase, oldest: usize) -> Vec<Sample> {
+        origins(phase, self.frame, clock, oldest..self.end)
+            .flat_map(|origin| ahead(origin, self.horizon.min(self.end - origin.row)))
             .filter(|sample| self.frame.target[sample.target].is_finite())
             .collect()
     }
 }
+
+/// Half-lives in days that are worth trying; 0 counts all days alike.
+const HALF_LIVES: [u32; 5] = [0, 60, 120, 240, 480];
 
 /// How much a day so long ago counts, where a half-life of 0 counts all alike.
 fn weight_of_age(half_life_days: u32, days_ago: f64) -> f64 {
@@ -96,8 +110,26 @@ fn weight_of_age(half_life_days: u32, days_ago: f64) -> f64 {
 }
 
 /// The samples of one origin.
-fn ahead(origin: usize, horizon: usize) -> impl Iterator<Item = Sample> {
-    (origin..origin + horizon).map(move |target| Sample { origin, target })
+fn ahead(origin: Origin, horizon: usize) -> impl Iterator<Item = Sample> {
+    (origin.row..origin.row + horizon).map(move |target| Sample { origin, target })
+}
+
+/// Forecasts of a strategy that reads the frame as it is: where what is known differs from issue to issue, each origin
+/// is shown its own view.
+fn each_as_known(
+    frame: &Frame,
+    origins: &[Origin],
+    horizon: usize,
+    forecast: impl Fn(&Frame, &[Origin]) -> Result<Array2<f64>, Error>,
+) -> Result<Array2<f64>, Error> {
+    if !frame.has_versions() {
+        return forecast(frame, origins);
+    }
+    let mut forecasts = Array2::zeros((origins.len(), horizon));
+    for (mut leads, origin) in forecasts.axis_iter_mut(Axis(0)).zip(origins) {
+        leads.assign(&forecast(&frame.as_known(*origin), &[*origin])?.row(0));
+    }
+    Ok(forecasts)
 }
 
 /// Refuses an input whose features are not those trained with.
@@ -114,56 +146,81 @@ fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
     }))
 }
 
+/// The state of a strategy as artifact format 5 has it as one of today, where it was fitted for origins at `slot`.
+pub(crate) fn state_of_v5(
+    strategy: Strategy,
+    spec: &FeatureSpec,
+    parameters: &Value,
+    state: &[u8],
+    slot: usize,
+) -> Result<Vec<u8>, Error> {
+    match strategy.name() {
+        "lear" => lear::state_of_v5(state),
+        "xgboost" => xgboost::state_of_v5(state, slot),
+        "ensemble" => ensemble::state_of_v5(spec, parameters, state, slot),
+        _ => Ok(state.to_vec()),
+    }
+}
+
+type Fitted = Result<Box<dyn Forecaster>, Error>;
+
+/// What a strategy is: its row in the table.
+pub struct Definition {
+    /// Its name in SQL.
+    name: &'static str,
+    /// The features that it reads where the user names no other.
+    preset: Preset,
+    /// Whether what it learns depends on the time of day of its origins; others start from the newest known row.
+    has_phases: bool,
+    /// Checks hyperparameters and fills in the defaults.
+    read_parameters: fn(&Value) -> Result<Value, Error>,
+    /// Rows back from the origin that a forecast reads, by parameters.
+    history: fn(&Value, &FeatureSpec, &Grid) -> Result<usize, Error>,
+    /// Fits a model; the checkpoint is called between rounds.
+    fit: fn(TrainingSet<'_>, Checkpoint<'_>) -> Fitted,
+    /// Fits a model on several series, where the strategy can.
+    fit_panel: Option<fn(&[TrainingSet<'_>], Checkpoint<'_>) -> Fitted>,
+    /// A fitted model from its spec, parameters and [`Forecaster::state`].
+    restore: fn(&FeatureSpec, &Value, &[u8]) -> Fitted,
+    /// The hyperparameters that are worth trying; the defaults lie inside.
+    space: fn() -> Value,
+}
+
 /// A way to forecast, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// The same hour one season ago.
-    SeasonalNaive,
-    /// The mean of the same local hour over days of the same type.
-    Profile,
-    /// Multiple seasonal-trend decomposition.
-    Mstl,
-    /// Piecewise linear trend, seasons, holidays and regressors.
-    Prophet,
-    /// Regression with seasonal ARIMA errors.
-    Sarimax,
-    /// One penalised linear autoregression for each hour ahead.
-    Lear,
-    /// Gradient boosted trees on lags, weather and calendar.
-    Xgboost,
-    /// A weighted mean of others, corrected by what they got wrong lately.
-    Ensemble,
-    /// One model of all series of a kind, for those without a history.
-    Global,
+#[derive(Clone, Copy)]
+pub struct Strategy(&'static Definition);
+
+impl PartialEq for Strategy {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl std::fmt::Debug for Strategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Strategy {
     /// Every strategy.
     pub const ALL: [Self; 9] = [
-        Self::SeasonalNaive,
-        Self::Profile,
-        Self::Mstl,
-        Self::Prophet,
-        Self::Sarimax,
-        Self::Lear,
-        Self::Xgboost,
-        Self::Ensemble,
-        Self::Global,
+        Self(&seasonal_naive::STRATEGY),
+        Self(&profile::STRATEGY),
+        Self(&mstl::STRATEGY),
+        Self(&prophet::STRATEGY),
+        Self(&sarimax::STRATEGY),
+        Self(&lear::STRATEGY),
+        Self(&xgboost::STRATEGY),
+        Self(&ensemble::STRATEGY),
+        Self(&global::STRATEGY),
     ];
+    /// The floor that every model must beat.
+    pub const SEASONAL_NAIVE: Self = Self(&seasonal_naive::STRATEGY);
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::SeasonalNaive => "seasonal_naive",
-            Self::Profile => "profile",
-            Self::Mstl => "mstl",
-            Self::Prophet => "prophet",
-            Self::Sarimax => "sarimax",
-            Self::Lear => "lear",
-            Self::Xgboost => "xgboost",
-            Self::Ensemble => "ensemble",
-            Self::Global => "global",
-        }
+        self.0.name
     }
 
     /// The strategy of this name.
@@ -175,133 +232,72 @@ impl Strategy {
         })
     }
 
-    /// Checks hyperparameters and fills in the defaults.
-    pub fn read_parameters(self, parameters: &Value) -> Result<Value, Error> {
-        match self {
-            Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters).map(|read| json!(read)),
-            Self::Profile => profile::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Mstl => mstl::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Prophet => prophet::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Sarimax => sarimax::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Lear => lear::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Xgboost => xgboost::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Ensemble => ensemble::Parameters::from_json(parameters).map(|read| json!(read)),
-            Self::Global => global::Parameters::from_json(parameters).map(|read| json!(read)),
-        }
-    }
-
-    /// Rows back from the issue time that a forecast reads.
-    pub fn history(self, parameters: &Value, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
-        match self {
-            Self::SeasonalNaive => seasonal_naive::SeasonalNaive::from_parameters(parameters)?.season(grid),
-            Self::Profile => profile::Parameters::from_json(parameters)?.history(grid),
-            Self::Mstl => mstl::Parameters::from_json(parameters)?.history(grid),
-            // The curve needs two weeks to be fitted, a forecast no history at all.
-            Self::Prophet => prophet::Parameters::from_json(parameters)?.need(grid),
-            Self::Sarimax => sarimax::Parameters::from_json(parameters)?.history(grid),
-            Self::Lear | Self::Xgboost => spec.history(grid),
-            Self::Ensemble => ensemble::Parameters::from_json(parameters)?.history(spec, grid),
-            // It copes with none.
-            Self::Global => Ok(1),
-        }
-    }
-
     /// The features that it reads where the user names no other.
     pub fn preset(self) -> Preset {
-        match self {
-            Self::Lear => Preset::Linear,
-            _ => Preset::Advanced,
-        }
+        self.0.preset
+    }
+
+    /// Whether what it learns depends on the time of day of its origins.
+    pub fn has_phases(self) -> bool {
+        self.0.has_phases
+    }
+
+    /// Checks hyperparameters and fills in the defaults.
+    pub fn read_parameters(self, parameters: &Value) -> Result<Value, Error> {
+        (self.0.read_parameters)(parameters)
+    }
+
+    /// Rows back from the origin that a forecast reads.
+    pub fn history(self, parameters: &Value, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
+        (self.0.history)(parameters, spec, grid)
     }
 
     /// Fits a model; `checkpoint` is called between rounds.
-    pub fn fit(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
-        let frame = history::without_spikes(lesson.frame, lesson.end);
-        Ok(Box::new(WithoutSpikes(self.fit_cleaned(Lesson { frame: &frame, ..lesson }, checkpoint)?)))
+    pub fn fit(self, training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Fitted {
+        (self.0.fit)(training, checkpoint)
     }
 
     /// Fits a model on several series, where the strategy can.
-    pub(crate) fn fit_panel(
-        self,
-        lessons: &[Lesson<'_>],
-        checkpoint: Checkpoint<'_>,
-    ) -> Result<Box<dyn Forecaster>, Error> {
-        let frames: Vec<_> = lessons.iter().map(|lesson| history::without_spikes(lesson.frame, lesson.end)).collect();
-        let lessons: Vec<Lesson<'_>> =
-            lessons.iter().zip(&frames).map(|(lesson, frame)| Lesson { frame, ..*lesson }).collect();
-        match self {
-            Self::Global => Ok(Box::new(WithoutSpikes(Box::new(global::Global::fit_panel(&lessons, checkpoint)?)))),
-            _ => Err(Error::NotSupported(format!("strategy \"{}\" learns from one series", self.name()))),
+    pub(crate) fn fit_panel(self, trainings: &[TrainingSet<'_>], checkpoint: Checkpoint<'_>) -> Fitted {
+        match self.0.fit_panel {
+            Some(fit) => fit(trainings, checkpoint),
+            None => Err(Error::NotSupported(format!("strategy \"{}\" learns from one series", self.name()))),
         }
     }
 
-    /// As [`Self::fit`], on a frame without spikes; the model is to be shown such frames too.
-    fn fit_cleaned(self, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Box<dyn Forecaster>, Error> {
-        let past = self.past_ahead(lesson.spec);
-        let frame = history::without_past(Cow::Borrowed(lesson.frame), &past);
-        let lesson = Lesson { frame: &frame, ..lesson };
-        let fitted: Box<dyn Forecaster> = match self {
-            Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::fit(lesson)?),
-            Self::Profile => Box::new(profile::Profile::fit(lesson)?),
-            Self::Mstl => Box::new(mstl::Mstl::fit(lesson, checkpoint)?),
-            Self::Prophet => Box::new(AsKnown(prophet::Prophet::fit(lesson, checkpoint)?)),
-            Self::Sarimax => Box::new(AsKnown(sarimax::Sarimax::fit(lesson, checkpoint)?)),
-            Self::Lear => Box::new(lear::Lear::fit(lesson, checkpoint)?),
-            Self::Xgboost => Box::new(xgboost::Xgboost::fit(lesson, checkpoint)?),
-            Self::Ensemble => Box::new(ensemble::Ensemble::fit(lesson, checkpoint)?),
-            Self::Global => Box::new(global::Global::fit(lesson, checkpoint)?),
-        };
-        Ok(if past.is_empty() { fitted } else { Box::new(WithoutPast { model: fitted, past }) })
+    /// A fitted model from its spec, parameters and [`Forecaster::state`].
+    pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Fitted {
+        (self.0.restore)(spec, parameters, state)
     }
 
-    /// The regressors that a model of this strategy must not be shown: it would read them at the target's hour, where
-    /// the spec says that they are known only up to the issue time. Features read them as they may.
-    fn past_ahead(self, spec: &FeatureSpec) -> Vec<String> {
-        match self {
-            Self::Lear | Self::Xgboost | Self::Ensemble | Self::Global => Vec::new(),
-            Self::SeasonalNaive | Self::Profile | Self::Mstl | Self::Prophet | Self::Sarimax => spec.past.clone(),
-        }
-    }
-
-    /// A fitted model from its [`Forecaster::state`], parameters and spec.
-    pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Box<dyn Forecaster>, Error> {
-        Ok(Box::new(WithoutSpikes(self.restore_cleaned(spec, parameters, state)?)))
-    }
-
-    /// What [`Self::fit_cleaned`] gave.
-    fn restore_cleaned(
-        self,
-        spec: &FeatureSpec,
-        parameters: &Value,
-        state: &[u8],
-    ) -> Result<Box<dyn Forecaster>, Error> {
-        let fitted: Box<dyn Forecaster> = match self {
-            Self::SeasonalNaive => Box::new(seasonal_naive::SeasonalNaive::from_parameters(parameters)?),
-            Self::Profile => Box::new(profile::Profile::restore(spec, parameters)?),
-            Self::Mstl => Box::new(mstl::Mstl::restore(spec, parameters, state)?),
-            Self::Prophet => Box::new(AsKnown(prophet::Prophet::restore(spec, parameters, state)?)),
-            Self::Sarimax => Box::new(AsKnown(sarimax::Sarimax::restore(spec, parameters, state)?)),
-            Self::Lear => Box::new(lear::Lear::restore(spec, parameters, state)?),
-            Self::Xgboost => Box::new(xgboost::Xgboost::restore(spec, parameters, state)?),
-            Self::Ensemble => Box::new(ensemble::Ensemble::restore(spec, parameters, state)?),
-            Self::Global => Box::new(global::Global::restore(spec, parameters, state)?),
-        };
-        let past = self.past_ahead(spec);
-        Ok(if past.is_empty() { fitted } else { Box::new(WithoutPast { model: fitted, past }) })
+    /// The hyperparameters that are worth trying; the defaults lie inside.
+    pub fn space(self) -> Value {
+        (self.0.space)()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::hourly_frame;
+    use crate::testing::{hourly_frame, training};
+    use serde_json::json;
 
     #[test]
     fn origins_share_the_hour_of_the_day_and_no_target_is_beyond_the_end() {
         let (frame, spec, parameters) = (hourly_frame(600), FeatureSpec::default(), json!({}));
-        let lesson = Lesson { frame: &frame, end: 500, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
-        let samples = lesson.samples(336);
-        assert!(samples.iter().all(|s| s.origin % 24 == 500 % 24 && s.target < 500 && s.lead() <= 48));
-        assert_eq!(samples[0].origin, 356);
+        let clock = Clock::new(&frame.grid, chrono_tz::UTC, 600);
+        let phase = Phase { slot: 500 % 24, delay: 0 };
+        let set = TrainingSet { horizon: 48, ..training(&frame, 500, &spec, &parameters) };
+        let samples = set.samples(&clock, phase, 336);
+        assert!(samples.iter().all(|s| s.origin.row % 24 == 500 % 24 && s.target < 500 && s.lead() <= 48));
+        assert_eq!(samples[0].origin, Origin::at(356));
+    }
+
+    #[test]
+    fn the_level_is_that_of_the_week_before_the_origin() {
+        let mut frame = hourly_frame(800);
+        frame.target[532..700].fill(-3.0);
+        frame.target[600] = f64::NAN;
+        assert_eq!([recent_level(&frame, Origin::at(700)), recent_level(&frame, Origin::at(0))], [3.0, 0.0]);
     }
 }

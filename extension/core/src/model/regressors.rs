@@ -7,7 +7,7 @@
 //! shows 1000 degrees is wrong, and no line reaches that far.
 
 use crate::error::Error;
-use crate::features::{FeatureSpec, smooth};
+use crate::features::{FeatureSpec, cooling_degrees, heating_degrees, smooth};
 use crate::series::Frame;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ pub(super) struct Regressors(Vec<Column>);
 
 impl Regressors {
     /// Learns from the rows of `frame` whose target is known before `end`, from `first` on. Columns named in `except`
-    /// are left out, and those that never change.
+    /// are left out, those that are known only up to the issue, and those that never change.
     pub fn learn(
         frame: &Frame,
         first: usize,
@@ -59,7 +59,8 @@ impl Regressors {
         except: &[String],
     ) -> Result<Self, Error> {
         let mut columns = Vec::new();
-        for regressor in frame.regressors.iter().filter(|regressor| !except.contains(&regressor.name)) {
+        let read = |name: &String| !except.contains(name) && !spec.past.contains(name);
+        for regressor in frame.regressors.iter().filter(|regressor| read(&regressor.name)) {
             let kinds = match degree_days && regressor.name == spec.temperature {
                 true => degree_kinds(spec),
                 false => vec![Kind::Value],
@@ -170,14 +171,18 @@ impl Column {
             let week = (0..=7).filter_map(|days| known(row.checked_sub(days * day)?));
             week.into_iter().next().unwrap_or(self.typical)
         });
-        let degrees = |base: f64, sign: f64, half_life_h: u32| -> Result<Vec<f64>, Error> {
-            let degrees: Vec<f64> = filled.clone().map(|value| (sign * (value - base)).max(0.0)).collect();
-            if half_life_h == 0 { Ok(degrees) } else { Ok(smooth(&degrees, frame.grid.rows_in_hours(half_life_h)?)) }
+        let smoothed = |degrees: Vec<f64>, half_life_h: u32| match half_life_h {
+            0 => Ok(degrees),
+            hours => Ok(smooth(&degrees, frame.grid.rows_in_hours(hours)?)),
         };
         match self.kind {
             Kind::Value => Ok(filled.collect()),
-            Kind::Heating { base_c, half_life_h } => degrees(base_c, -1.0, half_life_h),
-            Kind::Cooling { base_c, half_life_h } => degrees(base_c, 1.0, half_life_h),
+            Kind::Heating { base_c, half_life_h } => {
+                smoothed(filled.map(|value| heating_degrees(value, base_c)).collect(), half_life_h)
+            }
+            Kind::Cooling { base_c, half_life_h } => {
+                smoothed(filled.map(|value| cooling_degrees(value, base_c)).collect(), half_life_h)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! may be. Time is the local wall clock, so that a day's shape stays with its people when the clocks change. A daily
 //! season may have a second shape for days without work, holidays among them.
 
-use super::clock::{Clock, DayType};
+use crate::features::{Calendar, DayType};
 use std::f64::consts::TAU;
 
 /// Days of a year.
@@ -44,15 +44,15 @@ impl Seasons {
     }
 
     /// Appends the values of a row.
-    pub fn push(&self, clock: &Clock, day: DayType, row: usize, columns: &mut Vec<f64>) {
-        let days = clock.days(row);
+    pub fn push(&self, calendar: &Calendar, row: usize, columns: &mut Vec<f64>) {
+        let days = calendar.clock.days(row);
         let mut season = |period: f64, share: f64, waves: &mut dyn Iterator<Item = usize>| {
             for n in waves {
                 let (sin, cos) = (TAU * n as f64 * days / period).sin_cos();
                 columns.extend([share * sin, share * cos]);
             }
         };
-        let off_work = f64::from(u8::from(day != DayType::Workday));
+        let off_work = f64::from(u8::from(calendar.day_type(row) != DayType::Workday));
         season(1.0, 1.0, &mut (1..=self.daily));
         season(1.0, off_work, &mut (1..=self.daily_off_work));
         season(7.0, 1.0, &mut self.weekly_waves());
@@ -63,17 +63,17 @@ impl Seasons {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::FeatureSpec;
     use crate::testing::hourly_frame;
 
     #[test]
     fn a_season_repeats_with_its_period_and_the_off_work_shape_rests_on_workdays() {
         let frame = hourly_frame(24 * 20);
-        let clock = Clock::new(&frame.grid, chrono_tz::UTC, frame.grid.len());
-        let types = clock.day_types(&frame, "is_holiday");
+        let calendar = Calendar::new(&FeatureSpec::default(), &frame, frame.grid.len());
         let seasons = Seasons { daily: 2, daily_off_work: 1, weekly: 1, yearly: 0 };
         let row = |row| {
             let mut columns = Vec::new();
-            seasons.push(&clock, types[row], row, &mut columns);
+            seasons.push(&calendar, row, &mut columns);
             columns
         };
         let (monday, saturday) = (row(5), row(5 * 24 + 5));

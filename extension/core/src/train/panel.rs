@@ -1,14 +1,21 @@
 //! From several series to one model.
 //!
-//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the others
-//! forecasts each series of a fold as if it had just begun, for a week from each of two beginnings in its newest eight weeks.
+//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the others,
+//! fitted on what lies before the newest eight weeks (of a short history, before its newest third), forecasts each series
+//! of a fold as if it had just begun, for a week from each of two beginnings in these weeks. So nothing is scored that a
+//! neighbour's same weeks have told.
 //! Beside them stand those of seasonal naive, which knows the week before that a newcomer has not.
 
-use super::{HELD_OUT_DAYS, Header, Intervals, Model, Recipe, Truth, residuals, scores, truths};
+use super::{Actual, HELD_OUT_DAYS, Header, Intervals, Model, Recipe, actuals, bound, floor, phases_of, reaching, residuals, scores};
 use crate::Checkpoint;
 use crate::error::Error;
-use crate::model::{Lesson, lives};
-use crate::series::{Frame, rfc3339};
+use crate::clean::Plausible;
+use crate::clock::Clock;
+use crate::grid::rfc3339;
+use crate::lives::lives;
+use crate::model::TrainingSet;
+use crate::origin::Phase;
+use crate::series::Frame;
 use serde_json::json;
 
 /// Models that are fitted for the intervals, at most.
@@ -42,30 +49,45 @@ impl Model {
                 taught.len()
             )));
         }
-        let grid = &taught[0].frame.grid;
-        let lessons: Vec<Lesson<'_>> = taught.iter().map(|member| lesson_of(recipe, member)).collect();
-        let forecaster = recipe.strategy.fit_panel(&lessons, checkpoint)?;
-        let folds = FOLDS.min(lessons.len());
-        let (mut learnt, mut all, mut naive) = (Vec::new(), Vec::<Truth>::new(), Vec::new());
+        let grid = taught[0].frame.grid;
+        let day = grid.rows_per_day();
+        let spec = recipe.features.for_step(&grid)?;
+        let phases = phases_of_panel(recipe, taught[0]);
+        let reach = recipe.horizon + phases.longest_gap(day);
+        let trainings: Vec<TrainingSet<'_>> =
+            taught.iter().map(|member| training_of(recipe, &spec, phases.all(), reach, member)).collect();
+        let forecaster = recipe.strategy.fit_panel(&trainings, checkpoint)?;
+        let floor = floor(&spec, &taught.iter().flat_map(|m| m.frame.target.iter().copied()).collect::<Vec<_>>());
+        let folds = FOLDS.min(trainings.len());
+        let (mut learnt, mut all, mut naive) = (Vec::new(), Vec::<Actual>::new(), Vec::new());
         let (mut from, mut to, mut origins) = (i64::MAX, i64::MIN, 0);
+        let newest = |set: &TrainingSet<'_>| (set.end / day / 3).clamp(1, HELD_OUT_DAYS);
         for fold in 0..folds {
             let of_fold = |inside: bool| {
-                let mine = lessons.iter().enumerate().filter(move |(at, _)| (at % folds == fold) == inside);
-                mine.map(|(_, lesson)| *lesson).collect::<Vec<_>>()
+                let mine = trainings.iter().enumerate().filter(move |(at, _)| (at % folds == fold) == inside);
+                mine.map(|(_, training)| *training).collect::<Vec<_>>()
             };
-            let others = recipe.strategy.fit_panel(&of_fold(false), checkpoint)?;
+            let earlier = |set: TrainingSet<'_>| set.end - newest(&set) * day;
+            let others: Vec<TrainingSet<'_>> =
+                of_fold(false).into_iter().map(|set| TrainingSet { end: earlier(set), ..set }).collect();
+            let others = recipe.strategy.fit_panel(&others, checkpoint)?;
             for newcomer in of_fold(true) {
-                for mut life in lives(newcomer.frame, newcomer.end, HELD_OUT_DAYS, newcomer.spec)? {
+                let clock = Clock::new(&newcomer.frame.grid, spec.time_zone, newcomer.end);
+                let first = &phases.all()[..1];
+                for mut life in lives(newcomer.frame, &clock, newcomer.end, newest(&newcomer), first, &spec)? {
                     checkpoint();
                     life.origins.truncate(NEW_DAYS);
-                    let forecasts = others.predict(&life.frame, &life.origins, recipe.horizon)?;
-                    let truths: Vec<Truth> = truths(&life.frame, &life.origins, &forecasts, life.end).collect();
-                    learnt.extend(residuals(others.as_ref(), &life.frame, &truths));
-                    naive.extend(truths.iter().filter_map(|truth| week_before(newcomer.frame, &life.frame, truth)));
-                    all.extend(truths);
-                    let time = |row: usize| life.frame.grid.time(row).timestamp();
-                    from = from.min(life.origins.first().map_or(i64::MAX, |origin| time(*origin)));
-                    to = to.max(time(life.end));
+                    let frame = reaching(life.frame(newcomer.frame), life.end() + reach);
+                    let clock = Clock::new(&frame.grid, spec.time_zone, frame.grid.len());
+                    let mut forecasts = others.predict(&frame, &life.origins, reach)?;
+                    bound(&mut forecasts, floor);
+                    let actuals: Vec<Actual> = actuals(&frame, &life.origins, &forecasts, life.end()).collect();
+                    learnt.extend(residuals(others.as_ref(), &frame, &clock, &actuals));
+                    naive.extend(actuals.iter().filter_map(|actual| week_before(newcomer.frame, &frame, actual)));
+                    all.extend(actuals);
+                    let time = |row: usize| frame.grid.time(row).timestamp();
+                    from = from.min(life.origins.first().map_or(i64::MAX, |origin| time(origin.issued)));
+                    to = to.max(time(life.end()));
                     origins += life.origins.len();
                 }
             }
@@ -87,32 +109,45 @@ impl Model {
             strategy: recipe.strategy.name().to_owned(),
             step_seconds: grid.step().num_seconds(),
             horizon: recipe.horizon,
-            regressors: taught[0].frame.regressors.iter().map(|regressor| regressor.name.clone()).collect(),
-            features: recipe.features.clone(),
+            regressors: taught[0].frame.regressor_names(),
+            features: spec.clone(),
             parameters: forecaster.parameters(),
             trained_until: to,
+            phases: phases.clone(),
+            availability_seconds: recipe.availability.map(|delay| delay.num_seconds()),
+            floor,
+            // Regressors that tell series apart have the range of all of them.
+            plausible: Plausible::default(),
         };
-        let intervals = Intervals::learn(grid.rows_per_day(), recipe.horizon, &learnt);
-        Ok(Self { header, intervals, forecaster, held_out, outlook_shares: Vec::new() })
+        let intervals = Intervals::learn(day, reach, &learnt);
+        let (vintage_shares, implausible) = (Vec::new(), Vec::new());
+        Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }
+}
+
+/// The phases of the first series: usual delays are those of a fleet.
+fn phases_of_panel(recipe: &Recipe, member: &Member) -> crate::origin::Phases {
+    let end = member.frame.end_of_target();
+    let clock = Clock::new(&member.frame.grid, recipe.features.time_zone, end + 1);
+    phases_of(recipe, &member.frame, &clock, end, None)
 }
 
 /// The same hour with the value of a week before, in place of the forecast; none where that is not known.
-fn week_before(whole: &Frame, life: &Frame, truth: &Truth) -> Option<Truth> {
-    let row = whole.grid.row(life.grid.time(truth.origin + truth.lead - 1)).ok()?;
+fn week_before(whole: &Frame, life: &Frame, actual: &Actual) -> Option<Actual> {
+    let row = whole.grid.row(life.grid.time(actual.origin.row + actual.lead - 1)).ok()?;
     let before = *whole.target.get(row.checked_sub(7 * whole.grid.rows_per_day())?)?;
-    before.is_finite().then_some(Truth { yhat: before, ..*truth })
+    before.is_finite().then_some(Actual { yhat: before, ..*actual })
 }
 
-fn lesson_of<'a>(recipe: &'a Recipe, member: &'a Member) -> Lesson<'a> {
-    Lesson {
-        frame: &member.frame,
-        end: member.frame.end_of_target(),
-        horizon: recipe.horizon,
-        spec: &recipe.features,
-        parameters: &recipe.parameters,
-        memo: None,
-    }
+fn training_of<'a>(
+    recipe: &'a Recipe,
+    spec: &'a crate::features::FeatureSpec,
+    phases: &'a [Phase],
+    horizon: usize,
+    member: &'a Member,
+) -> TrainingSet<'a> {
+    let (frame, end) = (&member.frame, member.frame.end_of_target());
+    TrainingSet { frame, end, horizon, spec, parameters: &recipe.parameters, phases, memo: None }
 }
 
 /// One step, the same regressors in the same order.
@@ -157,14 +192,14 @@ mod tests {
         Recipe::new("global", &parameters, &json!({}), 48).unwrap()
     }
 
-    fn error(model: &Model, truth: &Frame, known: usize, horizon: usize) -> (f64, f64) {
+    fn error(model: &Model, actual: &Frame, known: usize, horizon: usize) -> (f64, f64) {
         let origin = 2400;
-        let mut frame = truth.clone();
+        let mut frame = actual.clone();
         frame.target[..origin - known].fill(f64::NAN);
         let rows = model.forecast(&frame, &[origin], horizon, &[]).unwrap();
         let (mut off, mut sum, mut inside) = (0.0, 0.0, 0.0);
         for row in &rows {
-            let actual = truth.target[row.target()];
+            let actual = actual.target[row.target()];
             off += (row.yhat - actual).abs();
             sum += actual;
             inside += f64::from(u8::from((row.lower..=row.upper).contains(&actual)));
@@ -190,8 +225,8 @@ mod tests {
         let errors: Vec<f64> = [0, 48, 24 * 21].map(|known| error(&model, &newcomer, known, 48).0).to_vec();
         assert!(errors[0] < 0.2 && errors[1] < 0.2 && errors[2] < 0.5 * errors[0], "{errors:?}");
         let inside = |number| error(&model, &building(number, 2600).frame, 0, 48).1;
-        let inside = (7..12).map(inside).sum::<f64>() / 5.0;
-        assert!(inside > 0.6, "{inside}");
+        let inside = (6..16).map(inside).sum::<f64>() / 10.0;
+        assert!(inside > 0.5, "{inside}");
     }
 
     #[test]

@@ -11,7 +11,6 @@
 mod parzen;
 mod random;
 mod space;
-mod spaces;
 
 use crate::error::Error;
 use parzen::Parzen;
@@ -101,6 +100,10 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    fn strategy(name: &str) -> Strategy {
+        Strategy::parse(name).unwrap()
+    }
+
     fn search(space: &Space, seed: u64, trials: usize, score: impl Fn(&Value, usize) -> Option<f64>) -> Vec<Trial> {
         go_on(space, seed, trials, Vec::new(), score)
     }
@@ -131,7 +134,7 @@ mod tests {
         let space = json!({
             "eta": {"low": 0.005, "high": 0.5, "log": true}, "max_depth": {"low": 2, "high": 12}, "half_life_days": [0, 60, 120]
         });
-        Space::from_json(Strategy::Xgboost, Some(&space)).unwrap()
+        Space::from_json(strategy("xgboost"), Some(&space)).unwrap()
     }
 
     fn best(trials: &[Trial]) -> f64 {
@@ -157,12 +160,12 @@ mod tests {
     #[test]
     fn a_small_space_is_tried_out_and_then_there_is_nothing_left() {
         let space = json!({"season_h": [24, 168]});
-        let space = Space::from_json(Strategy::SeasonalNaive, Some(&space)).unwrap();
+        let space = Space::from_json(strategy("seasonal_naive"), Some(&space)).unwrap();
         let trials = search(&space, 1, 50, |_, at| Some(at as f64));
         let seasons: Vec<_> = trials.iter().map(|trial| trial.parameters["season_h"].clone()).collect();
         assert_eq!(seasons, [json!(168), json!(24)]);
         let space = json!({"max_depth": {"low": 1, "high": 16}, "monotone_heating": [false, true]});
-        let space = Space::from_json(Strategy::Xgboost, Some(&space)).unwrap();
+        let space = Space::from_json(strategy("xgboost"), Some(&space)).unwrap();
         assert_eq!(search(&space, 1, 50, |_, at| Some(at as f64)).len(), 32);
     }
 

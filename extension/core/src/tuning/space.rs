@@ -3,7 +3,6 @@
 //! `{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "penalty": ["ridge", "lasso"]}`:
 //! a range of a parameter that is a whole number holds whole numbers; `log` spreads it evenly by ratio.
 
-use super::spaces;
 use crate::error::Error;
 use crate::model::Strategy;
 use crate::options;
@@ -44,7 +43,7 @@ struct Range {
 impl Space {
     /// Reads a space, or takes the strategy's own.
     pub fn from_json(strategy: Strategy, json: Option<&Value>) -> Result<Self, Error> {
-        let own = spaces::of(strategy);
+        let own = strategy.space();
         let Value::Object(given) = json.unwrap_or(&own) else {
             return Err(invalid(format!("a space is a JSON object of ranges and lists, not {}", json.unwrap_or(&own))));
         };
@@ -283,6 +282,10 @@ mod tests {
     use crate::model::Strategy;
     use proptest::prelude::*;
 
+    fn strategy(name: &str) -> Strategy {
+        Strategy::parse(name).unwrap()
+    }
+
     #[test]
     fn every_strategy_has_a_space_that_starts_at_its_defaults() {
         for strategy in Strategy::ALL {
@@ -319,7 +322,7 @@ mod tests {
             (json!({"monotone_heating": {"low": 0, "high": 1}}), "is no number"),
             (json!({"monotone_heating": ["yes"]}), "parameter \"monotone_heating\" cannot be \"yes\""),
         ] {
-            let error = Space::from_json(Strategy::Xgboost, Some(&space)).unwrap_err().to_string();
+            let error = Space::from_json(strategy("xgboost"), Some(&space)).unwrap_err().to_string();
             assert!(error.contains(says), "{space}: {error}");
         }
     }
@@ -327,13 +330,13 @@ mod tests {
     #[test]
     fn parameters_that_belong_together_are_chosen_together() {
         let orders = json!({"order": [[1, 0, 1], [2, 0, 0]], "seasonal_order": [[0, 1, 1], [1, 0, 0]]});
-        assert_eq!(Space::from_json(Strategy::Sarimax, Some(&orders)).unwrap().points(), Some(4));
+        assert_eq!(Space::from_json(strategy("sarimax"), Some(&orders)).unwrap().points(), Some(4));
     }
 
     #[test]
     fn all_points_of_a_finite_space_differ() {
         let given = json!({"rounds": {"low": 1, "high": 40, "log": true}, "max_depth": {"low": 2, "high": 4}, "eta": [0.1, 0.2]});
-        let space = Space::from_json(Strategy::Xgboost, Some(&given)).unwrap();
+        let space = Space::from_json(strategy("xgboost"), Some(&given)).unwrap();
         let mut all: Vec<_> = (0..240).map(|at| space.parameters(&space.nth(at)).to_string()).collect();
         all.sort();
         all.dedup();

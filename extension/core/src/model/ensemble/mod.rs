@@ -14,16 +14,39 @@ mod online;
 mod parameters;
 mod weights;
 
-use super::{Forecaster, Lesson};
+use super::{Definition, Forecaster, TrainingSet};
 use crate::Checkpoint;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{FeatureSpec, Preset};
+use crate::origin::{Origin, Phase, origins};
 use crate::series::Frame;
 use ndarray::{Array2, Array3, Axis, s};
-use online::Online;
-pub(super) use parameters::Parameters;
+use online::{Online, OnlineV5};
+use parameters::Parameters;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "ensemble",
+    preset: Preset::Advanced,
+    has_phases: true,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |json, spec, grid| Parameters::from_json(json)?.history(spec, grid),
+    fit: |training, checkpoint| Ok(Box::new(Ensemble::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Ensemble::restore(spec, parameters, state)?)),
+    // Each of its members can be tuned alone.
+    space: || {
+        json!({
+            "correction_half_life_days": {"low": 0.5, "high": 14, "log": true},
+            "correction_share": {"low": 0, "high": 1},
+            "weight_half_life_days": {"low": 7, "high": 112, "log": true},
+            "shrinkage": {"low": 0.01, "high": 10, "log": true},
+        })
+    },
+};
 
 /// Days of a held-out block: as long as a model is usually in service before the next one.
 const BLOCK_DAYS: usize = 14;
@@ -31,124 +54,188 @@ const BLOCK_DAYS: usize = 14;
 const BLOCKS: usize = 4;
 
 /// The members, and the state from which corrections and weights go on.
-pub(super) struct Ensemble {
+struct Ensemble {
     spec: FeatureSpec,
     parameters: Parameters,
-    members: Vec<Box<dyn Forecaster>>,
+    members: Vec<Fitted>,
     online: Online,
-    /// The first origin in service, in seconds since 1970.
+    /// From where corrections and weights are learnt.
+    phase: Phase,
+    /// When the first origin in service may be, in seconds since 1970.
     starts_at: i64,
-    held_out: (Vec<usize>, Array2<f64>),
+    held_out: (Vec<Origin>, Array2<f64>),
 }
 
 /// What is stored.
 #[derive(Serialize, Deserialize)]
 struct State {
-    members: Vec<Vec<u8>>,
+    /// Spec (JSON) and state of each member.
+    members: Vec<(String, Vec<u8>)>,
     online: Online,
+    phase: Phase,
     starts_at: i64,
 }
 
+/// The state as artifact format 5 has it.
+#[derive(Deserialize)]
+struct StateV5 {
+    members: Vec<Vec<u8>>,
+    online: OnlineV5,
+    starts_at: i64,
+}
+
+/// A member's model and the spec of its features.
+struct Fitted {
+    spec: FeatureSpec,
+    model: Box<dyn Forecaster>,
+}
+
+/// A state of format 5 as one of today, where it was fitted for origins at `slot`.
+pub(super) fn state_of_v5(spec: &FeatureSpec, parameters: &Value, state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
+    let old: StateV5 = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
+    let strategies = Parameters::from_json(parameters)?.members()?;
+    let members = strategies.iter().zip(&old.members);
+    let members = members.map(|((strategy, given), state)| {
+        let spec = match strategy.preset() {
+            Preset::Linear => spec.linear_of_v5(),
+            _ => spec.clone(),
+        };
+        Ok((to_json(&spec)?, super::state_of_v5(*strategy, &spec, given, state, slot)?))
+    });
+    let members = members.collect::<Result<_, Error>>()?;
+    let state = State { members, online: old.online.into(), phase: Phase { slot, delay: 0 }, starts_at: old.starts_at };
+    postcard::to_allocvec(&state).map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn to_json(spec: &FeatureSpec) -> Result<String, Error> {
+    serde_json::to_string(spec).map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn damaged(what: String) -> Error {
+    Error::DamagedArtifact(format!("the ensemble's state: {what}"))
+}
+
 impl Ensemble {
-    pub(super) fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let parameters = Parameters::from_json(lesson.parameters)?;
+    fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(training.parameters)?;
         let members = parameters.members()?;
-        let (frame, day) = (lesson.frame, lesson.frame.grid.rows_per_day());
+        let (frame, day, end) = (training.frame, training.frame.grid.rows_per_day(), training.end);
         // Bases that are found on the history differ with its end, and would not be those of the fit that is recalled.
-        let memo = lesson.memo.filter(|_| !lesson.spec.fit_bases);
-        let fit = |member: usize, end: usize, checkpoint: Checkpoint<'_>| {
+        let memo = training.memo.filter(|_| !training.spec.fit_bases);
+        let fit = |member: usize, until: usize, checkpoint: Checkpoint<'_>| {
             let (strategy, given) = &members[member];
             // A block's members know of their features' spec no more than what came before it, either.
-            let spec = if end == lesson.end { lesson.spec.clone() } else { lesson.spec.fitted(frame, end) };
-            let spec = Parameters::spec_of(*strategy, &spec);
-            if let Some(state) = memo.and_then(|memo| memo.recall(member, end)) {
-                return strategy.restore_cleaned(&spec, given, &state);
+            let spec = if until == end { training.spec.clone() } else { training.spec.fitted(frame, until)? };
+            let spec = Parameters::spec_of(*strategy, &spec).fitted(frame, until)?;
+            if let Some(state) = memo.and_then(|memo| memo.recall(member, until)) {
+                return Ok::<_, Error>(Fitted { model: strategy.restore(&spec, given, &state)?, spec });
             }
-            let lesson = Lesson { end, spec: &spec, parameters: given, ..lesson };
-            let fitted = strategy.fit_cleaned(lesson, checkpoint)?;
-            memo.map_or(Ok(()), |memo| memo.keep(member, end, fitted.as_ref()))?;
-            Ok(fitted)
+            // What is held out is forecast from the first phase alone, by models that know what was known then.
+            let phases = if until == end { training.phases } else { &training.phases[..1] };
+            let known = frame.known_by(until);
+            let set = TrainingSet { frame: &known, end: until, spec: &spec, parameters: given, phases, ..training };
+            let model = strategy.fit(set, checkpoint)?;
+            memo.map_or(Ok(()), |memo| memo.keep(member, until, model.as_ref()))?;
+            Ok(Fitted { spec, model })
         };
-        if lesson.end < 2 * day {
-            return Err(Error::TooLittleHistory { need: 2 * day, have: lesson.end });
+        if end < 2 * day {
+            return Err(Error::TooLittleHistory { need: 2 * day, have: end });
         }
-        let days = (lesson.end / day / 5).clamp(1, BLOCKS * BLOCK_DAYS);
-        let origins: Vec<usize> = (1..=days).rev().map(|back| lesson.end - back * day).collect();
-        // Whole blocks before the end, so that a lesson that ends a block later asks for the same ones.
-        let blocks: Vec<&[usize]> = origins.rchunks(BLOCK_DAYS).rev().collect();
-        let mut forecasts = Array3::zeros((members.len(), origins.len(), lesson.horizon));
+        let phase = training.phases[0];
+        let clock = Clock::new(&frame.grid, training.spec.time_zone, end + training.horizon + 1);
+        let days = (end / day / 5).clamp(1, BLOCKS * BLOCK_DAYS);
+        let mut held_out: Vec<Origin> = origins(phase, frame, &clock, (end - days * day).max(1)..end).collect();
+        held_out.retain(|origin| origin.issued <= end);
+        if held_out.is_empty() {
+            held_out.push(Origin::at(end - day));
+        }
+        // Whole blocks before the end, so that a training set that ends a block later asks for the same ones.
+        let block = |origin: &Origin| (end - origin.row - 1) / (BLOCK_DAYS * day);
+        let mut forecasts = Array3::zeros((members.len(), held_out.len(), training.horizon));
         for (member, mut into) in forecasts.axis_iter_mut(Axis(0)).enumerate() {
             let mut first = 0;
-            for held in &blocks {
-                let ahead = fit(member, held[0], checkpoint)?.predict(frame, held, lesson.horizon)?;
+            for held in held_out.chunk_by(|a, b| block(a) == block(b)) {
+                let until = end - (block(&held[0]) + 1) * BLOCK_DAYS * day;
+                let model = fit(member, until.max(end - days * day), checkpoint)?.model;
+                let ahead = model.predict(frame, held, training.horizon)?;
                 into.slice_mut(s![first..first + held.len(), ..]).assign(&ahead);
                 first += held.len();
             }
         }
-        let mut online = Online::new(members.len(), lesson.horizon, day, &parameters);
-        let mut combined = Array2::zeros((origins.len(), lesson.horizon));
-        for (at, origin) in origins.iter().enumerate() {
-            online.observe(frame, *origin);
-            let yhat = online.issue(&frame.grid, *origin, forecasts.index_axis(Axis(1), at));
+        let mut online = Online::new(members.len(), training.horizon, day, &parameters);
+        let mut combined = Array2::zeros((held_out.len(), training.horizon));
+        for (at, origin) in held_out.iter().enumerate() {
+            online.observe(frame, &clock, *origin);
+            let yhat = online.issue(&frame.grid, &clock, *origin, forecasts.index_axis(Axis(1), at));
             combined.row_mut(at).assign(&yhat);
         }
-        online.observe(frame, lesson.end);
-        let members = (0..members.len()).map(|member| fit(member, lesson.end, checkpoint)).collect::<Result<_, _>>()?;
-        // The next lesson that asks anything ends later and holds out as many blocks.
-        lesson.memo.inspect(|memo| memo.forget_before(origins[0]));
-        let starts_at = frame.grid.time(lesson.end).timestamp();
-        Ok(Self { spec: lesson.spec.clone(), parameters, members, online, starts_at, held_out: (origins, combined) })
+        let members = (0..members.len()).map(|member| fit(member, end, checkpoint)).collect::<Result<_, _>>()?;
+        // The next training set that asks anything ends later and holds out as many blocks.
+        training.memo.inspect(|memo| memo.forget_before(end - days * day));
+        let starts_at = frame.grid.time(held_out[held_out.len() - 1].row + 1).timestamp();
+        Ok(Self {
+            spec: training.spec.clone(),
+            parameters,
+            members,
+            online,
+            phase,
+            starts_at,
+            held_out: (held_out, combined),
+        })
     }
 
-    pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
-        let damaged = |what: String| Error::DamagedArtifact(format!("the ensemble's state: {what}"));
+    fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let parameters = Parameters::from_json(parameters)?;
-        let state: State = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
+        let State { members, online, phase, starts_at } =
+            postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
         let strategies = parameters.members()?;
-        if strategies.len() != state.members.len() || !state.online.is_sound(strategies.len()) {
+        if strategies.len() != members.len() || !online.is_sound(strategies.len()) {
             return Err(damaged("impossible numbers".to_owned()));
         }
         let members = strategies
             .iter()
-            .zip(&state.members)
-            .map(|((strategy, given), state)| {
-                strategy.restore_cleaned(&Parameters::spec_of(*strategy, spec), given, state)
+            .zip(&members)
+            .map(|((strategy, given), (spec, state))| {
+                let spec: FeatureSpec = serde_json::from_str(spec).map_err(|error| damaged(error.to_string()))?;
+                Ok(Fitted { model: strategy.restore(&spec, given, state)?, spec })
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, Error>>()?;
         let held_out = (Vec::new(), Array2::zeros((0, 0)));
-        Ok(Self { spec: spec.clone(), parameters, members, online: state.online, starts_at: state.starts_at, held_out })
+        Ok(Self { spec: spec.clone(), parameters, members, online, phase, starts_at, held_out })
     }
 
-    fn ahead(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array3<f64>, Error> {
+    fn ahead(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array3<f64>, Error> {
         let mut forecasts = Array3::zeros((self.members.len(), origins.len(), horizon));
         for (member, mut into) in self.members.iter().zip(forecasts.axis_iter_mut(Axis(0))) {
-            into.assign(&member.predict(frame, origins, horizon)?);
+            into.assign(&member.model.predict(frame, origins, horizon)?);
         }
         Ok(forecasts)
     }
 }
 
 impl Forecaster for Ensemble {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
-        let last = origins.iter().copied().max().unwrap_or(0);
+    fn predict(&self, frame: &Frame, asked: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        let last = asked.iter().map(|origin| origin.row).max().unwrap_or(0);
+        let clock = Clock::new(&frame.grid, self.spec.time_zone, last + horizon.max(self.online.horizon()) + 1);
         let history = self.parameters.history(&self.spec, &frame.grid)?;
-        let past = frame.grid.days_since(self.starts_at, history, last + 1);
-        let mut all = [&past, origins].concat();
-        all.sort_unstable();
+        let first = frame.grid.first_at_or_after(self.starts_at).max(history).max(1);
+        let past: Vec<Origin> = origins(self.phase, frame, &clock, first..last + 1).collect();
+        let mut all = [&past, asked].concat();
+        all.sort_by_key(|origin| (origin.row, origin.issued));
         all.dedup();
-        let whole = if past.is_empty() { horizon } else { self.online.horizon() };
+        let whole = if past.is_empty() { horizon } else { self.online.horizon().max(horizon) };
         let forecasts = self.ahead(frame, &all, whole)?;
-        let mut combined = Array2::zeros((origins.len(), horizon));
+        let mut combined = Array2::zeros((asked.len(), horizon));
         let mut online = self.online.clone();
         for (at, origin) in all.iter().enumerate() {
             let forecasts = forecasts.index_axis(Axis(1), at);
-            let yhat = if past.binary_search(origin).is_ok() {
-                online.observe(frame, *origin);
-                online.issue(&frame.grid, *origin, forecasts)
+            let yhat = if past.contains(origin) {
+                online.observe(frame, &clock, *origin);
+                online.issue(&frame.grid, &clock, *origin, forecasts)
             } else {
-                online.combine(&frame.grid, *origin, forecasts)
+                online.combine(&clock, *origin, forecasts)
             };
-            for (asked, mut into) in origins.iter().zip(combined.rows_mut()) {
+            for (asked, mut into) in asked.iter().zip(combined.rows_mut()) {
                 if asked == origin {
                     into.assign(&yhat.slice(s![..horizon]));
                 }
@@ -158,23 +245,24 @@ impl Forecaster for Ensemble {
     }
 
     fn feature_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.members.iter().flat_map(|member| member.feature_names()).collect();
+        let mut names: Vec<String> = self.members.iter().flat_map(|member| member.model.feature_names()).collect();
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         names
     }
 
     fn parameters(&self) -> Value {
-        serde_json::json!(self.parameters)
+        json!(self.parameters)
     }
 
-    fn held_out(&self) -> Option<(&[usize], &Array2<f64>)> {
+    fn held_out(&self) -> Option<(&[Origin], &Array2<f64>)> {
         Some((&self.held_out.0, &self.held_out.1))
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {
-        let members = self.members.iter().map(|member| member.state()).collect::<Result<_, _>>()?;
-        let state = State { members, online: self.online.clone(), starts_at: self.starts_at };
+        let members = self.members.iter().map(|member| Ok((to_json(&member.spec)?, member.model.state()?)));
+        let members = members.collect::<Result<_, Error>>()?;
+        let state = State { members, online: self.online.clone(), phase: self.phase, starts_at: self.starts_at };
         postcard::to_allocvec(&state).map_err(|error| Error::Internal(error.to_string()))
     }
 }
@@ -183,16 +271,14 @@ impl Forecaster for Ensemble {
 mod tests {
     use super::*;
     use crate::model::Memo;
-    use crate::testing::hourly_frame;
-    use serde_json::json;
+    use crate::testing::{hourly_frame, training};
 
     fn fit(frame: &Frame, end: usize) -> Ensemble {
         let parameters = json!({"members": [
             {"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}, {"strategy": "seasonal_naive"}
         ]});
         let spec = FeatureSpec::default();
-        Ensemble::fit(Lesson { frame, end, horizon: 48, spec: &spec, parameters: &parameters, memo: None }, &mut || ())
-            .unwrap()
+        Ensemble::fit(training(frame, end, &spec, &parameters), &mut || ()).unwrap()
     }
 
     fn error(frame: &Frame, forecasts: &Array2<f64>, origin: usize) -> f64 {
@@ -211,11 +297,11 @@ mod tests {
         frame.target[2400..].iter_mut().for_each(|value| *value += 6.0);
         let model = fit(&frame, 2400);
         let origin = 2400 + 24 * 12;
-        let fresh = model.predict(&frame, &[origin], 48).unwrap();
+        let fresh = model.predict(&frame, &[Origin::at(origin)], 48).unwrap();
         // The same model where the days since are not known.
         let mut without = frame.clone();
         without.target[2400..origin].fill(f64::NAN);
-        let stale = model.predict(&without, &[origin], 48).unwrap();
+        let stale = model.predict(&without, &[Origin::at(origin)], 48).unwrap();
         assert!(error(&frame, &fresh, origin) < 0.6 * error(&frame, &stale, origin));
     }
 
@@ -223,8 +309,8 @@ mod tests {
     fn forecasts_do_not_depend_on_what_else_is_asked() {
         let frame = hourly_frame(3000);
         let model = fit(&frame, 2400);
-        let alone = model.predict(&frame, &[2520], 48).unwrap();
-        let together = model.predict(&frame, &[2400, 2424, 2520, 2600], 48).unwrap();
+        let alone = model.predict(&frame, &[Origin::at(2520)], 48).unwrap();
+        let together = model.predict(&frame, &[2400, 2424, 2520, 2592].map(Origin::at), 48).unwrap();
         assert_eq!(alone.row(0), together.row(2));
     }
 
@@ -237,9 +323,10 @@ mod tests {
         let mut fits = 0;
         let mut forecast = |end: usize, memo: Option<&Memo>| {
             fits = 0;
-            let lesson = Lesson { frame: &frame, end, horizon: 48, spec: &spec, parameters: &parameters, memo };
-            let model = Ensemble::fit(lesson, &mut || fits += 1).unwrap();
-            (model.predict(&frame, &[end, end + 48], 48).unwrap(), model.held_out().unwrap().1.clone(), fits)
+            let phases = [Phase { slot: 7000 % 24, delay: 0 }];
+            let training = TrainingSet { memo, phases: &phases, ..training(&frame, end, &spec, &parameters) };
+            let model = Ensemble::fit(training, &mut || fits += 1).unwrap();
+            (model.predict(&frame, &[end, end + 48].map(Origin::at), 48).unwrap(), model.held_out().unwrap().1.clone(), fits)
         };
         let _ = forecast(7000, Some(&memo));
         let (again, alone) = (forecast(7000 + 14 * 24, Some(&memo)), forecast(7000 + 14 * 24, None));
@@ -255,7 +342,7 @@ mod tests {
         let held_out = |frame: &Frame| {
             let model = fit(frame, 2400);
             let (origins, forecasts) = model.held_out().unwrap();
-            let before = origins.iter().position(|origin| *origin > 2390 - 24).unwrap_or(origins.len());
+            let before = origins.iter().position(|origin| origin.row > 2390 - 24).unwrap_or(origins.len());
             forecasts.slice(s![..before, ..]).to_owned()
         };
         assert_eq!(held_out(&frame), held_out(&later));

@@ -1,13 +1,16 @@
-//! What the ensemble learns day after day: each member's recent residuals by hour, and how the members' errors
+//! What the ensemble learns day after day: each member's recent residuals by local hour, and how the members' errors
 //! go together.
 //!
 //! At each origin, the day that has just passed is compared with what the members forecast for it one, two
-//! and three days before ([`Online::observe`]); then a new forecast is made and kept until it has come
+//! and more days before ([`Online::observe`]); then a new forecast is made and kept until it has come
 //! true ([`Online::issue`]). Nothing else is read, so the same days in the same order give the same state.
 
 use super::Parameters;
 use super::weights::convex_weights;
-use crate::series::{DAY_SECONDS, Frame, Grid};
+use crate::clock::Clock;
+use crate::grid::{DAY_SECONDS, Grid};
+use crate::origin::Origin;
+use crate::series::Frame;
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,13 @@ use serde::{Deserialize, Serialize};
 const SMOOTH_HOURS: usize = 2;
 /// Residuals' weight (one a day, the newest 1) at which a correction counts half of what it would.
 const PRIOR: f64 = 0.5;
+
+/// Days that one call learns from, at most.
+const MOST_DAYS: usize = 3;
+/// What a day leaves of the errors of the last few days.
+const RECENT_KEEP: f64 = 0.6;
+/// How often an error of the last few days counts again in the weights.
+const ALARM: f64 = 2.0;
 
 /// Decayed sums over the days so far, and the forecasts that have not come true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,11 +38,52 @@ pub struct Online {
     shrinkage: f64,
     /// Seconds since 1970, as all times here.
     observed_at: Option<i64>,
-    /// Sum and weight of residuals, by member, day of lead and row of the day.
+    /// Sum and weight of residuals, by member, day of lead and local row of the day.
     residuals: Vec<(f64, f64)>,
     /// Summed products of corrected errors, by day of lead, member and member.
     products: Vec<f64>,
+    /// The same over the last few days: a member that errs badly loses its weight at once.
+    recent: Vec<f64>,
+    /// How often an error of the last few days counts again.
+    alarm: f64,
     pending: Vec<Pending>,
+}
+
+/// As artifact format 5 stored it.
+#[derive(Deserialize)]
+pub struct OnlineV5 {
+    members: usize,
+    rows_per_day: usize,
+    horizon: usize,
+    correction_keep: f64,
+    correction_share: f64,
+    weight_keep: f64,
+    shrinkage: f64,
+    observed_at: Option<i64>,
+    residuals: Vec<(f64, f64)>,
+    products: Vec<f64>,
+    _pending: Vec<Pending>,
+}
+
+impl From<OnlineV5> for Online {
+    /// Its residuals stood by UTC hours: they are learnt anew from the days since the training.
+    fn from(old: OnlineV5) -> Self {
+        Self {
+            members: old.members,
+            rows_per_day: old.rows_per_day,
+            horizon: old.horizon,
+            correction_keep: old.correction_keep,
+            correction_share: old.correction_share,
+            weight_keep: old.weight_keep,
+            shrinkage: old.shrinkage,
+            observed_at: old.observed_at,
+            residuals: vec![(0.0, 0.0); old.residuals.len()],
+            recent: vec![0.0; old.products.len()],
+            alarm: 0.0,
+            products: old.products,
+            pending: Vec::new(),
+        }
+    }
 }
 
 /// A forecast of every member, and as it was corrected: members by leads.
@@ -57,6 +108,8 @@ impl Online {
             observed_at: None,
             residuals: vec![(0.0, 0.0); members * lead_days * rows_per_day],
             products: vec![0.0; lead_days * members * members],
+            recent: vec![0.0; lead_days * members * members],
+            alarm: ALARM,
             pending: Vec::new(),
         }
     }
@@ -73,76 +126,91 @@ impl Online {
             && self.members == members
             && self.residuals.len() == members * leads.div_ceil(rows) * rows
             && self.products.len() == leads.div_ceil(rows) * members * members
+            && self.recent.len() == self.products.len()
+            && self.alarm.is_finite()
             && self.pending.iter().all(|p| p.plain.len() == members * leads && p.corrected.len() == members * leads)
     }
 
-    /// Learns from the day before `origin`.
-    pub fn observe(&mut self, frame: &Frame, origin: usize) {
-        let (day, time) = (self.rows_per_day, frame.grid.time(origin).timestamp());
+    /// Learns from what became known since the last call, a few days at most.
+    pub fn observe(&mut self, frame: &Frame, clock: &Clock, origin: Origin) {
+        let (day, time) = (self.rows_per_day, frame.grid.time(origin.row).timestamp());
         let days_since = |earlier: i64| (time - earlier) as f64 / DAY_SECONDS as f64;
         let passed = self.observed_at.map_or(1.0, days_since).max(0.0);
         let (keep_residual, keep_error) = (self.correction_keep.powf(passed), self.weight_keep.powf(passed));
+        let keep_recent = RECENT_KEEP.powf(passed);
         self.residuals
             .iter_mut()
             .for_each(|(sum, weight)| (*sum, *weight) = (*sum * keep_residual, *weight * keep_residual));
         self.products.iter_mut().for_each(|product| *product *= keep_error);
+        self.recent.iter_mut().for_each(|product| *product *= keep_recent);
+        let seen = self.observed_at.map_or(0, |earlier| frame.grid.first_at_or_after(earlier));
+        let from = seen.max(origin.row.saturating_sub(MOST_DAYS * day)).min(origin.row);
+        let target = frame.known_target(origin, from);
         self.observed_at = Some(time);
         let lead_days = self.horizon.div_ceil(day);
         for pending in &self.pending {
-            let rows_ago = ((time - pending.origin) / frame.grid.step().num_seconds()) as usize;
-            let lead_day = (rows_ago / day).wrapping_sub(1);
-            if !rows_ago.is_multiple_of(day) || lead_day >= lead_days {
-                continue;
-            }
-            for row in origin - day..origin {
-                let (lead, actual) = (row + rows_ago - origin, frame.target[row]);
+            let issued = (time - pending.origin) / frame.grid.step().num_seconds();
+            let Ok(first_lead) = usize::try_from(issued - target.len() as i64) else { continue };
+            for (at, actual) in target.iter().enumerate() {
+                let (row, lead) = (from + at, first_lead + at);
                 if !actual.is_finite() || lead >= self.horizon {
                     continue;
                 }
+                let lead_day = lead / day;
                 let error = |forecasts: &[f64], member: usize| actual - forecasts[member * self.horizon + lead];
                 for member in 0..self.members {
-                    let at = (member * lead_days + lead_day) * day + frame.grid.row_of_day(row);
+                    let at = (member * lead_days + lead_day) * day + clock.slot(row);
                     let (sum, weight) = &mut self.residuals[at];
                     *sum += error(&pending.plain, member);
                     *weight += 1.0;
                     for other in 0..self.members {
-                        self.products[(lead_day * self.members + member) * self.members + other] +=
-                            error(&pending.corrected, member) * error(&pending.corrected, other);
+                        let product = error(&pending.corrected, member) * error(&pending.corrected, other);
+                        let at = (lead_day * self.members + member) * self.members + other;
+                        self.products[at] += product;
+                        self.recent[at] += product;
                     }
                 }
             }
         }
-        let oldest = time - lead_days as i64 * DAY_SECONDS;
+        let oldest = time - (lead_days + 1) as i64 * DAY_SECONDS;
         self.pending.retain(|pending| pending.origin > oldest);
     }
 
     /// Combines the members' forecasts (members by leads) made at `origin`, and keeps them until they come
     /// true.
-    pub fn issue(&mut self, grid: &Grid, origin: usize, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
-        let corrected = self.corrected(grid, origin, forecasts);
+    pub fn issue(
+        &mut self,
+        grid: &Grid,
+        clock: &Clock,
+        origin: Origin,
+        forecasts: ArrayView2<'_, f64>,
+    ) -> Array1<f64> {
+        let corrected = self.corrected(clock, origin, forecasts);
         let combined = self.weighed(corrected.view());
         let [plain, corrected] = [forecasts, corrected.view()].map(|forecasts| forecasts.iter().copied().collect());
-        self.pending.push(Pending { origin: grid.time(origin).timestamp(), plain, corrected });
+        self.pending.push(Pending { origin: grid.time(origin.row).timestamp(), plain, corrected });
         combined
     }
 
     /// The weighted mean of the members' corrected forecasts.
-    pub fn combine(&self, grid: &Grid, origin: usize, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
-        self.weighed(self.corrected(grid, origin, forecasts).view())
+    pub fn combine(&self, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
+        self.weighed(self.corrected(clock, origin, forecasts).view())
     }
 
-    fn corrected(&self, grid: &Grid, origin: usize, forecasts: ArrayView2<'_, f64>) -> Array2<f64> {
+    fn corrected(&self, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) -> Array2<f64> {
         Array2::from_shape_fn(forecasts.dim(), |(member, lead)| {
-            forecasts[[member, lead]] + self.correction(grid, origin, member, lead)
+            forecasts[[member, lead]] + self.correction(clock, origin, member, lead)
         })
     }
 
     fn weighed(&self, corrected: ArrayView2<'_, f64>) -> Array1<f64> {
         let square = self.members * self.members;
-        let weights: Vec<Vec<f64>> = self
-            .products
-            .chunks(square)
-            .map(|products| convex_weights(products, self.members, self.shrinkage))
+        let both = self.products.chunks(square).zip(self.recent.chunks(square));
+        let weights: Vec<Vec<f64>> = both
+            .map(|(products, recent)| {
+                let products: Vec<f64> = products.iter().zip(recent).map(|(p, r)| p + self.alarm * r).collect();
+                convex_weights(&products, self.members, self.shrinkage)
+            })
             .collect();
         let combined = corrected.columns().into_iter().enumerate().map(|(lead, of_members)| {
             let of_day = &weights[(lead / self.rows_per_day).min(weights.len() - 1)];
@@ -151,13 +219,13 @@ impl Online {
         combined.collect()
     }
 
-    /// What a member's forecast lacked lately at this hour and day of lead.
-    fn correction(&self, grid: &Grid, origin: usize, member: usize, lead: usize) -> f64 {
+    /// A member's recent bias at this hour and day of lead, as far as it is corrected.
+    fn correction(&self, clock: &Clock, origin: Origin, member: usize, lead: usize) -> f64 {
         let day = self.rows_per_day;
         let lead_days = self.horizon.div_ceil(day);
         let lead_day = (lead / day).min(lead_days - 1);
         let of_day = &self.residuals[(member * lead_days + lead_day) * day..][..day];
-        let (slot, reach) = (grid.row_of_day(origin + lead), SMOOTH_HOURS * day / 24);
+        let (slot, reach) = (clock.slot(origin.row + lead), SMOOTH_HOURS * day / 24);
         let (mut sum, mut weight) = (0.0, 0.0);
         for near in slot + day - reach..=slot + day + reach {
             let (s, w) = of_day[near % day];
@@ -178,24 +246,28 @@ mod tests {
         Array2::from_shape_fn((biases.len(), 48), |(member, lead)| frame.target[origin + lead] + biases[member])
     }
 
+    fn clock(frame: &Frame) -> Clock {
+        Clock::new(&frame.grid, chrono_tz::UTC, frame.grid.len())
+    }
+
     fn after(days: usize, biases: &[f64]) -> (Frame, Online, usize) {
         let frame = hourly_frame(2000);
         let mut online = Online::new(biases.len(), 48, 24, &Parameters::default());
         let first = 480;
         for day in 0..days {
             let origin = first + 24 * day;
-            online.observe(&frame, origin);
-            online.issue(&frame.grid, origin, biased(&frame, origin, biases).view());
+            online.observe(&frame, &clock(&frame), Origin::at(origin));
+            online.issue(&frame.grid, &clock(&frame), Origin::at(origin), biased(&frame, origin, biases).view());
         }
         let now = first + 24 * days;
-        online.observe(&frame, now);
+        online.observe(&frame, &clock(&frame), Origin::at(now));
         (frame, online, now)
     }
 
     #[test]
     fn before_anything_is_known_the_members_count_alike_and_are_not_corrected() {
         let (frame, online, now) = after(0, &[1.0, 3.0]);
-        let yhat = online.combine(&frame.grid, now, biased(&frame, now, &[1.0, 3.0]).view());
+        let yhat = online.combine(&clock(&frame), Origin::at(now), biased(&frame, now, &[1.0, 3.0]).view());
         assert!(yhat.iter().enumerate().all(|(lead, yhat)| (yhat - frame.target[now + lead] - 2.0).abs() < 1e-9));
     }
 
@@ -203,9 +275,9 @@ mod tests {
     fn a_lasting_bias_is_corrected_by_its_share_and_the_better_member_weighs_more() {
         let (frame, online, now) = after(30, &[0.2, -4.0]);
         let forecasts = biased(&frame, now, &[0.2, -4.0]);
-        let corrected = online.correction(&frame.grid, now, 1, 30);
+        let corrected = online.correction(&clock(&frame), Origin::at(now), 1, 30);
         assert!((1.5..2.0).contains(&corrected), "{corrected} of a bias of 4, a half of which is taken");
-        let yhat = online.combine(&frame.grid, now, forecasts.view());
+        let yhat = online.combine(&clock(&frame), Origin::at(now), forecasts.view());
         let error = (yhat[30] - frame.target[now + 30]).abs();
         assert!(error < 0.5, "{error}");
     }
@@ -213,11 +285,11 @@ mod tests {
     #[test]
     fn a_missing_day_is_not_learnt_from_and_only_fades_what_is_known() {
         let (mut frame, mut online, now) = after(30, &[1.0]);
-        online.issue(&frame.grid, now, biased(&frame, now, &[1.0]).view());
+        online.issue(&frame.grid, &clock(&frame), Origin::at(now), biased(&frame, now, &[1.0]).view());
         frame.target[now..now + 24].fill(f64::NAN);
-        let before = online.correction(&frame.grid, now + 24, 0, 0);
-        online.observe(&frame, now + 24);
-        let faded = online.correction(&frame.grid, now + 24, 0, 0);
+        let before = online.correction(&clock(&frame), Origin::at(now + 24), 0, 0);
+        online.observe(&frame, &clock(&frame), Origin::at(now + 24));
+        let faded = online.correction(&clock(&frame), Origin::at(now + 24), 0, 0);
         assert!(before < 0.0 && before < faded && faded < 0.0, "{faded} after {before}");
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::model::Strategy;
 use crate::options;
-use crate::series::Grid;
+use crate::grid::Grid;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -41,13 +41,13 @@ fn empty() -> Value {
 
 impl Default for Parameters {
     fn default() -> Self {
-        let member = |strategy: Strategy, parameters| Member { strategy: strategy.name().to_owned(), parameters };
+        let member = |strategy: &str, parameters| Member { strategy: strategy.to_owned(), parameters };
         Self {
             members: vec![
-                member(Strategy::Lear, json!({})),
-                member(Strategy::Lear, json!({"target": "log"})),
+                member("lear", json!({})),
+                member("lear", json!({"target": "log"})),
                 // Trees alone differ more from the linear members, and so help them more.
-                member(Strategy::Xgboost, json!({"base": "mean"})),
+                member("xgboost", json!({"base": "mean"})),
             ],
             correction_half_life_days: 2.0,
             correction_share: 0.5,
@@ -75,7 +75,7 @@ impl Parameters {
         }
         for member in &mut read.members {
             let strategy = Strategy::parse(&member.strategy)?;
-            if strategy == Strategy::Ensemble {
+            if strategy.name() == super::STRATEGY.name {
                 return Err(Error::InvalidArgument("an ensemble cannot be a member of an ensemble".to_owned()));
             }
             member.parameters = strategy.read_parameters(&member.parameters)?;
@@ -91,14 +91,14 @@ impl Parameters {
 
     /// The features that a member reads: the given ones, or those of its own preset for the same place.
     pub fn spec_of(strategy: Strategy, given: &FeatureSpec) -> FeatureSpec {
-        if strategy.preset() == Strategy::Ensemble.preset() {
+        if strategy.preset() == super::STRATEGY.preset {
             given.clone()
         } else {
             given.with_preset(strategy.preset())
         }
     }
 
-    /// Rows back from the issue time that a forecast of any member reads.
+    /// Rows back from the origin that a forecast of any member reads.
     pub fn history(&self, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
         let of_member =
             |(strategy, given): &(Strategy, Value)| strategy.history(given, &Self::spec_of(*strategy, spec), grid);

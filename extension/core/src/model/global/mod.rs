@@ -9,24 +9,40 @@
 //! So that the trees know what to do with little history, each series is shown twice: whole, and as a row of
 //! [`lives`], each of which begins with nothing known and ends when the series is four weeks old.
 
-mod lives;
 mod parameters;
 mod scale;
 
 use super::xgboost::{Booster, COMPARED_ROWS, Matrix, Trees};
-use super::{Forecaster, Lesson, ahead, same_columns};
+use super::{Definition, Forecaster, TrainingSet, ahead, same_columns};
 use crate::Checkpoint;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::{FeatureSpec, Sample, Table};
+use crate::features::{FeatureSpec, Preset, Sample, Table};
+use crate::lives::{Life, lives};
+use crate::origin::Origin;
 use crate::series::Frame;
-pub(crate) use lives::lives;
 use ndarray::{Array2, ArrayView2, Axis, s};
-pub(super) use parameters::Parameters;
+use parameters::Parameters;
 use scale::Scale;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// Its row in the table. Its trees learn several times of day together, so that it can start from any row.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "global",
+    preset: Preset::Advanced,
+    has_phases: false,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    // It copes with no history.
+    history: |_, _, _| Ok(1),
+    fit: |training, checkpoint| Ok(Box::new(Global::fit_panel(&[training], checkpoint)?)),
+    fit_panel: Some(|trainings, checkpoint| Ok(Box::new(Global::fit_panel(trainings, checkpoint)?))),
+    restore: |spec, parameters, state| Ok(Box::new(Global::restore(spec, parameters, state)?)),
+    // Its trees can be tuned as xgboost.
+    space: || json!({"max_rows": {"low": 50_000, "high": 1_000_000, "log": true}}),
+};
 
 /// Fitted trees by day of lead, and the demand per unit of size.
-pub(crate) struct Global {
+struct Global {
     spec: FeatureSpec,
     parameters: Parameters,
     scale: Scale,
@@ -35,41 +51,36 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// Learns from one series as if it were all there are.
-    pub(super) fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        Self::fit_panel(&[lesson], checkpoint)
-    }
-
-    /// Learns from several series, whose lessons differ in frame and end alone.
-    pub(crate) fn fit_panel(lessons: &[Lesson<'_>], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let Some(first) = lessons.first() else {
+    /// Learns from several series, whose trainings differ in frame and end alone.
+    fn fit_panel(trainings: &[TrainingSet<'_>], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let Some(first) = trainings.first() else {
             return Err(Error::InvalidArgument("there is no series to learn from".to_owned()));
         };
         let (spec, day) = (first.spec, first.frame.grid.rows_per_day());
         let parameters = Parameters::from_json(first.parameters)?;
         let trees = parameters.trees()?;
-        let scales = Scale::learn(lessons, &parameters.size);
+        let scales = Scale::learn(trainings, &parameters.size);
         let lead_days = first.horizon.div_ceil(day);
         let mut days: Vec<Examples> = (0..lead_days).map(|_| Examples::default()).collect();
         let mut feature_names = Vec::new();
-        let lives = lessons.iter().map(lives::of_training).collect::<Result<Vec<_>, Error>>()?;
+        let lives = trainings.iter().map(lives_of).collect::<Result<Vec<_>, Error>>()?;
         let rows: usize = lives.iter().flatten().map(|life| life.origins.len() * first.horizon).sum();
         let thin = rows.div_ceil(parameters.max_rows as usize).max(1);
-        for (at, (lives, scale)) in lives.iter().zip(&scales.without_each).enumerate() {
+        for (at, ((lives, scale), training)) in lives.iter().zip(&scales.without_each).zip(trainings).enumerate() {
             for life in lives {
                 checkpoint();
-                let origins: Vec<usize> = life.origins.iter().copied().skip(at % thin).step_by(thin).collect();
+                let frame = life.frame(training.frame);
+                let origins = life.origins.iter().copied().skip(at % thin).step_by(thin);
                 let samples: Vec<Sample> = origins
-                    .iter()
-                    .flat_map(|origin| ahead(*origin, first.horizon))
-                    .filter(|sample| sample.target < life.end && life.frame.target[sample.target].is_finite())
+                    .flat_map(|origin| ahead(origin, first.horizon))
+                    .filter(|sample| sample.target < life.end() && frame.target[sample.target].is_finite())
                     .collect();
-                let (names, matrix) = features(spec, &life.frame, &samples, scale)?;
+                let (names, matrix) = features(spec, &frame, &samples, scale)?;
                 feature_names = names;
                 for (sample, row) in samples.iter().zip(matrix.rows()) {
                     let examples = &mut days[(sample.lead() - 1) / day];
                     examples.features.extend(row);
-                    let label = life.frame.target[sample.target] / scale.at(&life.frame, sample.origin);
+                    let label = frame.target[sample.target] / scale.at(&frame, sample.origin);
                     examples.labels.push(label as f32);
                 }
             }
@@ -89,7 +100,7 @@ impl Global {
         let mut fitted = Vec::with_capacity(lead_days);
         for (lead_day, examples) in days.into_iter().enumerate() {
             if examples.labels.is_empty() {
-                let have = lessons.iter().map(|lesson| lesson.end).max().unwrap_or(0);
+                let have = trainings.iter().map(|training| training.end).max().unwrap_or(0);
                 return Err(Error::TooLittleHistory { need: (lead_day + 2) * day, have });
             }
             fitted.push(fit(examples, checkpoint)?);
@@ -97,7 +108,7 @@ impl Global {
         Ok(Self { spec: spec.clone(), parameters, scale: scales.of_all, days: fitted, feature_names })
     }
 
-    pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
+    fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::DamagedArtifact("the global model's state cannot be read".to_owned());
         let (scale, feature_names, days): (Scale, Vec<String>, Vec<Trees>) =
             postcard::from_bytes(state).map_err(|_| damaged())?;
@@ -107,6 +118,16 @@ impl Global {
         }
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, scale, days, feature_names })
     }
+}
+
+/// What is learnt from a series: its lives, and the series as it is.
+fn lives_of(training: &TrainingSet<'_>) -> Result<Vec<Life>, Error> {
+    let TrainingSet { frame, end, phases, spec, .. } = *training;
+    let clock = Clock::new(&frame.grid, spec.time_zone, end);
+    let day = frame.grid.rows_per_day();
+    let mut all = lives(frame, &clock, end, usize::MAX / day, phases, spec)?;
+    all.push(Life::whole(&clock, end, phases, spec.history(&frame.grid)?));
+    Ok(all)
 }
 
 /// What the trees of a day of lead learn from, row by row.
@@ -143,7 +164,7 @@ fn features(
 }
 
 impl Forecaster for Global {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
         let day = frame.grid.rows_per_day();
         let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
         let (names, matrix) = features(&self.spec, frame, &samples, &self.scale)?;
@@ -169,10 +190,10 @@ impl Forecaster for Global {
     }
 
     fn parameters(&self) -> Value {
-        serde_json::json!(self.parameters)
+        json!(self.parameters)
     }
 
-    fn level(&self, frame: &Frame, origin: usize) -> f64 {
+    fn level(&self, frame: &Frame, origin: Origin) -> f64 {
         self.scale.at(frame, origin)
     }
 

@@ -1,8 +1,10 @@
 //! How large a series is: what its demand is divided by.
 
-use crate::model::Lesson;
+use crate::model::TrainingSet;
+use crate::origin::Origin;
 use crate::series::Frame;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Days before the issue time whose mean absolute demand is the scale.
 const SCALE_DAYS: usize = 28;
@@ -28,13 +30,13 @@ pub struct Scales {
 
 impl Scale {
     /// The intensity is the geometric mean over the series.
-    pub fn learn(lessons: &[Lesson<'_>], size: &str) -> Scales {
+    pub fn learn(trainings: &[TrainingSet<'_>], size: &str) -> Scales {
         let scale = |intensity| Scale { intensity, size: size.to_owned() };
-        let logs: Vec<f64> = lessons
+        let logs: Vec<f64> = trainings
             .iter()
-            .map(|lesson| {
-                let (sum, known) = absolute(&lesson.frame.target[..lesson.end]);
-                (sum / known / scale(1.0).size(lesson.frame)).ln()
+            .map(|training| {
+                let (sum, known) = absolute(&training.frame.target[..training.end]);
+                (sum / known / scale(1.0).size(training.frame)).ln()
             })
             .collect();
         let mean = |left_out: Option<usize>| {
@@ -49,8 +51,8 @@ impl Scale {
     }
 
     /// The scale at `origin`, from targets before it.
-    pub fn at(&self, frame: &Frame, origin: usize) -> f64 {
-        let (sum, known) = absolute(recent(frame, origin));
+    pub fn at(&self, frame: &Frame, origin: Origin) -> f64 {
+        let (sum, known) = absolute(&recent(frame, origin));
         let prior = PRIOR_DAYS * frame.grid.rows_per_day() as f64;
         let scale = (sum + prior * self.intensity * self.size(frame)) / (known + prior);
         if scale > 0.0 && scale.is_finite() { scale } else { 1.0 }
@@ -67,13 +69,12 @@ impl Scale {
 }
 
 /// Days of the last four weeks whose demand is known.
-pub fn known_days(frame: &Frame, origin: usize) -> f64 {
-    absolute(recent(frame, origin)).1 / frame.grid.rows_per_day() as f64
+pub fn known_days(frame: &Frame, origin: Origin) -> f64 {
+    absolute(&recent(frame, origin)).1 / frame.grid.rows_per_day() as f64
 }
 
-fn recent(frame: &Frame, origin: usize) -> &[f64] {
-    let origin = origin.min(frame.target.len());
-    &frame.target[origin.saturating_sub(SCALE_DAYS * frame.grid.rows_per_day())..origin]
+fn recent(frame: &Frame, origin: Origin) -> Cow<'_, [f64]> {
+    frame.known_target(origin, origin.row.saturating_sub(SCALE_DAYS * frame.grid.rows_per_day()))
 }
 
 /// Sum of the absolute known values, and their number.

@@ -11,27 +11,47 @@
 //! learnt plain or on a log scale, where effects multiply. A forecast is held within 15 % outside of the range
 //! seen, since a linear function knows no bounds.
 //!
-//! Rows are origins a day apart, at the time of day at which the lesson ends. Asked from another time of day,
-//! the model forecasts from the last such origin before it.
+//! A training row is an origin at one of the local times of day from which the model will be asked; each of these has
+//! functions of its own. The penalties of the first one serve the others.
 
 mod parameters;
 
-use super::linear::{Linear, Range, Standardised, lasso, ridge};
+use super::linear::{Linear, LinearV5, Range, Standardised, lasso, ridge};
 use super::target::Target;
-use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
+use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::{FeatureSpec, Sample, Table};
-use crate::series::{DAY_SECONDS, Frame, Grid};
-use chrono::Timelike;
+use crate::features::{FeatureSpec, Preset, Sample, Table};
+use crate::origin::{Origin, Phase};
+use crate::series::Frame;
 use ndarray::{Array2, Axis};
-pub(super) use parameters::Parameters;
-use parameters::Penalty;
+use parameters::{Parameters, Penalty};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// The fitted functions, by day of lead and local time of day.
-pub(super) struct Lear {
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "lear",
+    preset: Preset::Linear,
+    has_phases: true,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |_, spec, grid| spec.history(grid),
+    fit: |training, checkpoint| Ok(Box::new(Lear::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Lear::restore(spec, parameters, state)?)),
+    space: || {
+        json!({
+            "penalty": ["ridge", "lasso"],
+            "target": ["plain", "log"],
+            "window_days": {"low": 84, "high": 1460, "log": true},
+            "half_life_days": super::HALF_LIVES,
+        })
+    },
+};
+
+/// The fitted functions, by phase, day of lead and local time of day.
+struct Lear {
     spec: FeatureSpec,
     parameters: Parameters,
     state: State,
@@ -40,121 +60,170 @@ pub(super) struct Lear {
 #[derive(Serialize, Deserialize)]
 struct State {
     feature_names: Vec<String>,
-    /// Local time of day at which origins stand, in rows.
+    rows_per_day: usize,
+    target: Target,
+    range: Range,
+    phases: Vec<Functions>,
+}
+
+/// The functions of one phase.
+#[derive(Serialize, Deserialize)]
+struct Functions {
+    /// Local row of the day at which its origins stand.
+    slot: usize,
+    /// Day of lead times rows per day plus local row of the day.
+    by_slot: Vec<Option<Linear>>,
+}
+
+/// The state as artifact format 5 has it.
+#[derive(Deserialize)]
+struct StateV5 {
+    feature_names: Vec<String>,
     phase: usize,
     rows_per_day: usize,
     target: Target,
     range: Range,
-    /// Day of lead times rows per day plus local row of the day.
-    functions: Vec<Option<Linear>>,
+    functions: Vec<Option<LinearV5>>,
+}
+
+/// A state of format 5 as one of today.
+pub(super) fn state_of_v5(state: &[u8]) -> Result<Vec<u8>, Error> {
+    let old: StateV5 = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
+    let by_slot = old.functions.into_iter().map(|function| function.map(Linear::from)).collect();
+    let StateV5 { feature_names, phase, rows_per_day, target, range, .. } = old;
+    let phases = vec![Functions { slot: phase, by_slot }];
+    let state = State { feature_names, rows_per_day, target, range, phases };
+    postcard::to_allocvec(&state).map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn damaged(what: String) -> Error {
+    Error::DamagedArtifact(format!("LEAR's state: {what}"))
+}
+
+/// What the functions of all phases are fitted with.
+struct Fit<'a> {
+    training: TrainingSet<'a>,
+    parameters: &'a Parameters,
+    table: &'a Table<'a>,
+    target: Target,
+    oldest: usize,
+}
+
+impl Fit<'_> {
+    /// Functions of a phase and the penalty of each; `penalties` of another phase serve this one.
+    fn phase(
+        &self,
+        phase: Phase,
+        penalties: Option<&[Option<f64>]>,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<(Functions, Vec<Option<f64>>), Error> {
+        let TrainingSet { frame, end, horizon, .. } = self.training;
+        let (day, clock) = (frame.grid.rows_per_day(), &self.table.calendar().clock);
+        let samples = self.training.samples(clock, phase, self.oldest);
+        if samples.is_empty() {
+            return Err(Error::TooLittleHistory { need: self.table.history() + day, have: end });
+        }
+        let matrix = self.table.matrix(&samples)?;
+        let mut rows_of = vec![Vec::new(); horizon.div_ceil(day) * day];
+        for (row, sample) in samples.iter().enumerate() {
+            rows_of[(sample.lead() - 1) / day * day + clock.slot(sample.target)].push(row);
+        }
+        let age = |sample: &Sample| (end - sample.target) as f64 / day as f64;
+        let (mut by_slot, mut used) = (Vec::with_capacity(rows_of.len()), Vec::with_capacity(rows_of.len()));
+        for (at, rows) in rows_of.into_iter().enumerate() {
+            checkpoint();
+            if rows.is_empty() {
+                by_slot.push(None);
+                used.push(None);
+                continue;
+            }
+            let labels: Vec<f64> =
+                rows.iter().map(|row| self.target.to_scale(frame.target[samples[*row].target])).collect();
+            let weight = |row: &usize| weight_of_age(self.parameters.half_life_days, age(&samples[*row]));
+            let weights: Vec<f64> = rows.iter().map(weight).collect();
+            let data = Standardised::new(matrix.select(Axis(0), &rows).view(), &labels, &weights);
+            let given = penalties.and_then(|penalties| penalties[at]);
+            let (function, penalty) = match self.parameters.penalty {
+                Penalty::Ridge => ridge(&data, given)?,
+                Penalty::Lasso => lasso(&data, given),
+            };
+            by_slot.push(Some(function));
+            used.push(Some(penalty));
+        }
+        Ok((Functions { slot: phase.slot, by_slot }, used))
+    }
 }
 
 impl Lear {
-    pub(super) fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let parameters = Parameters::from_json(lesson.parameters)?;
-        let frame = lesson.frame;
-        let (day, grid) = (frame.grid.rows_per_day(), &frame.grid);
-        let table = Table::new(lesson.spec, frame)?;
-        let history = table.history();
-        let oldest = history.max(lesson.end.saturating_sub(parameters.window_days as usize * day));
-        let samples = lesson.samples(oldest);
-        if samples.is_empty() {
-            return Err(Error::TooLittleHistory { need: history + day, have: lesson.end });
+    fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(training.parameters)?;
+        let table = Table::new(training.spec, training.frame)?;
+        let day = training.frame.grid.rows_per_day();
+        let seen = &training.frame.target[..training.end];
+        let (range, target) = (Range::of(seen), Target::of(parameters.target, seen));
+        let window = parameters.window_days as usize * day;
+        let oldest = table.history().max(training.end.saturating_sub(window));
+        let fit = Fit { training, parameters: &parameters, table: &table, target, oldest };
+        let (first, penalties) = fit.phase(training.phases[0], None, checkpoint)?;
+        let mut phases = vec![first];
+        for phase in &training.phases[1..] {
+            phases.push(fit.phase(*phase, Some(&penalties), checkpoint)?.0);
         }
-        let seen = &frame.target[..lesson.end];
-        let range = Range::of(seen);
-        let target = Target::of(parameters.target, seen);
-        let matrix = table.matrix(&samples)?;
-        let slot = |sample: &Sample| (sample.lead() - 1) / day * day + local_row(lesson.spec, grid, sample.target);
-        let mut rows_of = vec![Vec::new(); lesson.horizon.div_ceil(day) * day];
-        for (row, sample) in samples.iter().enumerate() {
-            rows_of[slot(sample)].push(row);
-        }
-        let mut functions = Vec::with_capacity(rows_of.len());
-        for rows in rows_of {
-            checkpoint();
-            if rows.is_empty() {
-                functions.push(None);
-                continue;
-            }
-            let labels: Vec<f64> = rows.iter().map(|row| target.to_scale(frame.target[samples[*row].target])).collect();
-            let weights: Vec<f64> = rows
-                .iter()
-                .map(|row| {
-                    weight_of_age(parameters.half_life_days, (lesson.end - samples[*row].target) as f64 / day as f64)
-                })
-                .collect();
-            let data = Standardised::new(matrix.select(Axis(0), &rows).view(), &labels, &weights);
-            functions.push(Some(match parameters.penalty {
-                Penalty::Ridge => ridge(&data, None)?.0,
-                Penalty::Lasso => lasso(&data, None).0,
-            }));
-        }
-        let phase = local_row(lesson.spec, grid, lesson.end);
-        let state = State { feature_names: table.names(), phase, rows_per_day: day, target, range, functions };
-        Ok(Self { spec: lesson.spec.clone(), parameters, state })
+        let state = State { feature_names: table.names(), rows_per_day: day, target, range, phases };
+        Ok(Self { spec: training.spec.clone(), parameters, state })
     }
 
-    pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
-        let damaged = |what: String| Error::DamagedArtifact(format!("LEAR's state: {what}"));
+    fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let state: State = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
         let columns = state.feature_names.len();
-        let sound = state.rows_per_day > 0
-            && state.functions.len().is_multiple_of(state.rows_per_day)
-            && state.functions.iter().any(Option::is_some)
-            && state.range.is_sound()
-            && state.target.is_sound()
-            && state.functions.iter().flatten().all(|function| function.is_sound(columns));
-        if !sound {
+        let sound = |functions: &Functions| {
+            functions.by_slot.len().is_multiple_of(state.rows_per_day)
+                && functions.slot < state.rows_per_day
+                && functions.by_slot.iter().any(Option::is_some)
+                && functions.by_slot.iter().flatten().all(|function| function.is_sound(columns))
+        };
+        let numbers = state.rows_per_day > 0 && state.range.is_sound() && state.target.is_sound();
+        if !numbers || state.phases.is_empty() || !state.phases.iter().all(sound) {
             return Err(damaged("impossible numbers".to_owned()));
         }
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
     }
 
-    /// The origin to forecast from: `origin` itself where its local time is the trained one, give or take
-    /// the hour of daylight saving, else the last such origin before it.
-    fn aligned(&self, grid: &Grid, origin: usize) -> usize {
-        let day = self.state.rows_per_day;
-        let hour = day.div_ceil(24);
-        let since = (local_row(&self.spec, grid, origin) + day - self.state.phase) % day;
-        if since <= hour || since + hour >= day { origin } else { origin.saturating_sub(since) }
+    /// The functions of the phase at which an origin stands.
+    fn functions(&self, clock: &Clock, origin: Origin) -> Result<&Functions, Error> {
+        let slot = clock.slot(origin.row);
+        let found = self.state.phases.iter().find(|functions| functions.slot == slot);
+        found.ok_or_else(|| Error::Internal(format!("no function was fitted for origins at row {slot} of the day")))
     }
 
-    /// The function for a sample; beyond the longest lead, that of the last day of lead.
-    fn function(&self, grid: &Grid, sample: &Sample) -> Option<&Linear> {
-        let day = self.state.rows_per_day;
-        let days = self.state.functions.len() / day;
-        let lead_day = ((sample.lead() - 1) / day).min(days - 1);
-        let slot = local_row(&self.spec, grid, sample.target);
-        let at = |lead_day: usize| self.state.functions[lead_day * day + slot].as_ref();
-        at(lead_day).or_else(|| (0..days).rev().find_map(at))
-    }
-
-    fn forecast(&self, frame: &Frame, sample: &Sample, row: ndarray::ArrayView1<'_, f32>) -> f64 {
-        let State { range, target, .. } = &self.state;
-        match self.function(&frame.grid, sample) {
-            Some(function) => range.hold(target.unscaled(function.at(row))),
+    fn forecast(&self, functions: &Functions, clock: &Clock, sample: &Sample, row: ndarray::ArrayView1<'_, f32>) -> f64 {
+        let State { range, target, rows_per_day: day, .. } = &self.state;
+        let days = functions.by_slot.len() / day;
+        // Beyond the longest lead, or where it was never learnt, the nearest day of lead before.
+        let (lead_day, slot) = (((sample.lead() - 1) / day).min(days - 1), clock.slot(sample.target));
+        let at = |lead_day: usize| functions.by_slot[lead_day * day + slot].as_ref();
+        match (0..=lead_day).rev().find_map(at).or_else(|| (lead_day..days).find_map(at)) {
+            Some(function) => range.clamp(target.unscaled(function.at(row))),
             None => range.middle(),
         }
     }
 }
 
 impl Forecaster for Lear {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
         let table = Table::new(&self.spec, frame)?;
         same_columns(&self.state.feature_names, &table.names())?;
-        let mut samples = Vec::with_capacity(origins.len() * horizon);
-        for origin in origins {
-            let aligned = self.aligned(&frame.grid, *origin);
-            if aligned < table.history() {
-                return Err(Error::TooLittleHistory { need: table.history() + origin - aligned, have: *origin });
-            }
-            samples.extend(ahead(*origin, horizon).map(|sample| Sample { origin: aligned, ..sample }));
+        if let Some(origin) = origins.iter().find(|origin| origin.row < table.history()) {
+            return Err(Error::TooLittleHistory { need: table.history(), have: origin.row });
         }
+        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
         let matrix = table.matrix(&samples)?;
-        let forecasts = samples.iter().zip(matrix.rows()).map(|(sample, row)| self.forecast(frame, sample, row));
-        Array2::from_shape_vec((origins.len(), horizon), forecasts.collect())
-            .map_err(|e| Error::Internal(e.to_string()))
+        let clock = &table.calendar().clock;
+        let forecast = |(sample, row): (&Sample, _)| {
+            Ok(self.forecast(self.functions(clock, sample.origin)?, clock, sample, row))
+        };
+        let forecasts = samples.iter().zip(matrix.rows()).map(forecast).collect::<Result<Vec<_>, Error>>()?;
+        Array2::from_shape_vec((origins.len(), horizon), forecasts).map_err(|e| Error::Internal(e.to_string()))
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -162,16 +231,10 @@ impl Forecaster for Lear {
     }
 
     fn parameters(&self) -> Value {
-        serde_json::json!(self.parameters)
+        json!(self.parameters)
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {
         postcard::to_allocvec(&self.state).map_err(|error| Error::Internal(error.to_string()))
     }
-}
-
-/// Which row of its local day a row is.
-fn local_row(spec: &FeatureSpec, grid: &Grid, row: usize) -> usize {
-    let seconds = i64::from(grid.time(row).with_timezone(&spec.time_zone).num_seconds_from_midnight());
-    (seconds.min(DAY_SECONDS - 1) / grid.step().num_seconds()) as usize
 }

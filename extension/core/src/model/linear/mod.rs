@@ -14,8 +14,10 @@ pub(super) use ridge::ridge;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// A fitted linear function of the columns of a matrix.
+/// A fitted linear function of the columns of a matrix. Its numbers are stored in 32 bits, and rounded to them when
+/// it is fitted, so that a reloaded one gives the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub(super) struct Linear {
     /// Value where every column stands at its mean.
     pub intercept: f64,
@@ -23,8 +25,39 @@ pub(super) struct Linear {
     pub terms: Vec<Term>,
 }
 
+/// As it is stored: the intercept; place, mean and weight of each term.
+#[derive(Serialize, Deserialize)]
+struct Stored(f64, Vec<(u32, f32, f32)>);
+
+impl From<Stored> for Linear {
+    fn from(Stored(intercept, terms): Stored) -> Self {
+        let term = |(column, mean, weight)| Term { column: column as usize, mean: f64::from(mean), weight: f64::from(weight) };
+        Self { intercept, terms: terms.into_iter().map(term).collect() }
+    }
+}
+
+impl From<Linear> for Stored {
+    fn from(linear: Linear) -> Self {
+        let terms = linear.terms.into_iter();
+        Self(linear.intercept, terms.map(|term| (term.column as u32, term.mean as f32, term.weight as f32)).collect())
+    }
+}
+
+/// As artifact format 5 stored it.
+#[derive(Deserialize)]
+pub(super) struct LinearV5 {
+    intercept: f64,
+    terms: Vec<Term>,
+}
+
+impl From<LinearV5> for Linear {
+    fn from(LinearV5 { intercept, terms }: LinearV5) -> Self {
+        Self { intercept, terms }
+    }
+}
+
 /// One column's part.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(super) struct Term {
     pub column: usize,
     pub mean: f64,
@@ -57,7 +90,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Share of the range that a forecast may lie outside of it.
-    const HOLD_SHARE: f64 = 0.15;
+    const BEYOND_SHARE: f64 = 0.15;
 
     /// Of the values that are finite, of which there must be one.
     pub fn of(values: &[f64]) -> Self {
@@ -66,9 +99,9 @@ impl Range {
     }
 
     /// The nearest value that lies not far outside.
-    pub fn hold(self, value: f64) -> f64 {
-        let held = Self::HOLD_SHARE * (self.most - self.least);
-        value.clamp(self.least - held, self.most + held)
+    pub fn clamp(self, value: f64) -> f64 {
+        let beyond = Self::BEYOND_SHARE * (self.most - self.least);
+        value.clamp(self.least - beyond, self.most + beyond)
     }
 
     pub fn middle(self) -> f64 {
@@ -112,8 +145,9 @@ impl Standardised {
 
     /// Weights of standardised columns as a function of the columns as they came.
     fn linear(&self, weights: impl IntoIterator<Item = f64>) -> Linear {
+        let rounded = |value: f64| f64::from(value as f32);
         let term = |((column, mean, spread), weight): (&(usize, f64, f64), f64)| {
-            (weight != 0.0).then_some(Term { column: *column, mean: *mean, weight: weight / spread })
+            (weight != 0.0).then_some(Term { column: *column, mean: rounded(*mean), weight: rounded(weight / spread) })
         };
         let terms = self.columns.iter().zip(weights).filter_map(term).collect();
         Linear { intercept: self.mean_label, terms }

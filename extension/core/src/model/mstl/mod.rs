@@ -13,18 +13,40 @@
 mod wall;
 
 use super::arima::{self, Arima};
-use super::clock::Clock;
-use super::{Forecaster, Lesson};
+use super::{Definition, Forecaster, TrainingSet, each_as_known};
 use crate::Checkpoint;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{FeatureSpec, Preset};
+use crate::grid::Grid;
 use crate::options;
-use crate::series::{Frame, Grid};
+use crate::origin::Origin;
+use crate::series::Frame;
 use chrono_tz::Tz;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use wall::Wall;
+
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "mstl",
+    preset: Preset::Advanced,
+    has_phases: false,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |json, _, grid| Parameters::from_json(json)?.history(grid),
+    fit: |training, checkpoint| Ok(Box::new(Mstl::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Mstl::restore(spec, parameters, state)?)),
+    space: || {
+        json!({
+            "weeks": {"low": 4, "high": 16},
+            "daily_window": {"low": 5, "high": 41},
+            "weekly_window": {"low": 5, "high": 41},
+            "max_order": {"low": 0, "high": 3},
+        })
+    },
+};
 
 /// Weeks whose remainder the ARMA is fitted to; it has few coefficients.
 const FIT_WEEKS: u32 = 26;
@@ -80,18 +102,18 @@ pub(super) struct Mstl {
 }
 
 impl Mstl {
-    pub fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let parameters = Parameters::from_json(lesson.parameters)?;
-        let (frame, end) = (lesson.frame, lesson.end);
+    pub fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(training.parameters)?;
+        let (frame, end) = (training.frame, training.end);
         let need = parameters.history(&frame.grid)?;
-        let clock = Clock::new(&frame.grid, lesson.spec.time_zone, end);
+        let clock = Clock::new(&frame.grid, training.spec.time_zone, end);
         checkpoint();
         let wall = Wall::new(&frame.target[..end], &clock, frame.grid.rows_in_hours(FIT_WEEKS * 168)?, need)?;
         let parts = wall.decompose(frame.grid.rows_per_day(), &parameters)?;
         let most = parameters.max_order as usize;
         let limits = arima::Limits { plain: most, seasonal: 0, candidates: 40 };
         let remainder = arima::search(&parts.remainder, 1, [0, 0], f64::INFINITY, limits, checkpoint);
-        Ok(Self { parameters, time_zone: lesson.spec.time_zone, remainder })
+        Ok(Self { parameters, time_zone: training.spec.time_zone, remainder })
     }
 
     pub fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
@@ -100,17 +122,15 @@ impl Mstl {
         remainder.check()?;
         Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, remainder })
     }
-}
 
-impl Forecaster for Mstl {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
-        let last = origins.iter().copied().max().unwrap_or(0);
+    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        let last = origins.iter().map(|origin| origin.row).max().unwrap_or(0);
         let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
         let (day, need) = (frame.grid.rows_per_day(), self.parameters.history(&frame.grid)?);
         let most = frame.grid.rows_in_hours(self.parameters.weeks * 168)?;
         let clip = arima::clip(self.parameters.outlier_sigmas, self.remainder.sigma);
         let mut forecasts = Array2::zeros((origins.len(), horizon));
-        for (mut leads, &origin) in forecasts.rows_mut().into_iter().zip(origins) {
+        for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins.iter().map(|origin| origin.row)) {
             let wall = Wall::new(&frame.target[..origin.min(frame.target.len())], &clock, most, need)?;
             let parts = wall.decompose(day, &self.parameters)?;
             let filtered = self.remainder.filter(&parts.remainder, clip);
@@ -122,6 +142,12 @@ impl Forecaster for Mstl {
             }
         }
         Ok(forecasts)
+    }
+}
+
+impl Forecaster for Mstl {
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -140,8 +166,7 @@ impl Forecaster for Mstl {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::hourly_frame;
-    use serde_json::json;
+    use crate::testing::{hourly_frame, training};
 
     #[test]
     fn a_series_of_two_seasons_is_continued_over_the_change_of_clocks() {
@@ -151,12 +176,11 @@ mod tests {
         let shape = |row: usize| 10.0 + (clock.slot(row) as f64 - 11.5).abs() + (clock.date(row) % 7) as f64;
         frame.target = (0..frame.grid.len()).map(shape).collect();
         let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
-        let lesson =
-            Lesson { frame: &frame, end: 24 * 85, horizon: 72, spec: &spec, parameters: &json!({}), memo: None };
-        let model = Mstl::fit(lesson, &mut || ()).unwrap();
+        let parameters = json!({});
+        let model = Mstl::fit(training(&frame, 24 * 85, &spec, &parameters), &mut || ()).unwrap();
         // The clocks go forward on day 90.
         for origin in [24 * 89, 24 * 90, 24 * 90 + 1, 24 * 95] {
-            let forecast = model.predict(&frame, &[origin], 72).unwrap();
+            let forecast = model.predict(&frame, &[Origin::at(origin)], 72).unwrap();
             for (ahead, yhat) in forecast.row(0).iter().enumerate() {
                 let truth = shape(origin + ahead);
                 assert!((yhat - truth).abs() < 0.3, "{origin} + {ahead}: {yhat} for {truth}");
@@ -167,9 +191,9 @@ mod tests {
     #[test]
     fn two_weeks_are_needed() {
         let (frame, spec, parameters) = (hourly_frame(500), FeatureSpec::default(), json!({}));
-        let lesson = |end| Lesson { frame: &frame, end, horizon: 24, spec: &spec, parameters: &parameters, memo: None };
-        let refused = Mstl::fit(lesson(359), &mut || ()).map(|_| ());
+        let training = |end| training(&frame, end, &spec, &parameters);
+        let refused = Mstl::fit(training(359), &mut || ()).map(|_| ());
         assert_eq!(refused, Err(Error::TooLittleHistory { need: 360, have: 359 }));
-        assert!(Mstl::fit(lesson(360), &mut || ()).is_ok());
+        assert!(Mstl::fit(training(360), &mut || ()).is_ok());
     }
 }

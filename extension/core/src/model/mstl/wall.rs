@@ -2,7 +2,7 @@
 
 use super::Parameters;
 use crate::error::Error;
-use crate::model::clock::Clock;
+use crate::clock::Clock;
 use stlrs::{Mstl, StlParams};
 
 /// Values at equal steps of wall-clock time, none missing.
@@ -29,7 +29,7 @@ impl Wall {
         }
         let values: Vec<f64> =
             sums.into_iter().map(|(sum, n)| if n > 0 { sum / f64::from(n) } else { f64::NAN }).collect();
-        Ok(Self { first, values: filled(values, clock.ticks_per_day()) })
+        Ok(Self { first, values: filled(values, clock.rows_per_day()) })
     }
 
     /// Which value the row is; at or beyond the number of values where it lies ahead.

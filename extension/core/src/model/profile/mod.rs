@@ -5,79 +5,83 @@
 //! forecasting*, Proceedings of the IEEE 75(12), 1987), and a floor that is harder to beat than the seasonal
 //! naive. Where an hour is known on no day of its type, the other days stand in, then all hours, then what is older.
 
-use super::clock::{Clock, DayType};
-use super::{Forecaster, Lesson};
+use super::{Definition, Forecaster, each_as_known};
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{Calendar, DayType, FeatureSpec, Preset};
+use crate::grid::Grid;
 use crate::options;
-use crate::series::{Frame, Grid};
-use chrono_tz::Tz;
+use crate::origin::Origin;
+use crate::series::Frame;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "profile",
+    preset: Preset::Advanced,
+    has_phases: false,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |json, _, grid| Parameters::from_json(json)?.history(grid),
+    fit: |training, _| Ok(Box::new(Profile::restore(training.spec, training.parameters)?)),
+    fit_panel: None,
+    restore: |spec, parameters, _| Ok(Box::new(Profile::restore(spec, parameters)?)),
+    space: || json!({"weeks": {"low": 2, "high": 8}, "days": {"low": 3, "high": 30}}),
+};
 
 /// The only state is the parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// Weeks before the issue time that are looked through.
-    pub weeks: u32,
+struct Parameters {
+    /// Weeks before the origin that are looked through.
+    weeks: u32,
     /// Most days of a type that a mean is taken over, the newest ones.
-    pub days: u32,
-    /// The regressor that is 1 on holidays, where there is one.
-    pub holiday: String,
+    days: u32,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { weeks: 4, days: 10, holiday: "is_holiday".to_owned() }
+        Self { weeks: 4, days: 10 }
     }
 }
 
 impl Parameters {
-    pub fn from_json(json: &Value) -> Result<Self, Error> {
+    fn from_json(json: &Value) -> Result<Self, Error> {
         let read: Self = options::read("parameter", json, &Self::default())?;
         let ranges = [("weeks", f64::from(read.weeks), 1.0, 53.0), ("days", f64::from(read.days), 1.0, 366.0)];
         options::check_ranges("parameter", &ranges)?;
         Ok(read)
     }
 
-    /// Rows before the issue time that a forecast reads.
-    pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
+    /// Rows before the origin that a forecast reads.
+    fn history(&self, grid: &Grid) -> Result<usize, Error> {
         grid.rows_in_hours(self.weeks * 168)
     }
 }
 
-pub(super) struct Profile {
+struct Profile {
     parameters: Parameters,
-    time_zone: Tz,
+    spec: FeatureSpec,
 }
 
 impl Profile {
-    pub fn fit(lesson: Lesson<'_>) -> Result<Self, Error> {
-        Self::restore(lesson.spec, lesson.parameters)
+    fn restore(spec: &FeatureSpec, parameters: &Value) -> Result<Self, Error> {
+        Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone() })
     }
 
-    pub fn restore(spec: &FeatureSpec, parameters: &Value) -> Result<Self, Error> {
-        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone })
-    }
-}
-
-impl Forecaster for Profile {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
-        let last = origins.iter().copied().max().unwrap_or(0);
-        let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
-        let types = clock.day_types(frame, &self.parameters.holiday);
+    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        let last = origins.iter().map(|origin| origin.row).max().unwrap_or(0);
+        let calendar = Calendar::new(&self.spec, frame, last + horizon);
         let weeks = self.parameters.history(&frame.grid)?;
         let mut forecasts = Array2::zeros((origins.len(), horizon));
-        for (mut leads, &origin) in forecasts.rows_mut().into_iter().zip(origins) {
-            let rows = origin.saturating_sub(2 * weeks)..origin;
+        for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            let rows = origin.row.saturating_sub(2 * weeks)..origin.row;
             let known: Vec<usize> = rows.rev().filter(|row| frame.target[*row].is_finite()).collect();
-            let recent = known.partition_point(|row| *row + weeks >= origin);
-            let mean =
-                Means { target: &frame.target, clock: &clock, types: &types, days: self.parameters.days as usize };
+            let recent = known.partition_point(|row| *row + weeks >= origin.row);
+            let mean = Means { target: &frame.target, calendar: &calendar, days: self.parameters.days as usize };
             for (ahead, yhat) in leads.iter_mut().enumerate() {
-                let (slot, day) = (clock.slot(origin + ahead), types[origin + ahead]);
+                let row = origin.row + ahead;
+                let (slot, day) = (calendar.clock.slot(row), calendar.day_type(row));
                 *yhat = mean
                     .of(&known[..recent], Some(slot), Some(day))
                     .or_else(|| mean.of(&known[..recent], Some(slot), None))
@@ -88,13 +92,19 @@ impl Forecaster for Profile {
         }
         Ok(forecasts)
     }
+}
+
+impl Forecaster for Profile {
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
+    }
 
     fn feature_names(&self) -> Vec<String> {
         Vec::new()
     }
 
     fn parameters(&self) -> Value {
-        serde_json::json!(self.parameters)
+        json!(self.parameters)
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {
@@ -104,8 +114,7 @@ impl Forecaster for Profile {
 
 struct Means<'a> {
     target: &'a [f64],
-    clock: &'a Clock,
-    types: &'a [DayType],
+    calendar: &'a Calendar,
     days: usize,
 }
 
@@ -113,7 +122,8 @@ impl Means<'_> {
     /// Mean over the newest of `rows` in this slot and type of day, where they are given.
     fn of(&self, rows: &[usize], slot: Option<usize>, day: Option<DayType>) -> Option<f64> {
         let alike = |row: &&usize| {
-            slot.is_none_or(|slot| self.clock.slot(**row) == slot) && day.is_none_or(|day| self.types[**row] == day)
+            slot.is_none_or(|slot| self.calendar.clock.slot(**row) == slot)
+                && day.is_none_or(|day| self.calendar.day_type(**row) == day)
         };
         let most = if slot.is_some() { self.days } else { usize::MAX };
         let alike = rows.iter().filter(alike).take(most).map(|row| self.target[*row]);
@@ -128,11 +138,11 @@ impl Means<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::testing::hourly_frame;
-    use serde_json::json;
 
     fn forecast(frame: &Frame, origin: usize, parameters: &Value) -> Array2<f64> {
-        Profile::restore(&FeatureSpec::default(), parameters).unwrap().predict(frame, &[origin], 72).unwrap()
+        Profile::restore(&FeatureSpec::default(), parameters).unwrap().predict(frame, &[Origin::at(origin)], 72).unwrap()
     }
 
     /// Monday is day 0; the target is the number of the row's day.
@@ -176,7 +186,7 @@ mod tests {
         let mut frame = hourly_frame(100);
         frame.target.fill(f64::NAN);
         let profile = Profile::restore(&FeatureSpec::default(), &json!({})).unwrap();
-        assert_eq!(profile.predict(&frame, &[90], 2), Err(Error::TooLittleHistory { need: 672, have: 0 }));
+        assert_eq!(profile.predict(&frame, &[Origin::at(90)], 2), Err(Error::TooLittleHistory { need: 672, have: 0 }));
     }
 
     #[test]
@@ -187,7 +197,7 @@ mod tests {
         let clock = Clock::new(&frame.grid, zone, frame.grid.len());
         frame.target.iter_mut().enumerate().for_each(|(row, v)| *v = f64::from(u8::from(clock.slot(row) == 7)));
         let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
-        let forecast = Profile::restore(&spec, &json!({})).unwrap().predict(&frame, &[24 * 91], 24).unwrap();
+        let forecast = Profile::restore(&spec, &json!({})).unwrap().predict(&frame, &[Origin::at(24 * 91)], 24).unwrap();
         for ahead in 0..24 {
             assert_eq!(forecast[[0, ahead]], frame.target[24 * 91 + ahead]);
         }

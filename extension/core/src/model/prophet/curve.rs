@@ -2,13 +2,12 @@
 
 use super::Parameters;
 use super::map::Prior;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::FeatureSpec;
-use crate::model::clock::{Clock, DayType};
+use crate::features::{Calendar, FeatureSpec};
 use crate::model::regressors::Regressors;
 use crate::model::seasons::Seasons;
 use crate::series::Frame;
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -36,8 +35,7 @@ pub(super) struct Curve {
 /// Rows of the curve over a frame.
 pub(super) struct Rows<'a> {
     curve: &'a Curve,
-    clock: Clock,
-    types: Vec<DayType>,
+    calendar: Calendar,
     holidays: Vec<HashSet<i64>>,
     regressors: Vec<Vec<f64>>,
     row: Vec<f64>,
@@ -65,15 +63,16 @@ impl Curve {
             yearly: parameters.yearly_seasonality as usize,
         };
         let seasons = seasons.within(frame.grid.rows_per_day(), span);
-        let present = |name: &&String| frame.regressors.iter().any(|regressor| regressor.name == **name);
+        let present = |name: &&String| spec.ahead(frame, name).is_some();
+        let holidays: Vec<String> = spec.days_off_beside_weekends().filter(present).cloned().collect();
         Ok(Self {
             start,
             span,
             bends,
             seasons: [seasons.daily, seasons.daily_off_work, seasons.weekly, seasons.yearly],
-            holidays: parameters.holidays.iter().filter(present).cloned().collect(),
             window: [i64::from(parameters.lower_window), i64::from(parameters.upper_window)],
-            regressors: Regressors::learn(frame, first, last + 1, spec, parameters.degree_days, &parameters.holidays)?,
+            regressors: Regressors::learn(frame, first, last + 1, spec, parameters.degree_days, &holidays)?,
+            holidays,
         })
     }
 
@@ -123,16 +122,15 @@ impl Curve {
     /// Makes rows of `frame` up to `end`.
     pub fn rows<'a>(
         &'a self,
-        time_zone: Tz,
-        parameters: &Parameters,
+        spec: &FeatureSpec,
         frame: &Frame,
         end: usize,
     ) -> Result<Rows<'a>, Error> {
-        let clock = Clock::new(&frame.grid, time_zone, end);
-        let types = clock.day_types(frame, parameters.holiday());
-        let holidays = self.holidays.iter().map(|name| holiday_dates(frame, &clock, name)).collect::<Result<_, _>>()?;
+        let calendar = Calendar::new(spec, frame, end);
+        let dates = |name: &String| holiday_dates(frame, &calendar.clock, name);
+        let holidays = self.holidays.iter().map(dates).collect::<Result<_, _>>()?;
         let regressors = self.regressors.columns(frame, end)?;
-        Ok(Rows { curve: self, clock, types, holidays, regressors, row: Vec::with_capacity(self.columns()) })
+        Ok(Rows { curve: self, calendar, holidays, regressors, row: Vec::with_capacity(self.columns()) })
     }
 }
 
@@ -149,12 +147,12 @@ fn holiday_dates(frame: &Frame, clock: &Clock, name: &str) -> Result<HashSet<i64
 impl Rows<'_> {
     /// The values of all columns at `row`.
     pub fn at(&mut self, row: usize) -> &[f64] {
-        let (curve, date) = (self.curve, self.clock.date(row));
-        let time = (self.clock.days(row) - curve.start) / curve.span;
+        let (curve, date) = (self.curve, self.calendar.clock.date(row));
+        let time = (self.calendar.clock.days(row) - curve.start) / curve.span;
         self.row.clear();
         self.row.extend([time, 1.0]);
         self.row.extend(curve.bends.iter().map(|bend| (time - bend).max(0.0)));
-        curve.seasons().push(&self.clock, self.types[row], row, &mut self.row);
+        curve.seasons().push(&self.calendar, row, &mut self.row);
         for dates in &self.holidays {
             let [from, to] = curve.window;
             self.row.extend((from..=to).map(|days| f64::from(u8::from(dates.contains(&(date - days))))));
@@ -176,7 +174,7 @@ mod tests {
         let parameters = Parameters::from_json(&json!({"lower_window": -1, "upper_window": 2})).unwrap();
         let known: Vec<usize> = (0..24 * 130).collect();
         let curve = Curve::new(&parameters, &FeatureSpec::default(), &frame, &known).unwrap();
-        let mut rows = curve.rows(Tz::UTC, &parameters, &frame, 24 * 130).unwrap();
+        let mut rows = curve.rows(&FeatureSpec::default(), &frame, 24 * 130).unwrap();
         // Day 120 is the holiday.
         let mut around = |day: usize| {
             let row = rows.at(24 * day + 12);

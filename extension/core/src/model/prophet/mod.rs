@@ -20,21 +20,45 @@ mod parameters;
 #[cfg(test)]
 mod reference;
 
-use super::{Forecaster, Lesson};
+use super::{Definition, Forecaster, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{FeatureSpec, Preset};
+use crate::origin::Origin;
 use crate::series::Frame;
-use chrono_tz::Tz;
 use curve::Curve;
 use ndarray::Array2;
-pub(super) use parameters::Parameters;
+use parameters::Parameters;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "prophet",
+    preset: Preset::Advanced,
+    has_phases: false,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    // The curve needs two weeks to be fitted, a forecast no history at all.
+    history: |json, _, grid| Parameters::from_json(json)?.need(grid),
+    fit: |training, checkpoint| Ok(Box::new(Prophet::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Prophet::restore(spec, parameters, state)?)),
+    space: || {
+        json!({
+            "weeks": [26, 52, 104, 156],
+            "changepoint_prior_scale": {"low": 0.001, "high": 0.5, "log": true},
+            "seasonality_prior_scale": {"low": 0.1, "high": 100, "log": true},
+            "holidays_prior_scale": {"low": 0.1, "high": 100, "log": true},
+            "regressors_prior_scale": {"low": 0.1, "high": 100, "log": true},
+            "off_work_seasonality": {"low": 0, "high": 10},
+            "degree_days": [true, false],
+        })
+    },
+};
 
 pub(super) struct Prophet {
     parameters: Parameters,
-    time_zone: Tz,
+    spec: FeatureSpec,
     fitted: Fitted,
 }
 
@@ -52,9 +76,9 @@ struct Fitted {
 }
 
 impl Prophet {
-    pub fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let parameters = Parameters::from_json(lesson.parameters)?;
-        let (frame, end) = (lesson.frame, lesson.end.min(lesson.frame.target.len()));
+    pub fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(training.parameters)?;
+        let (frame, end) = (training.frame, training.end.min(training.frame.target.len()));
         let first = end.saturating_sub(frame.grid.rows_in_hours(parameters.weeks * 168)?);
         let known: Vec<usize> = (first..end).filter(|row| frame.target[*row].is_finite()).collect();
         let need = parameters.need(&frame.grid)?;
@@ -63,8 +87,8 @@ impl Prophet {
         }
         let unit = known.iter().map(|row| frame.target[*row].abs()).fold(0.0, f64::max);
         let unit = if unit > 0.0 { unit } else { 1.0 };
-        let curve = Curve::new(&parameters, lesson.spec, frame, &known)?;
-        let mut rows = curve.rows(lesson.spec.time_zone, &parameters, frame, end)?;
+        let curve = Curve::new(&parameters, training.spec, frame, &known)?;
+        let mut rows = curve.rows(training.spec, frame, end)?;
         let mut normal = super::normal::Normal::new(curve.columns());
         for (i, row) in known.iter().enumerate() {
             if i % 1000 == 0 {
@@ -74,7 +98,7 @@ impl Prophet {
         }
         let (coefficients, sigma) = map::fit(&normal, &curve.priors(&parameters), checkpoint)?;
         let fitted = Fitted { curve, coefficients, unit, sigma };
-        Ok(Self { parameters, time_zone: lesson.spec.time_zone, fitted })
+        Ok(Self { parameters, spec: training.spec.clone(), fitted })
     }
 
     pub fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
@@ -85,19 +109,23 @@ impl Prophet {
         if fitted.coefficients.len() != fitted.curve.columns() || !numbers.copied().all(f64::is_finite) {
             return Err(damaged("its coefficients do not fit its columns".to_owned()));
         }
-        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, fitted })
+        Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone(), fitted })
+    }
+
+    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        let Fitted { curve, coefficients, unit, .. } = &self.fitted;
+        let end = origins.iter().map(|origin| origin.row).max().unwrap_or(0) + horizon;
+        let mut rows = curve.rows(&self.spec, frame, end)?;
+        Ok(Array2::from_shape_fn((origins.len(), horizon), |(at, ahead)| {
+            let row = rows.at(origins[at].row + ahead);
+            unit * row.iter().zip(coefficients).map(|(value, c)| value * c).sum::<f64>()
+        }))
     }
 }
 
 impl Forecaster for Prophet {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
-        let Fitted { curve, coefficients, unit, .. } = &self.fitted;
-        let end = origins.iter().copied().max().unwrap_or(0) + horizon;
-        let mut rows = curve.rows(self.time_zone, &self.parameters, frame, end)?;
-        Ok(Array2::from_shape_fn((origins.len(), horizon), |(at, ahead)| {
-            let row = rows.at(origins[at] + ahead);
-            unit * row.iter().zip(coefficients).map(|(value, c)| value * c).sum::<f64>()
-        }))
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
     }
 
     fn feature_names(&self) -> Vec<String> {

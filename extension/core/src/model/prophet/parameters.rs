@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options;
-use crate::series::Grid;
+use crate::grid::Grid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,10 +27,7 @@ pub struct Parameters {
     pub yearly_seasonality: u32,
     /// Scale of the normal prior on seasons.
     pub seasonality_prior_scale: f64,
-    /// Regressors that mark holidays with one, each a holiday of its own name; the first makes its days
-    /// days without work. Those that the series lacks are left out.
-    pub holidays: Vec<String>,
-    /// Days from the holiday that have an effect of their own: 0, or negative for days before it.
+    /// Days from a holiday or other day off of the features' spec that have an effect of their own: 0, or negative for days before it.
     pub lower_window: i32,
     /// 0, or positive for days after it.
     pub upper_window: i32,
@@ -54,7 +51,6 @@ impl Default for Parameters {
             weekly_seasonality: 12,
             yearly_seasonality: 10,
             seasonality_prior_scale: 10.0,
-            holidays: vec!["is_holiday".to_owned()],
             lower_window: 0,
             upper_window: 0,
             holidays_prior_scale: 10.0,
@@ -90,11 +86,6 @@ impl Parameters {
     pub fn need(&self, grid: &Grid) -> Result<usize, Error> {
         grid.rows_in_hours(2 * 168)
     }
-
-    /// The regressor whose days are days without work.
-    pub fn holiday(&self) -> &str {
-        self.holidays.first().map_or("", String::as_str)
-    }
 }
 
 #[cfg(test)]
@@ -108,7 +99,6 @@ mod tests {
             (json!({"seasonality_mode": "multiplicative"}), "unknown parameter \"seasonality_mode\""),
             (json!({"lower_window": 1}), "parameter \"lower_window\" = 1 is not between -7 and 0"),
             (json!({"changepoint_prior_scale": 0}), "\"changepoint_prior_scale\" = 0 is not between"),
-            (json!({"holidays": "is_holiday"}), "parameter \"holidays\" cannot be"),
         ] {
             let error = Parameters::from_json(&parameters).unwrap_err().to_string();
             assert!(error.contains(says), "{parameters}: {error}");

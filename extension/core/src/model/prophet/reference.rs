@@ -3,8 +3,7 @@
 use super::map::energy;
 use super::*;
 use crate::model::normal::Normal;
-use crate::testing::{reference, reference_frame};
-use serde_json::json;
+use crate::testing::{reference, reference_frame, training};
 
 /// Stan stops before the optimum, so that the curves differ a little and ours has the greater density.
 #[test]
@@ -16,13 +15,12 @@ fn forecasts_agree_with_the_python_package_within_two_percent_of_the_demands_dev
     let end = yhat.len() - 72;
     let parameters = json!({
         "daily_seasonality": 4, "off_work_seasonality": 0, "weekly_seasonality": 3, "yearly_seasonality": 0,
-        "holidays": ["is_holiday"], "lower_window": -1, "upper_window": 1, "degree_days": false,
+        "lower_window": -1, "upper_window": 1, "degree_days": false,
     });
     let spec = FeatureSpec::default();
-    let lesson = Lesson { frame: &frame, end, horizon: 72, spec: &spec, parameters: &parameters, memo: None };
-    let model = Prophet::fit(lesson, &mut || ()).unwrap();
+    let model = Prophet::fit(training(&frame, end, &spec, &parameters), &mut || ()).unwrap();
 
-    let ours = model.predict(&frame, &[0], yhat.len()).unwrap();
+    let ours = model.predict(&frame, &[Origin::at(0)], yhat.len()).unwrap();
     let mean = yhat.iter().sum::<f64>() / yhat.len() as f64;
     let deviation = (yhat.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / yhat.len() as f64).sqrt();
     let apart: Vec<f64> = ours.row(0).iter().zip(&yhat).map(|(a, b)| (a - b).abs() / deviation).collect();
@@ -33,7 +31,7 @@ fn forecasts_agree_with_the_python_package_within_two_percent_of_the_demands_dev
     let Fitted { curve, coefficients, unit, sigma } = &model.fitted;
     let theirs = answers["sigma"].as_f64().unwrap();
     assert!((sigma * unit / theirs - 1.0).abs() < 5e-3, "noise of {} for {theirs}", sigma * unit);
-    let mut rows = curve.rows(spec.time_zone, &model.parameters, &frame, end).unwrap();
+    let mut rows = curve.rows(&spec, &frame, end).unwrap();
     let mut normal = Normal::new(curve.columns());
     for row in (0..end).filter(|row| frame.target[*row].is_finite()) {
         normal.add(rows.at(row), frame.target[row] / unit);

@@ -4,7 +4,7 @@ use super::parameters::season;
 use super::{Design, Fitted, Parameters, dot};
 use crate::Checkpoint;
 use crate::error::Error;
-use crate::model::Lesson;
+use crate::model::TrainingSet;
 use crate::model::arima::{self, Arima, Limits, Order};
 use crate::model::normal::Normal;
 use crate::model::regressors::Regressors;
@@ -28,10 +28,10 @@ struct Problem {
     horizon: usize,
 }
 
-pub(super) fn fit(parameters: &Parameters, lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Fitted, Error> {
-    let (frame, spec) = (lesson.frame, lesson.spec);
+pub(super) fn fit(parameters: &Parameters, training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Fitted, Error> {
+    let (frame, spec) = (training.frame, training.spec);
     let grid = &frame.grid;
-    let end = lesson.end.min(frame.target.len());
+    let end = training.end.min(frame.target.len());
     let first = end.saturating_sub(grid.rows_in_hours(parameters.weeks * 168)?);
     let target = &frame.target[first..end];
     let have = target.iter().filter(|value| value.is_finite()).count();
@@ -55,7 +55,7 @@ pub(super) fn fit(parameters: &Parameters, lesson: Lesson<'_>, checkpoint: Check
     };
     checkpoint();
     let mut values = Vec::with_capacity((end - first) * design.columns());
-    design.each_row(frame, spec.time_zone, &parameters.holiday, first..end, |row| values.extend_from_slice(row))?;
+    design.each_row(frame, spec, first..end, |row| values.extend_from_slice(row))?;
     let matrix = Array2::from_shape_vec((end - first, design.columns()), values)
         .map_err(|error| Error::Internal(error.to_string()))?;
     let problem = Problem {
@@ -64,7 +64,7 @@ pub(super) fn fit(parameters: &Parameters, lesson: Lesson<'_>, checkpoint: Check
         season: season(grid),
         outlier_sigmas: parameters.outlier_sigmas,
         day: grid.rows_per_day(),
-        horizon: lesson.horizon,
+        horizon: training.horizon,
     };
     let (coefficients, arima) =
         problem.solve(parameters, grid.rows_in_hours(parameters.search_weeks * 168)?, checkpoint)?;

@@ -20,24 +20,45 @@ mod parameters;
 mod reference;
 
 use super::arima::{self, Arima};
-use super::clock::Clock;
 use super::regressors::Regressors;
 use super::seasons::Seasons;
-use super::{Forecaster, Lesson};
+use super::{Definition, Forecaster, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
-use crate::features::FeatureSpec;
+use crate::features::{Calendar, FeatureSpec, Preset};
+use crate::origin::Origin;
 use crate::series::Frame;
-use chrono_tz::Tz;
 use ndarray::Array2;
-pub(super) use parameters::Parameters;
+use parameters::Parameters;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ops::Range;
+
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "sarimax",
+    preset: Preset::Advanced,
+    has_phases: false,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |json, _, grid| Parameters::from_json(json)?.history(grid),
+    fit: |training, checkpoint| Ok(Box::new(Sarimax::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Sarimax::restore(spec, parameters, state)?)),
+    space: || {
+        json!({
+            "weeks": {"low": 8, "high": 104, "log": true},
+            "daily_seasonality": {"low": 3, "high": 12},
+            "off_work_seasonality": {"low": 0, "high": 10},
+            "weekly_seasonality": {"low": 3, "high": 24},
+            "max_seasonal_d": [0, 1],
+            "degree_days": [true, false],
+        })
+    },
+};
 
 pub(super) struct Sarimax {
     parameters: Parameters,
-    time_zone: Tz,
+    spec: FeatureSpec,
     fitted: Fitted,
 }
 
@@ -77,20 +98,18 @@ impl Design {
     fn each_row(
         &self,
         frame: &Frame,
-        zone: Tz,
-        holiday: &str,
+        spec: &FeatureSpec,
         rows: Range<usize>,
         mut show: impl FnMut(&[f64]),
     ) -> Result<(), Error> {
-        let clock = Clock::new(&frame.grid, zone, rows.end);
-        let types = clock.day_types(frame, holiday);
+        let calendar = Calendar::new(spec, frame, rows.end);
         let regressors = self.regressors.columns(frame, rows.end)?;
         let seasons = self.seasons();
         let mut values = Vec::with_capacity(self.columns());
         for row in rows {
             values.clear();
             values.push(1.0);
-            seasons.push(&clock, types[row], row, &mut values);
+            seasons.push(&calendar, row, &mut values);
             values.extend(regressors.iter().map(|column| column[row]));
             show(&values);
         }
@@ -99,10 +118,10 @@ impl Design {
 }
 
 impl Sarimax {
-    pub fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let parameters = Parameters::from_json(lesson.parameters)?;
-        let fitted = fitting::fit(&parameters, lesson, checkpoint)?;
-        Ok(Self { parameters, time_zone: lesson.spec.time_zone, fitted })
+    pub fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(training.parameters)?;
+        let fitted = fitting::fit(&parameters, training, checkpoint)?;
+        Ok(Self { parameters, spec: training.spec.clone(), fitted })
     }
 
     pub fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
@@ -115,32 +134,37 @@ impl Sarimax {
         if !small || !finite || fitted.unit <= 0.0 || fitted.coefficients.len() != fitted.design.columns() {
             return Err(damaged("its coefficients do not fit its columns".to_owned()));
         }
-        Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, fitted })
+        Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone(), fitted })
     }
-}
 
-impl Forecaster for Sarimax {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
         let Fitted { design, coefficients, arima, unit } = &self.fitted;
-        let last = origins.iter().copied().max().unwrap_or(0).min(frame.target.len());
+        let rows: Vec<usize> = origins.iter().map(|origin| origin.row).collect();
+        let last = rows.iter().copied().max().unwrap_or(0).min(frame.target.len());
         let need = arima.order.reach();
-        if let Some(have) = origins.iter().copied().find(|origin| *origin < need) {
+        if let Some(have) = rows.iter().copied().find(|row| *row < need) {
             return Err(Error::TooLittleHistory { need, have });
         }
         let mut line = Vec::with_capacity(last + horizon);
-        design.each_row(frame, self.time_zone, &self.parameters.holiday, 0..last + horizon, |row| {
+        design.each_row(frame, &self.spec, 0..last + horizon, |row| {
             line.push(dot(row.iter(), coefficients));
         })?;
         let errors: Vec<f64> = frame.target[..last].iter().zip(&line).map(|(y, line)| y / unit - line).collect();
         let filtered = arima.filter(&errors, arima::clip(self.parameters.outlier_sigmas, arima.sigma));
         let mut forecasts = Array2::zeros((origins.len(), horizon));
-        for (mut leads, &origin) in forecasts.rows_mut().into_iter().zip(origins) {
+        for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(rows) {
             let ahead = arima.forecast(&filtered, origin, horizon);
             for ((yhat, error), line) in leads.iter_mut().zip(ahead).zip(&line[origin..]) {
                 *yhat = unit * (line + error);
             }
         }
         Ok(forecasts)
+    }
+}
+
+impl Forecaster for Sarimax {
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
     }
 
     fn feature_names(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options;
-use crate::series::Grid;
+use crate::grid::Grid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -35,8 +35,6 @@ pub struct Parameters {
     pub weekly_seasonality: u32,
     /// Fourier order of the yearly season; used from two years of history on.
     pub yearly_seasonality: u32,
-    /// The regressor that is 1 on holidays, where there is one.
-    pub holiday: String,
     /// Whether heating and cooling degrees, plain and smoothed, stand for the temperature.
     pub degree_days: bool,
     /// Standard deviations to which an innovation is cut.
@@ -59,7 +57,6 @@ impl Default for Parameters {
             off_work_seasonality: 6,
             weekly_seasonality: 12,
             yearly_seasonality: 3,
-            holiday: "is_holiday".to_owned(),
             degree_days: true,
             outlier_sigmas: 5.0,
         }

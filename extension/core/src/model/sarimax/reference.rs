@@ -2,8 +2,7 @@
 //! `tests/reference/make.py`.
 
 use super::*;
-use crate::testing::{reference, reference_frame};
-use serde_json::json;
+use crate::testing::{reference, reference_frame, training};
 
 #[test]
 fn coefficients_noise_and_forecasts_agree_with_statsmodels() {
@@ -17,8 +16,8 @@ fn coefficients_noise_and_forecasts_agree_with_statsmodels() {
         "off_work_seasonality": 0, "weekly_seasonality": 0, "degree_days": false, "outlier_sigmas": 1e6,
     });
     let spec = FeatureSpec::default();
-    let lesson = Lesson { frame: &frame, end, horizon: 72, spec: &spec, parameters: &parameters, memo: None };
-    let model = Sarimax::fit(lesson, &mut || ()).unwrap();
+    let training = TrainingSet { horizon: 72, ..training(&frame, end, &spec, &parameters) };
+    let model = Sarimax::fit(training, &mut || ()).unwrap();
     let arima = &model.fitted.arima;
     for (ours, theirs) in arima.coefficients.iter().zip(numbers("coefficients")) {
         assert!((ours - theirs).abs() < 0.01, "{:?} for {:?}", arima.coefficients, numbers("coefficients"));
@@ -26,7 +25,7 @@ fn coefficients_noise_and_forecasts_agree_with_statsmodels() {
     let sigma = arima.sigma * model.fitted.unit;
     let theirs = answers["sigma"].as_f64().unwrap();
     assert!((sigma / theirs - 1.0).abs() < 0.01, "noise of {sigma} for {theirs}");
-    let ours = model.predict(&frame, &[end], 72).unwrap();
+    let ours = model.predict(&frame, &[Origin::at(end)], 72).unwrap();
     let apart = ours.iter().zip(numbers("yhat")).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f64::max);
     assert!(apart < 0.05 * theirs, "forecasts are apart by {apart}, where the noise is {theirs}");
 }

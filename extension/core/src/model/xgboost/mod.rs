@@ -1,35 +1,63 @@
-//! Gradient boosted trees: a model for each day of lead, the lead within it a feature.
+//! Gradient boosted trees: a model for each phase and day of lead, the lead within it a feature.
 //!
 //! Direct multi-horizon forecasting (Taieb et al., *A review and comparison of strategies for
 //! multi-step ahead time series forecasting*, 2012) with XGBoost (Chen and Guestrin, 2016). A training
-//! row imitates a forecast: an origin, one a day at the hour of the day at which the series ends, a
-//! target up to the horizon ahead, and the features known at that origin.
+//! row imitates a forecast: an origin at one of the local times of day from which the model will be asked, a
+//! target up to the horizon ahead, and the features known at that origin. Trees that were learnt at one time of day
+//! know nothing of another (the newest hour means something else), so that each phase has trees of its own.
 //!
-//! Trees stay flat beyond the values that they have learnt. With a linear base they learn what a ridge regression on
-//! the same features leaves over, and it goes on where they end.
+//! Trees stay flat beyond the values that they have learnt. With a linear base they learn the residuals of a ridge
+//! regression on the same features, and it goes on where they end.
 
 mod booster;
 mod parameters;
 mod trees;
 mod ubjson;
 
-use super::linear::{Linear, Range, Standardised, Term, ridge};
+use super::linear::{Linear, LinearV5, Range, Standardised, Term, ridge};
 use super::target::Target;
-use super::{Forecaster, Lesson, ahead, same_columns, weight_of_age};
+use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
-use crate::features::{FeatureSpec, Sample, Table};
+use crate::features::{FeatureSpec, Preset, Sample, Table};
+use crate::origin::{Origin, Phase};
 use crate::series::Frame;
 pub(super) use booster::{Booster, Matrix};
 use ndarray::{Array2, ArrayView2, Axis};
 pub(super) use parameters::Parameters;
 use parameters::{Base, rises_with_heating};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 pub(super) use trees::{COMPARED_ROWS, Trees};
 
-/// Fitted trees, by day of lead, and the spec of their features.
-pub(super) struct Xgboost {
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "xgboost",
+    preset: Preset::Advanced,
+    has_phases: true,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |_, spec, grid| spec.history(grid),
+    fit: |training, checkpoint| Ok(Box::new(Xgboost::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Xgboost::restore(spec, parameters, state)?)),
+    space: || {
+        json!({
+            "eta": {"low": 0.02, "high": 0.3, "log": true},
+            "rounds": {"low": 50, "high": 600, "log": true},
+            "max_depth": {"low": 3, "high": 9},
+            "min_child_weight": {"low": 1, "high": 30, "log": true},
+            "subsample": {"low": 0.5, "high": 1},
+            "colsample_bytree": {"low": 0.3, "high": 1},
+            "lambda": {"low": 0.1, "high": 30, "log": true},
+            "half_life_days": super::HALF_LIVES,
+            "base": ["mean", "linear"],
+            "monotone_heating": [false, true],
+        })
+    },
+};
+
+/// Fitted trees, and the spec of their features.
+struct Xgboost {
     spec: FeatureSpec,
     parameters: Parameters,
     state: State,
@@ -40,6 +68,15 @@ struct State {
     feature_names: Vec<String>,
     target: Target,
     range: Range,
+    phases: Vec<OfPhase>,
+}
+
+/// The models of a phase.
+#[derive(Serialize, Deserialize)]
+struct OfPhase {
+    /// Local row of the day at which its origins stand.
+    slot: usize,
+    /// By day of lead.
     days: Vec<Day>,
 }
 
@@ -50,60 +87,61 @@ struct Day {
     trees: Trees,
 }
 
+/// The state as artifact format 5 has it.
+#[derive(Deserialize)]
+struct StateV5 {
+    feature_names: Vec<String>,
+    target: Target,
+    range: Range,
+    days: Vec<DayV5>,
+}
+
+#[derive(Deserialize)]
+struct DayV5 {
+    base: Option<LinearV5>,
+    trees: Trees,
+}
+
+/// A state of format 5 as one of today, where it was fitted for origins at `slot`.
+pub(super) fn state_of_v5(state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
+    let old: StateV5 = postcard::from_bytes(state).map_err(|_| damaged())?;
+    let day = |day: DayV5| Day { base: day.base.map(Linear::from), trees: day.trees };
+    let StateV5 { feature_names, target, range, days } = old;
+    let phases = vec![OfPhase { slot, days: days.into_iter().map(day).collect() }];
+    postcard::to_allocvec(&State { feature_names, target, range, phases })
+        .map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn damaged() -> Error {
+    Error::DamagedArtifact("the trees cannot be read".to_owned())
+}
+
 impl Xgboost {
-    pub(super) fn fit(lesson: Lesson<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
-        let parameters = Parameters::from_json(lesson.parameters)?;
-        let table = Table::new(lesson.spec, lesson.frame)?;
-        let (names, day) = (table.names(), lesson.frame.grid.rows_per_day());
-        let lead_days = if parameters.by_lead_day { lesson.horizon.div_ceil(day) } else { 1 };
-        let mut samples = lesson.samples(table.history());
-        let surplus = samples.len().saturating_sub(parameters.max_rows as usize * lead_days);
-        samples.drain(..surplus);
-        let seen: Vec<f64> = samples.iter().map(|sample| lesson.frame.target[sample.target]).collect();
-        let target = Target::of(parameters.target, &lesson.frame.target[..lesson.end]);
-        let age = |sample: &Sample| (lesson.end - sample.target) as f64 / day as f64;
-        let examples = Examples {
-            features: table.matrix(&samples)?,
-            names: &names,
-            labels: seen.iter().map(|value| target.to_scale(*value)).collect(),
-            weights: samples.iter().map(|sample| weight_of_age(parameters.half_life_days, age(sample))).collect(),
-        };
-        let pairs = parameters.for_booster(&names);
-        let mut days = Vec::with_capacity(lead_days);
-        for lead_day in 0..lead_days {
-            let rows: Vec<usize> = (0..samples.len())
-                .filter(|row| (samples[*row].lead() - 1) / day == lead_day || lead_days == 1)
-                .collect();
-            if rows.is_empty() {
-                let need = table.history() + (lead_day + 1) * day;
-                return Err(Error::TooLittleHistory { need, have: lesson.end });
-            }
-            let mut rounds = parameters.rounds;
-            let (older, newest) = newest_block(&samples, &rows, lesson.end, day);
-            if parameters.early_stopping_rounds > 0 && !older.is_empty() && !newest.is_empty() {
-                let base = examples.base(&parameters, &older)?;
-                let (older, newest) =
-                    (examples.matrix(&older, base.as_ref())?, examples.matrix(&newest, base.as_ref())?);
-                let patience = parameters.early_stopping_rounds;
-                rounds = Booster::best_rounds(&older, &newest, &pairs, rounds, patience, checkpoint)?;
-            }
-            let base = examples.base(&parameters, &rows)?;
-            let booster = Booster::train(&examples.matrix(&rows, base.as_ref())?, &pairs, rounds, checkpoint)?;
-            let some = &rows[..rows.len().min(COMPARED_ROWS)];
-            let trees = Trees::of(&booster, examples.features.select(Axis(0), some).view())?;
-            days.push(Day { base, trees });
+    fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let parameters = Parameters::from_json(training.parameters)?;
+        let table = Table::new(training.spec, training.frame)?;
+        let names = table.names();
+        let target = Target::of(parameters.target, &training.frame.target[..training.end]);
+        let mut phases = Vec::with_capacity(training.phases.len());
+        let mut range = None;
+        for phase in training.phases {
+            let (days, seen) = of_phase(training, &parameters, &table, &names, target, *phase, checkpoint)?;
+            range.get_or_insert(seen);
+            phases.push(OfPhase { slot: phase.slot, days });
         }
-        let state = State { feature_names: names, target, range: Range::of(&seen), days };
-        Ok(Self { spec: lesson.spec.clone(), parameters, state })
+        let range = range.ok_or_else(|| Error::Internal("there is no phase to learn".to_owned()))?;
+        let state = State { feature_names: names, target, range, phases };
+        Ok(Self { spec: training.spec.clone(), parameters, state })
     }
 
-    pub(super) fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
-        let damaged = || Error::DamagedArtifact("the trees cannot be read".to_owned());
+    fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let state: State = postcard::from_bytes(state).map_err(|_| damaged())?;
         let columns = state.feature_names.len();
-        state.days.iter().try_for_each(|day| day.trees.check(columns))?;
-        let bases_are_sound = state.days.iter().all(|day| day.base.as_ref().is_none_or(|base| base.is_sound(columns)));
-        if state.days.is_empty() || !state.target.is_sound() || !state.range.is_sound() || !bases_are_sound {
+        let days = || state.phases.iter().flat_map(|phase| &phase.days);
+        days().try_for_each(|day| day.trees.check(columns))?;
+        let bases_are_sound = days().all(|day| day.base.as_ref().is_none_or(|base| base.is_sound(columns)));
+        let complete = !state.phases.is_empty() && state.phases.iter().all(|phase| !phase.days.is_empty());
+        if !complete || !state.target.is_sound() || !state.range.is_sound() || !bases_are_sound {
             return Err(damaged());
         }
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
@@ -117,10 +155,59 @@ impl Xgboost {
             None => predicted.map(|value| target.unscaled(value)).collect(),
             Some(base) => {
                 let sums = predicted.zip(rows.rows()).map(|(value, row)| value + base.at(row));
-                sums.map(|value| range.hold(target.unscaled(value))).collect()
+                sums.map(|value| range.clamp(target.unscaled(value))).collect()
             }
         })
     }
+}
+
+/// The models of a phase by day of lead, and the range of the target that they have learnt.
+fn of_phase(
+    training: TrainingSet<'_>,
+    parameters: &Parameters,
+    table: &Table<'_>,
+    names: &[String],
+    target: Target,
+    phase: Phase,
+    checkpoint: Checkpoint<'_>,
+) -> Result<(Vec<Day>, Range), Error> {
+    let (frame, end, day) = (training.frame, training.end, training.frame.grid.rows_per_day());
+    let lead_days = if parameters.by_lead_day { training.horizon.div_ceil(day) } else { 1 };
+    let mut samples = training.samples(&table.calendar().clock, phase, table.history());
+    let surplus = samples.len().saturating_sub(parameters.max_rows as usize * lead_days);
+    samples.drain(..surplus);
+    let seen: Vec<f64> = samples.iter().map(|sample| frame.target[sample.target]).collect();
+    let age = |sample: &Sample| (end - sample.target) as f64 / day as f64;
+    let examples = Examples {
+        features: table.matrix(&samples)?,
+        names,
+        labels: seen.iter().map(|value| target.to_scale(*value)).collect(),
+        weights: samples.iter().map(|sample| weight_of_age(parameters.half_life_days, age(sample))).collect(),
+    };
+    let pairs = parameters.for_booster(names);
+    let mut days: Vec<Day> = Vec::with_capacity(lead_days);
+    for lead_day in 0..lead_days {
+        let of_day = |row: &usize| lead_days == 1 || (samples[*row].lead() - 1) / day == lead_day;
+        let rows: Vec<usize> = (0..samples.len()).filter(of_day).collect();
+        if rows.is_empty() {
+            let need = table.history() + (lead_day + 1) * day;
+            return Err(Error::TooLittleHistory { need, have: end });
+        }
+        let mut rounds = parameters.rounds;
+        let (older, newest) = newest_block(&samples, &rows, end, day);
+        if parameters.early_stopping_rounds > 0 && !older.is_empty() && !newest.is_empty() {
+            let base = examples.base(parameters, &older)?;
+            let (older, newest) = (examples.matrix(&older, base.as_ref())?, examples.matrix(&newest, base.as_ref())?);
+            let patience = parameters.early_stopping_rounds;
+            rounds = Booster::best_rounds(&older, &newest, &pairs, rounds, patience, checkpoint)?;
+        }
+        let base = examples.base(parameters, &rows)?;
+        let booster = Booster::train(&examples.matrix(&rows, base.as_ref())?, &pairs, rounds, checkpoint)?;
+        let some = &rows[..rows.len().min(COMPARED_ROWS)];
+        let trees = Trees::of(&booster, examples.features.select(Axis(0), some).view())?;
+        days.push(Day { base, trees });
+    }
+    Ok((days, Range::of(&seen)))
 }
 
 /// All rows that may be learnt from.
@@ -167,36 +254,43 @@ impl Examples<'_> {
 /// Rows that end before the newest block, and those of forecasts made in it: the newest eighth of what is learnt from, at most
 /// four weeks.
 fn newest_block(samples: &[Sample], rows: &[usize], end: usize, day: usize) -> (Vec<usize>, Vec<usize>) {
-    let first = rows.iter().map(|row| samples[*row].origin).min().unwrap_or(end);
+    let first = rows.iter().map(|row| samples[*row].origin.row).min().unwrap_or(end);
     let start = end - ((end - first) / 8).min(28 * day);
-    let (newest, older): (Vec<usize>, Vec<usize>) = rows.iter().partition(|row| samples[**row].origin >= start);
+    let (newest, older): (Vec<usize>, Vec<usize>) = rows.iter().partition(|row| samples[**row].origin.row >= start);
     (older.into_iter().filter(|row| samples[*row].target < start).collect(), newest)
 }
 
 impl Forecaster for Xgboost {
-    fn predict(&self, frame: &Frame, origins: &[usize], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
         let table = Table::new(&self.spec, frame)?;
-        if let Some(have) = origins.iter().copied().find(|origin| *origin < table.history()) {
-            return Err(Error::TooLittleHistory { need: table.history(), have });
+        if let Some(origin) = origins.iter().find(|origin| origin.row < table.history()) {
+            return Err(Error::TooLittleHistory { need: table.history(), have: origin.row });
         }
         same_columns(&self.state.feature_names, &table.names())?;
         let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
         let matrix = table.matrix(&samples)?;
-        let day = frame.grid.rows_per_day();
+        let (day, clock) = (frame.grid.rows_per_day(), &table.calendar().clock);
         let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
-        for (at, model) in self.state.days.iter().enumerate() {
-            // The last one serves all leads from its day on.
-            let last = at + 1 == self.state.days.len();
-            let rows: Vec<usize> = (0..samples.len())
-                .filter(|row| matches!((samples[*row].lead() - 1) / day, d if d == at || last && d > at))
-                .collect();
-            if rows.is_empty() {
-                continue;
+        for OfPhase { slot, days } in &self.state.phases {
+            for (at, model) in days.iter().enumerate() {
+                // The last one serves all leads from its day on.
+                let last = at + 1 == days.len();
+                let serves = |sample: &Sample| {
+                    clock.slot(sample.origin.row) == *slot
+                        && matches!((sample.lead() - 1) / day, d if d == at || last && d > at)
+                };
+                let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
+                if rows.is_empty() {
+                    continue;
+                }
+                let forecast = self.forecast(model, matrix.select(Axis(0), &rows).view())?;
+                for (row, yhat) in rows.into_iter().zip(forecast) {
+                    forecasts[[row / horizon, row % horizon]] = yhat;
+                }
             }
-            let forecast = self.forecast(model, matrix.select(Axis(0), &rows).view())?;
-            for (row, yhat) in rows.into_iter().zip(forecast) {
-                forecasts[[row / horizon, row % horizon]] = yhat;
-            }
+        }
+        if forecasts.iter().any(|yhat| yhat.is_nan()) {
+            return Err(Error::Internal("no trees were fitted for origins at this time of day".to_owned()));
         }
         Ok(forecasts)
     }
@@ -206,7 +300,7 @@ impl Forecaster for Xgboost {
     }
 
     fn parameters(&self) -> Value {
-        serde_json::json!(self.parameters)
+        json!(self.parameters)
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {
@@ -217,14 +311,14 @@ impl Forecaster for Xgboost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::hourly_frame;
-    use serde_json::json;
+    use crate::testing::{hourly_frame, training};
 
     fn fit_with(frame: &Frame, parameters: Value, checkpoint: Checkpoint<'_>) -> Xgboost {
         let spec = FeatureSpec::default();
         let end = frame.grid.len() - 100;
-        let lesson = Lesson { frame, end, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
-        Xgboost::fit(lesson, checkpoint).unwrap()
+        let phases = [Phase { slot: end % 24, delay: 0 }];
+        let training = TrainingSet { phases: &phases, ..training(frame, end, &spec, &parameters) };
+        Xgboost::fit(training, checkpoint).unwrap()
     }
 
     fn fit(frame: &Frame) -> Xgboost {
@@ -236,7 +330,7 @@ mod tests {
         let frame = hourly_frame(1500);
         let model = fit(&frame);
         let restored = Xgboost::restore(&model.spec, &model.parameters(), &model.state().unwrap()).unwrap();
-        let forecast = |model: &Xgboost| model.predict(&frame, &[1400], 48).unwrap();
+        let forecast = |model: &Xgboost| model.predict(&frame, &[Origin::at(1400)], 48).unwrap();
         assert_eq!(forecast(&model), forecast(&restored));
     }
 
@@ -252,7 +346,7 @@ mod tests {
         let model = fit(&frame);
         let mut bare = frame.clone();
         bare.regressors.retain(|regressor| regressor.name != "is_holiday");
-        let error = model.predict(&bare, &[1400], 48).unwrap_err().to_string();
+        let error = model.predict(&bare, &[Origin::at(1400)], 48).unwrap_err().to_string();
         assert_eq!(error, "the model was trained with columns that the input lacks: is_holiday");
     }
 
@@ -270,10 +364,10 @@ mod tests {
 
     #[test]
     fn the_newest_block_is_forecast_from_within_it_and_overlaps_with_nothing_learnt() {
-        let samples: Vec<Sample> = (400..1400).step_by(24).flat_map(|origin| ahead(origin, 48)).collect();
+        let samples: Vec<Sample> = (400..1400).step_by(24).flat_map(|origin| ahead(Origin::at(origin), 48)).collect();
         let rows: Vec<usize> = (0..samples.len()).collect();
         let (older, newest) = newest_block(&samples, &rows, 1400, 24);
-        let start = newest.iter().map(|row| samples[*row].origin).min().unwrap();
+        let start = newest.iter().map(|row| samples[*row].origin.row).min().unwrap();
         assert!((1400 - 125..1400).contains(&start));
         assert!(older.iter().all(|row| samples[*row].target < start) && older.len() > newest.len());
     }
@@ -283,7 +377,7 @@ mod tests {
         let frame = hourly_frame(1500);
         let (plain, log) = (fit(&frame), fit_with(&frame, json!({"rounds": 20, "target": "log"}), &mut || ()));
         let restored = Xgboost::restore(&log.spec, &log.parameters(), &log.state().unwrap()).unwrap();
-        let of = |model: &Xgboost| model.predict(&frame, &[1400], 48).unwrap();
+        let of = |model: &Xgboost| model.predict(&frame, &[Origin::at(1400)], 48).unwrap();
         assert_eq!(of(&log), of(&restored));
         let apart = (of(&log) - of(&plain)).mapv(f64::abs).sum() / of(&plain).mapv(f64::abs).sum();
         assert!(apart > 0.0 && apart < 0.1, "{apart}");
@@ -302,8 +396,8 @@ mod tests {
         let error = |base: &str| {
             let model = fit_with(&frame, json!({"base": base, "rounds": 100}), &mut || ());
             let restored = Xgboost::restore(&model.spec, &model.parameters(), &model.state().unwrap()).unwrap();
-            let yhat = restored.predict(&frame, &[1400], 48).unwrap();
-            assert_eq!(yhat, model.predict(&frame, &[1400], 48).unwrap());
+            let yhat = restored.predict(&frame, &[Origin::at(1400)], 48).unwrap();
+            assert_eq!(yhat, model.predict(&frame, &[Origin::at(1400)], 48).unwrap());
             cold.clone().zip(yhat).map(|(row, yhat)| (frame.target[row] - yhat).abs()).sum::<f64>() / 48.0
         };
         let (mean, linear) = (error("mean"), error("linear"));
@@ -318,7 +412,7 @@ mod tests {
         frame.target.iter_mut().zip(warm).for_each(|(value, warm)| *value += 0.8 * warm);
         let falls = |base: &str, monotone: bool| {
             let model = fit_with(&frame, json!({"base": base, "rounds": 50, "monotone_heating": monotone}), &mut || ());
-            let samples: Vec<Sample> = (900..1400).step_by(24).flat_map(|origin| ahead(origin, 24)).collect();
+            let samples: Vec<Sample> = (900..1400).step_by(24).flat_map(|origin| ahead(Origin::at(origin), 24)).collect();
             let rows = Table::new(&model.spec, &frame).unwrap().matrix(&samples).unwrap();
             let names = model.feature_names();
             let heating = (0..names.len()).filter(|column| rises_with_heating(&names[*column]));
@@ -326,7 +420,7 @@ mod tests {
             for column in heating {
                 let mut colder = rows.clone();
                 colder.column_mut(column).iter_mut().for_each(|value| *value += 4.0);
-                let of = |rows: &Array2<f32>| model.forecast(&model.state.days[0], rows.view()).unwrap();
+                let of = |rows: &Array2<f32>| model.forecast(&model.state.phases[0].days[0], rows.view()).unwrap();
                 falls += of(&rows).iter().zip(of(&colder)).filter(|(before, after)| *after < **before - 1e-6).count();
             }
             falls
@@ -340,7 +434,7 @@ mod tests {
     fn a_linear_base_learns_no_season_that_it_would_draw_on() {
         let frame = hourly_frame(1500);
         let model = fit_with(&frame, json!({"base": "linear", "rounds": 5}), &mut || ());
-        let columns = model.state.days.iter().flat_map(|day| &day.base.as_ref().unwrap().terms).map(|term| term.column);
+        let columns = model.state.phases[0].days.iter().flat_map(|day| &day.base.as_ref().unwrap().terms).map(|term| term.column);
         let names: Vec<&str> = columns.map(|column| model.state.feature_names[column].as_str()).collect();
         assert!(names.contains(&"temperature_c") && model.state.feature_names.iter().any(|name| name == "year_sin"));
         assert!(!names.iter().any(|name| name.starts_with("year_")));
@@ -361,9 +455,9 @@ mod tests {
     fn training_can_be_stopped_between_rounds() {
         let frame = hourly_frame(1500);
         let (spec, parameters, mut rounds) = (FeatureSpec::default(), json!({"rounds": 1000}), 0);
-        let lesson = Lesson { frame: &frame, end: 1400, horizon: 48, spec: &spec, parameters: &parameters, memo: None };
+        let training = training(&frame, 1400, &spec, &parameters);
         let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            Xgboost::fit(lesson, &mut || {
+            Xgboost::fit(training, &mut || {
                 rounds += 1;
                 assert!(rounds < 3, "stop");
             })

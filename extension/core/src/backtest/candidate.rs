@@ -2,13 +2,15 @@
 
 use crate::error::Error;
 use crate::options;
+use crate::origin::IssueHours;
 use crate::train::Recipe;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// A recipe and the name under which its forecasts stand.
 #[derive(Debug, Clone)]
-pub struct Contender {
+pub struct Candidate {
     /// Its name.
     pub name: String,
     /// How its models are made.
@@ -17,7 +19,7 @@ pub struct Contender {
     pub is_named: bool,
 }
 
-/// A contender as it is written: unknown keys are refused.
+/// A candidate as it is written: unknown keys are refused.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     name: Option<String>,
@@ -26,10 +28,16 @@ struct Entry {
     features: Value,
 }
 
-impl Contender {
+impl Candidate {
     /// The only one, called as its strategy.
     pub fn single(recipe: Recipe) -> Self {
         Self { name: recipe.strategy.name().to_owned(), recipe, is_named: false }
+    }
+
+    /// Asked at these hours of the local day, each row being known so long after its end.
+    #[must_use]
+    pub fn issued(self, hours: &IssueHours, availability: Option<TimeDelta>) -> Self {
+        Self { recipe: self.recipe.issued(hours, availability), ..self }
     }
 
     /// Reads an array whose elements are strategies by name, or objects of `strategy` and, where wanted, `name` (by
@@ -37,17 +45,19 @@ impl Contender {
     pub fn list(json: &Value, features: &Value, horizon: usize) -> Result<Vec<Self>, Error> {
         let invalid = |message: String| Err(Error::InvalidArgument(message));
         let Some(entries) = json.as_array().filter(|entries| !entries.is_empty()) else {
-            return invalid(format!("contenders are given in a JSON array of names or objects, not in {json}"));
+            return invalid(format!("candidates are given in a JSON array of names or objects, not in {json}"));
         };
-        let mut contenders: Vec<Self> = Vec::with_capacity(entries.len());
+        let mut candidates: Vec<Self> = Vec::with_capacity(entries.len());
         for entry in entries {
-            let contender = Self::read(entry, features, horizon)?;
-            if contenders.iter().any(|other| other.name == contender.name) {
-                return invalid(format!("two contenders are named \"{}\": give each its own \"name\"", contender.name));
+            let candidate = Self::read(entry, features, horizon)?;
+            if candidates.iter().any(|other| other.name == candidate.name) {
+                return invalid(format!("two candidates are named \"{}\": give each its own \"name\"", candidate.name));
             }
-            contenders.push(contender);
+            candidates.push(candidate);
         }
-        Ok(contenders)
+        let rivals = candidates.len() > 1;
+        candidates.iter_mut().for_each(|candidate| candidate.is_named = rivals);
+        Ok(candidates)
     }
 
     fn read(json: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
@@ -56,9 +66,9 @@ impl Contender {
             entry => entry.clone(),
         };
         let default = Entry { name: None, strategy: None, parameters: json!({}), features: json!({}) };
-        let Entry { name, strategy, parameters, features: own } = options::read("contender key", &entry, &default)?;
+        let Entry { name, strategy, parameters, features: own } = options::read("candidate key", &entry, &default)?;
         let Some(strategy) = strategy else {
-            return Err(Error::InvalidArgument(format!("the contender {json} has no \"strategy\"")));
+            return Err(Error::InvalidArgument(format!("the candidate {json} has no \"strategy\"")));
         };
         let name = name.unwrap_or_else(|| strategy.clone());
         let mut features = features.clone();
@@ -78,7 +88,7 @@ impl Contender {
 }
 
 fn of(name: &str, error: Error) -> Error {
-    Error::Of { kind: "contender", name: name.to_owned(), error: Box::new(error) }
+    Error::Of { kind: "candidate", name: name.to_owned(), error: Box::new(error) }
 }
 
 #[cfg(test)]
@@ -88,10 +98,10 @@ mod tests {
     #[test]
     fn names_strategies_and_features_are_read() {
         let given = json!(["lear", {"strategy": "xgboost", "name": "basic", "features": {"preset": "basic"}}]);
-        let read = Contender::list(&given, &json!({"time_zone": "Europe/Zurich"}), 24).unwrap();
-        let names: Vec<_> = read.iter().map(|contender| contender.name.as_str()).collect();
+        let read = Candidate::list(&given, &json!({"time_zone": "Europe/Zurich"}), 24).unwrap();
+        let names: Vec<_> = read.iter().map(|candidate| candidate.name.as_str()).collect();
         assert_eq!(names, ["lear", "basic"]);
-        assert!(read.iter().all(|contender| contender.recipe.features.time_zone == chrono_tz::Europe::Zurich));
+        assert!(read.iter().all(|candidate| candidate.recipe.features.time_zone == chrono_tz::Europe::Zurich));
         assert_eq!(read[1].recipe.features.preset, crate::features::Preset::Basic);
     }
 
@@ -100,21 +110,21 @@ mod tests {
         for (given, says) in [
             (json!([]), "JSON array of names or objects"),
             (json!("lear"), "JSON array of names or objects"),
-            (json!([1]), "a contender key is given in a JSON object, not in 1"),
+            (json!([1]), "a candidate key is given in a JSON object, not in 1"),
             (json!([{"name": "a"}]), "has no \"strategy\""),
-            (json!(["lear", "lear"]), "two contenders are named \"lear\""),
-            (json!(["lear", {"strategy": "xgboost", "name": "lear"}]), "two contenders are named \"lear\""),
-            (json!([{"strateg": "lear"}]), "unknown contender key \"strateg\", did you mean \"strategy\"?"),
-            (json!(["lea"]), "contender \"lea\": unknown strategy \"lea\", did you mean \"lear\"?"),
+            (json!(["lear", "lear"]), "two candidates are named \"lear\""),
+            (json!(["lear", {"strategy": "xgboost", "name": "lear"}]), "two candidates are named \"lear\""),
+            (json!([{"strateg": "lear"}]), "unknown candidate key \"strateg\", did you mean \"strategy\"?"),
+            (json!(["lea"]), "candidate \"lea\": unknown strategy \"lea\", did you mean \"lear\"?"),
             (
                 json!([{"strategy": "xgboost", "parameters": {"rouns": 1}}]),
-                "contender \"xgboost\": unknown parameter \"rouns\"",
+                "candidate \"xgboost\": unknown parameter \"rouns\"",
             ),
-            (json!([{"strategy": "xgboost", "parameters": 3}]), "contender \"xgboost\""),
-            (json!([{"strategy": "xgboost", "features": 3}]), "contender \"xgboost\""),
-            (json!([{"strategy": 3}]), "contender key \"strategy\" cannot be 3"),
+            (json!([{"strategy": "xgboost", "parameters": 3}]), "candidate \"xgboost\""),
+            (json!([{"strategy": "xgboost", "features": 3}]), "candidate \"xgboost\""),
+            (json!([{"strategy": 3}]), "candidate key \"strategy\" cannot be 3"),
         ] {
-            let error = Contender::list(&given, &json!({}), 24).unwrap_err().to_string();
+            let error = Candidate::list(&given, &json!({}), 24).unwrap_err().to_string();
             assert!(error.contains(says), "{given}: {error}");
         }
     }

@@ -23,9 +23,9 @@ async fn rows(analyst: &mut PgConnection, arguments: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn contenders_of_one_call_forecast_as_each_alone() {
+async fn candidates_of_one_call_forecast_as_each_alone() {
     let (_database, mut analyst) = database().await;
-    let together = rows(&mut analyst, &format!("contenders => '{TWO}'")).await;
+    let together = rows(&mut analyst, &format!("candidates => '{TWO}'")).await;
     let naive = rows(&mut analyst, "strategy => 'seasonal_naive'").await;
     let trees = rows(&mut analyst, r#"parameters => '{"rounds": 20, "max_depth": 3}'"#).await;
     assert_eq!(naive.len(), 3 * 72 + 48 + 24);
@@ -39,7 +39,7 @@ async fn contenders_of_one_call_forecast_as_each_alone() {
 async fn workers_give_the_same_rows_in_the_same_order() {
     let (_database, mut analyst) = database().await;
     let all =
-        r#"contenders => '["xgboost", "lear", "ensemble", "sarimax", "prophet", "mstl", "profile", "seasonal_naive"]'"#;
+        r#"candidates => '["xgboost", "lear", "ensemble", "sarimax", "prophet", "mstl", "profile", "seasonal_naive"]'"#;
     let alone = rows(&mut analyst, all).await;
     assert_eq!(alone.len(), 8 * (3 * 72 + 48 + 24));
     for workers in [2, 5] {
@@ -84,19 +84,19 @@ async fn a_sliding_window_learns_from_what_lies_in_it() {
 }
 
 #[tokio::test]
-async fn features_of_a_contender_are_laid_over_those_of_the_call() {
+async fn features_of_a_candidate_are_laid_over_those_of_the_call() {
     let (_database, mut analyst) = database().await;
-    let contenders = r#"[{"name": "basic", "strategy": "xgboost", "features": {"preset": "basic"}, "parameters": {"rounds": 20}},
+    let candidates = r#"[{"name": "basic", "strategy": "xgboost", "features": {"preset": "basic"}, "parameters": {"rounds": 20}},
                          {"name": "same", "strategy": "xgboost", "features": {"preset": "basic", "time_zone": "Asia/Tokyo"}, "parameters": {"rounds": 20}},
                          {"name": "other", "strategy": "xgboost", "parameters": {"rounds": 20}}]"#;
     let (same, other): (i64, i64) = query_as(
-        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}', test_period => '3 days', contenders => $2::jsonb))
+        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}', test_period => '3 days', candidates => $2::jsonb))
          select count(*) filter (where a.yhat = s.yhat), count(*) filter (where a.yhat = o.yhat)
          from b as a join b as s using (issued_at, lead_hours) join b as o using (issued_at, lead_hours)
-         where (a.contender, s.contender, o.contender) = ('basic', 'same', 'other')",
+         where (a.candidate, s.candidate, o.candidate) = ('basic', 'same', 'other')",
     )
     .bind(DEMAND)
-    .bind(contenders)
+    .bind(candidates)
     .fetch_one(&mut analyst)
     .await
     .unwrap();
@@ -105,7 +105,7 @@ async fn features_of_a_contender_are_laid_over_those_of_the_call() {
 }
 
 #[tokio::test]
-async fn what_contenders_origins_windows_and_workers_cannot_be_is_refused() {
+async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
     let (_database, mut analyst) = database().await;
     let cases = [
         ("22023", "first_origin => '2026-02-02Z', last_origin => '2026-02-01Z'"),
@@ -120,16 +120,16 @@ async fn what_contenders_origins_windows_and_workers_cannot_be_is_refused() {
         ("22023", "workers => -1"),
         ("22023", "workers => 65"),
         ("22023", "workers => null"),
-        ("22023", "contenders => '[]'"),
-        ("22023", "contenders => '{}'"),
-        ("22023", "contenders => 'null'"),
-        ("22023", "contenders => '[3]'"),
-        ("22023", r#"contenders => '["lear", "lear"]'"#),
-        ("22023", r#"contenders => '[{"name": "a"}]'"#),
-        ("22023", r#"contenders => '[{"strategy": "lear", "parameter": {}}]'"#),
-        ("42704", r#"contenders => '["lear", "xgbost"]'"#),
-        ("22023", r#"contenders => '["lear"]', parameters => '{"rounds": 20}'"#),
-        ("22023", r#"contenders => '[{"strategy": "lear", "features": {"lag_h": [24]}}]'"#),
+        ("22023", "candidates => '[]'"),
+        ("22023", "candidates => '{}'"),
+        ("22023", "candidates => 'null'"),
+        ("22023", "candidates => '[3]'"),
+        ("22023", r#"candidates => '["lear", "lear"]'"#),
+        ("22023", r#"candidates => '[{"name": "a"}]'"#),
+        ("22023", r#"candidates => '[{"strategy": "lear", "parameter": {}}]'"#),
+        ("42704", r#"candidates => '["lear", "xgbost"]'"#),
+        ("22023", r#"candidates => '["lear"]', parameters => '{"rounds": 20}'"#),
+        ("22023", r#"candidates => '[{"strategy": "lear", "features": {"lag_h": [24]}}]'"#),
     ];
     let cases = cases.map(|(code, argument)| {
         (code, format!("select edf.backtest('{DEMAND}', test_period => '5 days', {argument})"))
@@ -139,7 +139,7 @@ async fn what_contenders_origins_windows_and_workers_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn the_contender_that_failed_is_named_in_any_thread() {
+async fn the_candidate_that_failed_is_named_in_any_thread() {
     let (_database, mut analyst) = database().await;
     for workers in [1, 2, 8] {
         // It is its prediction that fails, after a fit.
@@ -147,10 +147,10 @@ async fn the_contender_that_failed_is_named_in_any_thread() {
             &mut analyst,
             &format!(
                 r#"select edf.backtest($$select at, demand_kwh * 1e300 as kwh from hourly$$, test_period => '5 days', workers => {workers},
-                   contenders => '["seasonal_naive", {{"name": "absurd", "strategy": "xgboost", "parameters": {{"rounds": 20}}}}]')"#
+                   candidates => '["seasonal_naive", {{"name": "absurd", "strategy": "xgboost", "parameters": {{"rounds": 20}}}}]')"#
             ),
         )
         .await;
-        assert!(refusal.message.starts_with("contender \"absurd\": ") && !refusal.hint.is_empty(), "{refusal:?}");
+        assert!(refusal.message.starts_with("candidate \"absurd\": ") && !refusal.hint.is_empty(), "{refusal:?}");
     }
 }

@@ -1,0 +1,250 @@
+//! Where a forecast starts, and from which times of day a model can start.
+//!
+//! Leads are counted from the newest known row and not from the issue time: a reading that is late is an earlier origin
+//! with a longer horizon. What a model has learnt depends on the local time of day of its origin (the newest hour means
+//! one thing at night and another at noon), so that it is fitted for a few [`Phase`]s: those of its own issue hours with
+//! the newest rows as late as they usually are, and one every six hours. At any other time it starts from the newest of
+//! these; rows that are newer still are not read.
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::grid::DAY_SECONDS;
+use crate::series::Frame;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Hours between the phases that every model has beside its own.
+const SPACING_H: usize = 6;
+/// Newest days whose delays are looked at.
+const USUAL_DAYS: usize = 56;
+/// Days back that a newest known row is looked for.
+const LOOK_BACK_DAYS: usize = 28;
+/// A phase is of use where it has at least this share of the origins of the first.
+const LEAST_SHARE: f64 = 0.5;
+
+/// Where a forecast stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// When it is issued: the row that starts then. Weather is read as it was known by then.
+    pub issued: usize,
+    /// The first row whose target is not read; not after `issued`.
+    pub row: usize,
+}
+
+impl Origin {
+    /// With everything known up to the issue.
+    pub fn at(row: usize) -> Self {
+        Self { issued: row, row }
+    }
+
+    /// Rows from the origin to the issue.
+    pub fn gap(self) -> usize {
+        self.issued - self.row
+    }
+}
+
+/// A local time of day at which origins stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// Row of the local day.
+    pub slot: usize,
+    /// Rows from the origin to the issue, as it usually is.
+    pub delay: usize,
+}
+
+/// At which hours of the local day forecasts are asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IssueHours(Vec<u32>);
+
+impl IssueHours {
+    /// Hours from 0 to 23, each once; none: the time of day at which the training set ends.
+    pub fn new(hours: &[i32]) -> Result<Self, Error> {
+        let mut read = Vec::with_capacity(hours.len());
+        for hour in hours {
+            match u32::try_from(*hour) {
+                Ok(hour) if hour < 24 && !read.contains(&hour) => read.push(hour),
+                _ => {
+                    return Err(Error::InvalidArgument(format!(
+                        "issue_hours {hours:?}: hours of the local day lie between 0 and 23, each stands there once"
+                    )));
+                }
+            }
+        }
+        Ok(Self(read))
+    }
+}
+
+/// The phases of a model, the first of its own issue hours first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Phases(Vec<Phase>);
+
+impl Phases {
+    /// The one phase.
+    pub fn only(phase: Phase) -> Self {
+        Self(vec![phase])
+    }
+
+    /// Phases of a training set that ends at row `end`; `clock` has that row.
+    pub fn learn(frame: &Frame, clock: &Clock, end: usize, hours: &IssueHours) -> Self {
+        let day = clock.rows_per_day();
+        let asked: Vec<usize> = match hours.0.as_slice() {
+            [] => vec![clock.slot(end)],
+            hours => hours.iter().map(|hour| *hour as usize * day / 24).collect(),
+        };
+        let mut phases: Vec<Phase> = Vec::new();
+        for slot in asked {
+            let delay = usual_delay(frame, clock, end, slot);
+            phases.push(Phase { slot: (slot + day * delay.div_ceil(day) - delay) % day, delay });
+        }
+        let own = phases.len();
+        let Phase { slot: first, delay } = phases[0];
+        let spacing = (SPACING_H * day / 24).max(1);
+        phases.extend((1..day / spacing).map(|n| Phase { slot: (first + n * spacing) % day, delay }));
+        let mut kept: Vec<Phase> = Vec::new();
+        let enough = LEAST_SHARE * origins(phases[0], frame, clock, 1..end).count() as f64;
+        for (at, phase) in phases.into_iter().enumerate() {
+            let is_new = kept.iter().all(|other| other.slot != phase.slot);
+            if is_new && (at < own || origins(phase, frame, clock, 1..end).count() as f64 >= enough) {
+                kept.push(phase);
+            }
+        }
+        Self(kept)
+    }
+
+    /// All of them, the first of its own issue hours first.
+    pub fn all(&self) -> &[Phase] {
+        &self.0
+    }
+
+    /// The first, from which residuals and weights are learnt.
+    pub fn first(&self) -> Phase {
+        self.0[0]
+    }
+
+    /// Those that forecasts issued at these rows start from, and the first.
+    #[must_use]
+    pub fn asked(&self, frame: &Frame, clock: &Clock, issues: &[usize]) -> Self {
+        let slots: Vec<usize> =
+            issues.iter().map(|issued| clock.slot(self.origin(frame, clock, *issued).row)).collect();
+        let kept = self.0.iter().enumerate().filter(|(at, phase)| *at == 0 || slots.contains(&phase.slot));
+        Self(kept.map(|(_, phase)| *phase).collect())
+    }
+
+    /// Most rows from an origin to its issue, where data is no later than usual.
+    pub fn longest_gap(&self, day: usize) -> usize {
+        let delay = self.0.iter().map(|phase| phase.delay).max().unwrap_or(0);
+        delay + if self.0.len() > 1 { SPACING_H * day / 24 } else { 0 }
+    }
+
+    /// The origin of a forecast issued at row `issued`: the newest row of one of these phases before which all rows
+    /// are known up to a newest one.
+    pub fn origin(&self, frame: &Frame, clock: &Clock, issued: usize) -> Origin {
+        let newest = newest_origin(frame, issued);
+        let stands = |row: &usize| self.0.iter().any(|phase| phase.slot == clock.slot(*row));
+        let oldest = newest.saturating_sub(2 * clock.rows_per_day());
+        let row = (oldest..=newest).rev().find(stands).unwrap_or(newest);
+        Origin { issued, row }
+    }
+
+    /// Whether they are of a series with so many rows a day.
+    pub fn is_sound(&self, day: usize) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|phase| phase.slot < day && phase.delay <= LOOK_BACK_DAYS * day)
+    }
+}
+
+/// The row after the newest known one; the issue itself where nothing is known for weeks.
+pub fn newest_origin(frame: &Frame, issued: usize) -> usize {
+    let from = issued.saturating_sub(LOOK_BACK_DAYS * frame.grid.rows_per_day());
+    frame.end_of_known(issued, from).unwrap_or(issued)
+}
+
+/// Origins of a phase in a range of rows, each with its issue; only those at which the newest row was known.
+pub fn origins<'a>(
+    phase: Phase,
+    frame: &'a Frame,
+    clock: &'a Clock,
+    rows: Range<usize>,
+) -> impl Iterator<Item = Origin> + 'a {
+    let origins = clock.at_slot(phase.slot, rows).map(move |row| Origin { issued: row + phase.delay, row });
+    origins.filter(|origin| {
+        origin.row.checked_sub(1).is_some_and(|newest| frame.end_of_known(origin.issued, newest).is_some())
+    })
+}
+
+/// The median number of rows, over the newest days, by which the newest known row lay before an issue at this slot.
+fn usual_delay(frame: &Frame, clock: &Clock, end: usize, slot: usize) -> usize {
+    let day = clock.rows_per_day();
+    let from = (end + 1).saturating_sub(USUAL_DAYS * day).max(day);
+    let mut delays: Vec<usize> = clock
+        .at_slot(slot, from..end + 1)
+        .filter_map(|issued| Some(issued - frame.end_of_known(issued, issued.saturating_sub(LOOK_BACK_DAYS * day))?))
+        .collect();
+    let middle = delays.len() / 2;
+    if delays.is_empty() { 0 } else { *delays.select_nth_unstable(middle).1 }
+}
+
+/// Rows per day of a step, for numbers that are read back.
+pub fn rows_per_day(step_seconds: i64) -> usize {
+    (DAY_SECONDS / step_seconds.max(1)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Availability;
+    use crate::testing::hourly_frame;
+    use chrono::TimeDelta;
+
+    fn learn(frame: &Frame, hours: &[i32]) -> (Clock, Phases) {
+        let clock = Clock::new(&frame.grid, chrono_tz::UTC, frame.grid.len() + 100);
+        let phases = Phases::learn(frame, &clock, frame.grid.len() - 100, &IssueHours::new(hours).unwrap());
+        (clock, phases)
+    }
+
+    #[test]
+    fn own_hours_come_first_as_late_as_usual_and_then_every_six_hours() {
+        let mut frame = hourly_frame(1000);
+        let slots = |phases: &Phases| phases.all().iter().map(|phase| phase.slot).collect::<Vec<_>>();
+        assert_eq!(slots(&learn(&frame, &[]).1), [12, 18, 0, 6]);
+        frame.set_availability(Availability::After(TimeDelta::minutes(61))).unwrap();
+        let (_, phases) = learn(&frame, &[5, 16]);
+        // An hour that is known 61 minutes after its end is two hours late at any full hour.
+        assert_eq!(slots(&phases), [3, 14, 9, 15, 21]);
+        assert_eq!(phases.first(), Phase { slot: 3, delay: 2 });
+        assert!(IssueHours::new(&[24]).is_err() && IssueHours::new(&[-1]).is_err() && IssueHours::new(&[5, 5]).is_err());
+    }
+
+    #[test]
+    fn a_late_reading_is_an_earlier_origin_and_newer_rows_than_a_phase_are_not_read() {
+        let mut frame = hourly_frame(1000);
+        let (clock, phases) = learn(&frame, &[5]);
+        // Row 485 is 05:00.
+        assert_eq!(phases.origin(&frame, &clock, 485), Origin::at(485));
+        assert_eq!(phases.origin(&frame, &clock, 490), Origin { issued: 490, row: 485 });
+        frame.target[484] = f64::NAN;
+        assert_eq!(phases.origin(&frame, &clock, 485), Origin { issued: 485, row: 479 });
+        frame.target[300..500].fill(f64::NAN);
+        assert_eq!(phases.origin(&frame, &clock, 485), Origin { issued: 485, row: 299 });
+        assert_eq!(newest_origin(&frame, 485), 300);
+    }
+
+    #[test]
+    fn origins_are_those_at_which_the_newest_row_was_known() {
+        let mut frame = hourly_frame(200);
+        frame.target[76] = f64::NAN;
+        let clock = Clock::new(&frame.grid, chrono_tz::UTC, 200);
+        let rows = |phase| origins(phase, &frame, &clock, 40..130).map(|origin| origin.row).collect::<Vec<_>>();
+        assert_eq!(rows(Phase { slot: 5, delay: 0 }), [53, 101, 125]);
+        assert_eq!(rows(Phase { slot: 5, delay: 1 }), [53, 77, 101, 125]);
+    }
+
+    #[test]
+    fn a_time_of_day_at_which_nothing_is_ever_known_is_no_phase() {
+        let mut frame = hourly_frame(1000);
+        (0..1000).filter(|row| (8..14).contains(&(row % 24))).for_each(|row| frame.target[row] = f64::NAN);
+        let (_, phases) = learn(&frame, &[5]);
+        assert_eq!(phases.all().iter().map(|phase| phase.slot).collect::<Vec<_>>(), [5, 17, 23]);
+    }
+}

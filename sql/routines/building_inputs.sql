@@ -1,0 +1,66 @@
+create or replace function energy.iso(at timestamptz) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return to_jsonb(at) #>> '{}';
+comment on function energy.iso(timestamptz) is 'A time in ISO 8601: the same instant in every session, whatever its DateStyle and time zone are.';
+revoke all on function energy.iso(timestamptz) from public;
+
+create or replace function energy.issue_hours(building_id text, at timestamptz) returns integer[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Over a year the hour in UTC is one local hour or, where clocks change, two; that of today comes first.
+    with hours as (
+        select extract(hour from issued_at at time zone time_zone)::integer as hour, abs(extract(epoch from issued_at - at)) as distance
+        from raw.buildings
+        cross join generate_series(0, 364, 13) as days
+        cross join lateral (
+            select date_trunc('day', at, 'UTC') + days * interval '1 day'
+                + (energy.current_config() #>> '{inference,issue_hour_utc}')::integer * interval '1 hour' as issued_at
+        ) as issues
+        where buildings.building_id = issue_hours.building_id
+    )
+
+    select array_agg(hour order by nearest) from (select hour, min(distance) as nearest from hours group by hour) as distinct_hours
+$$;
+comment on function energy.issue_hours(text, timestamptz) is
+    'The hours of a building''s local day at which inference.issue_hour_utc falls over a year, for issue_hours of edf.train.';
+revoke all on function energy.issue_hours(text, timestamptz) from public;
+
+create or replace function energy.building_inputs(building_id text, as_of timestamptz, since timestamptz, until timestamptz) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- The grid has every hour: one that was not known is a row without demand, not a gap.
+    select format(
+        $query$
+        select grid.valid_at,
+            case when hours.received_at <= %2$L then hours.consumption_kwh end as consumption_kwh,
+            case when hours.received_at <= %2$L and hours.received_at <= grid.valid_at + %6$L::interval then hours.received_at end as received_at,
+            weather.temperature_c,
+            weather.ghi_w_m2,
+            %5$s
+        from generate_series(%3$L::timestamptz, %4$L::timestamptz - interval '1 hour', interval '1 hour') as grid (valid_at)
+        join raw.buildings on buildings.building_id = %1$L
+        -- The dates, a day wider than any zone needs, are all of the calendar that is made.
+        left join processed.int_building_days as calendar
+            on calendar.building_id = %1$L
+            and calendar.local_date = (grid.valid_at at time zone buildings.time_zone)::date
+            and calendar.local_date >= %3$L::date - 1
+            and calendar.local_date <= %4$L::date + 1
+        left join energy.building_hours as hours
+            on hours.building_id = %1$L and hours.hour_at = grid.valid_at and hours.hour_at < %2$L
+        left join energy.weather_as_of(
+            (select weather_location_id from raw.buildings where building_id = %1$L), %2$L, %3$L, %4$L) as weather on weather.valid_at = grid.valid_at
+        $query$,
+        building_id, energy.iso(as_of), energy.iso(since), energy.iso(until), energy.calendar_regressors(),
+        coalesce(energy.current_config() #>> '{training,backfill_after}', '7 days'));
+$$;
+comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) is
+$$The query that a building is trained on, evaluated and forecast from, for edf.train, edf.backtest and edf.forecast: its hours from since up to
+until as they were known at as_of.
+
+Only demand with received_at <= as_of is used, and the weather of energy.weather_as_of. received_at says when each hour was first known; it is NULL, which
+stands for as late as usual, where it was received more than training.backfill_after after the hour: a history that was loaded at once says nothing of how
+late readings are. Of an hour that was corrected its first value is no longer kept, so that it is missing until the correction.$$;
+revoke all on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) from public;

@@ -127,7 +127,8 @@ impl Ensemble {
             // A block's members know of their features' spec no more than what came before it, either.
             let spec = if until == end { training.spec.clone() } else { training.spec.fitted(frame, until)? };
             let spec = Parameters::spec_of(*strategy, &spec).fitted(frame, until)?;
-            if let Some(state) = memo.and_then(|memo| memo.recall(member, until)) {
+            let key = (member, until, training.phases[0].slot);
+            if let Some(state) = memo.and_then(|memo| memo.recall(key)) {
                 return Ok::<_, Error>(Fitted { model: strategy.restore(&spec, given, &state)?, spec });
             }
             // What is held out is forecast from the first phase alone, by models that know what was known then.
@@ -135,7 +136,7 @@ impl Ensemble {
             let known = frame.known_by(until);
             let set = TrainingSet { frame: &known, end: until, spec: &spec, parameters: given, phases, ..training };
             let model = strategy.fit(set, checkpoint)?;
-            memo.map_or(Ok(()), |memo| memo.keep(member, until, model.as_ref()))?;
+            memo.map_or(Ok(()), |memo| memo.keep(key, model.as_ref()))?;
             Ok(Fitted { spec, model })
         };
         if end < 2 * day {

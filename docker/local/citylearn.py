@@ -119,7 +119,7 @@ def registers(data: Dataset, building: str):
     yield None, "solar_kwh_total", [0.0, *map(sum, solar)]
 
 
-def meter_messages(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False, buildings=tuple(BUILDINGS)):
+def meter_messages(data: Dataset, since: dt.datetime, until: dt.datetime, delayed=False, buildings=tuple(BUILDINGS)):
     """Yields (received_at, messages) of what is received after `since`, until `until`, in that order."""
     received = defaultdict(list)
     last = (until - START) // HOUR
@@ -127,10 +127,11 @@ def meter_messages(data: Dataset, since: dt.datetime, until: dt.datetime, delaye
     borders = range(max(first, 0), min(last, HOURS) + 1)
     for building in buildings:
         for apartment, sensor, values in registers(data, building):
-            deliveries = delays.deliveries(f"{building} {apartment}", HOURS + 1) if delayed else [delays.AT_ONCE] * (HOURS + 1)
+            deliveries = delays.deliveries(f"{building} {apartment}", HOURS + 1) if delayed else None
             for border in borders:
-                read_at = to_hour(border)
-                for received_at, value in deliveries[border].receipts(read_at, values[border], values[max(border - 1, 0)]):
+                read_at, before = to_hour(border), values[max(border - 1, 0)]
+                delivery = deliveries[border] if delayed else delays.AT_ONCE
+                for received_at, value in delivery.receipts(read_at, values[border], before):
                     if since < received_at <= until:
                         received[received_at].append(message(read_at, building, apartment, sensor, value))
     yield from sorted(received.items())
@@ -169,9 +170,8 @@ def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime, del
 
 
 def weather_observations(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
-    """Yields (received_at, document): the hours of a local day, received when its last hour is over, or the hours of it until `until`.
-
-    With delays only whole days are received.
+    """Yields (received_at, document): the hours of a local day, received when its last hour is over; at the end the
+    hours of a part of a day, but not with delays.
     """
     first = max((since - START) // HOUR, 0)
     end = min((until - START) // HOUR, HOURS)
@@ -211,7 +211,8 @@ def main() -> None:
                 print(json.dumps({"table": table, **row}))
         return
     data = Dataset(fetch(options.cache))
-    for *_, documents in shapes[options.shape](data, window(options.days, options.until), options.until, options.delayed):
+    since = window(options.days, options.until)
+    for *_, documents in shapes[options.shape](data, since, options.until, options.delayed):
         for line in [documents] if isinstance(documents, str) else documents:
             print(line)
 

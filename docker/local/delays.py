@@ -1,7 +1,7 @@
-"""When messages arrive: most within minutes, some hours or days late, a few with a wrong reading that is corrected later.
+"""When messages arrive: most within minutes, some hours or days late, a few with a wrong reading that is corrected.
 
-The demo and the simulation of a year share these rules. Every sender draws from a generator of its own, seeded by its name, so that
-a message has the same delay whichever part of the year is sent.
+The demo and the simulation of a year share these rules. Every sender draws from a generator of its own, seeded by its
+name, so that a message has the same delay whichever part of the year is sent.
 
 | messages | arrive | because |
 |---|---|---|
@@ -30,7 +30,8 @@ LONGEST = dt.timedelta(days=7)
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """How a reading is delivered; `corrected_after` counts from the first receipt, and `excess_kwh` 0 repeats the reading before."""
+    """How a reading is delivered. A correction comes `corrected_after` the first receipt, whose value was too high by
+    `excess_kwh`, or was the one of the reading before where that is 0."""
 
     delay: dt.timedelta = dt.timedelta()
     corrected_after: dt.timedelta | None = None

@@ -33,7 +33,8 @@ def newest(cursor, table: str, column: str, floor):
 
 
 def send_topology(cursor, buildings=tuple(source.BUILDINGS)) -> None:
-    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude", "weather_location_id", "archetype")}
+    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude",
+                                "weather_location_id", "archetype")}
     for table, rows in source.topology(buildings).items():
         columns = columns_of.get(table, tuple(rows[0]))
         psycopg2.extras.execute_values(

@@ -10,7 +10,6 @@ import argparse
 import collections
 import datetime as dt
 import heapq
-import itertools
 import json
 import pathlib
 import sys
@@ -63,16 +62,10 @@ def arrivals(data, options):
     For a week longer than the jobs run: the last forecasts need their actuals, and what is late comes in.
     """
     span = (options.begin, options.end + delays.LONGEST, True)
-    step = options.batch_minutes * delays.MINUTE
-
-    def batches():
-        arrived = source.meter_messages(data, *span, options.buildings)
-        for at, group in itertools.groupby(arrived, key=lambda batch: batch[0] + (source.START - batch[0]) % step):
-            yield at, [message for _, messages in group for message in messages]
-
+    every = options.batch_minutes * delays.MINUTE
     ingested = (
         (at, "pipeline", "call energy.ingest_meter_messages(%s::text[], %s)", (messages, at))
-        for at, messages in batches()
+        for at, messages in source.meter_messages(data, *span, options.buildings, every)
     )
     forecast = (
         (at, "weather", "call energy.ingest_weather_forecast(%s, %s, %s, %s)", (document, PLACE, issued_at, at))
@@ -150,7 +143,8 @@ def main() -> None:
     cursor.execute("set role edf_owner")
     load.send_topology(cursor, options.buildings)
     cursor.execute("reset role")
-    print(f"{options.begin:%Y-%m-%d} to {options.end:%Y-%m-%d}, {len(options.buildings)} buildings. Models are trained every"
+    span = f"{options.begin:%Y-%m-%d} to {options.end:%Y-%m-%d}"
+    print(f"{span}, {len(options.buildings)} buildings. Models are trained every"
           f" {options.train_weeks} weeks, as often as the backtest fits anew; hours are refreshed every"
           f" {options.refresh_minutes} minutes and before each forecast.", flush=True)
     replay(database, data, config["schedules"], options)

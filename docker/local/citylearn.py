@@ -119,8 +119,14 @@ def registers(data: Dataset, building: str):
     yield None, "solar_kwh_total", [0.0, *map(sum, solar)]
 
 
-def meter_messages(data: Dataset, since: dt.datetime, until: dt.datetime, delayed=False, buildings=tuple(BUILDINGS)):
-    """Yields (received_at, messages) of what is received after `since`, until `until`, in that order."""
+def meter_messages(
+    data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False,
+    buildings=tuple(BUILDINGS), every: dt.timedelta = delays.MINUTE,
+):
+    """Yields (received_at, messages) of what is received after `since`, until `until`, in that order.
+
+    Messages are taken in `every` so often: those in between are received at the next of these times.
+    """
     received = defaultdict(list)
     last = (until - START) // HOUR
     first = (since - START - (delays.LONGEST if delayed else HOUR)) // HOUR
@@ -131,7 +137,8 @@ def meter_messages(data: Dataset, since: dt.datetime, until: dt.datetime, delaye
             for border in borders:
                 read_at, before = to_hour(border), values[max(border - 1, 0)]
                 delivery = deliveries[border] if delayed else delays.AT_ONCE
-                for received_at, value in delivery.receipts(read_at, values[border], before):
+                for arrived_at, value in delivery.receipts(read_at, values[border], before):
+                    received_at = arrived_at + (START - arrived_at) % every
                     if since < received_at <= until:
                         received[received_at].append(message(read_at, building, apartment, sensor, value))
     yield from sorted(received.items())

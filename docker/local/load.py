@@ -3,6 +3,7 @@
     load.py [--days N] [--until TIME] [--delayed]      the database is named by PGHOST, PGPORT, PGDATABASE, PGUSER
 """
 
+import datetime as dt
 import time
 
 import psycopg2
@@ -11,6 +12,8 @@ import psycopg2.extras
 import citylearn as source
 
 BATCHES_PER_COMMIT = 48
+# As often as pg_cron refreshes the hours: more batches would take longer and change little.
+EVERY = dt.timedelta(minutes=15)
 
 
 class Progress:
@@ -60,7 +63,7 @@ def send_weather(cursor, data, since, until, delayed) -> int:
 def send_meters(connection, cursor, data, since, until, delayed) -> int:
     progress, sent, batch = Progress(), 0, 0
     floor = newest(cursor, "ingestions", "received_at", since)
-    for received_at, messages in source.meter_messages(data, floor, until, delayed):
+    for received_at, messages in source.meter_messages(data, floor, until, delayed, every=EVERY):
         cursor.execute("call energy.ingest_meter_messages(%s::text[], %s)", (messages, received_at))
         sent += len(messages)
         batch += 1

@@ -144,7 +144,7 @@ simulation() (
         --from-week 25 --weeks 22 --history-weeks 14 --train-weeks 4 --batch-minutes 15 --refresh-minutes 360 \
         --set 'training.strategy="lear"' --set 'evaluation.test_period="28 days"' --set evaluation.gate.max_rmse_ratio=1.5 \
         --min-ratio 0.93 --max-ratio 1.07
-    query -d postgres -c 'drop database edf_simulation'
+    query -d postgres -c 'drop database edf_simulation with (force)'
 )
 
 at_the_end() {

@@ -45,10 +45,6 @@ class Delivery:
         wrong = value + self.excess_kwh if self.excess_kwh else before
         return [(received_at, wrong), (received_at + self.corrected_after, value)]
 
-    @property
-    def is_late(self) -> bool:
-        return self.delay >= HOUR
-
 
 AT_ONCE = Delivery()
 

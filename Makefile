@@ -1,7 +1,7 @@
 # edf: make demo shows it, make test checks it.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench-accuracy bench-speed sql psql stop clean purge
+.PHONY: help demo test simulate bench-accuracy bench-speed sql psql stop clean purge
 export Q
 
 help: ## this list
@@ -18,6 +18,9 @@ bench-accuracy: ## forecast measured series with edf and its peers, and write th
 
 bench-speed: ## time edf beside a pipeline in Python and libxgboost alone, and write the table: N=12 for fewer than 120 buildings
 	@bench/speed/bench.sh $(N)
+
+simulate: ## replay a year of production, and compare what was served with its backtest: ARGS='--weeks 26 --buildings homes-1-4'
+	@bench/simulate_year/simulate.sh $(ARGS)
 
 sql: ## run a statement on the demo database: make sql Q='select ...'
 	@$(LOCAL)/psql.sh -c "$$Q"

@@ -4,7 +4,9 @@ The PyPI package citylearn 2.0.0 ships hourly measurements of 17 zero-net-energy
 Homes 12 and 15 are left out: their load is a solar curve. Each home is an apartment with a register; the same
 15 homes make one large building and four small ones.
 
-    citylearn.py meters|forecasts|observations|topology [--days N] [--until TIME]     prints JSON Lines
+    citylearn.py meters|forecasts|observations|topology [--days N] [--until TIME] [--delayed]     prints JSON Lines
+
+Each message and document is received as soon as it can be, or with --delayed as delays.py says.
 """
 
 import argparse
@@ -18,6 +20,9 @@ import pathlib
 import subprocess
 import sys
 import zipfile
+from collections import defaultdict
+
+import delays
 
 PACKAGE = "citylearn==2.0.0"
 WHEEL = "CityLearn-2.0.0-py3-none-any.whl"
@@ -88,7 +93,7 @@ class Dataset:
         return {column: [float(row[column] or 0) for row in rows] for column in rows[0]}
 
 
-def topology() -> dict[str, list[dict]]:
+def topology(buildings=tuple(BUILDINGS)) -> dict[str, list[dict]]:
     """The rows that describe the place, by table of schema raw."""
     return {
         "weather_locations": [PLACE],
@@ -97,34 +102,50 @@ def topology() -> dict[str, list[dict]]:
              "region": "US-CA", **PLACE,
              # The large one is made of the same homes: it can teach nothing of those that are new.
              "archetype": "estate" if building == "all-homes" else "homes"}
-            for building in BUILDINGS
+            for building in buildings
         ],
         "apartments": [
             {"building_id": building, "apartment_id": f"home-{home}"}
-            for building, homes in BUILDINGS.items() for home in homes
+            for building in buildings for home in BUILDINGS[building]
         ],
     }
 
 
-def meter_messages(data: Dataset, since: dt.datetime, until: dt.datetime):
-    """Yields (received_at, messages) for each border of an hour after `since`, until `until`."""
-    used = {home: [0.0, *itertools.accumulate(values)] for home, values in data.demand.items()}
-    made = {home: [0.0, *itertools.accumulate(values)] for home, values in data.solar.items()}
-    for border in range(HOURS + 1):
-        read_at = to_hour(border)
-        if not since < read_at <= until:
-            continue
-        messages = []
-        for building, homes in BUILDINGS.items():
-            for home in homes:
-                # Registers count whole watt-hours.
-                messages.append(message(read_at, building, f"home-{home}", "electricity_kwh_total", used[home][border]))
-            solar = sum(made[home][border] for home in homes)
-            messages.append(message(read_at, building, None, "solar_kwh_total", solar))
-        yield read_at, messages
+def registers(data: Dataset, building: str):
+    """Yields (apartment or None, sensor type, readings) of each meter of a building; reading `i` is of `to_hour(i)`."""
+    for home in BUILDINGS[building]:
+        yield f"home-{home}", "electricity_kwh_total", [0.0, *itertools.accumulate(data.demand[home])]
+    solar = zip(*(itertools.accumulate(data.solar[home]) for home in BUILDINGS[building]))
+    yield None, "solar_kwh_total", [0.0, *map(sum, solar)]
+
+
+def meter_messages(
+    data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False,
+    buildings=tuple(BUILDINGS), every: dt.timedelta = delays.MINUTE,
+):
+    """Yields (received_at, messages) of what is received after `since`, until `until`, in that order.
+
+    Messages are taken in `every` so often: those in between are received at the next of these times.
+    """
+    received = defaultdict(list)
+    last = (until - START) // HOUR
+    first = (since - START - (delays.LONGEST if delayed else HOUR)) // HOUR
+    borders = range(max(first, 0), min(last, HOURS) + 1)
+    for building in buildings:
+        for apartment, sensor, values in registers(data, building):
+            deliveries = delays.deliveries(f"{building} {apartment}", HOURS + 1) if delayed else None
+            for border in borders:
+                read_at, before = to_hour(border), values[max(border - 1, 0)]
+                delivery = deliveries[border] if delayed else delays.AT_ONCE
+                for arrived_at, value in delivery.receipts(read_at, values[border], before):
+                    received_at = arrived_at + (START - arrived_at) % every
+                    if since < received_at <= until:
+                        received[received_at].append(message(read_at, building, apartment, sensor, value))
+    yield from sorted(received.items())
 
 
 def message(read_at: dt.datetime, building: str, apartment: str | None, sensor: str, value: float) -> str:
+    # Registers count whole watt-hours.
     fields = {"timestamp_str": text(read_at), "building_id": building, "apartment_id": apartment,
               "readings": [{"sensor_type": sensor, "value": round(value, 3)}]}
     return json.dumps({name: field for name, field in fields.items() if field is not None})
@@ -143,24 +164,31 @@ def weather_document(data: Dataset, first: int, last: int) -> str:
     })
 
 
-def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime):
+def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
     """Yields (issued_at, received_at, document): one a day, issued at 00:00 UTC. Its values come true."""
     issued_at = START.replace(hour=0) + dt.timedelta(days=1)
     while issued_at + FORECAST_DELAY <= until:
-        if issued_at + FORECAST_DELAY > since:
+        number = (issued_at - START).days
+        received_at = issued_at + FORECAST_DELAY + (delays.weather_run_delay(number) if delayed else dt.timedelta())
+        if since < received_at <= until:
             first = (issued_at - START) // HOUR
-            yield issued_at, issued_at + FORECAST_DELAY, weather_document(data, first, first + FORECAST_HOURS)
+            yield issued_at, received_at, weather_document(data, first, first + FORECAST_HOURS)
         issued_at += dt.timedelta(days=1)
 
 
-def weather_observations(data: Dataset, since: dt.datetime, until: dt.datetime):
-    """Yields (received_at, document): the hours of a local day, received when its last hour is over."""
+def weather_observations(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
+    """Yields (received_at, document): the hours of a local day, received when its last hour is over; at the end the
+    hours of a part of a day, but not with delays.
+    """
     first = max((since - START) // HOUR, 0)
     end = min((until - START) // HOUR, HOURS)
     while first < end:
         next_day = (to_hour(first).astimezone(STANDARD_TIME) + dt.timedelta(days=1)).replace(hour=0)
-        last = min((next_day - START) // HOUR, end)
-        yield to_hour(last), weather_document(data, first, last)
+        last = min((next_day - START) // HOUR, HOURS if delayed else end)
+        received_at = to_hour(last) + (delays.weather_observation_delay(last) if delayed else dt.timedelta())
+        if received_at > until:
+            return
+        yield received_at, weather_document(data, first, last)
         first = last
 
 
@@ -177,6 +205,7 @@ def arguments(*extra) -> argparse.ArgumentParser:
     parser.add_argument("--days", type=float, help="only this many days before --until")
     parser.add_argument("--until", type=dt.datetime.fromisoformat, default=to_hour(HOURS),
                         help="the last moment that is known, such as 2017-07-29T05:00+00:00")
+    parser.add_argument("--delayed", action="store_true", help="messages and documents arrive as delays.py says")
     return parser
 
 
@@ -189,7 +218,8 @@ def main() -> None:
                 print(json.dumps({"table": table, **row}))
         return
     data = Dataset(fetch(options.cache))
-    for *_, documents in shapes[options.shape](data, window(options.days, options.until), options.until):
+    since = window(options.days, options.until)
+    for *_, documents in shapes[options.shape](data, since, options.until, options.delayed):
         for line in [documents] if isinstance(documents, str) else documents:
             print(line)
 

@@ -1,8 +1,9 @@
 """Sends the homes' data through the ingestion routines, as it would have arrived; a second run sends only what is missing.
 
-    load.py [--days N] [--until TIME]      the database is named by PGHOST, PGPORT, PGDATABASE, PGUSER
+    load.py [--days N] [--until TIME] [--delayed]      the database is named by PGHOST, PGPORT, PGDATABASE, PGUSER
 """
 
+import datetime as dt
 import time
 
 import psycopg2
@@ -10,7 +11,9 @@ import psycopg2.extras
 
 import citylearn as source
 
-BORDERS_PER_COMMIT = 48
+BATCHES_PER_COMMIT = 48
+# As often as pg_cron refreshes the hours: more batches would take longer and change little.
+EVERY = dt.timedelta(minutes=15)
 
 
 class Progress:
@@ -32,9 +35,10 @@ def newest(cursor, table: str, column: str, floor):
     return max(found, floor) if found else floor
 
 
-def send_topology(cursor) -> None:
-    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude", "weather_location_id", "archetype")}
-    for table, rows in source.topology().items():
+def send_topology(cursor, buildings=tuple(source.BUILDINGS)) -> None:
+    columns_of = {"buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude",
+                                "weather_location_id", "archetype")}
+    for table, rows in source.topology(buildings).items():
         columns = columns_of.get(table, tuple(rows[0]))
         psycopg2.extras.execute_values(
             cursor,
@@ -43,27 +47,27 @@ def send_topology(cursor) -> None:
         )
 
 
-def send_weather(cursor, data, since, until) -> int:
+def send_weather(cursor, data, since, until, delayed) -> int:
     place, sent = source.PLACE["weather_location_id"], 0
     floor = newest(cursor, "weather_forecasts", "received_at", since)
-    for issued_at, received_at, document in source.weather_forecasts(data, floor, until):
+    for issued_at, received_at, document in source.weather_forecasts(data, floor, until, delayed):
         cursor.execute("call energy.ingest_weather_forecast(%s, %s, %s, %s)", (document, place, issued_at, received_at))
         sent += 1
     floor = newest(cursor, "weather_observations", "received_at", since)
-    for received_at, document in source.weather_observations(data, floor, until):
+    for received_at, document in source.weather_observations(data, floor, until, delayed):
         cursor.execute("call energy.ingest_weather_observations(%s, %s, %s)", (document, place, received_at))
         sent += 1
     return sent
 
 
-def send_meters(connection, cursor, data, since, until) -> int:
+def send_meters(connection, cursor, data, since, until, delayed) -> int:
     progress, sent, batch = Progress(), 0, 0
     floor = newest(cursor, "ingestions", "received_at", since)
-    for received_at, messages in source.meter_messages(data, floor, until):
+    for received_at, messages in source.meter_messages(data, floor, until, delayed, every=EVERY):
         cursor.execute("call energy.ingest_meter_messages(%s::text[], %s)", (messages, received_at))
         sent += len(messages)
         batch += 1
-        if batch % BORDERS_PER_COMMIT == 0:
+        if batch % BATCHES_PER_COMMIT == 0:
             connection.commit()
         progress.tell(f"{sent:,} messages sent, up to {received_at:%Y-%m-%d}")
     connection.commit()
@@ -80,9 +84,9 @@ def main() -> None:
         send_topology(cursor)
         connection.commit()
         cursor.execute("set role pipeline")
-        documents = send_weather(cursor, data, since, options.until)
+        documents = send_weather(cursor, data, since, options.until, options.delayed)
         connection.commit()
-        messages = send_meters(connection, cursor, data, since, options.until)
+        messages = send_meters(connection, cursor, data, since, options.until, options.delayed)
         cursor.execute("reset role; select count(*) from raw.rejected_messages")
         rejected = cursor.fetchone()[0]
     print(f"{messages:,} meter messages and {documents:,} weather documents sent; {rejected:,} rejected in all")

@@ -15,7 +15,7 @@ def table(cursor) -> None:
         where models.status = 'approved' and scores.lead_day > 0
         order by models.subject, scores.lead_day, is_model desc
     """)
-    print("Evaluation: forecasts issued daily at 05:00 UTC over the last ten weeks, model fitted anew every 14 days")
+    print("Evaluation: forecasts issued daily at 05:00 UTC over the ten weeks before the training, fitted every 14 days")
     print(f"{'building':<14}{'lead day':>9}  {'strategy':<16}{'MAPE %':>8}{'RMSE kWh':>10}{'MAE kWh':>9}{'in 90 %':>9}{'hours':>7}")
     for subject, day, is_model, strategy, mape, rmse, mae, coverage, n in cursor.fetchall():
         name, lead = (subject, str(day)) if is_model else ("", "")

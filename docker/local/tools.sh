@@ -10,7 +10,7 @@ install_packages() { "$ROOT/docker/install.sh"; }
 
 hash_of() { cat "$@" | sha256sum | cut -c 1-64; }
 
-python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays' 2>/dev/null; }
+python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays, croniter' 2>/dev/null; }
 
 install_python() {
     local key stamp=$CACHE/venv.done

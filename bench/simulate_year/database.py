@@ -1,0 +1,76 @@
+"""The pipeline's database as its roles use it, at the time of the simulation."""
+
+import datetime as dt
+import json
+
+import psycopg2
+
+OPTIONS = "-c timezone=UTC -c synchronous_commit=off -c client_min_messages=warning"
+# Within the 24 hours before a forecast: the values that service had, to compare with those that were known in the end.
+SNAPSHOT = """
+    insert into simulation.known_at_issue
+    select building_id, %(issued_at)s, hour_at, consumption_kwh
+    from energy.building_hours
+    where hour_at >= %(issued_at)s - interval '1 day' and hour_at < %(issued_at)s and consumption_kwh is not null
+"""
+
+
+class Database:
+    """One session for each role; energy.clock is set before a statement wherever it has moved."""
+
+    def __init__(self):
+        self.sessions, self.clocks = {}, {}
+
+    def session(self, role: str, clock: dt.datetime | None):
+        if role not in self.sessions:
+            connection = psycopg2.connect("", user=role, options=OPTIONS)
+            # Procedures that commit cannot be called in a transaction.
+            connection.autocommit = True
+            self.sessions[role] = connection.cursor()
+        cursor = self.sessions[role]
+        if clock is not None and self.clocks.get(role) != clock:
+            cursor.execute("select set_config('energy.clock', %s, false)", (clock.isoformat(),))
+            self.clocks[role] = clock
+        return cursor
+
+    def run(self, role: str, statement: str, values=None, clock: dt.datetime | None = None) -> None:
+        self.session(role, clock).execute(statement, values)
+
+    def rows(self, role: str, statement: str, values=None, clock: dt.datetime | None = None) -> list[tuple]:
+        cursor = self.session(role, clock)
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+    def value(self, role: str, statement: str, values=None, clock: dt.datetime | None = None):
+        return self.rows(role, statement, values, clock)[0][0]
+
+    def prepare(self) -> None:
+        """The simulation's own table, apart from the pipeline's."""
+        self.run("postgres", "create schema if not exists simulation")
+        self.run("postgres", """
+            create table simulation.known_at_issue (
+                building_id text, issued_at timestamptz, hour_at timestamptz, consumption_kwh double precision
+            )
+        """)
+
+    def configure(self, overrides: dict[str, object]) -> dict:
+        """Loads the current configuration with other values, each by its path such as training.strategy; returns it."""
+        config = self.value("analyst", "select energy.current_config()")
+        for path, value in overrides.items():
+            *sections, key = path.split(".")
+            target = config
+            for section in sections:
+                target = target[section]
+            target[key] = value
+        self.run("analyst", "call energy.load_config(%s)", (json.dumps(config),))
+        return config
+
+    def approve(self, clock: dt.datetime) -> int:
+        """The rule: what the gate has not rejected is approved at once. Returns how many models."""
+        return len(self.rows("analyst", """
+            select edf.approve_model(model_id, 'passed the gate')
+            from edf.models where status = 'pending' order by model_id
+        """, clock=clock))
+
+    def snapshot(self, issued_at: dt.datetime) -> None:
+        self.run("postgres", SNAPSHOT, {"issued_at": issued_at})

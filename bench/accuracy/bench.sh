@@ -3,6 +3,8 @@
 #
 #   bench/accuracy/bench.sh [STRATEGY...]      strategies of edf; default: lear xgboost ensemble
 #
+# Three parts: rolling origins beside the peers, fev-bench's task GFC12, and forecasts asked at other hours and delays.
+#
 # Hours of work on two cores the first time; what is on disk is not made again. EDF_CACHE/accuracy keeps series and forecasts.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -23,5 +25,8 @@ else
     say 'OpenSTEF 4 needs Python 3.12 or newer, and there is none: left out. PYTHON312=/path/to/python names one.'
 fi
 "$HERE/edf.sh" "$@" --work "$WORK"
+"$HERE/with_edf.sh" gfc12_edf.py "$@" --work "$WORK"
+"$PEERS/bin/python" "$HERE/axes_peers.py" --work "$WORK" || FAILED=1
+"$HERE/with_edf.sh" axes_edf.py "$@" --work "$WORK"
 "$PEERS/bin/python" "$HERE/report.py" --work "$WORK"
 exit "$FAILED"

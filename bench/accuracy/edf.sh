@@ -5,23 +5,4 @@
 #
 # Writes the same files as run.py, as edf-STRATEGY or edf-NAME. What is on disk is kept while series, protocol, arguments and library stay the same.
 set -euo pipefail
-HERE=$(cd "$(dirname "$0")" && pwd)
-EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
-. "$HERE/../../docker/local/lib.sh"
-. "$HERE/../../docker/local/cluster.sh"
-. "$HERE/../../docker/local/tools.sh"
-. "$HERE/environment.sh"
-
-[ $# -gt 0 ] || fail 'usage: bench/accuracy/edf.sh STRATEGY... [options]: see the top of the file.'
-take_lock
-on_end cluster_remove
-step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
-step 'environment of the peers' 'PyPI must be reachable.' install_peers
-step 'measured series' 'PyPI must be reachable.' prepare_series
-cluster_remove
-step 'private cluster' 'Nothing can be measured without it.' create_and_start
-cluster_env
-psql -X -q -d postgres -c 'create database edf'
-query -c 'create extension edf'
-EDF_LIBRARY=$(extension_library) "$PEERS/bin/python" "$HERE/edf_forecasts.py" "$@"
+exec "$(dirname "$0")/with_edf.sh" edf_forecasts.py "$@"

@@ -1,5 +1,4 @@
-"""Runs edf.backtest over the series in the database that PGHOST and so on name: see edf.sh.
-"""
+"""Runs edf.backtest over the series in the database that PGHOST and so on name: see edf.sh."""
 
 import io
 import json
@@ -24,19 +23,15 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def load(series: Series, end: pd.Timestamp) -> None:
-    columns = ", ".join(f'"{name}" double precision' for name in series.frame)
-    psql(f"set client_min_messages = warning; drop table if exists series; create table series (hour_at timestamptz primary key, {columns})")
-    psql("copy series from stdin with (format csv, header)", series.frame[: end - HOUR].to_csv())
+def load(table: str, frame: pd.DataFrame) -> None:
+    columns = ", ".join(f'"{name}" double precision' for name in frame)
+    psql(f"""set client_min_messages = warning; drop table if exists "{table}";
+        create table "{table}" (hour_at timestamptz primary key, {columns})""")
+    psql(f'copy "{table}" from stdin with (format csv, header)', frame.to_csv())
 
 
-def backtest(series: Series, strategy: str, parameters: str, features: str, first: pd.Timestamp) -> pd.DataFrame:
-    features = json.dumps({"time_zone": series.time_zone} | json.loads(features))
-    found = psql(f"""copy (
-        select * from edf.backtest('select * from series order by hour_at', strategy => {literal(strategy)}, parameters => {literal(parameters)},
-            features => {literal(features)}, refit => '{REFIT} days', levels => array{list(QUANTILES)}, first_origin => '{first.isoformat()}')
-        where issued_at < timestamptz '{first.isoformat()}' + interval '{ORIGINS} days'
-    ) to stdout with (format csv, header)""")
+def parsed(found: str) -> pd.DataFrame:
+    """Rows of edf.backtest as the files hold them: lead_h counts from 1, quantiles are columns."""
     rows = pd.read_csv(io.StringIO(found))
     rows["origin"], rows["valid_at"] = pd.to_datetime(rows["issued_at"], utc=True), pd.to_datetime(rows["valid_at"], utc=True)
     rows["lead_h"] = (rows["valid_at"] - rows["origin"]) // HOUR + 1
@@ -45,6 +40,17 @@ def backtest(series: Series, strategy: str, parameters: str, features: str, firs
     quantiles = pd.DataFrame(rows["quantile_values"].map(numbers).tolist(), columns=[f"q{level:g}" for level in levels])
     rows = pd.concat([rows, quantiles], axis=1)
     return rows[["origin", "valid_at", "lead_h", "yhat", *(name for name in rows if name.startswith("q0."))]]
+
+
+def backtest(series: Series, strategy: str, parameters: str, features: str, first: pd.Timestamp) -> pd.DataFrame:
+    features = json.dumps({"time_zone": series.time_zone} | json.loads(features))
+    schedule = json.dumps({"refit": f"{REFIT} days", "first_origin": first.isoformat()})
+    return parsed(psql(f"""copy (
+        select * from edf.backtest('select * from series order by hour_at', strategy => {literal(strategy)},
+            parameters => {literal(parameters)}, features => {literal(features)}, schedule => {literal(schedule)},
+            levels => array{list(QUANTILES)})
+        where issued_at < timestamptz '{first.isoformat()}' + interval '{ORIGINS} days'
+    ) to stdout with (format csv, header)"""))
 
 
 def main() -> None:
@@ -69,7 +75,7 @@ def main() -> None:
                 continue
             began = time.monotonic()
             if not loaded:
-                load(series, end)
+                load("series", series.frame[: end - HOUR])
                 loaded = True
             store.write(name, label, key, backtest(series, strategy, options.parameters, options.features, first))
             print(f"{name:<28} {label:<22} {time.monotonic() - began:7.1f} s", flush=True)

@@ -1,17 +1,21 @@
-"""Writes the accuracy tables of bench/README.md from the forecasts on disk, and the figures in bench/plots."""
+"""Writes the accuracy tables of bench/README.md from the forecasts on disk, and the figures in bench/plots.
+
+report.py [--sections accuracy,gfc12,axes]     a section lies between two markers and is replaced as a whole
+"""
 
 import pathlib
 import re
 
 import pandas as pd
 
+import axes
+import gfc12
 import plots
 from protocol import Series, Store
 from run import GROUPS, METHODS, arguments, names, work_folder
 from score import INSIDE, joined, scores
 
 BENCH = pathlib.Path(__file__).resolve().parents[1]
-MARKERS = "<!-- accuracy: written by bench/accuracy/report.py -->", "<!-- end of accuracy -->"
 
 
 def ordered(methods) -> list[str]:
@@ -61,8 +65,8 @@ def ratios(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def markdown(table: pd.DataFrame) -> str:
-    lines = ["| method | " + " | ".join(table) + " |", "|---" * (len(table.columns) + 1) + "|"]
+def markdown(table: pd.DataFrame, first: str = "method") -> str:
+    lines = [f"| {first} | " + " | ".join(table) + " |", "|---" * (len(table.columns) + 1) + "|"]
     return "\n".join(lines + [f"| {name} | " + " | ".join(row) + " |" for name, row in zip(table.index, table.to_numpy())])
 
 
@@ -85,29 +89,68 @@ def write_figures(options, table: pd.DataFrame) -> list[str]:
     return written
 
 
-def main() -> None:
-    options = arguments(__doc__).parse_args()
+def accuracy(options) -> str:
     table = scores(options)
+    table.round(4).to_csv(work_folder(options) / "scores.csv", index=False)
     described = {name: Series(options.work / "series", name).group for name in names(options.work / "series")}
     sizes = pd.Series(described).value_counts()
-    text = "\n\n".join([
-        MARKERS[0],
+    return "\n\n".join([
         "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all of them:",
         markdown(cells(table, sizes)),
-        "Over the series that each method has forecast: mean and largest ratio of its error to the one of the best peer of the series (leads 1-24 h / 1-72 h; "
-        "the best peer differs from series to series), and the share of hours inside the interval (leads 1-72 h):",
+        "Over the series that each method has forecast: mean and largest ratio of its error to the one of the best peer of"
+        " the series (leads 1-24 h / 1-72 h; the best peer differs from series to series), and the share of hours inside"
+        " the interval (leads 1-72 h):",
         markdown(ratios(table)),
         *write_figures(options, table),
-        MARKERS[1],
     ])
+
+
+def gfc12_section(options) -> str:
+    """Published scores and ours, the best first."""
+    table = gfc12.table(options)
+    digits = "{:.3f}".format
+    shown = pd.DataFrame({"scaled quantile loss": table["SQL"].map(digits), "MASE": table["MASE"].map(digits),
+                          "WAPE %": (100 * table["WAPE"]).map("{:.2f}".format)})
+    return markdown(shown, "model")
+
+
+def axes_section(options) -> str:
+    options.quick, options.series = False, options.series or axes.SERIES
+    table = axes.scores(options)
+    if table.empty:
+        return "Not measured yet."
+    table.round(4).to_csv(options.work / "axes" / "scores.csv", index=False)
+    return "\n\n".join([
+        "RMSE of the model of the recipe over that of the model trained for the cell:",
+        markdown(axes.bounds(table), "strategy"),
+        "The same by issue hour and delay, mean over the series / largest:",
+        markdown(axes.grid(table, "matched"), "asked at"),
+        "RMSE of the model of the recipe over that of the best peer of the series, fitted for the cell:",
+        markdown(axes.grid(table, "peer"), "asked at"),
+    ])
+
+
+SECTIONS = {"accuracy": accuracy, "gfc12": gfc12_section, "axes": axes_section}
+
+
+def replace(name: str, text: str) -> None:
+    """Puts the text between the section's markers in bench/README.md."""
     readme = BENCH / "README.md"
-    old = readme.read_text()
-    new, found = re.subn(f"{re.escape(MARKERS[0])}.*{re.escape(MARKERS[1])}", lambda _: text, old, flags=re.DOTALL)
+    first, last = f"<!-- {name}: written by bench/accuracy/report.py -->", f"<!-- end of {name} -->"
+    block = "\n\n".join([first, text, last])
+    new, found = re.subn(f"{re.escape(first)}.*{re.escape(last)}", lambda _: block, readme.read_text(), flags=re.DOTALL)
     if not found:
-        raise SystemExit(f"{readme} has no markers for the accuracy tables.")
+        raise SystemExit(f"{readme} has no markers for the section {name}.")
     readme.write_text(new)
-    table.round(4).to_csv(work_folder(options) / "scores.csv", index=False)
     print(text)
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--sections", type=lambda text: text.split(","), default=list(SECTIONS), help="these only")
+    options = parser.parse_args()
+    for name in options.sections:
+        replace(name, SECTIONS[name](options))
 
 
 if __name__ == "__main__":

@@ -33,13 +33,15 @@ METHODS = {
     "openstef-gblinear": ("openstef_peer", "gblinear"),
     "openstef-xgboost": ("openstef_peer", "xgboost"),
 }
+# Those of the accuracy tables. Other groups (net load) serve bench/accuracy/axes.py alone.
 GROUPS = ("all homes", "Victoria", "four groups", "utilities", "predicted weather", "British homes", "without weather", "single homes")
 
 
 def names(folder: pathlib.Path) -> list[str]:
-    """Series by group, the many single homes last."""
+    """Series of the accuracy tables by group, the many single homes last."""
     described = json.loads((folder / "series.json").read_text())
-    return sorted(described, key=lambda name: (GROUPS.index(described[name]["group"]), name))
+    listed = [name for name in described if described[name]["group"] in GROUPS]
+    return sorted(listed, key=lambda name: (GROUPS.index(described[name]["group"]), name))
 
 
 def work_folder(options) -> pathlib.Path:

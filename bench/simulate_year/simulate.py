@@ -49,7 +49,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache/edf/downloads")
     options = parser.parse_args()
     options.begin = source.START - source.HOUR + (options.from_week - 1) * WEEK
-    options.end = min(options.begin + options.weeks * WEEK, source.to_hour(source.HOURS))
+    # The last weather that is known ends with the data: no forecast of three days can be issued after that.
+    options.end = min(options.begin + options.weeks * WEEK, source.to_hour(source.HOURS) - dt.timedelta(days=3))
     unknown = set(options.buildings) - set(source.BUILDINGS)
     if unknown:
         parser.error(f"there is no building {', '.join(sorted(unknown))}: choose among {', '.join(source.BUILDINGS)}")

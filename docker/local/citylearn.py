@@ -167,7 +167,7 @@ def weather_document(data: Dataset, first: int, last: int) -> str:
 def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
     """Yields (issued_at, received_at, document): one a day, issued at 00:00 UTC. Its values come true."""
     issued_at = START.replace(hour=0) + dt.timedelta(days=1)
-    while issued_at + FORECAST_DELAY <= until:
+    while issued_at + FORECAST_DELAY <= until and issued_at < to_hour(HOURS):
         number = (issued_at - START).days
         received_at = issued_at + FORECAST_DELAY + (delays.weather_run_delay(number) if delayed else dt.timedelta())
         if since < received_at <= until:

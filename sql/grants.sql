@@ -20,7 +20,7 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
-    energy.iso(timestamptz), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
+    energy.iso(timestamptz), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
@@ -37,7 +37,7 @@ grant execute on function energy.current_config_id(), energy.config_schema(), en
 grant select on edf.models to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
-    edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.reject_model to pipeline, analyst;
+    edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.checked_columns, edf.reject_model to pipeline, analyst;
 grant select, delete on edf.backtests to analyst;
 grant select on edf.backtest_forecasts, edf.kept_forecasts, edf.kept_quantiles to analyst;
 grant select, delete on edf.tunings to analyst;

@@ -34,6 +34,7 @@ set local role edf_owner;
 \ir routines/archetypes.sql
 \ir routines/regressor_forecasts_query.sql
 \ir routines/training_weather.sql
+\ir routines/backtest_building.sql
 \ir routines/train_model.sql
 \ir routines/train_archetype.sql
 \ir routines/train_models.sql

@@ -16,30 +16,17 @@ import psycopg2
 TABLE = """
     create temp table promised (building_id text, issued_at timestamptz, valid_at timestamptz, yhat double precision)
 """
-# The backtest of energy.train_model, from the first to the last forecast that a building's own models served.
+# The backtest behind the gate, from the first to the last forecast that a building's own models served.
 PROMISE = """
     insert into promised (building_id, issued_at, valid_at, yhat)
-    select buildings.building_id, backtest.issued_at, backtest.valid_at, backtest.yhat
-    from raw.buildings
-    cross join energy.current_config() as config
-    cross join lateral (
-        select min(issued_at) as first_at, max(issued_at) as last_at
-        from energy.forecasts where forecasts.building_id = buildings.building_id and archetype is null
+    select served.building_id, backtest.issued_at, backtest.valid_at, backtest.yhat
+    from (
+        select building_id, min(issued_at) as first_at, max(issued_at) as last_at
+        from energy.forecasts where building_id = %s and archetype is null group by building_id
     ) as served
-    cross join lateral edf.backtest(
-        energy.training_query(buildings.building_id, energy.clock()),
-        features => jsonb_build_object('latitude', latitude, 'longitude', longitude) || (config -> 'features')
-            || jsonb_build_object('time_zone', time_zone),
-        horizon => (config #>> '{inference,horizon}')::interval,
-        step => (config #>> '{evaluation,step}')::interval,
-        refit => (config #>> '{evaluation,refit}')::interval,
-        first_origin => served.first_at,
-        last_origin => served.last_at,
-        regressor_forecasts => energy.stored_regressor_forecasts(buildings.building_id, energy.clock()),
-        contenders => jsonb_build_array(jsonb_build_object(
-            'strategy', config #> '{training,strategy}', 'parameters', config #> '{training,parameters}'))
+    cross join lateral energy.backtest_building(
+        served.building_id, jsonb_build_object('first_origin', first_at, 'last_origin', last_at)
     ) as backtest
-    where buildings.building_id = %s and served.first_at is not null
 """
 # Sums of squares; gate: what energy.model_scores says of the model that served.
 ERRORS = """

@@ -14,20 +14,11 @@ declare
     first_at constant timestamptz :=
         date_trunc('day', energy.clock() - period, 'UTC') + (config #>> '{inference,issue_hour_utc}')::int * interval '1 hour';
     strategy constant text := config #>> '{training,strategy}';
-    candidates constant jsonb :=
-        jsonb_build_array(jsonb_build_object('strategy', strategy, 'parameters', config #> '{training,parameters}'))
-        || case when strategy = 'seasonal_naive' then '[]' else '["seasonal_naive"]' end::jsonb;
-    features jsonb;
+    rivals   constant jsonb := case when strategy = 'seasonal_naive' then '[]' else '["seasonal_naive"]' end;
+    features constant jsonb := energy.building_features(train_model.building_id);
     since    timestamptz;
     model    bigint;
 begin
-    select jsonb_build_object('latitude', latitude, 'longitude', longitude) || (config -> 'features') || jsonb_build_object('time_zone', time_zone)
-    into features
-    from raw.buildings where buildings.building_id = train_model.building_id;
-    if not found then
-        raise exception 'there is no building "%"', train_model.building_id
-            using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
-    end if;
     select min(hour_at) into since
     from energy.building_hours where building_hours.building_id = train_model.building_id and received_at <= energy.clock();
     if since > first_at then
@@ -42,9 +33,7 @@ begin
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
     select model, candidate, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
         edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
-    from edf.backtest(
-        query, features => features, horizon => horizon, regressor_forecasts => vintages, candidates => candidates, issue_hours => hours,
-        schedule => jsonb_build_object('first_origin', first_at, 'step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}'))
+    from energy.backtest_building(train_model.building_id, jsonb_build_object('first_origin', first_at), rivals)
     group by candidate, ceil(lead_hours / 24);
     return model;
 end;

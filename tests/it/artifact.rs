@@ -5,9 +5,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query_scalar};
 
 const PREDICT: &str = "
-    select count(yhat) from edf.series_of($1) as s,
-        edf.predict($2, s.times, s.target, s.regressor_names, s.regressors,
-            '{}', '{}', '{}', '{}', '72 hours', null, '{0.1,0.9}')";
+    select count(yhat) from edf.predict($2, edf.series_of($1), '72 hours', null, '{0.1,0.9}')";
 
 async fn predict(connection: &mut PgConnection, artifact: &[u8]) -> sqlx::Result<i64> {
     query_scalar(PREDICT).bind(DEMAND).bind(artifact).fetch_one(connection).await

@@ -135,8 +135,7 @@ async fn every_null_argument_is_refused_by_its_name() {
     seed_demand(&mut analyst).await;
     let model = train(&mut analyst, "house").await;
     let of_train = ["strategy", "parameters", "features", "horizon"];
-    let of_backtest =
-        ["strategy", "parameters", "features", "horizon", "test_period", "step", "refit", "levels", "workers"];
+    let of_backtest = ["strategy", "parameters", "features", "horizon", "schedule", "levels", "workers"];
     let mut statements = vec![
         format!("select edf.train(null, '{DEMAND}')"),
         "select edf.train('house', null)".to_owned(),
@@ -153,6 +152,6 @@ async fn every_null_argument_is_refused_by_its_name() {
     ];
     statements.extend(of_train.map(|name| format!("select edf.train('house', '{DEMAND}', {name} => null)")));
     statements.extend(of_backtest.map(|name| format!("select edf.backtest('{DEMAND}', {name} => null)")));
-    let cases: Vec<_> = statements.iter().map(|statement| ("22023", statement.as_str())).collect();
+    let cases: Vec<_> = statements.iter().map(|statement| ("22004", statement.as_str())).collect();
     refusals(&mut analyst, &cases).await;
 }

@@ -158,7 +158,7 @@ async fn training_and_forecast_read_the_same_calendar_of_the_same_hour() {
         "with training as ({training}), forecast as ({forecast}),
          calendars as (
              select to_jsonb(training) - names as trained, to_jsonb(forecast) - names as given
-             from training join forecast using (valid_at), (values (array['consumption_kwh', 'temperature_c', 'ghi_w_m2'])) as weather (names)
+             from training join forecast using (valid_at), (values (array['consumption_kwh', 'received_at', 'temperature_c', 'ghi_w_m2'])) as weather (names)
          )
          select count(*), count(*) filter (where trained is distinct from given), count(*) filter (where given ->> 'is_holiday' = 'true')
          from calendars"

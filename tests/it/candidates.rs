@@ -16,8 +16,13 @@ async fn database() -> (Throwaway, PgConnection) {
 
 /// The rows of a backtest of the demand, as text.
 async fn rows(analyst: &mut PgConnection, arguments: &str) -> Vec<String> {
+    scheduled(analyst, arguments, "{}").await
+}
+
+/// As [`rows`], by another schedule.
+async fn scheduled(analyst: &mut PgConnection, arguments: &str, schedule: &str) -> Vec<String> {
     let query = format!(
-        "select b::text from edf.backtest('{DEMAND}', test_period => '5 days', refit => '2 days', {arguments}) as b"
+        "select b::text from edf.backtest('{DEMAND}', {arguments}, schedule => '{{\"test_period\": \"5 days\", \"refit\": \"2 days\"}}'::jsonb || '{schedule}') as b"
     );
     query_scalar(AssertSqlSafe(query)).fetch_all(analyst).await.unwrap()
 }
@@ -51,7 +56,7 @@ async fn workers_give_the_same_rows_in_the_same_order() {
 async fn origins_end_with_the_last_one() {
     let (_database, mut analyst) = database().await;
     let origins: Vec<String> = query_scalar(
-        "select distinct issued_at::text from edf.backtest($1, 'seasonal_naive', first_origin => '2026-02-01Z', last_origin => '2026-02-03 12:00Z') order by 1",
+        "select distinct issued_at::text from edf.backtest($1, 'seasonal_naive', schedule => jsonb_build_object('first_origin', '2026-02-01Z', 'last_origin', '2026-02-03 12:00Z')) order by 1",
     )
     .bind(DEMAND)
     .fetch_all(&mut analyst)
@@ -66,16 +71,16 @@ async fn a_sliding_window_learns_from_what_lies_in_it() {
     // Its lags reach back two weeks, its means no further; means that run over the series would carry rounding on.
     let recipe = r#"parameters => '{"rounds": 20}',
         features => '{"preset": "basic", "rolling_h": [], "same_hour_days": [7], "same_hour_weeks": [1]}'"#;
-    let arguments = &format!("{recipe}, training_window => '25 days'");
-    let (windowed, all) = (rows(&mut analyst, arguments).await, rows(&mut analyst, recipe).await);
+    let window = r#"{"training_window": "25 days"}"#;
+    let (windowed, all) = (scheduled(&mut analyst, recipe, window).await, rows(&mut analyst, recipe).await);
     assert!(windowed != all);
     // Origins from 9 February on: what is older than 15 January is read by no fit and no lag.
     analyst.execute("update hourly set demand_kwh = demand_kwh + 7 where at < '2026-01-15Z'").await.unwrap();
-    assert!(rows(&mut analyst, arguments).await == windowed);
+    assert!(scheduled(&mut analyst, recipe, window).await == windowed);
     let (code, message): (String, String) = {
         let refusal = refusal(
             &mut analyst,
-            &format!("select edf.backtest('{DEMAND}', test_period => '5 days', training_window => '20 days')"),
+            &format!("select edf.backtest('{DEMAND}', schedule => jsonb_build_object('test_period', '5 days', 'training_window', '20 days'))"),
         )
         .await;
         (refusal.code, refusal.message)
@@ -90,7 +95,7 @@ async fn features_of_a_candidate_are_laid_over_those_of_the_call() {
                          {"name": "same", "strategy": "xgboost", "features": {"preset": "basic", "time_zone": "Asia/Tokyo"}, "parameters": {"rounds": 20}},
                          {"name": "other", "strategy": "xgboost", "parameters": {"rounds": 20}}]"#;
     let (same, other): (i64, i64) = query_as(
-        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}', test_period => '3 days', candidates => $2::jsonb))
+        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}', schedule => jsonb_build_object('test_period', '3 days'), candidates => $2::jsonb))
          select count(*) filter (where a.yhat = s.yhat), count(*) filter (where a.yhat = o.yhat)
          from b as a join b as s using (issued_at, lead_hours) join b as o using (issued_at, lead_hours)
          where (a.candidate, s.candidate, o.candidate) = ('basic', 'same', 'other')",
@@ -108,18 +113,20 @@ async fn features_of_a_candidate_are_laid_over_those_of_the_call() {
 async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
     let (_database, mut analyst) = database().await;
     let cases = [
-        ("22023", "first_origin => '2026-02-02Z', last_origin => '2026-02-01Z'"),
-        ("22023", "last_origin => '2026-02-01 00:30Z'"),
-        ("22023", "last_origin => 'infinity'"),
-        ("22023", "training_window => '0 days'"),
-        ("22023", "training_window => '-9 days'"),
-        ("22023", "training_window => '2 months'"),
-        ("22023", "training_window => '90 minutes'"),
-        ("22000", "training_window => '20 days', workers => 2"),
+        ("22023", "schedule => jsonb_build_object('first_origin', '2026-02-02Z', 'last_origin', '2026-02-01Z')"),
+        ("22023", "schedule => jsonb_build_object('last_origin', '2026-02-01 00:30Z')"),
+        ("22023", "schedule => jsonb_build_object('last_origin', 'infinity')"),
+        ("22023", "schedule => jsonb_build_object('training_window', '0 days')"),
+        ("22023", "schedule => jsonb_build_object('training_window', '-9 days')"),
+        ("22023", "schedule => jsonb_build_object('training_window', '2 months')"),
+        ("22023", "schedule => jsonb_build_object('training_window', '90 minutes')"),
+        ("22000", "schedule => jsonb_build_object('test_period', '5 days', 'training_window', '20 days'), workers => 2"),
+        ("22023", "schedule => '[]'"),
+        ("22023", r#"schedule => '{"tests": "5 days"}'"#),
         ("22023", "workers => 0"),
         ("22023", "workers => -1"),
         ("22023", "workers => 65"),
-        ("22023", "workers => null"),
+        ("22004", "workers => null"),
         ("22023", "candidates => '[]'"),
         ("22023", "candidates => '{}'"),
         ("22023", "candidates => 'null'"),
@@ -131,8 +138,10 @@ async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
         ("22023", r#"candidates => '["lear"]', parameters => '{"rounds": 20}'"#),
         ("22023", r#"candidates => '[{"strategy": "lear", "features": {"lag_h": [24]}}]'"#),
     ];
+    let period = "schedule => jsonb_build_object('test_period', '5 days')";
     let cases = cases.map(|(code, argument)| {
-        (code, format!("select edf.backtest('{DEMAND}', test_period => '5 days', {argument})"))
+        let schedule = if argument.contains("schedule =>") { String::new() } else { format!(", {period}") };
+        (code, format!("select edf.backtest('{DEMAND}', {argument}{schedule})"))
     });
     let cases: Vec<_> = cases.iter().map(|(code, statement)| (*code, statement.as_str())).collect();
     refusals(&mut analyst, &cases).await;
@@ -146,7 +155,7 @@ async fn the_candidate_that_failed_is_named_in_any_thread() {
         let refusal = refusal(
             &mut analyst,
             &format!(
-                r#"select edf.backtest($$select at, demand_kwh * 1e300 as kwh from hourly$$, test_period => '5 days', workers => {workers},
+                r#"select edf.backtest($$select at, demand_kwh * 1e300 as kwh from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
                    candidates => '["seasonal_naive", {{"name": "absurd", "strategy": "xgboost", "parameters": {{"rounds": 20}}}}]')"#
             ),
         )

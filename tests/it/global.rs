@@ -61,7 +61,7 @@ async fn what_is_no_panel_is_refused() {
     let wrong_tree = format!(r#"select edf.train_global('x', '{TAUGHT}', '{{"trees": {{"eta": 9}}}}')"#);
     let from = |query: &str| format!("select edf.train_global('x', '{query}')");
     let calls = [
-        ("22023", "select edf.train_global(null, 'select 1')".to_owned()),
+        ("22004", "select edf.train_global(null, 'select 1')".to_owned()),
         ("22023", from("")),
         ("22023", from("select hour_at, demand_kwh from blocks")),
         ("22023", from("select building, hour_at, building as demand from blocks")),

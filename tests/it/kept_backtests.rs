@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 
 const SETTINGS: &str = r#"{"candidates": ["seasonal_naive", {"name": "trees", "strategy": "xgboost", "parameters": {"rounds": 20}}],
-    "test_period": "5 days", "levels": [0.1, 0.5, 0.9], "workers": 2}"#;
+    "schedule": {"test_period": "5 days"}, "levels": [0.1, 0.5, 0.9], "workers": 2}"#;
 
 async fn keep(analyst: &mut PgConnection) -> i64 {
     query_scalar("select edf.keep_backtest('house', $1, $2::jsonb)")
@@ -41,14 +41,14 @@ async fn what_is_kept_is_what_the_backtest_says() {
     .await
     .unwrap();
     assert_eq!((both, either), (2 * (3 * 72 + 48 + 24), both));
-    let (subject, query, refit, levels, seconds, author): (String, String, String, Vec<f64>, f64, String) = query_as(
-        "select subject, query, settings ->> 'refit', quantiles, seconds, created_by from edf.backtests where backtest_id = $1",
+    let (subject, query, period, levels, seconds, author): (String, String, String, Vec<f64>, f64, String) = query_as(
+        "select subject, query, settings #>> '{schedule,test_period}', quantiles, seconds, created_by from edf.backtests where backtest_id = $1",
     )
     .bind(first)
     .fetch_one(&mut analyst)
     .await
     .unwrap();
-    assert_eq!((subject.as_str(), query.as_str(), refit.as_str()), ("house", DEMAND, "14 days"));
+    assert_eq!((subject.as_str(), query.as_str(), period.as_str()), ("house", DEMAND, "5 days"));
     assert!(levels == [0.1, 0.5, 0.9] && seconds > 0.0 && author == "postgres");
 }
 
@@ -113,7 +113,7 @@ async fn defaults_are_those_of_the_backtest() {
     .fetch_all(&mut analyst)
     .await
     .unwrap();
-    assert_eq!(defaults.len(), 13);
+    assert_eq!(defaults.len(), 10);
     for (name, default) in defaults {
         let same = format!(
             "select to_jsonb({default}) is not distinct from nullif(edf.backtest_settings('{{}}') -> '{name}', 'null')"
@@ -135,20 +135,20 @@ async fn what_cannot_be_kept_is_refused_and_leaves_nothing() {
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     let cases = [
-        ("22023", format!("null, '{DEMAND}'")),
-        ("22023", "'house', null".to_owned()),
+        ("22004", format!("null, '{DEMAND}'")),
+        ("22004", "'house', null".to_owned()),
         ("22023", format!("'house', '{DEMAND}', null")),
         ("22023", format!("'house', '{DEMAND}', '[]'")),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"candidate": ["lear"]}}'"#)),
-        ("22023", format!(r#"'house', '{DEMAND}', '{{"refit": "often"}}'"#)),
-        ("22023", format!(r#"'house', '{DEMAND}', '{{"refit": null}}'"#)),
-        ("22023", format!(r#"'house', '{DEMAND}', '{{"first_origin": "soon"}}'"#)),
+        ("22023", format!(r#"'house', '{DEMAND}', '{{"schedule": {{"refit": "often"}}}}'"#)),
+        ("22004", format!(r#"'house', '{DEMAND}', '{{"schedule": {{"refit": null}}}}'"#)),
+        ("22023", format!(r#"'house', '{DEMAND}', '{{"schedule": {{"first_origin": "soon"}}}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"levels": 0.5}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"levels": ["high"]}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"workers": 1.5}}'"#)),
         ("22023", format!(r#"'house', '{DEMAND}', '{{"workers": 1000}}'"#)),
         ("42704", format!(r#"'house', '{DEMAND}', '{{"strategy": "lea"}}'"#)),
-        ("22000", format!(r#"'house', '{DEMAND}', '{{"test_period": "30 days"}}'"#)),
+        ("22000", format!(r#"'house', '{DEMAND}', '{{"schedule": {{"test_period": "30 days"}}}}'"#)),
     ];
     let cases = cases.map(|(code, arguments)| (code, format!("select edf.keep_backtest({arguments})")));
     let cases: Vec<_> = cases.iter().map(|(code, statement)| (*code, statement.as_str())).collect();
@@ -162,7 +162,7 @@ async fn an_analyst_keeps_scores_and_deletes_backtests_but_writes_none_by_hand()
     let mut analyst = as_role("analyst").await;
     let backtest: i64 = query_scalar(
         "select edf.keep_backtest('a-test', energy.training_query('homes-1-4', energy.clock()),
-             '{\"strategy\": \"seasonal_naive\", \"test_period\": \"7 days\"}')",
+             '{\"strategy\": \"seasonal_naive\", \"schedule\": {\"test_period\": \"7 days\"}}')",
     )
     .fetch_one(&mut analyst)
     .await

@@ -22,7 +22,7 @@ async fn every_feature_says_when_it_is_known_and_generation_is_not_read_ahead() 
     let known: Vec<(String, String)> = query_as(
         r#"select distinct feature collate "C", known
            from edf.features('select * from house', $1::jsonb, '24 hours', '2026-02-11 00:00+00')
-           where feature in ('lead', 'lag_24h', 'recent_1h', 'hdd', 'hour') or feature like 'solar_kwh%' order by 1"#,
+           where feature in ('lead', 'lag_168h', 'newest_day_2', 'recent_1h', 'hdd', 'hour') or feature like 'solar_kwh%' order by 1"#,
     )
     .bind(FEATURES)
     .fetch_all(&mut analyst)
@@ -33,8 +33,9 @@ async fn every_feature_says_when_it_is_known_and_generation_is_not_read_ahead() 
     let expected = [
         ("hdd", ahead),
         ("hour", ahead),
-        ("lag_24h", "24 h before the end of the hour, so at leads up to 24 h"),
+        ("lag_168h", "168 h before the end of the hour, so at leads up to 168 h"),
         ("lead", "always"),
+        ("newest_day_2", "at issue: 24 h before the newest hour that is whole 24 h before"),
         ("recent_1h", "at issue"),
         ("solar_kwh_last_day", newest_day),
         ("solar_kwh_mean_24h", "at issue"),

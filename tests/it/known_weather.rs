@@ -36,8 +36,8 @@ const RUNS: [(i64, i64, f64); 7] =
 
 async fn temperatures(connection: &mut PgConnection, as_of: DateTime<Utc>) -> Vec<f64> {
     query_scalar(
-        "select unnest(regressors[1:cardinality(times)])
-         from edf.series_of(energy.regressor_forecasts_query($1, $2), known_at => true)",
+        "select unnest(forecast_values[1:cardinality(forecast_times)])
+         from edf.series_of('select now() as at, 1 as kwh, 1 as temperature_c, 1 as ghi_w_m2', energy.regressor_forecasts_query($1, $2))",
     )
     .bind(BUILDING)
     .bind(as_of)
@@ -106,7 +106,7 @@ async fn temperature_at_lead(connection: &mut PgConnection, lead: i64) -> f64 {
 async fn weather_that_was_received_later_changes_no_training() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let inputs = "select to_jsonb(s)::text from edf.series_of(energy.regressor_forecasts_query($1, '2017-07-28 05:00Z'), known_at => true) as s";
+    let inputs = "select (to_jsonb(s) - 'times')::text from edf.series_of('select now() as at, 1 as kwh', energy.regressor_forecasts_query($1, '2017-07-28 05:00Z')) as s";
     let before: String = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
     assert!(before.len() > 10_000);
     let later = work

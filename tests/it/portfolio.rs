@@ -91,7 +91,7 @@ async fn forecasts_of_models_are_added_up_with_residuals_of_kept_backtests() {
     for (house, share) in [("a", 1), ("b", 2)] {
         let query = format!("select at, demand_kwh * {share} as kwh, temperature_c from hourly");
         let keep = format!(
-            "select edf.keep_backtest('{house}', '{query}', '{{\"strategy\": \"seasonal_naive\", \"test_period\": \"10 days\"}}')"
+            "select edf.keep_backtest('{house}', '{query}', '{{\"strategy\": \"seasonal_naive\", \"schedule\": {{\"test_period\": \"10 days\"}}}}')"
         );
         analyst.execute(AssertSqlSafe(keep)).await.unwrap();
         let train = format!("select edf.approve_model(edf.train('{house}', '{query}', 'seasonal_naive'))");
@@ -120,8 +120,8 @@ async fn what_does_not_fit_together_is_refused() {
     seed_houses(&mut analyst).await;
     let all = "select * from residuals";
     let cases = [
-        ("22023", "null", all),
-        ("22023", FORECASTS, "null"),
+        ("22004", "null", all),
+        ("22004", FORECASTS, "null"),
         ("22023", "", all),
         ("22023", "select series, valid_at, yhat from residuals", all),
         ("22023", FORECASTS, "select series, issued_at, lead_hours, yhat from residuals"),

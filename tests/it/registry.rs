@@ -1,9 +1,8 @@
 //! The registry's state machine: pending, then approved or rejected; approved, then retired.
 
-use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand, train, trained};
+use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand, train, trained, until_blocked};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
-use std::time::Duration;
 
 async fn status(connection: &mut PgConnection, model: i64) -> String {
     query_scalar("select status from edf.models where model_id = $1").bind(model).fetch_one(connection).await.unwrap()
@@ -146,10 +145,11 @@ async fn of_two_approvals_at_once_the_later_one_stays() {
 
     one.execute("begin").await.unwrap();
     query("select edf.approve_model($1)").bind(first).execute(&mut one).await.unwrap();
+    let waiting: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut two).await.unwrap();
     let later = tokio::spawn(async move {
         query("select edf.approve_model($1)").bind(second).execute(&mut two).await.unwrap();
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until_blocked(&mut database.connect().await, waiting).await;
     assert!(!later.is_finished(), "the second approval waits for the first");
     one.execute("commit").await.unwrap();
     later.await.unwrap();

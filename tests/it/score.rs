@@ -130,7 +130,7 @@ async fn a_backtest_is_scored_in_one_statement_and_run_once() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
-    let backtest = format!("select * from edf.backtest(''{DEMAND}'', ''seasonal_naive'', test_period => ''7 days'')");
+    let backtest = format!("select * from edf.backtest(''{DEMAND}'', ''seasonal_naive'', schedule => jsonb_build_object(''test_period'', ''7 days''))");
     let found = score(&mut analyst, &format!("'{backtest}', '{{lead_day}}', '{{rmse}}'")).await;
     assert_eq!(
         found.iter().map(|score| &*score.0).collect::<Vec<_>>(),
@@ -157,15 +157,15 @@ async fn what_cannot_be_scored_is_refused_with_a_hint() {
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;
     let cases = [
-        ("22023", "null"),
+        ("22004", "null"),
         ("22023", "''"),
         ("22023", "' ;'"),
-        ("22023", "'select * from forecasts', by => null"),
-        ("22023", "'select * from forecasts', by => '{null}'"),
+        ("22004", "'select * from forecasts', by => null"),
+        ("22004", "'select * from forecasts', by => '{null}'"),
         ("22023", "'select * from forecasts', by => '{stratgy}'"),
         ("22023", "'select actual, yhat from forecasts', by => '{lead_day}'"),
         ("22023", "'select * from forecasts', metrics => '{mspe}'"),
-        ("22023", "'select * from forecasts', metrics => '{mae,null}'"),
+        ("22004", "'select * from forecasts', metrics => '{mae,null}'"),
         ("22023", "'select actual, yhat from forecasts', metrics => '{mase}'"),
         ("22023", "'select actual, yhat from forecasts', metrics => '{mae,crps}'"),
         ("22023", "'select yhat from forecasts'"),

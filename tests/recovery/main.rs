@@ -3,7 +3,7 @@
 //! A crash ends every connection of the server, so this is a run of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use edf_tests::{DEMAND, Throwaway, connect_when_up, seed_demand, train};
+use edf_tests::{DEMAND, Throwaway, connect_when_up, seed_demand, train, until_busy};
 use sqlx::{Executor, query_scalar};
 use std::process::Command;
 use std::time::Duration;
@@ -15,6 +15,13 @@ const LONG: &str = r#"
         from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
     $$, parameters => '{"rounds": 10000, "max_depth": 12}')"#;
 
+/// When the postmaster last began to take connections: after a crash, later than before.
+const RESTARTED: &str = "select backend_start::text from pg_stat_activity where backend_type = 'checkpointer'";
+
+async fn server_start(connection: &mut sqlx::PgConnection) -> String {
+    query_scalar(RESTARTED).fetch_one(connection).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
     let database = Throwaway::with_extension().await;
@@ -22,15 +29,23 @@ async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
     seed_demand(&mut trainer).await;
     let kept = train(&mut trainer, "house").await;
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut trainer).await.unwrap();
+    let started: String = server_start(&mut trainer).await;
     let training = tokio::spawn(async move { trainer.execute(LONG).await.map(drop) });
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    until_busy(backend).await;
     assert!(!training.is_finished(), "the training was to take longer");
 
     let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
     assert!(killed.success(), "the test runs as root or as the server's user");
     training.await.unwrap().expect_err("its connection is gone");
 
-    let mut analyst = connect_when_up("postgres", &database.name, Duration::from_secs(60)).await;
+    // A connection that is made before the server has noticed the kill ends with it.
+    let mut analyst = loop {
+        let mut analyst = connect_when_up("postgres", &database.name, Duration::from_secs(120)).await;
+        match query_scalar::<_, String>(RESTARTED).fetch_one(&mut analyst).await {
+            Ok(at) if at != started => break analyst,
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    };
     let models: Vec<i64> = query_scalar("select model_id from edf.models").fetch_all(&mut analyst).await.unwrap();
     let events: i64 = query_scalar("select count(*) from edf.model_events").fetch_one(&mut analyst).await.unwrap();
     assert_eq!((models, events), (vec![kept], 1));

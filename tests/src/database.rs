@@ -26,11 +26,38 @@ async fn try_connect(role: &str, database: &str) -> sqlx::Result<PgConnection> {
         .await
 }
 
+/// Waits until a backend has worked for a second of the processor: it is in the middle of what it was asked.
+pub async fn until_busy(backend: i32) {
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{backend}/stat")).unwrap_or_default();
+        // The fields after the name in brackets; the twelfth is the time in user mode.
+        let after = stat.rsplit(')').next().map(str::to_owned).unwrap_or_default();
+        after.split_whitespace().nth(11).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let before = ticks();
+    while ticks() < before + 100 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until a backend waits for a lock.
+pub async fn until_blocked(other: &mut PgConnection, backend: i32) {
+    let blocked = "select cardinality(pg_blocking_pids($1)) > 0";
+    while !sqlx::query_scalar::<_, bool>(blocked).bind(backend).fetch_one(&mut *other).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// As [`connect`], when the server is up again after a crash; within `patience`.
 pub async fn connect_when_up(role: &str, database: &str, patience: Duration) -> PgConnection {
     let asked = Instant::now();
     loop {
-        match try_connect(role, database).await {
+        // Right after a kill the server may still take connections, to end them a moment later.
+        let answered = match try_connect(role, database).await {
+            Ok(mut connection) => connection.ping().await.map(|()| connection),
+            Err(error) => Err(error),
+        };
+        match answered {
             Ok(connection) => return connection,
             Err(error) if asked.elapsed() > patience => panic!("the server did not come back: {error}"),
             Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,

@@ -29,6 +29,7 @@ mod model {
 use anyhow::{Context, Result, bail};
 use booster::{Booster, Matrix};
 use edf_core::features::{FeatureSpec, Preset, Sample, Table};
+use edf_core::origin::Origin;
 use edf_core::series::Frame;
 // What the modules above find at the root of their own crate.
 use edf_core::{Checkpoint, error};
@@ -75,7 +76,7 @@ fn spec() -> Result<FeatureSpec> {
 fn by_lead_day(table: &Table<'_>, first: usize, until: usize, end: usize) -> Result<Vec<(Array2<f32>, Vec<usize>)>> {
     let origins = (first..until).step_by(DAY);
     let samples: Vec<Sample> = origins
-        .flat_map(|origin| (origin..(origin + HORIZON).min(end)).map(move |target| Sample { origin, target }))
+        .flat_map(|origin| (origin..(origin + HORIZON).min(end)).map(move |target| Sample { origin: Origin::at(origin), target }))
         .collect();
     let matrix = table.matrix(&samples)?;
     let of_day = |day: usize| {

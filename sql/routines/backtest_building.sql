@@ -1,0 +1,49 @@
+create or replace function energy.building_features(building_id text) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    features jsonb;
+begin
+    select jsonb_build_object('latitude', latitude, 'longitude', longitude) || (energy.current_config() -> 'features')
+        || jsonb_build_object('time_zone', time_zone)
+    into features
+    from raw.buildings where buildings.building_id = building_features.building_id;
+    if not found then
+        raise exception 'there is no building "%"', building_features.building_id
+            using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
+    end if;
+    return features;
+end;
+$$;
+comment on function energy.building_features(text) is
+    'The feature spec of a building for edf.train: that of the configuration, in its place and time zone. Errors: 42704 no such building.';
+revoke all on function energy.building_features(text) from public;
+
+create or replace function energy.backtest_building(building_id text, schedule jsonb, rivals jsonb default '[]') returns table (
+    candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
+    yhat double precision, yhat_lower double precision, yhat_upper double precision
+)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select candidate, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper
+    from energy.current_config() as config
+    cross join lateral edf.backtest(
+        energy.training_query(backtest_building.building_id, energy.clock()),
+        features => energy.building_features(backtest_building.building_id),
+        horizon => (config #>> '{inference,horizon}')::interval,
+        schedule => jsonb_build_object('step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}')
+            || backtest_building.schedule,
+        regressor_forecasts => energy.stored_regressor_forecasts(backtest_building.building_id, energy.clock()),
+        candidates => jsonb_build_array(jsonb_build_object(
+            'strategy', config #> '{training,strategy}', 'parameters', config #> '{training,parameters}')) || rivals,
+        issue_hours => energy.issue_hours(backtest_building.building_id, energy.clock()))
+$$;
+comment on function energy.backtest_building(text, jsonb, jsonb) is
+$$What the configured recipe would have forecast for a building, issued at the pipeline's hour with readings as late as they were: the backtest behind
+the gate. schedule: as in edf.backtest, laid over the configuration's step and refit. rivals: more candidates.
+
+Errors: as edf.backtest; 42704 no such building.$$;
+revoke all on function energy.backtest_building(text, jsonb, jsonb) from public;

@@ -172,7 +172,8 @@ fn of_phase(
     checkpoint: Checkpoint<'_>,
 ) -> Result<(Vec<Day>, Range), Error> {
     let (frame, end, day) = (training.frame, training.end, training.frame.grid.rows_per_day());
-    let lead_days = if parameters.by_lead_day { training.horizon.div_ceil(day) } else { 1 };
+    // A few hours beyond the last whole day are learnt with it.
+    let lead_days = if parameters.by_lead_day { ((training.horizon + day / 2) / day).max(1) } else { 1 };
     let mut samples = training.samples(&table.calendar().clock, phase, table.history());
     let surplus = samples.len().saturating_sub(parameters.max_rows as usize * lead_days);
     samples.drain(..surplus);
@@ -187,7 +188,7 @@ fn of_phase(
     let pairs = parameters.for_booster(names);
     let mut days: Vec<Day> = Vec::with_capacity(lead_days);
     for lead_day in 0..lead_days {
-        let of_day = |row: &usize| lead_days == 1 || (samples[*row].lead() - 1) / day == lead_day;
+        let of_day = |row: &usize| ((samples[*row].lead() - 1) / day).min(lead_days - 1) == lead_day;
         let rows: Vec<usize> = (0..samples.len()).filter(of_day).collect();
         if rows.is_empty() {
             let need = table.history() + (lead_day + 1) * day;

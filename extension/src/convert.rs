@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use edf_core::Error;
 use edf_core::origin::IssueHours;
 use edf_core::series::{Availability, Frame};
-use edf_core::vintages::{Versions, Vintages};
 use edf_core::train::Member;
+use edf_core::vintages::{Versions, Vintages};
 use pgrx::AllocatedByRust;
 use pgrx::datum::{Array, FromDatum, Interval, IntoDatum, TimestampWithTimeZone, TryFromDatumError, UnboxDatum};
 use pgrx::heap_tuple::PgHeapTuple;
@@ -89,8 +89,9 @@ pub fn members_of(panel: &Composite<'_>, availability: Option<TimeDelta>) -> Res
     let member = |(name, length): (String, usize)| {
         let of = first..first + length;
         first = of.end;
-        let by_column: Vec<Option<f64>> =
-            (0..columns).flat_map(|column| of.clone().map(|row| regressors[row * columns + column]).collect::<Vec<_>>()).collect();
+        let by_column: Vec<Option<f64>> = (0..columns)
+            .flat_map(|column| of.clone().map(|row| regressors[row * columns + column]).collect::<Vec<_>>())
+            .collect();
         let frame = || {
             let mut frame = Frame::new(&at[of.clone()], &target[of.clone()], &regressor_names, &by_column)?;
             set_availability(&mut frame, received.as_ref().map(|received| &received[of.clone()]), availability)?;

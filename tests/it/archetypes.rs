@@ -106,8 +106,7 @@ async fn each_archetype_of_two_buildings_or_more_is_trained_after_the_buildings_
     let status = "select status from edf.models where subject = 'archetype:homes'";
     pipeline.execute("call energy.gate_models()").await.unwrap();
     assert_eq!(query_scalar::<_, String>(status).fetch_one(&mut pipeline).await.unwrap(), "pending");
-    let strict =
-        "call energy.load_config(jsonb_set(energy.current_config(), '{evaluation,gate,max_newcomer_rmse_ratio}', '0.01'))";
+    let strict = "call energy.load_config(jsonb_set(energy.current_config(), '{evaluation,gate,max_newcomer_rmse_ratio}', '0.01'))";
     postgres.execute(strict).await.unwrap();
     pipeline.execute("call energy.gate_models()").await.unwrap();
     let reason: String = query_scalar(

@@ -43,8 +43,7 @@ async fn the_model_beats_seasonal_naive_on_a_series_that_follows_the_temperature
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
-    let score =
-        "select edf.rmse(actual, yhat) from edf.backtest($1, $2, parameters => $3::jsonb, schedule => jsonb_build_object('test_period', '7 days'))";
+    let score = "select edf.rmse(actual, yhat) from edf.backtest($1, $2, parameters => $3::jsonb, schedule => jsonb_build_object('test_period', '7 days'))";
     let model: f64 = query_scalar(score)
         .bind(DEMAND)
         .bind("xgboost")

@@ -120,7 +120,10 @@ async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
         ("22023", "schedule => jsonb_build_object('training_window', '-9 days')"),
         ("22023", "schedule => jsonb_build_object('training_window', '2 months')"),
         ("22023", "schedule => jsonb_build_object('training_window', '90 minutes')"),
-        ("22000", "schedule => jsonb_build_object('test_period', '5 days', 'training_window', '20 days'), workers => 2"),
+        (
+            "22000",
+            "schedule => jsonb_build_object('test_period', '5 days', 'training_window', '20 days'), workers => 2",
+        ),
         ("22023", "schedule => '[]'"),
         ("22023", r#"schedule => '{"tests": "5 days"}'"#),
         ("22023", "workers => 0"),

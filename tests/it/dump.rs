@@ -69,8 +69,9 @@ async fn a_restored_database_forecasts_the_same_numbers_and_keeps_backtests_and_
     let settings = r#"{"strategy": "seasonal_naive", "schedule": {"test_period": "5 days"}}"#;
     let keep = format!("select edf.keep_backtest('house', '{DEMAND}', '{settings}')");
     before.execute(AssertSqlSafe(&*keep)).await.unwrap();
-    let tune =
-        format!("call edf.tune('house', '{DEMAND}', 'seasonal_naive', settings => '{{\"schedule\": {{\"test_period\": \"5 days\"}}}}')");
+    let tune = format!(
+        "call edf.tune('house', '{DEMAND}', 'seasonal_naive', settings => '{{\"schedule\": {{\"test_period\": \"5 days\"}}}}')"
+    );
     before.execute(AssertSqlSafe(tune)).await.unwrap();
     dump_and_restore(&database.name, &restored.name, &[]).await;
 

@@ -130,7 +130,9 @@ async fn a_backtest_is_scored_in_one_statement_and_run_once() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
-    let backtest = format!("select * from edf.backtest(''{DEMAND}'', ''seasonal_naive'', schedule => jsonb_build_object(''test_period'', ''7 days''))");
+    let backtest = format!(
+        "select * from edf.backtest(''{DEMAND}'', ''seasonal_naive'', schedule => jsonb_build_object(''test_period'', ''7 days''))"
+    );
     let found = score(&mut analyst, &format!("'{backtest}', '{{lead_day}}', '{{rmse}}'")).await;
     assert_eq!(
         found.iter().map(|score| &*score.0).collect::<Vec<_>>(),

@@ -198,9 +198,15 @@ async fn what_cannot_be_tuned_is_refused_before_anything_is_tried() {
         ("22004", "seed => null"),
         ("22023", r#"settings => '{"strategy": "lear"}'"#),
         ("22023", r#"settings => '{"horizn": "1 day"}'"#),
-        ("22023", r#"before => '2026-02-09Z', settings => '{"schedule": {"test_period": "5 days"}, "horizon": "90 minutes"}'"#),
+        (
+            "22023",
+            r#"before => '2026-02-09Z', settings => '{"schedule": {"test_period": "5 days"}, "horizon": "90 minutes"}'"#,
+        ),
         ("22023", r#"settings => '{"horizon": "soon"}'"#),
-        ("22023", r#"before => '2026-02-09Z', settings => '{"schedule": {"test_period": "5 days"}, "features": {"lag": [1]}}'"#),
+        (
+            "22023",
+            r#"before => '2026-02-09Z', settings => '{"schedule": {"test_period": "5 days"}, "features": {"lag": [1]}}'"#,
+        ),
         ("22000", "before => '2026-01-06Z'"),
         ("22000", "before => '2025-01-06Z'"),
         ("22023", "before => '2026-02-09Z', regressor_forecasts => 'select at, demand_kwh from hourly'"),

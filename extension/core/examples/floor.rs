@@ -76,7 +76,9 @@ fn spec() -> Result<FeatureSpec> {
 fn by_lead_day(table: &Table<'_>, first: usize, until: usize, end: usize) -> Result<Vec<(Array2<f32>, Vec<usize>)>> {
     let origins = (first..until).step_by(DAY);
     let samples: Vec<Sample> = origins
-        .flat_map(|origin| (origin..(origin + HORIZON).min(end)).map(move |target| Sample { origin: Origin::at(origin), target }))
+        .flat_map(|origin| {
+            (origin..(origin + HORIZON).min(end)).map(move |target| Sample { origin: Origin::at(origin), target })
+        })
         .collect();
     let matrix = table.matrix(&samples)?;
     let of_day = |day: usize| {

@@ -186,10 +186,7 @@ mod tests {
         // A forecast of the last origin of a block has more than the window before it.
         assert_eq!(run(&frame, Schedule { window: Some(504), ..SCHEDULE }).unwrap().len(), 4 * 48 + 24);
         let error = run(&frame, Schedule { window: Some(503), ..SCHEDULE });
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "too little history: 504 steps are needed, 503 are there"
-        );
+        assert_eq!(error.unwrap_err().to_string(), "too little history: 504 steps are needed, 503 are there");
     }
 
     #[test]

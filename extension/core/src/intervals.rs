@@ -266,11 +266,7 @@ mod tests {
     }
 
     fn residuals(errors: &[f64]) -> Vec<Residual> {
-        errors
-            .iter()
-            .enumerate()
-            .map(|(i, error)| residual(200 + i, 1 + i % 48, *error))
-            .collect()
+        errors.iter().enumerate().map(|(i, error)| residual(200 + i, 1 + i % 48, *error)).collect()
     }
 
     #[test]

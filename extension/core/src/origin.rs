@@ -213,7 +213,9 @@ mod tests {
         // An hour that is known 61 minutes after its end is two hours late at any full hour.
         assert_eq!(slots(&phases), [3, 14, 9, 15, 21]);
         assert_eq!(phases.first(), Phase { slot: 3, delay: 2 });
-        assert!(IssueHours::new(&[24]).is_err() && IssueHours::new(&[-1]).is_err() && IssueHours::new(&[5, 5]).is_err());
+        assert!(
+            IssueHours::new(&[24]).is_err() && IssueHours::new(&[-1]).is_err() && IssueHours::new(&[5, 5]).is_err()
+        );
     }
 
     #[test]

@@ -8,8 +8,8 @@
 //! how the series hang together.
 
 use crate::error::Error;
-use crate::intervals::{Intervals, Residual, check_levels};
 use crate::grid::DAY_SECONDS;
+use crate::intervals::{Intervals, Residual, check_levels};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the forecasts of all series, made at one time for one step, were wrong by in all.

@@ -128,7 +128,8 @@ impl Frame {
 
     /// Whether the row, which ends at or before it, was known at the start of row `issued`.
     pub fn was_known(&self, row: usize, issued: usize) -> bool {
-        row < issued && self.known_at.as_ref().is_none_or(|known_at| known_at[row] <= self.grid.time(issued).timestamp())
+        row < issued
+            && self.known_at.as_ref().is_none_or(|known_at| known_at[row] <= self.grid.time(issued).timestamp())
     }
 
     /// The row after the newest target that was known at the start of row `issued`, looking back to row `from`.
@@ -290,8 +291,8 @@ fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vintages::Versions;
     use crate::testing::hourly_frame;
+    use crate::vintages::Versions;
     use chrono::TimeDelta;
 
     fn times(seconds: &[i64]) -> Vec<DateTime<Utc>> {

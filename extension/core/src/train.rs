@@ -480,7 +480,8 @@ fn residuals(forecaster: &dyn Forecaster, frame: &Frame, clock: &Clock, actuals:
         let (origin_at, level) = (frame.grid.time(origin.row).timestamp(), forecaster.level(frame, origin));
         let residual = move |actual: &Actual| {
             let row = origin.row + actual.lead - 1;
-            let known_at = frame.known_at.as_ref().map_or_else(|| frame.grid.end_seconds(row), |known_at| known_at[row]);
+            let known_at =
+                frame.known_at.as_ref().map_or_else(|| frame.grid.end_seconds(row), |known_at| known_at[row]);
             let error = actual.actual - actual.yhat;
             Residual { origin_at, known_at, lead: actual.lead, slot: clock.slot(row), error, level }
         };

@@ -39,9 +39,15 @@ impl Known {
                 let hours = 24.0 * days as f64 + rows.signum() as f64 * grid.lead_hours(rows.unsigned_abs());
                 format!("{hours} h before the end of the hour, so at leads up to {hours} h")
             }
-            Self::Newest { season, older: 0 } => format!("at issue: the newest hour that is whole {} h before", 24 * season),
+            Self::Newest { season, older: 0 } => {
+                format!("at issue: the newest hour that is whole {} h before", 24 * season)
+            }
             Self::Newest { season, older } => {
-                format!("at issue: {} h before the newest hour that is whole {} h before", 24 * season * older, 24 * season)
+                format!(
+                    "at issue: {} h before the newest hour that is whole {} h before",
+                    24 * season * older,
+                    24 * season
+                )
             }
             Self::NewestOfType => "at issue: the same hour of the newest day of its type".to_owned(),
             Self::Ahead => "ahead, as it is forecast at issue".to_owned(),

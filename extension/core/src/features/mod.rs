@@ -382,7 +382,9 @@ mod tests {
         let frame = hourly_frame(800);
         let table = Table::new(&PRESETS[0], &frame).unwrap();
         let column = table.names().iter().position(|name| name == "lag_24h").unwrap();
-        let at = |ahead: usize| table.matrix(&[Sample { origin: Origin::at(500), target: 500 + ahead }]).unwrap()[[0, column]];
+        let at = |ahead: usize| {
+            table.matrix(&[Sample { origin: Origin::at(500), target: 500 + ahead }]).unwrap()[[0, column]]
+        };
         assert_eq!(at(23), frame.target[499] as f32);
         assert!(at(24).is_nan());
     }

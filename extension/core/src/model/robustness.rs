@@ -159,7 +159,9 @@ fn missing_weather() {
 
 #[test]
 fn regressors_that_are_all_missing_or_absent() {
-    all_cope_within(BLIND, "all regressors are missing", |frame| frame.regressors.iter_mut().for_each(|r| r.values.fill(f64::NAN)));
+    all_cope_within(BLIND, "all regressors are missing", |frame| {
+        frame.regressors.iter_mut().for_each(|r| r.values.fill(f64::NAN))
+    });
     all_cope_within(BLIND, "there are no regressors", |frame| frame.regressors.clear());
 }
 
@@ -314,7 +316,7 @@ fn no_target_at_or_after_an_issue_is_read() {
 /// Every hour is received three hours after its end; every fifth of one day in three, days later.
 fn late(frame: &mut Frame) {
     let end = |row: usize| frame.grid.end_seconds(row);
-    let late = |row: usize| if row % 5 == 0 && row / 24 % 3 == 0 { 50 * 3600 } else { 3 * 3600 };
+    let late = |row: usize| if row.is_multiple_of(5) && (row / 24).is_multiple_of(3) { 50 * 3600 } else { 3 * 3600 };
     frame.known_at = Some((0..frame.grid.len()).map(|row| end(row) + late(row)).collect());
 }
 

@@ -6,11 +6,14 @@
 //! neighbour's same weeks have told.
 //! Beside them stand those of seasonal naive, which knows the week before that a newcomer has not.
 
-use super::{Actual, HELD_OUT_DAYS, Header, Intervals, Model, Recipe, actuals, bound, floor, phases_of, reaching, residuals, scores};
+use super::{
+    Actual, HELD_OUT_DAYS, Header, Intervals, Model, Recipe, actuals, bound, floor, phases_of, reaching, residuals,
+    scores,
+};
 use crate::Checkpoint;
-use crate::error::Error;
 use crate::clean::Plausible;
 use crate::clock::Clock;
+use crate::error::Error;
 use crate::grid::rfc3339;
 use crate::lives::lives;
 use crate::model::TrainingSet;

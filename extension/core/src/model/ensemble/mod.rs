@@ -327,7 +327,11 @@ mod tests {
             let phases = [Phase { slot: 7000 % 24, delay: 0 }];
             let training = TrainingSet { memo, phases: &phases, ..training(&frame, end, &spec, &parameters) };
             let model = Ensemble::fit(training, &mut || fits += 1).unwrap();
-            (model.predict(&frame, &[end, end + 48].map(Origin::at), 48).unwrap(), model.held_out().unwrap().1.clone(), fits)
+            (
+                model.predict(&frame, &[end, end + 48].map(Origin::at), 48).unwrap(),
+                model.held_out().unwrap().1.clone(),
+                fits,
+            )
         };
         let _ = forecast(7000, Some(&memo));
         let (again, alone) = (forecast(7000 + 14 * 24, Some(&memo)), forecast(7000 + 14 * 24, None));

@@ -178,13 +178,7 @@ impl Online {
 
     /// Combines the members' forecasts (members by leads) made at `origin`, and keeps them until they come
     /// true.
-    pub fn issue(
-        &mut self,
-        grid: &Grid,
-        clock: &Clock,
-        origin: Origin,
-        forecasts: ArrayView2<'_, f64>,
-    ) -> Array1<f64> {
+    pub fn issue(&mut self, grid: &Grid, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
         let corrected = self.corrected(clock, origin, forecasts);
         let combined = self.weighed(corrected.view());
         let [plain, corrected] = [forecasts, corrected.view()].map(|forecasts| forecasts.iter().copied().collect());

@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::features::FeatureSpec;
+use crate::grid::Grid;
 use crate::model::Strategy;
 use crate::options;
-use crate::grid::Grid;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -91,11 +91,7 @@ impl Parameters {
 
     /// The features that a member reads: the given ones, or those of its own preset for the same place.
     pub fn spec_of(strategy: Strategy, given: &FeatureSpec) -> FeatureSpec {
-        if strategy.preset() == super::STRATEGY.preset {
-            given.clone()
-        } else {
-            given.with_preset(strategy.preset())
-        }
+        if strategy.preset() == super::STRATEGY.preset { given.clone() } else { given.with_preset(strategy.preset()) }
     }
 
     /// Rows back from the origin that a forecast of any member reads.

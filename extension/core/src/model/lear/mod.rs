@@ -196,7 +196,13 @@ impl Lear {
         found.ok_or_else(|| Error::Internal(format!("no function was fitted for origins at row {slot} of the day")))
     }
 
-    fn forecast(&self, functions: &Functions, clock: &Clock, sample: &Sample, row: ndarray::ArrayView1<'_, f32>) -> f64 {
+    fn forecast(
+        &self,
+        functions: &Functions,
+        clock: &Clock,
+        sample: &Sample,
+        row: ndarray::ArrayView1<'_, f32>,
+    ) -> f64 {
         let State { range, target, rows_per_day: day, .. } = &self.state;
         let days = functions.by_slot.len() / day;
         // Beyond the longest lead, or where it was never learnt, the nearest day of lead before.
@@ -219,9 +225,8 @@ impl Forecaster for Lear {
         let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
         let matrix = table.matrix(&samples)?;
         let clock = &table.calendar().clock;
-        let forecast = |(sample, row): (&Sample, _)| {
-            Ok(self.forecast(self.functions(clock, sample.origin)?, clock, sample, row))
-        };
+        let forecast =
+            |(sample, row): (&Sample, _)| Ok(self.forecast(self.functions(clock, sample.origin)?, clock, sample, row));
         let forecasts = samples.iter().zip(matrix.rows()).map(forecast).collect::<Result<Vec<_>, Error>>()?;
         Array2::from_shape_vec((origins.len(), horizon), forecasts).map_err(|e| Error::Internal(e.to_string()))
     }

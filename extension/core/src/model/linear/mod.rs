@@ -31,7 +31,8 @@ struct Stored(f64, Vec<(u32, f32, f32)>);
 
 impl From<Stored> for Linear {
     fn from(Stored(intercept, terms): Stored) -> Self {
-        let term = |(column, mean, weight)| Term { column: column as usize, mean: f64::from(mean), weight: f64::from(weight) };
+        let term =
+            |(column, mean, weight)| Term { column: column as usize, mean: f64::from(mean), weight: f64::from(weight) };
         Self { intercept, terms: terms.into_iter().map(term).collect() }
     }
 }

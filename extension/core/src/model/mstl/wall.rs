@@ -1,8 +1,8 @@
 //! The newest weeks on the wall clock, and their decomposition.
 
 use super::Parameters;
-use crate::error::Error;
 use crate::clock::Clock;
+use crate::error::Error;
 use stlrs::{Mstl, StlParams};
 
 /// Values at equal steps of wall-clock time, none missing.

@@ -142,7 +142,10 @@ mod tests {
     use crate::testing::hourly_frame;
 
     fn forecast(frame: &Frame, origin: usize, parameters: &Value) -> Array2<f64> {
-        Profile::restore(&FeatureSpec::default(), parameters).unwrap().predict(frame, &[Origin::at(origin)], 72).unwrap()
+        Profile::restore(&FeatureSpec::default(), parameters)
+            .unwrap()
+            .predict(frame, &[Origin::at(origin)], 72)
+            .unwrap()
     }
 
     /// Monday is day 0; the target is the number of the row's day.
@@ -197,7 +200,8 @@ mod tests {
         let clock = Clock::new(&frame.grid, zone, frame.grid.len());
         frame.target.iter_mut().enumerate().for_each(|(row, v)| *v = f64::from(u8::from(clock.slot(row) == 7)));
         let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
-        let forecast = Profile::restore(&spec, &json!({})).unwrap().predict(&frame, &[Origin::at(24 * 91)], 24).unwrap();
+        let forecast =
+            Profile::restore(&spec, &json!({})).unwrap().predict(&frame, &[Origin::at(24 * 91)], 24).unwrap();
         for ahead in 0..24 {
             assert_eq!(forecast[[0, ahead]], frame.target[24 * 91 + ahead]);
         }

@@ -120,12 +120,7 @@ impl Curve {
     }
 
     /// Makes rows of `frame` up to `end`.
-    pub fn rows<'a>(
-        &'a self,
-        spec: &FeatureSpec,
-        frame: &Frame,
-        end: usize,
-    ) -> Result<Rows<'a>, Error> {
+    pub fn rows<'a>(&'a self, spec: &FeatureSpec, frame: &Frame, end: usize) -> Result<Rows<'a>, Error> {
         let calendar = Calendar::new(spec, frame, end);
         let dates = |name: &String| holiday_dates(frame, &calendar.clock, name);
         let holidays = self.holidays.iter().map(dates).collect::<Result<_, _>>()?;

@@ -1,8 +1,8 @@
 //! The hyperparameters that may be set. Names and defaults are those of the Python package where it has them.
 
 use crate::error::Error;
-use crate::options;
 use crate::grid::Grid;
+use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -28,7 +28,11 @@ struct Problem {
     horizon: usize,
 }
 
-pub(super) fn fit(parameters: &Parameters, training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Fitted, Error> {
+pub(super) fn fit(
+    parameters: &Parameters,
+    training: TrainingSet<'_>,
+    checkpoint: Checkpoint<'_>,
+) -> Result<Fitted, Error> {
     let (frame, spec) = (training.frame, training.spec);
     let grid = &frame.grid;
     let end = training.end.min(frame.target.len());

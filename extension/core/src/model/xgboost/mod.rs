@@ -413,7 +413,8 @@ mod tests {
         frame.target.iter_mut().zip(warm).for_each(|(value, warm)| *value += 0.8 * warm);
         let falls = |base: &str, monotone: bool| {
             let model = fit_with(&frame, json!({"base": base, "rounds": 50, "monotone_heating": monotone}), &mut || ());
-            let samples: Vec<Sample> = (900..1400).step_by(24).flat_map(|origin| ahead(Origin::at(origin), 24)).collect();
+            let samples: Vec<Sample> =
+                (900..1400).step_by(24).flat_map(|origin| ahead(Origin::at(origin), 24)).collect();
             let rows = Table::new(&model.spec, &frame).unwrap().matrix(&samples).unwrap();
             let names = model.feature_names();
             let heating = (0..names.len()).filter(|column| rises_with_heating(&names[*column]));
@@ -435,7 +436,8 @@ mod tests {
     fn a_linear_base_learns_no_season_that_it_would_draw_on() {
         let frame = hourly_frame(1500);
         let model = fit_with(&frame, json!({"base": "linear", "rounds": 5}), &mut || ());
-        let columns = model.state.phases[0].days.iter().flat_map(|day| &day.base.as_ref().unwrap().terms).map(|term| term.column);
+        let columns =
+            model.state.phases[0].days.iter().flat_map(|day| &day.base.as_ref().unwrap().terms).map(|term| term.column);
         let names: Vec<&str> = columns.map(|column| model.state.feature_names[column].as_str()).collect();
         assert!(names.contains(&"temperature_c") && model.state.feature_names.iter().any(|name| name == "year_sin"));
         assert!(!names.iter().any(|name| name.starts_with("year_")));

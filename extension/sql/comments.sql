@@ -3,9 +3,6 @@
 comment on function edf.fit is
     'Fits a model over arrays and returns its artifact; edf.train is the way to call it. Errors: as edf.train.';
 revoke all on function edf.fit from public;
-comment on function edf.fit_panel is
-    'Fits a global model over arrays and returns its artifact; edf.train_global is the way to call it. Errors: as edf.train_global.';
-revoke all on function edf.fit_panel from public;
 comment on function edf.predict is
     'Forecasts with an artifact over arrays; edf.forecast is the way to call it. Errors: as edf.forecast.';
 revoke all on function edf.predict from public;

@@ -63,6 +63,8 @@ as $$
 declare
     backtest bigint;
 begin
+    perform edf.require('subject', subject is not null), edf.require('query', query is not null),
+            edf.require('settings', settings is not null), edf.require('seconds', seconds is not null);
     insert into edf.backtests (subject, query, regressor_forecasts, settings, quantiles, seconds, created_by)
     values (
         register_backtest.subject, register_backtest.query, register_backtest.regressor_forecasts, register_backtest.settings,

@@ -100,6 +100,11 @@ as $$
 declare
     model bigint;
 begin
+    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null),
+            edf.require('artifact', artifact is not null), edf.require('parameters', parameters is not null),
+            edf.require('features', features is not null), edf.require('feature_names', feature_names is not null),
+            edf.require('training_start', training_start is not null), edf.require('training_end', training_end is not null),
+            edf.require('training_rows', training_rows is not null), edf.require('metrics', metrics is not null);
     insert into edf.models (
         subject, strategy, artifact, checksum, parameters, features, feature_names,
         training_start, training_end, training_rows, metrics, created_by

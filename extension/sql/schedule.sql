@@ -20,8 +20,9 @@ declare
     known    constant text[] := array(select name from jsonb_object_keys(defaults) as name);
     setting  record;
 begin
+    perform edf.require('schedule', given is not null);
     if jsonb_typeof(given) is distinct from 'object' then
-        raise exception 'a schedule is a JSON object, not %', coalesce(given::text, 'NULL')
+        raise exception 'a schedule is a JSON object, not %', left(given::text, 200)
             using errcode = 'invalid_parameter_value', hint = format('Known: %s.', array_to_string(known, ', '));
     end if;
     for setting in select * from jsonb_each(given) as each (name, value) loop

@@ -9,6 +9,7 @@ declare
     shape record;
     names text[];
 begin
+    perform edf.require('query', query is not null);
     if body = '' then
         raise exception 'the query is empty'
             using errcode = 'invalid_parameter_value', hint = 'Give a query, as in select * from my_forecasts.';
@@ -61,6 +62,7 @@ declare
     numbers constant text[] := array['double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint'];
     wrong   record;
 begin
+    perform edf.require('names', names is not null), edf.require('types', types is not null);
     select c.name, c.type into wrong
     from unnest(names, types) as c (name, type)
     where c.name in ('lead_hours', 'actual', 'yhat', 'yhat_lower', 'yhat_upper', 'scale') and c.type <> all (numbers);

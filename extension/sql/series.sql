@@ -1,4 +1,4 @@
--- A series, and several of them, as values.
+-- A series and a fitted model as values.
 
 create type edf.series as (
     times                timestamptz[],
@@ -14,17 +14,17 @@ create type edf.series as (
 comment on type edf.series is
     'A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of the regressors, and the regressors one column after the other; regressors as they were forecast: times, when each was received, names, and values one column after the other.';
 
-create type edf.panel as (
-    names           text[],
-    lengths         double precision[],
-    times           timestamptz[],
-    target          double precision[],
-    received_at     timestamptz[],
-    regressor_names text[],
-    regressors      double precision[]
+create type edf.fitted as (
+    artifact        bytea,
+    parameters_used jsonb,
+    features_used   jsonb,
+    feature_names   text[],
+    training_start  timestamptz,
+    training_end    timestamptz,
+    training_rows   bigint,
+    metrics         jsonb
 );
-comment on type edf.panel is
-    'Several series one after the other: name and number of rows of each; times, target and receipt as in edf.series; names of the regressors, and the regressors row by row.';
+comment on type edf.fitted is 'A fitted model with what edf.models keeps of it.';
 
 create function edf.require(name text, given boolean) returns void
 language plpgsql immutable

@@ -8,6 +8,7 @@ declare
     names text[];
     types text[];
 begin
+    perform edf.require('query', query is not null), edf.require('needed', needed is not null);
     select array_agg(c.name order by c.at), array_agg(c.type order by c.at) into names, types
     from edf.columns_of(query) with ordinality as c (name, type, at);
     if cardinality(names) < cardinality(needed) then
@@ -35,10 +36,20 @@ comment on function edf.checked_columns is
 revoke all on function edf.checked_columns from public;
 
 create function edf.number_of(name text, type text) returns text
-language sql immutable
+language sql immutable strict
 set search_path = pg_catalog, pg_temp
 return format('(q.%I%s)::double precision', name, case type when 'boolean' then '::integer' end);
 comment on function edf.number_of(text, text) is 'A column of the query q as a number.';
+
+create function edf.columns_as_array(columns text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return coalesce(
+    (select format('array[%s]::double precision[]', string_agg(format('array_agg(%s)', c.expression), ', ' order by c.at))
+     from unnest(columns) with ordinality as c (expression, at)),
+    '''{}''::double precision[]');
+comment on function edf.columns_as_array(text[]) is
+    'An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies all of them with every column.';
 
 create function edf.series_of(query text, regressor_forecasts text default null) returns edf.series
 language plpgsql stable
@@ -54,13 +65,13 @@ declare
 begin
     select max(c.name) filter (where c.at = 1), max(edf.number_of(c.name, c.type)) filter (where c.at = 2),
         coalesce(array_agg(c.name order by c.at) filter (where c.at > 2 and c.name <> 'received_at'), '{}'),
-        string_agg(format('array_agg(%s)', edf.number_of(c.name, c.type)), ' || ' order by c.at) filter (where c.at > 2 and c.name <> 'received_at'),
+        edf.columns_as_array(array_agg(edf.number_of(c.name, c.type) order by c.at) filter (where c.at > 2 and c.name <> 'received_at')),
         max('array_agg(q.received_at)') filter (where c.name = 'received_at')
     into time, target, names, values, known
     from edf.checked_columns(query, array['a time', 'a target']) as c;
     execute format(
         e'select array_agg(q.%1$I), array_agg(%2$s), %3$s, %4$s from (select * from (\n%5$s\n) as q order by q.%1$I) as q',
-        time, target, coalesce(known, 'null::timestamptz[]'), coalesce(values, '''{}''::double precision[]'), rtrim(query, e' \t\r\n;'))
+        time, target, coalesce(known, 'null::timestamptz[]'), values, rtrim(query, e' \t\r\n;'))
     into series.times, series.target, series.received_at, series.regressors;
     series.regressor_names := names;
     if series.times is null then
@@ -75,12 +86,12 @@ begin
     end if;
     select max(c.name) filter (where c.at = 1), max(c.name) filter (where c.at = 2),
         coalesce(array_agg(c.name order by c.at) filter (where c.at > 2), '{}'),
-        string_agg(format('array_agg(%s)', edf.number_of(c.name, c.type)), ' || ' order by c.at) filter (where c.at > 2)
+        edf.columns_as_array(array_agg(edf.number_of(c.name, c.type) order by c.at) filter (where c.at > 2))
     into time, known, names, values
     from edf.checked_columns(regressor_forecasts, array['a time', 'received_at']) as c;
     execute format(
         e'select array_agg(q.%1$I), array_agg(q.%2$I), %3$s from (select * from (\n%4$s\n) as q order by q.%1$I, q.%2$I) as q',
-        time, known, coalesce(values, '''{}''::double precision[]'), rtrim(regressor_forecasts, e' \t\r\n;'))
+        time, known, values, rtrim(regressor_forecasts, e' \t\r\n;'))
     into series.forecast_times, series.forecast_received_at, series.forecast_values;
     series.forecast_names := names;
     if series.forecast_times is null then
@@ -98,52 +109,54 @@ $$Runs a query of (time timestamptz, target, regressors...), columns by position
 (timestamptz, anywhere after the time) says when each row was first known.
 
 regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
-Errors: 22000 no row or a NULL time, 22023 an empty query, wrong columns or types.$$;
+Memory: four times that of the numbers, eight bytes each.
+Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 
-create function edf.panel_of(query text) returns edf.panel
+create function edf.panel_of(query text) returns table (name text, series edf.series)
 language plpgsql stable
 as $$
 #variable_conflict use_column
 declare
-    panel  edf.panel;
-    series text;
+    of_series text;
     time   text;
     target text;
     names  text[];
-    values text;
+    columns text;
     known  text;
+    member record;
 begin
     select max(c.name) filter (where c.at = 1), max(c.name) filter (where c.at = 2),
         max(edf.number_of(c.name, c.type)) filter (where c.at = 3),
         coalesce(array_agg(c.name order by c.at) filter (where c.at > 3 and c.name <> 'received_at'), '{}'),
-        string_agg(edf.number_of(c.name, c.type), ', ' order by c.at) filter (where c.at > 3 and c.name <> 'received_at'),
+        edf.columns_as_array(array_agg(edf.number_of(c.name, c.type) order by c.at) filter (where c.at > 3 and c.name <> 'received_at')),
         max('array_agg(q.received_at)') filter (where c.name = 'received_at')
-    into series, time, target, names, values, known
+    into of_series, time, target, names, columns, known
     from edf.checked_columns(query, array['a series', 'a time', 'a target']) as c;
-    execute format(
-        e'with q as materialized (select * from (\n%1$s\n) as q)
-          select lengths.names, lengths.lengths, times, target, received_at, regressors
-          from (select array_agg(l.name order by l.name collate "C") as names, array_agg(l.rows order by l.name collate "C") as lengths
-                from (select q.%2$I::text as name, count(*)::double precision as rows from q group by 1) as l) as lengths
-          cross join (select array_agg(q.%3$I) as times, array_agg(%4$s) as target, %5$s as received_at, %6$s as regressors
-                      from (select * from q order by q.%2$I::text collate "C", q.%3$I) as q) as rows',
-        rtrim(query, e' \t\r\n;'), series, time, target, coalesce(known, 'null::timestamptz[]'),
-        coalesce('array_agg(array[' || values || '])', '''{}''::double precision[]'))
-    into panel.names, panel.lengths, panel.times, panel.target, panel.received_at, panel.regressors;
-    panel.regressor_names := names;
-    if panel.times is null then
+    -- Rows are sorted once, on disk where they are many, and each series leaves the backend's memory before the next one is read.
+    for member in execute format(
+        e'select q.edf_name as name, row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
+          from (select q.*, q.%2$I::text collate "C" as edf_name from (\n%1$s\n) as q order by edf_name, q.%3$I) as q
+          group by q.edf_name order by q.edf_name',
+        rtrim(query, e' \t\r\n;'), of_series, time, target, coalesce(known, 'null::timestamptz[]'), columns)
+        using names
+    loop
+        panel_of.name := member.name;
+        panel_of.series := member.series;
+        if panel_of.name is null or array_position(panel_of.series.times, null) is not null then
+            raise exception 'column % or % is NULL in a row', of_series, time
+                using errcode = 'data_exception', hint = 'Every row needs its series and its time; leave such rows out.';
+        end if;
+        return next;
+    end loop;
+    if not found then
         raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     end if;
-    if array_position(panel.names, null) is not null or array_position(panel.times, null) is not null then
-        raise exception 'column % or % is NULL in a row', series, time
-            using errcode = 'data_exception', hint = 'Every row needs its series and its time; leave such rows out.';
-    end if;
-    return panel;
 end;
 $$;
 comment on function edf.panel_of(text) is
-$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns it as a panel ordered by series and time. A column
-received_at (timestamptz) says when each row was first known.
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series, in the order of their names, each series
+ordered by time. A column received_at (timestamptz) says when each row was first known.
 
-Errors: 22000 no row, or a NULL series or time; 22023 an empty query, wrong columns or types.$$;
+Memory: that of the longest series, beside work_mem for sorting.
+Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
 revoke all on function edf.panel_of(text) from public;

@@ -11,8 +11,9 @@ declare
     known constant text[] := array(select name from jsonb_object_keys(defaults) as name where name <> all (set_by_caller));
     setting record;
 begin
+    perform edf.require('settings', given is not null), edf.require('set_by_caller', set_by_caller is not null);
     if jsonb_typeof(given) is distinct from 'object' then
-        raise exception 'settings are given in a JSON object, not in %', coalesce(given::text, 'NULL')
+        raise exception 'settings are given in a JSON object, not in %', left(given::text, 200)
             using errcode = 'invalid_parameter_value', hint = format('Known: %s.', array_to_string(known, ', '));
     end if;
     for setting in select * from jsonb_each(given) as each (name, value) loop

@@ -12,13 +12,14 @@ create function edf.train_global(
 language plpgsql
 as $$
 declare
-    fitted record;
+    fitted edf.fitted;
 begin
     perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
             edf.require('parameters', parameters is not null), edf.require('features', features is not null),
             edf.require('horizon', horizon is not null);
-    select * into strict fitted
-    from edf.fit_panel(edf.panel_of(training_data), parameters, features, horizon, issue_hours, availability);
+    fitted := (
+        select edf.fit_panel(p.name, p.series, parameters, features, horizon, issue_hours, availability)
+        from edf.panel_of(training_data) as p);
     return edf.register_model(
         subject, 'global', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
         fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);

@@ -23,6 +23,7 @@ begin
     if query is null then
         return null;
     end if;
+    perform edf.require('before', before is not null);
     -- What is no time is left for edf.series_of to refuse. In ISO 8601: the same instant whatever the session's settings are.
     select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
     from edf.columns_of(query) with ordinality as c (name, type, at)

@@ -56,6 +56,10 @@ as $$
 declare
     tuning bigint;
 begin
+    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null),
+            edf.require('space', space is not null), edf.require('metric', metric is not null),
+            edf.require('query', query is not null), edf.require('settings', settings is not null),
+            edf.require('before', before is not null), edf.require('seed', seed is not null);
     -- Two calls at once find the same one.
     perform pg_advisory_xact_lock(hashtextextended('edf.tunings ' || open_tuning.subject, 0));
     select t.tuning_id into tuning
@@ -83,6 +87,8 @@ language sql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+    select edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
+           edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
     insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
     values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
             case when register_trial.score is null then 'failed' else 'succeeded' end, register_trial.score, register_trial.origins,

@@ -2,28 +2,28 @@
 
 use edf_core::Error;
 use edf_core::backtest::{Candidate, Schedule, backtest};
-use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern};
 
-use crate::convert::{complete, field, frame_of, from_utc, issue_of, to_span, to_utc};
-use crate::forecast::interrupts;
+use crate::convert::{field, frame_of, from_utc, given, given_all, interrupts, issue_of, to_span, to_utc};
+use crate::document::{Document, document};
 use crate::report::report;
 
 /// Rolling-origin evaluation of all `candidates`, from the schedule's first origin, or over its test period at the end.
 #[pg_extern(requires = ["series", "schedule"])]
 #[allow(clippy::too_many_arguments)]
 fn backtest_series<'a>(
-    series: pgrx::composite_type!('a, "edf.series"),
-    candidates: JsonB,
-    features: JsonB,
-    horizon: Interval,
-    schedule: pgrx::composite_type!('a, "edf.schedule"),
+    series: Option<pgrx::composite_type!('a, "edf.series")>,
+    candidates: Option<Document>,
+    features: Option<Document>,
+    horizon: Option<Interval>,
+    schedule: Option<pgrx::composite_type!('a, "edf.schedule")>,
     issue_hours: Option<Vec<Option<i32>>>,
     availability: Option<Interval>,
-    levels: Vec<Option<f64>>,
-    workers: i32,
+    levels: Option<Vec<Option<f64>>>,
+    workers: Option<i32>,
 ) -> Result<
     TableIterator<
         'static,
@@ -43,7 +43,9 @@ fn backtest_series<'a>(
 > {
     let run = || {
         let (hours, availability) = issue_of(issue_hours, availability)?;
-        let frame = frame_of(&series, availability)?;
+        let (candidates, features) = (document("candidates", candidates)?, document("features", features)?);
+        let frame = frame_of(&given("series", series)?, availability)?;
+        let schedule = given("schedule", schedule)?;
         let rows = |name: &str| -> Result<Option<usize>, Error> {
             field::<Interval>(&schedule, name)?.map(|span| frame.grid.rows_in(name, to_span(name, span)?)).transpose()
         };
@@ -51,8 +53,8 @@ fn backtest_series<'a>(
         let row_at = |name: &str| -> Result<Option<usize>, Error> {
             field::<TimestampWithTimeZone>(&schedule, name)?.map(|time| frame.grid.row(to_utc(time)?)).transpose()
         };
-        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let candidates = Candidate::list(&candidates.0, &features.0, horizon)?;
+        let horizon = frame.grid.rows_in("horizon", to_span("horizon", given("horizon", horizon)?)?)?;
+        let candidates = Candidate::list(&candidates, &features, horizon)?;
         let candidates: Vec<Candidate> = candidates.into_iter().map(|c| c.issued(&hours, availability)).collect();
         let schedule = Schedule {
             first: match row_at("first_origin")? {
@@ -65,8 +67,8 @@ fn backtest_series<'a>(
             window: rows("training_window")?,
         };
         // A negative number is none.
-        let workers = usize::try_from(workers).unwrap_or(0);
-        let levels = complete("levels", levels)?;
+        let workers = usize::try_from(given("workers", workers)?).unwrap_or(0);
+        let levels = given_all("levels", levels)?;
         let forecasts = backtest(&candidates, schedule, &frame, &levels, workers, &mut interrupts)?;
         let named = candidates.into_iter().map(|candidate| candidate.name).zip(forecasts);
         let time = |row| from_utc(frame.grid.time(row));

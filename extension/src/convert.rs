@@ -1,17 +1,19 @@
 //! Postgres values to the core's and back.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use edf_core::Error;
 use edf_core::origin::IssueHours;
 use edf_core::series::{Availability, Frame};
-use edf_core::train::Member;
 use edf_core::vintages::{Versions, Vintages};
-use pgrx::AllocatedByRust;
 use pgrx::datum::{Array, FromDatum, Interval, IntoDatum, TimestampWithTimeZone, TryFromDatumError, UnboxDatum};
 use pgrx::heap_tuple::PgHeapTuple;
+use pgrx::{AllocatedByRust, check_for_interrupts};
 
 /// Microseconds from the Unix epoch to the one of Postgres, 2000-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+/// The years that a time may lie in.
+const FIRST_YEAR: i32 = 1;
+const LAST_YEAR: i32 = 9999;
 
 /// A composite value as it comes from SQL.
 pub type Composite<'a> = PgHeapTuple<'a, AllocatedByRust>;
@@ -43,6 +45,22 @@ fn times(value: &Composite<'_>, name: &str) -> Result<Option<Vec<Option<Timestam
     Ok(array.map(|array| array.iter().collect()))
 }
 
+/// Cancel and timeouts are heard here: the core calls it between units of work, and it unwinds through the core.
+pub fn interrupts() {
+    check_for_interrupts!();
+}
+
+/// An argument that must not be NULL. Only a scalar function can leave that to STRICT: one that returns rows would
+/// return none, and nobody would hear of the NULL.
+pub fn given<T>(name: &str, argument: Option<T>) -> Result<T, Error> {
+    argument.ok_or_else(|| Error::NullArgument(format!("argument {name}")))
+}
+
+/// An array, neither NULL itself nor with a NULL inside.
+pub fn given_all<T>(name: &str, argument: Option<Vec<Option<T>>>) -> Result<Vec<T>, Error> {
+    complete(name, given(name, argument)?)
+}
+
 /// The elements of an array, none of which may be NULL.
 pub fn complete<T>(name: &str, values: Vec<Option<T>>) -> Result<Vec<T>, Error> {
     let complete: Option<Vec<T>> = values.into_iter().collect();
@@ -67,42 +85,6 @@ pub fn frame_of(series: &Composite<'_>, availability: Option<TimeDelta>) -> Resu
     let received = times(series, "received_at")?.map(received).transpose()?;
     set_availability(&mut frame, received.as_deref(), availability)?;
     Ok(frame)
-}
-
-/// A value of `edf.panel` as frames, each with its name.
-pub fn members_of(panel: &Composite<'_>, availability: Option<TimeDelta>) -> Result<Vec<Member>, Error> {
-    let names = texts(panel, "names")?;
-    let lengths = numbers(panel, "lengths")?;
-    let lengths: Vec<usize> = complete("lengths", lengths)?.into_iter().map(|length| length as usize).collect();
-    let at = utc("times", times(panel, "times")?)?;
-    let target = numbers(panel, "target")?;
-    let regressor_names = texts(panel, "regressor_names")?;
-    // Row by row.
-    let regressors = numbers(panel, "regressors")?;
-    let received = times(panel, "received_at")?.map(received).transpose()?;
-    let (rows, columns) = (at.len(), regressor_names.len());
-    let whole = received.as_ref().is_none_or(|received| received.len() == rows);
-    if lengths.iter().sum::<usize>() != rows || target.len() != rows || regressors.len() != rows * columns || !whole {
-        return Err(Error::InvalidArgument("columns of unequal length".to_owned()));
-    }
-    let mut first = 0;
-    let member = |(name, length): (String, usize)| {
-        let of = first..first + length;
-        first = of.end;
-        let by_column: Vec<Option<f64>> = (0..columns)
-            .flat_map(|column| of.clone().map(|row| regressors[row * columns + column]).collect::<Vec<_>>())
-            .collect();
-        let frame = || {
-            let mut frame = Frame::new(&at[of.clone()], &target[of.clone()], &regressor_names, &by_column)?;
-            set_availability(&mut frame, received.as_ref().map(|received| &received[of.clone()]), availability)?;
-            Ok(frame)
-        };
-        match frame() {
-            Ok(frame) => Ok(Member { name, frame }),
-            Err(error) => Err(Error::Of { kind: "series", name, error: Box::new(error) }),
-        }
-    };
-    names.into_iter().zip(lengths).map(member).collect()
 }
 
 fn set_availability(
@@ -149,13 +131,17 @@ pub fn issue_of(
     Ok((hours, availability.map(|availability| to_span("availability", availability)).transpose()?))
 }
 
-/// A time of Postgres as one of chrono; its infinities are none.
+/// A time of Postgres as one of chrono; its infinities are none. Beyond [`LAST_YEAR`] there is no series, and no sum of a
+/// time and a span leaves what chrono can hold.
 pub fn to_utc(time: TimestampWithTimeZone) -> Result<DateTime<Utc>, Error> {
     let micros: i64 = time.into_inner();
     micros
         .checked_add(POSTGRES_EPOCH)
         .and_then(DateTime::from_timestamp_micros)
-        .ok_or_else(|| Error::InvalidArgument("a time is infinite or out of range".to_owned()))
+        .filter(|time| (FIRST_YEAR..=LAST_YEAR).contains(&time.year()))
+        .ok_or_else(|| {
+            Error::InvalidArgument(format!("a time is infinite or not in the years {FIRST_YEAR} to {LAST_YEAR}"))
+        })
 }
 
 /// A time of chrono as one of Postgres.

@@ -10,26 +10,22 @@ use edf_core::train::{Model, Recipe, check_horizon, issue_row};
 use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{check_for_interrupts, name, pg_extern, warning};
+use pgrx::{name, pg_extern, warning};
 use serde_json::json;
 
-use crate::convert::{complete, frame_of, from_utc, issue_of, to_span, to_utc};
+use crate::convert::{frame_of, from_utc, given, given_all, interrupts, issue_of, to_span, to_utc};
+use crate::document::{Document, document};
 use crate::report::report;
-
-/// Cancel and timeouts are heard between boosting rounds; both unwind through the core.
-pub fn interrupts() {
-    check_for_interrupts!();
-}
 
 /// Fits a model; one row.
 #[pg_extern(requires = ["series"])]
 #[allow(clippy::too_many_arguments)]
 fn fit<'a>(
-    strategy: &str,
-    series: pgrx::composite_type!('a, "edf.series"),
-    parameters: JsonB,
-    features: JsonB,
-    horizon: Interval,
+    strategy: Option<&str>,
+    series: Option<pgrx::composite_type!('a, "edf.series")>,
+    parameters: Option<Document>,
+    features: Option<Document>,
+    horizon: Option<Interval>,
     issue_hours: Option<Vec<Option<i32>>>,
     availability: Option<Interval>,
 ) -> Result<
@@ -50,11 +46,13 @@ fn fit<'a>(
 > {
     let run = || {
         let (hours, availability) = issue_of(issue_hours, availability)?;
-        let frame = frame_of(&series, availability)?;
-        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let recipe = Recipe::new(strategy, &parameters.0, &features.0, horizon)?.issued(&hours, availability);
+        let (parameters, features) = (document("parameters", parameters)?, document("features", features)?);
+        let frame = frame_of(&given("series", series)?, availability)?;
+        let horizon = rows_of(&frame, horizon)?;
+        let recipe = Recipe::new(given("strategy", strategy)?, &parameters, &features, horizon)?;
+        let recipe = recipe.issued(&hours, availability);
         // Everything that is given is known by now.
-        let end = frame.all_known();
+        let end = issue_row(&frame, None)?;
         let model = Model::fit(&recipe, &frame, end, &mut interrupts)?;
         let known = frame.target.iter().filter(|value| value.is_finite()).count();
         tell_spikes(&frame);
@@ -77,6 +75,11 @@ fn fit<'a>(
         ))
     };
     Ok(TableIterator::once(run().map_err(report)?))
+}
+
+/// Rows ahead.
+fn rows_of(frame: &Frame, horizon: Option<Interval>) -> Result<usize, Error> {
+    frame.grid.rows_in("horizon", to_span("horizon", given("horizon", horizon)?)?)
 }
 
 /// The spikes that were taken out, at most a hundred.
@@ -109,11 +112,11 @@ fn tell_implausible(found: &[Implausible]) {
 /// Forecasts from `issued_at`, or from when all of the input was known where that is NULL.
 #[pg_extern(requires = ["series"])]
 fn predict<'a>(
-    artifact: &[u8],
-    series: pgrx::composite_type!('a, "edf.series"),
-    horizon: Interval,
+    artifact: Option<&[u8]>,
+    series: Option<pgrx::composite_type!('a, "edf.series")>,
+    horizon: Option<Interval>,
     issued_at: Option<TimestampWithTimeZone>,
-    quantiles: Vec<Option<f64>>,
+    quantiles: Option<Vec<Option<f64>>>,
 ) -> Result<
     TableIterator<
         'static,
@@ -129,12 +132,13 @@ fn predict<'a>(
     ErrorReport,
 > {
     let run = || {
-        let model = Model::from_bytes(artifact)?;
-        let frame = frame_of(&series, None)?;
-        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let quantiles = complete("quantiles", quantiles)?;
+        let model = Model::from_bytes(given("artifact", artifact)?)?;
+        let frame = frame_of(&given("series", series)?, None)?;
+        let horizon = rows_of(&frame, horizon)?;
+        let quantiles = given_all("quantiles", quantiles)?;
         let issued_at = issued_at.map(to_utc).transpose()?;
-        let (frame, forecasts, implausible) = model.forecast_at(frame, issued_at, horizon, &quantiles)?;
+        let (frame, forecasts, implausible) =
+            model.forecast_at(frame, issued_at, horizon, &quantiles, &mut interrupts)?;
         tell_implausible(&implausible);
         let row = |f: edf_core::train::Forecast| {
             let valid_at = from_utc(frame.grid.time(f.target()))?;
@@ -148,9 +152,9 @@ fn predict<'a>(
 /// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
 #[pg_extern(requires = ["series"])]
 fn feature_rows<'a>(
-    series: pgrx::composite_type!('a, "edf.series"),
-    features: JsonB,
-    horizon: Interval,
+    series: Option<pgrx::composite_type!('a, "edf.series")>,
+    features: Option<Document>,
+    horizon: Option<Interval>,
     issued_at: Option<TimestampWithTimeZone>,
     availability: Option<Interval>,
 ) -> Result<
@@ -169,16 +173,17 @@ fn feature_rows<'a>(
 > {
     let run = || {
         let (_, availability) = issue_of(None, availability)?;
-        let mut frame = frame_of(&series, availability)?;
-        let horizon = frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
+        let features = document("features", features)?;
+        let mut frame = frame_of(&given("series", series)?, availability)?;
+        let horizon = rows_of(&frame, horizon)?;
         check_horizon(horizon)?;
         let issued = issue_row(&frame, issued_at.map(to_utc).transpose()?)?;
         let origin = Origin { issued, row: newest_origin(&frame, issued) };
         frame.extend(issued + horizon);
-        let spec = FeatureSpec::from_json(&features.0, Preset::default())?.fitted(&frame.known_by(issued), issued)?;
-        let table = Table::new(&spec, &frame)?;
+        let spec = FeatureSpec::from_json(&features, Preset::default())?.fitted(&frame.known_by(issued), issued)?;
+        let table = Table::new(&spec, &frame, &mut interrupts)?;
         let samples: Vec<_> = (issued..issued + horizon).map(|target| Sample { origin, target }).collect();
-        let matrix = table.matrix(&samples)?;
+        let matrix = table.matrix(&samples, &mut interrupts)?;
         let cell = |((row, column), value): ((usize, usize), &f32)| {
             let (sample, feature) = (samples[row], &table.features()[column]);
             Ok((

@@ -6,7 +6,8 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern};
 
-use crate::convert::from_utc;
+use crate::convert::{from_utc, given, interrupts};
+use crate::report::report;
 
 type MeterRow = (
     i32,
@@ -23,9 +24,9 @@ type WeatherRow =
     (Option<TimestampWithTimeZone>, Option<f64>, Option<f64>, Option<f64>, Option<String>, Option<String>);
 
 /// One row per reading of each message, `at` being the message's place; what cannot be read has `reason_code` and `reason`.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, parallel_safe)]
 fn parse_meter_messages(
-    messages: Vec<Option<String>>,
+    messages: Option<Vec<Option<String>>>,
 ) -> Result<
     TableIterator<
         'static,
@@ -43,8 +44,10 @@ fn parse_meter_messages(
     >,
     ErrorReport,
 > {
+    let messages = given("messages", messages).map_err(report)?;
     let mut rows: Vec<MeterRow> = Vec::with_capacity(messages.len());
     for (at, message) in (1..).zip(messages) {
+        interrupts();
         let rejected =
             |code: &str, reason: String| (at, None, None, None, None, None, None, Some(code.to_owned()), Some(reason));
         rows.extend(read_meter_message(message.as_deref().unwrap_or_default()).into_iter().map(
@@ -71,20 +74,24 @@ fn parse_meter_messages(
 }
 
 /// One row per hour; a document that cannot be read is one row with `reason_code` and `reason`.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, parallel_safe)]
 fn parse_weather_document(
-    document: &str,
-) -> TableIterator<
-    'static,
-    (
-        name!(valid_at, Option<TimestampWithTimeZone>),
-        name!(temperature_c, Option<f64>),
-        name!(cloud_cover_pct, Option<f64>),
-        name!(ghi_w_m2, Option<f64>),
-        name!(reason_code, Option<String>),
-        name!(reason, Option<String>),
-    ),
+    document: Option<&str>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(valid_at, Option<TimestampWithTimeZone>),
+            name!(temperature_c, Option<f64>),
+            name!(cloud_cover_pct, Option<f64>),
+            name!(ghi_w_m2, Option<f64>),
+            name!(reason_code, Option<String>),
+            name!(reason, Option<String>),
+        ),
+    >,
+    ErrorReport,
 > {
+    let document = given("document", document).map_err(report)?;
     let rejected = |code: &str, reason: String| vec![(None, None, None, None, Some(code.to_owned()), Some(reason))];
     let rows: Vec<WeatherRow> = match read_weather_document(document) {
         Err(rejection) => rejected(rejection.code, rejection.reason),
@@ -94,5 +101,5 @@ fn parse_weather_document(
             .collect::<Result<_, edf_core::Error>>()
             .unwrap_or_else(|error| rejected("bad_timestamp", error.to_string())),
     };
-    TableIterator::new(rows)
+    Ok(TableIterator::new(rows))
 }

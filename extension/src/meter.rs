@@ -4,28 +4,29 @@ use edf_core::Error;
 use edf_core::meter::gauge::gauge_hours as means;
 use edf_core::meter::register::{Context, register_hours as energies};
 use edf_core::meter::{Hour, Meter, Point, Profile, Span};
-use pgrx::datum::{JsonB, TimestampWithTimeZone};
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{default, name, pg_extern};
 
-use crate::convert::{from_utc, to_utc};
+use crate::convert::{complete, from_utc, given, given_all, interrupts, to_utc};
+use crate::document::{Document, document};
 use crate::report::report;
 
 /// Energy in kWh by hour from readings of a cumulative register.
 #[pg_extern(immutable, parallel_safe)]
 #[allow(clippy::too_many_arguments)]
 fn register_hours(
-    read_at: Vec<TimestampWithTimeZone>,
-    value: Vec<f64>,
-    received_at: Vec<TimestampWithTimeZone>,
-    from_at: TimestampWithTimeZone,
-    to_at: TimestampWithTimeZone,
-    settings: default!(JsonB, "'{}'"),
+    read_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    value: Option<Vec<Option<f64>>>,
+    received_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    from_at: Option<TimestampWithTimeZone>,
+    to_at: Option<TimestampWithTimeZone>,
+    settings: default!(Option<Document>, "'{}'"),
     heard_at: default!(Option<TimestampWithTimeZone>, "null"),
-    replaced_at: default!(Vec<TimestampWithTimeZone>, "'{}'"),
-    profile: default!(Option<Vec<f64>>, "null"),
-    time_zone: default!(&str, "'UTC'"),
+    replaced_at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "'{}'"),
+    profile: default!(Option<Vec<Option<f64>>>, "null"),
+    time_zone: default!(Option<&str>, "'UTC'"),
     profile_known_at: default!(Option<TimestampWithTimeZone>, "null"),
 ) -> Result<
     TableIterator<
@@ -42,13 +43,16 @@ fn register_hours(
 > {
     let run = || {
         let readings = points(read_at, value, received_at)?;
+        let replaced_at = given_all("replaced_at", replaced_at)?;
         let replaced_at = replaced_at.into_iter().map(to_utc).collect::<Result<Vec<_>, _>>()?;
+        let (time_zone, settings) = (given("time_zone", time_zone)?, document("settings", settings)?);
+        let profile = profile.map(|weights| complete("profile", weights)).transpose()?;
         let profile_known_at = profile_known_at.map(to_utc).transpose()?;
         let profile = profile.map(|weights| Profile::new(&weights, time_zone, profile_known_at)).transpose()?;
         let heard_at = heard_at.map(to_utc).transpose()?;
         let context = Context { heard_at, replaced_at: &replaced_at, profile: profile.as_ref() };
-        let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
-        rows(energies(&readings, &Meter::from_json(&settings.0)?, span, &context))
+        let span = span_of(from_at, to_at)?;
+        rows(energies(&readings, &Meter::from_json(&settings)?, span, &context, &mut interrupts))
     };
     Ok(TableIterator::new(run().map_err(report)?))
 }
@@ -57,12 +61,12 @@ fn register_hours(
 #[pg_extern(immutable, parallel_safe)]
 #[allow(clippy::too_many_arguments)]
 fn gauge_hours(
-    read_at: Vec<TimestampWithTimeZone>,
-    value: Vec<f64>,
-    received_at: Vec<TimestampWithTimeZone>,
-    from_at: TimestampWithTimeZone,
-    to_at: TimestampWithTimeZone,
-    settings: default!(JsonB, "'{}'"),
+    read_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    value: Option<Vec<Option<f64>>>,
+    received_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    from_at: Option<TimestampWithTimeZone>,
+    to_at: Option<TimestampWithTimeZone>,
+    settings: default!(Option<Document>, "'{}'"),
     heard_at: default!(Option<TimestampWithTimeZone>, "null"),
 ) -> Result<
     TableIterator<
@@ -79,11 +83,16 @@ fn gauge_hours(
 > {
     let run = || {
         let readings = points(read_at, value, received_at)?;
-        let span = Span::new(to_utc(from_at)?, to_utc(to_at)?)?;
+        let span = span_of(from_at, to_at)?;
         let heard_at = heard_at.map(to_utc).transpose()?;
-        rows(means(&readings, &Meter::from_json(&settings.0)?, span, heard_at))
+        let meter = Meter::from_json(&document("settings", settings)?)?;
+        rows(means(&readings, &meter, span, heard_at, &mut interrupts))
     };
     Ok(TableIterator::new(run().map_err(report)?))
+}
+
+fn span_of(from_at: Option<TimestampWithTimeZone>, to_at: Option<TimestampWithTimeZone>) -> Result<Span, Error> {
+    Span::new(to_utc(given("from_at", from_at)?)?, to_utc(given("to_at", to_at)?)?)
 }
 
 type Row = (TimestampWithTimeZone, Option<f64>, String, Option<TimestampWithTimeZone>, bool);
@@ -97,10 +106,12 @@ fn rows(hours: Vec<Hour>) -> Result<Vec<Row>, Error> {
 }
 
 fn points(
-    read_at: Vec<TimestampWithTimeZone>,
-    value: Vec<f64>,
-    received_at: Vec<TimestampWithTimeZone>,
+    read_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    value: Option<Vec<Option<f64>>>,
+    received_at: Option<Vec<Option<TimestampWithTimeZone>>>,
 ) -> Result<Vec<Point>, Error> {
+    let (read_at, value) = (given_all("read_at", read_at)?, given_all("value", value)?);
+    let received_at = given_all("received_at", received_at)?;
     if read_at.len() != value.len() || received_at.len() != value.len() {
         return Err(Error::InvalidArgument(format!(
             "arrays of unequal length: {} times, {} values, {} times of receipt",

@@ -1,64 +1,107 @@
 //! Fitting one model on several series: `edf.train_global` is the way to call it.
+//!
+//! It is an aggregate, so that the series come one by one and each is kept once, as the core's: the memory of the
+//! reading is that of the numbers.
 
 use edf_core::Error;
+use edf_core::series::Frame;
 use edf_core::train::{Member, Model, Recipe};
-use pgrx::datum::{Interval, JsonB, TimestampWithTimeZone};
-use pgrx::iter::TableIterator;
+use pgrx::datum::{Internal, Interval};
+use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{name, pg_extern};
+use pgrx::{AllocatedByRust, JsonB, PgMemoryContexts, pg_extern, pg_sys};
 use serde_json::json;
 
-use crate::convert::{from_utc, issue_of, members_of, to_span};
-use crate::forecast::interrupts;
+use crate::convert::{Composite, frame_of, from_utc, given, interrupts, issue_of, to_span};
+use crate::document::{Document, document};
 use crate::report::report;
 
-/// Fits a global model on a panel; one row.
+pgrx::extension_sql_file!("../sql/fit_panel.sql", name = "fit_panel", requires = ["series", panel_add, panel_fit]);
+
+/// The series so far, and how they are to be fitted: as the first row says.
+struct Panel {
+    recipe: Recipe,
+    members: Vec<Member>,
+}
+
+/// Adds one series; the first makes the state.
 #[pg_extern(requires = ["series"])]
-fn fit_panel<'a>(
-    panel: pgrx::composite_type!('a, "edf.panel"),
-    parameters: JsonB,
-    features: JsonB,
-    horizon: Interval,
+#[allow(clippy::too_many_arguments)]
+fn panel_add<'a>(
+    mut state: Internal,
+    name: Option<&str>,
+    series: Option<pgrx::composite_type!('a, "edf.series")>,
+    parameters: Option<Document>,
+    features: Option<Document>,
+    horizon: Option<Interval>,
     issue_hours: Option<Vec<Option<i32>>>,
     availability: Option<Interval>,
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(artifact, Vec<u8>),
-            name!(parameters_used, JsonB),
-            name!(features_used, JsonB),
-            name!(feature_names, Vec<String>),
-            name!(training_start, TimestampWithTimeZone),
-            name!(training_end, TimestampWithTimeZone),
-            name!(training_rows, i64),
-            name!(metrics, JsonB),
-        ),
-    >,
-    ErrorReport,
-> {
+    call: pg_sys::FunctionCallInfo,
+) -> Result<Internal, ErrorReport> {
     let run = || {
+        let name = given("name", name)?;
         let (hours, availability) = issue_of(issue_hours, availability)?;
-        let members = members_of(&panel, availability)?;
-        let Some(first) = members.first() else {
-            return Err(Error::InvalidArgument("there is no series to learn from".to_owned()));
-        };
-        let horizon = first.frame.grid.rows_in("horizon", to_span("horizon", horizon)?)?;
-        let recipe = Recipe::new("global", &parameters.0, &features.0, horizon)?.issued(&hours, availability);
-        let model = Model::fit_panel(&recipe, &members, &mut interrupts)?;
+        let of = |error| Error::Of { kind: "series", name: name.to_owned(), error: Box::new(error) };
+        let series: Composite<'_> = given("series", series)?;
+        let frame = frame_of(&series, availability).map_err(of)?;
+        if !state.initialized() {
+            let horizon = frame.grid.rows_in("horizon", to_span("horizon", given("horizon", horizon)?)?)?;
+            let (parameters, features) = (document("parameters", parameters)?, document("features", features)?);
+            let recipe = Recipe::new("global", &parameters, &features, horizon)?.issued(&hours, availability);
+            state = kept(Panel { recipe, members: Vec::new() }, call)?;
+        }
+        // SAFETY: the functions below are the only ones of this aggregate, and all hold the same type.
+        let panel = unsafe { state.get_mut::<Panel>() }.ok_or_else(lost)?;
+        panel.members.push(Member { name: name.to_owned(), frame });
+        Ok(())
+    };
+    run().map_err(report)?;
+    Ok(state)
+}
+
+/// A state in memory that lives as long as the aggregate.
+fn kept(panel: Panel, call: pg_sys::FunctionCallInfo) -> Result<Internal, Error> {
+    let mut context = std::ptr::null_mut();
+    // SAFETY: Postgres filled in the call that we are in; the context outlives every call of the aggregate.
+    if unsafe { pg_sys::AggCheckCallContext(call, &mut context) } == 0 {
+        return Err(Error::NotSupported("this function is called by the aggregate edf.fit_panel alone".to_owned()));
+    }
+    let panel = PgMemoryContexts::For(context).leak_and_drop_on_delete(panel);
+    Ok(Internal::from(Some(pg_sys::Datum::from(panel))))
+}
+
+fn lost() -> Error {
+    Error::InvalidArgument("there is no series to learn from".to_owned())
+}
+
+/// Fits a global model on all of them.
+#[pg_extern(requires = ["series"])]
+fn panel_fit(state: Internal) -> Result<pgrx::composite_type!('static, "edf.fitted"), ErrorReport> {
+    let run = || {
+        // SAFETY: as in `panel_add`.
+        let Panel { recipe, members } = unsafe { state.get::<Panel>() }.ok_or_else(lost)?;
+        let model = Model::fit_panel(recipe, members, &mut interrupts)?;
         let starts = members.iter().map(|member| member.frame.grid.time(0)).min();
         let ends = members.iter().map(|member| member.frame.grid.time(member.frame.end_of_target())).max();
-        let known = |member: &Member| member.frame.target.iter().filter(|value| value.is_finite()).count();
-        Ok((
-            model.to_bytes()?,
-            JsonB(model.header().parameters.clone()),
-            JsonB(json!(model.header().features)),
-            model.feature_names(),
-            from_utc(starts.unwrap_or_default())?,
-            from_utc(ends.unwrap_or_default())?,
-            members.iter().map(known).sum::<usize>() as i64,
-            JsonB(json!({ "held_out": model.held_out() })),
-        ))
+        let known = |frame: &Frame| frame.target.iter().filter(|value| value.is_finite()).count();
+        let rows = members.iter().map(|member| known(&member.frame)).sum::<usize>();
+        let (artifact, starts) = (model.to_bytes()?, from_utc(starts.unwrap_or_default())?);
+        let ends = from_utc(ends.unwrap_or_default())?;
+        let fitted =
+            PgHeapTuple::new_composite_type("edf.fitted").map_err(|error| Error::Internal(error.to_string()))?;
+        let fill = || {
+            let mut fitted: PgHeapTuple<'static, AllocatedByRust> = fitted;
+            fitted.set_by_name("artifact", artifact)?;
+            fitted.set_by_name("parameters_used", JsonB(model.header().parameters.clone()))?;
+            fitted.set_by_name("features_used", JsonB(json!(model.header().features)))?;
+            fitted.set_by_name("feature_names", model.feature_names())?;
+            fitted.set_by_name("training_start", starts)?;
+            fitted.set_by_name("training_end", ends)?;
+            fitted.set_by_name("training_rows", rows as i64)?;
+            fitted.set_by_name("metrics", JsonB(json!({ "held_out": model.held_out() })))?;
+            Ok(fitted)
+        };
+        fill().map_err(|error: pgrx::datum::TryFromDatumError| Error::Internal(error.to_string()))
     };
-    Ok(TableIterator::once(run().map_err(report)?))
+    run().map_err(report)
 }

@@ -8,19 +8,20 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern};
 
-use crate::convert::{from_utc, to_utc};
+use crate::convert::{from_utc, given_all, interrupts, to_utc};
 use crate::report::report;
 
 /// Quantiles of sums of forecasts, from sums of residuals: parallel arrays of both.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, parallel_safe)]
+#[allow(clippy::too_many_arguments)]
 fn portfolio_quantiles(
-    valid_at: Vec<TimestampWithTimeZone>,
-    lead_hours: Vec<f64>,
-    yhat: Vec<f64>,
-    residual_issued_at: Vec<TimestampWithTimeZone>,
-    residual_lead_hours: Vec<f64>,
-    residual_errors: Vec<f64>,
-    quantiles: Vec<f64>,
+    valid_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    lead_hours: Option<Vec<Option<f64>>>,
+    yhat: Option<Vec<Option<f64>>>,
+    residual_issued_at: Option<Vec<Option<TimestampWithTimeZone>>>,
+    residual_lead_hours: Option<Vec<Option<f64>>>,
+    residual_errors: Option<Vec<Option<f64>>>,
+    quantiles: Option<Vec<Option<f64>>>,
 ) -> Result<
     TableIterator<
         'static,
@@ -38,16 +39,16 @@ fn portfolio_quantiles(
     ErrorReport,
 > {
     let run = || {
-        let forecasts = rows(valid_at, lead_hours, yhat, |valid_at, lead_hours, yhat| JointForecast {
-            valid_at,
-            lead_hours,
-            yhat,
-        })?;
-        let residuals =
-            rows(residual_issued_at, residual_lead_hours, residual_errors, |issued_at, lead_hours, error| {
-                JointResidual { issued_at, lead_hours, error }
-            })?;
-        let fans = fans(&forecasts, &residuals, &quantiles)?;
+        let columns =
+            (given_all("valid_at", valid_at)?, given_all("lead_hours", lead_hours)?, given_all("yhat", yhat)?);
+        let forecasts = rows(columns, |valid_at, lead_hours, yhat| JointForecast { valid_at, lead_hours, yhat })?;
+        let columns = (
+            given_all("residual_issued_at", residual_issued_at)?,
+            given_all("residual_lead_hours", residual_lead_hours)?,
+            given_all("residual_errors", residual_errors)?,
+        );
+        let residuals = rows(columns, |issued_at, lead_hours, error| JointResidual { issued_at, lead_hours, error })?;
+        let fans = fans(&forecasts, &residuals, &given_all("quantiles", quantiles)?, &mut interrupts)?;
         let row = |(fan, forecast): (edf_core::portfolio::JointFan, &JointForecast)| {
             Ok((
                 from_utc(fan.issued_at)?,
@@ -67,9 +68,7 @@ fn portfolio_quantiles(
 
 /// Parallel columns as rows.
 fn rows<T>(
-    times: Vec<TimestampWithTimeZone>,
-    leads: Vec<f64>,
-    values: Vec<f64>,
+    (times, leads, values): (Vec<TimestampWithTimeZone>, Vec<f64>, Vec<f64>),
     row: impl Fn(DateTime<Utc>, f64, f64) -> T,
 ) -> Result<Vec<T>, Error> {
     if leads.len() != times.len() || values.len() != times.len() {

@@ -7,26 +7,37 @@ use pgrx::datum::JsonB;
 use pgrx::pg_extern;
 use pgrx::pg_sys::panic::ErrorReport;
 
+use crate::convert::{given, interrupts};
+use crate::document::{Document, document};
 use crate::report::report;
 
-fn space_of(strategy: &str, space: Option<&JsonB>) -> Result<Space, Error> {
-    Space::from_json(Strategy::parse(strategy)?, space.map(|space| &space.0))
+fn space_of(strategy: &str, space: Option<Document>) -> Result<Space, Error> {
+    let space = space.map(|space| space.read("space")).transpose()?;
+    Space::from_json(Strategy::parse(strategy)?, space.as_ref())
 }
 
 /// A space with nothing left out; a strategy's own where it is NULL.
 #[pg_extern(immutable, parallel_safe)]
-fn tuning_space(strategy: &str, space: Option<JsonB>) -> Result<JsonB, ErrorReport> {
-    space_of(strategy, space.as_ref()).map(|space| JsonB(space.to_json())).map_err(report)
+fn tuning_space(strategy: Option<&str>, space: Option<Document>) -> Result<JsonB, ErrorReport> {
+    let read = || space_of(given("strategy", strategy)?, space);
+    read().map(|space| JsonB(space.to_json())).map_err(report)
 }
 
 /// What to try after `trials`, an array of objects with `parameters` and `score`, which is null for a trial that failed;
 /// NULL where everything has been tried.
-#[pg_extern(immutable, strict, parallel_safe)]
-fn next_trial(strategy: &str, space: JsonB, trials: JsonB, seed: i32) -> Result<Option<JsonB>, ErrorReport> {
+#[pg_extern(immutable, parallel_safe)]
+fn next_trial(
+    strategy: Option<&str>,
+    space: Option<Document>,
+    trials: Option<Document>,
+    seed: Option<i32>,
+) -> Result<Option<JsonB>, ErrorReport> {
     let next = || {
-        let trials: Vec<Trial> = serde_json::from_value(trials.0)
+        let (strategy, seed) = (given("strategy", strategy)?, given("seed", seed)?);
+        let space = space_of(strategy, Some(given("space", space)?))?;
+        let trials: Vec<Trial> = serde_json::from_value(document("trials", trials)?)
             .map_err(|error| Error::InvalidArgument(format!("the trials cannot be read: {error}")))?;
-        tuning::next_trial(&space_of(strategy, Some(&space))?, &trials, u64::from(seed.cast_unsigned()))
+        tuning::next_trial(&space, &trials, u64::from(seed.cast_unsigned()), &mut interrupts)
     };
     Ok(next().map_err(report)?.map(JsonB))
 }

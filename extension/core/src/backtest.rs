@@ -17,6 +17,10 @@ use crate::train::{Forecast, Model, Purpose, Recipe};
 mod candidate;
 pub use candidate::Candidate;
 
+/// The most numbers that the forecasts of a backtest may hold: 200 MB. Each has nine, and one for each level; those of one
+/// issue reach a day beyond the horizon while they are made.
+const MOST_NUMBERS: usize = 25_000_000;
+
 /// When forecasts are issued and models fitted, in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -72,6 +76,7 @@ pub fn backtest(
     parallel::check_workers(workers)?;
     let end = frame.end_of_target();
     let origins = schedule.origins(&frame.grid, end)?;
+    check_size(candidates, origins.len(), frame, levels.len())?;
     for candidate in candidates {
         let have = origins[0] - schedule.start(origins[0]);
         candidate.say(candidate.recipe.check_history(&frame.grid, have))?;
@@ -94,6 +99,20 @@ pub fn backtest(
     Ok(candidates.iter().map(|_| forecasts.by_ref().take(blocks.len()).flatten().collect()).collect())
 }
 
+/// Refuses a backtest whose forecasts would not fit into memory.
+fn check_size(candidates: &[Candidate], origins: usize, frame: &Frame, levels: usize) -> Result<(), Error> {
+    let rows = |candidate: &Candidate| origins * (candidate.recipe.horizon + frame.grid.rows_per_day());
+    let numbers = candidates.iter().map(rows).sum::<usize>() * (9 + levels);
+    if numbers <= MOST_NUMBERS {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "{origins} origins by the steps ahead of {} candidates with {levels} levels are {numbers} numbers, more than the \
+         {MOST_NUMBERS} of one backtest: give a longer step, a later first_origin, a shorter horizon or fewer candidates",
+        candidates.len()
+    )))
+}
+
 /// One block: a fit and the forecasts of its origins. They read the whole frame: a sliding window is one of the
 /// trainings, not of what is known in service.
 fn forecast(
@@ -114,7 +133,7 @@ fn forecast(
             Model::fit_for(recipe, &frame.since(start), block[0] - start, purpose, checkpoint)?
         }
     };
-    model.forecast(frame, block, recipe.horizon, levels)
+    model.forecast(frame, block, recipe.horizon, levels, checkpoint)
 }
 
 #[cfg(test)]

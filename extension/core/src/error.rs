@@ -65,6 +65,19 @@ pub enum Error {
     Internal(String),
 }
 
+/// The longest name that is compared with others, in bytes, and the most names that it is compared with.
+const LONGEST_NAME: usize = 100;
+const MOST_COMPARED: usize = 1000;
+
+/// A text for a message, cut short: what was given may be as long as its sender likes.
+pub(crate) fn clipped(text: impl fmt::Display, longest: usize) -> String {
+    let whole = text.to_string();
+    match whole.char_indices().nth(longest) {
+        None => whole,
+        Some((at, _)) => format!("{}...", &whole[..at]),
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -85,13 +98,13 @@ impl fmt::Display for Error {
                 "the time step is not regular: {found_seconds} s before {at}, where the series steps by {expected_seconds} s"
             ),
             Self::UnknownName { kind, name, known } => {
-                write!(f, "unknown {kind} \"{name}\"")?;
+                write!(f, "unknown {kind} \"{}\"", clipped(name, LONGEST_NAME))?;
                 match nearest(name, known) {
                     Some(near) => write!(f, ", did you mean \"{near}\"?"),
                     None => Ok(()),
                 }
             }
-            Self::Of { kind, name, error } => write!(f, "{kind} \"{name}\": {error}"),
+            Self::Of { kind, name, error } => write!(f, "{kind} \"{}\": {error}", clipped(name, LONGEST_NAME)),
             Self::DamagedArtifact(what) => write!(f, "damaged model artifact: {what}"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }
@@ -102,8 +115,12 @@ impl std::error::Error for Error {}
 
 /// The known name closest to `name`, if it is close enough to be a slip of the keyboard.
 pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    // The comparison takes as much memory as the product of both lengths.
+    let short = |text: &str| text.len() <= LONGEST_NAME;
     known
         .iter()
+        .filter(|candidate| short(candidate) && short(name))
+        .take(MOST_COMPARED)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate.as_str()))
         .min()
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
@@ -120,5 +137,12 @@ mod tests {
         let error = |name: &str| Error::UnknownName { kind: "strategy", name: name.into(), known: known.clone() };
         assert_eq!(error("xgbost").to_string(), "unknown strategy \"xgbost\", did you mean \"xgboost\"?");
         assert_eq!(error("arima").to_string(), "unknown strategy \"arima\"");
+    }
+
+    #[test]
+    fn a_name_of_a_hundred_megabytes_is_compared_with_nothing_and_told_in_part() {
+        let known = vec!["xgboost".to_owned()];
+        let error = Error::UnknownName { kind: "strategy", name: "x".repeat(100_000_000), known };
+        assert!(error.to_string().len() < 300);
     }
 }

@@ -74,9 +74,10 @@ impl Grid {
         Self { start: self.time(from), step: self.step, len: to - from }
     }
 
-    /// When row `row` starts; rows beyond the end continue the grid.
+    /// When row `row` starts; rows beyond the end continue the grid, as far as time goes.
     pub fn time(&self, row: usize) -> DateTime<Utc> {
-        self.start + self.step * i32::try_from(row).unwrap_or(i32::MAX)
+        let after = self.step * i32::try_from(row).unwrap_or(i32::MAX);
+        self.start.checked_add_signed(after).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// The row that starts at `time`, which may lie one or more rows beyond the end.
@@ -124,13 +125,13 @@ impl Grid {
     /// The first row that starts at or after `seconds` since 1970; 0 where that is before the grid.
     pub fn first_at_or_after(&self, seconds: i64) -> usize {
         let step = self.step.num_seconds();
-        let rows = (seconds - self.start.timestamp() + step - 1).div_euclid(step);
+        let rows = seconds.saturating_sub(self.start.timestamp()).saturating_add(step - 1).div_euclid(step);
         usize::try_from(rows).unwrap_or(0)
     }
 
     /// When row `row` ends, in seconds since 1970.
     pub fn end_seconds(&self, row: usize) -> i64 {
-        (self.time(row) + self.step).timestamp()
+        self.time(row).timestamp() + self.step.num_seconds()
     }
 
     /// Which row of its UTC day `row` is: the same time of day has the same number on every grid of this step.

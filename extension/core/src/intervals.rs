@@ -18,6 +18,7 @@
 //! much as it would at the nominal share (adaptive conformal inference: Gibbs and Candès, 2021; on the scale of the
 //! scores, so that quantiles never cross: Angelopoulos, Candès and Tibshirani, *Conformal PID Control*, 2023).
 
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::grid::DAY_SECONDS;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ const GAIN: f64 = 0.2;
 const SCALES: (f64, f64) = (0.5, 2.5);
 /// Days of residuals that an interval must rest on before its coverage moves the scale.
 const SETTLED_DAYS: usize = 14;
+/// The most levels that may be asked for.
+const MOST_LEVELS: usize = 200;
 /// The least share of the mean profile, and of the mean level, that the spread keeps.
 const LEAST_SHARE: f64 = 0.2;
 
@@ -85,7 +88,7 @@ pub struct Fan<'a> {
 
 impl Intervals {
     /// Learns from residuals of forecasts of `horizon` steps, `rows_per_day` of them a day.
-    pub fn learn(rows_per_day: usize, horizon: usize, residuals: &[Residual]) -> Self {
+    pub fn learn(rows_per_day: usize, horizon: usize, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Self {
         let levels = residuals.iter().map(|residual| residual.level);
         let mean_level = mean(levels.filter(|level| *level > 0.0)).unwrap_or(1.0);
         let lead_days = horizon.div_ceil(rows_per_day);
@@ -97,7 +100,7 @@ impl Intervals {
             scales: vec![Vec::new(); lead_days],
         };
         intervals.profile = intervals.learn_profile(residuals);
-        intervals.calibrate(residuals, i64::MAX);
+        intervals.calibrate(residuals, i64::MAX, checkpoint);
         // The way to the last scale matters to no later forecast.
         intervals.scales.iter_mut().for_each(|scales| drop(scales.drain(..scales.len().saturating_sub(1))));
         let known_at = residuals.iter().map(|residual| residual.known_at).max();
@@ -107,7 +110,7 @@ impl Intervals {
 
     /// Learns from those of more residuals that are known at `now` (seconds since 1970), in the order in which they came
     /// true. The scale moves with whole days of lead.
-    pub fn calibrate(&mut self, residuals: &[Residual], now: i64) {
+    pub fn calibrate(&mut self, residuals: &[Residual], now: i64, checkpoint: Checkpoint<'_>) {
         let day = self.profile.len();
         let place = |residual: &Residual| ((residual.lead - 1) / day, residual.origin_at);
         let known = |residual: &&Residual| residual.known_at <= now;
@@ -119,6 +122,7 @@ impl Intervals {
         let since = sorted.first().map_or(0, |residual| residual.origin_at);
         let mut by_value: Vec<_> = self.ratios.iter().map(|ratios| ByValue::new(ratios, since)).collect();
         for of_day in sorted.chunk_by(|a, b| place(a) == place(b)) {
+            checkpoint();
             let lead_day = place(&of_day[0]).0.min(self.ratios.len() - 1);
             if of_day[0].origin_at.saturating_add((lead_day as i64 + 1) * DAY_SECONDS) <= now {
                 self.update(of_day, lead_day, &by_value[lead_day]);
@@ -238,6 +242,12 @@ impl Fan<'_> {
 
 /// Levels of quantiles, ascending and strictly between zero and one.
 pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
+    if levels.len() > MOST_LEVELS {
+        return Err(Error::InvalidArgument(format!(
+            "{} levels of quantiles are more than the {MOST_LEVELS} that may be asked for",
+            levels.len()
+        )));
+    }
     if levels.iter().any(|level| !(*level > 0.0 && *level < 1.0)) || !levels.is_sorted_by(|a, b| a < b) {
         return Err(Error::InvalidArgument(format!(
             "quantiles {levels:?}: levels ascend and lie strictly between 0 and 1"
@@ -272,7 +282,7 @@ mod tests {
     #[test]
     fn each_day_of_lead_has_its_own_width() {
         let errors: Vec<_> = (0..480).map(|i| if i % 48 < 24 { 1.0 } else { -2.0 }).collect();
-        let intervals = Intervals::learn(24, 48, &residuals(&errors));
+        let intervals = Intervals::learn(24, 48, &residuals(&errors), &mut || ());
         let fan = intervals.fan(hour(700), 1.0);
         assert!(fan.interval(1, 4, 10.0).1 > 10.5 && fan.interval(1, 4, 10.0).0 == 10.0);
         assert!(fan.interval(25, 4, 10.0).0 < 9.0 && fan.interval(25, 4, 10.0).1 == 10.0);
@@ -281,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_higher_level_widens_the_interval() {
-        let intervals = Intervals::learn(24, 48, &residuals(&[1.0; 480]));
+        let intervals = Intervals::learn(24, 48, &residuals(&[1.0; 480]), &mut || ());
         let upper = |level| intervals.fan(hour(700), level).interval(1, 4, 0.0).1;
         assert!((upper(2.0) - 2.0 * upper(1.0)).abs() < 1e-6);
         assert_eq!(upper(0.0), upper(LEAST_SHARE));
@@ -289,10 +299,10 @@ mod tests {
 
     #[test]
     fn residuals_that_join_in_move_the_interval_and_later_ones_are_not_read() {
-        let mut intervals = Intervals::learn(24, 24, &residuals(&[1.0; 100]));
+        let mut intervals = Intervals::learn(24, 24, &residuals(&[1.0; 100]), &mut || ());
         let before = intervals.fan(hour(500), 1.0).interval(1, 4, 0.0);
         let join = |row| residual(row, 1, 9.0);
-        intervals.calibrate(&(500..600).map(join).collect::<Vec<_>>(), i64::MAX);
+        intervals.calibrate(&(500..600).map(join).collect::<Vec<_>>(), i64::MAX, &mut || ());
         assert_eq!(intervals.fan(hour(500), 1.0).interval(1, 4, 0.0), before);
         assert!(intervals.fan(hour(700), 1.0).interval(1, 4, 0.0).1 > 5.0 * before.1);
     }
@@ -306,7 +316,7 @@ mod tests {
         };
         let learnt: Vec<_> = (0..56).flat_map(|d| day(1000 + 24 * d, 1.0)).collect();
         for (size, before) in [(2.0, 0.6), (0.5, 1.0)] {
-            let mut intervals = Intervals::learn(24, 24, &learnt);
+            let mut intervals = Intervals::learn(24, 24, &learnt, &mut || ());
             let mut shares = Vec::new();
             for origin in (0..84).map(|d| 1000 + 24 * (56 + d)) {
                 let of_day = day(origin, size);
@@ -316,7 +326,7 @@ mod tests {
                     (lower..=upper).contains(&r.error)
                 };
                 shares.push(of_day.iter().filter(inside).count() as f64 / 24.0);
-                intervals.calibrate(&of_day, i64::MAX);
+                intervals.calibrate(&of_day, i64::MAX, &mut || ());
             }
             let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len() as f64;
             assert!((mean(&shares[..3]) - before).abs() < 0.2, "{size}: {} at first", mean(&shares[..3]));
@@ -339,7 +349,7 @@ mod tests {
             mut levels in proptest::collection::vec(0.001..0.999_f64, 1..9)
         ) {
             levels.sort_by(f64::total_cmp);
-            let intervals = Intervals::learn(24, 48, &residuals(&errors));
+            let intervals = Intervals::learn(24, 48, &residuals(&errors), &mut || ());
             for lead in [1, 30, 48] {
                 let quantiles = intervals.fan(hour(700), 1.0).quantiles(lead, 3, yhat, &levels);
                 prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|value| value.is_finite()));

@@ -7,6 +7,7 @@
 //! [`crate::intervals`]), by day of lead, with a profile over the day, newer ones counting more. Nothing is assumed of
 //! how the series hang together.
 
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::grid::DAY_SECONDS;
 use crate::intervals::{Intervals, Residual, check_levels};
@@ -50,7 +51,12 @@ pub struct JointFan {
 }
 
 /// The distribution around each forecast, in their order; only residuals that were known when it was made count.
-pub fn fans(forecasts: &[JointForecast], residuals: &[JointResidual], levels: &[f64]) -> Result<Vec<JointFan>, Error> {
+pub fn fans(
+    forecasts: &[JointForecast],
+    residuals: &[JointResidual],
+    levels: &[f64],
+    checkpoint: Checkpoint<'_>,
+) -> Result<Vec<JointFan>, Error> {
     check_levels(levels)?;
     let leads = forecasts.iter().map(|f| f.lead_hours).chain(residuals.iter().map(|r| r.lead_hours));
     let step = common_step(leads)?;
@@ -59,10 +65,11 @@ pub fn fans(forecasts: &[JointForecast], residuals: &[JointResidual], levels: &[
     let mut order: Vec<usize> = (0..forecasts.len()).collect();
     order.sort_by_key(|at| (issued[*at], *at));
     for together in order.chunk_by(|a, b| issued[*a] == issued[*b]) {
+        checkpoint();
         let now = issued[together[0]];
         let known = residuals.iter().filter(|r| r.issued_at + seconds(r.lead_hours) <= now);
         let known: Vec<JointResidual> = known.copied().collect();
-        let history = History::new(&known, step, now)?;
+        let history = History::new(&known, step, now, checkpoint)?;
         let fan = history.intervals.fan(history.origin, 1.0);
         for at in together {
             let JointForecast { lead_hours, yhat, .. } = forecasts[*at];
@@ -85,7 +92,12 @@ struct History {
 }
 
 impl History {
-    fn new(known: &[JointResidual], step: TimeDelta, now: DateTime<Utc>) -> Result<Self, Error> {
+    fn new(
+        known: &[JointResidual],
+        step: TimeDelta,
+        now: DateTime<Utc>,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Self, Error> {
         let known_at = |r: &JointResidual| r.issued_at + seconds(r.lead_hours);
         let newest = known.iter().map(known_at).max().ok_or(Error::NoJointResidual)?;
         let residual = |r: &JointResidual| Residual {
@@ -102,7 +114,7 @@ impl History {
         let mut issued: Vec<i64> = residuals.iter().map(|residual| residual.origin_at).collect();
         issued.sort_unstable();
         issued.dedup();
-        let intervals = Intervals::learn((DAY_SECONDS / step.num_seconds()) as usize, horizon, &residuals);
+        let intervals = Intervals::learn((DAY_SECONDS / step.num_seconds()) as usize, horizon, &residuals, checkpoint);
         let origin = (now - TimeDelta::days((now - newest).num_days())).timestamp();
         Ok(Self { intervals, origin, origins: issued.len() })
     }
@@ -122,12 +134,12 @@ fn steps(lead_hours: f64, step: TimeDelta) -> usize {
 fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
     let mut step = DAY_SECONDS;
     for lead in leads {
-        if !(lead > 0.0 && lead < 8784.0) {
+        if !(lead > 0.0 && lead < 8784.0) || seconds(lead) < TimeDelta::seconds(1) {
             return Err(Error::InvalidArgument(format!(
-                "lead_hours is {lead}: hours ahead lie above 0 and below 8784"
+                "lead_hours is {lead}: hours ahead lie between a second and 8784 hours"
             )));
         }
-        let (mut a, mut b) = (step, seconds(lead).num_seconds().max(1));
+        let (mut a, mut b) = (step, seconds(lead).num_seconds());
         while b != 0 {
             (a, b) = (b, a % b);
         }
@@ -167,28 +179,28 @@ mod tests {
     #[test]
     fn residuals_that_were_not_known_yet_do_not_count_and_old_ones_count_as_new_ones_do() {
         let all = residuals(&(0..48 * 60).map(|at| ((at * 37) % 101) as f64 - 50.0).collect::<Vec<_>>());
-        let fan = |day| fans(&[forecast(day, 30)], &all, &[0.05, 0.95]).unwrap().remove(0);
+        let fan = |day| fans(&[forecast(day, 30)], &all, &[0.05, 0.95], &mut || ()).unwrap().remove(0);
         assert_eq!([fan(10).origins, fan(70).origins], [10, 60]);
         let mut later = all.clone();
         later
             .iter_mut()
             .filter(|r| r.issued_at + seconds(r.lead_hours) > start() + TimeDelta::days(10))
             .for_each(|r| r.error *= 9.0);
-        assert_eq!(fans(&[forecast(10, 30)], &later, &[0.05, 0.95]).unwrap().remove(0), fan(10));
+        assert_eq!(fans(&[forecast(10, 30)], &later, &[0.05, 0.95], &mut || ()).unwrap().remove(0), fan(10));
         assert_eq!(fan(700).quantiles, fan(70).quantiles);
-        assert_eq!(fans(&[forecast(0, 1)], &all, &[]), Err(Error::NoJointResidual));
+        assert_eq!(fans(&[forecast(0, 1)], &all, &[], &mut || ()), Err(Error::NoJointResidual));
     }
 
     #[test]
     fn leads_that_are_no_hours_are_refused_and_any_step_is_read() {
         for lead in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             let bad = JointForecast { lead_hours: lead, ..forecast(5, 1) };
-            assert!(fans(&[bad], &residuals(&[1.0; 480]), &[]).is_err(), "{lead}");
+            assert!(fans(&[bad], &residuals(&[1.0; 480]), &[], &mut || ()).is_err(), "{lead}");
         }
         let quarters: Vec<_> =
             residuals(&[1.0; 480]).iter().map(|r| JointResidual { lead_hours: r.lead_hours / 4.0, ..*r }).collect();
         let quarter = JointForecast { lead_hours: 0.25, ..forecast(20, 1) };
-        let fan = fans(&[quarter], &quarters, &[0.5]).unwrap().remove(0);
+        let fan = fans(&[quarter], &quarters, &[0.5], &mut || ()).unwrap().remove(0);
         assert_eq!((fan.issued_at, fan.quantiles[0]), (start() + TimeDelta::days(20), 101.0));
     }
 
@@ -202,12 +214,12 @@ mod tests {
             let mut turned = known.clone();
             turned.rotate_left(turn);
             let asked = [forecast(60, lead), JointForecast { yhat: 0.0, ..forecast(60, lead) }];
-            let found = fans(&asked, &known, &levels).unwrap();
+            let found = fans(&asked, &known, &levels, &mut || ()).unwrap();
             prop_assert!(found[0].quantiles.is_sorted() && found[0].lower <= 100.0 && found[0].upper >= 100.0);
             for (high, low) in found[0].quantiles.iter().zip(&found[1].quantiles) {
                 prop_assert!((high - low - 100.0).abs() < 1e-6);
             }
-            for (one, other) in found[0].quantiles.iter().zip(&fans(&asked, &turned, &levels).unwrap()[0].quantiles) {
+            for (one, other) in found[0].quantiles.iter().zip(&fans(&asked, &turned, &levels, &mut || ()).unwrap()[0].quantiles) {
                 prop_assert!((one - other).abs() < 1e-6 * one.abs().max(1.0));
             }
         }

@@ -27,6 +27,9 @@ pub use panel::Member;
 const HELD_OUT_DAYS: usize = 56;
 /// The most rows ahead that may be asked for.
 pub const MAX_HORIZON: usize = 3_000;
+/// Residuals since the training that a forecast's intervals rest on, at most: those of a year of three days ahead by
+/// the quarter of an hour are a twentieth.
+const MOST_RESIDUALS: usize = 2_000_000;
 /// Days that an issue may lie after the end of its input.
 const MAX_DAYS_AFTER: usize = 31;
 
@@ -176,7 +179,7 @@ impl Model {
         bound(&mut forecasts, floor);
         let actuals: Vec<Actual> = actuals(&frame, &held_out, &forecasts, end).collect();
         let naive = Strategy::SEASONAL_NAIVE.fit(TrainingSet { parameters: &json!({}), ..training }, checkpoint)?;
-        let naive = naive.predict(&frame, &held_out, reach).ok();
+        let naive = naive.predict(&frame, &held_out, reach, checkpoint).ok();
         let held_out = json!({
             "from": rfc3339(frame.grid.time(held_out[0].issued)),
             "to": rfc3339(frame.grid.time(end)),
@@ -186,7 +189,7 @@ impl Model {
         });
         let clock = Clock::new(&frame.grid, features.time_zone, frame.grid.len());
         let residuals = residuals(forecaster.as_ref(), &frame, &clock, &actuals);
-        let intervals = Intervals::learn(day, reach, &residuals);
+        let intervals = Intervals::learn(day, reach, &residuals, checkpoint);
         let all: Vec<usize> = (end % day..end).step_by(day).collect();
         let vintage_shares = frame.vintage_shares(&all, horizon);
         let header = Header {
@@ -263,8 +266,9 @@ impl Model {
         issues: &[usize],
         horizon: usize,
         levels: &[f64],
+        checkpoint: Checkpoint<'_>,
     ) -> Result<Vec<Forecast>, Error> {
-        Ok(self.forecast_and_tell(frame, issues, horizon, levels)?.0)
+        Ok(self.forecast_and_tell(frame, issues, horizon, levels, checkpoint)?.0)
     }
 
     /// As [`Self::forecast`]; beside it the values of regressors that were not believed.
@@ -274,6 +278,7 @@ impl Model {
         issues: &[usize],
         horizon: usize,
         levels: &[f64],
+        checkpoint: Checkpoint<'_>,
     ) -> Result<(Vec<Forecast>, Vec<Implausible>), Error> {
         let Header { features, phases, .. } = &self.header;
         let last = issues.iter().copied().max().unwrap_or(0);
@@ -288,12 +293,12 @@ impl Model {
         let gap = asked.iter().map(|origin| origin.gap()).max().unwrap_or(0);
         let reach = (self.header.horizon + phases.longest_gap(day)).max(gap + horizon);
         let frame = reaching(frame, last + reach);
-        let past = self.since_training(&frame, &clock, last)?;
+        let past = self.since_training(&frame, &clock, last, reach)?;
         // Together, since they share most of the work.
         let mut all = [past.as_slice(), &asked].concat();
         all.sort_by_key(|origin| (origin.row, origin.issued));
         all.dedup();
-        let mut forecasts = self.forecaster.predict(&frame, &all, reach)?;
+        let mut forecasts = self.forecaster.predict(&frame, &all, reach, checkpoint)?;
         if forecasts.iter().any(|yhat| !yhat.is_finite()) {
             return Err(Error::InvalidArgument(
                 "the forecast is no finite number: the input holds values of absurd size".to_owned(),
@@ -309,7 +314,7 @@ impl Model {
             let at = all.iter().position(|other| other == origin).unwrap_or(0);
             let now = frame.grid.time(origin.issued).timestamp();
             let mut intervals = self.intervals.clone();
-            intervals.calibrate(&residuals, now);
+            intervals.calibrate(&residuals, now, checkpoint);
             let fan = intervals.fan(now, self.forecaster.level(&frame, *origin));
             let floored = |value: f64| self.header.floor.map_or(value, |floor| value.max(floor));
             rows.extend((0..horizon).map(|ahead| {
@@ -330,13 +335,17 @@ impl Model {
         Ok((rows, implausible))
     }
 
-    /// Origins a day apart since the training ended whose issue lies before `last`, that the frame has the history for.
-    fn since_training(&self, frame: &Frame, clock: &Clock, last: usize) -> Result<Vec<Origin>, Error> {
+    /// Origins a day apart since the training ended whose issue lies before `last`, that the frame has the history for;
+    /// of a model that is very old the newest ones, which count.
+    fn since_training(&self, frame: &Frame, clock: &Clock, last: usize, reach: usize) -> Result<Vec<Origin>, Error> {
         let Header { strategy, parameters, features, trained_until, phases, .. } = &self.header;
         let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
         let first = frame.grid.first_at_or_after(*trained_until).max(history).max(1);
         let since = origins(phases.first(), frame, clock, first..last);
-        Ok(since.filter(|origin| origin.issued < last).collect())
+        let mut since: Vec<Origin> = since.filter(|origin| origin.issued < last).collect();
+        let surplus = since.len().saturating_sub(MOST_RESIDUALS / reach);
+        since.drain(..surplus);
+        Ok(since)
     }
 
     /// Forecasts from `issued_at`, by default the time at which all of the input was known, over an input whose
@@ -347,6 +356,7 @@ impl Model {
         issued_at: Option<DateTime<Utc>>,
         horizon: usize,
         levels: &[f64],
+        checkpoint: Checkpoint<'_>,
     ) -> Result<(Frame, Vec<Forecast>, Vec<Implausible>), Error> {
         check_levels(levels)?;
         let header = &self.header;
@@ -380,7 +390,7 @@ impl Model {
             )));
         }
         frame.extend(end);
-        let (forecasts, implausible) = self.forecast_and_tell(&frame, &[issued], horizon, levels)?;
+        let (forecasts, implausible) = self.forecast_and_tell(&frame, &[issued], horizon, levels, checkpoint)?;
         Ok((frame, forecasts, implausible))
     }
 }
@@ -392,7 +402,7 @@ pub fn issue_row(frame: &Frame, issued_at: Option<DateTime<Utc>>) -> Result<usiz
         None => frame.all_known(),
     };
     let most = frame.grid.len() + MAX_DAYS_AFTER * frame.grid.rows_per_day();
-    if issued > most || issued + MAX_HORIZON > MAX_ROWS + MAX_HORIZON {
+    if issued > most.min(MAX_ROWS) {
         return Err(Error::InvalidArgument(format!(
             "the issue time {} lies more than {MAX_DAYS_AFTER} days after the end of the input, {}",
             rfc3339(frame.grid.time(issued)),
@@ -437,7 +447,7 @@ fn hold_out(
     let known = frame.known_by(until);
     let spec = recipe.features.fitted(&known, until)?;
     let set = TrainingSet { frame: &known, end: until, spec: &spec, phases, memo: None, ..training };
-    let forecasts = recipe.strategy.fit(set, checkpoint)?.predict(frame, &held_out, training.horizon)?;
+    let forecasts = recipe.strategy.fit(set, checkpoint)?.predict(frame, &held_out, training.horizon, checkpoint)?;
     Ok((held_out, forecasts))
 }
 
@@ -526,11 +536,11 @@ mod tests {
         for strategy in Strategy::ALL {
             let model = Model::fit(&recipe(strategy.name()), &frame, 1400, &mut || ()).unwrap();
             let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
-            let forecasts = again.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9]).unwrap();
-            assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9]).unwrap());
+            let forecasts = again.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9], &mut || ()).unwrap();
+            assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9], &mut || ()).unwrap());
             assert_eq!(forecasts.len(), 96);
             // Right after the training no day has come since, and fewer hours are asked for.
-            assert_eq!(again.forecast(&frame, &[1400], 24, &[]).unwrap().len(), 24);
+            assert_eq!(again.forecast(&frame, &[1400], 24, &[], &mut || ()).unwrap().len(), 24);
             assert!(forecasts.iter().all(|f| f.lower <= f.yhat && f.yhat <= f.upper && f.yhat.is_finite()));
         }
     }
@@ -553,7 +563,8 @@ mod tests {
     #[test]
     fn a_horizon_beyond_the_regressors_or_the_training_is_refused() {
         let model = Model::fit(&recipe("xgboost"), &hourly_frame(1500), 1500, &mut || ()).unwrap();
-        let error = |horizon| model.forecast_at(hourly_frame(1500), None, horizon, &[]).unwrap_err().to_string();
+        let error =
+            |horizon| model.forecast_at(hourly_frame(1500), None, horizon, &[], &mut || ()).unwrap_err().to_string();
         assert!(error(0).contains("horizon of 0 steps is not between 1 and the 48"));
         assert!(error(49).contains("horizon of 49 steps"));
         assert!(error(48).contains("needs the regressors (temperature_c, is_holiday) up to"));
@@ -568,7 +579,7 @@ mod tests {
             Recipe::new("xgboost", &json!({"rounds": 5}), &features, 48).unwrap()
         };
         let model = Model::fit(&recipe("temperature_c"), &frame, 1500, &mut || ()).unwrap();
-        let (extended, forecasts, _) = model.forecast_at(frame.clone(), None, 48, &[]).unwrap();
+        let (extended, forecasts, _) = model.forecast_at(frame.clone(), None, 48, &[], &mut || ()).unwrap();
         assert_eq!((extended.grid.len(), forecasts.len()), (1548, 48));
         let error = Model::fit(&recipe("temperatur_c"), &frame, 1500, &mut || ()).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("did you mean \"temperature_c\""), "{error}");
@@ -594,7 +605,7 @@ mod tests {
             assert!((base - 10.0).abs() <= 1.0, "{strategy}: {base}");
             assert_eq!(fit(&later, strategy, parameters).header(), model.header());
             let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
-            let forecast = |model: &Model| model.forecast(&frame, &[3600], 24, &[]).unwrap();
+            let forecast = |model: &Model| model.forecast(&frame, &[3600], 24, &[], &mut || ()).unwrap();
             assert_eq!(forecast(&again), forecast(&model));
         }
     }
@@ -604,7 +615,7 @@ mod tests {
         let mut frame = hourly_frame(1500);
         frame.regressors.clear();
         let model = Model::fit(&recipe("xgboost"), &frame, 1500, &mut || ()).unwrap();
-        let (extended, forecasts, _) = model.forecast_at(frame, None, 48, &[]).unwrap();
+        let (extended, forecasts, _) = model.forecast_at(frame, None, 48, &[], &mut || ()).unwrap();
         assert_eq!(forecasts.len(), 48);
         assert_eq!(extended.grid.len(), 1548);
     }

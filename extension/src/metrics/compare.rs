@@ -8,6 +8,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{default, name, pg_extern};
 
 use super::finite;
+use crate::convert::{given, given_all, interrupts};
 use crate::report::report;
 
 /// Mean absolute error of seasonal naive inside a history.
@@ -48,15 +49,21 @@ fn diebold_mariano(
         // array_agg over no rows is NULL.
         let first = numbers("errors_a", errors_a.unwrap_or_default())?;
         let second = numbers("errors_b", errors_b.unwrap_or_default())?;
-        let found = test.compare(&first, &second)?;
+        let found = test.compare(&first, &second, &mut interrupts)?;
         Ok((found.pairs as i64, found.mean_difference, found.statistic, found.p_value))
     };
     Ok(TableIterator::once(run().map_err(report)?))
 }
 
 /// Refuses a name that is not among the known ones.
-#[pg_extern(immutable, strict, parallel_safe)]
-fn require_known(kind: &str, name: &str, known: Vec<String>) -> Result<(), ErrorReport> {
+#[pg_extern(immutable, parallel_safe)]
+fn require_known(
+    kind: Option<&str>,
+    name: Option<&str>,
+    known: Option<Vec<Option<String>>>,
+) -> Result<(), ErrorReport> {
+    let arguments = || Ok((given("kind", kind)?, given("name", name)?, given_all("known", known)?));
+    let (kind, name, known) = arguments().map_err(report)?;
     let kind = match kind {
         "metric" => "metric",
         "column" => "column",
@@ -71,10 +78,6 @@ fn require_known(kind: &str, name: &str, known: Vec<String>) -> Result<(), Error
 /// The numbers of an array; NULL becomes NaN, which the core takes for missing.
 fn numbers(name: &'static str, values: Vec<Option<f64>>) -> Result<Vec<f64>, Error> {
     values.into_iter().map(|value| value.map_or(Ok(f64::NAN), |value| finite(name, value))).collect()
-}
-
-fn given<T>(name: &str, argument: Option<T>) -> Result<T, Error> {
-    argument.ok_or_else(|| Error::InvalidArgument(format!("argument {name} is NULL")))
 }
 
 fn at_least_one(name: &str, steps: i32) -> Result<usize, Error> {

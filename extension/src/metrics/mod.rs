@@ -10,6 +10,7 @@ mod sums;
 use edf_core::Error;
 use pgrx::pg_sys::panic::ErrorReport;
 
+use crate::convert::complete;
 use crate::report::report;
 
 pgrx::extension_sql_file!(
@@ -55,15 +56,14 @@ fn finite(name: &'static str, value: f64) -> Result<f64, Error> {
 
 /// Quantiles and their levels; none where a quantile is NULL, and the row is skipped.
 fn quantiles(values: Vec<Option<f64>>, levels: Vec<Option<f64>>) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
-    let levels: Option<Vec<f64>> = levels.into_iter().collect();
-    let levels = levels.ok_or_else(|| Error::InvalidArgument("a quantile's level is NULL".to_owned()))?;
+    let levels = complete("quantiles", levels)?;
     let Some(values) = values.into_iter().collect::<Option<Vec<f64>>>() else { return Ok(None) };
     values.iter().try_for_each(|value| finite("quantile_values", *value).map(drop))?;
     Ok(Some((values, levels)))
 }
 
 /// The state of an aggregate as SQL keeps it: an array of sums.
-fn state<const N: usize>(sums: Vec<f64>) -> Result<[f64; N], ErrorReport> {
-    <[f64; N]>::try_from(sums)
+fn state<const N: usize>(sums: Vec<Option<f64>>) -> Result<[f64; N], ErrorReport> {
+    <[f64; N]>::try_from(complete("the state", sums).map_err(report)?)
         .map_err(|_| report(Error::InvalidArgument(format!("the state of this aggregate has {N} numbers"))))
 }

@@ -18,7 +18,7 @@ fn rows(state: &mut Internal, call: pg_sys::FunctionCallInfo) -> Result<&mut Rel
         let mut context = std::ptr::null_mut();
         // SAFETY: Postgres filled in the call that we are in; the context outlives every call of the aggregate.
         if unsafe { pg_sys::AggCheckCallContext(call, &mut context) } == 0 {
-            return Err(Error::Internal("the state of an aggregate was asked for outside of it".to_owned()));
+            return Err(Error::NotSupported("this function is called by the aggregate edf.rcrps alone".to_owned()));
         }
         let rows = PgMemoryContexts::For(context).leak_and_drop_on_delete(RelativeCrps::default());
         *state = Internal::from(Some(pg_sys::Datum::from(rows)));

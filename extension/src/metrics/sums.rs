@@ -11,7 +11,7 @@ use crate::report::report;
 
 /// Adds one pair.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_add(sums: Vec<f64>, actual: f64, predicted: f64) -> Result<Vec<f64>, ErrorReport> {
+fn errors_add(sums: Vec<Option<f64>>, actual: f64, predicted: f64) -> Result<Vec<f64>, ErrorReport> {
     let mut errors = Errors::from_array(state(sums)?);
     pair(actual, predicted).map_err(report)?;
     errors.add(actual, predicted);
@@ -20,61 +20,61 @@ fn errors_add(sums: Vec<f64>, actual: f64, predicted: f64) -> Result<Vec<f64>, E
 
 /// Merges the states of two workers.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_merge(a: Vec<f64>, b: Vec<f64>) -> Result<Vec<f64>, ErrorReport> {
+fn errors_merge(a: Vec<Option<f64>>, b: Vec<Option<f64>>) -> Result<Vec<f64>, ErrorReport> {
     Ok(Errors::from_array(state(a)?).merge(Errors::from_array(state(b)?)).to_array().to_vec())
 }
 
 /// Mean error.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_bias(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn errors_bias(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).bias())
 }
 
 /// Mean absolute error.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_mae(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn errors_mae(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).mae())
 }
 
 /// Root mean squared error.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_rmse(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn errors_rmse(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).rmse())
 }
 
 /// Mean absolute percentage error.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_mape(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn errors_mape(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).mape())
 }
 
 /// Symmetric mean absolute percentage error.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_smape(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn errors_smape(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).smape())
 }
 
 /// Weighted absolute percentage error.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn errors_wape(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn errors_wape(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).wape())
 }
 
 /// Merges the states of two workers.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn mean_merge(a: Vec<f64>, b: Vec<f64>) -> Result<Vec<f64>, ErrorReport> {
+fn mean_merge(a: Vec<Option<f64>>, b: Vec<Option<f64>>) -> Result<Vec<f64>, ErrorReport> {
     Ok(Mean::from_array(state(a)?).merge(Mean::from_array(state(b)?)).to_array().to_vec())
 }
 
 /// The mean.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn mean_value(sums: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn mean_value(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Mean::from_array(state(sums)?).value())
 }
 
 /// Adds one row's absolute error in units of the scale.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn scaled_add(sums: Vec<f64>, actual: f64, predicted: f64, scale: f64) -> Result<Vec<f64>, ErrorReport> {
+fn scaled_add(sums: Vec<Option<f64>>, actual: f64, predicted: f64, scale: f64) -> Result<Vec<f64>, ErrorReport> {
     mean_add(sums, || {
         pair(actual, predicted)?;
         scaled::scaled_error(actual, predicted, finite("scale", scale)?)
@@ -83,7 +83,7 @@ fn scaled_add(sums: Vec<f64>, actual: f64, predicted: f64, scale: f64) -> Result
 
 /// Adds one row's loss of one quantile.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn pinball_add(sums: Vec<f64>, actual: f64, predicted: f64, quantile: f64) -> Result<Vec<f64>, ErrorReport> {
+fn pinball_add(sums: Vec<Option<f64>>, actual: f64, predicted: f64, quantile: f64) -> Result<Vec<f64>, ErrorReport> {
     mean_add(sums, || {
         pair(actual, predicted)?;
         quantile::pinball(actual, predicted, quantile).map(Some)
@@ -93,7 +93,7 @@ fn pinball_add(sums: Vec<f64>, actual: f64, predicted: f64, quantile: f64) -> Re
 /// Adds one row's mean loss of several quantiles.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn pinballs_add(
-    sums: Vec<f64>,
+    sums: Vec<Option<f64>>,
     actual: f64,
     quantile_values: Vec<Option<f64>>,
     quantiles: Vec<Option<f64>>,
@@ -104,7 +104,7 @@ fn pinballs_add(
 /// Adds one row's CRPS.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn crps_add(
-    sums: Vec<f64>,
+    sums: Vec<Option<f64>>,
     actual: f64,
     quantile_values: Vec<Option<f64>>,
     quantiles: Vec<Option<f64>>,
@@ -114,7 +114,7 @@ fn crps_add(
 
 /// Adds whether one row lies inside its interval.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn coverage_add(sums: Vec<f64>, actual: f64, lower: f64, upper: f64) -> Result<Vec<f64>, ErrorReport> {
+fn coverage_add(sums: Vec<Option<f64>>, actual: f64, lower: f64, upper: f64) -> Result<Vec<f64>, ErrorReport> {
     mean_add(sums, || {
         Ok(Some(interval::covered(finite("actual", actual)?, finite("lower", lower)?, finite("upper", upper)?)))
     })
@@ -122,13 +122,13 @@ fn coverage_add(sums: Vec<f64>, actual: f64, lower: f64, upper: f64) -> Result<V
 
 /// Adds one interval's width.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn width_add(sums: Vec<f64>, lower: f64, upper: f64) -> Result<Vec<f64>, ErrorReport> {
+fn width_add(sums: Vec<Option<f64>>, lower: f64, upper: f64) -> Result<Vec<f64>, ErrorReport> {
     mean_add(sums, || Ok(Some(interval::width(finite("lower", lower)?, finite("upper", upper)?))))
 }
 
 /// Takes one pair into account.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn peak_add(highest: Vec<f64>, actual: f64, predicted: f64) -> Result<Vec<f64>, ErrorReport> {
+fn peak_add(highest: Vec<Option<f64>>, actual: f64, predicted: f64) -> Result<Vec<f64>, ErrorReport> {
     let mut peak = Peak::from_array(state(highest)?);
     pair(actual, predicted).map_err(report)?;
     peak.add(actual, predicted);
@@ -137,13 +137,13 @@ fn peak_add(highest: Vec<f64>, actual: f64, predicted: f64) -> Result<Vec<f64>, 
 
 /// Merges the states of two workers.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn peak_merge(a: Vec<f64>, b: Vec<f64>) -> Result<Vec<f64>, ErrorReport> {
+fn peak_merge(a: Vec<Option<f64>>, b: Vec<Option<f64>>) -> Result<Vec<f64>, ErrorReport> {
     Ok(Peak::from_array(state(a)?).merge(Peak::from_array(state(b)?)).to_array().to_vec())
 }
 
 /// Error of the peak.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn peak_value(highest: Vec<f64>) -> Result<Option<f64>, ErrorReport> {
+fn peak_value(highest: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Peak::from_array(state(highest)?).error())
 }
 
@@ -163,7 +163,10 @@ fn of_quantiles(
 }
 
 /// Adds a row's number to a mean, where the row has one.
-fn mean_add(sums: Vec<f64>, number: impl FnOnce() -> Result<Option<f64>, Error>) -> Result<Vec<f64>, ErrorReport> {
+fn mean_add(
+    sums: Vec<Option<f64>>,
+    number: impl FnOnce() -> Result<Option<f64>, Error>,
+) -> Result<Vec<f64>, ErrorReport> {
     let mut mean = Mean::from_array(state(sums)?);
     if let Some(number) = number().map_err(report)? {
         mean.add(number);

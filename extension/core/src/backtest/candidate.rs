@@ -1,12 +1,15 @@
 //! Who takes part in a backtest: recipes by name.
 
-use crate::error::Error;
+use crate::error::{Error, clipped};
 use crate::options;
 use crate::origin::IssueHours;
 use crate::train::Recipe;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+/// Candidates of one backtest, at most.
+const MOST_CANDIDATES: usize = 100;
 
 /// A recipe and the name under which its forecasts stand.
 #[derive(Debug, Clone)]
@@ -45,8 +48,17 @@ impl Candidate {
     pub fn list(json: &Value, features: &Value, horizon: usize) -> Result<Vec<Self>, Error> {
         let invalid = |message: String| Err(Error::InvalidArgument(message));
         let Some(entries) = json.as_array().filter(|entries| !entries.is_empty()) else {
-            return invalid(format!("candidates are given in a JSON array of names or objects, not in {json}"));
+            return invalid(format!(
+                "candidates are given in a JSON array of names or objects, not in {}",
+                clipped(json, 200)
+            ));
         };
+        if entries.len() > MOST_CANDIDATES {
+            return invalid(format!(
+                "{} candidates are more than the {MOST_CANDIDATES} of one backtest",
+                entries.len()
+            ));
+        }
         let mut candidates: Vec<Self> = Vec::with_capacity(entries.len());
         for entry in entries {
             let candidate = Self::read(entry, features, horizon)?;
@@ -68,7 +80,7 @@ impl Candidate {
         let default = Entry { name: None, strategy: None, parameters: json!({}), features: json!({}) };
         let Entry { name, strategy, parameters, features: own } = options::read("candidate key", &entry, &default)?;
         let Some(strategy) = strategy else {
-            return Err(Error::InvalidArgument(format!("the candidate {json} has no \"strategy\"")));
+            return Err(Error::InvalidArgument(format!("the candidate {} has no \"strategy\"", clipped(json, 200))));
         };
         let name = name.unwrap_or_else(|| strategy.clone());
         let mut features = features.clone();

@@ -23,11 +23,26 @@ pub use known::Known;
 pub use spec::{FeatureSpec, Preset, SEASON_H};
 pub(crate) use weather::{cooling_degrees, heating_degrees, smooth};
 
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::series::{Frame, Regressor};
 use ndarray::{Array2, ArrayViewMut1};
 use std::ops::Range;
+
+/// The most numbers that one table or matrix may hold: 600 MB.
+const MOST_CELLS: usize = 150_000_000;
+
+/// Refuses a table or matrix that is too large.
+fn check_size(rows: usize, columns: usize) -> Result<(), Error> {
+    if rows.saturating_mul(columns) <= MOST_CELLS {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "{rows} rows of up to {columns} features are more than {MOST_CELLS} numbers: give fewer rows, lags or windows, or a \
+         shorter horizon"
+    )))
+}
 
 /// One named column and when it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,15 +102,16 @@ struct AsKnown {
 }
 
 impl<'a> Table<'a> {
-    /// Computes the columns of `spec` over `frame`.
-    pub fn new(spec: &'a FeatureSpec, frame: &'a Frame) -> Result<Self, Error> {
+    /// Computes the columns of `spec` over `frame`, four bytes a row and feature; too many are refused.
+    pub fn new(spec: &'a FeatureSpec, frame: &'a Frame, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         spec.check_past(frame)?;
+        check_size(frame.grid.len(), spec.most_columns(frame.regressors.len()))?;
         let clear_sky = solar::clear_sky_of(spec, &frame.grid);
         let calendar = Calendar::new(spec, frame, frame.grid.len());
         let mut features = vec![Feature::new("lead", "h", Known::Lead, Vec::new())];
-        features.extend(measured(spec, frame, &calendar)?);
+        features.extend(measured(spec, frame, &calendar, checkpoint)?);
         let measured = 1..features.len();
-        features.extend(weather::features(spec, frame, &calendar, clear_sky.as_deref())?);
+        features.extend(weather::features(spec, frame, &calendar, clear_sky.as_deref(), checkpoint)?);
         let weather = measured.end..features.len();
         features.extend(calendar::features(spec, frame, &calendar));
         tell_apart(&mut features, &weather);
@@ -124,13 +140,18 @@ impl<'a> Table<'a> {
     }
 
     /// The matrix of `samples` (rows) by features (columns); NaN is missing. Samples of one origin stand
-    /// together.
-    pub fn matrix(&self, samples: &[Sample]) -> Result<Array2<f32>, Error> {
+    /// together. Four bytes a sample and feature; too many are refused.
+    pub fn matrix(&self, samples: &[Sample], checkpoint: Checkpoint<'_>) -> Result<Array2<f32>, Error> {
+        check_size(samples.len(), self.features.len())?;
         let mut matrix = Array2::from_elem((samples.len(), self.features.len()), f32::NAN);
         let mut rows = matrix.rows_mut().into_iter();
         for ahead in samples.chunk_by(|a, b| a.origin == b.origin) {
             let last = ahead.iter().map(|sample| sample.target).max().unwrap_or(0);
-            let as_known = [self.measured_as_known(ahead[0].origin)?, self.weather_as_known(ahead[0].origin, last)?];
+            let as_known = [
+                self.measured_as_known(ahead[0].origin, checkpoint)?,
+                self.weather_as_known(ahead[0].origin, last, checkpoint)?,
+            ];
+            checkpoint();
             for (sample, row) in ahead.iter().zip(rows.by_ref()) {
                 self.fill(*sample, &as_known, row);
             }
@@ -139,7 +160,7 @@ impl<'a> Table<'a> {
     }
 
     /// The features of the target without the rows that were not known at the issue; none where all were.
-    fn measured_as_known(&self, origin: Origin) -> Result<Option<AsKnown>, Error> {
+    fn measured_as_known(&self, origin: Origin, checkpoint: Checkpoint<'_>) -> Result<Option<AsKnown>, Error> {
         let first = origin.row.saturating_sub(self.spec.target_memory(&self.frame.grid)?);
         let late = self.frame.late_rows(origin, first..origin.row);
         if late.is_empty() || origin.row < first + 2 {
@@ -160,13 +181,18 @@ impl<'a> Table<'a> {
             known_at: None,
             spikes: Vec::new(),
         };
-        let features = measured(self.spec, &window, &self.calendar.window(rows))?;
+        let features = measured(self.spec, &window, &self.calendar.window(rows), checkpoint)?;
         Ok(Some(AsKnown { family: self.measured.clone(), first, features }))
     }
 
     /// The features of the regressors as they were known at the issue; none where regressors are not kept as they were
     /// forecast.
-    fn weather_as_known(&self, origin: Origin, last: usize) -> Result<Option<AsKnown>, Error> {
+    fn weather_as_known(
+        &self,
+        origin: Origin,
+        last: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Option<AsKnown>, Error> {
         if self.frame.vintages.is_none() {
             return Ok(None);
         }
@@ -181,7 +207,8 @@ impl<'a> Table<'a> {
             spikes: Vec::new(),
         };
         let clear_sky = self.clear_sky.as_ref().map(|values| &values[first..end]);
-        let features = weather::features(self.spec, &window, &self.calendar.window(first..end), clear_sky)?;
+        let calendar = self.calendar.window(first..end);
+        let features = weather::features(self.spec, &window, &calendar, clear_sky, checkpoint)?;
         Ok(Some(AsKnown { family: self.weather.clone(), first, features }))
     }
 
@@ -244,10 +271,15 @@ impl<'a> Table<'a> {
 }
 
 /// Features of what is measured: the target, and regressors that are known only up to the issue.
-fn measured(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Result<Vec<Feature>, Error> {
+fn measured(
+    spec: &FeatureSpec,
+    frame: &Frame,
+    calendar: &Calendar,
+    checkpoint: Checkpoint<'_>,
+) -> Result<Vec<Feature>, Error> {
     let mut features = lags::features(spec, frame)?;
-    features.extend(rolling::features(spec, frame, calendar)?);
-    features.extend(past::features(spec, frame, calendar)?);
+    features.extend(rolling::features(spec, frame, calendar, checkpoint)?);
+    features.extend(past::features(spec, frame, calendar, checkpoint)?);
     Ok(features)
 }
 
@@ -283,12 +315,12 @@ mod tests {
     }
 
     fn matrix(preset: usize, frame: &Frame, sample: Sample) -> Vec<u32> {
-        let matrix = Table::new(&PRESETS[preset], frame).unwrap().matrix(&[sample]).unwrap();
+        let matrix = Table::new(&PRESETS[preset], frame, &mut || ()).unwrap().matrix(&[sample], &mut || ()).unwrap();
         matrix.iter().map(|value| value.to_bits()).collect()
     }
 
     fn table(frame: &Frame) -> Table<'_> {
-        Table::new(&PRESETS[1], frame).unwrap()
+        Table::new(&PRESETS[1], frame, &mut || ()).unwrap()
     }
 
     proptest! {
@@ -370,7 +402,8 @@ mod tests {
         let column = table(&frame).names().iter().position(|name| name == "temperature_c").unwrap();
         let at = |ahead: usize| {
             let sample = Sample { origin: Origin::at(500), target: 500 + ahead };
-            f64::from(table(&frame).matrix(&[sample]).unwrap()[[0, column]]) - frame.regressors[0].values[500 + ahead]
+            f64::from(table(&frame).matrix(&[sample], &mut || ()).unwrap()[[0, column]])
+                - frame.regressors[0].values[500 + ahead]
         };
         for (ahead, error) in [(0, 0.0), (1, 1.0), (24, 1.0), (25, 2.0), (49, 3.0)] {
             assert!((at(ahead) - error).abs() < 1e-5, "{ahead} rows ahead: {}", at(ahead));
@@ -380,10 +413,10 @@ mod tests {
     #[test]
     fn a_lag_is_used_wherever_it_is_known_at_that_lead() {
         let frame = hourly_frame(800);
-        let table = Table::new(&PRESETS[0], &frame).unwrap();
+        let table = Table::new(&PRESETS[0], &frame, &mut || ()).unwrap();
         let column = table.names().iter().position(|name| name == "lag_24h").unwrap();
         let at = |ahead: usize| {
-            table.matrix(&[Sample { origin: Origin::at(500), target: 500 + ahead }]).unwrap()[[0, column]]
+            table.matrix(&[Sample { origin: Origin::at(500), target: 500 + ahead }], &mut || ()).unwrap()[[0, column]]
         };
         assert_eq!(at(23), frame.target[499] as f32);
         assert!(at(24).is_nan());
@@ -393,7 +426,7 @@ mod tests {
     fn names_are_unique() {
         for preset in &PRESETS {
             let frame = hourly_frame(800);
-            let mut names = Table::new(preset, &frame).unwrap().names();
+            let mut names = Table::new(preset, &frame, &mut || ()).unwrap().names();
             let all = names.len();
             names.sort();
             names.dedup();

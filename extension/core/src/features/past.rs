@@ -3,6 +3,7 @@
 
 use super::rolling::{column, mean_by_season, values, window};
 use super::{Calendar, Feature, FeatureSpec, Known};
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::series::Frame;
 use polars_time::prelude::SeriesOpsTime;
@@ -11,7 +12,12 @@ use polars_time::prelude::SeriesOpsTime;
 const DAYS: usize = 7;
 
 /// `{name}_recent_1h`, `{name}_mean_24h`, `{name}_last_day` and `{name}_mean_7d` of each such regressor.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Result<Vec<Feature>, Error> {
+pub(super) fn features(
+    spec: &FeatureSpec,
+    frame: &Frame,
+    calendar: &Calendar,
+    checkpoint: Checkpoint<'_>,
+) -> Result<Vec<Feature>, Error> {
     let day = frame.grid.rows_per_day();
     let mut features = Vec::with_capacity(4 * spec.past.len());
     for known in spec.past.iter().filter_map(|name| frame.regressor(name)) {
@@ -23,7 +29,11 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -
         add("recent_1h", Known::AtIssue, newest());
         add("mean_24h", Known::AtIssue, mean);
         add("last_day", Known::Newest { season: 1, older: 0 }, newest());
-        add("mean_7d", Known::Newest { season: 1, older: 0 }, mean_by_season(&known.values, calendar, 1, DAYS));
+        add(
+            "mean_7d",
+            Known::Newest { season: 1, older: 0 },
+            mean_by_season(&known.values, calendar, 1, DAYS, checkpoint),
+        );
     }
     Ok(features)
 }
@@ -40,8 +50,8 @@ mod tests {
         let mut frame = hourly_frame(800);
         frame.regressors[0].name = "solar_kwh".to_owned();
         let spec = FeatureSpec { past: vec!["solar_kwh".to_owned()], ..FeatureSpec::default() };
-        let table = Table::new(&spec, &frame).unwrap();
-        let row = table.matrix(&[Sample { origin: Origin::at(500), target: 530 }]).unwrap();
+        let table = Table::new(&spec, &frame, &mut || ()).unwrap();
+        let row = table.matrix(&[Sample { origin: Origin::at(500), target: 530 }], &mut || ()).unwrap();
         let at = |name: &str| row[[0, table.names().iter().position(|of| of == name).unwrap()]];
         let solar = |row: usize| frame.regressors[0].values[row] as f32;
         assert_eq!([at("solar_kwh_recent_1h"), at("solar_kwh_last_day")], [solar(499), solar(530 - 48)]);

@@ -2,16 +2,26 @@
 //! same type.
 
 use super::{Calendar, Feature, FeatureSpec, Known};
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::series::Frame;
 use polars::prelude::{Float64Chunked, IntoSeries, NewChunkedArray, PolarsResult, RollingOptionsFixedWindow, Series};
 use polars_time::prelude::SeriesOpsTime;
 
+/// Rows between two calls of the checkpoint: a few milliseconds.
+pub(super) const ROWS_PER_CHECKPOINT: usize = 1024;
+
 /// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`.
-pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Result<Vec<Feature>, Error> {
+pub(super) fn features(
+    spec: &FeatureSpec,
+    frame: &Frame,
+    calendar: &Calendar,
+    checkpoint: Checkpoint<'_>,
+) -> Result<Vec<Feature>, Error> {
     let mut features = Vec::new();
     let target = column(&frame.target);
     for hours in &spec.rolling_h {
+        checkpoint();
         let window = window(frame.grid.rows_in_hours(*hours)?);
         for (name, rolled) in [
             ("mean", target.rolling_mean(window.clone())),
@@ -24,17 +34,17 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -
         }
     }
     for days in &spec.same_hour_days {
-        let mean = mean_by_season(&frame.target, calendar, 1, *days as usize);
+        let mean = mean_by_season(&frame.target, calendar, 1, *days as usize, checkpoint);
         let known = Known::Newest { season: 1, older: 0 };
         features.push(Feature::new(format!("same_hour_{days}d"), "target", known, mean));
     }
     for weeks in &spec.same_hour_weeks {
-        let mean = mean_by_season(&frame.target, calendar, 7, *weeks as usize);
+        let mean = mean_by_season(&frame.target, calendar, 7, *weeks as usize, checkpoint);
         let known = Known::Newest { season: 7, older: 0 };
         features.push(Feature::new(format!("same_hour_{weeks}w"), "target", known, mean));
     }
     for days in &spec.same_type_days {
-        let mean = mean_by_type(&frame.target, calendar, *days as usize);
+        let mean = mean_by_type(&frame.target, calendar, *days as usize, checkpoint);
         features.push(Feature::new(format!("same_type_{days}d"), "target", Known::NewestOfType, mean));
     }
     Ok(features)
@@ -59,9 +69,21 @@ pub(super) fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
 
 /// At each row, the mean of the newest `count` values (itself included) that are whole seasons of so many local days apart;
 /// missing values are left out.
-pub(super) fn mean_by_season(values: &[f64], calendar: &Calendar, season: usize, count: usize) -> Vec<f32> {
+pub(super) fn mean_by_season(
+    values: &[f64],
+    calendar: &Calendar,
+    season: usize,
+    count: usize,
+    checkpoint: Checkpoint<'_>,
+) -> Vec<f32> {
     let seasons = |row| (0..count).map_while(move |back| calendar.clock.days_before(row, back * season));
-    (0..values.len()).map(|row| mean(seasons(row).map(|at| values[at]))).collect()
+    let mean = |row: usize| {
+        if row.is_multiple_of(ROWS_PER_CHECKPOINT) {
+            checkpoint();
+        }
+        mean(seasons(row).map(|at| values[at]))
+    };
+    (0..values.len()).map(mean).collect()
 }
 
 /// Days that a mean of this many days of a type looks back: twice as many weeks as there are workdays or weekends in them.
@@ -71,13 +93,19 @@ pub(super) fn furthest_of_type(count: usize) -> usize {
 
 /// At each row, the mean of the newest `count` values (itself included) at the same local time on days of the row's own
 /// type; missing values are left out.
-fn mean_by_type(values: &[f64], calendar: &Calendar, count: usize) -> Vec<f32> {
+fn mean_by_type(values: &[f64], calendar: &Calendar, count: usize, checkpoint: Checkpoint<'_>) -> Vec<f32> {
     let alike = |row: usize| {
         let days = (0..furthest_of_type(count)).map_while(move |back| calendar.clock.days_before(row, back));
         let alike = days.filter(move |at| calendar.is_off(*at) == calendar.is_off(row));
         alike.map(|at| values[at]).filter(|value| value.is_finite()).take(count)
     };
-    (0..values.len()).map(|row| mean(alike(row))).collect()
+    let mean = |row: usize| {
+        if row.is_multiple_of(ROWS_PER_CHECKPOINT) {
+            checkpoint();
+        }
+        mean(alike(row))
+    };
+    (0..values.len()).map(mean).collect()
 }
 
 /// The mean of the values that are known.
@@ -110,12 +138,12 @@ mod tests {
     #[test]
     fn a_mean_by_type_leaves_out_days_of_the_other_type() {
         let values = [1.0, 9.0, 9.0, 3.0, 5.0];
-        assert_eq!(mean_by_type(&values, &daily(&values), 2), [1.0, 9.0, 9.0, 2.0, 4.0]);
+        assert_eq!(mean_by_type(&values, &daily(&values), 2, &mut || ()), [1.0, 9.0, 9.0, 2.0, 4.0]);
     }
 
     #[test]
     fn a_season_mean_takes_the_same_hour_only() {
         let values = [1.0, 10.0, 3.0, 20.0, f64::NAN];
-        assert_eq!(mean_by_season(&values, &daily(&values), 2, 2), [1.0, 10.0, 2.0, 15.0, 3.0]);
+        assert_eq!(mean_by_season(&values, &daily(&values), 2, 2, &mut || ()), [1.0, 10.0, 2.0, 15.0, 3.0]);
     }
 }

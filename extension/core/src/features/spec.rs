@@ -12,8 +12,8 @@ pub const SEASON_H: u32 = 168;
 /// The longest lag or window that a spec may name: a leap year.
 const LONGEST_H: u32 = 8784;
 
-/// The most values that a list of hours may hold.
-const MOST_HOURS: usize = 200;
+/// The most values that a list may hold.
+const MOST_VALUES: usize = 200;
 /// Days of history from which on the day of the year is a feature, and from which on all of a preset is.
 const YEAR_DAYS: usize = 365;
 const HALF_YEAR_DAYS: usize = 182;
@@ -273,6 +273,28 @@ impl FeatureSpec {
         ]
     }
 
+    /// How many values each list holds.
+    fn lengths(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let days = [
+            ("lag_days", &self.lag_days),
+            ("same_hour_days", &self.same_hour_days),
+            ("same_hour_weeks", &self.same_hour_weeks),
+            ("same_type_days", &self.same_type_days),
+        ];
+        let names = [("days_off", self.days_off.len()), ("past", self.past.len())];
+        self.hours().into_iter().chain(days).map(|(name, values)| (name, values.len())).chain(names)
+    }
+
+    /// No fewer columns than there are features over so many regressors.
+    pub(crate) fn most_columns(&self, regressors: usize) -> usize {
+        let each = |name: &str| match name {
+            "rolling_h" | "inertia_h" | "weather_windows_h" | "past" => 4,
+            "weather_lags_h" => 2,
+            _ => 1,
+        };
+        regressors + 50 + self.lengths().map(|(name, len)| each(name) * len).sum::<usize>()
+    }
+
     fn hours_mut(&mut self) -> [(&'static str, &mut Vec<u32>); 6] {
         [
             ("lags_h", &mut self.lags_h),
@@ -300,11 +322,10 @@ impl FeatureSpec {
             if let Some(bad) = hours.iter().find(|hours| !(1..=LONGEST_H).contains(*hours)) {
                 return Err(Error::InvalidArgument(format!("{name} holds {bad} h, not between 1 and {LONGEST_H} h")));
             }
-            if hours.len() > MOST_HOURS {
-                return Err(Error::InvalidArgument(format!(
-                    "{name} holds {} values, {MOST_HOURS} are the most",
-                    hours.len()
-                )));
+        }
+        for (name, len) in spec.lengths() {
+            if len > MOST_VALUES {
+                return Err(Error::InvalidArgument(format!("{name} holds {len} values, {MOST_VALUES} are the most")));
             }
         }
         let days = [&spec.lag_days, &spec.same_hour_days, &spec.same_hour_weeks, &spec.same_type_days];
@@ -393,6 +414,8 @@ mod tests {
             (json!({"preset": "advance"}), "preset"),
             (json!({"lags_h": [0]}), "lags_h holds 0 h, not between 1 and 8784 h"),
             (json!({"lags_h": "24"}), "lags_h"),
+            (json!({"lag_days": vec![1; 201]}), "lag_days holds 201 values, 200 are the most"),
+            (json!({"past": vec!["solar_kwh"; 201]}), "past holds 201 values, 200 are the most"),
             (json!({"heating_base_c": 1e300}), "heating_base_c"),
             (json!({"latitude": 47.4}), "latitude and longitude are given together"),
             (json!({"latitude": 147.4, "longitude": 8.5}), "\"latitude\" = 147.4 is not between -90 and 90"),

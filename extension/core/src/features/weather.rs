@@ -9,8 +9,10 @@
 //! model that has seen only the one can tell the other.
 
 use super::humidity::dew_point;
+use super::rolling::ROWS_PER_CHECKPOINT;
 use super::solar::clear_sky_index;
 use super::{Calendar, Feature, FeatureSpec, Known};
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::series::Frame;
 
@@ -22,9 +24,11 @@ pub(super) fn features(
     frame: &Frame,
     calendar: &Calendar,
     clear_sky: Option<&[f64]>,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<Vec<Feature>, Error> {
     let mut columns = Columns(Vec::new());
     for regressor in frame.regressors.iter().filter(|regressor| !spec.past.contains(&regressor.name)) {
+        checkpoint();
         columns.add(&regressor.name, "regressor", regressor.values.iter().copied());
     }
     let temperature = spec.ahead(frame, &spec.temperature);
@@ -42,16 +46,18 @@ pub(super) fn features(
     for (name, unit, values) in [("temperature", "degC", temperature), ("irradiance", "W/m2", irradiance)] {
         let Some(values) = values else { continue };
         for hours in &spec.weather_lags_h {
+            checkpoint();
             let rows = frame.grid.rows_in_hours(*hours)?;
             let earlier = (0..values.len()).map(|row| row.checked_sub(rows).map_or(f64::NAN, |row| values[row]));
             columns.add(&format!("{name}_lag_{hours}h"), unit, earlier);
         }
         for hours in &spec.weather_windows_h {
             let rows = frame.grid.rows_in_hours(*hours)?;
-            columns.add(&format!("{name}_mean_{hours}h"), unit, windows(values, rows, mean));
+            columns.add(&format!("{name}_mean_{hours}h"), unit, windows(values, rows, mean, checkpoint));
             if name == "temperature" {
-                columns.add(&format!("{name}_min_{hours}h"), unit, windows(values, rows, |w| extreme(w, f64::min)));
-                columns.add(&format!("{name}_max_{hours}h"), unit, windows(values, rows, |w| extreme(w, f64::max)));
+                let (lowest, highest) = (|w: &[f64]| extreme(w, f64::min), |w: &[f64]| extreme(w, f64::max));
+                columns.add(&format!("{name}_min_{hours}h"), unit, windows(values, rows, lowest, checkpoint));
+                columns.add(&format!("{name}_max_{hours}h"), unit, windows(values, rows, highest, checkpoint));
             }
         }
     }
@@ -61,6 +67,7 @@ pub(super) fn features(
     columns.add("hdd", "degC", temperature.iter().map(heating));
     columns.add("cdd", "degC", temperature.iter().map(cooling));
     for hours in &spec.inertia_h {
+        checkpoint();
         let smoothed = smooth(temperature, frame.grid.rows_in_hours(*hours)?);
         columns.add(&format!("hdd_smoothed_{hours}h"), "degC", smoothed.iter().map(heating));
         columns.add(&format!("cdd_smoothed_{hours}h"), "degC", smoothed.iter().map(cooling));
@@ -110,9 +117,17 @@ fn degrees(difference: f64) -> f64 {
 }
 
 /// `summary` of the known values of the window that ends at each row; missing where half of them are.
-fn windows<'a>(values: &'a [f64], rows: usize, summary: impl Fn(&[f64]) -> f64 + 'a) -> impl Iterator<Item = f64> + 'a {
+fn windows<'a>(
+    values: &'a [f64],
+    rows: usize,
+    summary: impl Fn(&[f64]) -> f64 + 'a,
+    checkpoint: Checkpoint<'a>,
+) -> impl Iterator<Item = f64> + 'a {
     let mut known = Vec::with_capacity(rows);
     (1..=values.len()).map(move |end| {
+        if end.is_multiple_of(ROWS_PER_CHECKPOINT) {
+            checkpoint();
+        }
         known.clear();
         known.extend(values[end.saturating_sub(rows)..end].iter().copied().filter(|value| !value.is_nan()));
         if 2 * known.len() < rows { f64::NAN } else { summary(&known) }
@@ -156,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_window_ends_at_its_row_and_half_of_it_must_be_known() {
-        let highest: Vec<f64> = windows(&[1.0, 5.0, 2.0, f64::NAN, f64::NAN], 2, |w| extreme(w, f64::max)).collect();
+        let highest: Vec<f64> =
+            windows(&[1.0, 5.0, 2.0, f64::NAN, f64::NAN], 2, |w| extreme(w, f64::max), &mut || ()).collect();
         assert_eq!(highest[..4], [1.0, 5.0, 5.0, 2.0]);
         assert!(highest[4].is_nan());
     }

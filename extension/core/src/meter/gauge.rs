@@ -1,18 +1,25 @@
 //! Gauges to means: temperatures, setpoints, anything that holds its value until it is reported anew.
 
 use super::{Hour, Meter, Point, Quality, Segment, Span, by_hour, covered, in_order, seconds, worst};
+use crate::Checkpoint;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Time-weighted mean by hour, from readings in any order. Each value holds until the next one, at most `max_silence_h`; the last
 /// one as far as the meter was heard. An hour that is known in part is the mean of that part, and interpolated.
-pub fn gauge_hours(readings: &[Point], meter: &Meter, span: Span, heard_at: Option<DateTime<Utc>>) -> Vec<Hour> {
+pub fn gauge_hours(
+    readings: &[Point],
+    meter: &Meter,
+    span: Span,
+    heard_at: Option<DateTime<Utc>>,
+    checkpoint: Checkpoint<'_>,
+) -> Vec<Hour> {
     let readings = in_order(readings);
     let held = |pair: &[Point]| Segment::held(pair[0], pair[0].value, pair[1], meter);
     let mut segments: Vec<Segment> = readings.windows(2).filter_map(held).collect();
     if let (Some(last), Some(heard_at)) = (readings.last(), heard_at) {
         segments.extend(Segment::silence(*last, last.value, heard_at, meter));
     }
-    by_hour(&segments, span, |from, to, parts| {
+    by_hour(&segments, span, checkpoint, |from, to, parts| {
         let known = covered(from, to, parts);
         let weighted = |part: &Segment| Some(part.value? * seconds(part.to.min(to) - part.from.max(from)));
         let sum = parts.iter().map(weighted).sum::<Option<f64>>()?;
@@ -31,7 +38,7 @@ mod tests {
         let point = |(minute, value): &(i64, f64)| Point { at: at(*minute), value: *value, received_at: at(*minute) };
         let readings: Vec<_> = minutes_and_values.iter().map(point).collect();
         let span = Span::new(start, at(hours * 60)).unwrap();
-        let found = gauge_hours(&readings, &Meter::default(), span, Some(at(heard_minute)));
+        let found = gauge_hours(&readings, &Meter::default(), span, Some(at(heard_minute)), &mut || ());
         found.into_iter().map(|hour| (hour.value, hour.quality)).collect()
     }
 

@@ -20,6 +20,7 @@ mod settings;
 pub use profile::Profile;
 pub use settings::{LongGaps, Meter};
 
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::grid::rfc3339;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -89,6 +90,11 @@ impl Span {
         Ok(Self { from, to })
     }
 
+    /// Whether it has an hour in common with the time between two readings.
+    fn meets(self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
+        from < self.to && to > self.from
+    }
+
     /// Start and end of each hour.
     fn hours(self) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
         let hour = TimeDelta::hours(1);
@@ -124,9 +130,11 @@ fn in_order(readings: &[Point]) -> Vec<Point> {
 fn by_hour(
     segments: &[Segment],
     span: Span,
+    checkpoint: Checkpoint<'_>,
     hour: impl Fn(DateTime<Utc>, DateTime<Utc>, &[Segment]) -> Option<(f64, Quality)>,
 ) -> Vec<Hour> {
     let one = |(from, to)| {
+        checkpoint();
         // Segments follow each other, so that those of an hour stand together.
         let first = segments.partition_point(|segment| segment.to <= from);
         let end = segments.partition_point(|segment| segment.from < to).max(first);

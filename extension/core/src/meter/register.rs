@@ -12,7 +12,10 @@
 //!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
 //! - The power would exceed `max_kw`: no value.
 
-use super::{Hour, LongGaps, Meter, Point, Profile, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
+use super::{
+    Hour, LongGaps, MAX_HOURS, Meter, Point, Profile, Quality, Segment, Span, by_hour, covered, hours, in_order, worst,
+};
+use crate::Checkpoint;
 use chrono::{DateTime, Utc};
 
 /// What else is known about a register.
@@ -20,20 +23,33 @@ use chrono::{DateTime, Utc};
 pub struct Context<'a> {
     /// A silent register is unchanged as far as its meter was heard.
     pub heard_at: Option<DateTime<Utc>>,
-    /// When the meter was replaced by one that starts at zero.
+    /// When the meter was replaced by one that starts at zero, in any order.
     pub replaced_at: &'a [DateTime<Utc>],
     /// For long gaps.
     pub profile: Option<&'a Profile>,
 }
 
 /// Energy by hour, in kWh, from readings of one register in any order.
-pub fn register_hours(readings: &[Point], meter: &Meter, span: Span, context: &Context<'_>) -> Vec<Hour> {
+pub fn register_hours(
+    readings: &[Point],
+    meter: &Meter,
+    span: Span,
+    context: &Context<'_>,
+    checkpoint: Checkpoint<'_>,
+) -> Vec<Hour> {
     let readings = in_order(readings);
-    let mut segments: Vec<Segment> = (1..readings.len()).map(|at| segment(&readings, at, meter, context)).collect();
+    let mut replaced_at = context.replaced_at.to_vec();
+    replaced_at.sort_unstable();
+    let context = &Context { replaced_at: &replaced_at, ..*context };
+    let mut segments: Vec<Segment> = Vec::new();
+    for at in (1..readings.len()).filter(|at| span.meets(readings[at - 1].at, readings[*at].at)) {
+        checkpoint();
+        segments.push(segment(&readings, at, meter, context));
+    }
     if let (Some(last), Some(heard_at)) = (readings.last(), context.heard_at) {
         segments.extend(Segment::silence(*last, 0.0, heard_at, meter));
     }
-    by_hour(&segments, span, |from, to, parts| {
+    by_hour(&segments, span, checkpoint, |from, to, parts| {
         let energy = |part: &Segment| Some(part.value? * part.share(from, to, context.profile));
         let sum = parts.iter().map(energy).sum::<Option<f64>>()?;
         (covered(from, to, parts) >= to - from).then_some((sum, worst(parts)))
@@ -52,7 +68,8 @@ fn segment(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) 
         segment.quality = if is_long { Quality::Estimated } else { Quality::Interpolated };
         match (meter.long_gaps, context.profile) {
             (LongGaps::Missing, _) if is_long => return Segment::between(a, b, None),
-            (LongGaps::Profile, Some(profile)) if is_long => {
+            // A gap of more than ten years is no matter of a day's shape.
+            (LongGaps::Profile, Some(profile)) if is_long && gap <= MAX_HOURS as f64 => {
                 segment.by_profile = Some(profile.weight(a.at, b.at)).filter(|whole| *whole > 0.0);
                 segment.received_at = profile.known_at().map_or(segment.received_at, |at| at.max(segment.received_at));
             }
@@ -72,7 +89,8 @@ fn energy(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) -
     let (a, b) = (readings[at - 1], readings[at]);
     let most = meter.max_kw * hours(b.at - a.at).max(hours(meter.sample()));
     let plausible = |energy: f64| Some(energy).filter(|energy| (0.0..=most).contains(energy));
-    if context.replaced_at.iter().any(|replaced| a.at < *replaced && *replaced <= b.at) {
+    let first_after = context.replaced_at.partition_point(|replaced| *replaced <= a.at);
+    if context.replaced_at.get(first_after).is_some_and(|replaced| *replaced <= b.at) {
         return (plausible(b.value), true);
     }
     if a.value - b.value <= meter.jitter_kwh {
@@ -117,7 +135,7 @@ mod tests {
 
     /// Energies and qualities of the first `hours` hours.
     fn hours_of(minutes_and_kwh: &[(i64, f64)], meter: &Meter, hours: i64) -> Vec<(Option<f64>, Quality)> {
-        let found = register_hours(&readings(minutes_and_kwh), meter, span(0, hours), &Context::default());
+        let found = register_hours(&readings(minutes_and_kwh), meter, span(0, hours), &Context::default(), &mut || ());
         // Twelve digits, so that a test may name a decimal number.
         let round = |value: f64| (value * 1e12).round() / 1e12;
         found.into_iter().map(|hour| (hour.value.map(round), hour.quality)).collect()
@@ -156,11 +174,11 @@ mod tests {
         let profile = Profile::new(&weights, "Europe/Zurich", Some(known_at)).unwrap();
         let context = Context { profile: Some(&profile), ..Context::default() };
         // 18:00 in Zurich, which is 17:00 UTC.
-        let found = register_hours(&readings(&long), &Meter::default(), span(16, 18), &context);
+        let found = register_hours(&readings(&long), &Meter::default(), span(16, 18), &context, &mut || ());
         assert_eq!(found.iter().map(|hour| hour.value).collect::<Vec<_>>(), [Some(1.0), Some(25.0)]);
         assert!(found.iter().all(|hour| hour.received_at == Some(known_at)));
         let evenly = Meter { long_gaps: LongGaps::Estimated, ..Meter::default() };
-        let found = register_hours(&readings(&long), &evenly, span(16, 18), &context);
+        let found = register_hours(&readings(&long), &evenly, span(16, 18), &context, &mut || ());
         assert!(found.iter().all(|hour| hour.value == Some(2.0) && hour.received_at < Some(known_at)));
     }
 
@@ -188,7 +206,8 @@ mod tests {
         assert_eq!(hours_of(&[(0, 500.0), (60, 400.0)], &Meter::default(), 1), [(None, Missing)]);
         let replaced = [start() + TimeDelta::minutes(30)];
         let context = Context { replaced_at: &replaced, ..Context::default() };
-        let found = register_hours(&readings(&[(0, 5.0), (60, 7.0)]), &Meter::default(), span(0, 1), &context);
+        let found =
+            register_hours(&readings(&[(0, 5.0), (60, 7.0)]), &Meter::default(), span(0, 1), &context, &mut || ());
         assert_eq!((found[0].value, found[0].quality), (Some(7.0), Estimated));
     }
 
@@ -204,12 +223,12 @@ mod tests {
         let readings = readings(&[(0, 5.0), (60, 6.0)]);
         let until = |minute| {
             let context = Context { heard_at: Some(start() + TimeDelta::minutes(minute)), ..Context::default() };
-            let found = register_hours(&readings, &Meter::default(), span(0, 10), &context);
+            let found = register_hours(&readings, &Meter::default(), span(0, 10), &context, &mut || ());
             found.iter().filter(|hour| hour.value.is_some()).count()
         };
         assert_eq!((until(60), until(179), until(180), until(6000)), (1, 2, 3, 7));
         let context = Context { heard_at: Some(start() + TimeDelta::hours(3)), ..Context::default() };
-        let found = register_hours(&readings, &Meter::default(), span(0, 3), &context);
+        let found = register_hours(&readings, &Meter::default(), span(0, 3), &context, &mut || ());
         assert_eq!(found.iter().map(|hour| hour.rests_on_silence).collect::<Vec<_>>(), [false, true, true]);
     }
 
@@ -220,6 +239,7 @@ mod tests {
             &Meter::default(),
             span(0, 3),
             &Context::default(),
+            &mut || (),
         );
         let minutes = |hour: &Hour| hour.received_at.map(|at| (at - start()).num_minutes());
         assert_eq!(found.iter().map(minutes).collect::<Vec<_>>(), [Some(70), Some(120), None]);
@@ -229,7 +249,8 @@ mod tests {
     fn days_of_daylight_saving_have_23_and_25_hours() {
         let zone = chrono_tz::Europe::Zurich;
         let rising: Vec<_> = (0..6000).map(|hour| (hour * 60, hour as f64)).collect();
-        let found = register_hours(&readings(&rising), &Meter::default(), span(0, 5999), &Context::default());
+        let found =
+            register_hours(&readings(&rising), &Meter::default(), span(0, 5999), &Context::default(), &mut || ());
         for (day, hours) in [("2026-03-28", 24.0), ("2026-03-29", 23.0), ("2026-10-25", 25.0)] {
             let of_day = found.iter().filter(|hour| hour.at.with_timezone(&zone).date_naive().to_string() == day);
             // Local 28 March began an hour before the readings.
@@ -264,7 +285,7 @@ mod tests {
             // Clocks go forward on the second day.
             let profile = Profile::new(&weights, "Europe/Zurich", None).unwrap();
             let context = Context { profile: Some(&profile), ..Context::default() };
-            let found = register_hours(&readings(&register), &Meter::default(), span(0, last.0 / 60), &context);
+            let found = register_hours(&readings(&register), &Meter::default(), span(0, last.0 / 60), &context, &mut || ());
             let sum: f64 = found.iter().map(|hour| hour.value.unwrap()).sum();
             prop_assert!((sum - (last.1 - first.1)).abs() < 1e-9, "{sum}");
             prop_assert!(found.iter().all(|hour| hour.value.unwrap() >= 0.0));
@@ -282,7 +303,7 @@ mod tests {
             }
             let hours = register[register.len() - 1].0 / 60;
             let sum = |register: &[(i64, f64)]| -> f64 {
-                let found = register_hours(&readings(register), &Meter::default(), span(0, hours), &Context::default());
+                let found = register_hours(&readings(register), &Meter::default(), span(0, hours), &Context::default(), &mut || ());
                 found.iter().map(|hour| hour.value.unwrap()).sum()
             };
             prop_assert!((sum(&jittering) - sum(&register)).abs() < 1e-9);
@@ -298,7 +319,7 @@ mod tests {
             arrived.sort_by_key(|(_, key)| *key);
             let arrived: Vec<_> = arrived.into_iter().map(|(point, _)| point).collect();
             let span = span(0, register[register.len() - 1].0 / 60);
-            let hours = |points: &[Point]| register_hours(points, &Meter::default(), span, &Context::default());
+            let hours = |points: &[Point]| register_hours(points, &Meter::default(), span, &Context::default(), &mut || ());
             prop_assert_eq!(hours(&sent), hours(&arrived));
         }
 
@@ -312,14 +333,14 @@ mod tests {
             let fall = fall.index(sent.len());
             sent[fall..].iter_mut().for_each(|point| point.value -= 60.0);
             let cut = cut.index(last as usize) as i64;
-            let whole = register_hours(&sent, &meter, span(0, last), &context);
+            let whole = register_hours(&sent, &meter, span(0, last), &context, &mut || ());
             let part = |from_h: i64, to_h: i64| {
                 let (from, to) = (start() + TimeDelta::hours(from_h), start() + TimeDelta::hours(to_h));
                 let before = sent.iter().rev().find(|point| point.at <= from).unwrap().at;
                 let after = sent.iter().find(|point| point.at >= to).unwrap().at;
                 let near = |point: &&Point| (before - TimeDelta::hours(6)..=after).contains(&point.at);
                 let near: Vec<_> = sent.iter().filter(near).copied().collect();
-                register_hours(&near, &meter, span(from_h, to_h), &context)
+                register_hours(&near, &meter, span(from_h, to_h), &context, &mut || ())
             };
             prop_assert_eq!([part(0, cut), part(cut, last)].concat(), whole);
         }

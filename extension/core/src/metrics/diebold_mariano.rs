@@ -7,7 +7,7 @@
 //! that Harvey, Leybourne and Newbold, *Testing the equality of prediction mean squared errors*, 1997, found to
 //! hold for few forecasts. R's `forecast::dm.test` gives the same numbers (its `varestimator` "bartlett", "acf").
 
-use crate::Error;
+use crate::{Checkpoint, Error};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// What is held against "both are equally good".
@@ -80,7 +80,7 @@ pub struct Outcome {
 
 impl Test {
     /// Compares two series of errors at the same steps; a step where one is missing (NaN) is left out.
-    pub fn compare(&self, first: &[f64], second: &[f64]) -> Result<Outcome, Error> {
+    pub fn compare(&self, first: &[f64], second: &[f64], checkpoint: Checkpoint<'_>) -> Result<Outcome, Error> {
         self.check(first, second)?;
         let loss = |error: f64| error.abs().powf(self.power);
         let differences: Vec<f64> = first
@@ -95,7 +95,7 @@ impl Test {
         if !mean.is_finite() {
             return Ok(Outcome { pairs, ..Outcome::default() });
         }
-        let statistic = self.variance(&differences, mean).and_then(|variance| {
+        let statistic = self.variance(&differences, mean, checkpoint).and_then(|variance| {
             let h = self.horizon as f64;
             let correction = (n + 1.0 - 2.0 * h + h * (h - 1.0) / n) / n;
             let statistic = mean / (variance / n).sqrt() * correction.sqrt();
@@ -130,11 +130,12 @@ impl Test {
     }
 
     /// Long-run variance of the differences; none where it isn't above zero, or can't be known.
-    fn variance(&self, differences: &[f64], mean: f64) -> Option<f64> {
+    fn variance(&self, differences: &[f64], mean: f64, checkpoint: Checkpoint<'_>) -> Option<f64> {
         if differences.len() <= self.horizon {
             return None;
         }
-        let covariance = |lag: usize| {
+        let mut covariance = |lag: usize| {
+            checkpoint();
             let pairs = differences.iter().zip(&differences[lag..]);
             pairs.map(|(d, later)| (d - mean) * (later - mean)).sum::<f64>() / differences.len() as f64
         };
@@ -182,7 +183,7 @@ mod tests {
                 kernel: Kernel::from_name(case["kernel"].as_str().unwrap()).unwrap(),
                 alternative: Alternative::from_name(case["alternative"].as_str().unwrap()).unwrap(),
             };
-            let found = test.compare(&numbers(&case["first"]), &numbers(&case["second"])).unwrap();
+            let found = test.compare(&numbers(&case["first"]), &numbers(&case["second"]), &mut || ()).unwrap();
             assert!(close(found.mean_difference, case["mean_difference"].as_f64()), "{test:?} {found:?}");
             assert!(close(found.statistic, case["statistic"].as_f64()), "{test:?} {found:?}");
             assert!(close(found.p_value, case["p_value"].as_f64()), "{test:?} {found:?}");
@@ -192,26 +193,26 @@ mod tests {
     #[test]
     fn forecasts_that_do_not_differ_or_always_by_the_same_have_no_statistic() {
         let errors = [0.1, -0.3, 0.7, 0.2];
-        let same = test(1).compare(&errors, &errors).unwrap();
+        let same = test(1).compare(&errors, &errors, &mut || ()).unwrap();
         assert_eq!(same, Outcome { pairs: 4, mean_difference: Some(0.0), ..Outcome::default() });
-        let apart = test(2).compare(&[0.3; 7], &[0.1; 7]).unwrap();
+        let apart = test(2).compare(&[0.3; 7], &[0.1; 7], &mut || ()).unwrap();
         assert_eq!((apart.pairs, apart.statistic, apart.p_value), (7, None, None));
         assert!((apart.mean_difference.unwrap() - 0.08).abs() < 1e-12);
     }
 
     #[test]
     fn too_few_pairs_have_no_statistic() {
-        assert_eq!(test(1).compare(&[], &[]).unwrap(), Outcome::default());
-        assert_eq!(test(3).compare(&[1.0, 2.0, 4.0], &[1.0, 1.0, 1.0]).unwrap().statistic, None);
-        assert_eq!(test(1).compare(&[1.0, f64::NAN], &[2.0, 2.0]).unwrap().pairs, 1);
+        assert_eq!(test(1).compare(&[], &[], &mut || ()).unwrap(), Outcome::default());
+        assert_eq!(test(3).compare(&[1.0, 2.0, 4.0], &[1.0, 1.0, 1.0], &mut || ()).unwrap().statistic, None);
+        assert_eq!(test(1).compare(&[1.0, f64::NAN], &[2.0, 2.0], &mut || ()).unwrap().pairs, 1);
     }
 
     #[test]
     fn arguments_that_make_no_test_are_refused() {
-        assert!(test(1).compare(&[1.0], &[]).is_err());
-        assert!(test(0).compare(&[1.0], &[1.0]).is_err());
+        assert!(test(1).compare(&[1.0], &[], &mut || ()).is_err());
+        assert!(test(0).compare(&[1.0], &[1.0], &mut || ()).is_err());
         for power in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(Test { power, ..test(1) }.compare(&[1.0], &[1.0]).is_err());
+            assert!(Test { power, ..test(1) }.compare(&[1.0], &[1.0], &mut || ()).is_err());
         }
         let error = Kernel::from_name("bartlet").unwrap_err();
         assert_eq!(error.to_string(), "unknown kernel \"bartlet\", did you mean \"bartlett\"?");
@@ -221,8 +222,8 @@ mod tests {
         #[test]
         fn exchanging_the_forecasts_turns_the_sign(pairs in vec((-10.0..10.0_f64, -10.0..10.0_f64), 0..60), horizon in 1_usize..8) {
             let (first, second): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-            let one = test(horizon).compare(&first, &second).unwrap();
-            let other = test(horizon).compare(&second, &first).unwrap();
+            let one = test(horizon).compare(&first, &second, &mut || ()).unwrap();
+            let other = test(horizon).compare(&second, &first, &mut || ()).unwrap();
             prop_assert!(close(one.statistic.map(|value| -value), other.statistic) && close(one.p_value, other.p_value));
         }
 
@@ -232,7 +233,7 @@ mod tests {
         ) {
             let (first, second): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
             let kernel = if rectangular { Kernel::Rectangular } else { Kernel::Bartlett };
-            let found = Test { horizon, power, kernel, alternative: Alternative::Less }.compare(&first, &second).unwrap();
+            let found = Test { horizon, power, kernel, alternative: Alternative::Less }.compare(&first, &second, &mut || ()).unwrap();
             prop_assert!([found.mean_difference, found.statistic].into_iter().flatten().all(f64::is_finite));
             prop_assert!(found.p_value.is_none_or(|p| (0.0..=1.0).contains(&p)));
             prop_assert_eq!(found.statistic.is_some(), found.p_value.is_some());

@@ -51,7 +51,7 @@ fn check(predicted: &[f64], levels: &[f64]) -> Result<(), Error> {
     }
     let ascending = levels.windows(2).all(|pair| pair[0] < pair[1]);
     if !ascending || levels.iter().any(|level| !(*level > 0.0 && *level < 1.0)) {
-        return Err(Error::InvalidArgument(format!("the levels {levels:?} do not ascend between 0 and 1")));
+        return Err(Error::InvalidArgument("the levels of the quantiles do not ascend between 0 and 1".to_owned()));
     }
     Ok(())
 }

@@ -35,8 +35,15 @@ use serde_json::Value;
 /// A fitted model.
 pub trait Forecaster {
     /// Forecasts `horizon` rows from each of `origins`: origins by leads, counted from the origin's row; none of no
-    /// origins. Reads no target at or after the origin, nor what was not known when it was issued.
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error>;
+    /// origins. Reads no target at or after the origin, nor what was not known when it was issued. The checkpoint is called
+    /// for each origin at least.
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error>;
 
     /// The features that it reads, in order; empty where it reads only the target.
     fn feature_names(&self) -> Vec<String>;
@@ -109,6 +116,14 @@ fn weight_of_age(half_life_days: u32, days_ago: f64) -> f64 {
     if half_life_days == 0 { 1.0 } else { 0.5_f64.powf(days_ago / f64::from(half_life_days)) }
 }
 
+/// Rows of features that are made at once: more take memory and no less time.
+const ROWS_AT_ONCE: usize = 20_000;
+
+/// The origins of so many rows each, some at a time.
+fn some_at_once(origins: &[Origin], horizon: usize) -> impl Iterator<Item = &[Origin]> {
+    origins.chunks((ROWS_AT_ONCE / horizon.max(1)).max(1))
+}
+
 /// The samples of one origin.
 fn ahead(origin: Origin, horizon: usize) -> impl Iterator<Item = Sample> {
     (origin.row..origin.row + horizon).map(move |target| Sample { origin, target })
@@ -120,14 +135,15 @@ fn each_as_known(
     frame: &Frame,
     origins: &[Origin],
     horizon: usize,
-    forecast: impl Fn(&Frame, &[Origin]) -> Result<Array2<f64>, Error>,
+    checkpoint: Checkpoint<'_>,
+    forecast: impl Fn(&Frame, &[Origin], Checkpoint<'_>) -> Result<Array2<f64>, Error>,
 ) -> Result<Array2<f64>, Error> {
     if !frame.has_versions() {
-        return forecast(frame, origins);
+        return forecast(frame, origins, checkpoint);
     }
     let mut forecasts = Array2::zeros((origins.len(), horizon));
     for (mut leads, origin) in forecasts.axis_iter_mut(Axis(0)).zip(origins) {
-        leads.assign(&forecast(&frame.as_known(*origin), &[*origin])?.row(0));
+        leads.assign(&forecast(&frame.as_known(*origin), &[*origin], checkpoint)?.row(0));
     }
     Ok(forecasts)
 }

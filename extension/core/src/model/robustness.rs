@@ -63,7 +63,7 @@ fn forecast(case: &Case, frame: &Frame, end: usize) -> Result<Vec<Forecast>, Err
     let first = end.saturating_sub(10 * day);
     let issues: Vec<usize> = (first..=end).step_by(day).collect();
     let model = fit(case, frame, first, &issues)?;
-    Model::from_bytes(&model.to_bytes()?)?.forecast(frame, &issues, HORIZON, &[])
+    Model::from_bytes(&model.to_bytes()?)?.forecast(frame, &issues, HORIZON, &[], &mut || ())
 }
 
 fn fit(case: &Case, frame: &Frame, end: usize, issues: &[usize]) -> Result<Model, Error> {
@@ -172,7 +172,7 @@ fn no_strategy_reads_ahead_what_is_known_only_up_to_the_issue_time() {
     without.regressors[0].values[END..].fill(f64::NAN);
     for tried in all_with(&["temperature_c"]) {
         let model = fit(&tried, &frame, END, &[END]).unwrap();
-        let yhat = |model: &Model, frame: &Frame| model.forecast(frame, &[END], HORIZON, &[]).unwrap();
+        let yhat = |model: &Model, frame: &Frame| model.forecast(frame, &[END], HORIZON, &[], &mut || ()).unwrap();
         assert_eq!(yhat(&model, &frame), yhat(&model, &without), "{}", tried.name);
         let again = fit(&tried, &without, END, &[END]).unwrap();
         assert_eq!(yhat(&model, &frame), yhat(&again, &frame), "{}", tried.name);
@@ -296,11 +296,11 @@ fn no_target_at_or_after_an_issue_is_read() {
     let (whole, issues) = (frame(), [END - 240, END - 101, END - 24]);
     for tried in all() {
         let model = fit(&tried, &whole, issues[0], &issues).unwrap();
-        let together = model.forecast(&whole, &issues, HORIZON, &[]).unwrap();
+        let together = model.forecast(&whole, &issues, HORIZON, &[], &mut || ()).unwrap();
         for (at, issued) in issues.into_iter().enumerate() {
             let mut known = whole.clone();
             known.target[issued..].fill(f64::NAN);
-            let alone = model.forecast(&known, &[issued], HORIZON, &[]).unwrap();
+            let alone = model.forecast(&known, &[issued], HORIZON, &[], &mut || ()).unwrap();
             for (alone, together) in alone.iter().zip(&together[at * HORIZON..]) {
                 let apart = (alone.yhat - together.yhat).abs();
                 assert!(apart < 1e-9, "{} from row {issued}: {alone:?} and {together:?}", tried.name);
@@ -332,7 +332,7 @@ fn nothing_that_was_received_later_is_read() {
     }
     for tried in all() {
         let model = fit(&tried, &whole, END - 240, &[issued]).unwrap();
-        let yhat = |frame: &Frame| model.forecast(frame, &[issued], HORIZON, &[]).unwrap();
+        let yhat = |frame: &Frame| model.forecast(frame, &[issued], HORIZON, &[], &mut || ()).unwrap();
         assert_eq!(yhat(&whole), yhat(&later), "{}", tried.name);
         assert_eq!(yhat(&whole)[0].target(), issued);
         // As if those rows were not there.
@@ -349,7 +349,7 @@ fn every_strategy_copes_with_late_readings_at_any_hour() {
     for tried in all() {
         let model = Model::fit(&tried.recipe, &frame, END - 240, &mut || ()).unwrap();
         let issues: Vec<usize> = (END - 240..END).step_by(37).collect();
-        let forecasts = model.forecast(&frame, &issues, HORIZON, &[]).unwrap();
+        let forecasts = model.forecast(&frame, &issues, HORIZON, &[], &mut || ()).unwrap();
         let error = median(errors(&forecasts, &frame.target));
         let limit = if matches!(tried.name, "seasonal_naive" | "profile" | "mstl") { 2.3 } else { 1.1 };
         assert!(error < limit, "{}: {error}", tried.name);
@@ -363,8 +363,8 @@ fn a_frame_of_recent_weeks_gives_nearly_the_same_forecast() {
     let recent = whole.since(first);
     for tried in all() {
         let model = fit(&tried, &whole, END, &[END]).unwrap();
-        let long = model.forecast(&whole, &[END], HORIZON, &[]).unwrap();
-        let short = model.forecast(&recent, &[END - first], HORIZON, &[]).unwrap();
+        let long = model.forecast(&whole, &[END], HORIZON, &[], &mut || ()).unwrap();
+        let short = model.forecast(&recent, &[END - first], HORIZON, &[], &mut || ()).unwrap();
         let apart = long.iter().zip(&short).fold(0.0_f64, |most, (a, b)| most.max((a.yhat - b.yhat).abs()));
         assert!(apart < 0.1, "{}: {apart}", tried.name);
     }

@@ -5,6 +5,7 @@
 //! known one whole seasons before stands in.
 
 use super::{Definition, Forecaster, each_as_known};
+use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset};
@@ -66,7 +67,13 @@ impl SeasonalNaive {
         Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone })
     }
 
-    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn forecast(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
         let (season, day) = (self.parameters.season(&frame.grid)?, frame.grid.rows_per_day());
         let last = origins.iter().map(|origin| origin.row).max().unwrap_or(0);
         let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
@@ -77,7 +84,9 @@ impl SeasonalNaive {
         };
         let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
         for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            checkpoint();
             for (ahead, yhat) in leads.iter_mut().enumerate() {
+                checkpoint();
                 let row = origin.row + ahead;
                 let earlier = (1..).map_while(|seasons| before(row, seasons)).filter(|earlier| *earlier < origin.row);
                 let known = earlier.map(|row| frame.target[row]).find(|value| value.is_finite());
@@ -89,8 +98,16 @@ impl SeasonalNaive {
 }
 
 impl Forecaster for SeasonalNaive {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            self.forecast(frame, origins, horizon, checkpoint)
+        })
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -113,7 +130,7 @@ mod tests {
 
     fn forecast(frame: &Frame, time_zone: Tz, origin: usize, horizon: usize) -> Result<Array2<f64>, Error> {
         let naive = SeasonalNaive { parameters: Parameters { season_h: 24 }, time_zone };
-        naive.predict(frame, &[Origin::at(origin)], horizon)
+        naive.predict(frame, &[Origin::at(origin)], horizon, &mut || ())
     }
 
     #[test]

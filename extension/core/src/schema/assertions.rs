@@ -1,6 +1,6 @@
 //! The keywords that judge a value by itself.
 
-use crate::error::nearest;
+use crate::error::{clipped, nearest};
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -89,15 +89,10 @@ fn choice(value: &Value, allowed: &[Value]) -> String {
         allowed.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
     let near = value.as_str().and_then(|name| nearest(name, &names));
     let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
-    format!("{} is none of {}{near}", shown(value), names.join(", "))
+    format!("{} is none of {}{near}", shown(value), clipped(names.join(", "), 500))
 }
 
 /// A value as it is written, cut short.
 fn shown(value: &Value) -> String {
-    const LONGEST: usize = 60;
-    let whole = value.to_string();
-    match whole.char_indices().nth(LONGEST) {
-        None => whole,
-        Some((at, _)) => format!("{}...", &whole[..at]),
-    }
+    clipped(value, 60)
 }

@@ -7,7 +7,8 @@
 mod assertions;
 mod place;
 
-use crate::error::{Error, nearest};
+use crate::Checkpoint;
+use crate::error::{Error, clipped, nearest};
 use assertions::{Outcome, assert};
 use place::Place;
 use serde_json::{Map, Value};
@@ -28,10 +29,14 @@ const ANNOTATIONS: [&str; 8] = ["$schema", "$id", "$defs", "$comment", "title", 
 /// A schema deeper than this refers to itself, and so does one that takes more steps.
 const DEEPEST: usize = 100;
 const MOST_STEPS: usize = 1_000_000;
+/// Violations that are told: nobody reads more, and each may be long.
+const MOST_VIOLATIONS: usize = 1000;
+/// The longest text of a violation, in characters.
+const LONGEST_TEXT: usize = 1000;
 
-/// What `document` does not keep of `schema`; empty if it keeps all.
-pub fn validate(document: &Value, schema: &Value) -> Result<Vec<Violation>, Error> {
-    let mut check = Check { root: schema, violations: Vec::new(), steps: 0 };
+/// What `document` does not keep of `schema`, the first thousand places; empty if it keeps all.
+pub fn validate(document: &Value, schema: &Value, checkpoint: Checkpoint<'_>) -> Result<Vec<Violation>, Error> {
+    let mut check = Check { root: schema, violations: Vec::new(), steps: 0, checkpoint };
     check.schema(document, schema, &Place::Root, 0)?;
     Ok(check.violations)
 }
@@ -40,11 +45,13 @@ struct Check<'a> {
     root: &'a Value,
     violations: Vec<Violation>,
     steps: usize,
+    checkpoint: Checkpoint<'a>,
 }
 
 impl Check<'_> {
     fn schema(&mut self, value: &Value, schema: &Value, place: &Place<'_>, depth: usize) -> Result<(), Error> {
         self.steps += 1;
+        (self.checkpoint)();
         if depth > DEEPEST || self.steps > MOST_STEPS {
             return Err(bad_schema(place, "refers to itself without end"));
         }
@@ -77,10 +84,16 @@ impl Check<'_> {
                 self.schema(value, target.ok_or_else(malformed)?, place, depth + 1)?;
             }
             ("if", _) => {
-                let mut trial = Check { root: self.root, violations: Vec::new(), steps: self.steps };
+                let mut trial = Check {
+                    root: self.root,
+                    violations: Vec::new(),
+                    steps: self.steps,
+                    checkpoint: &mut *self.checkpoint,
+                };
                 trial.schema(value, rule, place, depth + 1)?;
-                self.steps = trial.steps;
-                if let Some(schema) = rules.get(if trial.violations.is_empty() { "then" } else { "else" }) {
+                let (steps, holds) = (trial.steps, trial.violations.is_empty());
+                self.steps = steps;
+                if let Some(schema) = rules.get(if holds { "then" } else { "else" }) {
                     self.schema(value, schema, place, depth + 1)?;
                 }
             }
@@ -97,13 +110,18 @@ impl Check<'_> {
                 }
             }
             ("additionalProperties", Value::Object(members)) => {
-                let known: Vec<String> = match rules.get("properties") {
-                    Some(known) => known.as_object().ok_or_else(malformed)?.keys().cloned().collect(),
-                    None => Vec::new(),
+                let none = Map::new();
+                let known = match rules.get("properties") {
+                    Some(known) => known.as_object().ok_or_else(malformed)?,
+                    None => &none,
                 };
-                for (name, member) in members.iter().filter(|(name, _)| !known.contains(name)) {
+                for (name, member) in members.iter().filter(|(name, _)| !known.contains_key(*name)) {
                     let place = Place::Member(place, name);
                     if *rule == Value::Bool(false) {
+                        if self.is_full() {
+                            break;
+                        }
+                        let known: Vec<String> = known.keys().cloned().collect();
                         let near = nearest(name, &known).map(|near| format!(", did you mean \"{near}\"?"));
                         let message = format!("is not known{}", near.unwrap_or_default());
                         self.violate(&place, message, &format!("Known: {}.", known.join(", ")));
@@ -140,8 +158,17 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn is_full(&mut self) -> bool {
+        (self.checkpoint)();
+        self.violations.len() >= MOST_VIOLATIONS
+    }
+
     fn violate(&mut self, place: &Place<'_>, message: String, hint: &str) {
-        self.violations.push(Violation { path: place.to_string(), message, hint: hint.to_owned() });
+        if !self.is_full() {
+            let (path, message, hint) =
+                (clipped(place, LONGEST_TEXT), clipped(message, LONGEST_TEXT), clipped(hint, LONGEST_TEXT));
+            self.violations.push(Violation { path, message, hint });
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use serde_json::json;
 
 /// Path and message of each violation.
 fn said(document: Value, schema: Value) -> Vec<String> {
-    let violations = validate(&document, &schema).unwrap();
+    let violations = validate(&document, &schema, &mut || ()).unwrap();
     violations.into_iter().map(|violation| format!("{}: {}", violation.path, violation.message)).collect()
 }
 
@@ -76,7 +76,7 @@ fn the_hint_is_the_description_or_the_names_that_are_known() {
         "required": ["share"], "additionalProperties": false,
     });
     let hints = |document: Value| -> Vec<_> {
-        validate(&document, &schema).unwrap().into_iter().map(|violation| violation.hint).collect()
+        validate(&document, &schema, &mut || ()).unwrap().into_iter().map(|violation| violation.hint).collect()
     };
     assert_eq!(hints(json!({"share": 2})), ["A share."]);
     assert_eq!(hints(json!({})), ["A share."]);
@@ -96,7 +96,7 @@ fn a_schema_that_would_check_nothing_or_has_no_end_is_an_error() {
         (json!([]), "neither an object nor a boolean"),
     ] {
         let document = if schema.get("pattern").is_some() { json!("x") } else { json!({"a": 1}) };
-        let error = validate(&document, &schema).unwrap_err().to_string();
+        let error = validate(&document, &schema, &mut || ()).unwrap_err().to_string();
         assert!(error.contains(says), "{schema}: {error}");
     }
 }

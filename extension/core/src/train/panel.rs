@@ -82,7 +82,7 @@ impl Model {
                     life.origins.truncate(NEW_DAYS);
                     let frame = reaching(life.frame(newcomer.frame), life.end() + reach);
                     let clock = Clock::new(&frame.grid, spec.time_zone, frame.grid.len());
-                    let mut forecasts = others.predict(&frame, &life.origins, reach)?;
+                    let mut forecasts = others.predict(&frame, &life.origins, reach, checkpoint)?;
                     bound(&mut forecasts, floor);
                     let actuals: Vec<Actual> = actuals(&frame, &life.origins, &forecasts, life.end()).collect();
                     learnt.extend(residuals(others.as_ref(), &frame, &clock, &actuals));
@@ -122,7 +122,7 @@ impl Model {
             // Regressors that tell series apart have the range of all of them.
             plausible: Plausible::default(),
         };
-        let intervals = Intervals::learn(day, reach, &learnt);
+        let intervals = Intervals::learn(day, reach, &learnt, checkpoint);
         let (vintage_shares, implausible) = (Vec::new(), Vec::new());
         Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }
@@ -199,7 +199,7 @@ mod tests {
         let origin = 2400;
         let mut frame = actual.clone();
         frame.target[..origin - known].fill(f64::NAN);
-        let rows = model.forecast(&frame, &[origin], horizon, &[]).unwrap();
+        let rows = model.forecast(&frame, &[origin], horizon, &[], &mut || ()).unwrap();
         let (mut off, mut sum, mut inside) = (0.0, 0.0, 0.0);
         for row in &rows {
             let actual = actual.target[row.target()];

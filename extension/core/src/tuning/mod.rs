@@ -12,6 +12,7 @@ mod parzen;
 mod random;
 mod space;
 
+use crate::Checkpoint;
 use crate::error::Error;
 use parzen::Parzen;
 use random::Random;
@@ -29,6 +30,9 @@ const CANDIDATES: usize = 24;
 /// Points that are proposed in place of one that was tried before.
 const ATTEMPTS: usize = 32;
 
+/// Trials of one search, at most.
+const MOST_TRIALS: usize = 10_000;
+
 /// What was tried, and what came of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Trial {
@@ -39,7 +43,15 @@ pub struct Trial {
 }
 
 /// What to try next; None where everything has been.
-pub fn next_trial(space: &Space, trials: &[Trial], seed: u64) -> Result<Option<Value>, Error> {
+pub fn next_trial(
+    space: &Space,
+    trials: &[Trial],
+    seed: u64,
+    checkpoint: Checkpoint<'_>,
+) -> Result<Option<Value>, Error> {
+    if trials.len() >= MOST_TRIALS {
+        return Err(Error::InvalidArgument(format!("a search has at most {MOST_TRIALS} trials")));
+    }
     if trials.iter().any(|trial| trial.score.is_some_and(|score| !score.is_finite())) {
         return Err(Error::NonFiniteArgument("trials"));
     }
@@ -53,7 +65,10 @@ pub fn next_trial(space: &Space, trials: &[Trial], seed: u64) -> Result<Option<V
     let mut random = Random::new(seed, trials.len() as u64);
     let (good, bad) = split(&tried);
     for _ in 0..ATTEMPTS {
-        let propose = |dimension: (usize, &Dimension)| propose(dimension, tried.len(), &good, &bad, &mut random);
+        let propose = |dimension: (usize, &Dimension)| {
+            checkpoint();
+            propose(dimension, tried.len(), &good, &bad, &mut random)
+        };
         let point: Point = space.dimensions().enumerate().map(propose).collect();
         if is_new(&point) {
             return Ok(Some(space.parameters(&point)));
@@ -116,7 +131,7 @@ mod tests {
         score: impl Fn(&Value, usize) -> Option<f64>,
     ) -> Vec<Trial> {
         while trials.len() < until {
-            let Some(parameters) = next_trial(space, &trials, seed).unwrap() else { break };
+            let Some(parameters) = next_trial(space, &trials, seed, &mut || ()).unwrap() else { break };
             let score = score(&parameters, trials.len());
             trials.push(Trial { parameters, score });
         }

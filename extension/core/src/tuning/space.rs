@@ -3,7 +3,7 @@
 //! `{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "penalty": ["ridge", "lasso"]}`:
 //! a range of a parameter that is a whole number holds whole numbers; `log` spreads it evenly by ratio.
 
-use crate::error::Error;
+use crate::error::{Error, clipped};
 use crate::model::Strategy;
 use crate::options;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 /// Numbers are proposed with so many digits.
 const DIGITS: i32 = 4;
+/// Values of a list, at most.
+const MOST_CHOICES: usize = 200;
 
 /// The hyperparameters that are tried, in order of their names; others keep their defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +47,10 @@ impl Space {
     pub fn from_json(strategy: Strategy, json: Option<&Value>) -> Result<Self, Error> {
         let own = strategy.space();
         let Value::Object(given) = json.unwrap_or(&own) else {
-            return Err(invalid(format!("a space is a JSON object of ranges and lists, not {}", json.unwrap_or(&own))));
+            return Err(invalid(format!(
+                "a space is a JSON object of ranges and lists, not {}",
+                clipped(json.unwrap_or(&own), 200)
+            )));
         };
         let defaults = strategy.read_parameters(&json!({}))?;
         let mut space = Self { names: Vec::new(), dimensions: Vec::new(), start: json!({}) };
@@ -131,10 +136,16 @@ impl Space {
 impl Dimension {
     fn read(name: &str, values: &Value, default: &Value) -> Result<Self, Error> {
         match values {
+            Value::Array(choices) if choices.len() > MOST_CHOICES => Err(invalid(format!(
+                "the list of \"{name}\" holds {} values, {MOST_CHOICES} are the most",
+                choices.len()
+            ))),
             Value::Array(choices) if choices.is_empty() => Err(invalid(format!("the list of \"{name}\" is empty"))),
             Value::Array(choices) => {
                 match choices.iter().enumerate().find(|(at, value)| choices[..*at].contains(value)) {
-                    Some((_, twice)) => Err(invalid(format!("{twice} stands twice in the list of \"{name}\""))),
+                    Some((_, twice)) => {
+                        Err(invalid(format!("{} stands twice in the list of \"{name}\"", clipped(twice, 200))))
+                    }
                     None => Ok(Self::Choice(choices.clone())),
                 }
             }
@@ -169,7 +180,8 @@ impl Dimension {
                 Ok(Self::Range { low, high, log, integer })
             }
             other => Err(invalid(format!(
-                "the values of \"{name}\" cannot be {other}: give a range {{\"low\": ..., \"high\": ...}} or a list"
+                "the values of \"{name}\" cannot be {}: give a range {{\"low\": ..., \"high\": ...}} or a list",
+                clipped(other, 200)
             ))),
         }
     }

@@ -75,7 +75,7 @@ impl Global {
                     .flat_map(|origin| ahead(origin, first.horizon))
                     .filter(|sample| sample.target < life.end() && frame.target[sample.target].is_finite())
                     .collect();
-                let (names, matrix) = features(spec, &frame, &samples, scale)?;
+                let (names, matrix) = features(spec, &frame, &samples, scale, checkpoint)?;
                 feature_names = names;
                 for (sample, row) in samples.iter().zip(matrix.rows()) {
                     let examples = &mut days[(sample.lead() - 1) / day];
@@ -143,14 +143,15 @@ fn features(
     frame: &Frame,
     samples: &[Sample],
     scale: &Scale,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<(Vec<String>, Array2<f32>), Error> {
-    let table = Table::new(spec, frame)?;
+    let table = Table::new(spec, frame, checkpoint)?;
     let mut names = table.names();
     names.push("known_days".to_owned());
     let of_target: Vec<bool> = table.features().iter().map(|feature| feature.unit == "target").collect();
     let columns = of_target.len();
     let mut matrix = Array2::from_elem((samples.len(), columns + 1), f32::NAN);
-    matrix.slice_mut(s![.., ..columns]).assign(&table.matrix(samples)?);
+    matrix.slice_mut(s![.., ..columns]).assign(&table.matrix(samples, checkpoint)?);
     for (sample, mut row) in samples.iter().zip(matrix.rows_mut()) {
         let (unit, days) = (scale.at(frame, sample.origin) as f32, scale::known_days(frame, sample.origin));
         for (cell, of_target) in row.iter_mut().zip(&of_target) {
@@ -164,10 +165,16 @@ fn features(
 }
 
 impl Forecaster for Global {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
         let day = frame.grid.rows_per_day();
         let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
-        let (names, matrix) = features(&self.spec, frame, &samples, &self.scale)?;
+        let (names, matrix) = features(&self.spec, frame, &samples, &self.scale, checkpoint)?;
         same_columns(&self.feature_names, &names)?;
         let mut forecasts = Array2::zeros((origins.len(), horizon));
         let last = self.days.len() - 1;
@@ -177,6 +184,7 @@ impl Forecaster for Global {
             if rows.is_empty() {
                 continue;
             }
+            checkpoint();
             let predicted = trees.predict(matrix.select(Axis(0), &rows).view())?;
             for (row, yhat) in rows.into_iter().zip(predicted) {
                 forecasts[[row / horizon, row % horizon]] = f64::from(yhat) * self.scale.at(frame, samples[row].origin);

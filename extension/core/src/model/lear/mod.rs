@@ -18,7 +18,7 @@ mod parameters;
 
 use super::linear::{Linear, LinearV5, Range, Standardised, lasso, ridge};
 use super::target::Target;
-use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, weight_of_age};
+use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -123,7 +123,7 @@ impl Fit<'_> {
         if samples.is_empty() {
             return Err(Error::TooLittleHistory { need: self.table.history() + day, have: end });
         }
-        let matrix = self.table.matrix(&samples)?;
+        let matrix = self.table.matrix(&samples, checkpoint)?;
         let mut rows_of = vec![Vec::new(); horizon.div_ceil(day) * day];
         for (row, sample) in samples.iter().enumerate() {
             rows_of[(sample.lead() - 1) / day * day + clock.slot(sample.target)].push(row);
@@ -157,7 +157,7 @@ impl Fit<'_> {
 impl Lear {
     fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         let parameters = Parameters::from_json(training.parameters)?;
-        let table = Table::new(training.spec, training.frame)?;
+        let table = Table::new(training.spec, training.frame, checkpoint)?;
         let day = training.frame.grid.rows_per_day();
         let seen = &training.frame.target[..training.end];
         let (range, target) = (Range::of(seen), Target::of(parameters.target, seen));
@@ -216,18 +216,27 @@ impl Lear {
 }
 
 impl Forecaster for Lear {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        let table = Table::new(&self.spec, frame)?;
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        let table = Table::new(&self.spec, frame, checkpoint)?;
         same_columns(&self.state.feature_names, &table.names())?;
         if let Some(origin) = origins.iter().find(|origin| origin.row < table.history()) {
             return Err(Error::TooLittleHistory { need: table.history(), have: origin.row });
         }
-        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
-        let matrix = table.matrix(&samples)?;
         let clock = &table.calendar().clock;
-        let forecast =
-            |(sample, row): (&Sample, _)| Ok(self.forecast(self.functions(clock, sample.origin)?, clock, sample, row));
-        let forecasts = samples.iter().zip(matrix.rows()).map(forecast).collect::<Result<Vec<_>, Error>>()?;
+        let mut forecasts = Vec::with_capacity(origins.len() * horizon);
+        for some in some_at_once(origins, horizon) {
+            let samples: Vec<Sample> = some.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+            let matrix = table.matrix(&samples, checkpoint)?;
+            for (sample, row) in samples.iter().zip(matrix.rows()) {
+                forecasts.push(self.forecast(self.functions(clock, sample.origin)?, clock, sample, row));
+            }
+        }
         Array2::from_shape_vec((origins.len(), horizon), forecasts).map_err(|e| Error::Internal(e.to_string()))
     }
 

@@ -123,7 +123,13 @@ impl Mstl {
         Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, remainder })
     }
 
-    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn forecast(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
         let last = origins.iter().map(|origin| origin.row).max().unwrap_or(0);
         let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
         let (day, need) = (frame.grid.rows_per_day(), self.parameters.history(&frame.grid)?);
@@ -131,6 +137,7 @@ impl Mstl {
         let clip = arima::clip(self.parameters.outlier_sigmas, self.remainder.sigma);
         let mut forecasts = Array2::zeros((origins.len(), horizon));
         for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins.iter().map(|origin| origin.row)) {
+            checkpoint();
             let wall = Wall::new(&frame.target[..origin.min(frame.target.len())], &clock, most, need)?;
             let parts = wall.decompose(day, &self.parameters)?;
             let filtered = self.remainder.filter(&parts.remainder, clip);
@@ -146,8 +153,16 @@ impl Mstl {
 }
 
 impl Forecaster for Mstl {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            self.forecast(frame, origins, horizon, checkpoint)
+        })
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -180,7 +195,7 @@ mod tests {
         let model = Mstl::fit(training(&frame, 24 * 85, &spec, &parameters), &mut || ()).unwrap();
         // The clocks go forward on day 90.
         for origin in [24 * 89, 24 * 90, 24 * 90 + 1, 24 * 95] {
-            let forecast = model.predict(&frame, &[Origin::at(origin)], 72).unwrap();
+            let forecast = model.predict(&frame, &[Origin::at(origin)], 72, &mut || ()).unwrap();
             for (ahead, yhat) in forecast.row(0).iter().enumerate() {
                 let truth = shape(origin + ahead);
                 assert!((yhat - truth).abs() < 0.3, "{origin} + {ahead}: {yhat} for {truth}");

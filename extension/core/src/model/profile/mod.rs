@@ -6,6 +6,7 @@
 //! naive. Where an hour is known on no day of its type, the other days stand in, then all hours, then what is older.
 
 use super::{Definition, Forecaster, each_as_known};
+use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{Calendar, DayType, FeatureSpec, Preset};
 use crate::grid::Grid;
@@ -69,17 +70,25 @@ impl Profile {
         Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone() })
     }
 
-    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn forecast(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
         let last = origins.iter().map(|origin| origin.row).max().unwrap_or(0);
         let calendar = Calendar::new(&self.spec, frame, last + horizon);
         let weeks = self.parameters.history(&frame.grid)?;
         let mut forecasts = Array2::zeros((origins.len(), horizon));
         for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins) {
+            checkpoint();
             let rows = origin.row.saturating_sub(2 * weeks)..origin.row;
             let known: Vec<usize> = rows.rev().filter(|row| frame.target[*row].is_finite()).collect();
             let recent = known.partition_point(|row| *row + weeks >= origin.row);
             let mean = Means { target: &frame.target, calendar: &calendar, days: self.parameters.days as usize };
             for (ahead, yhat) in leads.iter_mut().enumerate() {
+                checkpoint();
                 let row = origin.row + ahead;
                 let (slot, day) = (calendar.clock.slot(row), calendar.day_type(row));
                 *yhat = mean
@@ -95,8 +104,16 @@ impl Profile {
 }
 
 impl Forecaster for Profile {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            self.forecast(frame, origins, horizon, checkpoint)
+        })
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -144,7 +161,7 @@ mod tests {
     fn forecast(frame: &Frame, origin: usize, parameters: &Value) -> Array2<f64> {
         Profile::restore(&FeatureSpec::default(), parameters)
             .unwrap()
-            .predict(frame, &[Origin::at(origin)], 72)
+            .predict(frame, &[Origin::at(origin)], 72, &mut || ())
             .unwrap()
     }
 
@@ -189,7 +206,10 @@ mod tests {
         let mut frame = hourly_frame(100);
         frame.target.fill(f64::NAN);
         let profile = Profile::restore(&FeatureSpec::default(), &json!({})).unwrap();
-        assert_eq!(profile.predict(&frame, &[Origin::at(90)], 2), Err(Error::TooLittleHistory { need: 672, have: 0 }));
+        assert_eq!(
+            profile.predict(&frame, &[Origin::at(90)], 2, &mut || ()),
+            Err(Error::TooLittleHistory { need: 672, have: 0 })
+        );
     }
 
     #[test]
@@ -200,8 +220,10 @@ mod tests {
         let clock = Clock::new(&frame.grid, zone, frame.grid.len());
         frame.target.iter_mut().enumerate().for_each(|(row, v)| *v = f64::from(u8::from(clock.slot(row) == 7)));
         let spec = FeatureSpec { time_zone: zone, ..FeatureSpec::default() };
-        let forecast =
-            Profile::restore(&spec, &json!({})).unwrap().predict(&frame, &[Origin::at(24 * 91)], 24).unwrap();
+        let forecast = Profile::restore(&spec, &json!({}))
+            .unwrap()
+            .predict(&frame, &[Origin::at(24 * 91)], 24, &mut || ())
+            .unwrap();
         for ahead in 0..24 {
             assert_eq!(forecast[[0, ahead]], frame.target[24 * 91 + ahead]);
         }

@@ -112,11 +112,18 @@ impl Prophet {
         Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone(), fitted })
     }
 
-    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn forecast(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
         let Fitted { curve, coefficients, unit, .. } = &self.fitted;
         let end = origins.iter().map(|origin| origin.row).max().unwrap_or(0) + horizon;
         let mut rows = curve.rows(&self.spec, frame, end)?;
         Ok(Array2::from_shape_fn((origins.len(), horizon), |(at, ahead)| {
+            checkpoint();
             let row = rows.at(origins[at].row + ahead);
             unit * row.iter().zip(coefficients).map(|(value, c)| value * c).sum::<f64>()
         }))
@@ -124,8 +131,16 @@ impl Prophet {
 }
 
 impl Forecaster for Prophet {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            self.forecast(frame, origins, horizon, checkpoint)
+        })
     }
 
     fn feature_names(&self) -> Vec<String> {

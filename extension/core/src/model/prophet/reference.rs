@@ -20,7 +20,7 @@ fn forecasts_agree_with_the_python_package_within_two_percent_of_the_demands_dev
     let spec = FeatureSpec::default();
     let model = Prophet::fit(training(&frame, end, &spec, &parameters), &mut || ()).unwrap();
 
-    let ours = model.predict(&frame, &[Origin::at(0)], yhat.len()).unwrap();
+    let ours = model.predict(&frame, &[Origin::at(0)], yhat.len(), &mut || ()).unwrap();
     let mean = yhat.iter().sum::<f64>() / yhat.len() as f64;
     let deviation = (yhat.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / yhat.len() as f64).sqrt();
     let apart: Vec<f64> = ours.row(0).iter().zip(&yhat).map(|(a, b)| (a - b).abs() / deviation).collect();

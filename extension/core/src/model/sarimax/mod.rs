@@ -137,7 +137,13 @@ impl Sarimax {
         Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone(), fitted })
     }
 
-    fn forecast(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
+    fn forecast(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
         let Fitted { design, coefficients, arima, unit } = &self.fitted;
         let rows: Vec<usize> = origins.iter().map(|origin| origin.row).collect();
         let last = rows.iter().copied().max().unwrap_or(0).min(frame.target.len());
@@ -147,6 +153,7 @@ impl Sarimax {
         }
         let mut line = Vec::with_capacity(last + horizon);
         design.each_row(frame, &self.spec, 0..last + horizon, |row| {
+            checkpoint();
             line.push(dot(row.iter(), coefficients));
         })?;
         let errors: Vec<f64> = frame.target[..last].iter().zip(&line).map(|(y, line)| y / unit - line).collect();
@@ -163,8 +170,16 @@ impl Sarimax {
 }
 
 impl Forecaster for Sarimax {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        each_as_known(frame, origins, horizon, |frame, origins| self.forecast(frame, origins, horizon))
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            self.forecast(frame, origins, horizon, checkpoint)
+        })
     }
 
     fn feature_names(&self) -> Vec<String> {

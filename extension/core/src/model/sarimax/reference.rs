@@ -25,7 +25,7 @@ fn coefficients_noise_and_forecasts_agree_with_statsmodels() {
     let sigma = arima.sigma * model.fitted.unit;
     let theirs = answers["sigma"].as_f64().unwrap();
     assert!((sigma / theirs - 1.0).abs() < 0.01, "noise of {sigma} for {theirs}");
-    let ours = model.predict(&frame, &[Origin::at(end)], 72).unwrap();
+    let ours = model.predict(&frame, &[Origin::at(end)], 72, &mut || ()).unwrap();
     let apart = ours.iter().zip(numbers("yhat")).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f64::max);
     assert!(apart < 0.05 * theirs, "forecasts are apart by {apart}, where the noise is {theirs}");
 }

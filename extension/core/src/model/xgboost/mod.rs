@@ -16,7 +16,7 @@ mod ubjson;
 
 use super::linear::{Linear, LinearV5, Range, Standardised, Term, ridge};
 use super::target::Target;
-use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, weight_of_age};
+use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample, Table};
@@ -119,7 +119,7 @@ fn damaged() -> Error {
 impl Xgboost {
     fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         let parameters = Parameters::from_json(training.parameters)?;
-        let table = Table::new(training.spec, training.frame)?;
+        let table = Table::new(training.spec, training.frame, checkpoint)?;
         let names = table.names();
         let target = Target::of(parameters.target, &training.frame.target[..training.end]);
         let mut phases = Vec::with_capacity(training.phases.len());
@@ -145,6 +145,40 @@ impl Xgboost {
             return Err(damaged());
         }
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
+    }
+
+    /// Forecasts of some origins; NaN where no trees were fitted for the time of day.
+    fn forecast_some(
+        &self,
+        table: &Table<'_>,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+        let matrix = table.matrix(&samples, checkpoint)?;
+        let (day, clock) = (table.calendar().clock.rows_per_day(), &table.calendar().clock);
+        let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
+        for OfPhase { slot, days } in &self.state.phases {
+            for (at, model) in days.iter().enumerate() {
+                // The last one serves all leads from its day on.
+                let last = at + 1 == days.len();
+                let serves = |sample: &Sample| {
+                    clock.slot(sample.origin.row) == *slot
+                        && matches!((sample.lead() - 1) / day, d if d == at || last && d > at)
+                };
+                checkpoint();
+                let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
+                if rows.is_empty() {
+                    continue;
+                }
+                let forecast = self.forecast(model, matrix.select(Axis(0), &rows).view())?;
+                for (row, yhat) in rows.into_iter().zip(forecast) {
+                    forecasts[[row / horizon, row % horizon]] = yhat;
+                }
+            }
+        }
+        Ok(forecasts)
     }
 
     /// Forecasts of rows of features.
@@ -180,7 +214,7 @@ fn of_phase(
     let seen: Vec<f64> = samples.iter().map(|sample| frame.target[sample.target]).collect();
     let age = |sample: &Sample| (end - sample.target) as f64 / day as f64;
     let examples = Examples {
-        features: table.matrix(&samples)?,
+        features: table.matrix(&samples, checkpoint)?,
         names,
         labels: seen.iter().map(|value| target.to_scale(*value)).collect(),
         weights: samples.iter().map(|sample| weight_of_age(parameters.half_life_days, age(sample))).collect(),
@@ -262,33 +296,23 @@ fn newest_block(samples: &[Sample], rows: &[usize], end: usize, day: usize) -> (
 }
 
 impl Forecaster for Xgboost {
-    fn predict(&self, frame: &Frame, origins: &[Origin], horizon: usize) -> Result<Array2<f64>, Error> {
-        let table = Table::new(&self.spec, frame)?;
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        let table = Table::new(&self.spec, frame, checkpoint)?;
         if let Some(origin) = origins.iter().find(|origin| origin.row < table.history()) {
             return Err(Error::TooLittleHistory { need: table.history(), have: origin.row });
         }
         same_columns(&self.state.feature_names, &table.names())?;
-        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
-        let matrix = table.matrix(&samples)?;
-        let (day, clock) = (frame.grid.rows_per_day(), &table.calendar().clock);
         let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
-        for OfPhase { slot, days } in &self.state.phases {
-            for (at, model) in days.iter().enumerate() {
-                // The last one serves all leads from its day on.
-                let last = at + 1 == days.len();
-                let serves = |sample: &Sample| {
-                    clock.slot(sample.origin.row) == *slot
-                        && matches!((sample.lead() - 1) / day, d if d == at || last && d > at)
-                };
-                let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
-                if rows.is_empty() {
-                    continue;
-                }
-                let forecast = self.forecast(model, matrix.select(Axis(0), &rows).view())?;
-                for (row, yhat) in rows.into_iter().zip(forecast) {
-                    forecasts[[row / horizon, row % horizon]] = yhat;
-                }
-            }
+        let mut rows = forecasts.axis_iter_mut(Axis(0));
+        for some in some_at_once(origins, horizon) {
+            let of_some = self.forecast_some(&table, some, horizon, checkpoint)?;
+            rows.by_ref().zip(of_some.rows()).for_each(|(mut into, row)| into.assign(&row));
         }
         if forecasts.iter().any(|yhat| yhat.is_nan()) {
             return Err(Error::Internal("no trees were fitted for origins at this time of day".to_owned()));
@@ -331,7 +355,7 @@ mod tests {
         let frame = hourly_frame(1500);
         let model = fit(&frame);
         let restored = Xgboost::restore(&model.spec, &model.parameters(), &model.state().unwrap()).unwrap();
-        let forecast = |model: &Xgboost| model.predict(&frame, &[Origin::at(1400)], 48).unwrap();
+        let forecast = |model: &Xgboost| model.predict(&frame, &[Origin::at(1400)], 48, &mut || ()).unwrap();
         assert_eq!(forecast(&model), forecast(&restored));
     }
 
@@ -347,7 +371,7 @@ mod tests {
         let model = fit(&frame);
         let mut bare = frame.clone();
         bare.regressors.retain(|regressor| regressor.name != "is_holiday");
-        let error = model.predict(&bare, &[Origin::at(1400)], 48).unwrap_err().to_string();
+        let error = model.predict(&bare, &[Origin::at(1400)], 48, &mut || ()).unwrap_err().to_string();
         assert_eq!(error, "the model was trained with columns that the input lacks: is_holiday");
     }
 
@@ -378,7 +402,7 @@ mod tests {
         let frame = hourly_frame(1500);
         let (plain, log) = (fit(&frame), fit_with(&frame, json!({"rounds": 20, "target": "log"}), &mut || ()));
         let restored = Xgboost::restore(&log.spec, &log.parameters(), &log.state().unwrap()).unwrap();
-        let of = |model: &Xgboost| model.predict(&frame, &[Origin::at(1400)], 48).unwrap();
+        let of = |model: &Xgboost| model.predict(&frame, &[Origin::at(1400)], 48, &mut || ()).unwrap();
         assert_eq!(of(&log), of(&restored));
         let apart = (of(&log) - of(&plain)).mapv(f64::abs).sum() / of(&plain).mapv(f64::abs).sum();
         assert!(apart > 0.0 && apart < 0.1, "{apart}");
@@ -397,8 +421,8 @@ mod tests {
         let error = |base: &str| {
             let model = fit_with(&frame, json!({"base": base, "rounds": 100}), &mut || ());
             let restored = Xgboost::restore(&model.spec, &model.parameters(), &model.state().unwrap()).unwrap();
-            let yhat = restored.predict(&frame, &[Origin::at(1400)], 48).unwrap();
-            assert_eq!(yhat, model.predict(&frame, &[Origin::at(1400)], 48).unwrap());
+            let yhat = restored.predict(&frame, &[Origin::at(1400)], 48, &mut || ()).unwrap();
+            assert_eq!(yhat, model.predict(&frame, &[Origin::at(1400)], 48, &mut || ()).unwrap());
             cold.clone().zip(yhat).map(|(row, yhat)| (frame.target[row] - yhat).abs()).sum::<f64>() / 48.0
         };
         let (mean, linear) = (error("mean"), error("linear"));
@@ -415,7 +439,7 @@ mod tests {
             let model = fit_with(&frame, json!({"base": base, "rounds": 50, "monotone_heating": monotone}), &mut || ());
             let samples: Vec<Sample> =
                 (900..1400).step_by(24).flat_map(|origin| ahead(Origin::at(origin), 24)).collect();
-            let rows = Table::new(&model.spec, &frame).unwrap().matrix(&samples).unwrap();
+            let rows = Table::new(&model.spec, &frame, &mut || ()).unwrap().matrix(&samples, &mut || ()).unwrap();
             let names = model.feature_names();
             let heating = (0..names.len()).filter(|column| rises_with_heating(&names[*column]));
             let mut falls = 0;

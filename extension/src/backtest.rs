@@ -12,9 +12,9 @@ use crate::document::{Document, document};
 use crate::report::report;
 
 /// Rolling-origin evaluation of all `candidates`, from the schedule's first origin, or over its test period at the end.
-#[pg_extern(requires = ["series", "schedule"])]
+#[pg_extern(name = "backtest_series", requires = ["series", "schedule"])]
 #[allow(clippy::too_many_arguments)]
-fn backtest_series<'a>(
+fn backtest_of<'a>(
     series: Option<pgrx::composite_type!('a, "edf.series")>,
     candidates: Option<Document>,
     features: Option<Document>,

@@ -18,9 +18,9 @@ use crate::document::{Document, document};
 use crate::report::report;
 
 /// Fits a model; one row.
-#[pg_extern(requires = ["series"])]
+#[pg_extern(name = "fit", requires = ["series"])]
 #[allow(clippy::too_many_arguments)]
-fn fit<'a>(
+fn fit_series<'a>(
     strategy: Option<&str>,
     series: Option<pgrx::composite_type!('a, "edf.series")>,
     parameters: Option<Document>,
@@ -110,8 +110,8 @@ fn tell_implausible(found: &[Implausible]) {
 }
 
 /// Forecasts from `issued_at`, or from when all of the input was known where that is NULL.
-#[pg_extern(requires = ["series"])]
-fn predict<'a>(
+#[pg_extern(name = "predict", requires = ["series"])]
+fn predict_series<'a>(
     artifact: Option<&[u8]>,
     series: Option<pgrx::composite_type!('a, "edf.series")>,
     horizon: Option<Interval>,
@@ -150,8 +150,8 @@ fn predict<'a>(
 }
 
 /// The features that a forecast issued at `issued_at` would read, one row per hour ahead and feature.
-#[pg_extern(requires = ["series"])]
-fn feature_rows<'a>(
+#[pg_extern(name = "feature_rows", requires = ["series"])]
+fn feature_rows_of<'a>(
     series: Option<pgrx::composite_type!('a, "edf.series")>,
     features: Option<Document>,
     horizon: Option<Interval>,

@@ -17,6 +17,7 @@ mod metrics;
 mod panel;
 mod portfolio;
 mod report;
+mod retired;
 mod tuning;
 
 pgrx::pg_module_magic!(name, version);

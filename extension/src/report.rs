@@ -47,6 +47,9 @@ fn describe(error: &Error, message: String) -> ErrorReport {
         Error::DamagedArtifact(_) => {
             (ERRCODE_DATA_CORRUPTED, "Restore the row from a backup, or train the model again.".to_owned())
         }
+        Error::Outdated(_) => {
+            (ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Run: alter extension edf update.".to_owned())
+        }
         Error::Internal(_) => {
             (ERRCODE_INTERNAL_ERROR, "This is a fault of edf: please report it with the statement.".to_owned())
         }

@@ -36,8 +36,9 @@ const RUNS: [(i64, i64, f64); 7] =
 
 async fn temperatures(connection: &mut PgConnection, as_of: DateTime<Utc>) -> Vec<f64> {
     query_scalar(
-        "select unnest(forecast_values[1:cardinality(forecast_times)])
-         from edf.series_of('select now() as at, 1 as kwh, 1 as temperature_c, 1 as ghi_w_m2', energy.regressor_forecasts_query($1, $2))",
+        "select value
+         from edf.series_of('select now() as at, 1 as kwh, 1 as temperature_c, 1 as ghi_w_m2', energy.regressor_forecasts_query($1, $2)) as s
+         cross join lateral unnest(s.forecast_values) with ordinality as v (value, at) where at <= cardinality(s.forecast_times) order by at",
     )
     .bind(BUILDING)
     .bind(as_of)

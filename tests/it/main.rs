@@ -36,5 +36,6 @@ mod score;
 mod storage;
 mod timescaledb;
 mod tuning;
+mod upgrade;
 mod weather;
 mod weather_hours;

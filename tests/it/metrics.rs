@@ -227,6 +227,9 @@ async fn levels_and_scales_that_are_none_are_refused() {
             statements.push(format!("select edf.{metric}(1, {arrays}::float8[])"));
         }
     }
-    let cases: Vec<_> = statements.iter().map(|statement| ("22023", statement.as_str())).collect();
+    let cases = statements
+        .iter()
+        .map(|statement| (if statement.contains("null") { "22004" } else { "22023" }, statement.as_str()));
+    let cases: Vec<_> = cases.collect();
     refusals(&mut analyst, &cases).await;
 }

@@ -61,6 +61,8 @@ pub enum Error {
     NotSupported(String),
     /// Bytes that are no artifact, or no longer the one that was written.
     DamagedArtifact(String),
+    /// A function of an earlier release was called, by its name.
+    Outdated(&'static str),
     /// A library failed where no input should make it fail.
     Internal(String),
 }
@@ -106,6 +108,7 @@ impl fmt::Display for Error {
             }
             Self::Of { kind, name, error } => write!(f, "{kind} \"{}\": {error}", clipped(name, LONGEST_NAME)),
             Self::DamagedArtifact(what) => write!(f, "damaged model artifact: {what}"),
+            Self::Outdated(name) => write!(f, "edf.{name} is of an earlier release than the server's library"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }
     }

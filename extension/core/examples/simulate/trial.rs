@@ -98,7 +98,7 @@ impl Trial<'_> {
         let (mut squares, mut n) = ([0.0, 0.0], 0.0);
         for origin in origins {
             // What is past when a forecast is made is known in full, its like too.
-            for forecast in model.forecast(self.frame, &[origin], 24, &[])? {
+            for forecast in model.forecast(self.frame, &[origin], 24, &[], &mut || ())? {
                 let row = forecast.target();
                 if self.scored[row] && self.frame.target[row].is_finite() {
                     squares[0] += (forecast.yhat - self.frame.target[row]).powi(2);

@@ -1,0 +1,1207 @@
+-- From 0.1.0, whose models are read, to 0.2.0: a series is one value, a recipe names its issue hours and the availability of its target.
+
+drop function edf.series_of(text,boolean);
+drop function edf.backtest(text,text,jsonb,jsonb,interval,interval,interval,interval,timestamptz,text,double precision[],timestamptz,interval,jsonb,integer);
+drop function edf.features(text,jsonb,interval,timestamptz,text);
+drop function edf.train(text,text,text,jsonb,jsonb,interval,text);
+drop function edf.backtest_series(text,timestamp with time zone[],double precision[],text[],double precision[],timestamp with time zone[],double precision[],text[],double precision[],jsonb,jsonb,interval,interval,interval,interval,timestamp with time zone,timestamp with time zone,interval,jsonb,integer,double precision[]);
+drop function edf.feature_rows(timestamp with time zone[],double precision[],text[],double precision[],timestamp with time zone[],double precision[],text[],double precision[],jsonb,interval,timestamp with time zone);
+drop function edf.fit(text,timestamp with time zone[],double precision[],text[],double precision[],timestamp with time zone[],double precision[],text[],double precision[],jsonb,jsonb,interval);
+drop function edf.fit_panel(text[],timestamp with time zone[],double precision[],text[],double precision[],jsonb,jsonb,interval);
+drop function edf.predict(bytea,timestamp with time zone[],double precision[],text[],double precision[],timestamp with time zone[],double precision[],text[],double precision[],interval,timestamp with time zone,double precision[]);
+drop function edf.train_global(text,text,jsonb,jsonb,interval);
+drop function edf.run_backtest(text,jsonb,text);
+drop type edf.panel;
+drop type edf.series;
+
+-- Contenders are candidates, and their schedule is one setting.
+alter table edf.backtest_forecasts rename column contender to candidate;
+alter view edf.kept_forecasts rename column contender to candidate;
+alter view edf.kept_quantiles rename column contender to candidate;
+update edf.backtests
+set settings = settings - array['contenders', 'test_period', 'step', 'refit', 'first_origin', 'last_origin', 'training_window']
+    || jsonb_build_object('candidates', settings -> 'contenders', 'schedule', jsonb_strip_nulls(jsonb_build_object(
+        'test_period', settings -> 'test_period', 'step', settings -> 'step', 'refit', settings -> 'refit', 'first_origin', settings -> 'first_origin',
+        'last_origin', settings -> 'last_origin', 'training_window', settings -> 'training_window')))
+where not settings ? 'schedule';
+update edf.tunings
+set settings = settings - array['contenders', 'test_period', 'step', 'refit', 'first_origin', 'last_origin', 'training_window']
+    || jsonb_build_object('candidates', settings -> 'contenders', 'schedule', jsonb_strip_nulls(jsonb_build_object(
+        'test_period', settings -> 'test_period', 'step', settings -> 'step', 'refit', settings -> 'refit', 'first_origin', settings -> 'first_origin',
+        'last_origin', settings -> 'last_origin', 'training_window', settings -> 'training_window')))
+where not settings ? 'schedule';
+
+create or replace function edf.register_model(
+    subject text, strategy text, artifact bytea, parameters jsonb, features jsonb, feature_names text[],
+    training_start timestamptz, training_end timestamptz, training_rows bigint, metrics jsonb
+) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model bigint;
+begin
+    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null),
+            edf.require('artifact', artifact is not null), edf.require('parameters', parameters is not null),
+            edf.require('features', features is not null), edf.require('feature_names', feature_names is not null),
+            edf.require('training_start', training_start is not null), edf.require('training_end', training_end is not null),
+            edf.require('training_rows', training_rows is not null), edf.require('metrics', metrics is not null);
+    insert into edf.models (
+        subject, strategy, artifact, checksum, parameters, features, feature_names,
+        training_start, training_end, training_rows, metrics, created_by
+    )
+    values (
+        register_model.subject, register_model.strategy, register_model.artifact,
+        encode(sha256(register_model.artifact), 'hex'), register_model.parameters, register_model.features,
+        register_model.feature_names, register_model.training_start, register_model.training_end,
+        register_model.training_rows, register_model.metrics, edf.acting_role()
+    )
+    returning model_id into model;
+    insert into edf.model_events (model_id, event, happened_by) values (model, 'trained', edf.acting_role());
+    return model;
+end;
+$$;
+comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train calls it. Returns the model''s id.';
+create type edf.series as (
+    times                timestamptz[],
+    target               double precision[],
+    received_at          timestamptz[],
+    regressor_names      text[],
+    regressors           double precision[],
+    forecast_times       timestamptz[],
+    forecast_received_at timestamptz[],
+    forecast_names       text[],
+    forecast_values      double precision[]
+);
+comment on type edf.series is
+    'A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of the regressors, and the regressors one column after the other; regressors as they were forecast: times, when each was received, names, and values one column after the other.';
+create type edf.fitted as (
+    artifact        bytea,
+    parameters_used jsonb,
+    features_used   jsonb,
+    feature_names   text[],
+    training_start  timestamptz,
+    training_end    timestamptz,
+    training_rows   bigint,
+    metrics         jsonb
+);
+comment on type edf.fitted is 'A fitted model with what edf.models keeps of it.';
+create or replace function edf.require(name text, given boolean) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if given is not true then
+        raise exception 'argument % is NULL', name
+            using errcode = 'null_value_not_allowed', hint = 'Give it a value, or leave it out for its default.';
+    end if;
+end;
+$$;
+comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22004).';
+create type edf.schedule as (
+    first_origin    timestamptz,
+    last_origin     timestamptz,
+    test_period     interval,
+    step            interval,
+    refit           interval,
+    training_window interval
+);
+comment on type edf.schedule is
+    'Of a backtest: from first_origin (by default test_period before the end) to last_origin (by default the end) a forecast each step; a new fit each refit, on so much as training_window.';
+create function edf.schedule_of(given jsonb) returns edf.schedule
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    defaults constant jsonb := '{"first_origin": null, "last_origin": null, "test_period": "70 days", "step": "1 day", "refit": "14 days", "training_window": null}';
+    known    constant text[] := array(select name from jsonb_object_keys(defaults) as name);
+    setting  record;
+begin
+    perform edf.require('schedule', given is not null);
+    if jsonb_typeof(given) is distinct from 'object' then
+        raise exception 'a schedule is a JSON object, not %', left(given::text, 200)
+            using errcode = 'invalid_parameter_value', hint = format('Known: %s.', array_to_string(known, ', '));
+    end if;
+    for setting in select * from jsonb_each(given) as each (name, value) loop
+        perform edf.require_known('setting of the schedule', setting.name, known);
+        begin
+            if setting.name in ('first_origin', 'last_origin') then
+                perform (setting.value #>> '{}')::timestamptz;
+            else
+                perform (setting.value #>> '{}')::interval;
+            end if;
+        exception when data_exception then
+            raise exception 'setting "%" of the schedule cannot be %', setting.name, setting.value
+                using errcode = 'invalid_parameter_value', hint = 'Times and intervals are written as text, such as {"test_period": "70 days"}.';
+        end;
+    end loop;
+    return jsonb_populate_record(null::edf.schedule, defaults || given);
+end;
+$$;
+comment on function edf.schedule_of(jsonb) is
+    'A schedule of its settings by name, with the defaults filled in. Errors: 22023 an unknown name (the nearest is told) or a value that is no time or interval.';
+CREATE  FUNCTION "backtest_series"(
+	"series" edf.series, 
+	"candidates" jsonb, 
+	"features" jsonb, 
+	"horizon" interval, 
+	"schedule" edf.schedule, 
+	"issue_hours" INT[], 
+	"availability" interval, 
+	"levels" double precision[], 
+	"workers" INT 
+) RETURNS TABLE (
+	"candidate" TEXT,  
+	"issued_at" timestamp with time zone,  
+	"valid_at" timestamp with time zone,  
+	"lead_hours" double precision,  
+	"actual" double precision,  
+	"yhat" double precision,  
+	"yhat_lower" double precision,  
+	"yhat_upper" double precision,  
+	"quantile_values" double precision[]  
+)
+ 
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'backtest_of_wrapper';
+CREATE  FUNCTION "feature_rows"(
+	"series" edf.series, 
+	"features" jsonb, 
+	"horizon" interval, 
+	"issued_at" timestamp with time zone, 
+	"availability" interval 
+) RETURNS TABLE (
+	"valid_at" timestamp with time zone,  
+	"lead_hours" double precision,  
+	"feature" TEXT,  
+	"unit" TEXT,  
+	"value" double precision,  
+	"known" TEXT  
+)
+ 
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'feature_rows_of_wrapper';
+CREATE  FUNCTION "fit"(
+	"strategy" TEXT, 
+	"series" edf.series, 
+	"parameters" jsonb, 
+	"features" jsonb, 
+	"horizon" interval, 
+	"issue_hours" INT[], 
+	"availability" interval 
+) RETURNS TABLE (
+	"artifact" bytea,  
+	"parameters_used" jsonb,  
+	"features_used" jsonb,  
+	"feature_names" TEXT[],  
+	"training_start" timestamp with time zone,  
+	"training_end" timestamp with time zone,  
+	"training_rows" bigint,  
+	"metrics" jsonb  
+)
+ 
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'fit_series_wrapper';
+create or replace FUNCTION "next_trial"(
+	"strategy" TEXT, 
+	"space" jsonb, 
+	"trials" jsonb, 
+	"seed" INT 
+) RETURNS jsonb 
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'next_trial_wrapper';
+CREATE  FUNCTION "panel_add"(
+	"state" internal, 
+	"name" TEXT, 
+	"series" edf.series, 
+	"parameters" jsonb, 
+	"features" jsonb, 
+	"horizon" interval, 
+	"issue_hours" INT[], 
+	"availability" interval 
+) RETURNS internal 
+
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'panel_add_wrapper';
+CREATE  FUNCTION "panel_fit"(
+	"state" internal 
+) RETURNS edf.fitted 
+
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'panel_fit_wrapper';
+create aggregate edf.fit_panel(
+    name text, series edf.series, parameters jsonb, features jsonb, horizon interval, issue_hours integer[], availability interval
+) (
+    sfunc = edf.panel_add, stype = internal, finalfunc = edf.panel_fit
+);
+comment on aggregate edf.fit_panel(text, edf.series, jsonb, jsonb, interval, integer[], interval) is
+$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those of the first row.
+
+Memory: eight bytes for each number of the series, and what edf.train_global takes to learn.
+Errors: as edf.train_global.$$;
+comment on function edf.panel_add is 'State function of edf.fit_panel.';
+comment on function edf.panel_fit is 'Final function of edf.fit_panel.';
+revoke all on function edf.fit_panel(text, edf.series, jsonb, jsonb, interval, integer[], interval) from public;
+revoke all on function edf.panel_add from public;
+revoke all on function edf.panel_fit from public;
+create or replace FUNCTION "parse_meter_messages"(
+	"messages" TEXT[] 
+) RETURNS TABLE (
+	"at" INT,  
+	"building_id" TEXT,  
+	"apartment_id" TEXT,  
+	"sensor_type" TEXT,  
+	"room_name" TEXT,  
+	"read_at" timestamp with time zone,  
+	"value" double precision,  
+	"reason_code" TEXT,  
+	"reason" TEXT  
+)
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'parse_meter_messages_wrapper';
+create or replace FUNCTION "parse_weather_document"(
+	"document" TEXT 
+) RETURNS TABLE (
+	"valid_at" timestamp with time zone,  
+	"temperature_c" double precision,  
+	"cloud_cover_pct" double precision,  
+	"ghi_w_m2" double precision,  
+	"reason_code" TEXT,  
+	"reason" TEXT  
+)
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'parse_weather_document_wrapper';
+create or replace FUNCTION "portfolio_quantiles"(
+	"valid_at" timestamp with time zone[], 
+	"lead_hours" double precision[], 
+	"yhat" double precision[], 
+	"residual_issued_at" timestamp with time zone[], 
+	"residual_lead_hours" double precision[], 
+	"residual_errors" double precision[], 
+	"quantiles" double precision[] 
+) RETURNS TABLE (
+	"issued_at" timestamp with time zone,  
+	"valid_at" timestamp with time zone,  
+	"lead_hours" double precision,  
+	"yhat" double precision,  
+	"yhat_lower" double precision,  
+	"yhat_upper" double precision,  
+	"quantile_values" double precision[],  
+	"origins" bigint  
+)
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'portfolio_quantiles_wrapper';
+CREATE  FUNCTION "predict"(
+	"artifact" bytea, 
+	"series" edf.series, 
+	"horizon" interval, 
+	"issued_at" timestamp with time zone, 
+	"quantiles" double precision[] 
+) RETURNS TABLE (
+	"valid_at" timestamp with time zone,  
+	"lead_hours" double precision,  
+	"yhat" double precision,  
+	"yhat_lower" double precision,  
+	"yhat_upper" double precision,  
+	"quantile_values" double precision[]  
+)
+ 
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'predict_series_wrapper';
+create or replace FUNCTION "require_known"(
+	"kind" TEXT, 
+	"name" TEXT, 
+	"known" TEXT[] 
+) RETURNS VOID 
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'require_known_wrapper';
+create or replace FUNCTION "validate_json"(
+	"document" TEXT, 
+	"schema" TEXT 
+) RETURNS TABLE (
+	"path" TEXT,  
+	"message" TEXT,  
+	"hint" TEXT  
+)
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c 
+AS 'MODULE_PATHNAME', 'validate_json_wrapper';
+create aggregate edf.pinball(actual double precision, predicted double precision, quantile double precision) (
+    sfunc = edf.pinball_add, stype = double precision[], initcond = '{0,0}',
+    finalfunc = edf.mean_value, combinefunc = edf.mean_merge, parallel = safe
+);
+create or replace function edf.columns_of(query text) returns table (name text, type text)
+language plpgsql stable
+as $$
+declare
+    body  text := rtrim(query, e' \t\r\n;');
+    shape record;
+    names text[];
+begin
+    perform edf.require('query', query is not null);
+    if body = '' then
+        raise exception 'the query is empty'
+            using errcode = 'invalid_parameter_value', hint = 'Give a query, as in select * from my_forecasts.';
+    end if;
+
+    execute format(e'select * from (\n%s\n) as q limit 0', body) into shape;
+    select array_agg(k.key order by k.at) into names from json_object_keys(row_to_json(shape)) with ordinality as k (key, at);
+    if cardinality(names) <> (select count(distinct n.name) from unnest(names) as n (name)) then
+        raise exception 'the query''s columns are (%): each needs its own name', array_to_string(names, ', ')
+            using errcode = 'invalid_parameter_value', hint = 'Name the columns in the query with AS.';
+    end if;
+    return query execute format(
+        e'select c.* from (values (1)) as one left join (select * from (\n%s\n) as q limit 0) as q on true
+          cross join lateral (values %s) as c',
+        body, (select string_agg(format('(%L, pg_typeof(q.%I)::text)', n.name, n.name), ', ') from unnest(names) as n (name)));
+end;
+$$;
+create or replace function edf.score_inputs(names text[], types text[]) returns table (name text, expression text)
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    numbers constant text[] := array['double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint'];
+    wrong   record;
+begin
+    perform edf.require('names', names is not null), edf.require('types', types is not null);
+    select c.name, c.type into wrong
+    from unnest(names, types) as c (name, type)
+    where c.name in ('lead_hours', 'actual', 'yhat', 'yhat_lower', 'yhat_upper', 'scale') and c.type <> all (numbers);
+    if found then
+        raise exception 'column % is of type %; it must be a number', wrong.name, wrong.type
+            using errcode = 'invalid_parameter_value', hint = 'Cast it to double precision in the query.';
+    end if;
+
+    return query
+    select i.name, format('q.%I::%s', i.name, i.type)
+    from (values ('issued_at', 'text'), ('lead_hours', 'double precision'), ('actual', 'double precision'), ('yhat', 'double precision'),
+        ('yhat_lower', 'double precision'), ('yhat_upper', 'double precision'), ('scale', 'double precision')) as i (name, type)
+    where i.name = any (names);
+
+    if array['quantile_values', 'quantiles'] <@ names then
+        return query values ('quantile_values', 'q.quantile_values::double precision[]'), ('quantiles', 'q.quantiles::double precision[]');
+        return;
+    end if;
+    return query
+    with levels as (
+        select n.name, replace((regexp_match(n.name, '^(?:yhat_)?q(\d\d(?:_\d+)?)$'))[1], '_', '.')::double precision / 100 as level
+        from unnest(names) as n (name)
+    )
+    select i.*
+    from (select string_agg(format('q.%I', l.name), ', ' order by level) as columns, array_agg(level order by level) as levels
+          from levels as l where level is not null) as found
+    cross join lateral (values
+        ('quantile_values', format('array[%s]::double precision[]', found.columns)),
+        ('quantiles', format('%L::double precision[]', found.levels))) as i
+    where found.levels is not null;
+end;
+$$;
+comment on function edf.score is
+$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
+is known.
+
+by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
+it, all rows are one slice. metrics: which ones; by default all that the columns allow.
+Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
+quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
+forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
+Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
+create or replace function edf.portfolio(
+    forecasts text,
+    residuals text,
+    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
+) returns table (
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[],
+    origins   bigint
+)
+language plpgsql stable
+as $$
+declare
+    known text[];
+    given text;
+    found record;
+begin
+    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null);
+    known := array(select c.name from edf.columns_of(forecasts) as c);
+    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
+        perform edf.require_column('forecasts', given, known);
+    end loop;
+    known := array(select c.name from edf.columns_of(residuals) as c);
+    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
+        perform edf.require_column('residuals', given, known);
+    end loop;
+
+
+    execute format(
+        $query$
+        with edf_forecasts as materialized (
+            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
+            from (
+            %1$s
+            ) as q
+        ),
+        edf_members as (select series, count(*) as n from edf_forecasts group by series),
+        edf_totals as (
+            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
+            from edf_forecasts group by valid_at, lead_hours
+        ),
+        edf_residuals as materialized (
+            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
+                r.actual::double precision - r.yhat::double precision as error
+            from (
+            %2$s
+            ) as r
+            where r.series::text in (select series from edf_members)
+        ),
+        edf_joint as (
+            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
+            from edf_residuals group by issued_at, lead_hours
+        )
+        select
+            (select count(*) from edf_members) as members,
+            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
+            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
+            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
+            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
+            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
+            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
+            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
+            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
+            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
+            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
+        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
+    into found;
+    if found.members = 0 then
+        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
+        raise exception 'a series stands twice for one step and lead: %',
+            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
+            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
+    elsif found.incomplete_at is not null then
+        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
+            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
+    elsif found.unknown is not null then
+        raise exception 'no residual of series "%" is known', found.unknown
+            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
+    end if;
+    return query
+    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
+    from edf.portfolio_quantiles(
+        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
+        coalesce(found.r_error, '{}'), levels) as p;
+end;
+$$;
+create or replace function edf.require_column(query text, name text, known text[]) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform edf.require('query', query is not null), edf.require('name', name is not null), edf.require('known', known is not null);
+    if not name = any (known) then
+        raise exception 'the query of % has no column %', query, name
+            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
+    end if;
+end;
+$$;
+create function edf.checked_columns(query text, needed text[]) returns table (name text, type text, at bigint)
+language plpgsql stable
+as $$
+declare
+    names text[];
+    types text[];
+begin
+    perform edf.require('query', query is not null), edf.require('needed', needed is not null);
+    select array_agg(c.name order by c.at), array_agg(c.type order by c.at) into names, types
+    from edf.columns_of(query) with ordinality as c (name, type, at);
+    if cardinality(names) < cardinality(needed) then
+        raise exception 'the query''s columns are (%): % are needed, then regressors, each with its own name',
+            array_to_string(names, ', '), array_to_string(needed, ', ')
+            using errcode = 'invalid_parameter_value', hint = 'Name the columns in the query with AS.';
+    end if;
+    for at in 1 .. cardinality(names) loop
+        if needed[at] in ('a time', 'received_at') or names[at] = 'received_at' then
+            if types[at] <> 'timestamp with time zone' then
+                raise exception 'column % is of type %; it must be timestamptz', names[at], types[at]
+                    using errcode = 'invalid_parameter_value', hint = 'A timestamp without zone becomes one by: column AT TIME ZONE ''UTC''.';
+            end if;
+        elsif needed[at] is distinct from 'a series'
+            and types[at] not in ('double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint', 'boolean') then
+            raise exception 'column % is of type %; the target and regressors are numbers or booleans', names[at], types[at]
+                using errcode = 'invalid_parameter_value', hint = 'Leave it out, or cast it to double precision.';
+        end if;
+    end loop;
+    return query select * from unnest(names, types) with ordinality;
+end;
+$$;
+comment on function edf.checked_columns is
+    'The columns of a query: first those that are needed, by position, then regressors and, anywhere, received_at. Errors: 22023 too few columns, or columns of other types.';
+revoke all on function edf.checked_columns from public;
+create function edf.number_of(name text, type text) returns text
+language sql immutable strict
+set search_path = pg_catalog, pg_temp
+return format('(q.%I%s)::double precision', name, case type when 'boolean' then '::integer' end);
+comment on function edf.number_of(text, text) is 'A column of the query q as a number.';
+create function edf.columns_as_array(columns text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return coalesce(
+    (select format('array[%s]::double precision[]', string_agg(format('array_agg(%s)', c.expression), ', ' order by c.at))
+     from unnest(columns) with ordinality as c (expression, at)),
+    '''{}''::double precision[]');
+comment on function edf.columns_as_array(text[]) is
+    'An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies all of them with every column.';
+create function edf.series_of(query text, regressor_forecasts text default null) returns edf.series
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+    series edf.series;
+    time   text;
+    target text;
+    names  text[];
+    values text;
+    known  text;
+begin
+    select max(c.name) filter (where c.at = 1), max(edf.number_of(c.name, c.type)) filter (where c.at = 2),
+        coalesce(array_agg(c.name order by c.at) filter (where c.at > 2 and c.name <> 'received_at'), '{}'),
+        edf.columns_as_array(array_agg(edf.number_of(c.name, c.type) order by c.at) filter (where c.at > 2 and c.name <> 'received_at')),
+        max('array_agg(q.received_at)') filter (where c.name = 'received_at')
+    into time, target, names, values, known
+    from edf.checked_columns(query, array['a time', 'a target']) as c;
+    execute format(
+        e'select array_agg(q.%1$I), array_agg(%2$s), %3$s, %4$s from (select * from (\n%5$s\n) as q order by q.%1$I) as q',
+        time, target, coalesce(known, 'null::timestamptz[]'), values, rtrim(query, e' \t\r\n;'))
+    into series.times, series.target, series.received_at, series.regressors;
+    series.regressor_names := names;
+    if series.times is null then
+        raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    end if;
+    if array_position(series.times, null) is not null then
+        raise exception 'column % is NULL in a row', time
+            using errcode = 'data_exception', hint = 'Every row needs its time; leave such rows out.';
+    end if;
+    if regressor_forecasts is null then
+        return series;
+    end if;
+    select max(c.name) filter (where c.at = 1), max(c.name) filter (where c.at = 2),
+        coalesce(array_agg(c.name order by c.at) filter (where c.at > 2), '{}'),
+        edf.columns_as_array(array_agg(edf.number_of(c.name, c.type) order by c.at) filter (where c.at > 2))
+    into time, known, names, values
+    from edf.checked_columns(regressor_forecasts, array['a time', 'received_at']) as c;
+    execute format(
+        e'select array_agg(q.%1$I), array_agg(q.%2$I), %3$s from (select * from (\n%4$s\n) as q order by q.%1$I, q.%2$I) as q',
+        time, known, values, rtrim(regressor_forecasts, e' \t\r\n;'))
+    into series.forecast_times, series.forecast_received_at, series.forecast_values;
+    series.forecast_names := names;
+    if series.forecast_times is null then
+        raise exception 'the query of regressor forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    end if;
+    if array_position(series.forecast_times, null) is not null or array_position(series.forecast_received_at, null) is not null then
+        raise exception 'column % or % of the regressor forecasts is NULL in a row', time, known
+            using errcode = 'data_exception', hint = 'Every row needs its times; leave such rows out.';
+    end if;
+    return series;
+end;
+$$;
+comment on function edf.series_of(text, text) is
+$$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered by time. A column received_at
+(timestamptz, anywhere after the time) says when each row was first known.
+
+regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
+Memory: four times that of the numbers, eight bytes each.
+Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
+create or replace function edf.panel_of(query text) returns table (name text, series edf.series)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+    of_series text;
+    time   text;
+    target text;
+    names  text[];
+    columns text;
+    known  text;
+    member record;
+begin
+    select max(c.name) filter (where c.at = 1), max(c.name) filter (where c.at = 2),
+        max(edf.number_of(c.name, c.type)) filter (where c.at = 3),
+        coalesce(array_agg(c.name order by c.at) filter (where c.at > 3 and c.name <> 'received_at'), '{}'),
+        edf.columns_as_array(array_agg(edf.number_of(c.name, c.type) order by c.at) filter (where c.at > 3 and c.name <> 'received_at')),
+        max('array_agg(q.received_at)') filter (where c.name = 'received_at')
+    into of_series, time, target, names, columns, known
+    from edf.checked_columns(query, array['a series', 'a time', 'a target']) as c;
+
+    for member in execute format(
+        e'select q.edf_name as name, row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
+          from (select q.*, q.%2$I::text collate "C" as edf_name from (\n%1$s\n) as q order by edf_name, q.%3$I) as q
+          group by q.edf_name order by q.edf_name',
+        rtrim(query, e' \t\r\n;'), of_series, time, target, coalesce(known, 'null::timestamptz[]'), columns)
+        using names
+    loop
+        panel_of.name := member.name;
+        panel_of.series := member.series;
+        if panel_of.name is null or array_position(panel_of.series.times, null) is not null then
+            raise exception 'column % or % is NULL in a row', of_series, time
+                using errcode = 'data_exception', hint = 'Every row needs its series and its time; leave such rows out.';
+        end if;
+        return next;
+    end loop;
+    if not found then
+        raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    end if;
+end;
+$$;
+comment on function edf.panel_of(text) is
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series, in the order of their names, each series
+ordered by time. A column received_at (timestamptz) says when each row was first known.
+
+Memory: that of the longest series, beside work_mem for sorting.
+Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
+create function edf.train(
+    subject       text,
+    training_data text,
+    strategy      text     default 'xgboost',
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    regressor_forecasts text default null,
+    issue_hours   integer[] default null,
+    availability  interval default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    fitted record;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('strategy', strategy is not null), edf.require('parameters', parameters is not null),
+            edf.require('features', features is not null), edf.require('horizon', horizon is not null);
+    select * into strict fitted
+    from edf.fit(strategy, edf.series_of(training_data, regressor_forecasts), parameters, features, horizon, issue_hours, availability);
+    return edf.register_model(
+        subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+end;
+$$;
+comment on function edf.train is
+$$Trains a model on a query and writes it to edf.models as pending; returns its id.
+
+subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
+per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
+sarimax, prophet, mstl, profile or seasonal_naive; global learns from one series what edf.train_global learns from many.
+parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
+known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
+ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
+imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
+issue_hours: the hours of the local day at which forecasts will be asked, by default that at which training_data ends; at other hours the model
+forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
+A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
+negative has no negative forecast, unless features say {"non_negative": false}.
+Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
+revoke all on function edf.train from public;
+create function edf.features(
+    input_data text,
+    features   jsonb       default '{}',
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null,
+    regressor_forecasts text default null,
+    availability interval  default null
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    feature    text,
+    unit       text,
+    value      double precision,
+    known      text
+)
+language plpgsql stable
+as $$
+begin
+    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+
+    return query
+    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
+end;
+$$;
+comment on function edf.features is
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Errors: as edf.train.';
+revoke all on function edf.features from public;
+create or replace function edf.forecast(
+    subject    text,
+    input_data text,
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null,
+    regressor_forecasts text default null,
+    levels double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    model_id   bigint,
+    quantile_values double precision[],
+    quantiles double precision[]
+)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+    model edf.models;
+begin
+    perform edf.require('subject', forecast.subject is not null), edf.require('input_data', input_data is not null),
+            edf.require('horizon', horizon is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null);
+    select * into model from edf.models where models.subject = forecast.subject and status = 'approved';
+    if not found then
+        raise exception 'no approved model forecasts "%"', forecast.subject
+            using errcode = 'undefined_object',
+                  hint = 'Approve one: select edf.approve_model(model_id) from edf.models where subject = ... and status = ''pending''.';
+    end if;
+    return query
+    select p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, model.model_id, p.quantile_values, levels
+    from edf.predict(model.artifact, edf.series_of(input_data, regressor_forecasts), horizon, forecast.issued_at, levels) as p;
+end;
+$$;
+comment on function edf.forecast is
+$$Forecasts a subject with its approved model; one row per step ahead.
+
+input_data: a query of (time, target, regressors...) as in edf.train: at least the longest lag of history, and with regressors also the hours ahead, their
+target NULL. issued_at: the first step to forecast, by default the first at which all of the input was known; targets from there on are not read, nor those
+with a received_at after it; without that column a row is known as the model's training assumed. Leads are counted from the newest known row: what is late
+makes the forecast an older one. regressor_forecasts: as in edf.train; days since
+the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
+Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
+the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+create function edf.train_global(
+    subject       text,
+    training_data text,
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    issue_hours   integer[] default null,
+    availability  interval default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    fitted edf.fitted;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('parameters', parameters is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+    fitted := (
+        select edf.fit_panel(p.name, p.series, parameters, features, horizon, issue_hours, availability)
+        from edf.panel_of(training_data) as p);
+    return edf.register_model(
+        subject, 'global', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+end;
+$$;
+comment on function edf.train_global is
+$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
+
+subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
+position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
+global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
+Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
+it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
+Source: Montero-Manso and Hyndman (2021). Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
+revoke all on function edf.train_global from public;
+create function edf.backtest(
+    training_data text,
+    strategy      text     default 'xgboost',
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    schedule      jsonb    default '{}',
+    regressor_forecasts text default null,
+    candidates    jsonb    default null,
+    levels double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}',
+    issue_hours   integer[] default null,
+    availability  interval default null,
+    workers       integer  default 1
+) returns table (
+    candidate  text,
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    actual     double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[]
+)
+language plpgsql stable
+as $$
+begin
+    perform edf.require('training_data', training_data is not null), edf.require('strategy', strategy is not null),
+            edf.require('parameters', parameters is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null), edf.require('schedule', schedule is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null),
+            edf.require('workers', workers is not null);
+    if candidates is not null and parameters <> '{}' then
+        raise exception 'parameters are those of one strategy: among candidates, each has its own "parameters"'
+            using errcode = 'invalid_parameter_value', hint = 'As in [{"strategy": "xgboost", "parameters": {"eta": 0.1}}].';
+    end if;
+    return query
+    select b.*, levels from edf.backtest_series(
+        edf.series_of(training_data, regressor_forecasts),
+        coalesce(candidates, jsonb_build_array(jsonb_build_object('strategy', strategy, 'parameters', parameters))),
+        features, horizon, edf.schedule_of(schedule), issue_hours, availability, levels, workers) as b;
+end;
+$$;
+comment on function edf.backtest is
+$$Rolling-origin evaluation: what the forecasts would have been; one row per candidate, issue and step ahead.
+
+schedule: when forecasts are issued and models fitted, a JSON object of first_origin (by default test_period, 70 days, before the end), last_origin (by default the
+end), step (1 day), refit (14 days) and training_window (by default all). Every step a forecast is issued from what was known then; every refit the model is
+fitted anew on all that was known, or on only so much as training_window (forecasts may read further back).
+candidates: several in one call, a JSON array of strategies and of objects such as {"name": "trees", "strategy": "xgboost", "parameters": {}, "features": {}}, these
+features laid over those of the call; the column candidate tells them apart. Without it, there is the one of strategy and parameters, called as the
+strategy. regressor_forecasts, issue_hours, availability and a column received_at: as in edf.train, so that weather and demand are read as they were known;
+without issue_hours a model is fitted for the hour of its first issue. actual is NULL where a value was taken for a spike. levels: of the quantiles in
+quantile_values. workers: threads, 1 to
+64, among which fits of all candidates are shared out; the result is the same. Nothing is written: edf.keep_backtest keeps one. Score the rows
+with edf.score. Source: Tashman (2000).
+Errors: as edf.train; of several candidates the message names the one.$$;
+revoke all on function edf.backtest from public;
+create or replace function edf.backtest_settings(given jsonb, set_by_caller text[] default '{}') returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    defaults constant jsonb := '{
+        "strategy": "xgboost", "parameters": {}, "features": {}, "candidates": null, "horizon": "72 hours", "schedule": {},
+        "issue_hours": null, "availability": null, "levels": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], "workers": 1}';
+    known constant text[] := array(select name from jsonb_object_keys(defaults) as name where name <> all (set_by_caller));
+    setting record;
+begin
+    perform edf.require('settings', given is not null), edf.require('set_by_caller', set_by_caller is not null);
+    if jsonb_typeof(given) is distinct from 'object' then
+        raise exception 'settings are given in a JSON object, not in %', left(given::text, 200)
+            using errcode = 'invalid_parameter_value', hint = format('Known: %s.', array_to_string(known, ', '));
+    end if;
+    for setting in select * from jsonb_each(given) as each (name, value) loop
+        perform edf.require_known('setting', setting.name, known);
+        begin
+            case
+                when setting.name in ('horizon', 'availability') then
+                    perform (setting.value #>> '{}')::interval;
+                when setting.name = 'schedule' then
+                    perform edf.schedule_of(setting.value);
+                when setting.name = 'workers' then
+                    perform (setting.value #>> '{}')::integer;
+                when setting.name = 'issue_hours' and setting.value <> 'null' then
+                    perform array(select jsonb_array_elements_text(setting.value))::integer[];
+                when setting.name = 'levels' then
+                    perform array(select jsonb_array_elements_text(setting.value))::double precision[];
+                else null;
+            end case;
+        exception when data_exception then
+            raise exception 'setting "%" cannot be %', setting.name, setting.value
+                using errcode = 'invalid_parameter_value', hint = 'Settings are arguments of edf.backtest, written in JSON.';
+        end;
+    end loop;
+    return defaults - set_by_caller || given;
+end;
+$$;
+comment on function edf.backtest_settings is
+$$Arguments of edf.backtest, given by name in JSON, with its defaults filled in; those that the caller sets itself are not among them.
+
+Errors: 22023 an unknown name (the nearest is told) or a value of another type.$$;
+create function edf.run_backtest(training_data text, settings jsonb, regressor_forecasts text) returns table (
+    candidate  text,
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    actual     double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[]
+)
+language sql stable
+as $$
+    select * from edf.backtest(
+        training_data, settings ->> 'strategy', settings -> 'parameters', settings -> 'features', (settings ->> 'horizon')::interval,
+        settings -> 'schedule', regressor_forecasts, nullif(settings -> 'candidates', 'null'),
+        array(select jsonb_array_elements_text(settings -> 'levels'))::double precision[],
+        (select array_agg(hour::integer order by at)
+         from jsonb_array_elements_text(nullif(settings -> 'issue_hours', 'null')) with ordinality as h (hour, at)),
+        (settings ->> 'availability')::interval, (settings ->> 'workers')::integer)
+$$;
+comment on function edf.run_backtest is 'edf.backtest, its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
+revoke all on function edf.run_backtest from public;
+comment on column edf.backtests.settings is 'Arguments of edf.backtest, with the defaults filled in.';
+comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per candidate, origin and step ahead.';
+comment on view edf.kept_forecasts is
+    'The forecasts of kept backtests as edf.backtest returned them, for edf.score: one row per backtest, candidate, origin and step ahead.';
+comment on view edf.kept_quantiles is 'The quantiles of kept backtests: one row per backtest, candidate, origin, step ahead and quantile.';
+create or replace function edf.register_backtest(
+    subject text, query text, regressor_forecasts text, settings jsonb, seconds double precision, forecasts edf.backtest_forecasts[]
+) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    backtest bigint;
+begin
+    perform edf.require('subject', subject is not null), edf.require('query', query is not null),
+            edf.require('settings', settings is not null), edf.require('seconds', seconds is not null);
+    insert into edf.backtests (subject, query, regressor_forecasts, settings, quantiles, seconds, created_by)
+    values (
+        register_backtest.subject, register_backtest.query, register_backtest.regressor_forecasts, register_backtest.settings,
+        array(select jsonb_array_elements_text(register_backtest.settings -> 'levels'))::double precision[],
+        register_backtest.seconds, edf.acting_role()
+    )
+    returning backtest_id into backtest;
+    insert into edf.backtest_forecasts
+    select backtest, f.candidate, f.issued_at, f.valid_at, f.lead_hours, f.actual, f.yhat, f.yhat_lower, f.yhat_upper, f.quantile_values
+    from unnest(forecasts) as f;
+    return backtest;
+end;
+$$;
+create or replace function edf.keep_backtest(
+    subject       text,
+    training_data text,
+    settings      jsonb default '{}',
+    regressor_forecasts text default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    started   constant timestamptz := clock_timestamp();
+    used      jsonb;
+    forecasts edf.backtest_forecasts[];
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null);
+    used := edf.backtest_settings(settings);
+    select array_agg(row(0, b.candidate, b.issued_at, b.valid_at, b.lead_hours, b.actual, b.yhat, b.yhat_lower, b.yhat_upper,
+                         b.quantile_values)::edf.backtest_forecasts)
+    into forecasts
+    from edf.run_backtest(training_data, used, regressor_forecasts) as b;
+    return edf.register_backtest(
+        subject, training_data, regressor_forecasts, used, extract(epoch from clock_timestamp() - started)::double precision, forecasts);
+end;
+$$;
+comment on function edf.keep_backtest is
+$$Runs edf.backtest and keeps it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per candidate, origin and step ahead, for
+edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's id.
+
+subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear", "xgboost"], "schedule": {"refit": "7 days"}}; kept
+with the defaults filled in.
+Errors: as edf.backtest; 22023 an unknown setting.$$;
+create or replace function edf.open_tuning(
+    subject text, strategy text, space jsonb, metric text, query text, regressor_forecasts text, settings jsonb, before timestamptz, seed integer
+) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tuning bigint;
+begin
+    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null),
+            edf.require('space', space is not null), edf.require('metric', metric is not null),
+            edf.require('query', query is not null), edf.require('settings', settings is not null),
+            edf.require('before', before is not null), edf.require('seed', seed is not null);
+
+    perform pg_advisory_xact_lock(hashtextextended('edf.tunings ' || open_tuning.subject, 0));
+    select t.tuning_id into tuning
+    from edf.tunings as t
+    where (t.subject, t.strategy, t.space, t.metric, t.query, t.settings, t.before, t.seed)
+        = (open_tuning.subject, open_tuning.strategy, open_tuning.space, open_tuning.metric, open_tuning.query, open_tuning.settings,
+           open_tuning.before, open_tuning.seed)
+      and t.regressor_forecasts is not distinct from open_tuning.regressor_forecasts;
+    if not found then
+        insert into edf.tunings (subject, strategy, space, metric, query, regressor_forecasts, settings, before, seed, created_by)
+        values (open_tuning.subject, open_tuning.strategy, open_tuning.space, open_tuning.metric, open_tuning.query,
+                open_tuning.regressor_forecasts, open_tuning.settings, open_tuning.before, open_tuning.seed, edf.acting_role())
+        returning tuning_id into tuning;
+    end if;
+    return tuning;
+end;
+$$;
+create or replace function edf.register_trial(
+    tuning_id bigint, number integer, parameters jsonb, score double precision, origins bigint, seconds double precision, error text
+) returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
+           edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
+    insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
+    values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
+            case when register_trial.score is null then 'failed' else 'succeeded' end, register_trial.score, register_trial.origins,
+            register_trial.seconds, register_trial.error, edf.acting_role())
+$$;
+comment on function edf.best_parameters is
+$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
+
+strategy: by default, whichever was tuned last. Errors: 42704 no trial.$$;
+create or replace function edf.rows_before(query text, before timestamptz, known_at boolean default false) returns text
+language plpgsql stable
+as $$
+declare
+    conditions text;
+begin
+    if query is null then
+        return null;
+    end if;
+    perform edf.require('before', before is not null);
+
+    select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
+    from edf.columns_of(query) with ordinality as c (name, type, at)
+    where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
+    return format(e'select * from (\n%s\n) as q where %s', rtrim(query, e' \t\r\n;'), coalesce(conditions, 'true'));
+end;
+$$;
+create or replace procedure edf.tune(
+    subject       text,
+    training_data text,
+    strategy      text        default 'xgboost',
+    space         jsonb       default null,
+    trials        integer     default 30,
+    time_limit    interval    default null,
+    before        timestamptz default null,
+    metric        text        default 'rmse',
+    settings      jsonb       default '{}',
+    regressor_forecasts text  default null,
+    seed          integer     default 0
+)
+language plpgsql
+as $$
+declare
+    started    constant timestamptz := pg_catalog.clock_timestamp();
+    expression text;
+    used       jsonb;
+
+    workers    jsonb;
+    whole      jsonb;
+    tuning     bigint;
+    data       text;
+    vintages   text;
+    past       jsonb;
+    tried      integer;
+    parameters jsonb;
+    began      timestamptz;
+    took       double precision;
+    score      double precision;
+    origins    bigint;
+    state      text;
+    message    text;
+    best       record;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('strategy', strategy is not null), edf.require('trials', trials is not null), edf.require('seed', seed is not null);
+    if trials < 1 then
+        raise exception 'trials is %, at least one is needed', trials
+            using errcode = 'invalid_parameter_value', hint = 'It counts all trials of this search, also those of earlier calls.';
+    end if;
+    if time_limit <= interval '0' then
+        raise exception 'time_limit is %, it must be longer than nothing', time_limit
+            using errcode = 'invalid_parameter_value', hint = 'Leave it out for no limit.';
+    end if;
+    expression := edf.tuning_metric(metric);
+    whole := edf.tuning_space(strategy, space);
+    used := edf.backtest_settings(settings, array['strategy', 'parameters', 'candidates']);
+    workers := used -> 'workers';
+    used := used - 'workers';
+    before := coalesce(before, edf.end_of_target(training_data)
+                       - pg_catalog.make_interval(secs => extract(epoch from (edf.schedule_of(used -> 'schedule')).test_period)::double precision));
+    data := edf.rows_before(training_data, before);
+    vintages := edf.rows_before(regressor_forecasts, before, known_at => true);
+
+    perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "candidates": null, "workers": 1}', vintages);
+    tuning := edf.open_tuning(subject, strategy, whole, metric, training_data, regressor_forecasts, used, before, seed);
+    commit;
+
+    loop
+        select pg_catalog.count(*), coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('parameters', t.parameters, 'score', t.score) order by t.number), '[]')
+        into tried, past
+        from edf.trials as t where t.tuning_id = tuning;
+        exit when tried >= trials or pg_catalog.clock_timestamp() - started >= time_limit;
+
+        if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('edf.trials', tuning)) then
+            raise exception 'another call is tuning this'
+                using errcode = 'object_in_use', hint = 'Wait for it, or give another seed.';
+        end if;
+        parameters := edf.next_trial(strategy, whole, past, seed);
+        if parameters is null then
+            raise notice 'every point of the space has been tried';
+            exit;
+        end if;
+        began := pg_catalog.clock_timestamp();
+        score := null;
+        origins := null;
+        message := null;
+        begin
+            execute pg_catalog.format(
+                'with backtest as materialized (select * from edf.run_backtest($1, $2, $3)) select %s, count(distinct issued_at) from backtest', expression)
+            into score, origins
+            using data, used || pg_catalog.jsonb_build_object('strategy', strategy, 'parameters', parameters, 'candidates', null, 'workers', workers), vintages;
+            if score is null then
+                message := pg_catalog.format('%s has no value on these hours', metric);
+            end if;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, message = message_text;
+            message := state || ': ' || message;
+        end;
+        took := extract(epoch from pg_catalog.clock_timestamp() - began);
+        perform edf.register_trial(tuning, tried + 1, parameters, score, origins, took, message);
+        commit;
+        select t.score, t.number into best from edf.trials as t where t.tuning_id = tuning and t.state = 'succeeded' order by t.score, t.number limit 1;
+        raise notice 'trial % of %: %, % s (best % at trial %): %', tried + 1, trials, coalesce(metric || ' ' || pg_catalog.round(score::numeric, 4), message),
+            pg_catalog.round(took::numeric, 1), coalesce(pg_catalog.round(best.score::numeric, 4)::text, 'none'), coalesce(best.number::text, '-'), parameters;
+    end loop;
+end;
+$$;
+comment on procedure edf.tune is
+$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a row of edf.trials.
+edf.best_parameters returns the best ones, for edf.train.
+
+Each trial is committed, so that a call that is cancelled keeps those that have ended, and the same call again goes on where it stopped; so it cannot run
+inside a transaction. A trial that fails is a row with its error.
+subject, training_data, strategy, regressor_forecasts: as in edf.train. space: what to try of each hyperparameter, a range or a list, such as
+{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see
+edf.tuning_space. trials: how many, with those of earlier calls. time_limit: none is begun later after the call. before: nothing from there on is read, by default
+the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"schedule": {"refit": "28 days"}, "workers": 2}; origins lie in the
+test_period before the time before. seed: of the search; the same one goes the same way.
+The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
+Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and
+those of the query.$$;
+comment on function edf.fit is
+    'Fits a model over arrays and returns its artifact; edf.train is the way to call it. Errors: as edf.train.';
+revoke all on function edf.fit from public;
+comment on function edf.predict is
+    'Forecasts with an artifact over arrays; edf.forecast is the way to call it. Errors: as edf.forecast.';
+revoke all on function edf.predict from public;
+comment on function edf.backtest_series is
+    'Rolling-origin evaluation over arrays; edf.backtest is the way to call it. Errors: as edf.train.';
+revoke all on function edf.backtest_series from public;
+comment on function edf.feature_rows is
+    'Features over arrays; edf.features is the way to call it. Errors: as edf.train.';
+revoke all on function edf.feature_rows from public;
+comment on function edf.history_hours is
+    'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';

@@ -18,7 +18,7 @@ revoke all on function edf.portfolio_quantiles from public;
 comment on function edf.tuning_space is
     'What edf.tune tries of a strategy: a space with nothing left out, or where it is NULL the strategy''s own. Errors: 22023 an unknown hyperparameter, an empty range, values of another type; 42704 an unknown strategy.';
 comment on function edf.next_trial is
-    'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Errors: as edf.tuning_space.';
+    'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Limits: 10,000 trials, 200 values in a list. Errors: as edf.tuning_space.';
 comment on function edf.parse_meter_messages is
     'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array; what cannot be read is a row with reason_code and reason.';
 comment on function edf.register_hours is
@@ -29,7 +29,8 @@ known_at: when the last reading that the hour rests on was received; rests_on_si
 jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
 replaced by one at zero. profile: 24 weights of the hours of the day in time_zone, for gaps longer than max_interpolation_h where long_gaps is profile;
 profile_known_at: what is spread by it counts as known no earlier.
-Give the readings inside the span, the nearest one on either side, and those up to jitter_h before that. Errors: 22023 a wrong argument.$$;
+Give the readings inside the span, the nearest one on either side, and those up to jitter_h before that. Limits: a span of ten years. Memory: 200 bytes a reading or
+hour. A gap of more than ten years is spread evenly. Errors: 22004 a NULL, 22023 a wrong argument.$$;
 comment on function edf.gauge_hours is
 $$Time-weighted mean by UTC hour from from_at up to to_at, from the readings of one gauge, in its unit; any order.
 
@@ -40,7 +41,7 @@ comment on function edf.validate_json is
 $$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).
 
 Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items, properties,
-additionalProperties, propertyNames, required, if, then, else, $ref within the schema. Errors: 22023 another keyword, or a schema without end.$$;
+additionalProperties, propertyNames, required, if, then, else, $ref within the schema. At most 1,000 places are told. Errors: 22004 a NULL, 22023 another keyword, or a schema without end.$$;
 comment on function edf.read_features is
     'A feature spec with the defaults filled in that it has for a strategy. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy.';
 comment on function edf.history_hours is

@@ -75,7 +75,7 @@ create aggregate edf.rcrps(actual double precision, quantile_values double preci
     combinefunc = edf.rcrps_merge, serialfunc = edf.rcrps_save, deserialfunc = edf.rcrps_load, parallel = safe
 );
 comment on aggregate edf.rcrps(double precision, double precision[], double precision[]) is
-    'Relative CRPS, a ratio: edf.crps / (95 % quantile - 5 % quantile of actual); NULL where the actual values have no such range. OpenSTEF 4.';
+    'Relative CRPS, a ratio: edf.crps / (95 % quantile - 5 % quantile of actual); NULL where the actual values have no such range. Memory: 16 bytes a row. OpenSTEF 4.';
 
 create aggregate edf.coverage(actual double precision, lower double precision, upper double precision) (
     sfunc = edf.coverage_add, stype = double precision[], initcond = '{0,0}',

@@ -99,6 +99,7 @@ forecasts: a query with the columns series, valid_at, lead_hours and yhat, such 
 lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
 or were not known when the forecast was made, are left out. origins says how many origins are left.
 Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
+Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
 Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
 revoke all on function edf.portfolio from public;
 

@@ -7,6 +7,7 @@
 
 use crate::Checkpoint;
 use crate::error::Error;
+use crate::features::MOST_CELLS;
 use crate::grid::{Grid, rfc3339};
 use crate::intervals::check_levels;
 use crate::model::Memo;
@@ -81,6 +82,7 @@ pub fn backtest(
         let have = origins[0] - schedule.start(origins[0]);
         candidate.say(candidate.recipe.check_history(&frame.grid, have))?;
     }
+    let workers = workers.min(most_workers(candidates, frame));
     let blocks: Vec<&[usize]> = origins.chunks(schedule.refit.div_ceil(schedule.step)).collect();
     let memos: Vec<Memo> = candidates.iter().map(|_| Memo::default()).collect();
     let work: Vec<(&Candidate, &Memo, &[usize])> = candidates
@@ -111,6 +113,13 @@ fn check_size(candidates: &[Candidate], origins: usize, frame: &Frame, levels: u
          {MOST_NUMBERS} of one backtest: give a longer step, a later first_origin, a shorter horizon or fewer candidates",
         candidates.len()
     )))
+}
+
+/// Fits that may run side by side: the tables of features of all of them must fit into memory.
+fn most_workers(candidates: &[Candidate], frame: &Frame) -> usize {
+    let columns = |candidate: &Candidate| candidate.recipe.features.most_columns(frame.regressors.len());
+    let most = candidates.iter().map(columns).max().unwrap_or(1);
+    (MOST_CELLS / (most * frame.grid.len()).max(1)).max(1)
 }
 
 /// One block: a fit and the forecasts of its origins. They read the whole frame: a sliding window is one of the
@@ -243,6 +252,20 @@ mod tests {
         let alone = bits(run(1));
         assert_eq!(alone.len(), 8 * (7 * 48 + 32 + 8));
         assert!(alone == bits(run(3)));
+    }
+
+    #[test]
+    fn fewer_fits_run_side_by_side_where_the_series_is_long() {
+        let candidates = candidates(quick());
+        assert!(most_workers(&candidates, &hourly_frame(8760)) > 64);
+        assert!((1..4).contains(&most_workers(&candidates, &hourly_frame(400_000))));
+    }
+
+    #[test]
+    fn more_forecasts_than_fit_into_memory_are_refused() {
+        let schedule = Schedule { first: 600, step: 1, refit: 100_000, ..SCHEDULE };
+        let error = run(&hourly_frame(50_000), schedule).unwrap_err().to_string();
+        assert!(error.contains("49400 origins") && error.contains("more than the 25000000"), "{error}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use ndarray::{Array2, ArrayViewMut1};
 use std::ops::Range;
 
 /// The most numbers that one table or matrix may hold: 600 MB.
-const MOST_CELLS: usize = 150_000_000;
+pub(crate) const MOST_CELLS: usize = 150_000_000;
 
 /// Refuses a table or matrix that is too large.
 fn check_size(rows: usize, columns: usize) -> Result<(), Error> {

@@ -10,6 +10,7 @@ drop function edf.fit(text,timestamp with time zone[],double precision[],text[],
 drop function edf.fit_panel(text[],timestamp with time zone[],double precision[],text[],double precision[],jsonb,jsonb,interval);
 drop function edf.predict(bytea,timestamp with time zone[],double precision[],text[],double precision[],timestamp with time zone[],double precision[],text[],double precision[],interval,timestamp with time zone,double precision[]);
 drop function edf.train_global(text,text,jsonb,jsonb,interval);
+drop function edf.panel_of(text);
 drop function edf.run_backtest(text,jsonb,text);
 drop type edf.panel;
 drop type edf.series;
@@ -63,42 +64,6 @@ begin
 end;
 $$;
 comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train calls it. Returns the model''s id.';
-create type edf.series as (
-    times                timestamptz[],
-    target               double precision[],
-    received_at          timestamptz[],
-    regressor_names      text[],
-    regressors           double precision[],
-    forecast_times       timestamptz[],
-    forecast_received_at timestamptz[],
-    forecast_names       text[],
-    forecast_values      double precision[]
-);
-comment on type edf.series is
-    'A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of the regressors, and the regressors one column after the other; regressors as they were forecast: times, when each was received, names, and values one column after the other.';
-create type edf.fitted as (
-    artifact        bytea,
-    parameters_used jsonb,
-    features_used   jsonb,
-    feature_names   text[],
-    training_start  timestamptz,
-    training_end    timestamptz,
-    training_rows   bigint,
-    metrics         jsonb
-);
-comment on type edf.fitted is 'A fitted model with what edf.models keeps of it.';
-create or replace function edf.require(name text, given boolean) returns void
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if given is not true then
-        raise exception 'argument % is NULL', name
-            using errcode = 'null_value_not_allowed', hint = 'Give it a value, or leave it out for its default.';
-    end if;
-end;
-$$;
-comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22004).';
 create type edf.schedule as (
     first_origin    timestamptz,
     last_origin     timestamptz,
@@ -141,6 +106,42 @@ end;
 $$;
 comment on function edf.schedule_of(jsonb) is
     'A schedule of its settings by name, with the defaults filled in. Errors: 22023 an unknown name (the nearest is told) or a value that is no time or interval.';
+create type edf.series as (
+    times                timestamptz[],
+    target               double precision[],
+    received_at          timestamptz[],
+    regressor_names      text[],
+    regressors           double precision[],
+    forecast_times       timestamptz[],
+    forecast_received_at timestamptz[],
+    forecast_names       text[],
+    forecast_values      double precision[]
+);
+comment on type edf.series is
+    'A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of the regressors, and the regressors one column after the other; regressors as they were forecast: times, when each was received, names, and values one column after the other.';
+create type edf.fitted as (
+    artifact        bytea,
+    parameters_used jsonb,
+    features_used   jsonb,
+    feature_names   text[],
+    training_start  timestamptz,
+    training_end    timestamptz,
+    training_rows   bigint,
+    metrics         jsonb
+);
+comment on type edf.fitted is 'A fitted model with what edf.models keeps of it.';
+create or replace function edf.require(name text, given boolean) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if given is not true then
+        raise exception 'argument % is NULL', name
+            using errcode = 'null_value_not_allowed', hint = 'Give it a value, or leave it out for its default.';
+    end if;
+end;
+$$;
+comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22004).';
 CREATE  FUNCTION "backtest_series"(
 	"series" edf.series, 
 	"candidates" jsonb, 
@@ -336,6 +337,8 @@ create aggregate edf.pinball(actual double precision, predicted double precision
     sfunc = edf.pinball_add, stype = double precision[], initcond = '{0,0}',
     finalfunc = edf.mean_value, combinefunc = edf.mean_merge, parallel = safe
 );
+comment on aggregate edf.rcrps(double precision, double precision[], double precision[]) is
+    'Relative CRPS, a ratio: edf.crps / (95 % quantile - 5 % quantile of actual); NULL where the actual values have no such range. Memory: 16 bytes a row. OpenSTEF 4.';
 create or replace function edf.columns_of(query text) returns table (name text, type text)
 language plpgsql stable
 as $$
@@ -401,121 +404,6 @@ begin
         ('quantile_values', format('array[%s]::double precision[]', found.columns)),
         ('quantiles', format('%L::double precision[]', found.levels))) as i
     where found.levels is not null;
-end;
-$$;
-comment on function edf.score is
-$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
-is known.
-
-by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
-it, all rows are one slice. metrics: which ones; by default all that the columns allow.
-Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
-quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
-forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
-Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
-create or replace function edf.portfolio(
-    forecasts text,
-    residuals text,
-    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
-) returns table (
-    issued_at  timestamptz,
-    valid_at   timestamptz,
-    lead_hours double precision,
-    yhat       double precision,
-    yhat_lower double precision,
-    yhat_upper double precision,
-    quantile_values double precision[],
-    quantiles double precision[],
-    origins   bigint
-)
-language plpgsql stable
-as $$
-declare
-    known text[];
-    given text;
-    found record;
-begin
-    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
-            edf.require('levels', levels is not null and array_position(levels, null) is null);
-    known := array(select c.name from edf.columns_of(forecasts) as c);
-    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
-        perform edf.require_column('forecasts', given, known);
-    end loop;
-    known := array(select c.name from edf.columns_of(residuals) as c);
-    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
-        perform edf.require_column('residuals', given, known);
-    end loop;
-
-
-    execute format(
-        $query$
-        with edf_forecasts as materialized (
-            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
-            from (
-            %1$s
-            ) as q
-        ),
-        edf_members as (select series, count(*) as n from edf_forecasts group by series),
-        edf_totals as (
-            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
-            from edf_forecasts group by valid_at, lead_hours
-        ),
-        edf_residuals as materialized (
-            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
-                r.actual::double precision - r.yhat::double precision as error
-            from (
-            %2$s
-            ) as r
-            where r.series::text in (select series from edf_members)
-        ),
-        edf_joint as (
-            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
-            from edf_residuals group by issued_at, lead_hours
-        )
-        select
-            (select count(*) from edf_members) as members,
-            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
-            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
-            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
-            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
-            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
-            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
-            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
-            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
-            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
-            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
-        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
-    into found;
-    if found.members = 0 then
-        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
-    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step and lead: %',
-            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
-            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
-    elsif found.incomplete_at is not null then
-        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
-            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
-    elsif found.unknown is not null then
-        raise exception 'no residual of series "%" is known', found.unknown
-            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
-    end if;
-    return query
-    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
-    from edf.portfolio_quantiles(
-        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
-        coalesce(found.r_error, '{}'), levels) as p;
-end;
-$$;
-create or replace function edf.require_column(query text, name text, known text[]) returns void
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform edf.require('query', query is not null), edf.require('name', name is not null), edf.require('known', known is not null);
-    if not name = any (known) then
-        raise exception 'the query of % has no column %', query, name
-            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
-    end if;
 end;
 $$;
 create function edf.checked_columns(query text, needed text[]) returns table (name text, type text, at bigint)
@@ -625,7 +513,7 @@ $$Runs a query of (time timestamptz, target, regressors...), columns by position
 regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
 Memory: four times that of the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
-create or replace function edf.panel_of(query text) returns table (name text, series edf.series)
+create function edf.panel_of(query text) returns table (name text, series edf.series)
 language plpgsql stable
 as $$
 #variable_conflict use_column
@@ -672,6 +560,7 @@ ordered by time. A column received_at (timestamptz) says when each row was first
 
 Memory: that of the longest series, beside work_mem for sorting.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
+revoke all on function edf.panel_of(text) from public;
 create function edf.train(
     subject       text,
     training_data text,
@@ -712,36 +601,11 @@ issue_hours: the hours of the local day at which forecasts will be asked, by def
 forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
 A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
 negative has no negative forecast, unless features say {"non_negative": false}.
+Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the matrix that is learnt from, are at most
+150 million numbers each, 600 MB. Memory: four times the numbers of the queries while they are read (eight bytes each), then four bytes for each number of the table
+and of the matrix, and for trees as much again.
 Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;
-create function edf.features(
-    input_data text,
-    features   jsonb       default '{}',
-    horizon    interval    default '72 hours',
-    issued_at  timestamptz default null,
-    regressor_forecasts text default null,
-    availability interval  default null
-) returns table (
-    valid_at   timestamptz,
-    lead_hours double precision,
-    feature    text,
-    unit       text,
-    value      double precision,
-    known      text
-)
-language plpgsql stable
-as $$
-begin
-    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
-            edf.require('horizon', horizon is not null);
-
-    return query
-    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
-end;
-$$;
-comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Errors: as edf.train.';
-revoke all on function edf.features from public;
 create or replace function edf.forecast(
     subject    text,
     input_data text,
@@ -789,41 +653,34 @@ makes the forecast an older one. regressor_forecasts: as in edf.train; days sinc
 the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
 Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
 the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
-create function edf.train_global(
-    subject       text,
-    training_data text,
-    parameters    jsonb    default '{}',
-    features      jsonb    default '{}',
-    horizon       interval default '72 hours',
-    issue_hours   integer[] default null,
-    availability  interval default null
-) returns bigint
-language plpgsql
+create function edf.features(
+    input_data text,
+    features   jsonb       default '{}',
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null,
+    regressor_forecasts text default null,
+    availability interval  default null
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    feature    text,
+    unit       text,
+    value      double precision,
+    known      text
+)
+language plpgsql stable
 as $$
-declare
-    fitted edf.fitted;
 begin
-    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
-            edf.require('parameters', parameters is not null), edf.require('features', features is not null),
+    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
             edf.require('horizon', horizon is not null);
-    fitted := (
-        select edf.fit_panel(p.name, p.series, parameters, features, horizon, issue_hours, availability)
-        from edf.panel_of(training_data) as p);
-    return edf.register_model(
-        subject, 'global', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
-        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+
+    return query
+    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
 end;
 $$;
-comment on function edf.train_global is
-$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
-
-subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
-position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
-global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
-Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
-it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
-Source: Montero-Manso and Hyndman (2021). Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
-revoke all on function edf.train_global from public;
+comment on function edf.features is
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
+revoke all on function edf.features from public;
 create function edf.backtest(
     training_data text,
     strategy      text     default 'xgboost',
@@ -879,10 +736,174 @@ features laid over those of the call; the column candidate tells them apart. Wit
 strategy. regressor_forecasts, issue_hours, availability and a column received_at: as in edf.train, so that weather and demand are read as they were known;
 without issue_hours a model is fitted for the hour of its first issue. actual is NULL where a value was taken for a spike. levels: of the quantiles in
 quantile_values. workers: threads, 1 to
-64, among which fits of all candidates are shared out; the result is the same. Nothing is written: edf.keep_backtest keeps one. Score the rows
+64, among which fits of all candidates are shared out; the result is the same. Of a long series fewer fits run side by side, so that their tables of features
+stay below 600 MB. Nothing is written: edf.keep_backtest keeps one. Score the rows
 with edf.score. Source: Tashman (2000).
+Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and a day) x (9 + levels) is at most 25 million numbers, 200 MB.
+Memory: twice that for the forecasts, beside that of edf.train for each worker.
 Errors: as edf.train; of several candidates the message names the one.$$;
 revoke all on function edf.backtest from public;
+create function edf.train_global(
+    subject       text,
+    training_data text,
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    issue_hours   integer[] default null,
+    availability  interval default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    fitted edf.fitted;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('parameters', parameters is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+    fitted := (
+        select edf.fit_panel(p.name, p.series, parameters, features, horizon, issue_hours, availability)
+        from edf.panel_of(training_data) as p);
+    return edf.register_model(
+        subject, 'global', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+end;
+$$;
+comment on function edf.train_global is
+$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
+
+subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
+position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
+global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
+Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
+it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
+Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.
+Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
+revoke all on function edf.train_global from public;
+comment on function edf.score is
+$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
+is known.
+
+by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
+it, all rows are one slice. metrics: which ones; by default all that the columns allow.
+Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
+quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
+forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
+Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
+create or replace function edf.portfolio(
+    forecasts text,
+    residuals text,
+    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
+) returns table (
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[],
+    origins   bigint
+)
+language plpgsql stable
+as $$
+declare
+    known text[];
+    given text;
+    found record;
+begin
+    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null);
+    known := array(select c.name from edf.columns_of(forecasts) as c);
+    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
+        perform edf.require_column('forecasts', given, known);
+    end loop;
+    known := array(select c.name from edf.columns_of(residuals) as c);
+    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
+        perform edf.require_column('residuals', given, known);
+    end loop;
+
+
+    execute format(
+        $query$
+        with edf_forecasts as materialized (
+            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
+            from (
+            %1$s
+            ) as q
+        ),
+        edf_members as (select series, count(*) as n from edf_forecasts group by series),
+        edf_totals as (
+            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
+            from edf_forecasts group by valid_at, lead_hours
+        ),
+        edf_residuals as materialized (
+            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
+                r.actual::double precision - r.yhat::double precision as error
+            from (
+            %2$s
+            ) as r
+            where r.series::text in (select series from edf_members)
+        ),
+        edf_joint as (
+            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
+            from edf_residuals group by issued_at, lead_hours
+        )
+        select
+            (select count(*) from edf_members) as members,
+            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
+            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
+            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
+            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
+            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
+            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
+            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
+            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
+            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
+            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
+        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
+    into found;
+    if found.members = 0 then
+        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
+        raise exception 'a series stands twice for one step and lead: %',
+            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
+            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
+    elsif found.incomplete_at is not null then
+        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
+            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
+    elsif found.unknown is not null then
+        raise exception 'no residual of series "%" is known', found.unknown
+            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
+    end if;
+    return query
+    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
+    from edf.portfolio_quantiles(
+        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
+        coalesce(found.r_error, '{}'), levels) as p;
+end;
+$$;
+comment on function edf.portfolio is
+$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
+series would take all their errors for one, adding up variances would take them for unrelated.
+
+forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
+lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
+or were not known when the forecast was made, are left out. origins says how many origins are left.
+Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
+Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
+Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
+create or replace function edf.require_column(query text, name text, known text[]) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform edf.require('query', query is not null), edf.require('name', name is not null), edf.require('known', known is not null);
+    if not name = any (known) then
+        raise exception 'the query of % has no column %', query, name
+            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
+    end if;
+end;
+$$;
 create or replace function edf.backtest_settings(given jsonb, set_by_caller text[] default '{}') returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -1203,5 +1224,22 @@ revoke all on function edf.backtest_series from public;
 comment on function edf.feature_rows is
     'Features over arrays; edf.features is the way to call it. Errors: as edf.train.';
 revoke all on function edf.feature_rows from public;
+comment on function edf.next_trial is
+    'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Limits: 10,000 trials, 200 values in a list. Errors: as edf.tuning_space.';
+comment on function edf.register_hours is
+$$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one cumulative register, reported on change; any order.
+
+The register is interpolated at the border of each hour, so that hours add up to its difference. quality: measured, interpolated, estimated or missing.
+known_at: when the last reading that the hour rests on was received; rests_on_silence: it rests also on what came after the last one. settings: sample_minutes, max_silence_h, max_interpolation_h, long_gaps, resolution_kwh, jitter_kwh,
+jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
+replaced by one at zero. profile: 24 weights of the hours of the day in time_zone, for gaps longer than max_interpolation_h where long_gaps is profile;
+profile_known_at: what is spread by it counts as known no earlier.
+Give the readings inside the span, the nearest one on either side, and those up to jitter_h before that. Limits: a span of ten years. Memory: 200 bytes a reading or
+hour. A gap of more than ten years is spread evenly. Errors: 22004 a NULL, 22023 a wrong argument.$$;
+comment on function edf.validate_json is
+$$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).
+
+Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items, properties,
+additionalProperties, propertyNames, required, if, then, else, $ref within the schema. At most 1,000 places are told. Errors: 22004 a NULL, 22023 another keyword, or a schema without end.$$;
 comment on function edf.history_hours is
     'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';

@@ -49,7 +49,8 @@ return coalesce(
      from unnest(columns) with ordinality as c (expression, at)),
     '''{}''::double precision[]');
 comment on function edf.columns_as_array(text[]) is
-    'An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies all of them with every column.';
+$$An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies
+all of them with every column.$$;
 
 create function edf.series_of(query text, regressor_forecasts text default null) returns edf.series
 language plpgsql stable
@@ -132,9 +133,10 @@ begin
         max('array_agg(q.received_at)') filter (where c.name = 'received_at')
     into of_series, time, target, names, columns, known
     from edf.checked_columns(query, array['a series', 'a time', 'a target']) as c;
-    -- Rows are sorted once, on disk where they are many, and each series leaves the backend's memory before the next one is read.
+    -- Rows are sorted once, on disk where they are many; each series leaves the backend's memory before the next is read.
     for member in execute format(
-        e'select q.edf_name as name, row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
+        e'select q.edf_name as name,
+                 row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
           from (select q.*, q.%2$I::text collate "C" as edf_name from (\n%1$s\n) as q order by edf_name, q.%3$I) as q
           group by q.edf_name order by q.edf_name',
         rtrim(query, e' \t\r\n;'), of_series, time, target, coalesce(known, 'null::timestamptz[]'), columns)
@@ -154,8 +156,9 @@ begin
 end;
 $$;
 comment on function edf.panel_of(text) is
-$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series, in the order of their names, each series
-ordered by time. A column received_at (timestamptz) says when each row was first known.
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series,
+in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each row was first
+known.
 
 Memory: that of the longest series, beside work_mem for sorting.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;

@@ -137,7 +137,8 @@ fn predict<'a>(
         let horizon = rows_of(&frame, horizon)?;
         let quantiles = given_all("quantiles", quantiles)?;
         let issued_at = issued_at.map(to_utc).transpose()?;
-        let (frame, forecasts, implausible) = model.forecast_at(frame, issued_at, horizon, &quantiles, &mut interrupts)?;
+        let (frame, forecasts, implausible) =
+            model.forecast_at(frame, issued_at, horizon, &quantiles, &mut interrupts)?;
         tell_implausible(&implausible);
         let row = |f: edf_core::train::Forecast| {
             let valid_at = from_utc(frame.grid.time(f.target()))?;

@@ -27,7 +27,11 @@ pgrx::extension_sql_file!("../sql/series.sql", name = "series");
 pgrx::extension_sql_file!("../sql/schedule.sql", name = "schedule");
 pgrx::extension_sql_file!("../sql/series_of.sql", name = "series_of", requires = ["series", "score_inputs"]);
 pgrx::extension_sql_file!("../sql/train.sql", name = "train", requires = ["series_of", "registry"]);
-pgrx::extension_sql_file!("../sql/train_global.sql", name = "train_global", requires = ["series_of", "registry", "fit_panel"]);
+pgrx::extension_sql_file!(
+    "../sql/train_global.sql",
+    name = "train_global",
+    requires = ["series_of", "registry", "fit_panel"]
+);
 pgrx::extension_sql_file!("../sql/decide.sql", name = "decide", requires = ["registry"]);
 pgrx::extension_sql_file!("../sql/forecast.sql", name = "forecast", requires = ["series_of", "registry"]);
 pgrx::extension_sql_file!("../sql/backtest.sql", name = "backtest", requires = ["series_of", "schedule"]);

@@ -87,7 +87,8 @@ fn panel_fit(state: Internal) -> Result<pgrx::composite_type!('static, "edf.fitt
         let rows = members.iter().map(|member| known(&member.frame)).sum::<usize>();
         let (artifact, starts) = (model.to_bytes()?, from_utc(starts.unwrap_or_default())?);
         let ends = from_utc(ends.unwrap_or_default())?;
-        let fitted = PgHeapTuple::new_composite_type("edf.fitted").map_err(|error| Error::Internal(error.to_string()))?;
+        let fitted =
+            PgHeapTuple::new_composite_type("edf.fitted").map_err(|error| Error::Internal(error.to_string()))?;
         let fill = || {
             let mut fitted: PgHeapTuple<'static, AllocatedByRust> = fitted;
             fitted.set_by_name("artifact", artifact)?;

@@ -39,23 +39,15 @@ fn portfolio_quantiles(
     ErrorReport,
 > {
     let run = || {
-        let columns = (
-            given_all("valid_at", valid_at)?,
-            given_all("lead_hours", lead_hours)?,
-            given_all("yhat", yhat)?,
-        );
-        let forecasts = rows(columns, |valid_at, lead_hours, yhat| JointForecast {
-            valid_at,
-            lead_hours,
-            yhat,
-        })?;
+        let columns =
+            (given_all("valid_at", valid_at)?, given_all("lead_hours", lead_hours)?, given_all("yhat", yhat)?);
+        let forecasts = rows(columns, |valid_at, lead_hours, yhat| JointForecast { valid_at, lead_hours, yhat })?;
         let columns = (
             given_all("residual_issued_at", residual_issued_at)?,
             given_all("residual_lead_hours", residual_lead_hours)?,
             given_all("residual_errors", residual_errors)?,
         );
-        let residuals =
-            rows(columns, |issued_at, lead_hours, error| JointResidual { issued_at, lead_hours, error })?;
+        let residuals = rows(columns, |issued_at, lead_hours, error| JointResidual { issued_at, lead_hours, error })?;
         let fans = fans(&forecasts, &residuals, &given_all("quantiles", quantiles)?, &mut interrupts)?;
         let row = |(fan, forecast): (edf_core::portfolio::JointFan, &JointForecast)| {
             Ok((

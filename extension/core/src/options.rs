@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 /// Reads `json` over `default`; `kind` is what an option is called in messages.
 pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, default: &T) -> Result<T, Error> {
     let Value::Object(given) = json else {
-        return Err(Error::InvalidArgument(format!("a {kind} is given in a JSON object, not in {}", clipped(json, 200))));
+        return Err(Error::InvalidArgument(format!(
+            "a {kind} is given in a JSON object, not in {}",
+            clipped(json, 200)
+        )));
     };
     let internal = |error: serde_json::Error| Error::Internal(error.to_string());
     let Value::Object(mut options) = serde_json::to_value(default).map_err(internal)? else {
@@ -21,11 +24,10 @@ pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, d
         }
         options.insert(name.clone(), value.clone());
         // Read after each one, so that the message can name the culprit.
-        serde_json::from_value::<T>(Value::Object(options.clone()))
-            .map_err(|error| {
-                let value = clipped(value, 200);
-                Error::InvalidArgument(format!("{kind} \"{name}\" cannot be {value}: {}", clipped(error, 200)))
-            })?;
+        serde_json::from_value::<T>(Value::Object(options.clone())).map_err(|error| {
+            let value = clipped(value, 200);
+            Error::InvalidArgument(format!("{kind} \"{name}\" cannot be {value}: {}", clipped(error, 200)))
+        })?;
     }
     serde_json::from_value(Value::Object(options)).map_err(internal)
 }

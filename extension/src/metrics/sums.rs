@@ -163,7 +163,10 @@ fn of_quantiles(
 }
 
 /// Adds a row's number to a mean, where the row has one.
-fn mean_add(sums: Vec<Option<f64>>, number: impl FnOnce() -> Result<Option<f64>, Error>) -> Result<Vec<f64>, ErrorReport> {
+fn mean_add(
+    sums: Vec<Option<f64>>,
+    number: impl FnOnce() -> Result<Option<f64>, Error>,
+) -> Result<Vec<f64>, ErrorReport> {
     let mut mean = Mean::from_array(state(sums)?);
     if let Some(number) = number().map_err(report)? {
         mean.add(number);

@@ -83,7 +83,8 @@ mod tests {
             let model = Model::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
             let expected: Vec<Value> =
                 serde_json::from_slice(&std::fs::read(path.with_extension("json")).unwrap()).unwrap();
-            let forecasts = model.forecast(&hourly_frame(1700), &[1500, 1524, 1596], 24, &[0.1, 0.9], &mut || ()).unwrap();
+            let forecasts =
+                model.forecast(&hourly_frame(1700), &[1500, 1524, 1596], 24, &[0.1, 0.9], &mut || ()).unwrap();
             assert_eq!(forecasts.len(), expected.len());
             // The ensemble learns its corrections anew, by local hours.
             let near = if model.header().strategy == "ensemble" { 0.6 } else { 1e-4 };

@@ -48,10 +48,16 @@ impl Candidate {
     pub fn list(json: &Value, features: &Value, horizon: usize) -> Result<Vec<Self>, Error> {
         let invalid = |message: String| Err(Error::InvalidArgument(message));
         let Some(entries) = json.as_array().filter(|entries| !entries.is_empty()) else {
-            return invalid(format!("candidates are given in a JSON array of names or objects, not in {}", clipped(json, 200)));
+            return invalid(format!(
+                "candidates are given in a JSON array of names or objects, not in {}",
+                clipped(json, 200)
+            ));
         };
         if entries.len() > MOST_CANDIDATES {
-            return invalid(format!("{} candidates are more than the {MOST_CANDIDATES} of one backtest", entries.len()));
+            return invalid(format!(
+                "{} candidates are more than the {MOST_CANDIDATES} of one backtest",
+                entries.len()
+            ));
         }
         let mut candidates: Vec<Self> = Vec::with_capacity(entries.len());
         for entry in entries {

@@ -29,7 +29,11 @@ pub(super) fn features(
         add("recent_1h", Known::AtIssue, newest());
         add("mean_24h", Known::AtIssue, mean);
         add("last_day", Known::Newest { season: 1, older: 0 }, newest());
-        add("mean_7d", Known::Newest { season: 1, older: 0 }, mean_by_season(&known.values, calendar, 1, DAYS, checkpoint));
+        add(
+            "mean_7d",
+            Known::Newest { season: 1, older: 0 },
+            mean_by_season(&known.values, calendar, 1, DAYS, checkpoint),
+        );
     }
     Ok(features)
 }

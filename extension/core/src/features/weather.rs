@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_window_ends_at_its_row_and_half_of_it_must_be_known() {
-        let highest: Vec<f64> = windows(&[1.0, 5.0, 2.0, f64::NAN, f64::NAN], 2, |w| extreme(w, f64::max), &mut || ()).collect();
+        let highest: Vec<f64> =
+            windows(&[1.0, 5.0, 2.0, f64::NAN, f64::NAN], 2, |w| extreme(w, f64::max), &mut || ()).collect();
         assert_eq!(highest[..4], [1.0, 5.0, 5.0, 2.0]);
         assert!(highest[4].is_nan());
     }

@@ -1,7 +1,7 @@
 //! Gauges to means: temperatures, setpoints, anything that holds its value until it is reported anew.
 
-use crate::Checkpoint;
 use super::{Hour, Meter, Point, Quality, Segment, Span, by_hour, covered, in_order, seconds, worst};
+use crate::Checkpoint;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Time-weighted mean by hour, from readings in any order. Each value holds until the next one, at most `max_silence_h`; the last
@@ -30,8 +30,8 @@ pub fn gauge_hours(
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::Checkpoint;
-use super::*;
 
     fn hours_of(minutes_and_values: &[(i64, f64)], hours: i64, heard_minute: i64) -> Vec<(Option<f64>, Quality)> {
         let start: DateTime<Utc> = "2026-03-28T00:00:00Z".parse().unwrap();

@@ -12,8 +12,10 @@
 //!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
 //! - The power would exceed `max_kw`: no value.
 
+use super::{
+    Hour, LongGaps, MAX_HOURS, Meter, Point, Profile, Quality, Segment, Span, by_hour, covered, hours, in_order, worst,
+};
 use crate::Checkpoint;
-use super::{Hour, LongGaps, MAX_HOURS, Meter, Point, Profile, Quality, Segment, Span, by_hour, covered, hours, in_order, worst};
 use chrono::{DateTime, Utc};
 
 /// What else is known about a register.
@@ -110,8 +112,8 @@ fn level(readings: &[Point], at: usize, meter: &Meter) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::Checkpoint;
-use super::*;
     use chrono::TimeDelta;
     use proptest::prelude::*;
     use proptest::sample::Index;
@@ -205,7 +207,8 @@ use super::*;
         assert_eq!(hours_of(&[(0, 500.0), (60, 400.0)], &Meter::default(), 1), [(None, Missing)]);
         let replaced = [start() + TimeDelta::minutes(30)];
         let context = Context { replaced_at: &replaced, ..Context::default() };
-        let found = register_hours(&readings(&[(0, 5.0), (60, 7.0)]), &Meter::default(), span(0, 1), &context, &mut || ());
+        let found =
+            register_hours(&readings(&[(0, 5.0), (60, 7.0)]), &Meter::default(), span(0, 1), &context, &mut || ());
         assert_eq!((found[0].value, found[0].quality), (Some(7.0), Estimated));
     }
 
@@ -247,7 +250,8 @@ use super::*;
     fn days_of_daylight_saving_have_23_and_25_hours() {
         let zone = chrono_tz::Europe::Zurich;
         let rising: Vec<_> = (0..6000).map(|hour| (hour * 60, hour as f64)).collect();
-        let found = register_hours(&readings(&rising), &Meter::default(), span(0, 5999), &Context::default(), &mut || ());
+        let found =
+            register_hours(&readings(&rising), &Meter::default(), span(0, 5999), &Context::default(), &mut || ());
         for (day, hours) in [("2026-03-28", 24.0), ("2026-03-29", 23.0), ("2026-10-25", 25.0)] {
             let of_day = found.iter().filter(|hour| hour.at.with_timezone(&zone).date_naive().to_string() == day);
             // Local 28 March began an hour before the readings.

@@ -5,8 +5,8 @@
 //! known one whole seasons before stands in.
 
 use super::{Definition, Forecaster, each_as_known};
-use crate::clock::Clock;
 use crate::Checkpoint;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset};
 use crate::grid::Grid;

@@ -47,7 +47,10 @@ impl Space {
     pub fn from_json(strategy: Strategy, json: Option<&Value>) -> Result<Self, Error> {
         let own = strategy.space();
         let Value::Object(given) = json.unwrap_or(&own) else {
-            return Err(invalid(format!("a space is a JSON object of ranges and lists, not {}", clipped(json.unwrap_or(&own), 200))));
+            return Err(invalid(format!(
+                "a space is a JSON object of ranges and lists, not {}",
+                clipped(json.unwrap_or(&own), 200)
+            )));
         };
         let defaults = strategy.read_parameters(&json!({}))?;
         let mut space = Self { names: Vec::new(), dimensions: Vec::new(), start: json!({}) };

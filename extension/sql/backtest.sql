@@ -53,10 +53,11 @@ features laid over those of the call; the column candidate tells them apart. Wit
 strategy. regressor_forecasts, issue_hours, availability and a column received_at: as in edf.train, so that weather and demand are read as they were known;
 without issue_hours a model is fitted for the hour of its first issue. actual is NULL where a value was taken for a spike. levels: of the quantiles in
 quantile_values. workers: threads, 1 to
-64, among which fits of all candidates are shared out; the result is the same. Of a long series fewer fits run side by side, so that their tables of features
-stay below 600 MB. Nothing is written: edf.keep_backtest keeps one. Score the rows
+64, among which fits of all candidates are shared out; the result is the same. Of a long series fewer fits run side by
+side, so that their tables of features stay below 600 MB. Nothing is written: edf.keep_backtest keeps one. Score the rows
 with edf.score. Source: Tashman (2000).
-Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and a day) x (9 + levels) is at most 25 million numbers, 200 MB.
+Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and a day) x (9 + levels) is
+at most 25 million numbers, 200 MB.
 Memory: twice that for the forecasts, beside that of edf.train for each worker.
 Errors: as edf.train; of several candidates the message names the one.$$;
 revoke all on function edf.backtest from public;

@@ -233,12 +233,14 @@ CREATE  FUNCTION "panel_fit"(
 LANGUAGE c 
 AS 'MODULE_PATHNAME', 'panel_fit_wrapper';
 create aggregate edf.fit_panel(
-    name text, series edf.series, parameters jsonb, features jsonb, horizon interval, issue_hours integer[], availability interval
+    name text, series edf.series, parameters jsonb, features jsonb, horizon interval, issue_hours integer[],
+    availability interval
 ) (
     sfunc = edf.panel_add, stype = internal, finalfunc = edf.panel_fit
 );
 comment on aggregate edf.fit_panel(text, edf.series, jsonb, jsonb, interval, integer[], interval) is
-$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those of the first row.
+$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those
+of the first row.
 
 Memory: eight bytes for each number of the series, and what edf.train_global takes to learn.
 Errors: as edf.train_global.$$;
@@ -333,10 +335,6 @@ create or replace FUNCTION "validate_json"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c 
 AS 'MODULE_PATHNAME', 'validate_json_wrapper';
-create aggregate edf.pinball(actual double precision, predicted double precision, quantile double precision) (
-    sfunc = edf.pinball_add, stype = double precision[], initcond = '{0,0}',
-    finalfunc = edf.mean_value, combinefunc = edf.mean_merge, parallel = safe
-);
 comment on aggregate edf.rcrps(double precision, double precision[], double precision[]) is
     'Relative CRPS, a ratio: edf.crps / (95 % quantile - 5 % quantile of actual); NULL where the actual values have no such range. Memory: 16 bytes a row. OpenSTEF 4.';
 create or replace function edf.columns_of(query text) returns table (name text, type text)
@@ -452,7 +450,8 @@ return coalesce(
      from unnest(columns) with ordinality as c (expression, at)),
     '''{}''::double precision[]');
 comment on function edf.columns_as_array(text[]) is
-    'An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies all of them with every column.';
+$$An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies
+all of them with every column.$$;
 create function edf.series_of(query text, regressor_forecasts text default null) returns edf.series
 language plpgsql stable
 as $$
@@ -511,7 +510,7 @@ $$Runs a query of (time timestamptz, target, regressors...), columns by position
 (timestamptz, anywhere after the time) says when each row was first known.
 
 regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
-Memory: four times that of the numbers, eight bytes each.
+Memory: five times that of the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 create function edf.panel_of(query text) returns table (name text, series edf.series)
 language plpgsql stable
@@ -524,6 +523,7 @@ declare
     names  text[];
     columns text;
     known  text;
+    members refcursor;
     member record;
 begin
     select max(c.name) filter (where c.at = 1), max(c.name) filter (where c.at = 2),
@@ -534,13 +534,17 @@ begin
     into of_series, time, target, names, columns, known
     from edf.checked_columns(query, array['a series', 'a time', 'a target']) as c;
 
-    for member in execute format(
-        e'select q.edf_name as name, row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
+
+    open members for execute format(
+        e'select q.edf_name as name,
+                 row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
           from (select q.*, q.%2$I::text collate "C" as edf_name from (\n%1$s\n) as q order by edf_name, q.%3$I) as q
           group by q.edf_name order by q.edf_name',
         rtrim(query, e' \t\r\n;'), of_series, time, target, coalesce(known, 'null::timestamptz[]'), columns)
-        using names
+        using names;
     loop
+        fetch members into member;
+        exit when not found;
         panel_of.name := member.name;
         panel_of.series := member.series;
         if panel_of.name is null or array_position(panel_of.series.times, null) is not null then
@@ -549,16 +553,18 @@ begin
         end if;
         return next;
     end loop;
-    if not found then
+    close members;
+    if panel_of.name is null then
         raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     end if;
 end;
 $$;
 comment on function edf.panel_of(text) is
-$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series, in the order of their names, each series
-ordered by time. A column received_at (timestamptz) says when each row was first known.
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series,
+in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each row was first
+known.
 
-Memory: that of the longest series, beside work_mem for sorting.
+Memory: five times that of the longest series, and work_mem for sorting and for keeping.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
 revoke all on function edf.panel_of(text) from public;
 create function edf.train(
@@ -601,86 +607,12 @@ issue_hours: the hours of the local day at which forecasts will be asked, by def
 forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
 A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
 negative has no negative forecast, unless features say {"non_negative": false}.
-Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the matrix that is learnt from, are at most
-150 million numbers each, 600 MB. Memory: four times the numbers of the queries while they are read (eight bytes each), then four bytes for each number of the table
-and of the matrix, and for trees as much again.
+Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the
+matrix that is learnt from, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the queries
+while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and for trees as
+much again.
 Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;
-create or replace function edf.forecast(
-    subject    text,
-    input_data text,
-    horizon    interval    default '72 hours',
-    issued_at  timestamptz default null,
-    regressor_forecasts text default null,
-    levels double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
-) returns table (
-    valid_at   timestamptz,
-    lead_hours double precision,
-    yhat       double precision,
-    yhat_lower double precision,
-    yhat_upper double precision,
-    model_id   bigint,
-    quantile_values double precision[],
-    quantiles double precision[]
-)
-language plpgsql stable
-as $$
-#variable_conflict use_column
-declare
-    model edf.models;
-begin
-    perform edf.require('subject', forecast.subject is not null), edf.require('input_data', input_data is not null),
-            edf.require('horizon', horizon is not null),
-            edf.require('levels', levels is not null and array_position(levels, null) is null);
-    select * into model from edf.models where models.subject = forecast.subject and status = 'approved';
-    if not found then
-        raise exception 'no approved model forecasts "%"', forecast.subject
-            using errcode = 'undefined_object',
-                  hint = 'Approve one: select edf.approve_model(model_id) from edf.models where subject = ... and status = ''pending''.';
-    end if;
-    return query
-    select p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, model.model_id, p.quantile_values, levels
-    from edf.predict(model.artifact, edf.series_of(input_data, regressor_forecasts), horizon, forecast.issued_at, levels) as p;
-end;
-$$;
-comment on function edf.forecast is
-$$Forecasts a subject with its approved model; one row per step ahead.
-
-input_data: a query of (time, target, regressors...) as in edf.train: at least the longest lag of history, and with regressors also the hours ahead, their
-target NULL. issued_at: the first step to forecast, by default the first at which all of the input was known; targets from there on are not read, nor those
-with a received_at after it; without that column a row is known as the model's training assumed. Leads are counted from the newest known row: what is late
-makes the forecast an older one. regressor_forecasts: as in edf.train; days since
-the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
-Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
-the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
-create function edf.features(
-    input_data text,
-    features   jsonb       default '{}',
-    horizon    interval    default '72 hours',
-    issued_at  timestamptz default null,
-    regressor_forecasts text default null,
-    availability interval  default null
-) returns table (
-    valid_at   timestamptz,
-    lead_hours double precision,
-    feature    text,
-    unit       text,
-    value      double precision,
-    known      text
-)
-language plpgsql stable
-as $$
-begin
-    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
-            edf.require('horizon', horizon is not null);
-
-    return query
-    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
-end;
-$$;
-comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
-revoke all on function edf.features from public;
 create function edf.backtest(
     training_data text,
     strategy      text     default 'xgboost',
@@ -736,174 +668,14 @@ features laid over those of the call; the column candidate tells them apart. Wit
 strategy. regressor_forecasts, issue_hours, availability and a column received_at: as in edf.train, so that weather and demand are read as they were known;
 without issue_hours a model is fitted for the hour of its first issue. actual is NULL where a value was taken for a spike. levels: of the quantiles in
 quantile_values. workers: threads, 1 to
-64, among which fits of all candidates are shared out; the result is the same. Of a long series fewer fits run side by side, so that their tables of features
-stay below 600 MB. Nothing is written: edf.keep_backtest keeps one. Score the rows
+64, among which fits of all candidates are shared out; the result is the same. Of a long series fewer fits run side by
+side, so that their tables of features stay below 600 MB. Nothing is written: edf.keep_backtest keeps one. Score the rows
 with edf.score. Source: Tashman (2000).
-Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and a day) x (9 + levels) is at most 25 million numbers, 200 MB.
+Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and a day) x (9 + levels) is
+at most 25 million numbers, 200 MB.
 Memory: twice that for the forecasts, beside that of edf.train for each worker.
 Errors: as edf.train; of several candidates the message names the one.$$;
 revoke all on function edf.backtest from public;
-create function edf.train_global(
-    subject       text,
-    training_data text,
-    parameters    jsonb    default '{}',
-    features      jsonb    default '{}',
-    horizon       interval default '72 hours',
-    issue_hours   integer[] default null,
-    availability  interval default null
-) returns bigint
-language plpgsql
-as $$
-declare
-    fitted edf.fitted;
-begin
-    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
-            edf.require('parameters', parameters is not null), edf.require('features', features is not null),
-            edf.require('horizon', horizon is not null);
-    fitted := (
-        select edf.fit_panel(p.name, p.series, parameters, features, horizon, issue_hours, availability)
-        from edf.panel_of(training_data) as p);
-    return edf.register_model(
-        subject, 'global', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
-        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
-end;
-$$;
-comment on function edf.train_global is
-$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
-
-subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
-position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
-global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
-Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
-it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
-Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.
-Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
-revoke all on function edf.train_global from public;
-comment on function edf.score is
-$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
-is known.
-
-by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
-it, all rows are one slice. metrics: which ones; by default all that the columns allow.
-Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
-quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
-forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
-Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
-create or replace function edf.portfolio(
-    forecasts text,
-    residuals text,
-    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
-) returns table (
-    issued_at  timestamptz,
-    valid_at   timestamptz,
-    lead_hours double precision,
-    yhat       double precision,
-    yhat_lower double precision,
-    yhat_upper double precision,
-    quantile_values double precision[],
-    quantiles double precision[],
-    origins   bigint
-)
-language plpgsql stable
-as $$
-declare
-    known text[];
-    given text;
-    found record;
-begin
-    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
-            edf.require('levels', levels is not null and array_position(levels, null) is null);
-    known := array(select c.name from edf.columns_of(forecasts) as c);
-    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
-        perform edf.require_column('forecasts', given, known);
-    end loop;
-    known := array(select c.name from edf.columns_of(residuals) as c);
-    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
-        perform edf.require_column('residuals', given, known);
-    end loop;
-
-
-    execute format(
-        $query$
-        with edf_forecasts as materialized (
-            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
-            from (
-            %1$s
-            ) as q
-        ),
-        edf_members as (select series, count(*) as n from edf_forecasts group by series),
-        edf_totals as (
-            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
-            from edf_forecasts group by valid_at, lead_hours
-        ),
-        edf_residuals as materialized (
-            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
-                r.actual::double precision - r.yhat::double precision as error
-            from (
-            %2$s
-            ) as r
-            where r.series::text in (select series from edf_members)
-        ),
-        edf_joint as (
-            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
-            from edf_residuals group by issued_at, lead_hours
-        )
-        select
-            (select count(*) from edf_members) as members,
-            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
-            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
-            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
-            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
-            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
-            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
-            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
-            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
-            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
-            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
-        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
-    into found;
-    if found.members = 0 then
-        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
-    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step and lead: %',
-            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
-            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
-    elsif found.incomplete_at is not null then
-        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
-            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
-    elsif found.unknown is not null then
-        raise exception 'no residual of series "%" is known', found.unknown
-            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
-    end if;
-    return query
-    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
-    from edf.portfolio_quantiles(
-        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
-        coalesce(found.r_error, '{}'), levels) as p;
-end;
-$$;
-comment on function edf.portfolio is
-$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
-series would take all their errors for one, adding up variances would take them for unrelated.
-
-forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
-lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
-or were not known when the forecast was made, are left out. origins says how many origins are left.
-Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
-Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
-Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
-create or replace function edf.require_column(query text, name text, known text[]) returns void
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform edf.require('query', query is not null), edf.require('name', name is not null), edf.require('known', known is not null);
-    if not name = any (known) then
-        raise exception 'the query of % has no column %', query, name
-            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
-    end if;
-end;
-$$;
 create or replace function edf.backtest_settings(given jsonb, set_by_caller text[] default '{}') returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -1081,6 +853,127 @@ comment on function edf.best_parameters is
 $$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
 
 strategy: by default, whichever was tuned last. Errors: 42704 no trial.$$;
+create or replace function edf.forecast(
+    subject    text,
+    input_data text,
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null,
+    regressor_forecasts text default null,
+    levels double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    model_id   bigint,
+    quantile_values double precision[],
+    quantiles double precision[]
+)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+    model edf.models;
+begin
+    perform edf.require('subject', forecast.subject is not null), edf.require('input_data', input_data is not null),
+            edf.require('horizon', horizon is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null);
+    select * into model from edf.models where models.subject = forecast.subject and status = 'approved';
+    if not found then
+        raise exception 'no approved model forecasts "%"', forecast.subject
+            using errcode = 'undefined_object',
+                  hint = 'Approve one: select edf.approve_model(model_id) from edf.models where subject = ... and status = ''pending''.';
+    end if;
+    return query
+    select p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, model.model_id, p.quantile_values, levels
+    from edf.predict(model.artifact, edf.series_of(input_data, regressor_forecasts), horizon, forecast.issued_at, levels) as p;
+end;
+$$;
+comment on function edf.forecast is
+$$Forecasts a subject with its approved model; one row per step ahead.
+
+input_data: a query of (time, target, regressors...) as in edf.train: at least the longest lag of history, and with regressors also the hours ahead, their
+target NULL. issued_at: the first step to forecast, by default the first at which all of the input was known; targets from there on are not read, nor those
+with a received_at after it; without that column a row is known as the model's training assumed. Leads are counted from the newest known row: what is late
+makes the forecast an older one. regressor_forecasts: as in edf.train; days since
+the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
+Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
+the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+create function edf.train_global(
+    subject       text,
+    training_data text,
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    issue_hours   integer[] default null,
+    availability  interval default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    fitted edf.fitted;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('parameters', parameters is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+    fitted := (
+        select edf.fit_panel(p.name, p.series, parameters, features, horizon, issue_hours, availability)
+        from edf.panel_of(training_data) as p);
+    return edf.register_model(
+        subject, 'global', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+end;
+$$;
+comment on function edf.train_global is
+$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
+
+subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
+position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
+global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
+Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
+it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
+Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.
+Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
+revoke all on function edf.train_global from public;
+create function edf.features(
+    input_data text,
+    features   jsonb       default '{}',
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null,
+    regressor_forecasts text default null,
+    availability interval  default null
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    feature    text,
+    unit       text,
+    value      double precision,
+    known      text
+)
+language plpgsql stable
+as $$
+begin
+    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+
+    return query
+    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
+end;
+$$;
+comment on function edf.features is
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
+revoke all on function edf.features from public;
+comment on function edf.score is
+$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
+is known.
+
+by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
+it, all rows are one slice. metrics: which ones; by default all that the columns allow.
+Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
+quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
+forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
+Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
 create or replace function edf.rows_before(query text, before timestamptz, known_at boolean default false) returns text
 language plpgsql stable
 as $$
@@ -1212,6 +1105,122 @@ test_period before the time before. seed: of the search; the same one goes the s
 The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
 Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and
 those of the query.$$;
+create or replace function edf.portfolio(
+    forecasts text,
+    residuals text,
+    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
+) returns table (
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[],
+    origins   bigint
+)
+language plpgsql stable
+as $$
+declare
+    known text[];
+    given text;
+    found record;
+begin
+    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null);
+    known := array(select c.name from edf.columns_of(forecasts) as c);
+    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
+        perform edf.require_column('forecasts', given, known);
+    end loop;
+    known := array(select c.name from edf.columns_of(residuals) as c);
+    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
+        perform edf.require_column('residuals', given, known);
+    end loop;
+
+
+    execute format(
+        $query$
+        with edf_forecasts as materialized (
+            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
+            from (
+            %1$s
+            ) as q
+        ),
+        edf_members as (select series, count(*) as n from edf_forecasts group by series),
+        edf_totals as (
+            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
+            from edf_forecasts group by valid_at, lead_hours
+        ),
+        edf_residuals as materialized (
+            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
+                r.actual::double precision - r.yhat::double precision as error
+            from (
+            %2$s
+            ) as r
+            where r.series::text in (select series from edf_members)
+        ),
+        edf_joint as (
+            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
+            from edf_residuals group by issued_at, lead_hours
+        )
+        select
+            (select count(*) from edf_members) as members,
+            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
+            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
+            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
+            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
+            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
+            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
+            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
+            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
+            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
+            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
+        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
+    into found;
+    if found.members = 0 then
+        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
+        raise exception 'a series stands twice for one step and lead: %',
+            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
+            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
+    elsif found.incomplete_at is not null then
+        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
+            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
+    elsif found.unknown is not null then
+        raise exception 'no residual of series "%" is known', found.unknown
+            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
+    end if;
+    return query
+    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
+    from edf.portfolio_quantiles(
+        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
+        coalesce(found.r_error, '{}'), levels) as p;
+end;
+$$;
+comment on function edf.portfolio is
+$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
+series would take all their errors for one, adding up variances would take them for unrelated.
+
+forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
+lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
+or were not known when the forecast was made, are left out. origins says how many origins are left.
+Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
+Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
+Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
+create or replace function edf.require_column(query text, name text, known text[]) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform edf.require('query', query is not null), edf.require('name', name is not null),
+            edf.require('known', known is not null);
+    if not name = any (known) then
+        raise exception 'the query of % has no column %', query, name
+            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
+    end if;
+end;
+$$;
 comment on function edf.fit is
     'Fits a model over arrays and returns its artifact; edf.train is the way to call it. Errors: as edf.train.';
 revoke all on function edf.fit from public;

@@ -1,12 +1,14 @@
 -- The aggregate that fits a global model.
 
 create aggregate edf.fit_panel(
-    name text, series edf.series, parameters jsonb, features jsonb, horizon interval, issue_hours integer[], availability interval
+    name text, series edf.series, parameters jsonb, features jsonb, horizon interval, issue_hours integer[],
+    availability interval
 ) (
     sfunc = edf.panel_add, stype = internal, finalfunc = edf.panel_fit
 );
 comment on aggregate edf.fit_panel(text, edf.series, jsonb, jsonb, interval, integer[], interval) is
-$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those of the first row.
+$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those
+of the first row.
 
 Memory: eight bytes for each number of the series, and what edf.train_global takes to learn.
 Errors: as edf.train_global.$$;

@@ -108,7 +108,8 @@ language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform edf.require('query', query is not null), edf.require('name', name is not null), edf.require('known', known is not null);
+    perform edf.require('query', query is not null), edf.require('name', name is not null),
+            edf.require('known', known is not null);
     if not name = any (known) then
         raise exception 'the query of % has no column %', query, name
             using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));

@@ -49,7 +49,8 @@ return coalesce(
      from unnest(columns) with ordinality as c (expression, at)),
     '''{}''::double precision[]');
 comment on function edf.columns_as_array(text[]) is
-    'An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies all of them with every column.';
+$$An expression for these columns of a query as one array, one after the other. ARRAY[] copies each once, where || copies
+all of them with every column.$$;
 
 create function edf.series_of(query text, regressor_forecasts text default null) returns edf.series
 language plpgsql stable
@@ -109,7 +110,7 @@ $$Runs a query of (time timestamptz, target, regressors...), columns by position
 (timestamptz, anywhere after the time) says when each row was first known.
 
 regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
-Memory: four times that of the numbers, eight bytes each.
+Memory: five times that of the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 
 create function edf.panel_of(query text) returns table (name text, series edf.series)
@@ -123,6 +124,7 @@ declare
     names  text[];
     columns text;
     known  text;
+    members refcursor;
     member record;
 begin
     select max(c.name) filter (where c.at = 1), max(c.name) filter (where c.at = 2),
@@ -132,14 +134,18 @@ begin
         max('array_agg(q.received_at)') filter (where c.name = 'received_at')
     into of_series, time, target, names, columns, known
     from edf.checked_columns(query, array['a series', 'a time', 'a target']) as c;
-    -- Rows are sorted once, on disk where they are many, and each series leaves the backend's memory before the next one is read.
-    for member in execute format(
-        e'select q.edf_name as name, row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
+    -- Rows are sorted once, on disk where they are many; each series leaves the backend's memory before the next is read.
+    -- FOR would fetch fifty series at once.
+    open members for execute format(
+        e'select q.edf_name as name,
+                 row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
           from (select q.*, q.%2$I::text collate "C" as edf_name from (\n%1$s\n) as q order by edf_name, q.%3$I) as q
           group by q.edf_name order by q.edf_name',
         rtrim(query, e' \t\r\n;'), of_series, time, target, coalesce(known, 'null::timestamptz[]'), columns)
-        using names
+        using names;
     loop
+        fetch members into member;
+        exit when not found;
         panel_of.name := member.name;
         panel_of.series := member.series;
         if panel_of.name is null or array_position(panel_of.series.times, null) is not null then
@@ -148,15 +154,17 @@ begin
         end if;
         return next;
     end loop;
-    if not found then
+    close members;
+    if panel_of.name is null then
         raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     end if;
 end;
 $$;
 comment on function edf.panel_of(text) is
-$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series, in the order of their names, each series
-ordered by time. A column received_at (timestamptz) says when each row was first known.
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series,
+in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each row was first
+known.
 
-Memory: that of the longest series, beside work_mem for sorting.
+Memory: five times that of the longest series, and work_mem for sorting and for keeping.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
 revoke all on function edf.panel_of(text) from public;

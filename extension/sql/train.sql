@@ -38,8 +38,9 @@ issue_hours: the hours of the local day at which forecasts will be asked, by def
 forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
 A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
 negative has no negative forecast, unless features say {"non_negative": false}.
-Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the matrix that is learnt from, are at most
-150 million numbers each, 600 MB. Memory: four times the numbers of the queries while they are read (eight bytes each), then four bytes for each number of the table
-and of the matrix, and for trees as much again.
+Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the
+matrix that is learnt from, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the queries
+while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and for trees as
+much again.
 Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;

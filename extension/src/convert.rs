@@ -131,8 +131,8 @@ pub fn issue_of(
     Ok((hours, availability.map(|availability| to_span("availability", availability)).transpose()?))
 }
 
-/// A time of Postgres as one of chrono; its infinities are none. Beyond [`LAST_YEAR`] there is no series, and no sum of a
-/// time and a span leaves what chrono can hold.
+/// A time of Postgres as one of chrono; its infinities are none. Beyond [`LAST_YEAR`] there is no series, so that no sum
+/// of a time and a span leaves what chrono can hold.
 pub fn to_utc(time: TimestampWithTimeZone) -> Result<DateTime<Utc>, Error> {
     let micros: i64 = time.into_inner();
     micros

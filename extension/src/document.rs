@@ -1,7 +1,7 @@
 //! A `jsonb` argument as a document of the core.
 //!
-//! pgrx' own type panics on what Postgres stores and no reader of JSON takes: a number like 1e400, or 200 arrays in each
-//! other. Here that is an error with its code.
+//! pgrx' own type panics on what Postgres stores and no reader of JSON takes: a number like 1e400, or 200 nested arrays.
+//! Here that is an error with its code.
 
 use edf_core::Error;
 use pgrx::callconv::{Arg, ArgAbi};

@@ -240,7 +240,7 @@ async fn what_is_no_archetype_is_refused_and_no_building_can_be_named_as_one() {
 async fn the_training_of_an_archetype_reads_only_what_was_received_by_then() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let inputs = "select to_jsonb(edf.panel_of(energy.archetype_training_query(energy.archetype_members('homes', '2017-07-28 05:00Z'), '2017-07-28 05:00Z')))::text";
+    let inputs = "select string_agg(to_jsonb(p)::text, ',') from edf.panel_of(energy.archetype_training_query(energy.archetype_members('homes', '2017-07-28 05:00Z'), '2017-07-28 05:00Z')) as p";
     let before: String = query_scalar(inputs).fetch_one(&mut *work).await.unwrap();
     work.execute(raw_sql(
         "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'

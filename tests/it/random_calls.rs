@@ -15,34 +15,92 @@ const EACH: Duration = Duration::from_secs(28);
 
 /// What a text may be: a query, a name, or nothing of use.
 const TEXTS: [&str; 24] = [
-    "null", "''", "';'", "'('", "'select 1'", "'select * from nowhere'", "repeat('x', 100000)", "'xgboost'", "'seasonal_naive'", "'profile'",
-    "'lear'", "'ensemble'", "'house'", "'rmse'", "'UTC'", "'Europe/Zurich'", "'{}'", "'{\"type\": \"object\"}'", "E'\\u00e9\\u4e2d'",
-    "'select at, demand_kwh, temperature_c from hourly'", "'select at, demand_kwh from hourly where at < ''2026-02-14Z'''",
-    "'select 1 as building, at, demand_kwh, temperature_c from hourly'", "'select at, at - interval ''1 day'', temperature_c from hourly'",
+    "null",
+    "''",
+    "';'",
+    "'('",
+    "'select 1'",
+    "'select * from nowhere'",
+    "repeat('x', 100000)",
+    "'xgboost'",
+    "'seasonal_naive'",
+    "'profile'",
+    "'lear'",
+    "'ensemble'",
+    "'house'",
+    "'rmse'",
+    "'UTC'",
+    "'Europe/Zurich'",
+    "'{}'",
+    "'{\"type\": \"object\"}'",
+    "E'\\u00e9\\u4e2d'",
+    "'select at, demand_kwh, temperature_c from hourly'",
+    "'select at, demand_kwh from hourly where at < ''2026-02-14Z'''",
+    "'select 1 as building, at, demand_kwh, temperature_c from hourly'",
+    "'select at, at - interval ''1 day'', temperature_c from hourly'",
     "'select ''a'' as series, at as valid_at, at as issued_at, 1.0 as lead_hours, demand_kwh as yhat, demand_kwh as actual from hourly'",
 ];
 const NUMBERS: [&str; 12] =
     ["null", "0", "1", "-1", "0.5", "'NaN'", "'Infinity'", "'-Infinity'", "1e308", "-1e-308", "24", "168"];
 const WHOLES: [&str; 9] = ["null", "0", "1", "-1", "2", "5", "24", "2147483647", "-2147483648"];
 const TIMES: [&str; 11] = [
-    "null", "'infinity'", "'-infinity'", "'294276-12-31Z'", "'4714-11-24Z BC'", "'9999-12-31Z'", "'0001-01-01Z'", "'2026-02-14Z'",
-    "'2026-02-14 00:00:00.000001Z'", "'2026-02-01Z'", "'2900-01-01Z'",
+    "null",
+    "'infinity'",
+    "'-infinity'",
+    "'294276-12-31Z'",
+    "'4714-11-24Z BC'",
+    "'9999-12-31Z'",
+    "'0001-01-01Z'",
+    "'2026-02-14Z'",
+    "'2026-02-14 00:00:00.000001Z'",
+    "'2026-02-01Z'",
+    "'2900-01-01Z'",
 ];
 const SPANS: [&str; 12] = [
-    "null", "'0'", "'1 hour'", "'24 hours'", "'48 hours'", "'-1 hour'", "'1 us'", "'1 month'", "'100000 days'", "'178000000 years'",
-    "'-178000000 years'", "'2000000000 days'",
+    "null",
+    "'0'",
+    "'1 hour'",
+    "'24 hours'",
+    "'48 hours'",
+    "'-1 hour'",
+    "'1 us'",
+    "'1 month'",
+    "'100000 days'",
+    "'178000000 years'",
+    "'-178000000 years'",
+    "'2000000000 days'",
 ];
 const DOCUMENTS: [&str; 24] = [
-    "null", "'{}'", "'[]'", "'null'", "'1e400'", "'\"x\"'", "(repeat('[', 500) || repeat(']', 500))", "'{\"rounds\": 5}'", "'{\"rounds\": -1}'",
-    "'{\"rounds\": 1e300}'", "'{\"lags_h\": [24, 168]}'", "'{\"lags_h\": []}'", "'{\"lags_h\": [4294967296]}'", "'{\"time_zone\": \"Asia/Kolkata\"}'",
-    "'{\"past\": [\"temperature_c\"]}'", "'{\"step\": \"1 day\", \"test_period\": \"3 days\", \"refit\": \"1 day\"}'", "'{\"first_origin\": \"infinity\"}'",
-    "'{\"horizon\": \"24 hours\", \"strategy\": \"seasonal_naive\"}'", "'[\"seasonal_naive\", \"profile\"]'", "'[{\"strategy\": \"lear\"}]'",
-    "'{\"eta\": {\"low\": 0.01, \"high\": 0.3}}'", "'{\"seed\": {\"low\": 0, \"high\": 4294967295}}'", "'[{\"parameters\": {}, \"score\": 1}]'",
+    "null",
+    "'{}'",
+    "'[]'",
+    "'null'",
+    "'1e400'",
+    "'\"x\"'",
+    "(repeat('[', 500) || repeat(']', 500))",
+    "'{\"rounds\": 5}'",
+    "'{\"rounds\": -1}'",
+    "'{\"rounds\": 1e300}'",
+    "'{\"lags_h\": [24, 168]}'",
+    "'{\"lags_h\": []}'",
+    "'{\"lags_h\": [4294967296]}'",
+    "'{\"time_zone\": \"Asia/Kolkata\"}'",
+    "'{\"past\": [\"temperature_c\"]}'",
+    "'{\"step\": \"1 day\", \"test_period\": \"3 days\", \"refit\": \"1 day\"}'",
+    "'{\"first_origin\": \"infinity\"}'",
+    "'{\"horizon\": \"24 hours\", \"strategy\": \"seasonal_naive\"}'",
+    "'[\"seasonal_naive\", \"profile\"]'",
+    "'[{\"strategy\": \"lear\"}]'",
+    "'{\"eta\": {\"low\": 0.01, \"high\": 0.3}}'",
+    "'{\"seed\": {\"low\": 0, \"high\": 4294967295}}'",
+    "'[{\"parameters\": {}, \"score\": 1}]'",
     "'{\"max_silence_h\": 1e308}'",
 ];
 const SERIES: [&str; 6] = [
-    "null", "edf.series_of('select at, demand_kwh, temperature_c from hourly')",
-    "row('{}', '{}', null, '{}', '{}', null, null, null, null)", "row(null, null, null, null, null, null, null, null, null)",
+    "null",
+    "edf.series_of('select at, demand_kwh, temperature_c from hourly')",
+    "row('{}', '{}', null, '{}', '{}', null, null, null, null)",
+    "row(null, null, null, null, null, null, null, null, null)",
     "row(array['infinity', '-infinity']::timestamptz[], '{1,2}', null, '{}', '{}', null, null, null, null)",
     "row(array['9999-12-30Z', '9999-12-31Z']::timestamptz[], '{1,NaN}', array[null, now()], '{a}', '{1,null}', array[now()], array[now()], '{a}', '{1}')",
 ];
@@ -55,9 +113,7 @@ fn argument(random: &mut StdRng, kind: &str) -> String {
             0 => format!("null::{kind}"),
             1 => format!("array[]::{kind}"),
             2 if element == "double precision" => "'{0.1,0.5,0.9}'::float8[]".to_owned(),
-            2 if element == "timestamp with time zone" => {
-                "(select array_agg(at order by at) from hourly)".to_owned()
-            }
+            2 if element == "timestamp with time zone" => "(select array_agg(at order by at) from hourly)".to_owned(),
             3 if element == "double precision" => "(select array_agg(demand_kwh order by at) from hourly)".to_owned(),
             4 => format!("array_fill({}, array[1000])::{kind}", argument(random, element)),
             _ => {
@@ -144,11 +200,13 @@ async fn no_call_with_random_arguments_ends_a_backend_or_reports_a_fault() {
     seed_demand(&mut analyst).await;
     trained(&mut analyst, "house").await;
     assert!(TEXTS.contains(&format!("'{DEMAND}'").as_str()));
-    let started: String = query_scalar("select pg_postmaster_start_time()::text").fetch_one(&mut analyst).await.unwrap();
+    let started: String =
+        query_scalar("select pg_postmaster_start_time()::text").fetch_one(&mut analyst).await.unwrap();
     let seeds = [20_260_301, 20_260_302];
     println!("seeds {seeds:?}");
     let sessions = [database.connect().await, database.connect().await];
-    let runs: Vec<_> = sessions.into_iter().zip(seeds).map(|(session, seed)| tokio::spawn(run(session, seed))).collect();
+    let runs: Vec<_> =
+        sessions.into_iter().zip(seeds).map(|(session, seed)| tokio::spawn(run(session, seed))).collect();
     for run in runs {
         let ends = run.await.unwrap();
         println!("{ends:?}");

@@ -18,8 +18,8 @@ use crate::train::{Forecast, Model, Purpose, Recipe};
 mod candidate;
 pub use candidate::Candidate;
 
-/// The most numbers that the forecasts of a backtest may hold: 200 MB. Each has nine, and one for each level; those of one
-/// issue reach a day beyond the horizon while they are made.
+/// The most numbers that the forecasts of a backtest may hold: 200 MB. Each forecast has nine, and one for each level;
+/// while they are made, those of one issue reach a day beyond the horizon.
 const MOST_NUMBERS: usize = 25_000_000;
 
 /// When forecasts are issued and models fitted, in rows.
@@ -109,8 +109,9 @@ fn check_size(candidates: &[Candidate], origins: usize, frame: &Frame, levels: u
         return Ok(());
     }
     Err(Error::InvalidArgument(format!(
-        "{origins} origins by the steps ahead of {} candidates with {levels} levels are {numbers} numbers, more than the \
-         {MOST_NUMBERS} of one backtest: give a longer step, a later first_origin, a shorter horizon or fewer candidates",
+        "{origins} origins by the steps ahead of {} candidates with {levels} levels are {numbers} numbers, more than \
+         the {MOST_NUMBERS} of one backtest: give a longer step, a later first_origin, a shorter horizon or fewer \
+         candidates",
         candidates.len()
     )))
 }

@@ -285,7 +285,12 @@ impl Frame {
 }
 
 fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
-    values.iter().enumerate().map(|(row, value)| known(grid, column, row, *value)).collect()
+    // What is collected into a Result grows by doubling, and keeps up to twice the memory.
+    let mut numbers = Vec::with_capacity(values.len());
+    for (row, value) in values.iter().enumerate() {
+        numbers.push(known(grid, column, row, *value)?);
+    }
+    Ok(numbers)
 }
 
 #[cfg(test)]

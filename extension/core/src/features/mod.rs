@@ -39,8 +39,8 @@ fn check_size(rows: usize, columns: usize) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::InvalidArgument(format!(
-        "{rows} rows of up to {columns} features are more than {MOST_CELLS} numbers: give fewer rows, lags or windows, or a \
-         shorter horizon"
+        "{rows} rows of up to {columns} features are more than {MOST_CELLS} numbers: give fewer rows, lags or windows, \
+         or a shorter horizon"
     )))
 }
 

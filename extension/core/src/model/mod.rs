@@ -35,8 +35,8 @@ use serde_json::Value;
 /// A fitted model.
 pub trait Forecaster {
     /// Forecasts `horizon` rows from each of `origins`: origins by leads, counted from the origin's row; none of no
-    /// origins. Reads no target at or after the origin, nor what was not known when it was issued. The checkpoint is called
-    /// for each origin at least.
+    /// origins. Reads no target at or after the origin, nor what was not known when it was issued. The checkpoint is
+    /// called for each origin at least.
     fn predict(
         &self,
         frame: &Frame,

@@ -165,9 +165,11 @@ impl Check<'_> {
 
     fn violate(&mut self, place: &Place<'_>, message: String, hint: &str) {
         if !self.is_full() {
-            let (path, message, hint) =
-                (clipped(place, LONGEST_TEXT), clipped(message, LONGEST_TEXT), clipped(hint, LONGEST_TEXT));
-            self.violations.push(Violation { path, message, hint });
+            self.violations.push(Violation {
+                path: clipped(place, LONGEST_TEXT),
+                message: clipped(message, LONGEST_TEXT),
+                hint: clipped(hint, LONGEST_TEXT),
+            });
         }
     }
 }

@@ -143,94 +143,100 @@ end;
 $$;
 comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22004).';
 CREATE  FUNCTION "backtest_series"(
-	"series" edf.series, 
-	"candidates" jsonb, 
-	"features" jsonb, 
-	"horizon" interval, 
-	"schedule" edf.schedule, 
-	"issue_hours" INT[], 
-	"availability" interval, 
-	"levels" double precision[], 
-	"workers" INT 
+	"series" edf.series, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > > */
+	"candidates" jsonb, /* Option < Document > */
+	"features" jsonb, /* Option < Document > */
+	"horizon" interval, /* Option < Interval > */
+	"schedule" edf.schedule, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > > */
+	"issue_hours" INT[], /* :: std :: option :: Option < Vec < Option < i32 > > > */
+	"availability" interval, /* Option < Interval > */
+	"levels" double precision[], /* :: std :: option :: Option < Vec < Option < f64 > > > */
+	"workers" INT /* Option < i32 > */
 ) RETURNS TABLE (
-	"candidate" TEXT,  
-	"issued_at" timestamp with time zone,  
-	"valid_at" timestamp with time zone,  
-	"lead_hours" double precision,  
-	"actual" double precision,  
-	"yhat" double precision,  
-	"yhat_lower" double precision,  
-	"yhat_upper" double precision,  
-	"quantile_values" double precision[]  
+	"candidate" TEXT,  /* String */
+	"issued_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"valid_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"lead_hours" double precision,  /* f64 */
+	"actual" double precision,  /* Option < f64 > */
+	"yhat" double precision,  /* f64 */
+	"yhat_lower" double precision,  /* f64 */
+	"yhat_upper" double precision,  /* f64 */
+	"quantile_values" double precision[]  /* Vec < f64 > */
 )
  
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'backtest_of_wrapper';
 CREATE  FUNCTION "feature_rows"(
-	"series" edf.series, 
-	"features" jsonb, 
-	"horizon" interval, 
-	"issued_at" timestamp with time zone, 
-	"availability" interval 
+	"series" edf.series, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > > */
+	"features" jsonb, /* Option < Document > */
+	"horizon" interval, /* Option < Interval > */
+	"issued_at" timestamp with time zone, /* Option < TimestampWithTimeZone > */
+	"availability" interval /* Option < Interval > */
 ) RETURNS TABLE (
-	"valid_at" timestamp with time zone,  
-	"lead_hours" double precision,  
-	"feature" TEXT,  
-	"unit" TEXT,  
-	"value" double precision,  
-	"known" TEXT  
+	"valid_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"lead_hours" double precision,  /* f64 */
+	"feature" TEXT,  /* String */
+	"unit" TEXT,  /* String */
+	"value" double precision,  /* Option < f64 > */
+	"known" TEXT  /* String */
 )
  
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'feature_rows_of_wrapper';
 CREATE  FUNCTION "fit"(
-	"strategy" TEXT, 
-	"series" edf.series, 
-	"parameters" jsonb, 
-	"features" jsonb, 
-	"horizon" interval, 
-	"issue_hours" INT[], 
-	"availability" interval 
+	"strategy" TEXT, /* Option < & str > */
+	"series" edf.series, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > > */
+	"parameters" jsonb, /* Option < Document > */
+	"features" jsonb, /* Option < Document > */
+	"horizon" interval, /* Option < Interval > */
+	"issue_hours" INT[], /* :: std :: option :: Option < Vec < Option < i32 > > > */
+	"availability" interval /* Option < Interval > */
 ) RETURNS TABLE (
-	"artifact" bytea,  
-	"parameters_used" jsonb,  
-	"features_used" jsonb,  
-	"feature_names" TEXT[],  
-	"training_start" timestamp with time zone,  
-	"training_end" timestamp with time zone,  
-	"training_rows" bigint,  
-	"metrics" jsonb  
+	"artifact" bytea,  /* Vec < u8 > */
+	"parameters_used" jsonb,  /* JsonB */
+	"features_used" jsonb,  /* JsonB */
+	"feature_names" TEXT[],  /* Vec < String > */
+	"training_start" timestamp with time zone,  /* TimestampWithTimeZone */
+	"training_end" timestamp with time zone,  /* TimestampWithTimeZone */
+	"training_rows" bigint,  /* i64 */
+	"metrics" jsonb  /* JsonB */
 )
  
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'fit_series_wrapper';
 create or replace FUNCTION "next_trial"(
-	"strategy" TEXT, 
-	"space" jsonb, 
-	"trials" jsonb, 
-	"seed" INT 
-) RETURNS jsonb 
+	"strategy" TEXT, /* Option < & str > */
+	"space" jsonb, /* Option < Document > */
+	"trials" jsonb, /* Option < Document > */
+	"seed" INT /* Option < i32 > */
+) RETURNS jsonb /* Result < Option < JsonB > , ErrorReport > */
 IMMUTABLE PARALLEL SAFE
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'next_trial_wrapper';
 CREATE  FUNCTION "panel_add"(
-	"state" internal, 
-	"name" TEXT, 
-	"series" edf.series, 
-	"parameters" jsonb, 
-	"features" jsonb, 
-	"horizon" interval, 
-	"issue_hours" INT[], 
-	"availability" interval 
-) RETURNS internal 
+	"state" internal, /* Internal */
+	"name" TEXT, /* Option < & str > */
+	"series" edf.series, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > > */
+	"parameters" jsonb, /* Option < Document > */
+	"features" jsonb, /* Option < Document > */
+	"horizon" interval, /* Option < Interval > */
+	"issue_hours" INT[], /* :: std :: option :: Option < Vec < Option < i32 > > > */
+	"availability" interval /* Option < Interval > */
+) RETURNS internal /* Result < Internal, ErrorReport > */
 
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'panel_add_wrapper';
 CREATE  FUNCTION "panel_fit"(
-	"state" internal 
-) RETURNS edf.fitted 
+	"state" internal /* Internal */
+) RETURNS edf.fitted /* Result < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > , ErrorReport > */
 
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'panel_fit_wrapper';
 create aggregate edf.fit_panel(
     name text, series edf.series, parameters jsonb, features jsonb, horizon interval, issue_hours integer[],
@@ -250,90 +256,91 @@ revoke all on function edf.fit_panel(text, edf.series, jsonb, jsonb, interval, i
 revoke all on function edf.panel_add from public;
 revoke all on function edf.panel_fit from public;
 create or replace FUNCTION "parse_meter_messages"(
-	"messages" TEXT[] 
+	"messages" TEXT[] /* :: std :: option :: Option < Vec < Option < String > > > */
 ) RETURNS TABLE (
-	"at" INT,  
-	"building_id" TEXT,  
-	"apartment_id" TEXT,  
-	"sensor_type" TEXT,  
-	"room_name" TEXT,  
-	"read_at" timestamp with time zone,  
-	"value" double precision,  
-	"reason_code" TEXT,  
-	"reason" TEXT  
+	"at" INT,  /* i32 */
+	"building_id" TEXT,  /* Option < String > */
+	"apartment_id" TEXT,  /* Option < String > */
+	"sensor_type" TEXT,  /* Option < String > */
+	"room_name" TEXT,  /* Option < String > */
+	"read_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
+	"value" double precision,  /* Option < f64 > */
+	"reason_code" TEXT,  /* Option < String > */
+	"reason" TEXT  /* Option < String > */
 )
 IMMUTABLE PARALLEL SAFE
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'parse_meter_messages_wrapper';
 create or replace FUNCTION "parse_weather_document"(
-	"document" TEXT 
+	"document" TEXT /* Option < & str > */
 ) RETURNS TABLE (
-	"valid_at" timestamp with time zone,  
-	"temperature_c" double precision,  
-	"cloud_cover_pct" double precision,  
-	"ghi_w_m2" double precision,  
-	"reason_code" TEXT,  
-	"reason" TEXT  
+	"valid_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
+	"temperature_c" double precision,  /* Option < f64 > */
+	"cloud_cover_pct" double precision,  /* Option < f64 > */
+	"ghi_w_m2" double precision,  /* Option < f64 > */
+	"reason_code" TEXT,  /* Option < String > */
+	"reason" TEXT  /* Option < String > */
 )
 IMMUTABLE PARALLEL SAFE
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'parse_weather_document_wrapper';
 create or replace FUNCTION "portfolio_quantiles"(
-	"valid_at" timestamp with time zone[], 
-	"lead_hours" double precision[], 
-	"yhat" double precision[], 
-	"residual_issued_at" timestamp with time zone[], 
-	"residual_lead_hours" double precision[], 
-	"residual_errors" double precision[], 
-	"quantiles" double precision[] 
+	"valid_at" timestamp with time zone[], /* :: std :: option :: Option < Vec < Option < TimestampWithTimeZone > > > */
+	"lead_hours" double precision[], /* :: std :: option :: Option < Vec < Option < f64 > > > */
+	"yhat" double precision[], /* :: std :: option :: Option < Vec < Option < f64 > > > */
+	"residual_issued_at" timestamp with time zone[], /* :: std :: option :: Option < Vec < Option < TimestampWithTimeZone > > > */
+	"residual_lead_hours" double precision[], /* :: std :: option :: Option < Vec < Option < f64 > > > */
+	"residual_errors" double precision[], /* :: std :: option :: Option < Vec < Option < f64 > > > */
+	"quantiles" double precision[] /* :: std :: option :: Option < Vec < Option < f64 > > > */
 ) RETURNS TABLE (
-	"issued_at" timestamp with time zone,  
-	"valid_at" timestamp with time zone,  
-	"lead_hours" double precision,  
-	"yhat" double precision,  
-	"yhat_lower" double precision,  
-	"yhat_upper" double precision,  
-	"quantile_values" double precision[],  
-	"origins" bigint  
+	"issued_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"valid_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"lead_hours" double precision,  /* f64 */
+	"yhat" double precision,  /* f64 */
+	"yhat_lower" double precision,  /* f64 */
+	"yhat_upper" double precision,  /* f64 */
+	"quantile_values" double precision[],  /* Vec < f64 > */
+	"origins" bigint  /* i64 */
 )
 IMMUTABLE PARALLEL SAFE
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'portfolio_quantiles_wrapper';
 CREATE  FUNCTION "predict"(
-	"artifact" bytea, 
-	"series" edf.series, 
-	"horizon" interval, 
-	"issued_at" timestamp with time zone, 
-	"quantiles" double precision[] 
+	"artifact" bytea, /* Option < & [u8] > */
+	"series" edf.series, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
+AllocatedByRust > > */
+	"horizon" interval, /* Option < Interval > */
+	"issued_at" timestamp with time zone, /* Option < TimestampWithTimeZone > */
+	"quantiles" double precision[] /* :: std :: option :: Option < Vec < Option < f64 > > > */
 ) RETURNS TABLE (
-	"valid_at" timestamp with time zone,  
-	"lead_hours" double precision,  
-	"yhat" double precision,  
-	"yhat_lower" double precision,  
-	"yhat_upper" double precision,  
-	"quantile_values" double precision[]  
+	"valid_at" timestamp with time zone,  /* TimestampWithTimeZone */
+	"lead_hours" double precision,  /* f64 */
+	"yhat" double precision,  /* f64 */
+	"yhat_lower" double precision,  /* f64 */
+	"yhat_upper" double precision,  /* f64 */
+	"quantile_values" double precision[]  /* Vec < f64 > */
 )
  
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'predict_series_wrapper';
 create or replace FUNCTION "require_known"(
-	"kind" TEXT, 
-	"name" TEXT, 
-	"known" TEXT[] 
-) RETURNS VOID 
+	"kind" TEXT, /* Option < & str > */
+	"name" TEXT, /* Option < & str > */
+	"known" TEXT[] /* :: std :: option :: Option < Vec < Option < String > > > */
+) RETURNS VOID /* Result < (), ErrorReport > */
 IMMUTABLE PARALLEL SAFE
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'require_known_wrapper';
 create or replace FUNCTION "validate_json"(
-	"document" TEXT, 
-	"schema" TEXT 
+	"document" TEXT, /* Option < & str > */
+	"schema" TEXT /* Option < & str > */
 ) RETURNS TABLE (
-	"path" TEXT,  
-	"message" TEXT,  
-	"hint" TEXT  
+	"path" TEXT,  /* String */
+	"message" TEXT,  /* String */
+	"hint" TEXT  /* String */
 )
 IMMUTABLE PARALLEL SAFE
-LANGUAGE c 
+LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'validate_json_wrapper';
 comment on aggregate edf.rcrps(double precision, double precision[], double precision[]) is
     'Relative CRPS, a ratio: edf.crps / (95 % quantile - 5 % quantile of actual); NULL where the actual values have no such range. Memory: 16 bytes a row. OpenSTEF 4.';
@@ -350,7 +357,7 @@ begin
         raise exception 'the query is empty'
             using errcode = 'invalid_parameter_value', hint = 'Give a query, as in select * from my_forecasts.';
     end if;
-
+    -- With LIMIT 0 the executor never starts the query, which may be a long backtest.
     execute format(e'select * from (\n%s\n) as q limit 0', body) into shape;
     select array_agg(k.key order by k.at) into names from json_object_keys(row_to_json(shape)) with ordinality as k (key, at);
     if cardinality(names) <> (select count(distinct n.name) from unnest(names) as n (name)) then
@@ -379,13 +386,13 @@ begin
         raise exception 'column % is of type %; it must be a number', wrong.name, wrong.type
             using errcode = 'invalid_parameter_value', hint = 'Cast it to double precision in the query.';
     end if;
-
+    -- Of issued_at only equality matters, so that its type does not.
     return query
     select i.name, format('q.%I::%s', i.name, i.type)
     from (values ('issued_at', 'text'), ('lead_hours', 'double precision'), ('actual', 'double precision'), ('yhat', 'double precision'),
         ('yhat_lower', 'double precision'), ('yhat_upper', 'double precision'), ('scale', 'double precision')) as i (name, type)
     where i.name = any (names);
-
+    -- Quantiles are two arrays, or columns named by their percentage.
     if array['quantile_values', 'quantiles'] <@ names then
         return query values ('quantile_values', 'q.quantile_values::double precision[]'), ('quantiles', 'q.quantiles::double precision[]');
         return;
@@ -402,6 +409,132 @@ begin
         ('quantile_values', format('array[%s]::double precision[]', found.columns)),
         ('quantiles', format('%L::double precision[]', found.levels))) as i
     where found.levels is not null;
+end;
+$$;
+comment on function edf.score is
+$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
+is known.
+
+by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
+it, all rows are one slice. metrics: which ones; by default all that the columns allow.
+Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
+quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
+forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
+Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
+create or replace function edf.portfolio(
+    forecasts text,
+    residuals text,
+    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
+) returns table (
+    issued_at  timestamptz,
+    valid_at   timestamptz,
+    lead_hours double precision,
+    yhat       double precision,
+    yhat_lower double precision,
+    yhat_upper double precision,
+    quantile_values double precision[],
+    quantiles double precision[],
+    origins   bigint
+)
+language plpgsql stable
+as $$
+declare
+    known text[];
+    given text;
+    found record;
+begin
+    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
+            edf.require('levels', levels is not null and array_position(levels, null) is null);
+    known := array(select c.name from edf.columns_of(forecasts) as c);
+    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
+        perform edf.require_column('forecasts', given, known);
+    end loop;
+    known := array(select c.name from edf.columns_of(residuals) as c);
+    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
+        perform edf.require_column('residuals', given, known);
+    end loop;
+    -- Each query runs once; the core reads sums, so that memory does not grow with the series. What stands beside the queries has names that
+    -- theirs will not have.
+    execute format(
+        $query$
+        with edf_forecasts as materialized (
+            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
+            from (
+            %1$s
+            ) as q
+        ),
+        edf_members as (select series, count(*) as n from edf_forecasts group by series),
+        edf_totals as (
+            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
+            from edf_forecasts group by valid_at, lead_hours
+        ),
+        edf_residuals as materialized (
+            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
+                r.actual::double precision - r.yhat::double precision as error
+            from (
+            %2$s
+            ) as r
+            where r.series::text in (select series from edf_members)
+        ),
+        edf_joint as (
+            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
+            from edf_residuals group by issued_at, lead_hours
+        )
+        select
+            (select count(*) from edf_members) as members,
+            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
+            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
+            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
+            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
+            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
+            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
+            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
+            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
+            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
+            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
+        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
+    into found;
+    if found.members = 0 then
+        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
+        raise exception 'a series stands twice for one step and lead: %',
+            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
+            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
+    elsif found.incomplete_at is not null then
+        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
+            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
+    elsif found.unknown is not null then
+        raise exception 'no residual of series "%" is known', found.unknown
+            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
+    end if;
+    return query
+    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
+    from edf.portfolio_quantiles(
+        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
+        coalesce(found.r_error, '{}'), levels) as p;
+end;
+$$;
+comment on function edf.portfolio is
+$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
+series would take all their errors for one, adding up variances would take them for unrelated.
+
+forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
+lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
+or were not known when the forecast was made, are left out. origins says how many origins are left.
+Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
+Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
+Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
+create or replace function edf.require_column(query text, name text, known text[]) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform edf.require('query', query is not null), edf.require('name', name is not null),
+            edf.require('known', known is not null);
+    if not name = any (known) then
+        raise exception 'the query of % has no column %', query, name
+            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
+    end if;
 end;
 $$;
 create function edf.checked_columns(query text, needed text[]) returns table (name text, type text, at bigint)
@@ -533,8 +666,8 @@ begin
         max('array_agg(q.received_at)') filter (where c.name = 'received_at')
     into of_series, time, target, names, columns, known
     from edf.checked_columns(query, array['a series', 'a time', 'a target']) as c;
-
-
+    -- Rows are sorted once, on disk where they are many; each series leaves the backend's memory before the next is read.
+    -- FOR would fetch fifty series at once.
     open members for execute format(
         e'select q.edf_name as name,
                  row(array_agg(q.%3$I), array_agg(%4$s), %5$s, $1, %6$s, null, null, null, null)::edf.series as series
@@ -567,52 +700,6 @@ known.
 Memory: five times that of the longest series, and work_mem for sorting and for keeping.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
 revoke all on function edf.panel_of(text) from public;
-create function edf.train(
-    subject       text,
-    training_data text,
-    strategy      text     default 'xgboost',
-    parameters    jsonb    default '{}',
-    features      jsonb    default '{}',
-    horizon       interval default '72 hours',
-    regressor_forecasts text default null,
-    issue_hours   integer[] default null,
-    availability  interval default null
-) returns bigint
-language plpgsql
-as $$
-declare
-    fitted record;
-begin
-    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
-            edf.require('strategy', strategy is not null), edf.require('parameters', parameters is not null),
-            edf.require('features', features is not null), edf.require('horizon', horizon is not null);
-    select * into strict fitted
-    from edf.fit(strategy, edf.series_of(training_data, regressor_forecasts), parameters, features, horizon, issue_hours, availability);
-    return edf.register_model(
-        subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
-        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
-end;
-$$;
-comment on function edf.train is
-$$Trains a model on a query and writes it to edf.models as pending; returns its id.
-
-subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
-per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
-sarimax, prophet, mstl, profile or seasonal_naive; global learns from one series what edf.train_global learns from many.
-parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
-known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
-ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
-imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
-issue_hours: the hours of the local day at which forecasts will be asked, by default that at which training_data ends; at other hours the model
-forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
-A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
-negative has no negative forecast, unless features say {"non_negative": false}.
-Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the
-matrix that is learnt from, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the queries
-while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and for trees as
-much again.
-Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
-revoke all on function edf.train from public;
 create function edf.backtest(
     training_data text,
     strategy      text     default 'xgboost',
@@ -744,6 +831,186 @@ as $$
 $$;
 comment on function edf.run_backtest is 'edf.backtest, its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
 revoke all on function edf.run_backtest from public;
+create or replace function edf.open_tuning(
+    subject text, strategy text, space jsonb, metric text, query text, regressor_forecasts text, settings jsonb, before timestamptz, seed integer
+) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tuning bigint;
+begin
+    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null),
+            edf.require('space', space is not null), edf.require('metric', metric is not null),
+            edf.require('query', query is not null), edf.require('settings', settings is not null),
+            edf.require('before', before is not null), edf.require('seed', seed is not null);
+    -- Two calls at once find the same one.
+    perform pg_advisory_xact_lock(hashtextextended('edf.tunings ' || open_tuning.subject, 0));
+    select t.tuning_id into tuning
+    from edf.tunings as t
+    where (t.subject, t.strategy, t.space, t.metric, t.query, t.settings, t.before, t.seed)
+        = (open_tuning.subject, open_tuning.strategy, open_tuning.space, open_tuning.metric, open_tuning.query, open_tuning.settings,
+           open_tuning.before, open_tuning.seed)
+      and t.regressor_forecasts is not distinct from open_tuning.regressor_forecasts;
+    if not found then
+        insert into edf.tunings (subject, strategy, space, metric, query, regressor_forecasts, settings, before, seed, created_by)
+        values (open_tuning.subject, open_tuning.strategy, open_tuning.space, open_tuning.metric, open_tuning.query,
+                open_tuning.regressor_forecasts, open_tuning.settings, open_tuning.before, open_tuning.seed, edf.acting_role())
+        returning tuning_id into tuning;
+    end if;
+    return tuning;
+end;
+$$;
+create or replace function edf.register_trial(
+    tuning_id bigint, number integer, parameters jsonb, score double precision, origins bigint, seconds double precision, error text
+) returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
+           edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
+    insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
+    values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
+            case when register_trial.score is null then 'failed' else 'succeeded' end, register_trial.score, register_trial.origins,
+            register_trial.seconds, register_trial.error, edf.acting_role())
+$$;
+comment on function edf.best_parameters is
+$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
+
+strategy: by default, whichever was tuned last. Errors: 42704 no trial.$$;
+create or replace function edf.rows_before(query text, before timestamptz, known_at boolean default false) returns text
+language plpgsql stable
+as $$
+declare
+    conditions text;
+begin
+    if query is null then
+        return null;
+    end if;
+    perform edf.require('before', before is not null);
+    -- What is no time is left for edf.series_of to refuse. In ISO 8601: the same instant whatever the session's settings are.
+    select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
+    from edf.columns_of(query) with ordinality as c (name, type, at)
+    where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
+    return format(e'select * from (\n%s\n) as q where %s', rtrim(query, e' \t\r\n;'), coalesce(conditions, 'true'));
+end;
+$$;
+create or replace procedure edf.tune(
+    subject       text,
+    training_data text,
+    strategy      text        default 'xgboost',
+    space         jsonb       default null,
+    trials        integer     default 30,
+    time_limit    interval    default null,
+    before        timestamptz default null,
+    metric        text        default 'rmse',
+    settings      jsonb       default '{}',
+    regressor_forecasts text  default null,
+    seed          integer     default 0
+)
+language plpgsql
+as $$
+declare
+    started    constant timestamptz := pg_catalog.clock_timestamp();
+    expression text;
+    used       jsonb;
+    -- What the result does not depend on.
+    workers    jsonb;
+    whole      jsonb;
+    tuning     bigint;
+    data       text;
+    vintages   text;
+    past       jsonb;
+    tried      integer;
+    parameters jsonb;
+    began      timestamptz;
+    took       double precision;
+    score      double precision;
+    origins    bigint;
+    state      text;
+    message    text;
+    best       record;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('strategy', strategy is not null), edf.require('trials', trials is not null), edf.require('seed', seed is not null);
+    if trials < 1 then
+        raise exception 'trials is %, at least one is needed', trials
+            using errcode = 'invalid_parameter_value', hint = 'It counts all trials of this search, also those of earlier calls.';
+    end if;
+    if time_limit <= interval '0' then
+        raise exception 'time_limit is %, it must be longer than nothing', time_limit
+            using errcode = 'invalid_parameter_value', hint = 'Leave it out for no limit.';
+    end if;
+    expression := edf.tuning_metric(metric);
+    whole := edf.tuning_space(strategy, space);
+    used := edf.backtest_settings(settings, array['strategy', 'parameters', 'candidates']);
+    workers := used -> 'workers';
+    used := used - 'workers';
+    before := coalesce(before, edf.end_of_target(training_data)
+                       - pg_catalog.make_interval(secs => extract(epoch from (edf.schedule_of(used -> 'schedule')).test_period)::double precision));
+    data := edf.rows_before(training_data, before);
+    vintages := edf.rows_before(regressor_forecasts, before, known_at => true);
+    -- What is wrong with the query or the settings would fail every trial.
+    perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "candidates": null, "workers": 1}', vintages);
+    tuning := edf.open_tuning(subject, strategy, whole, metric, training_data, regressor_forecasts, used, before, seed);
+    commit;
+
+    loop
+        select pg_catalog.count(*), coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('parameters', t.parameters, 'score', t.score) order by t.number), '[]')
+        into tried, past
+        from edf.trials as t where t.tuning_id = tuning;
+        exit when tried >= trials or pg_catalog.clock_timestamp() - started >= time_limit;
+        -- The lock ends with the trial, so that a call that is cancelled leaves none behind.
+        if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('edf.trials', tuning)) then
+            raise exception 'another call is tuning this'
+                using errcode = 'object_in_use', hint = 'Wait for it, or give another seed.';
+        end if;
+        parameters := edf.next_trial(strategy, whole, past, seed);
+        if parameters is null then
+            raise notice 'every point of the space has been tried';
+            exit;
+        end if;
+        began := pg_catalog.clock_timestamp();
+        score := null;
+        origins := null;
+        message := null;
+        begin
+            execute pg_catalog.format(
+                'with backtest as materialized (select * from edf.run_backtest($1, $2, $3)) select %s, count(distinct issued_at) from backtest', expression)
+            into score, origins
+            using data, used || pg_catalog.jsonb_build_object('strategy', strategy, 'parameters', parameters, 'candidates', null, 'workers', workers), vintages;
+            if score is null then
+                message := pg_catalog.format('%s has no value on these hours', metric);
+            end if;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, message = message_text;
+            message := state || ': ' || message;
+        end;
+        took := extract(epoch from pg_catalog.clock_timestamp() - began);
+        perform edf.register_trial(tuning, tried + 1, parameters, score, origins, took, message);
+        commit;
+        select t.score, t.number into best from edf.trials as t where t.tuning_id = tuning and t.state = 'succeeded' order by t.score, t.number limit 1;
+        raise notice 'trial % of %: %, % s (best % at trial %): %', tried + 1, trials, coalesce(metric || ' ' || pg_catalog.round(score::numeric, 4), message),
+            pg_catalog.round(took::numeric, 1), coalesce(pg_catalog.round(best.score::numeric, 4)::text, 'none'), coalesce(best.number::text, '-'), parameters;
+    end loop;
+end;
+$$;
+comment on procedure edf.tune is
+$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a row of edf.trials.
+edf.best_parameters returns the best ones, for edf.train.
+
+Each trial is committed, so that a call that is cancelled keeps those that have ended, and the same call again goes on where it stopped; so it cannot run
+inside a transaction. A trial that fails is a row with its error.
+subject, training_data, strategy, regressor_forecasts: as in edf.train. space: what to try of each hyperparameter, a range or a list, such as
+{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see
+edf.tuning_space. trials: how many, with those of earlier calls. time_limit: none is begun later after the call. before: nothing from there on is read, by default
+the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"schedule": {"refit": "28 days"}, "workers": 2}; origins lie in the
+test_period before the time before. seed: of the search; the same one goes the same way.
+The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
+Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and
+those of the query.$$;
 comment on column edf.backtests.settings is 'Arguments of edf.backtest, with the defaults filled in.';
 comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per candidate, origin and step ahead.';
 comment on view edf.kept_forecasts is
@@ -804,55 +1071,6 @@ edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's i
 subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear", "xgboost"], "schedule": {"refit": "7 days"}}; kept
 with the defaults filled in.
 Errors: as edf.backtest; 22023 an unknown setting.$$;
-create or replace function edf.open_tuning(
-    subject text, strategy text, space jsonb, metric text, query text, regressor_forecasts text, settings jsonb, before timestamptz, seed integer
-) returns bigint
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    tuning bigint;
-begin
-    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null),
-            edf.require('space', space is not null), edf.require('metric', metric is not null),
-            edf.require('query', query is not null), edf.require('settings', settings is not null),
-            edf.require('before', before is not null), edf.require('seed', seed is not null);
-
-    perform pg_advisory_xact_lock(hashtextextended('edf.tunings ' || open_tuning.subject, 0));
-    select t.tuning_id into tuning
-    from edf.tunings as t
-    where (t.subject, t.strategy, t.space, t.metric, t.query, t.settings, t.before, t.seed)
-        = (open_tuning.subject, open_tuning.strategy, open_tuning.space, open_tuning.metric, open_tuning.query, open_tuning.settings,
-           open_tuning.before, open_tuning.seed)
-      and t.regressor_forecasts is not distinct from open_tuning.regressor_forecasts;
-    if not found then
-        insert into edf.tunings (subject, strategy, space, metric, query, regressor_forecasts, settings, before, seed, created_by)
-        values (open_tuning.subject, open_tuning.strategy, open_tuning.space, open_tuning.metric, open_tuning.query,
-                open_tuning.regressor_forecasts, open_tuning.settings, open_tuning.before, open_tuning.seed, edf.acting_role())
-        returning tuning_id into tuning;
-    end if;
-    return tuning;
-end;
-$$;
-create or replace function edf.register_trial(
-    tuning_id bigint, number integer, parameters jsonb, score double precision, origins bigint, seconds double precision, error text
-) returns void
-language sql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
-           edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
-    insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
-    values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
-            case when register_trial.score is null then 'failed' else 'succeeded' end, register_trial.score, register_trial.origins,
-            register_trial.seconds, register_trial.error, edf.acting_role())
-$$;
-comment on function edf.best_parameters is
-$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
-
-strategy: by default, whichever was tuned last. Errors: 42704 no trial.$$;
 create or replace function edf.forecast(
     subject    text,
     input_data text,
@@ -900,6 +1118,80 @@ makes the forecast an older one. regressor_forecasts: as in edf.train; days sinc
 the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
 Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
 the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+create function edf.train(
+    subject       text,
+    training_data text,
+    strategy      text     default 'xgboost',
+    parameters    jsonb    default '{}',
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    regressor_forecasts text default null,
+    issue_hours   integer[] default null,
+    availability  interval default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    fitted record;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('strategy', strategy is not null), edf.require('parameters', parameters is not null),
+            edf.require('features', features is not null), edf.require('horizon', horizon is not null);
+    select * into strict fitted
+    from edf.fit(strategy, edf.series_of(training_data, regressor_forecasts), parameters, features, horizon, issue_hours, availability);
+    return edf.register_model(
+        subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+end;
+$$;
+comment on function edf.train is
+$$Trains a model on a query and writes it to edf.models as pending; returns its id.
+
+subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
+per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
+sarimax, prophet, mstl, profile or seasonal_naive; global learns from one series what edf.train_global learns from many.
+parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
+known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
+ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
+imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
+issue_hours: the hours of the local day at which forecasts will be asked, by default that at which training_data ends; at other hours the model
+forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
+A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
+negative has no negative forecast, unless features say {"non_negative": false}.
+Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the
+matrix that is learnt from, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the queries
+while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and for trees as
+much again.
+Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
+revoke all on function edf.train from public;
+create function edf.features(
+    input_data text,
+    features   jsonb       default '{}',
+    horizon    interval    default '72 hours',
+    issued_at  timestamptz default null,
+    regressor_forecasts text default null,
+    availability interval  default null
+) returns table (
+    valid_at   timestamptz,
+    lead_hours double precision,
+    feature    text,
+    unit       text,
+    value      double precision,
+    known      text
+)
+language plpgsql stable
+as $$
+begin
+    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
+            edf.require('horizon', horizon is not null);
+    -- $4 is issued_at, which as a name would be read as an output or as a field of the argument features.
+    return query
+    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
+end;
+$$;
+comment on function edf.features is
+    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
+revoke all on function edf.features from public;
 create function edf.train_global(
     subject       text,
     training_data text,
@@ -936,291 +1228,6 @@ it had begun a week before at most, and beside them those of seasonal naive wher
 Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.
 Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
 revoke all on function edf.train_global from public;
-create function edf.features(
-    input_data text,
-    features   jsonb       default '{}',
-    horizon    interval    default '72 hours',
-    issued_at  timestamptz default null,
-    regressor_forecasts text default null,
-    availability interval  default null
-) returns table (
-    valid_at   timestamptz,
-    lead_hours double precision,
-    feature    text,
-    unit       text,
-    value      double precision,
-    known      text
-)
-language plpgsql stable
-as $$
-begin
-    perform edf.require('input_data', input_data is not null), edf.require('features', features is not null),
-            edf.require('horizon', horizon is not null);
-
-    return query
-    select f.* from edf.feature_rows(edf.series_of(input_data, regressor_forecasts), features, horizon, $4, availability) as f;
-end;
-$$;
-comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
-revoke all on function edf.features from public;
-comment on function edf.score is
-$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
-is known.
-
-by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
-it, all rows are one slice. metrics: which ones; by default all that the columns allow.
-Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
-quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
-forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
-Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
-create or replace function edf.rows_before(query text, before timestamptz, known_at boolean default false) returns text
-language plpgsql stable
-as $$
-declare
-    conditions text;
-begin
-    if query is null then
-        return null;
-    end if;
-    perform edf.require('before', before is not null);
-
-    select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
-    from edf.columns_of(query) with ordinality as c (name, type, at)
-    where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
-    return format(e'select * from (\n%s\n) as q where %s', rtrim(query, e' \t\r\n;'), coalesce(conditions, 'true'));
-end;
-$$;
-create or replace procedure edf.tune(
-    subject       text,
-    training_data text,
-    strategy      text        default 'xgboost',
-    space         jsonb       default null,
-    trials        integer     default 30,
-    time_limit    interval    default null,
-    before        timestamptz default null,
-    metric        text        default 'rmse',
-    settings      jsonb       default '{}',
-    regressor_forecasts text  default null,
-    seed          integer     default 0
-)
-language plpgsql
-as $$
-declare
-    started    constant timestamptz := pg_catalog.clock_timestamp();
-    expression text;
-    used       jsonb;
-
-    workers    jsonb;
-    whole      jsonb;
-    tuning     bigint;
-    data       text;
-    vintages   text;
-    past       jsonb;
-    tried      integer;
-    parameters jsonb;
-    began      timestamptz;
-    took       double precision;
-    score      double precision;
-    origins    bigint;
-    state      text;
-    message    text;
-    best       record;
-begin
-    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
-            edf.require('strategy', strategy is not null), edf.require('trials', trials is not null), edf.require('seed', seed is not null);
-    if trials < 1 then
-        raise exception 'trials is %, at least one is needed', trials
-            using errcode = 'invalid_parameter_value', hint = 'It counts all trials of this search, also those of earlier calls.';
-    end if;
-    if time_limit <= interval '0' then
-        raise exception 'time_limit is %, it must be longer than nothing', time_limit
-            using errcode = 'invalid_parameter_value', hint = 'Leave it out for no limit.';
-    end if;
-    expression := edf.tuning_metric(metric);
-    whole := edf.tuning_space(strategy, space);
-    used := edf.backtest_settings(settings, array['strategy', 'parameters', 'candidates']);
-    workers := used -> 'workers';
-    used := used - 'workers';
-    before := coalesce(before, edf.end_of_target(training_data)
-                       - pg_catalog.make_interval(secs => extract(epoch from (edf.schedule_of(used -> 'schedule')).test_period)::double precision));
-    data := edf.rows_before(training_data, before);
-    vintages := edf.rows_before(regressor_forecasts, before, known_at => true);
-
-    perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "candidates": null, "workers": 1}', vintages);
-    tuning := edf.open_tuning(subject, strategy, whole, metric, training_data, regressor_forecasts, used, before, seed);
-    commit;
-
-    loop
-        select pg_catalog.count(*), coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('parameters', t.parameters, 'score', t.score) order by t.number), '[]')
-        into tried, past
-        from edf.trials as t where t.tuning_id = tuning;
-        exit when tried >= trials or pg_catalog.clock_timestamp() - started >= time_limit;
-
-        if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('edf.trials', tuning)) then
-            raise exception 'another call is tuning this'
-                using errcode = 'object_in_use', hint = 'Wait for it, or give another seed.';
-        end if;
-        parameters := edf.next_trial(strategy, whole, past, seed);
-        if parameters is null then
-            raise notice 'every point of the space has been tried';
-            exit;
-        end if;
-        began := pg_catalog.clock_timestamp();
-        score := null;
-        origins := null;
-        message := null;
-        begin
-            execute pg_catalog.format(
-                'with backtest as materialized (select * from edf.run_backtest($1, $2, $3)) select %s, count(distinct issued_at) from backtest', expression)
-            into score, origins
-            using data, used || pg_catalog.jsonb_build_object('strategy', strategy, 'parameters', parameters, 'candidates', null, 'workers', workers), vintages;
-            if score is null then
-                message := pg_catalog.format('%s has no value on these hours', metric);
-            end if;
-        exception when others then
-            get stacked diagnostics state = returned_sqlstate, message = message_text;
-            message := state || ': ' || message;
-        end;
-        took := extract(epoch from pg_catalog.clock_timestamp() - began);
-        perform edf.register_trial(tuning, tried + 1, parameters, score, origins, took, message);
-        commit;
-        select t.score, t.number into best from edf.trials as t where t.tuning_id = tuning and t.state = 'succeeded' order by t.score, t.number limit 1;
-        raise notice 'trial % of %: %, % s (best % at trial %): %', tried + 1, trials, coalesce(metric || ' ' || pg_catalog.round(score::numeric, 4), message),
-            pg_catalog.round(took::numeric, 1), coalesce(pg_catalog.round(best.score::numeric, 4)::text, 'none'), coalesce(best.number::text, '-'), parameters;
-    end loop;
-end;
-$$;
-comment on procedure edf.tune is
-$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a row of edf.trials.
-edf.best_parameters returns the best ones, for edf.train.
-
-Each trial is committed, so that a call that is cancelled keeps those that have ended, and the same call again goes on where it stopped; so it cannot run
-inside a transaction. A trial that fails is a row with its error.
-subject, training_data, strategy, regressor_forecasts: as in edf.train. space: what to try of each hyperparameter, a range or a list, such as
-{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see
-edf.tuning_space. trials: how many, with those of earlier calls. time_limit: none is begun later after the call. before: nothing from there on is read, by default
-the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"schedule": {"refit": "28 days"}, "workers": 2}; origins lie in the
-test_period before the time before. seed: of the search; the same one goes the same way.
-The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
-Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and
-those of the query.$$;
-create or replace function edf.portfolio(
-    forecasts text,
-    residuals text,
-    levels    double precision[] default '{0.05,0.1,0.25,0.5,0.75,0.9,0.95}'
-) returns table (
-    issued_at  timestamptz,
-    valid_at   timestamptz,
-    lead_hours double precision,
-    yhat       double precision,
-    yhat_lower double precision,
-    yhat_upper double precision,
-    quantile_values double precision[],
-    quantiles double precision[],
-    origins   bigint
-)
-language plpgsql stable
-as $$
-declare
-    known text[];
-    given text;
-    found record;
-begin
-    perform edf.require('forecasts', forecasts is not null), edf.require('residuals', residuals is not null),
-            edf.require('levels', levels is not null and array_position(levels, null) is null);
-    known := array(select c.name from edf.columns_of(forecasts) as c);
-    foreach given in array array['series', 'valid_at', 'lead_hours', 'yhat'] loop
-        perform edf.require_column('forecasts', given, known);
-    end loop;
-    known := array(select c.name from edf.columns_of(residuals) as c);
-    foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
-        perform edf.require_column('residuals', given, known);
-    end loop;
-
-
-    execute format(
-        $query$
-        with edf_forecasts as materialized (
-            select series::text as series, valid_at::timestamptz as valid_at, lead_hours::double precision as lead_hours, yhat::double precision as yhat
-            from (
-            %1$s
-            ) as q
-        ),
-        edf_members as (select series, count(*) as n from edf_forecasts group by series),
-        edf_totals as (
-            select valid_at, lead_hours, sum(yhat order by series) as yhat, count(*) as n, count(distinct series) as n_series, count(yhat) as n_known
-            from edf_forecasts group by valid_at, lead_hours
-        ),
-        edf_residuals as materialized (
-            select r.series::text as series, r.issued_at::timestamptz as issued_at, r.lead_hours::double precision as lead_hours,
-                r.actual::double precision - r.yhat::double precision as error
-            from (
-            %2$s
-            ) as r
-            where r.series::text in (select series from edf_members)
-        ),
-        edf_joint as (
-            select issued_at, lead_hours, sum(error order by series) as error, count(*) as n, count(distinct series) as n_series, count(error) as n_known
-            from edf_residuals group by issued_at, lead_hours
-        )
-        select
-            (select count(*) from edf_members) as members,
-            (select min(valid_at) from edf_totals where n_series < (select count(*) from edf_members) or n_known < n) as incomplete_at,
-            (select min(valid_at) from edf_totals where n > n_series) as forecast_twice_at,
-            (select min(issued_at) from edf_joint where n > n_series) as residual_twice_at,
-            (select min(series) from edf_members where series not in (select series from edf_residuals where error is not null)) as unknown,
-            (select array_agg(valid_at order by valid_at, lead_hours) from edf_totals) as valid_at,
-            (select array_agg(lead_hours order by valid_at, lead_hours) from edf_totals) as lead_hours,
-            (select array_agg(yhat order by valid_at, lead_hours) from edf_totals) as yhat,
-            (select array_agg(issued_at order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_issued_at,
-            (select array_agg(lead_hours order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_lead_hours,
-            (select array_agg(error order by issued_at, lead_hours) from edf_joint where n_known = (select count(*) from edf_members)) as r_error
-        $query$, rtrim(forecasts, e' \t\r\n;'), rtrim(residuals, e' \t\r\n;'))
-    into found;
-    if found.members = 0 then
-        raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
-    elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step and lead: %',
-            coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
-            using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
-    elsif found.incomplete_at is not null then
-        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
-            using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
-    elsif found.unknown is not null then
-        raise exception 'no residual of series "%" is known', found.unknown
-            using errcode = 'data_exception', hint = 'Give residuals of every series: actual and yhat, by series, issued_at and lead_hours.';
-    end if;
-    return query
-    select p.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, p.quantile_values, levels, p.origins
-    from edf.portfolio_quantiles(
-        found.valid_at, found.lead_hours, found.yhat, coalesce(found.r_issued_at, '{}'), coalesce(found.r_lead_hours, '{}'),
-        coalesce(found.r_error, '{}'), levels) as p;
-end;
-$$;
-comment on function edf.portfolio is
-$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
-series would take all their errors for one, adding up variances would take them for unrelated.
-
-forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
-lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
-or were not known when the forecast was made, are left out. origins says how many origins are left.
-Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
-Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
-Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
-create or replace function edf.require_column(query text, name text, known text[]) returns void
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform edf.require('query', query is not null), edf.require('name', name is not null),
-            edf.require('known', known is not null);
-    if not name = any (known) then
-        raise exception 'the query of % has no column %', query, name
-            using errcode = 'invalid_parameter_value', hint = format('Its columns are %s; name them with AS.', array_to_string(known, ', '));
-    end if;
-end;
-$$;
 comment on function edf.fit is
     'Fits a model over arrays and returns its artifact; edf.train is the way to call it. Errors: as edf.train.';
 revoke all on function edf.fit from public;

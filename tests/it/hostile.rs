@@ -267,7 +267,7 @@ async fn a_null_inside_an_array_is_refused_by_its_name() {
         format!(
             "select * from edf.fit('seasonal_naive', {series}, '{{}}', '{{}}', '24 hours', array[null]::integer[], null)"
         ),
-        format!("select * from edf.fit('seasonal_naive', null, '{{}}', '{{}}', '24 hours', null, null)"),
+        "select * from edf.fit('seasonal_naive', null, '{}', '{}', '24 hours', null, null)".to_owned(),
         format!("select * from edf.predict('\\x00', {series}, null, null, '{{}}')").replace("'\\x00'", "null"),
         "select * from edf.backtest_series(null, '[]', '{}', '1 hour', null, null, null, '{}', 1)".to_owned(),
         format!("select * from edf.feature_rows({series}, null, '1 hour', null, null)"),

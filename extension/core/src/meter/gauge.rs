@@ -31,7 +31,6 @@ pub fn gauge_hours(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Checkpoint;
 
     fn hours_of(minutes_and_values: &[(i64, f64)], hours: i64, heard_minute: i64) -> Vec<(Option<f64>, Quality)> {
         let start: DateTime<Utc> = "2026-03-28T00:00:00Z".parse().unwrap();

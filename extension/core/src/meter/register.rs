@@ -113,7 +113,6 @@ fn level(readings: &[Point], at: usize, meter: &Meter) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Checkpoint;
     use chrono::TimeDelta;
     use proptest::prelude::*;
     use proptest::sample::Index;

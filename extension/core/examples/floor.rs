@@ -80,7 +80,7 @@ fn by_lead_day(table: &Table<'_>, first: usize, until: usize, end: usize) -> Res
             (origin..(origin + HORIZON).min(end)).map(move |target| Sample { origin: Origin::at(origin), target })
         })
         .collect();
-    let matrix = table.matrix(&samples)?;
+    let matrix = table.matrix(&samples, &mut || ())?;
     let of_day = |day: usize| {
         let rows: Vec<usize> = (0..samples.len()).filter(|row| (samples[*row].lead() - 1) / DAY == day).collect();
         (matrix.select(Axis(0), &rows), rows.iter().map(|row| samples[*row].target).collect())
@@ -143,7 +143,7 @@ fn main() -> Result<()> {
     let (task, spec) = (std::env::args().nth(1).context("a task")?, spec()?);
     let (mut watch, mut kept) = (Watch::default(), None);
     for frame in read()? {
-        let table = Table::new(&spec, &frame)?;
+        let table = Table::new(&spec, &frame, &mut || ())?;
         match task.as_str() {
             "train" => {
                 train(&table, &frame, YEAR, &mut watch)?;

@@ -72,7 +72,7 @@ const LONGEST_NAME: usize = 100;
 const MOST_COMPARED: usize = 1000;
 
 /// A text for a message, cut short: what was given may be as long as its sender likes.
-pub(crate) fn clipped(text: impl fmt::Display, longest: usize) -> String {
+pub fn clipped(text: impl fmt::Display, longest: usize) -> String {
     let whole = text.to_string();
     match whole.char_indices().nth(longest) {
         None => whole,

@@ -68,14 +68,6 @@ impl Recipe {
         self
     }
 
-    /// Says when the rows of a series were known, where that is assumed and the series does not say.
-    pub fn assume(&self, frame: &mut Frame) -> Result<(), Error> {
-        match self.availability {
-            Some(delay) if frame.known_at.is_none() => frame.set_availability(Availability::After(delay)),
-            _ => Ok(()),
-        }
-    }
-
     /// Refuses fewer rows before the end of a training set than the longest lag and one season.
     pub fn check_history(&self, grid: &Grid, have: usize) -> Result<(), Error> {
         let history = self.strategy.history(&self.parameters, &self.features, grid)?;
@@ -187,7 +179,6 @@ impl Model {
             "model": scores(actuals.iter().copied()),
             "seasonal_naive": naive.map(|naive| scores(self::actuals(&frame, &held_out, &naive, end))),
         });
-        let clock = Clock::new(&frame.grid, features.time_zone, frame.grid.len());
         let residuals = residuals(forecaster.as_ref(), &frame, &clock, &actuals);
         let intervals = Intervals::learn(day, reach, &residuals, checkpoint);
         let all: Vec<usize> = (end % day..end).step_by(day).collect();
@@ -283,9 +274,10 @@ impl Model {
         let Header { features, phases, .. } = &self.header;
         let last = issues.iter().copied().max().unwrap_or(0);
         let day = frame.grid.rows_per_day();
-        let clock = Clock::new(&frame.grid, features.time_zone, last + 1);
+        let clock = Clock::new(&frame.grid, features.time_zone, last + horizon + 1);
         let (frame, implausible) = self.header.plausible.apply(frame);
-        let origin = |issued: &usize| match Strategy::parse(&self.header.strategy).is_ok_and(Strategy::has_phases) {
+        let has_phases = Strategy::parse(&self.header.strategy).is_ok_and(Strategy::has_phases);
+        let origin = |issued: &usize| match has_phases {
             true => phases.origin(&frame, &clock, *issued),
             false => Origin { issued: *issued, row: newest_origin(&frame, *issued) },
         };
@@ -305,7 +297,6 @@ impl Model {
             ));
         }
         bound(&mut forecasts, self.header.floor);
-        let clock = Clock::new(&frame.grid, features.time_zone, frame.grid.len());
         let is_past = |actual: &Actual| past.binary_search_by_key(&actual.origin.row, |origin| origin.row).is_ok();
         let actuals: Vec<Actual> = actuals(&frame, &all, &forecasts, last).filter(is_past).collect();
         let residuals = residuals(self.forecaster.as_ref(), &frame, &clock, &actuals);

@@ -15,6 +15,7 @@ mod v5;
 use crate::clean::Plausible;
 use crate::error::Error;
 use crate::features::FeatureSpec;
+use crate::intraday::Intraday;
 use crate::origin::Phases;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +54,8 @@ pub struct Header {
     pub floor: Option<f64>,
     /// Between which values each regressor is believed.
     pub plausible: Plausible,
+    /// How residuals go on within a day.
+    pub intraday: Intraday,
 }
 
 /// Header and state as bytes.
@@ -126,6 +129,7 @@ mod tests {
             availability_seconds: Some(3600),
             floor: Some(0.0),
             plausible: Plausible::default(),
+            intraday: Intraday::default(),
         };
         encode(&header, b"state").unwrap()
     }

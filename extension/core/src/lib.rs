@@ -15,6 +15,7 @@ pub mod error;
 pub mod features;
 pub mod grid;
 pub mod intervals;
+pub mod intraday;
 mod lives;
 pub mod message;
 pub mod meter;

@@ -3,8 +3,8 @@
 //! Leads are counted from the newest known row and not from the issue time: a reading that is late is an earlier origin
 //! with a longer horizon. What a model has learnt depends on the local time of day of its origin (the newest hour means
 //! one thing at night and another at noon), so that it is fitted for a few [`Phase`]s: those of its own issue hours with
-//! the newest rows as late as they usually are, and one every six hours. At any other time it starts from the newest of
-//! these; rows that are newer still are not read.
+//! the newest rows as late as they usually are, and one twelve hours away. At any other time it starts from the newest of
+//! these; of rows that are newer still, only the residuals are read ([`crate::intraday`]).
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Hours between the phases that every model has beside its own.
-const SPACING_H: usize = 6;
+const SPACING_H: usize = 12;
 /// Newest days whose delays are looked at.
 const USUAL_DAYS: usize = 56;
 /// Days back that a newest known row is looked for.
@@ -105,8 +105,13 @@ impl Phases {
         let mut kept: Vec<Phase> = Vec::new();
         let enough = LEAST_SHARE * origins(phases[0], frame, clock, 1..end).count() as f64;
         for (at, phase) in phases.into_iter().enumerate() {
-            let is_new = kept.iter().all(|other| other.slot != phase.slot);
-            if is_new && (at < own || origins(phase, frame, clock, 1..end).count() as f64 >= enough) {
+            let apart = |other: &Phase| match other.slot.abs_diff(phase.slot) {
+                rows if rows <= day / 2 => rows,
+                rows => day - rows,
+            };
+            let nearest = kept.iter().map(apart).min().unwrap_or(day);
+            let is_own = at < own && nearest > 0;
+            if is_own || nearest > spacing / 2 && origins(phase, frame, clock, 1..end).count() as f64 >= enough {
                 kept.push(phase);
             }
         }
@@ -204,14 +209,15 @@ mod tests {
     }
 
     #[test]
-    fn own_hours_come_first_as_late_as_usual_and_then_every_six_hours() {
+    fn own_hours_come_first_as_late_as_usual_and_then_what_is_far_from_them() {
         let mut frame = hourly_frame(1000);
         let slots = |phases: &Phases| phases.all().iter().map(|phase| phase.slot).collect::<Vec<_>>();
-        assert_eq!(slots(&learn(&frame, &[]).1), [12, 18, 0, 6]);
+        assert_eq!(slots(&learn(&frame, &[]).1), [12, 0]);
+        assert_eq!(slots(&learn(&frame, &[5, 11, 23]).1), [5, 11, 23]);
         frame.set_availability(Availability::After(TimeDelta::minutes(61))).unwrap();
         let (_, phases) = learn(&frame, &[5, 16]);
         // An hour that is known 61 minutes after its end is two hours late at any full hour.
-        assert_eq!(slots(&phases), [3, 14, 9, 15, 21]);
+        assert_eq!(slots(&phases), [3, 14]);
         assert_eq!(phases.first(), Phase { slot: 3, delay: 2 });
         assert!(
             IssueHours::new(&[24]).is_err() && IssueHours::new(&[-1]).is_err() && IssueHours::new(&[5, 5]).is_err()
@@ -226,9 +232,9 @@ mod tests {
         assert_eq!(phases.origin(&frame, &clock, 485), Origin::at(485));
         assert_eq!(phases.origin(&frame, &clock, 490), Origin { issued: 490, row: 485 });
         frame.target[484] = f64::NAN;
-        assert_eq!(phases.origin(&frame, &clock, 485), Origin { issued: 485, row: 479 });
+        assert_eq!(phases.origin(&frame, &clock, 485), Origin { issued: 485, row: 473 });
         frame.target[300..500].fill(f64::NAN);
-        assert_eq!(phases.origin(&frame, &clock, 485), Origin { issued: 485, row: 299 });
+        assert_eq!(phases.origin(&frame, &clock, 485), Origin { issued: 485, row: 293 });
         assert_eq!(newest_origin(&frame, 485), 300);
     }
 
@@ -245,8 +251,8 @@ mod tests {
     #[test]
     fn a_time_of_day_at_which_nothing_is_ever_known_is_no_phase() {
         let mut frame = hourly_frame(1000);
-        (0..1000).filter(|row| (8..14).contains(&(row % 24))).for_each(|row| frame.target[row] = f64::NAN);
+        (0..1000).filter(|row| (14..18).contains(&(row % 24))).for_each(|row| frame.target[row] = f64::NAN);
         let (_, phases) = learn(&frame, &[5]);
-        assert_eq!(phases.all().iter().map(|phase| phase.slot).collect::<Vec<_>>(), [5, 17, 23]);
+        assert_eq!(phases.all().iter().map(|phase| phase.slot).collect::<Vec<_>>(), [5]);
     }
 }

@@ -11,12 +11,13 @@ use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::grid::{Grid, MAX_ROWS, rfc3339};
 use crate::intervals::{Intervals, Residual, check_levels};
+use crate::intraday::Intraday;
 use crate::metrics::Errors;
 use crate::model::{Forecaster, Memo, Strategy, TrainingSet};
 use crate::origin::{IssueHours, Origin, Phases, newest_origin, origins, rows_per_day};
 use crate::series::{Availability, Frame};
 use chrono::{DateTime, TimeDelta, Utc};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -195,6 +196,7 @@ impl Model {
             availability_seconds: recipe.availability.map(|delay| delay.num_seconds()),
             floor,
             plausible,
+            intraday: Intraday::learn(day, &residuals, checkpoint),
         };
         Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }
@@ -213,7 +215,11 @@ impl Model {
         let (intervals, state): (Intervals, &[u8]) =
             postcard::from_bytes(&state).map_err(|error| damaged(error.to_string()))?;
         let day = rows_per_day(header.step_seconds);
-        if !intervals.is_sound(day) || !header.phases.is_sound(day) || !header.plausible.is_sound() {
+        if !intervals.is_sound(day)
+            || !header.phases.is_sound(day)
+            || !header.plausible.is_sound()
+            || !header.intraday.is_sound(day)
+        {
             return Err(damaged("it holds impossible numbers".to_owned()));
         }
         let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
@@ -308,9 +314,10 @@ impl Model {
             intervals.calibrate(&residuals, now, checkpoint);
             let fan = intervals.fan(now, self.forecaster.level(&frame, *origin));
             let floored = |value: f64| self.header.floor.map_or(value, |floor| value.max(floor));
+            let corrections = self.corrections(&frame, &clock, *origin, forecasts.row(at), horizon);
             rows.extend((0..horizon).map(|ahead| {
                 let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
-                let yhat = forecasts[[at, from_origin - 1]];
+                let yhat = floored(forecasts[[at, from_origin - 1]] + corrections[ahead]);
                 let (lower, upper) = fan.interval(from_origin, slot, yhat);
                 let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(floored).collect();
                 Forecast {
@@ -324,6 +331,26 @@ impl Model {
             }));
         }
         Ok((rows, implausible))
+    }
+
+    /// What the rows that were known at the issue and that the forecast did not start from say of those ahead.
+    fn corrections(
+        &self,
+        frame: &Frame,
+        clock: &Clock,
+        origin: Origin,
+        forecasts: ArrayView1<'_, f64>,
+        horizon: usize,
+    ) -> Vec<f64> {
+        let newest = origin.row.max(origin.issued.saturating_sub(frame.grid.rows_per_day()));
+        let known = (newest..origin.issued).filter(|row| frame.was_known(*row, origin.issued));
+        let actuals = known.filter(|row| frame.target[*row].is_finite()).map(|row| {
+            let lead = row - origin.row + 1;
+            Actual { origin, lead, actual: frame.target[row], yhat: forecasts[lead - 1] }
+        });
+        let known = residuals(self.forecaster.as_ref(), frame, clock, &actuals.collect::<Vec<_>>());
+        let ahead = (origin.issued..origin.issued + horizon).map(|row| (row - origin.row + 1, clock.slot(row)));
+        self.header.intraday.corrections(&known, &ahead.collect::<Vec<_>>())
     }
 
     /// Origins a day apart since the training ended whose issue lies before `last`, that the frame has the history for;
@@ -549,6 +576,34 @@ mod tests {
         let fit = |end| Model::fit(&recipe("xgboost"), &frame, end, &mut || ()).map(|_| ());
         assert_eq!(fit(503), Err(Error::TooLittleHistory { need: 504, have: 503 }));
         assert_eq!(fit(504), Ok(()));
+    }
+
+    #[test]
+    fn rows_newer_than_the_origin_correct_the_hours_ahead_and_what_is_not_known_yet_does_not() {
+        // Demand wanders from hour to hour, so that an hour tells of the next ones.
+        let (mut frame, mut wander) = (hourly_frame(3600), 0.0);
+        for row in 0..3600_usize {
+            wander = 0.95 * wander + ((row.wrapping_mul(2_246_822_519)) % 1000) as f64 / 1000.0 - 0.5;
+            frame.target[row] += 2.0 * wander;
+        }
+        let recipe = recipe("lear").issued(&IssueHours::new(&[5]).unwrap(), None);
+        let model = Model::fit(&recipe, &frame, 3000, &mut || ()).unwrap();
+        let issues: Vec<usize> = (3000 + 11..3500).step_by(24).collect();
+        let forecast = |frame: &Frame| model.forecast(frame, &issues, 6, &[], &mut || ()).unwrap();
+        let rmse = |forecasts: &[Forecast]| {
+            let errors = forecasts.iter().map(|f| (f.yhat - frame.target[f.target()]).powi(2));
+            (errors.sum::<f64>() / forecasts.len() as f64).sqrt()
+        };
+        let corrected = forecast(&frame);
+        // The same, where nothing after 05:00 is known.
+        let mut late = frame.clone();
+        issues.iter().for_each(|issued| late.target[issued - 6..*issued].fill(f64::NAN));
+        assert!(rmse(&corrected) < 0.8 * rmse(&forecast(&late)));
+        // What comes later changes nothing.
+        let mut later = frame.clone();
+        later.target[issues[issues.len() - 1]..].iter_mut().for_each(|value| *value *= 9.0);
+        let last = |forecasts: &[Forecast]| forecasts[forecasts.len() - 6..].to_vec();
+        assert_eq!(last(&forecast(&later)), last(&corrected));
     }
 
     #[test]

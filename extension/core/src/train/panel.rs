@@ -15,6 +15,7 @@ use crate::clean::Plausible;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::grid::rfc3339;
+use crate::intraday::Intraday;
 use crate::lives::lives;
 use crate::model::TrainingSet;
 use crate::origin::Phase;
@@ -121,6 +122,7 @@ impl Model {
             floor,
             // Regressors that tell series apart have the range of all of them.
             plausible: Plausible::default(),
+            intraday: Intraday::learn(day, &learnt, checkpoint),
         };
         let intervals = Intervals::learn(day, reach, &learnt, checkpoint);
         let (vintage_shares, implausible) = (Vec::new(), Vec::new());

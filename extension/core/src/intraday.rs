@@ -1,0 +1,192 @@
+//! Intraday correction: residuals of the hours since the origin, continued into the hours ahead.
+//!
+//! A model starts from the newest origin that it was fitted for, so that newer rows are known that it does not read. Errors of a
+//! forecast are correlated from row to row: the residuals of those rows say where the next ones will lie. They are
+//! continued by the best linear predictor from their autocovariance (Brockwell and Davis, *Time Series: Theory and
+//! Methods*, 1991, section 5.1), which is learnt from the forecasts that were held out, in units of the spread at each
+//! time of day. The biased estimate of the autocovariance is positive semidefinite, and falls with the lag.
+
+use crate::Checkpoint;
+use crate::intervals::Residual;
+use faer::linalg::solvers::Solve;
+use faer::{Col, Mat, Side};
+use serde::{Deserialize, Serialize};
+
+/// Share of the variance that is taken for noise of single rows.
+const NOISE: f64 = 0.02;
+/// The least share of the mean level that a residual is divided by.
+const LEAST_LEVEL: f64 = 0.2;
+/// The spread at a time of day counts the mean spread as so many residuals.
+const FEW: f64 = 4.0;
+
+/// The autocovariance of residuals in units of their spread.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intraday {
+    /// By row of the local day, the root mean square of the residuals.
+    spread: Vec<f64>,
+    /// By lag in rows, from none to a day.
+    covariance: Vec<f64>,
+}
+
+impl Intraday {
+    /// Learns from residuals, those of an origin together by ascending lead; up to two days ahead.
+    pub fn learn(day: usize, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Self {
+        let near: Vec<&Residual> = residuals.iter().filter(|residual| residual.lead <= 2 * day).collect();
+        let mean_level = mean(near.iter().map(|residual| residual.level));
+        let least = if mean_level > 0.0 { LEAST_LEVEL * mean_level } else { 1.0 };
+        let of_level = |residual: &Residual| residual.error / residual.level.max(least);
+        let all = mean(near.iter().map(|residual| of_level(residual).powi(2)));
+        if !(all > 0.0 && all.is_finite()) {
+            return Self::default();
+        }
+        let mut squares = vec![(FEW * all, FEW); day];
+        for residual in &near {
+            let (sum, count) = &mut squares[residual.slot];
+            (*sum, *count) = (*sum + of_level(residual).powi(2), *count + 1.0);
+        }
+        let spread: Vec<f64> = squares.iter().map(|(sum, count)| (sum / count).sqrt()).collect();
+        let mut covariance = vec![0.0; day + 1];
+        for of_origin in near.chunk_by(|a, b| a.origin_at == b.origin_at && a.lead < b.lead) {
+            checkpoint();
+            let scaled: Vec<(usize, f64)> =
+                of_origin.iter().map(|residual| (residual.lead, of_level(residual) / spread[residual.slot])).collect();
+            for (at, (lead, value)) in scaled.iter().enumerate() {
+                for (later, other) in scaled[at..].iter().take_while(|(later, _)| later - lead <= day) {
+                    covariance[later - lead] += value * other;
+                }
+            }
+        }
+        Self { spread, covariance }
+    }
+
+    /// What is to be added to the forecasts of rows ahead (lead and row of the local day), given residuals known.
+    pub fn corrections(&self, known: &[Residual], ahead: &[(usize, usize)]) -> Vec<f64> {
+        let none = vec![0.0; ahead.len()];
+        let Some(variance) = self.covariance.first().filter(|_| !known.is_empty()) else { return none };
+        let between = |a: usize, b: usize| self.covariance.get(a.abs_diff(b)).copied().unwrap_or(0.0);
+        let n = known.len();
+        let system = Mat::from_fn(n, n, |i, j| {
+            between(known[i].lead, known[j].lead) + if i == j { NOISE * variance } else { 0.0 }
+        });
+        let Ok(factors) = system.llt(Side::Lower) else { return none };
+        let weights = factors.solve(Col::from_fn(n, |i| known[i].error / self.spread[known[i].slot]));
+        let expected = |lead: usize| (0..n).map(|i| between(lead, known[i].lead) * weights[i]).sum::<f64>();
+        ahead.iter().map(|(lead, slot)| self.spread[*slot] * expected(*lead)).collect()
+    }
+
+    /// Whether it is of a series with so many rows a day.
+    pub fn is_sound(&self, day: usize) -> bool {
+        let empty = self.spread.is_empty() && self.covariance.is_empty();
+        let whole = self.spread.len() == day && self.covariance.len() == day + 1;
+        (empty || whole)
+            && self.spread.iter().all(|value| value.is_finite() && *value > 0.0)
+            && self.covariance.iter().all(|value| value.is_finite() && value.abs() <= self.covariance[0])
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Residuals of so many origins a day apart, two days ahead of each.
+    fn residuals(origins: usize, mut next: impl FnMut(usize) -> f64) -> Vec<Residual> {
+        let of = |origin: usize, lead: usize, error| Residual {
+            origin_at: origin as i64 * 86_400,
+            known_at: 0,
+            lead,
+            slot: (lead + 4) % 24,
+            error,
+            level: 2.0,
+        };
+        (0..origins)
+            .flat_map(|origin| (1..=48).map(move |lead| (origin, lead)))
+            .map(|(o, l)| of(o, l, next(l)))
+            .collect()
+    }
+
+    /// White noise that is the same in each run.
+    fn noise() -> impl FnMut() -> f64 {
+        let mut state = 1_u32;
+        move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) / f64::from(1 << 24) - 0.5
+        }
+    }
+
+    fn learn(residuals: &[Residual]) -> Intraday {
+        Intraday::learn(24, residuals, &mut || ())
+    }
+
+    #[test]
+    fn errors_of_an_autoregression_are_continued_by_its_powers() {
+        let (mut noise, mut error) = (noise(), 0.0);
+        let all = residuals(400, |_| {
+            error = 0.9 * error + noise();
+            error
+        });
+        let known = &all[..4];
+        let newest = known[3].error;
+        for (power, correction) in (1..).zip(learn(&all).corrections(known, &[(5, 9), (6, 10), (10, 14)])) {
+            let expected = newest * 0.9_f64.powi(if power == 3 { 6 } else { power });
+            assert!((correction - expected).abs() < 0.15 * newest.abs(), "{correction} for {expected}");
+        }
+    }
+
+    #[test]
+    fn errors_without_memory_are_not_continued() {
+        let mut noise = noise();
+        let all = residuals(400, |_| noise());
+        let corrections = learn(&all).corrections(&all[..6], &[(7, 11), (8, 12), (20, 0)]);
+        assert!(corrections.iter().all(|correction| correction.abs() < 0.1), "{corrections:?}");
+    }
+
+    #[test]
+    fn a_quiet_time_of_day_is_corrected_by_less_than_a_loud_one() {
+        let (mut noise, mut error) = (noise(), 0.0);
+        let all = residuals(400, |lead| {
+            error = 0.9 * error + noise();
+            error * if (lead + 4) % 24 < 12 { 4.0 } else { 1.0 }
+        });
+        let corrections = learn(&all).corrections(&all[5..6], &[(7, 11), (8, 12)]);
+        assert!((corrections[0] / corrections[1] - 4.0 / 0.9).abs() < 1.0, "{corrections:?}");
+    }
+
+    #[test]
+    fn without_a_residual_or_without_errors_nothing_is_corrected() {
+        let mut noise = noise();
+        let all = residuals(30, |_| noise());
+        assert_eq!(learn(&all).corrections(&[], &[(1, 5), (2, 6)]), [0.0, 0.0]);
+        assert_eq!(learn(&[]), Intraday::default());
+        let exact = residuals(30, |_| 0.0);
+        assert_eq!(learn(&exact).corrections(&all[..3], &[(4, 8)]), [0.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn corrections_are_finite_and_no_larger_than_what_is_known_allows(
+            errors in prop::collection::vec(-1e3..1e3_f64, 480),
+            known in prop::collection::vec((1usize..24, -1e3..1e3_f64), 1..24),
+        ) {
+            let mut errors = errors.into_iter();
+            let all = residuals(10, |_| errors.next().unwrap());
+            let intraday = learn(&all);
+            prop_assert!(intraday.is_sound(24));
+            let mut known: Vec<Residual> =
+                known.into_iter().map(|(lead, error)| Residual { lead, slot: (lead + 4) % 24, error, ..all[0] }).collect();
+            known.sort_by_key(|residual| residual.lead);
+            known.dedup_by_key(|residual| residual.lead);
+            let ahead: Vec<(usize, usize)> = (24..72).map(|lead| (lead, (lead + 4) % 24)).collect();
+            let largest = known.iter().map(|residual| residual.error.abs()).fold(0.0, f64::max);
+            for correction in intraday.corrections(&known, &ahead) {
+                prop_assert!(correction.abs() <= 50.0 * largest, "{correction} of {largest}");
+            }
+        }
+    }
+}

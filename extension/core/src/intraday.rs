@@ -4,7 +4,9 @@
 //! forecast are correlated from row to row: the residuals of those rows say where the next ones will lie. They are
 //! continued by the best linear predictor from their autocovariance (Brockwell and Davis, *Time Series: Theory and
 //! Methods*, 1991, section 5.1), which is learnt from the forecasts that were held out, in units of the spread at each
-//! time of day. The biased estimate of the autocovariance is positive semidefinite, and falls with the lag.
+//! time of day. The biased estimate of the autocovariance is positive semidefinite, and falls with the lag. What happens at
+//! night says less of the day than the hours before noon do: each correction is taken by the share that would have been best on the held-out
+//! forecasts, by the time of day of the newest residual.
 
 use crate::Checkpoint;
 use crate::intervals::Residual;
@@ -27,40 +29,74 @@ pub struct Intraday {
     spread: Vec<f64>,
     /// By lag in rows, from none to a day.
     covariance: Vec<f64>,
+    /// By row of the local day of the newest known residual, the share of the correction that helps.
+    gain: Vec<f64>,
 }
 
 impl Intraday {
     /// Learns from residuals, those of an origin together by ascending lead; up to two days ahead.
     pub fn learn(day: usize, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Self {
-        let near: Vec<&Residual> = residuals.iter().filter(|residual| residual.lead <= 2 * day).collect();
-        let mean_level = mean(near.iter().map(|residual| residual.level));
+        let near = residuals.iter().filter(|residual| residual.lead <= 2 * day);
+        let mean_level = mean(near.clone().map(|residual| residual.level));
         let least = if mean_level > 0.0 { LEAST_LEVEL * mean_level } else { 1.0 };
-        let of_level = |residual: &Residual| residual.error / residual.level.max(least);
-        let all = mean(near.iter().map(|residual| of_level(residual).powi(2)));
+        let near: Vec<Residual> =
+            near.map(|residual| Residual { error: residual.error / residual.level.max(least), ..*residual }).collect();
+        let all = mean(near.iter().map(|residual| residual.error.powi(2)));
         if !(all > 0.0 && all.is_finite()) {
             return Self::default();
         }
         let mut squares = vec![(FEW * all, FEW); day];
         for residual in &near {
             let (sum, count) = &mut squares[residual.slot];
-            (*sum, *count) = (*sum + of_level(residual).powi(2), *count + 1.0);
+            (*sum, *count) = (*sum + residual.error.powi(2), *count + 1.0);
         }
         let spread: Vec<f64> = squares.iter().map(|(sum, count)| (sum / count).sqrt()).collect();
         let mut covariance = vec![0.0; day + 1];
-        for of_origin in near.chunk_by(|a, b| a.origin_at == b.origin_at && a.lead < b.lead) {
+        for of_origin in by_origin(&near) {
             checkpoint();
             let scaled: Vec<(usize, f64)> =
-                of_origin.iter().map(|residual| (residual.lead, of_level(residual) / spread[residual.slot])).collect();
+                of_origin.iter().map(|residual| (residual.lead, residual.error / spread[residual.slot])).collect();
             for (at, (lead, value)) in scaled.iter().enumerate() {
                 for (later, other) in scaled[at..].iter().take_while(|(later, _)| later - lead <= day) {
                     covariance[later - lead] += value * other;
                 }
             }
         }
-        Self { spread, covariance }
+        let mut intraday = Self { spread, covariance, gain: vec![1.0; day] };
+        intraday.gain = intraday.learn_gain(&near, checkpoint);
+        intraday
     }
 
-    /// What is to be added to the forecasts of rows ahead (lead and row of the local day), given residuals known.
+    /// The shares that would have been best, shrunk towards all of it.
+    fn learn_gain(&self, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Vec<f64> {
+        let day = self.spread.len();
+        // By row of the day: corrections times errors, and squared corrections.
+        let mut sums = vec![(0.0, 0.0); day];
+        for of_origin in by_origin(residuals) {
+            for newest in 0..of_origin.len().min(day) {
+                checkpoint();
+                let known = &of_origin[(newest + 1).saturating_sub(day / 2)..=newest];
+                let ahead = of_origin[newest + 1..].iter().take(day);
+                let asked: Vec<(usize, usize)> = ahead.clone().map(|residual| (residual.lead, residual.slot)).collect();
+                let (both, squares) = &mut sums[of_origin[newest].slot];
+                for (residual, correction) in ahead.zip(self.corrections(known, &asked)) {
+                    let (error, correction) =
+                        (residual.error / self.spread[residual.slot], correction / self.spread[residual.slot]);
+                    (*both, *squares) = (*both + error * correction, *squares + correction * correction);
+                }
+            }
+        }
+        let prior = FEW * sums.iter().map(|(_, squares)| squares).sum::<f64>() / residuals.len().max(1) as f64;
+        sums.into_iter()
+            .map(
+                |(both, squares)| {
+                    if squares > 0.0 { ((both + prior) / (squares + prior)).clamp(0.0, 1.0) } else { 1.0 }
+                },
+            )
+            .collect()
+    }
+
+    /// What is to be added to the forecasts of rows ahead (lead and row of the local day), given residuals known, by ascending lead.
     pub fn corrections(&self, known: &[Residual], ahead: &[(usize, usize)]) -> Vec<f64> {
         let none = vec![0.0; ahead.len()];
         let Some(variance) = self.covariance.first().filter(|_| !known.is_empty()) else { return none };
@@ -72,17 +108,24 @@ impl Intraday {
         let Ok(factors) = system.llt(Side::Lower) else { return none };
         let weights = factors.solve(Col::from_fn(n, |i| known[i].error / self.spread[known[i].slot]));
         let expected = |lead: usize| (0..n).map(|i| between(lead, known[i].lead) * weights[i]).sum::<f64>();
-        ahead.iter().map(|(lead, slot)| self.spread[*slot] * expected(*lead)).collect()
+        let gain = self.gain[known[n - 1].slot];
+        ahead.iter().map(|(lead, slot)| gain * self.spread[*slot] * expected(*lead)).collect()
     }
 
     /// Whether it is of a series with so many rows a day.
     pub fn is_sound(&self, day: usize) -> bool {
-        let empty = self.spread.is_empty() && self.covariance.is_empty();
-        let whole = self.spread.len() == day && self.covariance.len() == day + 1;
+        let empty = self.spread.is_empty() && self.covariance.is_empty() && self.gain.is_empty();
+        let whole = self.spread.len() == day && self.covariance.len() == day + 1 && self.gain.len() == day;
         (empty || whole)
             && self.spread.iter().all(|value| value.is_finite() && *value > 0.0)
+            && self.gain.iter().all(|share| (0.0..=1.0).contains(share))
             && self.covariance.iter().all(|value| value.is_finite() && value.abs() <= self.covariance[0])
     }
+}
+
+/// The residuals of each origin, which stand together.
+fn by_origin(residuals: &[Residual]) -> impl Iterator<Item = &[Residual]> {
+    residuals.chunk_by(|a, b| a.origin_at == b.origin_at && a.lead < b.lead)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

@@ -20,8 +20,8 @@ pub(crate) struct Parameters {
 }
 
 /// Hyperparameters of `xgboost` that are not about its trees.
-const NOT_OF_TREES: [&str; 6] =
-    ["base", "by_lead_day", "early_stopping_rounds", "half_life_days", "max_rows", "target"];
+const NOT_OF_TREES: [&str; 7] =
+    ["base", "base_share", "by_lead_day", "early_stopping_rounds", "half_life_days", "max_rows", "target"];
 
 impl Default for Parameters {
     fn default() -> Self {

@@ -75,6 +75,13 @@ impl Linear {
         self.intercept + self.terms.iter().map(part).sum::<f64>()
     }
 
+    /// With a share of its slopes, as exact as they are stored.
+    #[must_use]
+    pub fn flattened(mut self, share: f64) -> Self {
+        self.terms.iter_mut().for_each(|term| term.weight = f64::from((term.weight * share) as f32));
+        self
+    }
+
     /// Whether it can be used on rows of so many columns.
     pub fn is_sound(&self, columns: usize) -> bool {
         let sound = |term: &Term| term.column < columns && term.mean.is_finite() && term.weight.is_finite();

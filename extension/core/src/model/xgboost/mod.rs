@@ -7,7 +7,8 @@
 //! know nothing of another (the newest hour means something else), so that each phase has trees of its own.
 //!
 //! Trees stay flat beyond the values that they have learnt. With a linear base they learn the residuals of a ridge
-//! regression on the same features, and it goes on where they end.
+//! regression on the same features, and it goes on where they end. Only a share of its slopes is taken, since a short
+//! history tells them badly.
 
 mod booster;
 mod parameters;
@@ -51,6 +52,7 @@ pub(super) const STRATEGY: Definition = Definition {
             "lambda": {"low": 0.1, "high": 30, "log": true},
             "half_life_days": super::HALF_LIVES,
             "base": ["mean", "linear"],
+            "base_share": {"low": 0.25, "high": 1},
             "monotone_heating": [false, true],
         })
     },
@@ -271,7 +273,7 @@ impl Examples<'_> {
             let falls = |term: &&Term| term.weight < 0.0 && rises_with_heating(&self.names[term.column]);
             left_out = linear.terms.iter().filter(falls).map(|term| term.column).collect();
             if left_out.is_empty() || !parameters.monotone_heating {
-                return Ok(Some(linear));
+                return Ok(Some(linear.flattened(parameters.base_share)));
             }
         }
     }

@@ -44,6 +44,8 @@ pub struct Parameters {
     pub by_lead_day: bool,
     /// `mean` or `linear`.
     pub base: Base,
+    /// Share of the ridge regression's slopes that a linear base takes.
+    pub base_share: f64,
     /// Demand never falls as heating degrees rise.
     pub monotone_heating: bool,
     /// Rounds without a better forecast of the newest block after which there are no more; 0 takes all rounds.
@@ -73,6 +75,7 @@ impl Default for Parameters {
             max_bin: 64,
             by_lead_day: true,
             base: Base::Linear,
+            base_share: 0.75,
             monotone_heating: false,
             early_stopping_rounds: 0,
             target: Scale::Plain,
@@ -98,6 +101,7 @@ impl Parameters {
             ("gamma", read.gamma, 0.0, 1e6),
             ("max_bin", f64::from(read.max_bin), 2.0, 1024.0),
             ("early_stopping_rounds", f64::from(read.early_stopping_rounds), 0.0, 10_000.0),
+            ("base_share", read.base_share, 0.0, 1.0),
             ("max_rows", f64::from(read.max_rows), 1_000.0, 1e7),
             ("half_life_days", f64::from(read.half_life_days), 0.0, 3660.0),
         ];

@@ -3,7 +3,8 @@
 #
 #   bench/accuracy/bench.sh [STRATEGY...]      strategies of edf; default: lear xgboost ensemble
 #
-# Three parts: rolling origins beside the peers, fev-bench's task GFC12, and forecasts asked at other hours and delays.
+# Four parts: rolling origins beside the peers, fev-bench's task GFC12, forecasts asked at other hours and delays, and
+# short histories.
 #
 # Hours of work on two cores the first time; what is on disk is not made again. EDF_CACHE/accuracy keeps series and forecasts.
 set -euo pipefail
@@ -28,5 +29,7 @@ fi
 "$HERE/with_edf.sh" gfc12_edf.py "$@" --work "$WORK"
 "$PEERS/bin/python" "$HERE/axes_peers.py" --work "$WORK" || FAILED=1
 "$HERE/with_edf.sh" axes_edf.py "$@" --work "$WORK"
+"$PEERS/bin/python" "$HERE/cuts.py" --peers --work "$WORK" >/dev/null || FAILED=1
+"$HERE/with_edf.sh" cuts_edf.py --work "$WORK"
 "$PEERS/bin/python" "$HERE/report.py" --work "$WORK"
 exit "$FAILED"

@@ -1,14 +1,16 @@
 """Writes the accuracy tables of bench/README.md from the forecasts on disk, and the figures in bench/plots.
 
-report.py [--sections accuracy,gfc12,axes]     a section lies between two markers and is replaced as a whole
+report.py [--sections accuracy,gfc12,axes,cuts]     a section lies between two markers and is replaced as a whole
 """
 
+import argparse
 import pathlib
 import re
 
 import pandas as pd
 
 import axes
+import cuts
 import gfc12
 import plots
 from protocol import Series, Store
@@ -130,7 +132,21 @@ def axes_section(options) -> str:
     ])
 
 
-SECTIONS = {"accuracy": accuracy, "gfc12": gfc12_section, "axes": axes_section}
+def cuts_section(options) -> str:
+    options.series = options.series or cuts.SERIES
+    table = cuts.scores(options)
+    if table.empty:
+        return "Not measured yet."
+    return "\n\n".join([
+        f"RMSE of the ensemble over that of the best of its members and the peers, and which one that is (aims: {cuts.MEAN:.2f}"
+        f" on average, {cuts.WORST} at worst; {len(table)} cuts):",
+        markdown(cuts.ratios(table), "series"),
+        "Over all cuts:",
+        markdown(cuts.bounds(table), "ensemble beside"),
+    ])
+
+
+SECTIONS = {"accuracy": accuracy, "gfc12": gfc12_section, "axes": axes_section, "cuts": cuts_section}
 
 
 def replace(name: str, text: str) -> None:
@@ -150,7 +166,8 @@ def main() -> None:
     parser.add_argument("--sections", type=lambda text: text.split(","), default=list(SECTIONS), help="these only")
     options = parser.parse_args()
     for name in options.sections:
-        replace(name, SECTIONS[name](options))
+        # A section may name series of its own.
+        replace(name, SECTIONS[name](argparse.Namespace(**vars(options))))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ use crate::features::FeatureSpec;
 use crate::grid::{Grid, MAX_ROWS, rfc3339};
 use crate::intervals::{Intervals, Residual, check_levels};
 use crate::metrics::Errors;
-use crate::model::{Forecaster, Memo, Strategy, TrainingSet};
+use crate::model::{Forecaster, Memo, Origins, Strategy, TrainingSet};
 use crate::origin::{IssueHours, Origin, Phases, newest_origin, origins, rows_per_day};
 use crate::series::{Availability, Frame};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -276,10 +276,10 @@ impl Model {
         let day = frame.grid.rows_per_day();
         let clock = Clock::new(&frame.grid, features.time_zone, last + horizon + 1);
         let (frame, implausible) = self.header.plausible.apply(frame);
-        let has_phases = Strategy::parse(&self.header.strategy).is_ok_and(Strategy::has_phases);
-        let origin = |issued: &usize| match has_phases {
-            true => phases.origin(&frame, &clock, *issued),
-            false => Origin { issued: *issued, row: newest_origin(&frame, *issued) },
+        let stand = Strategy::parse(&self.header.strategy)?.origins();
+        let origin = |issued: &usize| match stand {
+            Origins::Phases => phases.origin(&frame, &clock, *issued),
+            Origins::Newest | Origins::Pooled => Origin { issued: *issued, row: newest_origin(&frame, *issued) },
         };
         let asked: Vec<Origin> = issues.iter().map(origin).collect();
         let gap = asked.iter().map(|origin| origin.gap()).max().unwrap_or(0);
@@ -406,10 +406,10 @@ pub fn issue_row(frame: &Frame, issued_at: Option<DateTime<Utc>>) -> Result<usiz
 /// The times of day that a model of this recipe is fitted for.
 fn phases_of(recipe: &Recipe, frame: &Frame, clock: &Clock, end: usize, issues: Option<&[usize]>) -> Phases {
     let phases = Phases::learn(frame, clock, end, &recipe.issue_hours);
-    match issues {
-        _ if !recipe.strategy.has_phases() && recipe.strategy.name() != "global" => Phases::only(phases.first()),
-        None => phases,
-        Some(issues) => {
+    match (recipe.strategy.origins(), issues) {
+        (Origins::Newest, _) => Phases::only(phases.first()),
+        (Origins::Pooled | Origins::Phases, None) => phases,
+        (Origins::Pooled | Origins::Phases, Some(issues)) => {
             let last = issues.iter().copied().max().unwrap_or(end);
             let clock = Clock::new(&frame.grid, recipe.features.time_zone, last + 1);
             phases.asked(frame, &clock, issues)

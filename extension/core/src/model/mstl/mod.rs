@@ -13,7 +13,7 @@
 mod wall;
 
 use super::arima::{self, Arima};
-use super::{Definition, Forecaster, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -32,12 +32,13 @@ use wall::Wall;
 pub(super) const STRATEGY: Definition = Definition {
     name: "mstl",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, _, grid| Parameters::from_json(json)?.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Mstl::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Mstl::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     space: || {
         json!({
             "weeks": {"low": 4, "high": 16},

@@ -20,7 +20,7 @@ mod parameters;
 #[cfg(test)]
 mod reference;
 
-use super::{Definition, Forecaster, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset};
@@ -36,13 +36,14 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "prophet",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     // The curve needs two weeks to be fitted, a forecast no history at all.
     history: |json, _, grid| Parameters::from_json(json)?.need(grid),
     fit: |training, checkpoint| Ok(Box::new(Prophet::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Prophet::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     space: || {
         json!({
             "weeks": [26, 52, 104, 156],

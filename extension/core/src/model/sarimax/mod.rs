@@ -22,7 +22,7 @@ mod reference;
 use super::arima::{self, Arima};
 use super::regressors::Regressors;
 use super::seasons::Seasons;
-use super::{Definition, Forecaster, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{Calendar, FeatureSpec, Preset};
@@ -38,12 +38,13 @@ use std::ops::Range;
 pub(super) const STRATEGY: Definition = Definition {
     name: "sarimax",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, _, grid| Parameters::from_json(json)?.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Sarimax::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Sarimax::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     space: || {
         json!({
             "weeks": {"low": 8, "high": 104, "log": true},

@@ -34,12 +34,13 @@ pub(super) use trees::{COMPARED_ROWS, Trees};
 pub(super) const STRATEGY: Definition = Definition {
     name: "xgboost",
     preset: Preset::Advanced,
-    has_phases: true,
+    origins: super::Origins::Phases,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |_, spec, grid| spec.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Xgboost::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Xgboost::restore(spec, parameters, state)?)),
+    state_of_v5: Some(|_, _, state, slot| state_of_v5(state, slot)),
     space: || {
         json!({
             "eta": {"low": 0.02, "high": 0.3, "log": true},

@@ -6,15 +6,17 @@
 //! neighbour's same weeks have told.
 //! Beside them stand those of seasonal naive, which knows the week before that a newcomer has not.
 
-use super::{
-    Actual, HELD_OUT_DAYS, Header, Intervals, Model, Recipe, actuals, bound, floor, phases_of, reaching, residuals,
-    scores,
-};
+use super::actuals::{Actual, actuals, residuals, scores};
+use super::fit::HELD_OUT_DAYS;
+use super::floor::{bound, floor};
+use super::{Model, Recipe, reaching};
 use crate::Checkpoint;
+use crate::artifact::Header;
 use crate::clean::Plausible;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::grid::rfc3339;
+use crate::intervals::Intervals;
 use crate::lives::lives;
 use crate::model::TrainingSet;
 use crate::origin::Phase;
@@ -132,7 +134,7 @@ impl Model {
 fn phases_of_panel(recipe: &Recipe, member: &Member) -> crate::origin::Phases {
     let end = member.frame.end_of_target();
     let clock = Clock::new(&member.frame.grid, recipe.features.time_zone, end + 1);
-    phases_of(recipe, &member.frame, &clock, end, None)
+    recipe.phases(&member.frame, &clock, end, None)
 }
 
 /// The same hour with the value of a week before, in place of the forecast; none where that is not known.

@@ -13,6 +13,7 @@
 mod v5;
 
 use crate::clean::Plausible;
+use crate::confidence::Learnt;
 use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::origin::Phases;
@@ -53,6 +54,8 @@ pub struct Header {
     pub floor: Option<f64>,
     /// Between which values each regressor is believed.
     pub plausible: Plausible,
+    /// Between which values it has learnt.
+    pub learnt: Learnt,
 }
 
 /// Header and state as bytes.
@@ -126,6 +129,7 @@ mod tests {
             availability_seconds: Some(3600),
             floor: Some(0.0),
             plausible: Plausible::default(),
+            learnt: Learnt::default(),
         };
         encode(&header, b"state").unwrap()
     }

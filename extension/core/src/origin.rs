@@ -2,9 +2,9 @@
 //!
 //! Leads are counted from the newest known row and not from the issue time: a reading that is late is an earlier origin
 //! with a longer horizon. What a model has learnt depends on the local time of day of its origin (the newest hour means
-//! one thing at night and another at noon), so that it is fitted for a few [`Phase`]s: those of its own issue hours with
-//! the newest rows as late as they usually are, and one every six hours. At any other time it starts from the newest of
-//! these; rows that are newer still are not read.
+//! one thing at night and another at noon), so that it is fitted for a few [`Phase`]s: those of its own issue hours
+//! with the newest rows as late as they usually are, and one every six hours. At any other time it starts from the
+//! newest of these; rows that are newer still are not read.
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -132,10 +132,14 @@ impl Phases {
         Self(kept.map(|(_, phase)| *phase).collect())
     }
 
+    /// Rows from the newest known one to an issue, as it usually is at the latest.
+    pub fn usual_delay(&self) -> usize {
+        self.0.iter().map(|phase| phase.delay).max().unwrap_or(0)
+    }
+
     /// Most rows from an origin to its issue, where data is no later than usual.
     pub fn longest_gap(&self, day: usize) -> usize {
-        let delay = self.0.iter().map(|phase| phase.delay).max().unwrap_or(0);
-        delay + if self.0.len() > 1 { SPACING_H * day / 24 } else { 0 }
+        self.usual_delay() + if self.0.len() > 1 { SPACING_H * day / 24 } else { 0 }
     }
 
     /// The origin of a forecast issued at row `issued`: the newest row of one of these phases before which all rows

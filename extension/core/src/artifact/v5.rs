@@ -43,6 +43,7 @@ pub(super) fn read(mut header: Value, state: &[u8]) -> Result<(Header, Cow<'_, [
     header["availability_seconds"] = Value::Null;
     header["floor"] = Value::Null;
     header["plausible"] = json!([]);
+    header["learnt"] = json!({"target": null, "regressors": []});
     let header: Header = serde_json::from_value(header).map_err(|error| damaged(&error))?;
     let strategy = Strategy::parse(&header.strategy).map_err(|error| damaged(&error))?;
     let (intervals, state): (Intervals, &[u8]) = postcard::from_bytes(state).map_err(|error| damaged(&error))?;

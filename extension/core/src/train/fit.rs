@@ -10,6 +10,7 @@ use crate::Checkpoint;
 use crate::artifact::Header;
 use crate::clean::Plausible;
 use crate::clock::Clock;
+use crate::confidence::Learnt;
 use crate::error::Error;
 use crate::grid::rfc3339;
 use crate::intervals::Intervals;
@@ -99,6 +100,7 @@ impl Model {
             availability_seconds: recipe.availability.map(|delay| delay.num_seconds()),
             floor,
             plausible,
+            learnt: Learnt::learn(&frame, end),
         };
         Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }

@@ -7,6 +7,7 @@ use crate::Checkpoint;
 use crate::artifact::Header;
 use crate::clean::Implausible;
 use crate::clock::Clock;
+use crate::confidence::{Asked, Reads};
 use crate::error::Error;
 use crate::grid::{MAX_ROWS, rfc3339};
 use crate::intervals::check_levels;
@@ -14,6 +15,7 @@ use crate::model::{Origins, Strategy};
 use crate::origin::{Origin, newest_origin, origins};
 use crate::series::{Availability, Frame};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::borrow::Cow;
 
 /// Residuals since the training that a forecast's intervals rest on, at most: those of a year of three days ahead by
 /// the quarter of an hour are a twentieth.
@@ -36,6 +38,8 @@ pub struct Forecast {
     pub upper: f64,
     /// The quantiles asked for.
     pub quantiles: Vec<f64>,
+    /// How like it is to the situations that were learnt, between 0 and 1; see [`crate::confidence`].
+    pub confidence: f64,
 }
 
 impl Forecast {
@@ -73,7 +77,8 @@ impl Model {
         let last = issues.iter().copied().max().unwrap_or(0);
         let day = frame.grid.rows_per_day();
         let clock = Clock::new(&frame.grid, features.time_zone, last + horizon + 1);
-        let (frame, implausible) = self.header.plausible.apply(frame);
+        let given = frame;
+        let (frame, implausible) = self.header.plausible.apply(given);
         let stand = Strategy::parse(&self.header.strategy)?.origins();
         let origin = |issued: &usize| match stand {
             Origins::Phases => phases.origin(&frame, &clock, *issued),
@@ -98,6 +103,14 @@ impl Model {
         let is_past = |actual: &Actual| past.binary_search_by_key(&actual.origin.row, |origin| origin.row).is_ok();
         let actuals: Vec<Actual> = actuals(&frame, &all, &forecasts, last).filter(is_past).collect();
         let residuals = residuals(self.forecaster.as_ref(), &frame, &clock, &actuals);
+        let given = reaching(Cow::Borrowed(given), last + horizon);
+        let trust = Asked {
+            frame: &given,
+            plausible: &self.header.plausible,
+            reads: &self.reads(),
+            usual_delay: phases.usual_delay(),
+            weight_of_demand: if stand == Origins::Pooled { 0.5 } else { 1.0 },
+        };
         let mut rows = Vec::with_capacity(issues.len() * horizon);
         for origin in &asked {
             let at = all.iter().position(|other| other == origin).unwrap_or(0);
@@ -105,6 +118,7 @@ impl Model {
             let mut intervals = self.intervals.clone();
             intervals.calibrate(&residuals, now, checkpoint);
             let fan = intervals.fan(now, self.forecaster.level(&frame, *origin));
+            let confidence = self.header.learnt.confidence(&trust, *origin, horizon);
             let floored = |value: f64| self.header.floor.map_or(value, |floor| value.max(floor));
             rows.extend((0..horizon).map(|ahead| {
                 let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
@@ -118,10 +132,19 @@ impl Model {
                     lower: floored(lower),
                     upper: floored(upper),
                     quantiles,
+                    confidence: confidence[ahead],
                 }
             }));
         }
         Ok((rows, implausible))
+    }
+
+    /// For each regressor, when the model reads it.
+    fn reads(&self) -> Vec<Option<Reads>> {
+        let Header { regressors, features, .. } = &self.header;
+        let reads_some = !self.feature_names().is_empty();
+        let when = |name| if features.past.contains(name) { Reads::AtIssue } else { Reads::Ahead };
+        regressors.iter().map(|name| reads_some.then(|| when(name))).collect()
     }
 
     /// Origins a day apart since the training ended whose issue lies before `last`, that the frame has the history for;

@@ -1,7 +1,7 @@
 //! From a series to a model, and from a model to a forecast.
 //!
-//! [`Recipe`] says how a model is to be made, [`Model::fit`] makes it of one series and [`Model::fit_panel`] of several,
-//! [`Model::forecast`] asks it.
+//! [`Recipe`] says how a model is to be made, [`Model::fit`] makes it of one series and [`Model::fit_panel`] of
+//! several, [`Model::forecast`] asks it.
 
 mod actuals;
 mod fit;

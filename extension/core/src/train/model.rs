@@ -33,7 +33,11 @@ impl Model {
         let (intervals, state): (Intervals, &[u8]) =
             postcard::from_bytes(&state).map_err(|error| damaged(error.to_string()))?;
         let day = rows_per_day(header.step_seconds);
-        if !intervals.is_sound(day) || !header.phases.is_sound(day) || !header.plausible.is_sound() {
+        if !intervals.is_sound(day)
+            || !header.phases.is_sound(day)
+            || !header.plausible.is_sound()
+            || !header.learnt.is_sound()
+        {
             return Err(damaged("it holds impossible numbers".to_owned()));
         }
         let forecaster = strategy.restore(&header.features, &header.parameters, state)?;

@@ -1,10 +1,10 @@
 //! From several series to one model.
 //!
-//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the others,
-//! fitted on what lies before the newest eight weeks (of a short history, before its newest third), forecasts each series
-//! of a fold as if it had just begun, for a week from each of two beginnings in these weeks. So nothing is scored that a
-//! neighbour's same weeks have told.
-//! Beside them stand those of seasonal naive, which knows the week before that a newcomer has not.
+//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the
+//! others, fitted on what lies before the newest eight weeks (of a short history, before its newest third), forecasts
+//! each series of a fold as if it had just begun, for a week from each of two beginnings in these weeks. So nothing is
+//! scored that a neighbour's same weeks have told. Beside them stand those of seasonal naive, which knows the week
+//! before that a newcomer has not.
 
 use super::actuals::{Actual, actuals, residuals, scores};
 use super::fit::HELD_OUT_DAYS;
@@ -14,6 +14,7 @@ use crate::Checkpoint;
 use crate::artifact::Header;
 use crate::clean::Plausible;
 use crate::clock::Clock;
+use crate::confidence::Learnt;
 use crate::error::Error;
 use crate::grid::rfc3339;
 use crate::intervals::Intervals;
@@ -123,6 +124,7 @@ impl Model {
             floor,
             // Regressors that tell series apart have the range of all of them.
             plausible: Plausible::default(),
+            learnt: Learnt::learn_all(taught.iter().map(|member| &member.frame)),
         };
         let intervals = Intervals::learn(day, reach, &learnt, checkpoint);
         let (vintage_shares, implausible) = (Vec::new(), Vec::new());

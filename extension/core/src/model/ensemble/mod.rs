@@ -333,7 +333,8 @@ mod tests {
     #[test]
     fn fits_that_were_made_before_change_nothing() {
         let (frame, spec) = (hourly_frame(7500), FeatureSpec::default());
-        let parameters = json!({"members": [{"strategy": "seasonal_naive"}, {"strategy": "xgboost", "parameters": {"rounds": 120, "max_depth": 2}}]});
+        let trees = json!({"strategy": "xgboost", "parameters": {"rounds": 120, "max_depth": 2}});
+        let parameters = json!({"members": [{"strategy": "seasonal_naive"}, trees]});
         let memo = Memo::default();
         let mut fits = 0;
         let mut forecast = |end: usize, memo: Option<&Memo>| {

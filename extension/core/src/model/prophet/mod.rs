@@ -1,18 +1,18 @@
 //! Prophet: a trend that bends, seasons, holidays and regressors, added up.
 //!
-//! The model of Taylor and Letham, *Forecasting at scale* (The American Statistician 72, 2018), in its additive form with linear
-//! growth: a piecewise linear trend whose bends have a Laplace prior, so that few matter; Fourier seasons; an effect per
-//! holiday column and day around it; regressors; normal noise. The forecast is the curve of greatest posterior
-//! density, which the Python package `prophet` computes too; `tests/reference/prophet.py` makes the answers
+//! The model of Taylor and Letham, *Forecasting at scale* (The American Statistician 72, 2018), in its additive form
+//! with linear growth: a piecewise linear trend whose bends have a Laplace prior, so that few matter; Fourier seasons;
+//! an effect per holiday column and day around it; regressors; normal noise. The forecast is the curve of greatest
+//! posterior density, which the Python package `prophet` computes too; `tests/reference/prophet.py` makes the answers
 //! that ours are compared with.
 //!
 //! The crate `augurs-prophet` has the model but not the optimiser: it runs Stan's as a child process (a binary to be
-//! downloaded, and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside the
-//! backend). Neither belongs into a database server. The fit is ours instead, see [`map`]: given the noise the problem is
-//! convex, so that it is solved to its optimum, where Stan's L-BFGS stops nearby.
+//! downloaded, and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside
+//! the backend). Neither belongs into a database server. The fit is ours instead, see [`map`]: given the noise the
+//! problem is convex, so that it is solved to its optimum, where Stan's L-BFGS stops nearby.
 //!
-//! Hours are local, so that seasons and holidays follow the wall clock. What was measured lately does not move the forecast: Prophet is a
-//! curve through all of the history, and is fitted anew when that has grown.
+//! Hours are local, so that seasons and holidays follow the wall clock. What was measured lately does not move the
+//! forecast: Prophet is a curve through all of the history, and is fitted anew when that has grown.
 
 mod curve;
 mod map;

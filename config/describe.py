@@ -9,19 +9,21 @@ import pathlib
 SCHEMA = pathlib.Path(__file__).with_name("edf.schema.json")
 HEAD = """# Configuration
 
-`config/edf.yaml` says what the pipeline does, and `config/edf.schema.json` what may stand in it. An editor with a YAML language server checks it as
-you type; `docker/deploy.sh config` loads it, and `docker/deploy.sh jobs` applies its schedules. Secrets never stand in it.
+`config/edf.yaml` says what the pipeline does, and `config/edf.schema.json` what may stand in it. An editor with a YAML
+language server checks it as you type; `docker/deploy.sh config` loads it, and `docker/deploy.sh jobs` applies its
+schedules. Secrets never stand in it.
 
 ```sql
 select * from energy.config_errors('{"quality": {"min_coverage_share": 2}}');   -- what would be refused; loads nothing
 select config_id, loaded_at, loaded_by, restored_from from energy.configs;      -- the versions; the newest is current
 select * from energy.config_changes(1, 2);                                      -- what differs between two
-call energy.restore_config(1);                                                  -- an earlier one is current again, as a new version
+call energy.restore_config(1);                                                  -- an earlier one again, as a new version
 ```
 
-`energy.load_config` refuses a wrong setting with 22023, its path, its value, what is allowed and the name that was probably meant; the settings of meters,
-features and hyperparameters are also read by the code that uses them. Roles load it by that routine only. `energy.trainings.config_id` and
-`energy.forecasts.config_id` name the version that a model and a forecast came from.
+`energy.load_config` refuses a wrong setting with 22023, its path, its value, what is allowed and the name that was
+probably meant; the settings of meters, features and hyperparameters are also read by the code that uses them. Roles
+load it by that routine only. `energy.trainings.config_id` and `energy.forecasts.config_id` name the version that a
+model and a forecast came from.
 
 All sections but storage have to be there, and so have the settings in bold.
 """

@@ -19,7 +19,8 @@ grant select on all tables in schema staging, processed, features to pipeline, a
 alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline, analyst;
 
 grant execute on all routines in schema energy to pipeline;
-grant execute on function energy.clock(), energy.current_config(), energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
+grant execute on function energy.clock(), energy.current_config(), energy.backfill_after(),
+    energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
     energy.iso(timestamptz), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),

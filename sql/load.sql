@@ -28,6 +28,7 @@ set local role edf_owner;
 \ir routines/learn_gap_profiles.sql
 \ir routines/weather_as_of.sql
 \ir routines/calendar_regressors.sql
+\ir routines/backfill_after.sql
 \ir routines/building_inputs.sql
 \ir routines/training_query.sql
 \ir routines/forecast_query.sql

@@ -13,7 +13,8 @@ create function edf.forecast(
     yhat_upper double precision,
     model_id   bigint,
     quantile_values double precision[],
-    quantiles double precision[]
+    quantiles double precision[],
+    confidence double precision
 )
 language plpgsql stable
 as $$
@@ -31,7 +32,7 @@ begin
                   hint = 'Approve one: select edf.approve_model(model_id) from edf.models where subject = ... and status = ''pending''.';
     end if;
     return query
-    select p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, model.model_id, p.quantile_values, levels
+    select p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper, model.model_id, p.quantile_values, levels, p.confidence
     from edf.predict(model.artifact, edf.series_of(input_data, regressor_forecasts), horizon, forecast.issued_at, levels) as p;
 end;
 $$;
@@ -44,5 +45,8 @@ with a received_at after it; without that column a row is known as the model's t
 makes the forecast an older one. regressor_forecasts: as in edf.train; days since
 the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
 Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
-the target, the model, and quantile_values, whose levels stand in quantiles. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+the target, the model, quantile_values, whose levels stand in quantiles, and confidence: 1 where the step is like what was learnt, down to 0. It is the mean
+score of the step's regressors (1 in the range that was learnt, falling to 0 at one width of the range outside; 0 where missing or implausible) times that of
+the target of the newest four weeks, whose steps count half for each week back and 0 where unknown; delays that are usual cost nothing. The intervals do not
+depend on it. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
 revoke all on function edf.forecast from public;

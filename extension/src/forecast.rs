@@ -127,6 +127,7 @@ fn predict_series<'a>(
             name!(yhat_lower, f64),
             name!(yhat_upper, f64),
             name!(quantile_values, Vec<f64>),
+            name!(confidence, f64),
         ),
     >,
     ErrorReport,
@@ -142,7 +143,7 @@ fn predict_series<'a>(
         tell_implausible(&implausible);
         let row = |f: edf_core::train::Forecast| {
             let valid_at = from_utc(frame.grid.time(f.target()))?;
-            Ok((valid_at, frame.grid.lead_hours(f.lead), f.yhat, f.lower, f.upper, f.quantiles))
+            Ok((valid_at, frame.grid.lead_hours(f.lead), f.yhat, f.lower, f.upper, f.quantiles, f.confidence))
         };
         forecasts.into_iter().map(row).collect::<Result<Vec<_>, Error>>()
     };

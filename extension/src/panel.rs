@@ -4,6 +4,7 @@
 //! reading is that of the numbers.
 
 use edf_core::Error;
+use edf_core::model::Strategy;
 use edf_core::series::Frame;
 use edf_core::train::{Member, Model, Recipe};
 use pgrx::datum::{Internal, Interval};
@@ -47,7 +48,8 @@ fn panel_add<'a>(
         if !state.initialized() {
             let horizon = frame.grid.rows_in("horizon", to_span("horizon", given("horizon", horizon)?)?)?;
             let (parameters, features) = (document("parameters", parameters)?, document("features", features)?);
-            let recipe = Recipe::new("global", &parameters, &features, horizon)?.issued(&hours, availability);
+            let recipe =
+                Recipe::new(Strategy::GLOBAL.name(), &parameters, &features, horizon)?.issued(&hours, availability);
             state = kept(Panel { recipe, members: Vec::new() }, call)?;
         }
         // SAFETY: the functions below are the only ones of this aggregate, and all hold the same type.

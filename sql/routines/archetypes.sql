@@ -54,7 +54,7 @@ as $$
         join (select building_id, count(*) as apartments from raw.apartments group by building_id) as sizes using (building_id)
         where building_id = any (%4$L) and valid_at < %1$L and valid_at >= %1$L::timestamptz - %5$L::interval
         $query$,
-        energy.iso(before), coalesce(energy.current_config() #>> '{training,backfill_after}', '7 days'), energy.calendar_regressors(),
+        energy.iso(before), energy.backfill_after(), energy.calendar_regressors(),
         building_ids, energy.archetype_history());
 $$;
 comment on function energy.archetype_training_query(text[], timestamptz) is

@@ -23,9 +23,10 @@ begin
     end if;
     building := energy.model_of_building(issue_forecast.building_id);
     insert into energy.forecasts
-        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id, archetype)
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id,
+         archetype, confidence)
     select issue_forecast.building_id, issue_forecast.issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_at,
-        energy.current_config_id(), building.archetype
+        energy.current_config_id(), building.archetype, confidence
     from edf.forecast(
         building.subject,
         case when building.archetype is null then
@@ -44,7 +45,7 @@ end;
 $$;
 comment on function energy.issue_forecast(text, timestamptz, interval) is
 $$Forecasts one building from what was known at issued_at, with its approved model, or that of its archetype where it has none of its own: column archetype of
-energy.forecasts tells. Returns the rows written.
+energy.forecasts tells. Column confidence is that of edf.forecast. Returns the rows written.
 
 Errors: as edf.forecast; as energy.model_of_building; 22000 the weather does not reach.$$;
 revoke all on function energy.issue_forecast(text, timestamptz, interval) from public;

@@ -89,7 +89,15 @@ async fn a_supplier_sees_72_hours_of_its_building_and_of_no_other() {
     assert_eq!(all.len(), 72);
     for row in &all {
         let names: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
-        let units = ["building_id", "demand_kwh", "demand_lower_kwh", "demand_upper_kwh", "issued_at", "valid_at"];
+        let units = [
+            "building_id",
+            "confidence",
+            "demand_kwh",
+            "demand_lower_kwh",
+            "demand_upper_kwh",
+            "issued_at",
+            "valid_at",
+        ];
         assert_eq!(
             {
                 let mut sorted = names;
@@ -105,6 +113,7 @@ async fn a_supplier_sees_72_hours_of_its_building_and_of_no_other() {
                 .unwrap_or_else(|_| panic!("{time} without offset: {text}"));
         }
         let number = |name: &str| row[name].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&number("confidence")));
         assert!(
             number("demand_lower_kwh") <= number("demand_kwh") && number("demand_kwh") <= number("demand_upper_kwh")
         );

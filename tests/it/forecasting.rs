@@ -98,6 +98,44 @@ async fn a_forecast_reads_no_target_from_its_issue_time_on() {
 }
 
 #[tokio::test]
+async fn confidence_falls_where_weather_is_missing_or_absurd_and_where_demand_is_late_and_the_interval_stays() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    // Of the first day, of the second and of the third; and the width of the first day's interval.
+    let asked = "select avg(confidence) filter (where lead_hours <= 24),
+             avg(confidence) filter (where lead_hours > 24 and lead_hours <= 48),
+             avg(confidence) filter (where lead_hours > 48),
+             avg(yhat_upper - yhat_lower) filter (where lead_hours <= 24)
+         from edf.forecast('house', $1, issued_at => '2026-02-14 00:00Z')";
+    let with =
+        |temperature: &str, demand: &str| format!("select at, {demand}, {temperature} as temperature_c from hourly");
+    let on_second_day = |value: &str| {
+        format!("case when at >= '2026-02-15Z' and at < '2026-02-16Z' then {value} else temperature_c end")
+    };
+    let mut found = Vec::new();
+    for input in [
+        with("temperature_c", "demand_kwh"),
+        with(&on_second_day("null"), "demand_kwh"),
+        with(&on_second_day("-9999"), "demand_kwh"),
+        with(&on_second_day("temperature_c + 15"), "demand_kwh"),
+        with("temperature_c", "case when at < '2026-02-07Z' then demand_kwh end"),
+    ] {
+        found.push(query_as::<_, (f64, f64, f64, f64)>(asked).bind(input).fetch_one(&mut analyst).await.unwrap());
+    }
+    let [usual, missing, absurd, unseen, late] = found[..] else { panic!("{found:?}") };
+    assert!(usual.0 > 0.99 && usual.1 > 0.99 && usual.2 > 0.99, "{usual:?}");
+    for spoilt in [missing, absurd, unseen] {
+        assert_eq!((spoilt.0, spoilt.2), (usual.0, usual.2));
+    }
+    assert_eq!((missing.1, absurd.1), (0.0, 0.0));
+    assert!(unseen.1 > 0.2 && unseen.1 < 0.8, "{unseen:?}");
+    assert!((late.0 - 0.5).abs() < 0.05 && late.0 == late.2, "{late:?}");
+    assert_eq!((missing.3, absurd.3, unseen.3), (usual.3, usual.3, usual.3));
+}
+
+#[tokio::test]
 async fn a_query_may_end_in_a_semicolon_or_a_comment() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;

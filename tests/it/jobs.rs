@@ -139,9 +139,10 @@ async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself()
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
-    let (rows, hours, first, last, outside): (i64, i64, DateTime<Utc>, DateTime<Utc>, i64) = query_as(
+    let (rows, hours, first, last, outside, confidence): (i64, i64, DateTime<Utc>, DateTime<Utc>, i64, f64) = query_as(
         "select count(*), count(distinct valid_at), min(valid_at), max(valid_at),
-             count(*) filter (where yhat not between yhat_lower and yhat_upper or lead_hours <> extract(epoch from valid_at - issued_at) / 3600 + 1)
+             count(*) filter (where yhat not between yhat_lower and yhat_upper or lead_hours <> extract(epoch from valid_at - issued_at) / 3600 + 1),
+             min(confidence)
          from energy.forecasts where building_id = $1 and issued_at = $2::timestamptz and model_id = $3",
     )
     .bind(BUILDING)
@@ -151,6 +152,7 @@ async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself()
     .await
     .unwrap();
     assert_eq!((rows, hours, outside), (72, 72, 0));
+    assert!(confidence > 0.8, "{confidence}");
     assert_eq!((first, last), ("2017-07-29T04:00:00Z".parse().unwrap(), "2017-08-01T03:00:00Z".parse().unwrap()));
     assert!(last_run(&mut work).await.1 >= 72);
 

@@ -13,6 +13,7 @@
 mod v5;
 
 use crate::clean::Plausible;
+use crate::confidence::Learnt;
 use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::intraday::Intraday;
@@ -56,6 +57,8 @@ pub struct Header {
     pub plausible: Plausible,
     /// How residuals go on within a day.
     pub intraday: Intraday,
+    /// Between which values it has learnt.
+    pub learnt: Learnt,
 }
 
 /// Header and state as bytes.
@@ -130,6 +133,7 @@ mod tests {
             floor: Some(0.0),
             plausible: Plausible::default(),
             intraday: Intraday::default(),
+            learnt: Learnt::default(),
         };
         encode(&header, b"state").unwrap()
     }

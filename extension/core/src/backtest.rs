@@ -18,7 +18,7 @@ use crate::train::{Forecast, Model, Purpose, Recipe};
 mod candidate;
 pub use candidate::Candidate;
 
-/// The most numbers that the forecasts of a backtest may hold: 200 MB. Each forecast has nine, and one for each level;
+/// The most numbers that the forecasts of a backtest may hold: 200 MB. Each forecast has ten, and one for each level;
 /// while they are made, those of one issue reach a day beyond the horizon.
 const MOST_NUMBERS: usize = 25_000_000;
 
@@ -104,7 +104,7 @@ pub fn backtest(
 /// Refuses a backtest whose forecasts would not fit into memory.
 fn check_size(candidates: &[Candidate], origins: usize, frame: &Frame, levels: usize) -> Result<(), Error> {
     let rows = |candidate: &Candidate| origins * (candidate.recipe.horizon + frame.grid.rows_per_day());
-    let numbers = candidates.iter().map(rows).sum::<usize>() * (9 + levels);
+    let numbers = candidates.iter().map(rows).sum::<usize>() * (10 + levels);
     if numbers <= MOST_NUMBERS {
         return Ok(());
     }
@@ -233,9 +233,11 @@ mod tests {
     fn workers_change_nothing_to_the_last_bit() {
         let frame = hourly_frame(1800);
         let candidates = candidates(json!([
-            {"strategy": "xgboost", "parameters": {"rounds": 30}}, "lear", "seasonal_naive", "profile", "prophet", "mstl",
-            {"strategy": "sarimax", "parameters": {"candidates": 4}},
-            {"strategy": "ensemble", "parameters": {"members": [{"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}]}}
+            {"strategy": "xgboost", "parameters": {"rounds": 30}}, "lear", "seasonal_naive", "profile", "prophet",
+            "mstl", {"strategy": "sarimax", "parameters": {"candidates": 4}},
+            {"strategy": "ensemble", "parameters": {"members": [
+                {"strategy": "lear"}, {"strategy": "xgboost", "parameters": {"rounds": 20}}
+            ]}}
         ]));
         let run = |workers| {
             let schedule = Schedule { first: 1600, ..SCHEDULE };
@@ -272,9 +274,10 @@ mod tests {
     #[test]
     fn who_failed_is_named() {
         let frame = hourly_frame(1320);
-        let candidates = candidates(
-            json!([{"name": "floor", "strategy": "seasonal_naive"}, {"name": "long", "strategy": "lear", "features": {"lags_h": [24, 1200]}}]),
-        );
+        let candidates = candidates(json!([
+            {"name": "floor", "strategy": "seasonal_naive"},
+            {"name": "long", "strategy": "lear", "features": {"lags_h": [24, 1200]}}
+        ]));
         for workers in [1, 2] {
             let error = backtest(&candidates, SCHEDULE, &frame, &[], workers, &mut || ()).unwrap_err();
             assert_eq!(

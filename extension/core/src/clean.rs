@@ -97,7 +97,8 @@ impl Plausible {
         Self(frame.regressors.iter().map(|regressor| of(&regressor.values)).collect())
     }
 
-    fn holds(&self, regressor: usize, value: f64) -> bool {
+    /// Whether a value of a regressor is believed.
+    pub fn holds(&self, regressor: usize, value: f64) -> bool {
         self.0.get(regressor).copied().flatten().is_none_or(|(low, high)| !(value < low || value > high))
     }
 

@@ -97,7 +97,8 @@ impl fmt::Display for Error {
             Self::NonFiniteArgument(name) => write!(f, "argument {name} is NaN or infinite"),
             Self::IrregularStep { at, expected_seconds, found_seconds } => write!(
                 f,
-                "the time step is not regular: {found_seconds} s before {at}, where the series steps by {expected_seconds} s"
+                "the time step is not regular: {found_seconds} s before {at}, where the series steps by \
+                 {expected_seconds} s"
             ),
             Self::UnknownName { kind, name, known } => {
                 write!(f, "unknown {kind} \"{}\"", clipped(name, LONGEST_NAME))?;

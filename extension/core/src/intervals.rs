@@ -108,8 +108,8 @@ impl Intervals {
         intervals
     }
 
-    /// Learns from those of more residuals that are known at `now` (seconds since 1970), in the order in which they came
-    /// true. The scale moves with whole days of lead.
+    /// Learns from those of more residuals that are known at `now` (seconds since 1970), in the order in which they
+    /// came true. The scale moves with whole days of lead.
     pub fn calibrate(&mut self, residuals: &[Residual], now: i64, checkpoint: Checkpoint<'_>) {
         let day = self.profile.len();
         let place = |residual: &Residual| ((residual.lead - 1) / day, residual.origin_at);

@@ -1,9 +1,10 @@
 //! The forecasting core of `edf`: no Postgres, no SQL, no IO, no clock, no global state.
 //!
-//! Read it in this order: [`grid`] and [`clock`] (rows and local time), [`series`] (what a forecast stands on), [`origin`]
-//! (where it starts), [`features`] (what is known when), [`model`] (the strategies), [`intervals`], [`train`] and [`backtest`] (how they are put together),
-//! [`artifact`] (a model as bytes), [`tuning`] (which hyperparameters to try), [`portfolio`] (sums of series). [`message`] reads what meters and weather services send, [`meter`]
-//! turns registers and gauges into hours, [`schema`] judges a configuration.
+//! Read it in this order: [`grid`] and [`clock`] (rows and local time), [`series`] (what a forecast stands on),
+//! [`origin`] (where it starts), [`features`] (what is known when), [`model`] (the strategies), [`intervals`],
+//! [`train`] and [`backtest`] (how they are put together), [`artifact`] (a model as bytes), [`tuning`] (which
+//! hyperparameters to try), [`portfolio`] (sums of series). [`message`] reads what meters and weather services send,
+//! [`meter`] turns registers and gauges into hours, [`schema`] judges a configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -11,6 +12,7 @@ pub mod artifact;
 pub mod backtest;
 pub mod clean;
 pub mod clock;
+pub mod confidence;
 pub mod error;
 pub mod features;
 pub mod grid;

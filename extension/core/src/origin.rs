@@ -137,10 +137,14 @@ impl Phases {
         Self(kept.map(|(_, phase)| *phase).collect())
     }
 
+    /// Rows from the newest known one to an issue, as it usually is at the latest.
+    pub fn usual_delay(&self) -> usize {
+        self.0.iter().map(|phase| phase.delay).max().unwrap_or(0)
+    }
+
     /// Most rows from an origin to its issue, where data is no later than usual.
     pub fn longest_gap(&self, day: usize) -> usize {
-        let delay = self.0.iter().map(|phase| phase.delay).max().unwrap_or(0);
-        delay + if self.0.len() > 1 { SPACING_H * day / 24 } else { 0 }
+        self.usual_delay() + if self.0.len() > 1 { SPACING_H * day / 24 } else { 0 }
     }
 
     /// The origin of a forecast issued at row `issued`: the newest row of one of these phases before which all rows

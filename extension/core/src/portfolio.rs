@@ -86,7 +86,8 @@ pub fn fans(
 /// The residuals that were known at one time.
 struct History {
     intervals: Intervals,
-    /// In seconds since 1970, put back by whole days to where the residuals end: where all are old, none is taken for old.
+    /// In seconds since 1970, put back by whole days to where the residuals end: where all are old, none is taken for
+    /// old.
     origin: i64,
     origins: usize,
 }
@@ -219,7 +220,8 @@ mod tests {
             for (high, low) in found[0].quantiles.iter().zip(&found[1].quantiles) {
                 prop_assert!((high - low - 100.0).abs() < 1e-6);
             }
-            for (one, other) in found[0].quantiles.iter().zip(&fans(&asked, &turned, &levels, &mut || ()).unwrap()[0].quantiles) {
+            let other = fans(&asked, &turned, &levels, &mut || ()).unwrap();
+            for (one, other) in found[0].quantiles.iter().zip(&other[0].quantiles) {
                 prop_assert!((one - other).abs() < 1e-6 * one.abs().max(1.0));
             }
         }

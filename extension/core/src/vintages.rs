@@ -91,7 +91,8 @@ impl Vintages {
         }
     }
 
-    /// The values of `row` that were known at `time`, with the regressor's position: the newest version received by then.
+    /// The values of `row` that were known at `time`, with the regressor's position: the newest version received by
+    /// then.
     pub(crate) fn known_at(&self, row: usize, time: DateTime<Utc>) -> impl Iterator<Item = (usize, f64)> + '_ {
         let end = self.keys.partition_point(|key| *key <= (row, time));
         let at = end.checked_sub(1).filter(|at| self.keys[*at].0 == row);

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::features::FeatureSpec;
 use crate::grid::Grid;
 use crate::intervals::Intervals;
-use crate::model::{Strategy, state_of_v5};
+use crate::model::Strategy;
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -44,11 +44,12 @@ pub(super) fn read(mut header: Value, state: &[u8]) -> Result<(Header, Cow<'_, [
     header["floor"] = Value::Null;
     header["plausible"] = json!([]);
     header["intraday"] = json!({"spread": [], "covariance": [], "gain": []});
+    header["learnt"] = json!({"target": null, "regressors": []});
     let header: Header = serde_json::from_value(header).map_err(|error| damaged(&error))?;
     let strategy = Strategy::parse(&header.strategy).map_err(|error| damaged(&error))?;
     let (intervals, state): (Intervals, &[u8]) = postcard::from_bytes(state).map_err(|error| damaged(&error))?;
     let intervals = intervals.turned((slot + day - grid.row_of_day(0)) % day);
-    let state = state_of_v5(strategy, &header.features, &header.parameters, state, slot)?;
+    let state = strategy.state_of_v5(&header.features, &header.parameters, state, slot)?;
     let state = postcard::to_allocvec(&(intervals, state)).map_err(|error| Error::Internal(error.to_string()))?;
     Ok((header, Cow::Owned(state)))
 }

@@ -1,9 +1,9 @@
 //! Heating and cooling bases found on the history.
 //!
-//! The daily demand of a building is flat in the daily mean temperature between two points, rises with cold below the one
-//! and with heat above the other: the change-point models of PRISM (Fels, *PRISM: an introduction*, 1986) and of ASHRAE
-//! Guideline 14. Here with a step for days off; all pairs of a grid of half degrees are tried by least squares. A base is
-//! taken where its slope explains enough of what is left without it, and where there are days on both sides.
+//! The daily demand of a building is flat in the daily mean temperature between two points, rises with cold below the
+//! one and with heat above the other: the change-point models of PRISM (Fels, *PRISM: an introduction*, 1986) and of
+//! ASHRAE Guideline 14. Here with a step for days off; all pairs of a grid of half degrees are tried by least squares.
+//! A base is taken where its slope explains enough of what is left without it, and where there are days on both sides.
 
 use super::{Calendar, FeatureSpec};
 use crate::series::Frame;

@@ -27,7 +27,8 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// The first `rows` rows of `frame`, which may reach beyond its end. The regressors that the spec names mark days off.
+    /// The first `rows` rows of `frame`, which may reach beyond its end. The regressors that the spec names mark days
+    /// off.
     pub fn new(spec: &FeatureSpec, frame: &Frame, rows: usize) -> Self {
         let mut off = vec![false; rows];
         for flag in spec.days_off_beside_weekends().filter_map(|name| spec.ahead(frame, name)) {
@@ -63,9 +64,9 @@ impl Calendar {
     }
 }
 
-/// `hour`, `weekday`, `is_weekend`; where the spec asks for the year, its day on a circle; where it asks for one column a
-/// weekday, those, the hour on a circle, and whether it is a workday that most people are off, so that the few such days
-/// of each kind are learnt together.
+/// `hour`, `weekday`, `is_weekend`; where the spec asks for the year, its day on a circle; where it asks for one column
+/// a weekday, those, the hour on a circle, and whether it is a workday that most people are off, so that the few such
+/// days of each kind are learnt together.
 pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Vec<Feature> {
     const WEEKDAYS: [&str; 7] =
         ["is_monday", "is_tuesday", "is_wednesday", "is_thursday", "is_friday", "is_saturday", "is_sunday"];

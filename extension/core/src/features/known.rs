@@ -7,7 +7,8 @@ use crate::grid::Grid;
 pub enum Known {
     /// The last row before the origin. The column may look back from its row, never ahead.
     AtIssue,
-    /// The same local time so many days before the target, less so many rows; missing where that is not before the origin.
+    /// The same local time so many days before the target, less so many rows; missing where that is not before the
+    /// origin.
     Lag {
         /// Local days before the target.
         days: usize,
@@ -21,8 +22,8 @@ pub enum Known {
         /// Seasons before the newest.
         older: usize,
     },
-    /// The newest row before the origin at the target's local time on a day of its type; missing where there is none in a
-    /// fortnight.
+    /// The newest row before the origin at the target's local time on a day of its type; missing where there is none in
+    /// a fortnight.
     NewestOfType,
     /// The target's row: calendar, weather, whatever is known in advance.
     Ahead,

@@ -4,8 +4,8 @@ use super::{Feature, FeatureSpec, Known};
 use crate::error::Error;
 use crate::series::Frame;
 
-/// `lag_{h}h` for each lag, `newest_day_{n}` for each day counted back from the newest known one, `recent_{h}h` for each
-/// age at the origin.
+/// `lag_{h}h` for each lag, `newest_day_{n}` for each day counted back from the newest known one, `recent_{h}h` for
+/// each age at the origin.
 pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>, Error> {
     let day = frame.grid.rows_per_day();
     let target: Vec<f32> = frame.target.iter().map(|value| *value as f32).collect();

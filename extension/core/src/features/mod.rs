@@ -1,9 +1,9 @@
 //! Features: one spec, one code path for training and service.
 //!
-//! A forecast from an origin for row `target` (so `lead = target - origin.row + 1` steps ahead) may
-//! read only targets before `origin.row` that were known when it was issued. Each feature is a column on the frame's grid and a [`Known`] that
-//! says which row of it a forecast reads; the row is computed here, in [`Table::fill`], and nowhere else.
-//! So a feature that looks ahead cannot be written down.
+//! A forecast from an origin for row `target` (so `lead = target - origin.row + 1` steps ahead) may read only targets
+//! before `origin.row` that were known when it was issued. Each feature is a column on the frame's grid and a [`Known`]
+//! that says which row of it a forecast reads; the row is computed here, in [`Table::fill`], and nowhere else. So a
+//! feature that looks ahead cannot be written down.
 //!
 //! One file a family: [`lags`], [`rolling`], [`past`], [`weather`] with [`humidity`] and [`solar`], [`calendar`].
 

@@ -67,8 +67,8 @@ pub(super) fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
     Ok(column.iter().map(|value| value.map_or(f32::NAN, |value| value as f32)).collect())
 }
 
-/// At each row, the mean of the newest `count` values (itself included) that are whole seasons of so many local days apart;
-/// missing values are left out.
+/// At each row, the mean of the newest `count` values (itself included) that are whole seasons of so many local days
+/// apart; missing values are left out.
 pub(super) fn mean_by_season(
     values: &[f64],
     calendar: &Calendar,
@@ -86,7 +86,8 @@ pub(super) fn mean_by_season(
     (0..values.len()).map(mean).collect()
 }
 
-/// Days that a mean of this many days of a type looks back: twice as many weeks as there are workdays or weekends in them.
+/// Days that a mean of this many days of a type looks back: twice as many weeks as there are workdays or weekends in
+/// them.
 pub(super) fn furthest_of_type(count: usize) -> usize {
     7 * count.div_ceil(2) + 7
 }

@@ -16,8 +16,8 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::series::Frame;
 
-/// One feature per regressor that is known ahead; with a temperature also `hdd` and `cdd`, of the hour and smoothed, and
-/// where the spec asks for them lags, windows, squares and interactions; with a humidity `dew_point_c`; with the
+/// One feature per regressor that is known ahead; with a temperature also `hdd` and `cdd`, of the hour and smoothed,
+/// and where the spec asks for them lags, windows, squares and interactions; with a humidity `dew_point_c`; with the
 /// `clear_sky` of each row that and the share of it that comes through.
 pub(super) fn features(
     spec: &FeatureSpec,

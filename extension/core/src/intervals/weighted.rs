@@ -6,8 +6,8 @@ use crate::grid::DAY_SECONDS;
 /// Days after which a residual counts half.
 pub(super) const HALF_LIFE_DAYS: f64 = 56.0;
 
-/// Ratios by value, each with when it was known and its weight at the time `since`: weights halve together, so that their
-/// proportions never change.
+/// Ratios by value, each with when it was known and its weight at the time `since`: weights halve together, so that
+/// their proportions never change.
 pub(super) struct ByValue {
     since: i64,
     entries: Vec<(f64, i64, f64)>,

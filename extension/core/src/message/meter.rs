@@ -104,7 +104,8 @@ mod tests {
     use super::*;
 
     const GOOD: &str = r#"{"timestamp_str": "2026-02-28T23:00:00-01:00", "building_id": "b", "apartment_id": "a",
-        "readings": [{"sensor_type": "electricity_kwh_total", "value": 12.5, "room_name": "hall"}, {"sensor_type": "x", "value": 1}]}"#;
+        "readings": [{"sensor_type": "electricity_kwh_total", "value": 12.5, "room_name": "hall"},
+                     {"sensor_type": "x", "value": 1}]}"#;
 
     #[test]
     fn a_message_becomes_one_row_per_reading() {

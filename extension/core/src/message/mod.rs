@@ -66,7 +66,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MESSAGE: &str = r#"{"timestamp_str": "2026-02-28T23:00:00Z", "building_id": "b", "readings": [{"sensor_type": "x", "value": 1}]}"#;
+    const MESSAGE: &str = r#"{"timestamp_str": "2026-02-28T23:00:00Z", "building_id": "b",
+        "readings": [{"sensor_type": "x", "value": 1}]}"#;
     const DOCUMENT: &str =
         r#"{"utc_offset_seconds": 3600, "hourly": {"time": ["2026-07-01T00:00"], "temperature_2m": [18.5]}}"#;
 

@@ -54,9 +54,9 @@ struct Hourly<'a> {
 /// temperature_2m[], cloud_cover[] or cloudcover[], shortwave_radiation[]}}`, times local to the offset. A series that
 /// the document lacks is missing in every hour; one of another length is an error.
 ///
-/// Open-Meteo gives temperature and cloud cover at the instant of the label, but radiation as the mean of the hour before it. So the
-/// radiation of a label belongs to the hour that ends there: the last label's hour has none, and the hour before the first label has
-/// only that. Of a time that is given twice the first counts.
+/// Open-Meteo gives temperature and cloud cover at the instant of the label, but radiation as the mean of the hour
+/// before it. So the radiation of a label belongs to the hour that ends there: the last label's hour has none, and the
+/// hour before the first label has only that. Of a time that is given twice the first counts.
 pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> {
     not_longer(text, LONGEST_DOCUMENT)?;
     let document: Document<'_> = object(text)?;

@@ -4,8 +4,9 @@ use super::{Hour, Meter, Point, Quality, Segment, Span, by_hour, covered, in_ord
 use crate::Checkpoint;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Time-weighted mean by hour, from readings in any order. Each value holds until the next one, at most `max_silence_h`; the last
-/// one as far as the meter was heard. An hour that is known in part is the mean of that part, and interpolated.
+/// Time-weighted mean by hour, from readings in any order. Each value holds until the next one, at most
+/// `max_silence_h`; the last one as far as the meter was heard. An hour that is known in part is the mean of that part,
+/// and interpolated.
 pub fn gauge_hours(
     readings: &[Point],
     meter: &Meter,

@@ -1,7 +1,7 @@
 //! How the energy of a day is spread over its hours, for gaps too long to be spread evenly.
 //!
-//! People live by the clock on the wall: the weights are those of local hours. On the day that clocks go forward the hour that is
-//! left out has no part; on the day that they go back the hour that comes twice has two.
+//! People live by the clock on the wall: the weights are those of local hours. On the day that clocks go forward the
+//! hour that is left out has no part; on the day that they go back the hour that comes twice has two.
 
 use super::seconds;
 use crate::error::Error;
@@ -17,7 +17,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// `time_zone` is an IANA name. `known_at` is when the profile was learnt; what is spread by it was not known before.
+    /// `time_zone` is an IANA name. `known_at` is when the profile was learnt; what is spread by it was not known
+    /// before.
     pub fn new(weights: &[f64], time_zone: &str, known_at: Option<DateTime<Utc>>) -> Result<Self, Error> {
         let bad = || Error::InvalidArgument("profile holds 24 weights, finite and not negative".to_owned());
         let weights: [f64; 24] = weights.try_into().map_err(|_| bad())?;

@@ -2,14 +2,17 @@
 //!
 //! What two neighbouring readings say:
 //!
-//! - They differ after a silence of up to `max_silence_h`: the meter samples every `sample_minutes` and reports changes, so the
-//!   energy came in the last sample. A single step of `resolution_kwh` may have grown all the while. Measured.
+//! - They differ after a silence of up to `max_silence_h`: the meter samples every `sample_minutes` and reports
+//!   changes, so the energy came in the last sample. A single step of `resolution_kwh` may have grown all the while.
+//!   Measured.
 //! - They differ after a longer one: the meter was offline. The energy is spread evenly up to `max_interpolation_h`
-//!   (interpolated); beyond that by a profile of the local day, or evenly (estimated), or left missing, as `long_gaps` says.
+//!   (interpolated); beyond that by a profile of the local day, or evenly (estimated), or left missing, as `long_gaps`
+//!   says.
 //! - They are equal: zero was measured, however long it took.
-//! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`. Where the
-//!   register's width is known and the rest is plausible, a rollover. At a known replacement, or where it fell below half and
-//!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
+//! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`.
+//!   Where the register's width is known and the rest is plausible, a rollover. At a known replacement, or where it
+//!   fell below half and could have been reached from zero, a new meter, counted from zero (estimated). Else there is
+//!   no value.
 //! - The power would exceed `max_kw`: no value.
 
 use super::{
@@ -280,30 +283,37 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn hours_add_up_to_the_register_s_difference(register in register(), weights in proptest::collection::vec(0.0..9.0_f64, 24)) {
+        fn hours_add_up_to_the_register_s_difference(
+            register in register(), weights in proptest::collection::vec(0.0..9.0_f64, 24)
+        ) {
             let (first, last) = (register[0], register[register.len() - 1]);
             // Clocks go forward on the second day.
             let profile = Profile::new(&weights, "Europe/Zurich", None).unwrap();
             let context = Context { profile: Some(&profile), ..Context::default() };
-            let found = register_hours(&readings(&register), &Meter::default(), span(0, last.0 / 60), &context, &mut || ());
+            let all = span(0, last.0 / 60);
+            let found = register_hours(&readings(&register), &Meter::default(), all, &context, &mut || ());
             let sum: f64 = found.iter().map(|hour| hour.value.unwrap()).sum();
             prop_assert!((sum - (last.1 - first.1)).abs() < 1e-9, "{sum}");
             prop_assert!(found.iter().all(|hour| hour.value.unwrap() >= 0.0));
         }
 
         #[test]
-        fn jitter_that_recovers_adds_nothing(register in register(), dips in proptest::collection::vec((any::<Index>(), 0.0..0.19_f64), 0..9)) {
+        fn jitter_that_recovers_adds_nothing(
+            register in register(), dips in proptest::collection::vec((any::<Index>(), 0.0..0.19_f64), 0..9)
+        ) {
             let mut jittering = register.clone();
             for (at, dip) in dips {
                 let at = 1 + at.index(register.len() - 2);
                 // Within an hour of a reading that still stands, so that the true level is known.
-                if register[at].0 - register[at - 1].0 < 60 && register[at].1 == register[at - 1].1 && jittering[at - 1] == register[at - 1] {
+                let (before, now) = (register[at - 1], register[at]);
+                if now.0 - before.0 < 60 && now.1 == before.1 && jittering[at - 1] == before {
                     jittering[at].1 = register[at].1 - dip;
                 }
             }
             let hours = register[register.len() - 1].0 / 60;
             let sum = |register: &[(i64, f64)]| -> f64 {
-                let found = register_hours(&readings(register), &Meter::default(), span(0, hours), &Context::default(), &mut || ());
+                let (meter, context) = (Meter::default(), Context::default());
+                let found = register_hours(&readings(register), &meter, span(0, hours), &context, &mut || ());
                 found.iter().map(|hour| hour.value.unwrap()).sum()
             };
             prop_assert!((sum(&jittering) - sum(&register)).abs() < 1e-9);
@@ -319,12 +329,15 @@ mod tests {
             arrived.sort_by_key(|(_, key)| *key);
             let arrived: Vec<_> = arrived.into_iter().map(|(point, _)| point).collect();
             let span = span(0, register[register.len() - 1].0 / 60);
-            let hours = |points: &[Point]| register_hours(points, &Meter::default(), span, &Context::default(), &mut || ());
+            let (meter, context) = (Meter::default(), Context::default());
+            let hours = |points: &[Point]| register_hours(points, &meter, span, &context, &mut || ());
             prop_assert_eq!(hours(&sent), hours(&arrived));
         }
 
         #[test]
-        fn a_part_computed_alone_equals_the_part_of_the_whole(register in register(), cut in any::<Index>(), fall in any::<Index>()) {
+        fn a_part_computed_alone_equals_the_part_of_the_whole(
+            register in register(), cut in any::<Index>(), fall in any::<Index>()
+        ) {
             let mut sent = readings(&register);
             let weights: Vec<f64> = (0..24).map(f64::from).collect();
             let profile = Profile::new(&weights, "Europe/Zurich", None).unwrap();

@@ -174,7 +174,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_parts_equals_the_whole_in_any_order(rows in vec((-1e3..1e3_f64, 0.0..1e3_f64), 0..50), cut in 0_usize..50) {
+        fn merging_parts_equals_the_whole_in_any_order(
+            rows in vec((-1e3..1e3_f64, 0.0..1e3_f64), 0..50), cut in 0_usize..50
+        ) {
             let (first, last) = rows.split_at(cut.min(rows.len()));
             let mut parts = RelativeCrps::from_bytes(&relative(last).to_bytes()).unwrap();
             parts.merge(&relative(first));
@@ -182,7 +184,9 @@ mod tests {
         }
 
         #[test]
-        fn a_score_is_not_negative_and_zero_only_for_the_perfect_forecast(actual in -1e3..1e3_f64, off in vec(-1e3..1e3_f64, 3)) {
+        fn a_score_is_not_negative_and_zero_only_for_the_perfect_forecast(
+            actual in -1e3..1e3_f64, off in vec(-1e3..1e3_f64, 3)
+        ) {
             let levels = [0.1, 0.5, 0.9];
             let predicted: Vec<_> = off.iter().map(|off| actual + off).collect();
             let score = crps(actual, &predicted, &levels).unwrap();

@@ -1,8 +1,8 @@
 //! Fits that were made before, for a backtest that fits a strategy again and again on one series.
 //!
-//! The ensemble learns from forecasts of members that had not seen what came, so it fits each member a number of times, up to
-//! ends a block apart. Where a backtest fits it anew after just such a block, all of these but one were
-//! made for the fit before.
+//! The ensemble learns from forecasts of members that had not seen what came, so it fits each member a number of times,
+//! up to ends a block apart. Where a backtest fits it anew after just such a block, all of these but one were made for
+//! the fit before.
 
 use super::Forecaster;
 use crate::error::Error;

@@ -162,23 +162,19 @@ fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
     }))
 }
 
-/// The state of a strategy as artifact format 5 has it as one of today, where it was fitted for origins at `slot`.
-pub(crate) fn state_of_v5(
-    strategy: Strategy,
-    spec: &FeatureSpec,
-    parameters: &Value,
-    state: &[u8],
-    slot: usize,
-) -> Result<Vec<u8>, Error> {
-    match strategy.name() {
-        "lear" => lear::state_of_v5(state),
-        "xgboost" => xgboost::state_of_v5(state, slot),
-        "ensemble" => ensemble::state_of_v5(spec, parameters, state, slot),
-        _ => Ok(state.to_vec()),
-    }
-}
-
 type Fitted = Result<Box<dyn Forecaster>, Error>;
+type StateOfV5 = fn(&FeatureSpec, &Value, &[u8], usize) -> Result<Vec<u8>, Error>;
+
+/// Where the origins of a strategy stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origins {
+    /// At the newest known row: what it learns does not depend on their time of day.
+    Newest,
+    /// At the newest known row: it learns the times of day of several phases together.
+    Pooled,
+    /// At a phase: it learns for each phase what the newest rows mean.
+    Phases,
+}
 
 /// What a strategy is: its row in the table.
 pub struct Definition {
@@ -186,8 +182,8 @@ pub struct Definition {
     name: &'static str,
     /// The features that it reads where the user names no other.
     preset: Preset,
-    /// Whether what it learns depends on the time of day of its origins; others start from the newest known row.
-    has_phases: bool,
+    /// Where its origins stand.
+    origins: Origins,
     /// Checks hyperparameters and fills in the defaults.
     read_parameters: fn(&Value) -> Result<Value, Error>,
     /// Rows back from the origin that a forecast reads, by parameters.
@@ -198,6 +194,8 @@ pub struct Definition {
     fit_panel: Option<fn(&[TrainingSet<'_>], Checkpoint<'_>) -> Fitted>,
     /// A fitted model from its spec, parameters and [`Forecaster::state`].
     restore: fn(&FeatureSpec, &Value, &[u8]) -> Fitted,
+    /// A state of artifact format 5, fitted for origins at a slot, as one of today; none where it is the same.
+    state_of_v5: Option<StateOfV5>,
     /// The hyperparameters that are worth trying; the defaults lie inside.
     space: fn() -> Value,
 }
@@ -233,6 +231,8 @@ impl Strategy {
     ];
     /// The floor that every model must beat.
     pub const SEASONAL_NAIVE: Self = Self(&seasonal_naive::STRATEGY);
+    /// The one that learns from several series.
+    pub const GLOBAL: Self = Self(&global::STRATEGY);
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
@@ -253,9 +253,9 @@ impl Strategy {
         self.0.preset
     }
 
-    /// Whether what it learns depends on the time of day of its origins.
-    pub fn has_phases(self) -> bool {
-        self.0.has_phases
+    /// Where its origins stand.
+    pub fn origins(self) -> Origins {
+        self.0.origins
     }
 
     /// Checks hyperparameters and fills in the defaults.
@@ -284,6 +284,17 @@ impl Strategy {
     /// A fitted model from its spec, parameters and [`Forecaster::state`].
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Fitted {
         (self.0.restore)(spec, parameters, state)
+    }
+
+    /// A state of artifact format 5, fitted for origins at `slot`, as one of today.
+    pub(crate) fn state_of_v5(
+        self,
+        spec: &FeatureSpec,
+        parameters: &Value,
+        state: &[u8],
+        slot: usize,
+    ) -> Result<Vec<u8>, Error> {
+        self.0.state_of_v5.map_or_else(|| Ok(state.to_vec()), |read| read(spec, parameters, state, slot))
     }
 
     /// The hyperparameters that are worth trying; the defaults lie inside.

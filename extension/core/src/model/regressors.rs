@@ -1,10 +1,10 @@
 //! Regressors for linear models: degree days of the temperature, no missing values, one scale.
 //!
 //! Demand is no straight line in the temperature; it is nearly one in heating and cooling degrees, of the hour and
-//! smoothed by the walls' inertia. A missing value is the one at the same time of the newest day of the week before that has
-//! one, else the mean. Columns that tell two values apart (flags) stay as they are, others become deviations from the
-//! mean in standard deviations, held within the range seen and a quarter of it: a thermometer that
-//! shows 1000 degrees is wrong, and no line reaches that far.
+//! smoothed by the walls' inertia. A missing value is the one at the same time of the newest day of the week before
+//! that has one, else the mean. Columns that tell two values apart (flags) stay as they are, others become deviations
+//! from the mean in standard deviations, held within the range seen and a quarter of it: a thermometer that shows 1000
+//! degrees is wrong, and no line reaches that far.
 
 use crate::error::Error;
 use crate::features::{FeatureSpec, cooling_degrees, heating_degrees, smooth};

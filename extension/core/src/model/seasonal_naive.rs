@@ -4,7 +4,7 @@
 //! Practice*, section 5.2). Where the value one season ago is not yet known or missing, the newest
 //! known one whole seasons before stands in.
 
-use super::{Definition, Forecaster, each_as_known};
+use super::{Definition, Forecaster, Origins, each_as_known};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "seasonal_naive",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, _, grid| Parameters::from_json(json)?.season(grid),
     fit: |training, _| {
@@ -31,6 +31,7 @@ pub(super) const STRATEGY: Definition = Definition {
     },
     fit_panel: None,
     restore: |spec, parameters, _| Ok(Box::new(SeasonalNaive::restore(spec, parameters)?)),
+    state_of_v5: None,
     space: || json!({"season_h": [168, 24, 336]}),
 };
 

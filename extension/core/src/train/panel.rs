@@ -1,20 +1,23 @@
 //! From several series to one model.
 //!
-//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the others,
-//! fitted on what lies before the newest eight weeks (of a short history, before its newest third), forecasts each series
-//! of a fold as if it had just begun, for a week from each of two beginnings in these weeks. So nothing is scored that a
-//! neighbour's same weeks have told.
-//! Beside them stand those of seasonal naive, which knows the week before that a newcomer has not.
+//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the
+//! others, fitted on what lies before the newest eight weeks (of a short history, before its newest third), forecasts
+//! each series of a fold as if it had just begun, for a week from each of two beginnings in these weeks. So nothing is
+//! scored that a neighbour's same weeks have told. Beside them stand those of seasonal naive, which knows the week
+//! before that a newcomer has not.
 
-use super::{
-    Actual, HELD_OUT_DAYS, Header, Intervals, Model, Recipe, actuals, bound, floor, phases_of, reaching, residuals,
-    scores,
-};
+use super::actuals::{Actual, actuals, residuals, scores};
+use super::fit::HELD_OUT_DAYS;
+use super::floor::{bound, floor};
+use super::{Model, Recipe, reaching};
 use crate::Checkpoint;
+use crate::artifact::Header;
 use crate::clean::Plausible;
 use crate::clock::Clock;
+use crate::confidence::Learnt;
 use crate::error::Error;
 use crate::grid::rfc3339;
+use crate::intervals::Intervals;
 use crate::intraday::Intraday;
 use crate::lives::lives;
 use crate::model::TrainingSet;
@@ -123,6 +126,7 @@ impl Model {
             // Regressors that tell series apart have the range of all of them.
             plausible: Plausible::default(),
             intraday: Intraday::learn(day, &learnt, checkpoint),
+            learnt: Learnt::learn_all(taught.iter().map(|member| &member.frame)),
         };
         let intervals = Intervals::learn(day, reach, &learnt, checkpoint);
         let (vintage_shares, implausible) = (Vec::new(), Vec::new());
@@ -134,7 +138,7 @@ impl Model {
 fn phases_of_panel(recipe: &Recipe, member: &Member) -> crate::origin::Phases {
     let end = member.frame.end_of_target();
     let clock = Clock::new(&member.frame.grid, recipe.features.time_zone, end + 1);
-    phases_of(recipe, &member.frame, &clock, end, None)
+    recipe.phases(&member.frame, &clock, end, None)
 }
 
 /// The same hour with the value of a week before, in place of the forecast; none where that is not known.

@@ -1,7 +1,7 @@
 //! What may be tried: for each hyperparameter a range or a list.
 //!
-//! `{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "penalty": ["ridge", "lasso"]}`:
-//! a range of a parameter that is a whole number holds whole numbers; `log` spreads it evenly by ratio.
+//! `{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "penalty": ["ridge",
+//! "lasso"]}`: a range of a parameter that is a whole number holds whole numbers; `log` spreads it evenly by ratio.
 
 use crate::error::{Error, clipped};
 use crate::model::Strategy;
@@ -347,7 +347,8 @@ mod tests {
 
     #[test]
     fn all_points_of_a_finite_space_differ() {
-        let given = json!({"rounds": {"low": 1, "high": 40, "log": true}, "max_depth": {"low": 2, "high": 4}, "eta": [0.1, 0.2]});
+        let rounds = json!({"low": 1, "high": 40, "log": true});
+        let given = json!({"rounds": rounds, "max_depth": {"low": 2, "high": 4}, "eta": [0.1, 0.2]});
         let space = Space::from_json(strategy("xgboost"), Some(&given)).unwrap();
         let mut all: Vec<_> = (0..240).map(|at| space.parameters(&space.nth(at)).to_string()).collect();
         all.sort();
@@ -358,7 +359,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_point_and_its_parameters_are_one(
-            at in 0.0..1.0_f64, low in 1e-4..10.0_f64, width in 1e-3..100.0_f64, log in any::<bool>(), integer in any::<bool>()
+            at in 0.0..1.0_f64, low in 1e-4..10.0_f64, width in 1e-3..100.0_f64,
+            log in any::<bool>(), integer in any::<bool>()
         ) {
             let (low, high) = if integer { (low.ceil(), low.ceil() + width.ceil()) } else { (low, low + width) };
             let dimension = Dimension::Range { low, high, log, integer };

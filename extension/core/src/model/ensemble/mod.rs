@@ -14,7 +14,7 @@ mod online;
 mod parameters;
 mod weights;
 
-use super::{Definition, Forecaster, TrainingSet};
+use super::{Definition, Forecaster, Origins, TrainingSet};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -31,12 +31,13 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "ensemble",
     preset: Preset::Advanced,
-    has_phases: true,
+    origins: Origins::Phases,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, spec, grid| Parameters::from_json(json)?.history(spec, grid),
     fit: |training, checkpoint| Ok(Box::new(Ensemble::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Ensemble::restore(spec, parameters, state)?)),
+    state_of_v5: Some(state_of_v5),
     // Each of its members can be tuned alone.
     space: || {
         json!({
@@ -91,7 +92,7 @@ struct Fitted {
 }
 
 /// A state of format 5 as one of today, where it was fitted for origins at `slot`.
-pub(super) fn state_of_v5(spec: &FeatureSpec, parameters: &Value, state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
+fn state_of_v5(spec: &FeatureSpec, parameters: &Value, state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
     let old: StateV5 = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
     let strategies = Parameters::from_json(parameters)?.members()?;
     let members = strategies.iter().zip(&old.members);
@@ -100,7 +101,7 @@ pub(super) fn state_of_v5(spec: &FeatureSpec, parameters: &Value, state: &[u8], 
             Preset::Linear => spec.linear_of_v5(),
             _ => spec.clone(),
         };
-        Ok((to_json(&spec)?, super::state_of_v5(*strategy, &spec, given, state, slot)?))
+        Ok((to_json(&spec)?, strategy.state_of_v5(&spec, given, state, slot)?))
     });
     let members = members.collect::<Result<_, Error>>()?;
     let state = State { members, online: old.online.into(), phase: Phase { slot, delay: 0 }, starts_at: old.starts_at };
@@ -332,7 +333,8 @@ mod tests {
     #[test]
     fn fits_that_were_made_before_change_nothing() {
         let (frame, spec) = (hourly_frame(7500), FeatureSpec::default());
-        let parameters = json!({"members": [{"strategy": "seasonal_naive"}, {"strategy": "xgboost", "parameters": {"rounds": 120, "max_depth": 2}}]});
+        let trees = json!({"strategy": "xgboost", "parameters": {"rounds": 120, "max_depth": 2}});
+        let parameters = json!({"members": [{"strategy": "seasonal_naive"}, trees]});
         let memo = Memo::default();
         let mut fits = 0;
         let mut forecast = |end: usize, memo: Option<&Memo>| {

@@ -13,7 +13,7 @@ mod parameters;
 mod scale;
 
 use super::xgboost::{Booster, COMPARED_ROWS, Matrix, Trees};
-use super::{Definition, Forecaster, TrainingSet, ahead, same_columns};
+use super::{Definition, Forecaster, Origins, TrainingSet, ahead, same_columns};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -30,13 +30,14 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "global",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Pooled,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     // It copes with no history.
     history: |_, _, _| Ok(1),
     fit: |training, checkpoint| Ok(Box::new(Global::fit_panel(&[training], checkpoint)?)),
     fit_panel: Some(|trainings, checkpoint| Ok(Box::new(Global::fit_panel(trainings, checkpoint)?))),
     restore: |spec, parameters, state| Ok(Box::new(Global::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     // Its trees can be tuned as xgboost.
     space: || json!({"max_rows": {"low": 50_000, "high": 1_000_000, "log": true}}),
 };

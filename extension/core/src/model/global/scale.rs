@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 /// Days before the issue time whose mean absolute demand is the scale.
 const SCALE_DAYS: usize = 28;
-/// Days of history that what the size suggests counts as much as: a few days differ from the month by weather and weekday.
+/// Days of history that what the size suggests counts as much as: a few days differ from the month by weather and
+/// weekday.
 const PRIOR_DAYS: f64 = 3.0;
 
 /// The mean absolute demand of the last four weeks, drawn to what the size suggests as if that were some days more of

@@ -18,7 +18,7 @@ mod parameters;
 
 use super::linear::{Linear, LinearV5, Range, Standardised, lasso, ridge};
 use super::target::Target;
-use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
+use super::{Definition, Forecaster, Origins, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -34,12 +34,13 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "lear",
     preset: Preset::Linear,
-    has_phases: true,
+    origins: Origins::Phases,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |_, spec, grid| spec.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Lear::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Lear::restore(spec, parameters, state)?)),
+    state_of_v5: Some(|_, _, state, _| state_of_v5(state)),
     space: || {
         json!({
             "penalty": ["ridge", "lasso"],
@@ -87,7 +88,7 @@ struct StateV5 {
 }
 
 /// A state of format 5 as one of today.
-pub(super) fn state_of_v5(state: &[u8]) -> Result<Vec<u8>, Error> {
+fn state_of_v5(state: &[u8]) -> Result<Vec<u8>, Error> {
     let old: StateV5 = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
     let by_slot = old.functions.into_iter().map(|function| function.map(Linear::from)).collect();
     let StateV5 { feature_names, phase, rows_per_day, target, range, .. } = old;

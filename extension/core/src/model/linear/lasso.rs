@@ -48,7 +48,8 @@ pub fn lasso(data: &Standardised, penalty: Option<f64>) -> (Linear, f64) {
     (data.linear(best.1), best.2)
 }
 
-/// Sweeps over the columns until no step lowers the objective by more than `enough`; `gradient` is kept at `moments - gram * weights`.
+/// Sweeps over the columns until no step lowers the objective by more than `enough`; `gradient` is kept at `moments -
+/// gram * weights`.
 fn descend(gram: &Array2<f64>, weights: &mut Array1<f64>, gradient: &mut Array1<f64>, penalty: f64, enough: f64) {
     for _ in 0..SWEEPS {
         let mut moved = 0.0_f64;

@@ -1,19 +1,20 @@
 //! MSTL: daily and weekly seasons, trend and remainder, each carried on by itself.
 //!
-//! Multiple seasonal-trend decomposition by LOESS (Bandara, Hyndman and Bergmeir, *MSTL: A seasonal-trend
-//! decomposition algorithm for time series with multiple seasonal patterns*, 2021; Cleveland et al., *STL*,
-//! 1990), by the crate `stlrs`, which is a port of theirs, has no dependencies and starts no thread. Of the crates that
-//! forecast with it, `augurs-mstl` computes in 32 bits and both it and `anofox-forecast` fit anew for every origin.
-//! Here the newest weeks are decomposed anew at each origin: the seasons repeat their last round, the trend stays at its
-//! last value, and the remainder returns to zero as an ARMA foretells, whose order and coefficients are what is fitted.
+//! Multiple seasonal-trend decomposition by LOESS (Bandara, Hyndman and Bergmeir, *MSTL: A seasonal-trend decomposition
+//! algorithm for time series with multiple seasonal patterns*, 2021; Cleveland et al., *STL*, 1990), by the crate
+//! `stlrs`, which is a port of theirs, has no dependencies and starts no thread. Of the crates that forecast with it,
+//! `augurs-mstl` computes in 32 bits and both it and `anofox-forecast` fit anew for every origin. Here the newest weeks
+//! are decomposed anew at each origin: the seasons repeat their last round, the trend stays at its last value, and the
+//! remainder returns to zero as an ARMA foretells, whose order and coefficients are what is fitted.
 //!
-//! It reads the target only. Hours stand on the local wall clock: the hour that daylight saving skips is filled, the one that it repeats
-//! is averaged. Missing hours are filled by the hour of the week's mean, raised or lowered as their neighbours are.
+//! It reads the target only. Hours stand on the local wall clock: the hour that daylight saving skips is filled, the
+//! one that it repeats is averaged. Missing hours are filled by the hour of the week's mean, raised or lowered as their
+//! neighbours are.
 
 mod wall;
 
 use super::arima::{self, Arima};
-use super::{Definition, Forecaster, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -32,12 +33,13 @@ use wall::Wall;
 pub(super) const STRATEGY: Definition = Definition {
     name: "mstl",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, _, grid| Parameters::from_json(json)?.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Mstl::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Mstl::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     space: || {
         json!({
             "weeks": {"low": 4, "high": 16},

@@ -12,7 +12,8 @@ pub(super) struct Wall {
 }
 
 impl Wall {
-    /// The newest `most` rows of `target`; an error below `need` rows, or where fewer than half of those needed are known.
+    /// The newest `most` rows of `target`; an error below `need` rows, or where fewer than half of those needed are
+    /// known.
     pub fn new(target: &[f64], clock: &Clock, most: usize, need: usize) -> Result<Self, Error> {
         let rows = target.len().saturating_sub(most)..target.len();
         let known = target[rows.clone()].iter().filter(|value| value.is_finite()).count();

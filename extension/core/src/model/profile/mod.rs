@@ -5,7 +5,7 @@
 //! forecasting*, Proceedings of the IEEE 75(12), 1987), and a floor that is harder to beat than the seasonal
 //! naive. Where an hour is known on no day of its type, the other days stand in, then all hours, then what is older.
 
-use super::{Definition, Forecaster, each_as_known};
+use super::{Definition, Forecaster, Origins, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{Calendar, DayType, FeatureSpec, Preset};
@@ -21,12 +21,13 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "profile",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, _, grid| Parameters::from_json(json)?.history(grid),
     fit: |training, _| Ok(Box::new(Profile::restore(training.spec, training.parameters)?)),
     fit_panel: None,
     restore: |spec, parameters, _| Ok(Box::new(Profile::restore(spec, parameters)?)),
+    state_of_v5: None,
     space: || json!({"weeks": {"low": 2, "high": 8}, "days": {"low": 3, "high": 30}}),
 };
 

@@ -1,10 +1,10 @@
 //! The coefficients and the noise of greatest posterior density.
 //!
-//! With noise `s` the density is greatest where `|y - Xb|^2 + 2 s^2 (sum b^2 / (2 scale^2) + sum |b| / scale)` is least, a
-//! convex problem. The absolute value is replaced by a parabola that touches it at the present `b` and lies above it
-//! elsewhere, so that each step is a penalised least squares and none makes the density less (Hunter and Li, *Variable
-//! selection using MM algorithms*, 2005). The best noise for these coefficients has a closed form; both alternate. All
-//! of it works on `X'X`: the series is read once.
+//! With noise `s` the density is greatest where `|y - Xb|^2 + 2 s^2 (sum b^2 / (2 scale^2) + sum |b| / scale)` is
+//! least, a convex problem. The absolute value is replaced by a parabola that touches it at the present `b` and lies
+//! above it elsewhere, so that each step is a penalised least squares and none makes the density less (Hunter and Li,
+//! *Variable selection using MM algorithms*, 2005). The best noise for these coefficients has a closed form; both
+//! alternate. All of it works on `X'X`: the series is read once.
 
 use crate::Checkpoint;
 use crate::error::Error;

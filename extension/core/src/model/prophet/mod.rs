@@ -1,18 +1,18 @@
 //! Prophet: a trend that bends, seasons, holidays and regressors, added up.
 //!
-//! The model of Taylor and Letham, *Forecasting at scale* (The American Statistician 72, 2018), in its additive form with linear
-//! growth: a piecewise linear trend whose bends have a Laplace prior, so that few matter; Fourier seasons; an effect per
-//! holiday column and day around it; regressors; normal noise. The forecast is the curve of greatest posterior
-//! density, which the Python package `prophet` computes too; `tests/reference/prophet.py` makes the answers
+//! The model of Taylor and Letham, *Forecasting at scale* (The American Statistician 72, 2018), in its additive form
+//! with linear growth: a piecewise linear trend whose bends have a Laplace prior, so that few matter; Fourier seasons;
+//! an effect per holiday column and day around it; regressors; normal noise. The forecast is the curve of greatest
+//! posterior density, which the Python package `prophet` computes too; `tests/reference/prophet.py` makes the answers
 //! that ours are compared with.
 //!
 //! The crate `augurs-prophet` has the model but not the optimiser: it runs Stan's as a child process (a binary to be
-//! downloaded, and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside the
-//! backend). Neither belongs into a database server. The fit is ours instead, see [`map`]: given the noise the problem is
-//! convex, so that it is solved to its optimum, where Stan's L-BFGS stops nearby.
+//! downloaded, and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside
+//! the backend). Neither belongs into a database server. The fit is ours instead, see [`map`]: given the noise the
+//! problem is convex, so that it is solved to its optimum, where Stan's L-BFGS stops nearby.
 //!
-//! Hours are local, so that seasons and holidays follow the wall clock. What was measured lately does not move the forecast: Prophet is a
-//! curve through all of the history, and is fitted anew when that has grown.
+//! Hours are local, so that seasons and holidays follow the wall clock. What was measured lately does not move the
+//! forecast: Prophet is a curve through all of the history, and is fitted anew when that has grown.
 
 mod curve;
 mod map;
@@ -20,7 +20,7 @@ mod parameters;
 #[cfg(test)]
 mod reference;
 
-use super::{Definition, Forecaster, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset};
@@ -36,13 +36,14 @@ use serde_json::{Value, json};
 pub(super) const STRATEGY: Definition = Definition {
     name: "prophet",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     // The curve needs two weeks to be fitted, a forecast no history at all.
     history: |json, _, grid| Parameters::from_json(json)?.need(grid),
     fit: |training, checkpoint| Ok(Box::new(Prophet::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Prophet::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     space: || {
         json!({
             "weeks": [26, 52, 104, 156],

@@ -27,7 +27,8 @@ pub struct Parameters {
     pub yearly_seasonality: u32,
     /// Scale of the normal prior on seasons.
     pub seasonality_prior_scale: f64,
-    /// Days from a holiday or other day off of the features' spec that have an effect of their own: 0, or negative for days before it.
+    /// Days from a holiday or other day off of the features' spec that have an effect of their own: 0, or negative for
+    /// days before it.
     pub lower_window: i32,
     /// 0, or positive for days after it.
     pub upper_window: i32,

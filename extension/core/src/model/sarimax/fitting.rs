@@ -125,7 +125,8 @@ impl Problem {
         self.target.iter().zip(lines).map(|(y, line)| y - line).collect()
     }
 
-    /// Least squares; on series filtered by the ARIMA where one is given, beside the coefficients that it was fitted with.
+    /// Least squares; on series filtered by the ARIMA where one is given, beside the coefficients that it was fitted
+    /// with.
     fn regress(&self, given: Option<(&[f64], &Arima)>) -> Result<Vec<f64>, Error> {
         let mut normal = Normal::new(self.matrix.ncols());
         match given {

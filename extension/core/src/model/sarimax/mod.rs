@@ -1,18 +1,19 @@
 //! SARIMAX: a regression on seasons, weather and holidays, whose errors are a seasonal ARIMA.
 //!
-//! `y_t = X_t b + x_t`: dynamic regression (Hyndman and Athanasopoulos, *Forecasting: Principles and Practice*, chapter 10;
-//! Pankratz, *Forecasting with Dynamic Regression Models*, 1991). Sines and cosines carry the day, the week
-//! and the year, so that the ARIMA has one season only, the day. It is fitted by turns: the ARIMA to what the
-//! regression leaves, then the regression again on series filtered by the ARIMA (generalised least squares).
+//! `y_t = X_t b + x_t`: dynamic regression (Hyndman and Athanasopoulos, *Forecasting: Principles and Practice*, chapter
+//! 10; Pankratz, *Forecasting with Dynamic Regression Models*, 1991). Sines and cosines carry the day, the week and the
+//! year, so that the ARIMA has one season only, the day. It is fitted by turns: the ARIMA to what the regression
+//! leaves, then the regression again on series filtered by the ARIMA (generalised least squares).
 //!
-//! The order is found by [`search`](super::arima) for each choice of `d` and `D` up to their limits; since likelihoods of
-//! different differences cannot be compared, the choice is the one that forecast the newest weeks of the history best at all leads asked for.
-//! All bounds are parameters: at most `candidates` orders for each choice, on at most `search_weeks`; work can be stopped between any
-//! two steps of a fit. A year of hours takes about a second or two.
+//! The order is found by [`search`](super::arima) for each choice of `d` and `D` up to their limits; since likelihoods
+//! of different differences cannot be compared, the choice is the one that forecast the newest weeks of the history
+//! best at all leads asked for. All bounds are parameters: at most `candidates` orders for each choice, on at most
+//! `search_weeks`; work can be stopped between any two steps of a fit. A year of hours takes about a second or two.
 //!
 //! Served without a new fit: one pass of the ARIMA over the history gives the state at every origin. The crates
-//! `anofox-forecast` and `augurs` were looked at: the first takes no missing value, searches for over a minute
-//! on ten months of hours (version 0.19, a day as its season), and forecasts from the end of its fit only; the second has no ARIMA.
+//! `anofox-forecast` and `augurs` were looked at: the first takes no missing value, searches for over a minute on ten
+//! months of hours (version 0.19, a day as its season), and forecasts from the end of its fit only; the second has no
+//! ARIMA.
 
 mod fitting;
 mod parameters;
@@ -22,7 +23,7 @@ mod reference;
 use super::arima::{self, Arima};
 use super::regressors::Regressors;
 use super::seasons::Seasons;
-use super::{Definition, Forecaster, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{Calendar, FeatureSpec, Preset};
@@ -38,12 +39,13 @@ use std::ops::Range;
 pub(super) const STRATEGY: Definition = Definition {
     name: "sarimax",
     preset: Preset::Advanced,
-    has_phases: false,
+    origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |json, _, grid| Parameters::from_json(json)?.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Sarimax::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Sarimax::restore(spec, parameters, state)?)),
+    state_of_v5: None,
     space: || {
         json!({
             "weeks": {"low": 8, "high": 104, "log": true},

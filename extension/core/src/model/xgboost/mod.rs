@@ -35,12 +35,13 @@ pub(super) use trees::{COMPARED_ROWS, Trees};
 pub(super) const STRATEGY: Definition = Definition {
     name: "xgboost",
     preset: Preset::Advanced,
-    has_phases: true,
+    origins: super::Origins::Phases,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
     history: |_, spec, grid| spec.history(grid),
     fit: |training, checkpoint| Ok(Box::new(Xgboost::fit(training, checkpoint)?)),
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Xgboost::restore(spec, parameters, state)?)),
+    state_of_v5: Some(|_, _, state, slot| state_of_v5(state, slot)),
     space: || {
         json!({
             "eta": {"low": 0.02, "high": 0.3, "log": true},
@@ -209,7 +210,7 @@ fn of_phase(
 ) -> Result<(Vec<Day>, Range), Error> {
     let (frame, end, day) = (training.frame, training.end, training.frame.grid.rows_per_day());
     // A few hours beyond the last whole day are learnt with it.
-    let lead_days = if parameters.by_lead_day { ((training.horizon + day / 2) / day).max(1) } else { 1 };
+    let lead_days = if parameters.by_lead_day { ((training.horizon + day / 3) / day).max(1) } else { 1 };
     let mut samples = training.samples(&table.calendar().clock, phase, table.history());
     let surplus = samples.len().saturating_sub(parameters.max_rows as usize * lead_days);
     samples.drain(..surplus);

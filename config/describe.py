@@ -17,7 +17,7 @@ schedules. Secrets never stand in it.
 select * from energy.config_errors('{"quality": {"min_coverage_share": 2}}');   -- what would be refused; loads nothing
 select config_id, loaded_at, loaded_by, restored_from from energy.configs;      -- the versions; the newest is current
 select * from energy.config_changes(1, 2);                                      -- what differs between two
-call energy.restore_config(1);                                                  -- an earlier one again, as a new version
+call energy.restore_config(1);                                                  -- an earlier one, as a new version
 ```
 
 `energy.load_config` refuses a wrong setting with 22023, its path, its value, what is allowed and the name that was

@@ -174,6 +174,16 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
         means.push(mean);
     }
     assert!((2.7..3.3).contains(&(means[1] / means[0])), "{means:?}");
+    // Of the first nothing is known, of the other three days.
+    let confidences: Vec<f64> = query_scalar(
+        "select avg(confidence) from energy.forecasts
+         where building_id in ('new-4', 'thirsty') and issued_at = '2017-07-29 04:00Z'
+         group by building_id order by building_id",
+    )
+    .fetch_all(&mut pipeline)
+    .await
+    .unwrap();
+    assert!((0.4..0.51).contains(&confidences[0]) && confidences[1] > confidences[0] + 0.05, "{confidences:?}");
 
     let failures: Vec<(String, String, String, String)> = query_as(
         "select building_id, sqlstate, message, hint from energy.job_runs

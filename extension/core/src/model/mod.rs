@@ -3,6 +3,8 @@
 //! A strategy is a folder with a [`Definition`]; [`Strategy::ALL`] lists them.
 
 mod arima;
+#[cfg(test)]
+mod clock_changes;
 mod ensemble;
 mod global;
 mod lear;

@@ -15,7 +15,7 @@ mod space;
 use crate::Checkpoint;
 use crate::error::Error;
 use parzen::Parzen;
-use random::Random;
+pub(crate) use random::Random;
 use serde::Deserialize;
 use serde_json::Value;
 pub use space::Space;
@@ -147,7 +147,8 @@ mod tests {
 
     fn bowl_space() -> Space {
         let space = json!({
-            "eta": {"low": 0.005, "high": 0.5, "log": true}, "max_depth": {"low": 2, "high": 12}, "half_life_days": [0, 60, 120]
+            "eta": {"low": 0.005, "high": 0.5, "log": true}, "max_depth": {"low": 2, "high": 12},
+            "half_life_days": [0, 60, 120]
         });
         Space::from_json(strategy("xgboost"), Some(&space)).unwrap()
     }

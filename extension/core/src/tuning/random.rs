@@ -4,7 +4,7 @@
 use std::f64::consts::TAU;
 
 /// A stream of numbers.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The stream of this number, of those of a seed.

@@ -102,9 +102,9 @@ def bounds(table: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     chosen = options(__doc__, ("--peers", {"action": "store_true", "help": "make the peers' forecasts first"}))
-    for cut in cuts(chosen) if chosen.peers else ():
-        for method in PEERS:
-            module, function = METHODS[method]
+    for method in PEERS if chosen.peers else ():
+        module, function = METHODS[method]
+        for cut in cuts(chosen):
             make = getattr(importlib.import_module(f"peers.{module}"), function)
             sources = [HERE / "cuts.py", HERE / "peers/common.py", HERE / f"peers/{module}.py"]
             run(cut, method, make, sources, store_of(chosen), chosen.development)

@@ -2,9 +2,7 @@
 
 use crate::dump::dump_and_restore;
 use crate::hours::{HOURS, rebuilt};
-use crate::house::{
-    DAY, add_house, demand, ingest, learn, learn_from_a_day, refresh, refresh_days, sensor, told,
-};
+use crate::house::{DAY, add_house, demand, ingest, learn, learn_from_a_day, refresh, refresh_days, sensor, told};
 use edf_tests::{Throwaway, as_role, connect, refusal};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -71,7 +69,8 @@ async fn a_register_that_goes_on_under_another_name_is_one_series_once_that_is_s
     refresh(&mut work).await;
     // Both are expected, and one says nothing.
     assert_eq!(demand(&mut work, 40, 1).await, [None]);
-    let (earlier, later) = (sensor(&mut work, "a", REGISTER, "hall").await, sensor(&mut work, "a", REGISTER, "Hall").await);
+    let (earlier, later) =
+        (sensor(&mut work, "a", REGISTER, "hall").await, sensor(&mut work, "a", REGISTER, "Hall").await);
     let call = format!("call energy.continue_sensor({earlier}, {later})");
     work.execute("set local role analyst").await.unwrap();
     for _ in 0..2 {
@@ -112,7 +111,8 @@ async fn a_register_that_falls_silent_for_good_is_counted_until_then() {
     ))
     .await
     .unwrap();
-    let both = [hourly(0, 24, Some("a"), Some("main"), 100.0), hourly(0, 24, Some("a"), Some("heat pump"), 0.0)].concat();
+    let both =
+        [hourly(0, 24, Some("a"), Some("main"), 100.0), hourly(0, 24, Some("a"), Some("heat pump"), 0.0)].concat();
     ingest(&mut work, &both, 0).await;
     refresh(&mut work).await;
     ingest(&mut work, &hourly(25, 96, Some("a"), Some("main"), 100.0), 15).await;
@@ -151,9 +151,11 @@ async fn apartments_are_expected_while_they_are_part_of_the_building() {
     ingest(&mut work, &three, 15).await;
     // The register of b is another one.
     let b = sensor(&mut work, "b", REGISTER, "").await;
-    work.execute(AssertSqlSafe(format!("update raw.sensors set replaced_at = '{{2017-07-12 00:00Z}}' where sensor_id = {b}")))
-        .await
-        .unwrap();
+    work.execute(AssertSqlSafe(format!(
+        "update raw.sensors set replaced_at = '{{2017-07-12 00:30Z}}' where sensor_id = {b}"
+    )))
+    .await
+    .unwrap();
     refresh(&mut work).await;
     let with_c = demand(&mut work, 0, 72).await;
     assert_eq!((&with_c[..48], &with_c[50..]), (&[Some(2.0); 48][..], &[Some(3.0); 22][..]));
@@ -199,7 +201,8 @@ async fn a_building_without_apartments_is_what_its_own_meters_say() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &[]).await;
-    let readings: Vec<_> = (0..=24).map(|hour| told(hour * 60, None, REGISTER, None, 100.0 + 25.0 * hour as f64)).collect();
+    let readings: Vec<_> =
+        (0..=24).map(|hour| told(hour * 60, None, REGISTER, None, 100.0 + 25.0 * hour as f64)).collect();
     ingest(&mut work, &readings, 0).await;
     refresh(&mut work).await;
     assert_eq!(demand(&mut work, 0, 24).await, [Some(25.0); 24]);
@@ -257,7 +260,8 @@ async fn an_apartment_that_is_silent_for_longer_than_usual_is_offline_and_not_at
         messages.extend(hourly(0, if flat == "a" { 44 } else { 40 }, Some(flat), None, 100.0));
     }
     // The register of c stays where it is, and its thermometer says that it would have been heard.
-    messages.extend((0..=44).map(|hour| told(hour * 60, Some("c"), "room_temperature_c", None, 20.0 + (hour % 3) as f64)));
+    messages
+        .extend((0..=44).map(|hour| told(hour * 60, Some("c"), "room_temperature_c", None, 20.0 + (hour % 3) as f64)));
     ingest(&mut work, &messages, 0).await;
     refresh(&mut work).await;
     assert_eq!(of_flat(&mut work, "a").await, [Some(1.0); 4]);
@@ -279,7 +283,8 @@ async fn doors_to_the_topology_say_what_is_wrong() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a", "b"]).await;
-    ingest(&mut work, &[message_of("a", REGISTER), message_of("b", "solar_kwh_total"), message_of("b", REGISTER)], 0).await;
+    ingest(&mut work, &[message_of("a", REGISTER), message_of("b", "solar_kwh_total"), message_of("b", REGISTER)], 0)
+        .await;
     let id = [sensor(&mut work, "a", REGISTER, "").await, sensor(&mut work, "b", "solar_kwh_total", "").await];
     for (call, code) in [
         ("call energy.continue_sensor(-1, -2)".to_owned(), "42704"),
@@ -341,21 +346,29 @@ fn at(rng: &mut impl Rng) -> String {
 
 /// Something that changes in the topology; it may be refused.
 async fn change(work: &mut PgConnection, rng: &mut impl Rng) {
-    let sensors: Vec<i64> = query_scalar("select sensor_id from raw.sensors where building_id = 'a-test-house' order by 1")
-        .fetch_all(&mut *work)
-        .await
-        .unwrap();
+    let sensors: Vec<i64> =
+        query_scalar("select sensor_id from raw.sensors where building_id = 'a-test-house' order by 1")
+            .fetch_all(&mut *work)
+            .await
+            .unwrap();
     let (Some(one), Some(other)) = (sensors.choose(rng), sensors.choose(rng)) else { return };
     let flat = rng.random_range(1..=4);
     let (from, to) = (at(rng), at(rng));
+    let newest: Option<i64> = query_scalar("select max(withdrawal_id) from raw.withdrawals where restored_at is null")
+        .fetch_one(&mut *work)
+        .await
+        .unwrap();
     let statement = match rng.random_range(0..8) {
         0 => format!("call energy.continue_sensor({one}, {other})"),
         1 => format!("call energy.continue_sensor({one}, {other}, {from})"),
         2 => format!("call energy.set_sensor_validity({one}, {from}, {to})"),
         3 => format!("call energy.set_apartment_validity('a-test-house', 'flat-{flat}', {from}, {to})"),
         4 => format!("call energy.withdraw_readings(array[{one}, {other}], {from}, {to}, 'it was wrong')"),
-        5 => "call energy.restore_readings((select max(withdrawal_id) from raw.withdrawals where restored_at is null))".to_owned(),
-        6 => format!("update raw.sensors set settings = '{{\"jitter_h\": {}}}' where sensor_id = {one}", rng.random_range(0..9)),
+        5 => format!("call energy.restore_readings({})", newest.unwrap_or(-1)),
+        6 => format!(
+            "update raw.sensors set settings = '{{\"jitter_h\": {}}}' where sensor_id = {one}",
+            rng.random_range(0..9)
+        ),
         _ => format!("insert into raw.apartments (building_id, apartment_id) values ('a-test-house', 'flat-{flat}')"),
     };
     let mut attempt = work.begin().await.unwrap();
@@ -411,10 +424,16 @@ async fn hours_are_those_of_a_rebuild_under_any_order_of_changes_of_topology() {
         }
         refresh(&mut work).await;
         refresh_days(&mut work).await;
-        let kept: Vec<String> = query_scalar::<_, Option<Vec<String>>>(HOURS).fetch_one(&mut *work).await.unwrap().unwrap_or_default();
+        let kept: Vec<String> =
+            query_scalar::<_, Option<Vec<String>>>(HOURS).fetch_one(&mut *work).await.unwrap().unwrap_or_default();
         let fresh = rebuilt(&mut work).await;
         assert!(kept.len() > 50, "{} hours", kept.len());
-        let differ: Vec<_> = kept.iter().filter(|row| !fresh.contains(row)).chain(fresh.iter().filter(|row| !kept.contains(row))).take(6).collect();
+        let differ: Vec<_> = kept
+            .iter()
+            .filter(|row| !fresh.contains(row))
+            .chain(fresh.iter().filter(|row| !kept.contains(row)))
+            .take(6)
+            .collect();
         assert!(kept == fresh, "seed {seed}: {} and {} rows, {differ:#?}", kept.len(), fresh.len());
         work.rollback().await.unwrap();
     }
@@ -428,7 +447,11 @@ async fn hours_are_those_of_a_rebuild_when_several_sessions_change_what_they_res
     let empty = "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
         energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due";
     postgres.execute(empty).await.unwrap();
-    postgres.execute(AssertSqlSafe(format!("alter database {} set energy.clock = '2017-07-29 05:00Z'", copy.name))).await.unwrap();
+    postgres
+        .execute(AssertSqlSafe(format!("alter database {} set energy.clock = '2017-07-29 05:00Z'", copy.name)))
+        .await
+        .unwrap();
+    let mut postgres = copy.connect().await;
     add_house(&mut postgres).await;
     for round in 0..4_u64 {
         let session = |number: u64| {

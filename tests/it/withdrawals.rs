@@ -11,7 +11,9 @@ const REGISTER: &str = "electricity_kwh_total";
 /// A house of one flat, which uses a kWh an hour for ten days.
 async fn one_flat(work: &mut PgConnection) {
     add_house(work).await;
-    work.execute("delete from raw.apartments where building_id = 'a-test-house' and apartment_id <> 'flat-1'").await.unwrap();
+    work.execute("delete from raw.apartments where building_id = 'a-test-house' and apartment_id <> 'flat-1'")
+        .await
+        .unwrap();
     let rising: Vec<_> = (0..=240).map(|hour| message(hour * 60, 1, 1000.0 + hour as f64)).collect();
     ingest(work, &rising, 0).await;
     refresh(work).await;
@@ -23,10 +25,12 @@ async fn hours(work: &mut PgConnection) -> Vec<String> {
 }
 
 async fn rejected(work: &mut PgConnection) -> Vec<String> {
-    query_scalar("select reason_code from raw.rejected_messages where message like '%a-test-house%' order by rejected_id")
-        .fetch_all(work)
-        .await
-        .unwrap()
+    query_scalar(
+        "select reason_code from raw.rejected_messages where message like '%a-test-house%' order by rejected_id",
+    )
+    .fetch_all(work)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -55,10 +59,12 @@ async fn a_history_that_is_loaded_in_order_is_taken_however_old_it_is() {
     let old: Vec<_> = (0..=300).map(|day| message((day - 400) * DAY, 1, day as f64)).collect();
     ingest(&mut work, &old, 0).await;
     assert_eq!(rejected(&mut work).await, [""; 0]);
-    let taken: i64 = query_scalar("select count(*) from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'")
-        .fetch_one(&mut *work)
-        .await
-        .unwrap();
+    let taken: i64 = query_scalar(
+        "select count(*) from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(taken, 301);
 }
 
@@ -67,7 +73,9 @@ async fn a_reading_of_years_ago_makes_no_hours_until_the_next_one() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
-    work.execute("delete from raw.apartments where building_id = 'a-test-house' and apartment_id <> 'flat-1'").await.unwrap();
+    work.execute("delete from raw.apartments where building_id = 'a-test-house' and apartment_id <> 'flat-1'")
+        .await
+        .unwrap();
     // The first that it ever says: nothing tells that it is wrong.
     let mut readings = vec![message(-500 * DAY, 1, 427.7)];
     readings.extend((0..=24).map(|hour| message(hour * 60, 1, 427.9 + 0.5 * hour as f64)));
@@ -82,9 +90,11 @@ async fn a_reading_of_years_ago_makes_no_hours_until_the_next_one() {
     assert_eq!(known, (24, 0));
     // Once it is known to be wrong, its years are gone.
     let id = sensor(&mut work, "flat-1", REGISTER, "").await;
-    work.execute(AssertSqlSafe(format!("call energy.withdraw_readings(array[{id}], '-infinity', '2017-07-01', 'its clock was not set')")))
-        .await
-        .unwrap();
+    work.execute(AssertSqlSafe(format!(
+        "call energy.withdraw_readings(array[{id}], '-infinity', '2017-07-01', 'its clock was not set')"
+    )))
+    .await
+    .unwrap();
     let left: (String, i64, i64) = query_as(
         "select (select first_at = '2017-07-10' and heard_at = '2017-07-11' from energy.building_spans where building_id = 'a-test-house')::text,
              (select count(*) from energy.building_hours where building_id = 'a-test-house'),
@@ -119,10 +129,12 @@ async fn readings_are_withdrawn_with_a_reason_and_restored_to_the_last_bit() {
     .await
     .unwrap();
     assert_eq!(found, [("estimated".to_owned(), 25, 25.0), ("measured".to_owned(), 166, 166.0)]);
-    let days: i64 = query_scalar("select count(*) from energy.apartment_days where building_id = 'a-test-house' and local_date > '2017-07-17'")
-        .fetch_one(&mut *work)
-        .await
-        .unwrap();
+    let days: i64 = query_scalar(
+        "select count(*) from energy.apartment_days where building_id = 'a-test-house' and local_date > '2017-07-17'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(days, 0, "days in which nobody is heard any more");
 
     // It is not taken again; what was wrong is said by whom it was.
@@ -139,11 +151,12 @@ async fn readings_are_withdrawn_with_a_reason_and_restored_to_the_last_bit() {
     assert_eq!(log, [by_me(24), by_me(49)]);
 
     for _ in 0..2 {
-        let ids: Vec<i64> = query_scalar("select withdrawal_id from raw.withdrawals where sensor_ids = array[$1::bigint]")
-            .bind(id)
-            .fetch_all(&mut *work)
-            .await
-            .unwrap();
+        let ids: Vec<i64> =
+            query_scalar("select withdrawal_id from raw.withdrawals where sensor_ids = array[$1::bigint]")
+                .bind(id)
+                .fetch_all(&mut *work)
+                .await
+                .unwrap();
         for withdrawal in ids {
             work.execute(AssertSqlSafe(format!("call energy.restore_readings({withdrawal})"))).await.unwrap();
         }

@@ -18,30 +18,38 @@ const LONGEST_ZERO: TimeDelta = TimeDelta::days(31);
 
 /// The readings, in order of time, without those that are wrong. `replaced_at` is in order too.
 pub(super) fn set_aside(
-    readings: &[Point],
+    readings: Vec<Point>,
     meter: &Meter,
     replaced_at: &[DateTime<Utc>],
     checkpoint: Checkpoint<'_>,
 ) -> Vec<Point> {
-    let mut kept: Vec<Point> = Vec::with_capacity(readings.len());
-    let mut at = 0;
     let falls = |from: Point, to: Point| {
         from.value - to.value > meter.jitter_kwh
-            && !meter.width_kwh.is_some_and(|width| (0.0..=meter.most_kwh(from.at, to.at)).contains(&(to.value + width - from.value)))
+            && !meter
+                .width_kwh
+                .is_some_and(|width| (0.0..=meter.most_kwh(from.at, to.at)).contains(&(to.value + width - from.value)))
             && !is_replaced(replaced_at, from, to)
     };
-    // Where the next higher reading is; only made once something falls.
-    let mut higher: Option<Vec<usize>> = None;
+    // As nearly always.
+    if !readings.windows(2).any(|pair| falls(pair[0], pair[1])) {
+        return readings;
+    }
+    let higher = next_higher(&readings);
+    let mut kept: Vec<Point> = Vec::with_capacity(readings.len());
+    let mut at = 0;
     while at < readings.len() {
         checkpoint();
         let reading = readings[at];
         if let Some(last) = kept.last().copied().filter(|last| falls(*last, reading)) {
-            let higher = higher.get_or_insert_with(|| next_higher(readings));
-            if let Some(back) = recovery(readings, higher, last, at, meter).filter(|back| !is_replaced(replaced_at, last, readings[*back])) {
+            if let Some(back) = recovery(&readings, &higher, last, at, meter)
+                .filter(|back| !is_replaced(replaced_at, last, readings[*back]))
+            {
                 at = back;
                 continue;
             }
-            if let Some(before) = before_spike(&kept, reading, meter).filter(|before| !is_replaced(replaced_at, kept[*before], reading)) {
+            if let Some(before) =
+                before_spike(&kept, reading, meter).filter(|before| !is_replaced(replaced_at, kept[*before], reading))
+            {
                 kept.truncate(before + 1);
             }
         }
@@ -109,13 +117,15 @@ mod tests {
     }
 
     fn left(minutes_and_kwh: &[(i64, f64)], meter: &Meter) -> Vec<f64> {
-        set_aside(&points(minutes_and_kwh), meter, &[], &mut || ()).iter().map(|point| point.value).collect()
+        set_aside(points(minutes_and_kwh), meter, &[], &mut || ()).iter().map(|point| point.value).collect()
     }
 
     #[test]
     fn a_dip_from_which_it_comes_back_in_one_step_is_no_reading() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
-        for low in [&[(30, 0.0)][..], &[(30, 0.0), (45, 0.0)], &[(30, 2.0), (45, 0.3)], &[(30, 0.0), (45, 1.5), (300, 0.0)]] {
+        for low in
+            [&[(30, 0.0)][..], &[(30, 0.0), (45, 0.0)], &[(30, 2.0), (45, 0.3)], &[(30, 0.0), (45, 1.5), (300, 0.0)]]
+        {
             let mut readings = vec![(0, 3.7), (15, 3.74)];
             readings.extend(low);
             readings.extend([(330, 3.75), (345, 3.8)]);
@@ -131,8 +141,9 @@ mod tests {
         let climbing = [(0, 3.74), (60, 0.0), (120, 1.2), (180, 2.4), (240, 3.6), (300, 4.8)];
         assert_eq!(left(&climbing, &meter).len(), 6);
         let step = points(&[(0, 3.74), (60, 0.0), (300, 4.8)]);
-        assert_eq!(set_aside(&step, &meter, &[], &mut || ()).len(), 2);
-        assert_eq!(set_aside(&step, &meter, &[step[1].at], &mut || ()).len(), 3);
+        assert_eq!(set_aside(step.clone(), &meter, &[], &mut || ()).len(), 2);
+        let replaced_at = [step[1].at];
+        assert_eq!(set_aside(step, &meter, &replaced_at, &mut || ()).len(), 3);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub fn register_hours(
 ) -> Vec<Hour> {
     let mut replaced_at = context.replaced_at.to_vec();
     replaced_at.sort_unstable();
-    let readings = faults::set_aside(&in_order(readings), meter, &replaced_at, checkpoint);
+    let readings = faults::set_aside(in_order(readings), meter, &replaced_at, checkpoint);
     let context = &Context { replaced_at: &replaced_at, ..*context };
     let mut segments: Vec<Segment> = Vec::new();
     for at in (1..readings.len()).filter(|at| span.meets(readings[at - 1].at, readings[*at].at)) {

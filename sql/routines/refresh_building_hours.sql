@@ -6,7 +6,18 @@ as $$
 declare
     floor_at constant timestamptz := energy.hours_floor();
 begin
-    -- All that these buildings ever said is news; who was heard when is told by what is left of it.
+    -- All that these buildings ever said is news; who was heard when is told by what is left of it. What is due may be withdrawn by now.
+    with due as (
+        delete from energy.hours_due where building_id = any (building_ids) returning sensor_id
+    )
+
+    insert into energy.sensor_spans as known (sensor_id, first_at, last_at)
+    select sensor_id, min(read_at), max(read_at)
+    from raw.meter_readings
+    where sensor_id in (select sensor_id from due)
+    group by sensor_id
+    on conflict (sensor_id) do update
+        set first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at);
     delete from energy.building_heard where building_id = any (building_ids) and hour_at >= floor_at;
     delete from energy.building_spans where building_id = any (building_ids);
     insert into energy.building_spans (building_id, first_at, heard_at)

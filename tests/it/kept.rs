@@ -161,7 +161,7 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
         "call energy.ingest_meter_messages(array['{\"timestamp_str\": \"2017-05-02T00:00:00Z\", \"building_id\": \"a-test-house\",
              \"apartment_id\": \"flat-1\", \"readings\": [{\"sensor_type\": \"room_temperature_c\", \"value\": 20}]}'])",
     ];
-    let mut dropped = 0;
+    let mut dropped = 0_i64;
     for seed in 0..6_u64 {
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..12 {

@@ -17,7 +17,7 @@ ingest() {
 refresh() { query -U pipeline -c 'call energy.refresh_building_hours()'; }
 
 empty() {
-    query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans, energy.building_heard,
+    query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
               energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days'
 }
 

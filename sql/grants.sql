@@ -8,9 +8,10 @@ grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.job_runs to pipeline, analyst;
 -- A configuration comes in by energy.load_config, which checks it.
 revoke insert on energy.configs from pipeline, analyst;
-grant insert, delete on energy.hours_due, energy.days_due to pipeline;
-grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
-    energy.apartment_days, energy.gap_profiles to pipeline;
+grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
+grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
+    energy.apartment_days to pipeline;
+grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- People keep the calendar.
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
@@ -30,7 +31,9 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
     energy.train_archetype(text), energy.model_of_building(text) to analyst;
 grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
-    energy.replay_rejected(bigint[], text) to analyst;
+    energy.replay_rejected(bigint[], text), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text), energy.restore_readings(bigint),
+    energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
+    energy.set_apartment_validity(text, text, timestamptz, timestamptz) to analyst;
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
     energy.schedule_error(text), energy.config_secrets(jsonb), energy.config_errors(jsonb) to analyst;
 

@@ -1253,11 +1253,11 @@ comment on function edf.register_hours is
 $$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one cumulative register, reported on change; any order.
 
 The register is interpolated at the border of each hour, so that hours add up to its difference. quality: measured, interpolated, estimated or missing.
-known_at: when the last reading that the hour rests on was received; rests_on_silence: it rests also on what came after the last one. settings: sample_minutes, max_silence_h, max_interpolation_h, long_gaps, resolution_kwh, jitter_kwh,
+known_at: when the last reading that the hour rests on was received; rests_on_silence: it rests also on what came after the last one. settings: sample_minutes, max_silence_h, max_interpolation_h, max_gap_h, long_gaps, resolution_kwh, jitter_kwh,
 jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
 replaced by one at zero. profile: 24 weights of the hours of the day in time_zone, for gaps longer than max_interpolation_h where long_gaps is profile;
 profile_known_at: what is spread by it counts as known no earlier.
-Give the readings inside the span, the nearest one on either side, and those up to jitter_h before that. Limits: a span of ten years. Memory: 200 bytes a reading or
+Give the readings inside the span, the nearest one on either side, and those up to four times jitter_h before that and twice jitter_h after it. Limits: a span of ten years. Memory: 200 bytes a reading or
 hour. A gap of more than ten years is spread evenly. Errors: 22004 a NULL, 22023 a wrong argument.$$;
 comment on function edf.validate_json is
 $$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).

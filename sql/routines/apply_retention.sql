@@ -40,6 +40,10 @@ as $$
 declare
     dropped text[];
 begin
+    -- Before they go, so that no hour is made of what is left. Hours being made now are made first.
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+    insert into energy.dropped_rows as known (table_name, dropped_before) values (drop_old_rows.table_name, cut_at)
+    on conflict on constraint dropped_rows_pkey do update set dropped_before = greatest(known.dropped_before, excluded.dropped_before);
     if (select relkind from pg_class where oid = table_name::regclass) = 'p' then
         return energy.drop_months(table_name, time_column, cut_at);
     end if;
@@ -50,7 +54,7 @@ begin
 end;
 $$;
 comment on function energy.drop_old_rows(text, text, timestamptz) is
-    'Drops what a large table holds before a time, by whole months or chunks. Returns the names of those dropped.';
+    'Drops what a large table holds before a time, by whole months or chunks, and notes that in energy.dropped_rows. Returns the names of those dropped.';
 revoke all on function energy.drop_old_rows(text, text, timestamptz) from public;
 
 create or replace function energy.purge_log(log_name text, keep interval) returns bigint

@@ -24,6 +24,8 @@ as $$
         from raw.buildings
         join energy.building_hours using (building_id)
         where buildings.archetype = archetype_members.archetype
+          -- The size of a building is its number of apartments.
+          and exists (select from raw.apartments where apartments.building_id = buildings.building_id)
           and hour_at >= (select before - energy.archetype_history()) and hour_at < before and received_at <= before
         group by building_id
         having count(consumption_kwh) >= 8 * 24
@@ -51,7 +53,11 @@ as $$
             %3$s,
             apartments
         from features.fct_training_samples
-        join (select building_id, count(*) as apartments from raw.apartments group by building_id) as sizes using (building_id)
+        join (
+            select building_id, count(*) as apartments from raw.apartments
+            where (valid_from <= %1$L) is not false and (valid_to > %1$L) is not false
+            group by building_id
+        ) as sizes using (building_id)
         where building_id = any (%4$L) and valid_at < %1$L and valid_at >= %1$L::timestamptz - %5$L::interval
         $query$,
         energy.iso(before), energy.backfill_after(), energy.calendar_regressors(),
@@ -66,8 +72,15 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select format(
-        e'select hours.*, (select count(*) from raw.apartments where building_id = %L) as apartments from (%s) as hours',
-        building_id, energy.forecast_query(building_id, issued_at, horizon));
+        $query$
+        select hours.*,
+            (
+                select count(*) from raw.apartments
+                where building_id = %1$L and (valid_from <= %2$L) is not false and (valid_to > %2$L) is not false
+            ) as apartments
+        from (%3$s) as hours
+        $query$,
+        building_id, energy.iso(issued_at), energy.forecast_query(building_id, issued_at, horizon));
 $$;
 comment on function energy.newcomer_query(text, timestamptz, interval) is
     'energy.forecast_query with the number of the building''s apartments, for a forecast by the model of its archetype.';

@@ -9,6 +9,12 @@ as $$
 #variable_conflict use_column
 declare
     known_at constant timestamptz := coalesce(take_meter_messages.received_at, energy.clock());
+    limits   constant energy.quality_limits := (select limits from energy.quality_limits as limits);
+    oldest   constant timestamptz := greatest(
+        '2000-01-01 00:00Z',
+        (select dropped_before from energy.dropped_rows where table_name = 'raw.meter_readings'),
+        -- What is copied counts as received by the server's clock.
+        (select least(known_at, energy.clock()) - keep from energy.storage where table_name = 'raw.meter_readings'));
     unresolved bigint;
     taken_now  bigint;
     tries_left integer := 3;
@@ -24,9 +30,18 @@ begin
                         when buildings.building_id is null then 'unknown_building'
                         when not parsed.building_id = any (allowed) then 'not_allowed'
                         when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
-                        when read_at > known_at + interval '1 day' then 'far_future'
-                        when read_at < '2000-01-01 00:00Z' then 'far_past'
+                        when read_at > known_at + limits.max_ahead then 'far_future'
+                        when read_at < oldest then 'far_past'
                         when value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
+                        -- Only of what is old is it asked whether its sensor has said newer things before.
+                        when read_at < known_at - limits.max_step_back and exists (
+                            select from raw.meter_readings as newer
+                            where newer.sensor_id = sensors.sensor_id and newer.read_at > parsed.read_at + limits.max_step_back
+                        ) then 'clock_went_back'
+                        when exists (
+                            select from raw.withdrawn_readings as withdrawn
+                            where (withdrawn.sensor_id, withdrawn.read_at, withdrawn.value) = (sensors.sensor_id, parsed.read_at, parsed.value)
+                        ) then 'withdrawn'
                     end as verdict
                 from edf.parse_meter_messages(messages) as parsed
                 left join raw.buildings on buildings.building_id = parsed.building_id
@@ -44,8 +59,11 @@ begin
                         when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
                         when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
                         when 'unknown_apartment' then format('apartment %s is not in raw.apartments', left(apartment_id, 80))
-                        when 'far_future' then format('read at %s, more than a day after it was received', read_at)
-                        when 'far_past' then format('read at %s, before the year 2000', read_at)
+                        when 'far_future' then format('read at %s, more than %s after it was received', read_at, limits.max_ahead)
+                        when 'far_past' then format('read at %s, before %s, from when on readings are kept', read_at, oldest)
+                        when 'clock_went_back' then
+                            format('read at %s, more than %s before what its sensor said already', read_at, limits.max_step_back)
+                        when 'withdrawn' then format('the reading of %s with this value is withdrawn', read_at)
                         when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
                         else reason
                     end,

@@ -18,9 +18,12 @@ begin
         select building_id, measures, extract(hour from hour_at at time zone time_zone) as local_hour, hour_at, energy_kwh
         from energy.apartment_hours as hours
         join raw.buildings using (building_id)
-        cross join lateral (values ('consumption', consumption_kwh), ('solar', solar_kwh)) as measured (measures, energy_kwh)
+        cross join lateral (values
+            ('consumption', consumption_kwh, hours.quality, hours.received_at),
+            ('solar', solar_kwh, coalesce(solar_quality, hours.quality), coalesce(solar_received_at, hours.received_at))
+        ) as measured (measures, energy_kwh, quality, received_at)
         where (building_ids is null or building_id = any (building_ids))
-          and hours.quality = 'measured' and hours.received_at <= known_at and hour_at >= since and energy_kwh is not null
+          and measured.quality = 'measured' and measured.received_at <= known_at and hour_at >= since and energy_kwh is not null
     ),
 
     by_hour as (
@@ -60,7 +63,7 @@ begin
     from (
         select distinct building_id, date_trunc('day', hour_at, 'UTC') as day_at
         from energy.apartment_hours as hours
-        where building_id = any (changed) and hours.quality >= 'estimated'
+        where building_id = any (changed) and (hours.quality >= 'estimated' or solar_quality >= 'estimated') and hour_at >= energy.hours_floor()
     ) as spread;
     perform energy.write_hours(changed, days);
 end;

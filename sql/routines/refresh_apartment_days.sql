@@ -5,6 +5,7 @@ set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+    floor_at  constant timestamptz := energy.hours_floor();
     buildings text[];
     dates     date[];
 begin
@@ -40,7 +41,21 @@ begin
         cross join lateral generate_series(0, (until at time zone time_zone)::date - (since at time zone time_zone)::date) as n
     )
 
-    select array_agg(building_id), array_agg(local_date) into buildings, dates from dates_due;
+    -- What gauges said before may have been dropped.
+    select array_agg(building_id), array_agg(local_date) into buildings, dates
+    from dates_due
+    join raw.buildings using (building_id)
+    where local_date::timestamp at time zone time_zone >= floor_at;
+
+    -- Of an apartment that has gone into another one.
+    delete from energy.apartment_days as days
+    using unnest(buildings, dates) as due (building_id, local_date)
+    where (days.building_id, days.local_date) = (due.building_id, due.local_date)
+      and not exists (
+          select from raw.sensors
+          join energy.sensor_types using (sensor_type)
+          where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id) and register_id is null
+      );
 
     insert into energy.apartment_days
     select fresh.building_id, fresh.apartment_id, fresh.local_date, fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours,

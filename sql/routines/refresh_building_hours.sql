@@ -1,3 +1,67 @@
+create or replace function energy.begin_rebuild(building_ids text[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    floor_at constant timestamptz := energy.hours_floor();
+begin
+    -- All that these buildings ever said is news; who was heard when is told by what is left of it. What is due may be withdrawn by now.
+    with due as (
+        delete from energy.hours_due where building_id = any (building_ids) returning sensor_id
+    )
+
+    insert into energy.sensor_spans as known (sensor_id, first_at, last_at)
+    select sensor_id, min(read_at), max(read_at)
+    from raw.meter_readings
+    where sensor_id in (select sensor_id from due)
+    group by sensor_id
+    on conflict (sensor_id) do update
+        set first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at);
+    delete from energy.building_heard where building_id = any (building_ids) and hour_at >= floor_at;
+    delete from energy.building_spans where building_id = any (building_ids);
+    insert into energy.building_spans (building_id, first_at, heard_at)
+    select building_id, min(first_at), max(last_at)
+    from energy.sensor_spans join raw.sensors using (sensor_id)
+    where building_id = any (building_ids)
+    group by building_id;
+    insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
+    select building_id, 0, min(read_at), max(read_at), min(received_at)
+    from raw.meter_readings join raw.sensors using (sensor_id)
+    where building_id = any (building_ids)
+    group by building_id, date_trunc('hour', read_at, 'UTC');
+    -- Hours in which, after all, nobody was heard.
+    delete from energy.apartment_hours as hours
+    where building_id = any (building_ids) and hour_at >= floor_at and not exists (
+        select from energy.building_spans as spans
+        where spans.building_id = hours.building_id
+          and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'));
+    -- And those of an apartment whose registers are continued in another one.
+    delete from energy.apartment_hours as hours
+    where building_id = any (building_ids) and hour_at >= floor_at and not exists (
+        select from raw.sensors
+        join energy.sensor_types using (sensor_type)
+        where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
+          and register_id is null and kind = 'register');
+    delete from energy.building_hours as hours
+    where building_id = any (building_ids) and hour_at >= floor_at and not exists (
+        select from energy.building_spans as spans
+        where spans.building_id = hours.building_id
+          and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'));
+    delete from energy.apartment_days as days
+    using raw.buildings
+    where days.building_id = any (building_ids) and buildings.building_id = days.building_id
+      and local_date::timestamp at time zone time_zone >= floor_at
+      and not exists (
+          select from energy.building_spans as spans
+          where spans.building_id = days.building_id
+            and local_date between (first_at at time zone time_zone)::date and (heard_at at time zone time_zone)::date);
+end;
+$$;
+comment on function energy.begin_rebuild(text[]) is
+    'Makes energy.refresh_building_hours() take all that buildings said for news, and removes hours and days in which nobody is heard any more.';
+revoke all on function energy.begin_rebuild(text[]) from public;
+
 create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -7,13 +71,29 @@ as $$
 #variable_conflict use_column
 declare
     floor_at  constant timestamptz := energy.hours_floor();
+    retired_after constant interval := (select retired_after from energy.quality_limits);
+    rebuilt   text[];
     buildings text[];
     days      timestamptz[];
 begin
     perform energy.check_timescaledb();
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+
+    with due as (
+        delete from energy.buildings_due returning building_id
+    )
+
+    select array_agg(distinct building_id) into rebuilt from due;
+    if rebuilt is not null then
+        perform energy.begin_rebuild(rebuilt);
+    end if;
     -- All that was ever read is news; it bears on no day but those that were asked for.
     if from_at is not null then
+        insert into energy.sensor_spans as known (sensor_id, first_at, last_at)
+        select sensor_id, min(read_at), max(read_at) from raw.meter_readings group by sensor_id
+        on conflict (sensor_id) do update
+            set first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)
+            where known.first_at > excluded.first_at or known.last_at < excluded.last_at;
         insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
         select building_id, 0, min(read_at), max(read_at), min(received_at)
         from raw.meter_readings join raw.sensors using (sensor_id)
@@ -41,10 +121,19 @@ begin
         returning *
     ),
 
+    sensor_spans as (
+        insert into energy.sensor_spans as known (sensor_id, first_at, last_at)
+        select sensor_id, min(first_at), max(last_at) from due where sensor_id <> 0 group by sensor_id
+        on conflict (sensor_id) do update set
+            first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)
+        returning *
+    ),
+
     -- What arrives in order bears on the hours since the building was last heard; what is older, or received earlier, on all.
     news as (
         select due.building_id, max(due.last_at) as until,
-            greatest(floor_at, case when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at
+            greatest(floor_at, case when due.building_id = any (rebuilt) then spans.first_at
+                               when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at
                                else spans.first_at end) as since
         from due
         join spans using (building_id)
@@ -76,7 +165,7 @@ begin
         returning building_id, hour_at
     ),
 
-    -- What gauges say bears on no hour that is kept, but on the days of apartments.
+    -- What gauges say bears on the hours of registers only by being heard, but on the days of apartments.
     gauges as (
         insert into energy.days_due (building_id, sensor_id, first_at, last_at)
         select due.building_id, due.sensor_id, due.first_at, due.last_at
@@ -86,31 +175,83 @@ begin
         where kind = 'gauge'
     ),
 
-    -- A reading bears on the time since the one before it, and up to the one after it: later still, while it may hide jitter.
+    -- How far each sensor was heard, before and now; of those that are continued under another name, as one.
+    heard_sensors as (
+        select sensors.building_id, sensors.apartment_id, coalesce(register_id, sensor_id) as sensor_id, max(known.last_at) as old_last_at,
+            max(greatest(known.last_at, fresh.last_at)) as last_at, bool_or(fresh.sensor_id is not null) as has_news
+        from spans
+        join raw.sensors on sensors.building_id = spans.building_id
+        left join energy.sensor_spans as known using (sensor_id)
+        left join sensor_spans as fresh using (sensor_id)
+        group by 1, 2, 3
+    ),
+
+    -- A reading bears on the time since the one before it, and up to the one after it: earlier and later still, while it may tell a
+    -- wrong reading from a right one.
     touched as (
-        select due.building_id, coalesce(before.read_at, due.first_at) as since, coalesce(after.read_at, spans.heard_at) as until
+        select due.building_id,
+            coalesce(before.read_at, due.first_at) - fault as since, coalesce(after.read_at, spans.heard_at) as until
         from due
         join spans using (building_id)
         join raw.sensors using (sensor_id)
-        join energy.sensor_types using (sensor_type)
+        join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
+        left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type
+        cross join lateral (
+            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
+        ) as settings
+        -- Where all that was said nearby only rises, nothing is wrong with it.
+        cross join lateral (
+            select case when kind = 'register' and bool_or(value < before_it) then jitter else interval '0' end as fault
+            from (
+                select value, lag(value) over (order by read_at, received_at) as before_it
+                from raw.sensors as part
+                join raw.meter_readings using (sensor_id)
+                where register.sensor_id in (part.sensor_id, part.register_id)
+                  and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
+            ) as nearby
+        ) as faults
         left join lateral (
-            select read_at from raw.meter_readings
-            where meter_readings.sensor_id = due.sensor_id and read_at < due.first_at order by read_at desc limit 1
+            select max(newest.read_at) as read_at
+            from raw.sensors as part
+            cross join lateral (
+                select read_at from raw.meter_readings
+                where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault order by read_at desc limit 1
+            ) as newest
+            where register.sensor_id in (part.sensor_id, part.register_id)
         ) as before on true
         left join lateral (
-            select read_at from raw.meter_readings
-            where meter_readings.sensor_id = due.sensor_id
-              and read_at > due.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'jitter_h')
-            order by read_at limit 1
+            select min(oldest.read_at) as read_at
+            from raw.sensors as part
+            cross join lateral (
+                select read_at from raw.meter_readings
+                where meter_readings.sensor_id = part.sensor_id and read_at > due.last_at + greatest(jitter, 4 * fault) order by read_at limit 1
+            ) as oldest
+            where register.sensor_id in (part.sensor_id, part.register_id)
         ) as after on true
-        where kind = 'register'
         union all
         -- Silent registers are unchanged for longer than was known, or known for longer.
         select building_id, min(hour_at), max(hour_at) from heard group by building_id
         union all
         select spans.building_id, coalesce(old.heard_at, spans.first_at), spans.heard_at from spans left join old using (building_id)
         union all
+        -- An apartment that is silent: whether for longer than it usually is, is seen within a day.
+        select building_id, max(last_at), least(max(last_at) + interval '24 hours', spans.heard_at)
+        from heard_sensors
+        join spans using (building_id)
+        left join old using (building_id)
+        group by building_id, apartment_id, spans.heard_at, old.heard_at
+        having (max(last_at) + interval '24 hours' < old.heard_at and not bool_or(has_news)) is not true
+        union all
+        -- A sensor that has now been silent for good.
+        select building_id, last_at, spans.heard_at
+        from heard_sensors
+        join spans using (building_id)
+        left join old using (building_id)
+        where spans.heard_at - last_at > retired_after and (old.heard_at - old_last_at > retired_after) is not true
+        union all
         select building_id, greatest(first_at, from_at), least(heard_at, to_at) from spans where from_at is not null
+        union all
+        select building_id, first_at, heard_at from spans where building_id = any (rebuilt)
     ),
 
     days_due as (
@@ -125,9 +266,9 @@ begin
 end;
 $$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is
-$$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh.
+$$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and buildings whose topology changed.
 
-With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild, needed after the settings of meters have changed. Both give the same, bit for
+With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild, needed after the configured settings of meters have changed. Both give the same, bit for
 bit. Running it twice changes nothing.$$;
 revoke all on procedure energy.refresh_building_hours(timestamptz, timestamptz) from public;
 

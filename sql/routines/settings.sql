@@ -13,7 +13,12 @@ comment on view energy.sensor_types is
     'Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: consumption or solar (registers), room_temperature or setpoint (gauges); limits in the type''s unit.';
 
 create or replace view energy.quality_limits as
-select (energy.current_config() #>> '{quality,min_coverage_share}')::double precision as min_coverage_share;
+select
+    (quality ->> 'min_coverage_share')::double precision as min_coverage_share,
+    case when quality ? 'retired_after' then (quality ->> 'retired_after')::interval else interval '30 days' end as retired_after,
+    coalesce((quality ->> 'max_ahead_minutes')::double precision, 15) * interval '1 minute' as max_ahead,
+    coalesce((quality ->> 'max_step_back')::interval, interval '31 days') as max_step_back
+from (select energy.current_config() -> 'quality' as quality) as configs;
 comment on view energy.quality_limits is 'Section quality of the configuration: one row.';
 
 create or replace view energy.degree_day_bases as

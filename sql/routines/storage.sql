@@ -19,17 +19,29 @@ join jsonb_each(energy.current_config() #> '{storage,tables}') as tables (table_
 comment on view energy.storage is
     'Large tables, and section storage of the configuration: time_column is what they are divided by; segment_by and order_by are those of compressed chunks.';
 
+create or replace function energy.dropped_before(table_name text) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select greatest(
+        coalesce((select dropped.dropped_before from energy.dropped_rows as dropped where dropped.table_name = $1), '-infinity'),
+        coalesce((select energy.clock() - keep from energy.storage where storage.table_name = $1), '-infinity'));
+$$;
+comment on function energy.dropped_before(text) is
+    'Rows of a large table that are older may have been dropped: what retention has done so far, and what the configuration lets it do now.';
+revoke all on function energy.dropped_before(text) from public;
+
 create or replace function energy.hours_floor() returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- A month more: what a meter last said before an hour bears on it.
-    select coalesce(
-        (select date_trunc('day', energy.clock() - keep, 'UTC') + interval '31 days' from energy.storage where table_name = 'raw.meter_readings'),
-        '-infinity');
+    -- A month more: what a meter last said before an hour bears on it. Hours of buildings and days are made of those of apartments.
+    select greatest(
+        date_trunc('day', energy.dropped_before('raw.meter_readings'), 'UTC') + interval '31 days',
+        date_trunc('day', energy.dropped_before('energy.apartment_hours'), 'UTC') + interval '1 day');
 $$;
 comment on function energy.hours_floor() is
-    'Hours before this stay as they are: the readings that they rest on may have been dropped, and made anew they would be missing.';
+    'Hours before this stay as they are: the rows that they rest on may have been dropped, and made anew they would be missing.';
 revoke all on function energy.hours_floor() from public;
 
 -- Whether energy.building_days reads the continuous aggregate or the hours; both give the same.

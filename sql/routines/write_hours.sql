@@ -3,11 +3,15 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
+declare
+    floor_at constant timestamptz := energy.hours_floor();
 begin
     -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
     -- alone, since a conflict would lock its row.
-    insert into energy.apartment_hours (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at)
-    select fresh.building_id, fresh.apartment_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at
+    insert into energy.apartment_hours (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at,
+                                        consumption_registers, solar_quality, solar_received_at)
+    select fresh.building_id, fresh.apartment_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at,
+        fresh.consumption_registers, fresh.solar_quality, fresh.solar_received_at
     from unnest(buildings, days) as due (building_id, day_at)
     cross join lateral (
         select * from processed.int_apartment_hours as hours
@@ -16,15 +20,24 @@ begin
     ) as fresh
     left join energy.apartment_hours as kept
         on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
-    where (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at)
-        is distinct from (fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at)
+    where due.day_at >= floor_at
+      -- Of a register that was silent for long the reading before may be gone even here.
+      and (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
+                              or kept.solar_kwh is not null and fresh.solar_kwh is null)) is not true
+      and (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at, kept.consumption_registers, kept.solar_quality,
+           kept.solar_received_at)
+        is distinct from
+          (fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at, fresh.consumption_registers, fresh.solar_quality,
+           fresh.solar_received_at)
     on conflict (building_id, apartment_id, hour_at) do update
-        set (consumption_kwh, solar_kwh, quality, received_at)
-          = (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at);
+        set (consumption_kwh, solar_kwh, quality, received_at, consumption_registers, solar_quality, solar_received_at)
+          = (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at, excluded.consumption_registers,
+             excluded.solar_quality, excluded.solar_received_at);
 
-    insert into energy.building_hours
+    insert into energy.building_hours (building_id, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected,
+                                       coverage_share, quality, received_at, solar_quality, solar_received_at)
     select fresh.building_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting,
-        fresh.apartments_expected, fresh.coverage_share, fresh.quality, fresh.received_at
+        fresh.apartments_expected, fresh.coverage_share, fresh.quality, fresh.received_at, fresh.solar_quality, fresh.solar_received_at
     from unnest(buildings, days) as due (building_id, day_at)
     cross join lateral (
         select * from processed.int_building_hours as hours
@@ -32,20 +45,25 @@ begin
         offset 0
     ) as fresh
     left join energy.building_hours as kept on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
-    where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
-           kept.received_at)
+    where due.day_at >= floor_at
+      and (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
+           kept.received_at, kept.solar_quality, kept.solar_received_at)
         is distinct from
           (fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting, fresh.apartments_expected, fresh.coverage_share, fresh.quality,
-           fresh.received_at)
+           fresh.received_at, fresh.solar_quality, fresh.solar_received_at)
     on conflict (building_id, hour_at) do update
-        set (consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at)
+        set (consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at, solar_quality,
+             solar_received_at)
           = (excluded.consumption_kwh, excluded.solar_kwh, excluded.apartments_reporting, excluded.apartments_expected,
-             excluded.coverage_share, excluded.quality, excluded.received_at);
+             excluded.coverage_share, excluded.quality, excluded.received_at, excluded.solar_quality, excluded.solar_received_at);
 
     insert into energy.days_due (building_id, first_at, last_at)
-    select due.building_id, due.day_at, due.day_at + interval '23 hours' from unnest(buildings, days) as due (building_id, day_at);
+    select due.building_id, due.day_at, due.day_at + interval '23 hours' from unnest(buildings, days) as due (building_id, day_at)
+    where due.day_at >= floor_at;
 end;
 $$;
 comment on function energy.write_hours(text[], timestamptz[]) is
-    'Makes the hours of these UTC days anew, buildings and days in pairs, and notes that days of apartments rest on them.';
+$$Makes the hours of these UTC days anew, buildings and days in pairs, and notes that days of apartments rest on them. The one door to the hours that are kept.
+
+What can no longer be derived stays as it is: days before energy.hours_floor(), and values of registers whose reading before the hour was dropped.$$;
 revoke all on function energy.write_hours(text[], timestamptz[]) from public;

@@ -11,7 +11,8 @@ use rand::{Rng, SeedableRng};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query_as, query_scalar, raw_sql};
 
-const HOURS: &str = "
+/// All hours and days of the house.
+pub const HOURS: &str = "
     select array_agg(hours::text order by hours::text) from (
         select to_jsonb(h) as hours from energy.apartment_hours as h where building_id = 'a-test-house'
         union all
@@ -20,9 +21,12 @@ const HOURS: &str = "
         select to_jsonb(d) from energy.apartment_days as d where building_id = 'a-test-house'
     ) as hours";
 
-async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
+/// The same, of a rebuild from the readings alone.
+pub async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
     work.execute(raw_sql(
-        "delete from energy.apartment_hours where building_id = 'a-test-house';
+        "delete from energy.sensor_spans using raw.sensors
+         where sensors.sensor_id = sensor_spans.sensor_id and building_id = 'a-test-house';
+         delete from energy.apartment_hours where building_id = 'a-test-house';
          delete from energy.building_hours where building_id = 'a-test-house';
          delete from energy.building_spans where building_id = 'a-test-house';
          delete from energy.building_heard where building_id = 'a-test-house';

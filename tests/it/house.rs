@@ -86,3 +86,46 @@ pub fn evenings(days: i64, gap_day: i64, gap_days: i64) -> Vec<String> {
     }
     messages
 }
+
+/// A reading of a sensor in a room; of the building's own without an apartment.
+pub fn told(minute: i64, apartment: Option<&str>, sensor_type: &str, room: Option<&str>, value: f64) -> String {
+    let at: DateTime<Utc> = "2017-07-10T00:00:00Z".parse().unwrap();
+    let mut message = serde_json::json!({
+        "timestamp_str": (at + TimeDelta::minutes(minute)).to_rfc3339(), "building_id": "a-test-house",
+        "readings": [{"sensor_type": sensor_type, "value": value}]});
+    if let Some(apartment) = apartment {
+        message["apartment_id"] = apartment.into();
+    }
+    if let Some(room) = room {
+        message["readings"][0]["room_name"] = room.into();
+    }
+    message.to_string()
+}
+
+/// The sensor of that room in an apartment; empty names stand for none.
+pub async fn sensor(work: &mut PgConnection, apartment: &str, sensor_type: &str, room: &str) -> i64 {
+    sqlx::query_scalar(
+        "select sensor_id from raw.sensors where building_id = 'a-test-house' and (apartment_id, sensor_type, room_name) = ($1, $2, $3)",
+    )
+    .bind(apartment)
+    .bind(sensor_type)
+    .bind(room)
+    .fetch_one(work)
+    .await
+    .unwrap()
+}
+
+/// Consumption of the building by hour from `from_hour` hours into 10 July on.
+pub async fn demand(work: &mut PgConnection, from_hour: i64, hours: i64) -> Vec<Option<f64>> {
+    sqlx::query_scalar(
+        "select round(consumption_kwh::numeric, 9)::float8
+         from generate_series($1, $1 + $2 - 1) as n
+         left join energy.building_hours on building_id = 'a-test-house' and hour_at = '2017-07-10 00:00Z'::timestamptz + n * interval '1 hour'
+         order by n",
+    )
+    .bind(from_hour)
+    .bind(hours)
+    .fetch_all(work)
+    .await
+    .unwrap()
+}

@@ -18,9 +18,18 @@ readings as not materialized (
 ),
 
 times as not materialized (
-    select sensor_id, read_at from {{ source('raw', 'meter_readings') }}
+    select sensor_id, read_at, value from {{ source('raw', 'meter_readings') }}
 ),
 
+sensor_spans as not materialized (
+    select * from {{ source('energy', 'sensor_spans') }}
+),
+
+limits as (
+    select * from {{ source('energy', 'quality_limits') }}
+),
+
+-- Sensors that continue another one under a new name are one series with it.
 understood as (
     select
         sensors.sensor_id,
@@ -30,9 +39,21 @@ understood as (
         sensor_types.kind,
         sensor_types.measures,
         sensor_types.settings || sensors.settings as settings,
-        sensors.replaced_at
+        sensors.replaced_at,
+        sensors.valid_from,
+        sensors.valid_to,
+        parts.part_ids,
+        parts.first_at,
+        parts.last_at
     from sensors
     join sensor_types using (sensor_type)
+    cross join lateral (
+        select array_agg(part.sensor_id order by part.sensor_id) as part_ids, min(sensor_spans.first_at) as first_at, max(sensor_spans.last_at) as last_at
+        from sensors as part
+        left join sensor_spans on sensor_spans.sensor_id = part.sensor_id
+        where part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id
+    ) as parts
+    where sensors.register_id is null
 ),
 
 -- A day at a time, so that a filter by building and day computes those alone.
@@ -49,7 +70,22 @@ days as (
 
 sensor_days as (
     select
-        understood.*,
+        understood.sensor_id,
+        understood.building_id,
+        understood.apartment_id,
+        understood.room_name,
+        understood.kind,
+        understood.measures,
+        understood.settings,
+        understood.replaced_at,
+        -- Hours that it is not known in from the start to the end are none of its own.
+        coalesce(understood.valid_from, date_trunc('hour', understood.first_at + interval '1 hour' - interval '1 microsecond', 'UTC')) as valid_from,
+        coalesce(
+            understood.valid_to,
+            case when days.heard_at - understood.last_at > limits.retired_after then date_trunc('hour', understood.last_at, 'UTC') end,
+            'infinity'
+        ) as valid_to,
+        understood.first_at,
         days.day_at,
         days.start_at,
         greatest(days.start_at, days.end_at) as end_at,
@@ -58,26 +94,44 @@ sensor_days as (
         known.value,
         known.received_at
     from days
+    cross join limits
     join understood using (building_id)
-    -- What the day rests on: its readings, the nearest one on either side, and what may hide their jitter.
+    -- What the day rests on: its readings, the nearest one on either side, and what tells wrong readings and jitter from right ones. Of a
+    -- register that shows zero also the nearest one that does not.
     cross join lateral (
         select
-            coalesce(
-                (select max(read_at) from times where times.sensor_id = understood.sensor_id and read_at <= days.start_at),
-                days.start_at
-            ) - energy.hours_setting(understood.settings, 'jitter_h') as since,
-            coalesce(
-                (select min(read_at) from times where times.sensor_id = understood.sensor_id and read_at >= days.end_at),
-                days.end_at
-            ) as until
+            coalesce(max(before.counted_at), max(before.read_at), days.start_at)
+                - 4 * energy.hours_setting(understood.settings, 'jitter_h') as since,
+            coalesce(min(after.counted_at), min(after.read_at), days.end_at)
+                + 2 * energy.hours_setting(understood.settings, 'jitter_h') as until
+        from unnest(understood.part_ids) as part (sensor_id)
+        cross join lateral (
+            select
+                (select max(read_at) from times where times.sensor_id = part.sensor_id and read_at <= days.start_at) as read_at,
+                (
+                    select max(read_at) from times
+                    where times.sensor_id = part.sensor_id and read_at <= days.start_at and read_at > days.start_at - interval '31 days' and value <> 0
+                ) as counted_at
+        ) as before
+        cross join lateral (
+            select
+                (select min(read_at) from times where times.sensor_id = part.sensor_id and read_at >= days.end_at) as read_at,
+                (
+                    select min(read_at) from times
+                    where times.sensor_id = part.sensor_id and read_at >= days.end_at and read_at < days.end_at + interval '31 days' and value <> 0
+                ) as counted_at
+        ) as after
     ) as near
     cross join lateral (
         select
             coalesce(array_agg(read_at order by read_at), '{}') as read_at,
             coalesce(array_agg(value order by read_at), '{}') as value,
             coalesce(array_agg(received_at order by read_at), '{}') as received_at
-        from readings
-        where readings.sensor_id = understood.sensor_id and readings.read_at between near.since and near.until
+        from unnest(understood.part_ids) as part (sensor_id)
+        cross join lateral (
+            select * from readings
+            where readings.sensor_id = part.sensor_id and readings.read_at between near.since and near.until
+        ) as readings
     ) as known
 )
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// A message of more bytes is refused; a full day of a large building has a tenth of it.
 const LONGEST_MESSAGE: usize = 1 << 20;
@@ -82,7 +83,25 @@ fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejectio
             value: required("value", sensed.value)?,
         })
     };
-    Ok(readings.iter().map(reading).collect())
+    Ok(told_apart(readings.iter().map(reading).collect()))
+}
+
+/// Two values of one sensor at one time are of two sensors that the message does not tell apart: neither can be used.
+fn told_apart(mut readings: Vec<Result<Reading, Rejection>>) -> Vec<Result<Reading, Rejection>> {
+    let mut values: HashMap<(String, Option<String>), Vec<f64>> = HashMap::new();
+    for reading in readings.iter().flatten() {
+        values.entry((reading.sensor_type.clone(), reading.room_name.clone())).or_default().push(reading.value);
+    }
+    values.retain(|_, values| values.iter().any(|value| *value != values[0]));
+    for reading in &mut readings {
+        let Ok(sensed) = reading else { continue };
+        if values.contains_key(&(sensed.sensor_type.clone(), sensed.room_name.clone())) {
+            let names =
+                format!("two values of {} at one time; room_name tells sensors apart", clip(&sensed.sensor_type));
+            *reading = Err(Rejection::new("ambiguous_sensor", names));
+        }
+    }
+    readings
 }
 
 /// A name that Postgres can hold and an index can take: not empty, not long, without NUL.
@@ -146,6 +165,20 @@ mod tests {
             let rows = read_meter_message(&GOOD.replace(from, to));
             assert_eq!(rows[0].as_ref().unwrap_err().code, code, "{from} -> {to}");
         }
+    }
+
+    #[test]
+    fn two_values_of_what_is_not_told_apart_are_rejected_and_the_same_twice_is_not() {
+        let two = |first: &str, second: &str| {
+            read_meter_message(&GOOD.replace(r#"{"sensor_type": "x", "value": 1}"#, &format!("{first}, {second}")))
+        };
+        let tariff = |value: &str| format!(r#"{{"sensor_type": "t", "value": {value}}}"#);
+        let rows = two(&tariff("1500"), &tariff("1505"));
+        assert!(rows[0].is_ok(), "the other sensor is taken");
+        assert!(rows[1..].iter().all(|row| row.as_ref().unwrap_err().code == "ambiguous_sensor"), "{rows:?}");
+        assert!(two(&tariff("1500"), &tariff("1500")).iter().all(Result::is_ok));
+        let named = r#"{"sensor_type": "t", "value": 1505, "room_name": "night"}"#;
+        assert!(two(&tariff("1500"), named).iter().all(Result::is_ok));
     }
 
     #[test]

@@ -9,9 +9,10 @@
 //! A silence up to `max_silence_h` means that nothing changed; a longer one, that the meter was offline.
 //!
 //! Everything is local: the hours of a span depend on the readings inside it, the nearest one on either side, and
-//! those up to `jitter_h` before that. So a part may be computed alone, and equals the same part of the whole; and the
-//! order of arrival and repeated readings leave no trace.
+//! those up to four times `jitter_h` before that and twice after it, which tell wrong readings from right ones. So a part
+//! may be computed alone, and equals the same part of the whole; and the order of arrival and repeated readings leave no trace.
 
+mod faults;
 pub mod gauge;
 mod profile;
 pub mod register;

@@ -9,12 +9,14 @@
 //!   (interpolated); beyond that by a profile of the local day, or evenly (estimated), or left missing, as `long_gaps`
 //!   says.
 //! - They are equal: zero was measured, however long it took.
-//! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`.
-//!   Where the register's width is known and the rest is plausible, a rollover. At a known replacement, or where it
-//!   fell below half and could have been reached from zero, a new meter, counted from zero (estimated). Else there is
-//!   no value.
-//! - The power would exceed `max_kw`: no value.
+//! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`. Where the
+//!   register's width is known and the rest is plausible, a rollover. At a known replacement, or where it fell below half and
+//!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
+//! - The power would exceed `max_kw` in the time that passed, or that time is longer than `max_gap_h`: no value.
+//!
+//! Before that wrong readings are set aside, as no reading at all: [`faults`].
 
+use super::faults;
 use super::{
     Hour, LongGaps, MAX_HOURS, Meter, Point, Profile, Quality, Segment, Span, by_hour, covered, hours, in_order, worst,
 };
@@ -40,9 +42,9 @@ pub fn register_hours(
     context: &Context<'_>,
     checkpoint: Checkpoint<'_>,
 ) -> Vec<Hour> {
-    let readings = in_order(readings);
     let mut replaced_at = context.replaced_at.to_vec();
     replaced_at.sort_unstable();
+    let readings = faults::set_aside(in_order(readings), meter, &replaced_at, checkpoint);
     let context = &Context { replaced_at: &replaced_at, ..*context };
     let mut segments: Vec<Segment> = Vec::new();
     for at in (1..readings.len()).filter(|at| span.meets(readings[at - 1].at, readings[*at].at)) {
@@ -64,6 +66,7 @@ fn segment(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) 
     let (a, b) = (readings[at - 1], readings[at]);
     let gap = hours(b.at - a.at);
     let (energy, counted_from_zero) = energy(readings, at, meter, context);
+    let energy = energy.filter(|_| gap <= meter.max_gap_h);
     let mut segment = Segment::between(a, b, energy);
     let Some(energy) = energy else { return segment };
     if energy > 0.0 && gap > meter.max_silence_h {
@@ -90,8 +93,7 @@ fn segment(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) 
 /// The energy between reading `at` and the one before, and whether it was counted from zero.
 fn energy(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) -> (Option<f64>, bool) {
     let (a, b) = (readings[at - 1], readings[at]);
-    let most = meter.max_kw * hours(b.at - a.at).max(hours(meter.sample()));
-    let plausible = |energy: f64| Some(energy).filter(|energy| (0.0..=most).contains(energy));
+    let plausible = |energy: f64| Some(energy).filter(|energy| (0.0..=meter.most_kwh(a.at, b.at)).contains(energy));
     let first_after = context.replaced_at.partition_point(|replaced| *replaced <= a.at);
     if context.replaced_at.get(first_after).is_some_and(|replaced| *replaced <= b.at) {
         return (plausible(b.value), true);
@@ -222,6 +224,35 @@ mod tests {
     }
 
     #[test]
+    fn a_zero_for_seconds_is_not_the_meter_s_whole_life_once_more() {
+        let meter = Meter { max_kw: 100.0, ..Meter::default() };
+        let mut found = hours_of(&[(0, 3.70), (110, 3.74), (149, 0.0), (150, 3.75), (240, 3.80)], &meter, 4);
+        let sum: f64 = found.iter().map(|hour| hour.0.unwrap()).sum();
+        assert!((sum - 0.1).abs() < 1e-9, "{found:?}");
+        found.retain(|hour| hour.1 != Measured);
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn no_more_than_the_connection_carries_comes_in_the_time_that_passed() {
+        let meter = Meter { max_kw: 100.0, ..Meter::default() };
+        // 20 kWh in five minutes.
+        assert_eq!(hours_of(&[(0, 5.0), (55, 5.0), (60, 25.0)], &meter, 1), [(None, Missing)]);
+        assert_eq!(hours_of(&[(0, 5.0), (45, 5.0), (60, 25.0)], &meter, 1), [(Some(20.0), Measured)]);
+        // One step of a coarse register comes at any time.
+        let coarse = Meter { resolution_kwh: 10.0, ..meter };
+        assert_eq!(hours_of(&[(0, 10.0), (59, 10.0), (60, 20.0)], &coarse, 1), [(Some(10.0), Measured)]);
+    }
+
+    #[test]
+    fn what_came_in_a_quarter_of_a_year_and_more_has_no_hours() {
+        let long = |value| [(0, 427.7), (93 * 24 * 60, value)];
+        for value in [427.7, 427.9, 5000.0] {
+            assert_eq!(hours_of(&long(value), &Meter::default(), 2), [(None, Missing); 2], "{value}");
+        }
+    }
+
+    #[test]
     fn silence_means_unchanged_only_as_long_as_the_meter_was_heard() {
         let readings = readings(&[(0, 5.0), (60, 6.0)]);
         let until = |minute| {
@@ -336,7 +367,8 @@ mod tests {
 
         #[test]
         fn a_part_computed_alone_equals_the_part_of_the_whole(
-            register in register(), cut in any::<Index>(), fall in any::<Index>()
+            register in register(), cut in any::<Index>(), fall in any::<Index>(),
+            wrong in proptest::collection::vec((any::<Index>(), 0.0..300.0_f64), 0..30)
         ) {
             let mut sent = readings(&register);
             let weights: Vec<f64> = (0..24).map(f64::from).collect();
@@ -345,13 +377,15 @@ mod tests {
             let (meter, last) = (Meter::default(), register[register.len() - 1].0 / 60);
             let fall = fall.index(sent.len());
             sent[fall..].iter_mut().for_each(|point| point.value -= 60.0);
+            let count = sent.len();
+            wrong.into_iter().for_each(|(at, value)| sent[at.index(count)].value = value);
             let cut = cut.index(last as usize) as i64;
             let whole = register_hours(&sent, &meter, span(0, last), &context, &mut || ());
             let part = |from_h: i64, to_h: i64| {
                 let (from, to) = (start() + TimeDelta::hours(from_h), start() + TimeDelta::hours(to_h));
                 let before = sent.iter().rev().find(|point| point.at <= from).unwrap().at;
                 let after = sent.iter().find(|point| point.at >= to).unwrap().at;
-                let near = |point: &&Point| (before - TimeDelta::hours(6)..=after).contains(&point.at);
+                let near = |point: &&Point| (before - TimeDelta::hours(24)..=after + TimeDelta::hours(12)).contains(&point.at);
                 let near: Vec<_> = sent.iter().filter(near).copied().collect();
                 register_hours(&near, &meter, span(from_h, to_h), &context, &mut || ())
             };

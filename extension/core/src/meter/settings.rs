@@ -1,8 +1,9 @@
 //! How a meter counts and reports, as users write it in JSON.
 
+use super::hours;
 use crate::error::Error;
 use crate::options;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,13 +29,15 @@ pub struct Meter {
     pub max_silence_h: f64,
     /// Longest gap whose energy is spread evenly, in hours.
     pub max_interpolation_h: f64,
-    /// What becomes of longer ones.
+    /// Longest gap of which anything is known by the hour, in hours.
+    pub max_gap_h: f64,
+    /// What becomes of gaps in between.
     pub long_gaps: LongGaps,
     /// Smallest step that the register can show, in kWh.
     pub resolution_kwh: f64,
     /// Largest decrease that is noise, in kWh.
     pub jitter_kwh: f64,
-    /// How long a reading outlasts a lower one that jitters, in hours.
+    /// How long a reading outlasts a lower one that jitters, and how long a wrong reading may last, in hours.
     pub jitter_h: f64,
     /// Where the register starts again at zero, in kWh.
     pub width_kwh: Option<f64>,
@@ -48,6 +51,7 @@ impl Default for Meter {
             sample_minutes: 15.0,
             max_silence_h: 6.0,
             max_interpolation_h: 12.0,
+            max_gap_h: 2208.0,
             long_gaps: LongGaps::Profile,
             resolution_kwh: 0.001,
             jitter_kwh: 0.2,
@@ -68,6 +72,7 @@ impl Meter {
                 ("sample_minutes", meter.sample_minutes, 0.01, 1440.0),
                 ("max_silence_h", meter.max_silence_h, 0.0, 8784.0),
                 ("max_interpolation_h", meter.max_interpolation_h, 0.0, 8784.0),
+                ("max_gap_h", meter.max_gap_h, 1.0, 87_840.0),
                 ("resolution_kwh", meter.resolution_kwh, 0.0, 1e6),
                 ("jitter_kwh", meter.jitter_kwh, 0.0, 1e6),
                 ("jitter_h", meter.jitter_h, 0.0, 8784.0),
@@ -80,6 +85,17 @@ impl Meter {
 
     pub(super) fn sample(&self) -> TimeDelta {
         TimeDelta::microseconds((self.sample_minutes * 60e6) as i64)
+    }
+
+    /// The most energy from one time to another: a single step of the register at any time, and clocks are a minute out.
+    pub(super) fn most_kwh(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
+        let passed = (to - from).max(TimeDelta::minutes(1).min(self.sample()));
+        (self.max_kw * hours(passed)).max(1.5 * self.resolution_kwh)
+    }
+
+    /// How long a wrong reading may last, at most.
+    pub(super) fn longest_fault(&self) -> TimeDelta {
+        TimeDelta::microseconds((self.jitter_h * 3600e6) as i64)
     }
 
     pub(super) fn max_silence(&self) -> TimeDelta {

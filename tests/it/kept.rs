@@ -1,0 +1,192 @@
+//! Nothing that was measured is lost: what retention dropped is never made anew from nothing.
+
+use crate::dump::dump_and_restore;
+use crate::house::{DAY, add_house, evenings, ingest, learn, learn_from_a_day, message, refresh};
+use edf_tests::{Throwaway, as_role};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
+
+/// What is known of the house: hours with a value and their energy, of apartments, of the building, and days. Gaps are spread anew where a
+/// profile is learnt, and then other hours of the building are scaled up: of it and of days what was measured counts.
+const KNOWN: &str = "
+    select array[count(consumption_kwh), coalesce(sum(consumption_kwh), 0)]
+    from energy.apartment_hours where building_id = 'a-test-house'
+    union all
+    select array[count(consumption_kwh), coalesce(sum(consumption_kwh) filter (where quality < 'estimated'), 0)]
+    from energy.apartment_hours where building_id = 'a-test-house'
+    union all
+    select array[count(consumption_kwh), coalesce(sum(consumption_kwh) filter (where quality < 'estimated'), 0)]
+    from energy.building_hours where building_id = 'a-test-house'
+    union all
+    select array[count(consumption_kwh), coalesce(sum(consumption_kwh) filter (where quality < 'estimated'), 0)]
+    from energy.apartment_days where building_id = 'a-test-house'";
+
+async fn known(connection: &mut PgConnection) -> Vec<Vec<f64>> {
+    query_scalar(KNOWN).fetch_all(connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_profile_that_is_learnt_spreads_no_gap_whose_readings_were_dropped() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    work.execute(raw_sql("update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'"))
+        .await
+        .unwrap();
+    ingest(&mut work, &evenings(20, 3, 1), 10 * DAY).await;
+    refresh(&mut work).await;
+    let before = known(&mut work).await;
+    assert_eq!(before[0][0], 480.0);
+    // As retention would, some time later.
+    work.execute(raw_sql(
+        "delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house' and read_at < '2017-07-20';
+         insert into energy.dropped_rows values ('raw.meter_readings', '2017-07-20')
+         on conflict (table_name) do update set dropped_before = excluded.dropped_before",
+    ))
+    .await
+    .unwrap();
+    learn_from_a_day(&mut work).await;
+    learn(&mut work, 12 * DAY).await;
+    let learnt: i64 = query_scalar("select count(*) from energy.gap_profiles where building_id = 'a-test-house'")
+        .fetch_one(&mut *work)
+        .await
+        .unwrap();
+    assert_eq!((learnt, known(&mut work).await), (1, before));
+}
+
+#[tokio::test]
+async fn an_hour_after_a_long_silence_is_kept_where_the_reading_before_it_was_dropped() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    work.execute(raw_sql("update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'"))
+        .await
+        .unwrap();
+    // Nothing was used from the second day of May to the end of June, and then a kWh an hour.
+    let mut messages = vec![message(-70 * DAY, 1, 99.0), message(-69 * DAY, 1, 100.0)];
+    messages.extend((0..=240).map(|hour| message(-10 * DAY + hour * 60, 1, 100.0 + hour as f64)));
+    ingest(&mut work, &messages, 0).await;
+    refresh(&mut work).await;
+    let before = known(&mut work).await;
+    assert_eq!((before[0][0], before[0][1]), (1680.0, 241.0));
+    work.execute(raw_sql(
+        "delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house' and read_at < '2017-05-10';
+         insert into energy.dropped_rows values ('raw.meter_readings', '2017-05-10')
+         on conflict (table_name) do update set dropped_before = excluded.dropped_before;
+         call energy.refresh_building_hours('-infinity')",
+    ))
+    .await
+    .unwrap();
+    assert_eq!(known(&mut work).await, before);
+}
+
+#[tokio::test]
+async fn what_is_older_than_is_kept_is_rejected_even_where_the_configuration_keeps_it_again() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    work.execute("insert into energy.dropped_rows values ('raw.meter_readings', '2017-07-12') on conflict (table_name) do update set dropped_before = '2017-07-12'")
+        .await
+        .unwrap();
+    ingest(&mut work, &[message(2 * DAY - 1, 1, 1.0), message(2 * DAY, 1, 2.0)], 0).await;
+    let kept: Vec<(String, f64)> = query_as(
+        "select 'reading', value from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'
+         union all
+         select reason_code, 0 from raw.rejected_messages where message like '%a-test-house%' order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(kept, [("far_past".to_owned(), 0.0), ("reading".to_owned(), 2.0)]);
+}
+
+#[tokio::test]
+async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() {
+    let aged = Throwaway::empty().await;
+    dump_and_restore("edf", &aged.name, &["--extension=edf", "--exclude-schema=cron"]).await;
+    let mut postgres = aged.connect().await;
+    // The homes of the demo have nothing to do with it, and would take long.
+    postgres
+        .execute(raw_sql(
+            "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
+                energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due;
+             set energy.clock = '2017-07-20 00:00Z'",
+        ))
+        .await
+        .unwrap();
+    postgres.execute("call energy.make_partitions()").await.unwrap();
+    add_house(&mut postgres).await;
+    learn_from_a_day(&mut postgres).await;
+    // Most of three months: days with a gap, a long silence, and a register that joins late.
+    let mut rng = StdRng::seed_from_u64(7);
+    let mut messages = Vec::new();
+    for apartment in 1..=3 {
+        let (mut minute, mut value) = (-80 * DAY + if apartment == 3 { 20 * DAY } else { 0 }, 10.0);
+        while minute < 9 * DAY {
+            messages.push(message(minute, apartment, value));
+            minute += match rng.random_range(0..60) {
+                0 => rng.random_range(600..3000),
+                1 if apartment == 2 => 33 * DAY,
+                _ => 60,
+            };
+            value += f64::from(rng.random_range(0..16_u8)) / 16.0;
+        }
+    }
+    ingest(&mut postgres, &messages, 0).await;
+    refresh(&mut postgres).await;
+    postgres.execute("call energy.refresh_apartment_days()").await.unwrap();
+    let mut before = known(&mut postgres).await;
+    assert!(before[0][0] > 4000.0 && before[3][0] > 150.0, "{before:?}");
+    let routines = [
+        "call energy.refresh_building_hours()",
+        "call energy.refresh_building_hours('-infinity')",
+        "call energy.refresh_building_hours('2017-05-01', '2017-06-01')",
+        "call energy.refresh_apartment_days()",
+        "call energy.learn_gap_profiles()",
+        "call energy.apply_retention()",
+        "call energy.make_partitions()",
+        "call energy.replay_rejected()",
+        // Kept for longer and for shorter: what is gone stays gone.
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"40 days\"'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"2 years\"'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', 'null'))",
+        // The settings of a sensor and a door to the topology: all of its building is made anew.
+        "update raw.sensors set settings = settings || jsonb_build_object('sample_minutes', 20 - coalesce((settings ->> 'sample_minutes')::int, 15) % 7)",
+        // Late news.
+        "call energy.ingest_meter_messages(array['{\"timestamp_str\": \"2017-05-02T00:00:00Z\", \"building_id\": \"a-test-house\",
+             \"apartment_id\": \"flat-1\", \"readings\": [{\"sensor_type\": \"room_temperature_c\", \"value\": 20}]}'])",
+    ];
+    let mut dropped = 0_i64;
+    for seed in 0..6_u64 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        for _ in 0..12 {
+            let days = rng.random_range(0..20_i64);
+            let routine = *routines.choose(&mut rng).unwrap();
+            let age =
+                format!("select set_config('energy.clock', (energy.clock() + interval '{days} days')::text, false)");
+            if rng.random_bool(0.2) {
+                postgres.execute(AssertSqlSafe(age)).await.unwrap();
+            }
+            postgres.execute(routine).await.unwrap_or_else(|error| panic!("{routine}: {error}"));
+            let after = known(&mut postgres).await;
+            for (was, is) in before.iter().zip(&after) {
+                // Spread anew, a gap may differ in the last bits.
+                let lost = was[0] > is[0] || is[1] < was[1] - 1e-6;
+                assert!(!lost, "seed {seed}: after {routine} {after:?}, before {before:?}");
+            }
+            before = after;
+        }
+        dropped = query_scalar(
+            "select count(*) from energy.apartment_hours where hour_at < energy.dropped_before('raw.meter_readings')",
+        )
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    }
+    assert!(dropped > 500, "retention has dropped the readings of {dropped} hours that are kept");
+}

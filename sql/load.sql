@@ -18,10 +18,13 @@ set local role edf_owner;
 \ir routines/apply_retention.sql
 \ir routines/enable_timescaledb.sql
 \ir routines/hours_setting.sql
+\ir routines/check_topology.sql
 \ir routines/ingest_meter_messages.sql
+\ir routines/take_meter_messages.sql
 \ir routines/ingest_meter_inbox.sql
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
+\ir routines/weather_doors.sql
 \ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/refresh_apartment_days.sql

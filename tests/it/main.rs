@@ -36,6 +36,7 @@ mod registry;
 mod rules;
 mod score;
 mod storage;
+mod tenants;
 mod timescaledb;
 mod tuning;
 mod upgrade;

@@ -33,6 +33,7 @@ mod portfolio;
 mod random_calls;
 mod readme;
 mod registry;
+mod requests;
 mod rules;
 mod score;
 mod storage;

@@ -1,4 +1,4 @@
-create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
+create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 -- Every day reads its part by an index; right after a bulk load, without statistics, the planner would read whole tables instead.
@@ -10,18 +10,17 @@ declare
     buildings text[];
     days      timestamptz[];
 begin
-    perform energy.check_timescaledb();
-    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
     -- All that was ever read is news; it bears on no day but those that were asked for.
     if from_at is not null then
         insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
         select building_id, 0, min(read_at), max(read_at), min(received_at)
         from raw.meter_readings join raw.sensors using (sensor_id)
+        where building_id = any (building_ids)
         group by building_id, date_trunc('hour', read_at, 'UTC');
     end if;
 
     with due as materialized (
-        delete from energy.hours_due returning *
+        delete from energy.hours_due where building_id = any (building_ids) returning *
     ),
 
     old as materialized (
@@ -124,11 +123,30 @@ begin
     perform energy.write_hours(buildings, days);
 end;
 $$;
+comment on function energy.refresh_hours_of(text[], timestamptz, timestamptz) is
+    'Brings the hours of some buildings up to date; energy.refresh_building_hours() calls it, which holds its lock.';
+revoke all on function energy.refresh_hours_of(text[], timestamptz, timestamptz) from public;
+
+create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    buildings text[];
+begin
+    perform energy.check_timescaledb();
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+    select array_agg(distinct building_id) into buildings
+    from (select building_id from energy.hours_due union all select building_id from raw.sensors where from_at is not null) as due;
+    perform energy.run_by_building(
+        'refresh_hours', buildings, format('select energy.refresh_hours_of($1, %L, %L)', energy.iso(from_at), energy.iso(to_at)));
+end;
+$$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is
 $$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh.
 
 With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild, needed after the settings of meters have changed. Both give the same, bit for
-bit. Running it twice changes nothing.$$;
+bit. Running it twice changes nothing. A building that fails keeps its hours, and what is due, and is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.refresh_building_hours(timestamptz, timestamptz) from public;
 
 -- The time that a building was heard is no longer made apart: to a rebuild all readings are news.

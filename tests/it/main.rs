@@ -8,6 +8,7 @@ mod artifact;
 mod backtest;
 mod bad_input;
 mod bad_messages;
+mod bad_rows;
 mod bad_weather;
 mod calendar;
 mod cancel;

@@ -46,7 +46,7 @@ begin
         end if;
         if is_taken then
             update raw.rejected_messages
-            set replayed_at = energy.clock(), replayed_by = edf.acting_role(), fixed_message = take_rejected.fixed_message,
+            set replayed_at = energy.clock(), replayed_by = session_user, fixed_message = take_rejected.fixed_message,
                 overruled = overrule and source = 'meter' and sender is not null
             where rejected_id = open_message.rejected_id;
             taken := taken + 1;

@@ -139,7 +139,7 @@ async fn overruling_is_asked_for_by_who_may_send_as_the_pipeline_and_is_kept() {
     .fetch_all(&mut *work)
     .await
     .unwrap();
-    assert_eq!(noted, [(true, "pipeline".to_owned()), (true, "pipeline".to_owned())]);
+    assert_eq!(noted, [(true, "postgres".to_owned()), (true, "postgres".to_owned())]);
     let batches: Vec<(Option<String>, bool, i64)> =
         query_as("select sender, overruled, readings_taken from raw.ingestions order by ingestion_id desc limit 2")
             .fetch_all(&mut *work)

@@ -48,6 +48,7 @@ set local role edf_owner;
 \ir api/check_token.sql
 \ir api/forecasts.sql
 \ir api/ingest_meter_messages.sql
+\ir pin_sessions.sql
 reset role;
 \ir grants.sql
 commit;

@@ -54,8 +54,8 @@ as $$
         join (select building_id, count(*) as apartments from raw.apartments group by building_id) as sizes using (building_id)
         where building_id = any (%4$L) and valid_at < %1$L and valid_at >= %1$L::timestamptz - %5$L::interval
         $query$,
-        energy.iso(before), coalesce(energy.current_config() #>> '{training,backfill_after}', '7 days'), energy.calendar_regressors(),
-        building_ids, energy.archetype_history());
+        energy.iso(before), energy.exact(coalesce(energy.current_config() #>> '{training,backfill_after}', '7 days')::interval), energy.calendar_regressors(),
+        building_ids, energy.exact(energy.archetype_history()));
 $$;
 comment on function energy.archetype_training_query(text[], timestamptz) is
     'The query of several buildings for edf.train_global: hours and observed weather as they were known at a time, with the number of apartments, no older than training.archetype_history.';

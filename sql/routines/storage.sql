@@ -19,6 +19,13 @@ join jsonb_each(energy.current_config() #> '{storage,tables}') as tables (table_
 comment on view energy.storage is
     'Large tables, and section storage of the configuration: time_column is what they are divided by; segment_by and order_by are those of compressed chunks.';
 
+create or replace function energy.cut_at(keep interval) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+return energy.clock() - keep;
+comment on function energy.cut_at(interval) is 'Before this is what is older than it is kept, by the clocks of UTC; NULL where it is kept for ever.';
+revoke all on function energy.cut_at(interval) from public;
+
 create or replace function energy.hours_floor() returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp

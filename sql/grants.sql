@@ -9,6 +9,7 @@ grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.
 -- A configuration comes in by energy.load_config, which checks it.
 revoke insert on energy.configs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
+grant insert, update on energy.meter_turns to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
     energy.apartment_days to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
@@ -22,16 +23,16 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.backfill_after(),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
-    energy.iso(timestamptz), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
+    energy.iso(timestamptz), energy.exact(interval), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text, text),
-    energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz),
+    energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
     energy.train_archetype(text), energy.model_of_building(text) to analyst;
 grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
-    energy.replay_rejected(bigint[], text), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text), energy.restore_readings(bigint),
+    energy.replay_rejected(bigint[], text, boolean), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text), energy.restore_readings(bigint),
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
     energy.set_apartment_validity(text, text, timestamptz, timestamptz) to analyst;
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
@@ -56,5 +57,6 @@ grant usage on schema raw, energy to weather;
 grant select on raw.weather_locations to weather;
 grant insert on raw.weather_fetches to weather;
 grant execute on procedure energy.ingest_weather_forecast, energy.ingest_weather_observations to weather;
+grant execute on function energy.take_weather_forecast, energy.take_weather_observations to weather;
 
 grant usage on schema api to supplier, resident, gateway;

@@ -1,7 +1,10 @@
 -- Jobs of pg_cron, as the current configuration schedules them (times in UTC); idempotent: a job's name is its key. Run as a superuser.
 do $$
 declare
-    job record;
+    job    record;
+    state  text;
+    said   text;
+    advice text;
 begin
     if to_regnamespace('cron') is null then
         raise notice 'pg_cron is not installed in this database: no job is scheduled'
@@ -22,11 +25,19 @@ begin
             ('apply_retention', 'call energy.apply_retention()', session_user)
         ) as jobs (key, command, username)
     loop
-        if job.schedule is null then
-            perform cron.unschedule(jobid) from cron.job where jobname = job.name and database = current_database();
-        else
-            perform cron.schedule_in_database(job.name, job.schedule, job.command, current_database()::text, job.username);
-        end if;
+        begin
+            if job.schedule is null then
+                perform cron.unschedule(jobid) from cron.job where jobname = job.name and database = current_database();
+            else
+                perform cron.schedule_in_database(job.name, job.schedule, job.command, current_database()::text, job.username);
+            end if;
+        exception when others then
+            -- It keeps the schedule that it had; the other jobs get theirs.
+            get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;
+            perform energy.record_job_run('schedule_jobs', null, now(), clock_timestamp(), 'failed', 0, state, job.name || ': ' || said, advice);
+            raise warning 'job "%" was not scheduled: %', job.name, said
+                using errcode = state, hint = 'Its schedule is in section schedules of config/edf.yaml.';
+        end;
     end loop;
     -- What apply_retention does now.
     perform cron.unschedule(jobid) from cron.job

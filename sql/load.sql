@@ -11,6 +11,7 @@ set local role edf_owner;
 \ir routines/config_errors.sql
 \ir routines/load_config.sql
 \ir routines/record_job_run.sql
+\ir routines/run_by_building.sql
 \ir routines/settings.sql
 \ir routines/check_timescaledb.sql
 \ir routines/storage.sql
@@ -19,10 +20,13 @@ set local role edf_owner;
 \ir routines/enable_timescaledb.sql
 \ir routines/hours_setting.sql
 \ir routines/topology.sql
+\ir routines/check_topology.sql
 \ir routines/ingest_meter_messages.sql
+\ir routines/take_meter_messages.sql
 \ir routines/ingest_meter_inbox.sql
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
+\ir routines/weather_doors.sql
 \ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/withdraw_readings.sql
@@ -47,6 +51,7 @@ set local role edf_owner;
 \ir api/check_token.sql
 \ir api/forecasts.sql
 \ir api/ingest_meter_messages.sql
+\ir pin_sessions.sql
 reset role;
 \ir grants.sql
 commit;

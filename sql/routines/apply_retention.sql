@@ -7,6 +7,8 @@ declare
     month      text;
     dropped    text[] := '{}';
 begin
+    -- Against energy.make_months(), which takes the same tables apart.
+    perform pg_advisory_xact_lock(hashtextextended('energy.make_months', 0));
     select least(date_trunc('month', cut_at at time zone 'UTC'), last_month) into first_kept from energy.months_of(table_name) where last_month is not null;
     if first_kept is null then
         return dropped;
@@ -118,7 +120,7 @@ begin
             if old.time_column is null then
                 purged := purged + energy.purge_log(old.table_name, old.keep);
             else
-                dropped := dropped || energy.drop_old_rows(old.table_name, old.time_column, energy.clock() - old.keep);
+                dropped := dropped || energy.drop_old_rows(old.table_name, old.time_column, energy.cut_at(old.keep));
             end if;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;

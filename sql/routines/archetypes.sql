@@ -60,8 +60,8 @@ as $$
         ) as sizes using (building_id)
         where building_id = any (%4$L) and valid_at < %1$L and valid_at >= %1$L::timestamptz - %5$L::interval
         $query$,
-        energy.iso(before), energy.backfill_after(), energy.calendar_regressors(),
-        building_ids, energy.archetype_history());
+        energy.iso(before), energy.exact(energy.backfill_after()), energy.calendar_regressors(),
+        building_ids, energy.exact(energy.archetype_history()));
 $$;
 comment on function energy.archetype_training_query(text[], timestamptz) is
     'The query of several buildings for edf.train_global: hours and observed weather as they were known at a time, with the number of apartments, no older than training.archetype_history.';

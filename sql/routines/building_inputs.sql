@@ -54,7 +54,7 @@ as $$
             (select weather_location_id from raw.buildings where building_id = %1$L), %2$L, %3$L, %4$L) as weather on weather.valid_at = grid.valid_at
         $query$,
         building_id, energy.iso(as_of), energy.iso(since), energy.iso(until), energy.calendar_regressors(),
-        energy.backfill_after());
+        energy.exact(energy.backfill_after()));
 $$;
 comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) is
 $$The query that a building is trained on, evaluated and forecast from, for edf.train, edf.backtest and edf.forecast: its hours from since up to

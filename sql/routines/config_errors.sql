@@ -7,7 +7,8 @@ as $$
         select
             limits.*,
             entry,
-            regexp_match(entry, '^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$') as parts
+            -- pg_cron takes a step of a range or of *, and none of a single number.
+            regexp_match(entry, '^(?:(\d{1,2})|(?:\*|(\d{1,2})-(\d{1,2}))(?:/(\d{1,2}))?)$') as parts
         from unnest(
             string_to_array(schedule, ' '),
             array['the minute', 'the hour', 'the day of the month', 'the month', 'the day of the week'],
@@ -16,14 +17,21 @@ as $$
         cross join lateral unnest(string_to_array(limits.field, ',')) as entry
     )
 
-    select format('%s cannot be %s: %s', name, entry,
-                  case when parts is null then 'a number, a-b, *, or one of these with /step is asked'
-                       else format('%s to %s, in this order, are allowed', least, most) end)
-    from entries
-    where parts is null
-       or parts[1]::int not between least and most
-       or parts[2]::int not between parts[1]::int and most
-       or parts[3]::int not between 1 and most
+    select wrong
+    from (
+        select format('%s cannot be %s: %s', name, entry,
+                      case when parts is null then 'a number, a-b, *, a-b/step or */step is asked'
+                           else format('%s to %s, in this order, are allowed', least, most) end) as wrong
+        from entries
+        where parts is null
+           or parts[1]::int not between least and most
+           or parts[2]::int not between least and most
+           or parts[3]::int not between parts[2]::int and most
+           or parts[4]::int not between 1 and most
+        union all
+        -- pg_cron reads less than 1000.
+        select format('it has %s characters, 200 are allowed', length(schedule)) where length(schedule) > 200
+    ) as mistakes
     limit 1
 $$;
 comment on function energy.schedule_error(text) is 'What is wrong with the values of a five-field schedule; NULL if nothing is.';

@@ -162,7 +162,7 @@ begin
         perform energy.make_building_days_aggregate();
         commit;
         select pg_catalog.date_trunc('day', min(hour_at), 'UTC'), pg_catalog.date_trunc('day', max(hour_at), 'UTC') into first_at, last_at
-        from energy.building_hours where keep is null or hour_at >= pg_catalog.date_trunc('day', energy.clock() - keep, 'UTC') + interval '1 day';
+        from energy.building_hours where keep is null or hour_at >= pg_catalog.date_trunc('day', energy.cut_at(keep), 'UTC') + interval '24 hours';
         if first_at < last_at then
             call public.refresh_continuous_aggregate('energy.building_days_aggregate', first_at, last_at);
         end if;

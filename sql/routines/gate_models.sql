@@ -7,6 +7,9 @@ declare
     candidate record;
     most      double precision;
     reason    text;
+    state     text;
+    message   text;
+    advice    text;
 begin
     for candidate in
         -- Mean squares: seasonal naive may have fewer hours.
@@ -38,9 +41,17 @@ begin
             case when candidate.archetype is null and (candidate.coverage_pct >= (gate ->> 'min_coverage_pct')::double precision) is not true then
                 format('the interval covers %s %% of the hours, at least %s %% are asked',
                        coalesce(round(candidate.coverage_pct::numeric, 1)::text, 'unknown'), gate ->> 'min_coverage_pct') end);
-        if reason <> '' then
-            perform edf.reject_model(candidate.model_id, 'gate: ' || reason);
-        end if;
+        begin
+            if reason <> '' then
+                perform edf.reject_model(candidate.model_id, 'gate: ' || reason);
+            end if;
+        exception when others then
+            -- Somebody may have decided on it at the same time.
+            get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
+            perform energy.record_job_run(
+                'gate_models', (select building_id from energy.trainings where model_id = candidate.model_id), energy.clock(), clock_timestamp(),
+                'failed', 0, state, format('model %s: %s', candidate.model_id, message), advice, candidate.archetype);
+        end;
     end loop;
 end;
 $$;
@@ -48,5 +59,6 @@ comment on procedure energy.gate_models() is
 $$Rejects pending models whose backtest fails the configured gate, with the reason; the others stay pending for a person to approve.
 
 The gate: RMSE over all leads against seasonal naive, and the coverage of the interval (evaluation.gate in config/edf.yaml). A model of an archetype is held to the
-first alone, at max_newcomer_rmse_ratio, by its errors as those of newcomers: its intervals are made of these, so that their coverage there says nothing.$$;
+first alone, at max_newcomer_rmse_ratio, by its errors as those of newcomers: its intervals are made of these, so that their coverage there says nothing. A model that cannot be rejected is a row of
+energy.job_runs; the others go on.$$;
 revoke all on procedure energy.gate_models() from public;

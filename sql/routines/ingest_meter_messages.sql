@@ -1,5 +1,5 @@
-create or replace function energy.take_meter_messages(
-    messages text[], received_at timestamptz, allowed text[] default null, out readings_taken bigint, out messages_rejected bigint
+create or replace function energy.store_meter_messages(
+    messages text[], received_at timestamptz, sender text, overrule boolean, out readings_taken bigint, out messages_rejected bigint
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -8,18 +8,24 @@ set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
-    known_at constant timestamptz := coalesce(take_meter_messages.received_at, energy.clock());
-    limits   constant energy.quality_limits := (select limits from energy.quality_limits as limits);
-    oldest   constant timestamptz := greatest(
+    known_at   constant timestamptz := store_meter_messages.received_at;
+    -- Readings of one time that several values were received for at once: each counts from a microsecond later.
+    tick       constant interval := interval '1 microsecond';
+    limits     constant energy.quality_limits := (select limits from energy.quality_limits as limits);
+    oldest     constant timestamptz := greatest(
         '2000-01-01 00:00Z',
         (select dropped_before from energy.dropped_rows where table_name = 'raw.meter_readings'),
         -- What is copied counts as received by the server's clock.
         (select least(known_at, energy.clock()) - keep from energy.storage where table_name = 'raw.meter_readings'));
+    allowed    text[];
     unresolved bigint;
     taken_now  bigint;
     tries_left integer := 3;
 begin
-    perform energy.check_timescaledb();
+    if store_meter_messages.sender is not null and not overrule then
+        -- A sender that is not known has none.
+        allowed := array(select building_id from energy.building_access where subject = store_meter_messages.sender and subject <> '');
+    end if;
     readings_taken := 0;
     loop
         begin
@@ -53,8 +59,8 @@ begin
             ),
 
             rejected as (
-                insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
-                select distinct on (at, verdict) 'meter', known_at, verdict,
+                insert into raw.rejected_messages (source, received_at, reason_code, reason, message, sender)
+                select distinct on (verdict, md5(left(messages[at], 1048576))) 'meter', known_at, verdict,
                     case verdict
                         when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
                         when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
@@ -68,9 +74,10 @@ begin
                         else reason
                     end,
                     -- No more is kept of what is too long to be read.
-                    left(coalesce(messages[at], ''), 1048576)
+                    left(messages[at], 1048576), store_meter_messages.sender
                 from judged where verdict is not null
-                order by at, verdict
+                -- In one order, so that of two who reject the same none waits for the other.
+                order by verdict, md5(left(messages[at], 1048576))
                 on conflict do nothing
             ),
 
@@ -84,43 +91,41 @@ begin
                 on conflict do nothing
             ),
 
-            newest as (
-                select distinct on (sensor_id, read_at) sensor_id, building_id, read_at, value
+            -- Each value once, at its first place.
+            sent as (
+                select sensor_id, building_id, read_at, value, min(at) as at
                 from judged
                 where verdict is null and sensor_id is not null
-                order by sensor_id, read_at, at desc
+                group by sensor_id, building_id, read_at, value
             ),
 
             -- One look in the index for each sensor tells that all of its readings are new, as most are.
             looked_up as (
-                select newest.*,
+                select sent.*,
                     case when row_number() over (partition by sensor_id order by read_at) = 1 then exists (
-                        select from raw.meter_readings as old where old.sensor_id = newest.sensor_id and old.read_at >= newest.read_at
+                        select from raw.meter_readings as old where old.sensor_id = sent.sensor_id and old.read_at >= sent.read_at
                     ) end as has_later
-                from newest
+                from sent
             ),
 
+            -- A value that was ever received is known: a correction outlives the message that it corrects, sent again.
             news as materialized (
-                select looked_up.*, old.received_at as old_received_at
+                select looked_up.*, coalesce(old.received_at + tick, known_at)
+                    + tick * (row_number() over (partition by sensor_id, read_at order by at) - 1) as counts_from
                 from (select *, bool_or(has_later) over (partition by sensor_id order by read_at) as may_be_known from looked_up) as looked_up
                 left join lateral (
-                    select value, received_at from raw.meter_readings as old
+                    select bool_or(old.value = looked_up.value) as is_known,
+                        max(old.received_at) filter (where old.received_at between known_at and known_at + interval '1 millisecond') as received_at
+                    from raw.meter_readings as old
                     where may_be_known and (old.sensor_id, old.read_at) = (looked_up.sensor_id, looked_up.read_at)
-                    order by old.received_at desc limit 1
                 ) as old on true
-                where looked_up.value is distinct from old.value
+                where old.is_known is not true
             ),
 
             -- Without ON CONFLICT, which would search the index once more for each row.
             taken as (
                 insert into raw.meter_readings (sensor_id, read_at, received_at, value)
-                select sensor_id, read_at, known_at, value from news where (old_received_at >= known_at) is not true
-            ),
-
-            retaken as (
-                insert into raw.meter_readings (sensor_id, read_at, received_at, value)
-                select sensor_id, read_at, known_at, value from news where old_received_at >= known_at
-                on conflict (sensor_id, read_at, received_at) do update set value = excluded.value
+                select sensor_id, read_at, counts_from, value from news
             ),
 
             due as (
@@ -135,7 +140,7 @@ begin
             into taken_now, messages_rejected, unresolved
             from judged;
         exception when unique_violation then
-            -- Another session took the same reading at the same time: its row is seen now.
+            -- Somebody wrote the same reading past this door: its row is seen now.
             tries_left := tries_left - 1;
             if tries_left = 0 then raise; end if;
             continue;
@@ -143,41 +148,8 @@ begin
         readings_taken := readings_taken + taken_now;
         exit when unresolved = 0;
     end loop;
-    insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected)
-    values (known_at, coalesce(cardinality(messages), 0), readings_taken, messages_rejected);
 end;
 $$;
-comment on function energy.take_meter_messages(text[], timestamptz, text[]) is
-$$The one path of meter messages, each a line of JSON: judges, rejects, stores, and notes the hours that are due.
-
-The same message twice changes nothing; another value for the same reading is a correction, kept beside the earlier one. What cannot be used goes to
-raw.rejected_messages with its reason. allowed: the buildings that the sender may write, NULL for all. Returns the readings that were new and
-the messages that were rejected, in whole or in part.$$;
-revoke all on function energy.take_meter_messages(text[], timestamptz, text[]) from public;
-
-create or replace procedure energy.ingest_meter_messages(messages text[], received_at timestamptz default null)
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform energy.take_meter_messages(messages, received_at);
-end;
-$$;
-comment on procedure energy.ingest_meter_messages(text[], timestamptz) is 'Takes meter messages: see energy.take_meter_messages.';
-revoke all on procedure energy.ingest_meter_messages(text[], timestamptz) from public;
-
-create or replace procedure energy.ingest_meter_messages(messages jsonb, received_at timestamptz default null)
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if jsonb_typeof(messages) is distinct from 'array' then
-        raise exception 'messages is not a JSON array'
-            using errcode = 'invalid_parameter_value', hint = 'Wrap a single message in [ ].';
-    end if;
-    perform energy.take_meter_messages(array(select message::text from jsonb_array_elements(messages) as message), received_at);
-end;
-$$;
-comment on procedure energy.ingest_meter_messages(jsonb, timestamptz) is
-    'Takes an array of meter messages: see energy.take_meter_messages. Errors: 22023 not an array.';
-revoke all on procedure energy.ingest_meter_messages(jsonb, timestamptz) from public;
+comment on function energy.store_meter_messages(text[], timestamptz, text, boolean) is
+    'Judges meter messages, and stores their readings or why they are rejected; energy.take_meter_messages calls it, whose turn it must be.';
+revoke all on function energy.store_meter_messages(text[], timestamptz, text, boolean) from public;

@@ -1,19 +1,15 @@
-create or replace procedure energy.learn_gap_profiles(building_ids text[] default null, received_at timestamptz default null)
+create or replace function energy.learn_gap_profiles_of(building_ids text[], known_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    known_at constant timestamptz := coalesce(learn_gap_profiles.received_at, energy.clock());
     quality  constant jsonb := energy.current_config() -> 'quality';
     since    constant timestamptz := known_at - coalesce((quality ->> 'profile_days')::int, 56) * interval '1 day';
     least_n  constant integer := coalesce((quality ->> 'profile_min_days')::int, 14);
     changed  text[];
     days     timestamptz[];
 begin
-    -- Against a refresh that reads one profile for a day and another for the next.
-    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
-
     with energies as (
         select building_id, measures, extract(hour from hour_at at time zone time_zone) as local_hour, hour_at, energy_kwh
         from energy.apartment_hours as hours
@@ -22,7 +18,7 @@ begin
             ('consumption', consumption_kwh, hours.quality, hours.received_at),
             ('solar', solar_kwh, coalesce(solar_quality, hours.quality), coalesce(solar_received_at, hours.received_at))
         ) as measured (measures, energy_kwh, quality, received_at)
-        where (building_ids is null or building_id = any (building_ids))
+        where building_id = any (building_ids)
           and measured.quality = 'measured' and measured.received_at <= known_at and hour_at >= since and energy_kwh is not null
     ),
 
@@ -68,9 +64,26 @@ begin
     perform energy.write_hours(changed, days);
 end;
 $$;
+comment on function energy.learn_gap_profiles_of(text[], timestamptz) is
+    'Learns the gap profiles of some buildings; energy.learn_gap_profiles() calls it, which holds the lock of the hours.';
+revoke all on function energy.learn_gap_profiles_of(text[], timestamptz) from public;
+
+create or replace procedure energy.learn_gap_profiles(building_ids text[] default null, received_at timestamptz default null)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Against a refresh that reads one profile for a day and another for the next.
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+    perform energy.run_by_building(
+        'learn_gap_profiles', coalesce(building_ids, array(select building_id from raw.buildings)),
+        format('select energy.learn_gap_profiles_of($1, %L)', energy.iso(coalesce(received_at, energy.clock()))));
+end;
+$$;
 comment on procedure energy.learn_gap_profiles(text[], timestamptz) is
 $$Learns how consumption and solar generation of each building (by default all) go with the local hour, and spreads the gaps of its registers anew where that has changed.
 
 From the measured hours of its apartments in the last quality.profile_days; each local hour needs profile_min_days of them. A profile is kept as a new row of
-energy.gap_profiles only where the weight of an hour has moved by more than 0.1. It is used by registers whose setting long_gaps is profile.$$;
+energy.gap_profiles only where the weight of an hour has moved by more than 0.1. It is used by registers whose setting long_gaps is profile.
+A building that fails is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.learn_gap_profiles(text[], timestamptz) from public;

@@ -1,4 +1,4 @@
-create or replace procedure energy.refresh_apartment_days()
+create or replace function energy.refresh_days_of(building_ids text[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -9,10 +9,8 @@ declare
     buildings text[];
     dates     date[];
 begin
-    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_apartment_days', 0));
-
     with due as materialized (
-        delete from energy.days_due returning *
+        delete from energy.days_due where building_id = any (building_ids) returning *
     ),
 
     -- What a gauge says holds until it says something else, and was known when both were.
@@ -82,8 +80,21 @@ begin
              excluded.received_at);
 end;
 $$;
+comment on function energy.refresh_days_of(text[]) is
+    'Brings the days of the apartments of some buildings up to date; energy.refresh_apartment_days() calls it, which holds its lock.';
+revoke all on function energy.refresh_days_of(text[]) from public;
+
+create or replace procedure energy.refresh_apartment_days()
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_apartment_days', 0));
+    perform energy.run_by_building('refresh_days', array(select distinct building_id from energy.days_due), 'select energy.refresh_days_of($1)');
+end;
+$$;
 comment on procedure energy.refresh_apartment_days() is
 $$Brings energy.apartment_days up to date: the days whose hours energy.refresh_building_hours() made anew since, and those that gauges were read on.
 
-The result equals that of a full rebuild, call energy.refresh_building_hours('-infinity') before it, bit for bit. Running it twice changes nothing.$$;
+The result equals that of a full rebuild, call energy.refresh_building_hours('-infinity') before it, bit for bit. Running it twice changes nothing. A building that fails keeps its days, and what is due, and is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.refresh_apartment_days() from public;

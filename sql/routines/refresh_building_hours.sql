@@ -62,7 +62,7 @@ comment on function energy.begin_rebuild(text[]) is
     'Makes energy.refresh_building_hours() take all that buildings said for news, and removes hours and days in which nobody is heard any more.';
 revoke all on function energy.begin_rebuild(text[]) from public;
 
-create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
+create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 -- Every day reads its part by an index; right after a bulk load, without statistics, the planner would read whole tables instead.
@@ -76,11 +76,8 @@ declare
     buildings text[];
     days      timestamptz[];
 begin
-    perform energy.check_timescaledb();
-    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
-
     with due as (
-        delete from energy.buildings_due returning building_id
+        delete from energy.buildings_due where building_id = any (building_ids) returning building_id
     )
 
     select array_agg(distinct building_id) into rebuilt from due;
@@ -90,18 +87,22 @@ begin
     -- All that was ever read is news; it bears on no day but those that were asked for.
     if from_at is not null then
         insert into energy.sensor_spans as known (sensor_id, first_at, last_at)
-        select sensor_id, min(read_at), max(read_at) from raw.meter_readings group by sensor_id
+        select sensor_id, min(read_at), max(read_at)
+        from raw.meter_readings join raw.sensors using (sensor_id)
+        where building_id = any (building_ids)
+        group by sensor_id
         on conflict (sensor_id) do update
             set first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)
             where known.first_at > excluded.first_at or known.last_at < excluded.last_at;
         insert into energy.hours_due (building_id, sensor_id, first_at, last_at, received_at)
         select building_id, 0, min(read_at), max(read_at), min(received_at)
         from raw.meter_readings join raw.sensors using (sensor_id)
+        where building_id = any (building_ids)
         group by building_id, date_trunc('hour', read_at, 'UTC');
     end if;
 
     with due as materialized (
-        delete from energy.hours_due returning *
+        delete from energy.hours_due where building_id = any (building_ids) returning *
     ),
 
     old as materialized (
@@ -265,11 +266,37 @@ begin
     perform energy.write_hours(buildings, days);
 end;
 $$;
+comment on function energy.refresh_hours_of(text[], timestamptz, timestamptz) is
+    'Brings the hours of some buildings up to date; energy.refresh_building_hours() calls it, which holds its lock.';
+revoke all on function energy.refresh_hours_of(text[], timestamptz, timestamptz) from public;
+
+create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    buildings text[];
+begin
+    perform energy.check_timescaledb();
+    perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
+    select array_agg(distinct building_id) into buildings
+    from (
+        select building_id from energy.hours_due
+        union all
+        select building_id from energy.buildings_due
+        union all
+        select building_id from raw.sensors where from_at is not null
+    ) as due;
+    perform energy.run_by_building(
+        'refresh_hours', buildings, format('select energy.refresh_hours_of($1, %L, %L)', energy.iso(from_at), energy.iso(to_at)));
+end;
+$$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is
-$$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and buildings whose topology changed.
+$$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and buildings whose
+topology changed.
 
 With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild, needed after the configured settings of meters have changed. Both give the same, bit for
-bit. Running it twice changes nothing.$$;
+bit. Running it twice changes nothing. A building that fails keeps its hours, and what is due, and is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.refresh_building_hours(timestamptz, timestamptz) from public;
 
 -- The time that a building was heard is no longer made apart: to a rebuild all readings are news.

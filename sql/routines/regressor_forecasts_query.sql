@@ -30,7 +30,7 @@ as $$
         from told
         where followed_at is null or followed_at > valid_at - %4$L::interval
         $query$,
-        building_id, energy.iso(as_of), energy.iso(since), energy.current_config() #>> '{inference,horizon}');
+        building_id, energy.iso(as_of), energy.iso(since), energy.exact((energy.current_config() #>> '{inference,horizon}')::interval));
 $$;
 comment on function energy.regressor_forecasts_query(text, timestamptz, timestamptz) is
 $$The query of a building's weather as it was forecast, for regressor_forecasts of edf.train, edf.backtest and edf.forecast: hours from

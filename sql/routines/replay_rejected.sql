@@ -1,8 +1,11 @@
-create or replace procedure energy.replay_rejected(rejected_ids bigint[] default null, fixed_message text default null)
+create or replace function energy.take_rejected(
+    rejected_ids bigint[] default null, fixed_message text default null, overrule boolean default false, out taken bigint, out still_rejected bigint
+)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    open_ids     bigint[];
     open_message record;
     text_to_take text;
     is_taken     boolean;
@@ -11,31 +14,66 @@ begin
         raise exception 'a fixed message replaces one rejected message, not %', coalesce(cardinality(rejected_ids)::text, 'all of them')
             using errcode = 'invalid_parameter_value', hint = 'Give its id: call energy.replay_rejected(array[id], message).';
     end if;
+    -- As if who replays had sent them as the pipeline.
+    if overrule and not has_function_privilege(edf.acting_role(), 'energy.take_meter_messages(text[], timestamptz, text, boolean)', 'execute') then
+        raise exception 'role % may not overrule whose buildings a sender may write', edf.acting_role()
+            using errcode = 'insufficient_privilege',
+                  hint = 'Ask role pipeline, or grant the building to the sender in energy.building_access and replay without overrule.';
+    end if;
+    taken := 0;
+    still_rejected := 0;
+    select array_agg(rejected_id) into open_ids
+    from raw.rejected_messages
+    where replayed_at is null and (rejected_ids is null or rejected_id = any (rejected_ids))
+      -- Weather that was rejected before its place was noted.
+      and (source = 'meter' or weather_location_id is not null);
+    perform energy.await_turns(array(
+        select energy.turns_of(array[coalesce(take_rejected.fixed_message, rejected.message)])
+        from raw.rejected_messages as rejected where source = 'meter' and rejected_id = any (open_ids)));
     for open_message in
         select * from raw.rejected_messages
-        where replayed_at is null and (rejected_ids is null or rejected_id = any (rejected_ids))
-          -- Weather that was rejected before its place was noted.
-          and (source = 'meter' or weather_location_id is not null)
+        where replayed_at is null and rejected_id = any (open_ids)
         order by rejected_id
         for update
     loop
-        text_to_take := coalesce(fixed_message, open_message.message);
+        text_to_take := coalesce(take_rejected.fixed_message, open_message.message);
         if open_message.source = 'meter' then
-            select taken.messages_rejected = 0 into is_taken from energy.take_meter_messages(array[text_to_take], null) as taken;
+            select sent.messages_rejected = 0 into is_taken
+            from energy.take_meter_messages(array[text_to_take], null, open_message.sender, overrule) as sent;
         else
-            select taken.rejected_code is null into is_taken
-            from energy.take_weather_document(text_to_take, open_message.weather_location_id, open_message.issued_at, null) as taken;
+            select document.rejected_code is null into is_taken
+            from energy.take_weather_document(text_to_take, open_message.weather_location_id, open_message.issued_at, null) as document;
         end if;
         if is_taken then
             update raw.rejected_messages
-            set replayed_at = energy.clock(), replayed_by = session_user, fixed_message = replay_rejected.fixed_message
+            set replayed_at = energy.clock(), replayed_by = session_user, fixed_message = take_rejected.fixed_message,
+                overruled = overrule and source = 'meter' and sender is not null
             where rejected_id = open_message.rejected_id;
+            taken := taken + 1;
+        else
+            still_rejected := still_rejected + 1;
         end if;
     end loop;
 end;
 $$;
-comment on procedure energy.replay_rejected(bigint[], text) is
+comment on function energy.take_rejected(bigint[], text, boolean) is
 $$Tries rejected messages and weather documents again, by default all that are open: after a building was added, or with one fixed.
 
-What is taken now gets its replayed_at, and counts as received now; the others stay as they are. Errors: 22023 a fixed message for more than one.$$;
-revoke all on procedure energy.replay_rejected(bigint[], text) from public;
+A message is judged by its sender, also where its text was fixed: a gateway's is taken for the buildings that energy.building_access grants the gateway now. overrule:
+for any building; only roles that may send as the pipeline may, and column overruled keeps it. What is taken gets its replayed_at, and counts as received
+now; the others stay as they are. Returns how many were. Errors: 22023 a fixed message for more than one; 42501 overrule by others.$$;
+revoke all on function energy.take_rejected(bigint[], text, boolean) from public;
+
+-- It took messages for any building, whoever had sent them.
+drop procedure if exists energy.replay_rejected(bigint[], text);
+
+create or replace procedure energy.replay_rejected(rejected_ids bigint[] default null, fixed_message text default null, overrule boolean default false)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform energy.take_rejected(rejected_ids, fixed_message, overrule);
+end;
+$$;
+comment on procedure energy.replay_rejected(bigint[], text, boolean) is 'Tries rejected messages and weather documents again: see energy.take_rejected.';
+revoke all on procedure energy.replay_rejected(bigint[], text, boolean) from public;

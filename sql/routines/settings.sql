@@ -1,3 +1,11 @@
+create or replace function energy.exact(span interval) returns interval
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return make_interval(secs => extract(epoch from span)::double precision);
+comment on function energy.exact(interval) is
+    'A span in hours for the text of a query: a day of it has 24 of them, also where the clocks of the session that runs the query change.';
+revoke all on function energy.exact(interval) from public;
+
 -- Parts of the current configuration as relations, for routines and dbt.
 create or replace view energy.sensor_types as
 select

@@ -31,6 +31,13 @@ comment on function energy.dropped_before(text) is
     'Rows of a large table that are older may have been dropped: what retention has done so far, and what the configuration lets it do now.';
 revoke all on function energy.dropped_before(text) from public;
 
+create or replace function energy.cut_at(keep interval) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+return energy.clock() - keep;
+comment on function energy.cut_at(interval) is 'Before this is what is older than it is kept, by the clocks of UTC; NULL where it is kept for ever.';
+revoke all on function energy.cut_at(interval) from public;
+
 create or replace function energy.hours_floor() returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp

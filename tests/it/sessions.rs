@@ -1,0 +1,206 @@
+//! What a session is set to changes no answer, no row and no name.
+
+use crate::beside::deployed;
+use crate::house::{DAY, add_house, ingest, message, refresh};
+use crate::jobs::BUILDING;
+use edf_tests::{as_role, connect};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
+
+/// Settings that any client can have, by itself, by its role or by its database.
+const HOSTILE: [&str; 14] = [
+    "set datestyle = 'SQL, DMY'",
+    "set datestyle = 'German'",
+    "set datestyle = 'Postgres, MDY'; set timezone = 'Asia/Shanghai'",
+    "set timezone = 'Asia/Kolkata'",
+    "set timezone = 'America/Havana'; set datestyle = 'SQL, DMY'",
+    "set timezone = 'Pacific/Kiritimati'",
+    "set timezone = 'Australia/Lord_Howe'; set intervalstyle = 'sql_standard'",
+    "set timezone_abbreviations = 'India'; set timezone = 'Asia/Dhaka'",
+    "set intervalstyle = 'iso_8601'; set bytea_output = 'escape'",
+    "set extra_float_digits = -15",
+    "set search_path = 'nowhere'; set row_security = off",
+    "set standard_conforming_strings = off; set escape_string_warning = off",
+    "set quote_all_identifiers = on; set transform_null_equals = on; set array_nulls = off",
+    "set default_transaction_isolation = 'serializable'; set jit = on; set enable_hashjoin = off; set client_encoding = 'latin1'",
+];
+
+async fn with(role: &str, database: &str, settings: &str) -> PgConnection {
+    let mut session = connect(role, database).await;
+    session.execute(raw_sql(AssertSqlSafe(settings.to_owned()))).await.unwrap();
+    session
+}
+
+#[tokio::test]
+async fn every_routine_pins_what_a_session_may_be_set_to_unless_it_commits() {
+    let found: Vec<String> = query_scalar(
+        r"select oid::regprocedure || ' lacks ' || name
+          from pg_proc cross join unnest('{search_path,timezone,datestyle,intervalstyle,extra_float_digits,standard_conforming_strings}'::text[]) as name
+          where pronamespace::regnamespace::text in ('energy', 'api') and prolang in (select oid from pg_language where lanname in ('sql', 'plpgsql'))
+            and not exists (select from unnest(proconfig) as setting where lower(setting) like name || '=%')
+            and not (prokind = 'p' and prosrc ~ '\mcommit;')
+            -- That of a migration, which makes tables.
+            and proname <> 'replace_table'
+          order by 1",
+    )
+    .fetch_all(&mut as_role("postgres").await)
+    .await
+    .unwrap();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// What the pipeline's routines answer, each a text or a number that follows no setting of the session that asks.
+const ANSWERS: &str = r#"
+    select array[
+        energy.forecast_query('homes-1-4', '2017-07-28 05:00Z', '3 days'),
+        energy.training_query('homes-1-4', '2017-07-28 05:00Z'),
+        energy.archetype_training_query(array['homes-1-4'], '2017-07-28 05:00Z'),
+        energy.newcomer_query('homes-1-4', '2017-07-28 05:00Z', '72:00'),
+        energy.regressor_forecasts_query('homes-1-4', '2017-07-28 05:00Z', '2017-06-28 05:00Z'),
+        energy.iso('2017-07-28 05:00:00.25Z'), energy.iso('infinity'),
+        energy.issue_hours('homes-1-4', '2017-07-28 05:00Z')::text,
+        energy.building_features('homes-1-4')::text,
+        (extract(epoch from energy.hours_floor())::bigint)::text, (extract(epoch from energy.cut_at('2 years'))::bigint)::text,
+        (extract(epoch from energy.clock())::bigint)::text,
+        energy.schedule_error('0 5 * * *'), energy.schedule_error('61 5 * * *'), energy.schedule_error('5/15 * * * *'),
+        (select string_agg(path || message, ';' order by path) from energy.config_errors(
+            jsonb_set(energy.current_config(), array['schedules', 'gate_models'], to_jsonb('61 * * * *'::text)))),
+        (select string_agg(secret, ';') from energy.config_secrets(jsonb_build_object('a', 'https://me:word@there')) as secret),
+        (select first_month - date '2000-01-01' || ' ' || (last_month - date '2000-01-01') from energy.months_of('raw.meter_readings')),
+        (select count(*)::text || ' ' || sum(extract(epoch from valid_at))::bigint || ' ' || sum(temperature_c::numeric)
+            from energy.weather_as_of('fontana-ca', '2017-07-28 05:00Z', '2017-07-28Z', '2017-07-30Z')),
+        (select string_agg(concat_ws(' ', valid_at is null, reason_code, reason), ';')
+            from energy.read_weather_document('{"hourly": {"time": ["1850-01-01T00:00"], "temperature_2m": [1]}}', '2017-07-28 05:00Z')),
+        array_to_string(energy.archetype_members('homes', '2017-07-28 05:00Z'), ';')
+    ]"#;
+
+#[tokio::test]
+async fn routines_answer_the_same_in_every_session() {
+    let expected: Vec<Option<String>> = query_scalar(ANSWERS).fetch_one(&mut as_role("pipeline").await).await.unwrap();
+    assert!(expected.iter().filter(|answer| answer.is_some()).count() >= 18, "{expected:?}");
+    for settings in HOSTILE {
+        let mut session = with("pipeline", "edf", settings).await;
+        let found: Vec<Option<String>> = query_scalar(ANSWERS).fetch_one(&mut session).await.unwrap();
+        for (n, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert_eq!(found, expected, "answer {n} under {settings}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn queries_that_are_built_in_one_session_give_the_same_in_every_other() {
+    let read = "select array_agg(coalesce(kwh, -1)), array_agg(extract(epoch from at)::bigint)
+        from edf.series_of($1) as series cross join lateral unnest(series.target, series.times) as rows (kwh, at)";
+    let text: String = query_scalar("select energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')")
+        .bind(BUILDING)
+        .fetch_one(&mut as_role("pipeline").await)
+        .await
+        .unwrap();
+    let expected: (Vec<f64>, Vec<i64>) =
+        query_as(read).bind(&text).fetch_one(&mut as_role("analyst").await).await.unwrap();
+    assert!(expected.0.len() > 1000);
+    for settings in HOSTILE {
+        let mut session = with("analyst", "edf", settings).await;
+        let found: (Vec<f64>, Vec<i64>) = query_as(read).bind(&text).fetch_one(&mut session).await.unwrap();
+        assert!(found == expected, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn rows_before_a_time_are_the_same_rows_in_every_session() {
+    let zones = [
+        "UTC",
+        "Asia/Shanghai",
+        "Asia/Manila",
+        "Asia/Kolkata",
+        "America/Havana",
+        "Europe/Dublin",
+        "Asia/Jakarta",
+        "Pacific/Guam",
+        "Asia/Kathmandu",
+    ];
+    for style in ["ISO, MDY", "SQL, DMY", "Postgres, MDY", "German"] {
+        for zone in zones {
+            let mut session =
+                with("postgres", "edf", &format!("set datestyle = '{style}'; set timezone = '{zone}'")).await;
+            let query: String = query_scalar("select edf.rows_before('select ''2026-01-01 00:00Z''::timestamptz as at, 1.0::float8 as kwh', '2026-07-01 00:00Z')")
+                .fetch_one(&mut session)
+                .await
+                .unwrap();
+            let literal = query.rsplit_once("< ").unwrap().1.to_owned();
+            let same: bool =
+                query_scalar(AssertSqlSafe(format!("select {literal}::timestamptz = '2026-07-01 00:00Z'")))
+                    .fetch_one(&mut session)
+                    .await
+                    .unwrap();
+            assert!(same, "{style}, {zone}: {literal}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_hour_that_forecasts_are_issued_for_is_one_of_utc() {
+    for settings in [
+        "set timezone = 'Asia/Kolkata'",
+        "set timezone = 'Asia/Kathmandu'; set datestyle = 'SQL, DMY'",
+        "set timezone = 'UTC'",
+    ] {
+        let mut session = with("pipeline", "edf", settings).await;
+        let mut work = session.begin().await.unwrap();
+        work.execute("set local energy.clock = '2017-07-28 05:40+00'").await.unwrap();
+        work.execute("call energy.issue_forecasts(horizon => '1 hour')").await.unwrap();
+        let slots: Vec<bool> = query_scalar(
+            "select distinct slot_at = '2017-07-28 05:00Z' from energy.job_runs where job_name = 'issue_forecasts' and xmin = pg_current_xact_id()::xid",
+        )
+        .fetch_all(&mut *work)
+        .await
+        .unwrap();
+        assert_eq!(slots, [true], "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn readings_and_hours_are_the_same_whatever_the_sessions_that_send_and_refresh_are_set_to() {
+    let hours = "select array_agg(extract(epoch from hour_at)::bigint order by apartment_id, hour_at), array_agg(coalesce(consumption_kwh, -1) order by apartment_id, hour_at),
+                        array_agg(extract(epoch from received_at)::double precision order by apartment_id, hour_at)
+                 from energy.apartment_hours where building_id = 'a-test-house'";
+    let mut answers: Vec<(Vec<i64>, Vec<f64>, Vec<f64>)> = Vec::new();
+    for settings in ["select"].into_iter().chain(HOSTILE) {
+        let mut session = with("postgres", "edf", settings).await;
+        let mut work = session.begin().await.unwrap();
+        add_house(&mut work).await;
+        let messages: Vec<_> = (0..3 * 24)
+            .map(|hour| message(hour * 60 + 7, 1, hour as f64 * 1.1))
+            .chain([message(4 * DAY, 1, 123.456_789_012_345)])
+            .collect();
+        ingest(&mut work, &messages, 0).await;
+        refresh(&mut work).await;
+        answers.push(query_as(hours).fetch_one(&mut *work).await.unwrap());
+        assert!(answers.last() == answers.first() && answers[0].0.len() == 96, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn partitions_are_of_the_same_months_in_every_session() {
+    let database = deployed().await;
+    let parts = "select array_agg(relname || ' ' || pg_get_expr(relpartbound, pg_class.oid) order by relname) from pg_inherits join pg_class on pg_class.oid = inhrelid
+                 where inhparent::regclass::text in ('raw.meter_readings', 'energy.forecasts')";
+    let mut answers: Vec<Vec<String>> = Vec::new();
+    for settings in ["select"].into_iter().chain(HOSTILE) {
+        let mut session = with("postgres", &database.name, settings).await;
+        let mut work = session.begin().await.unwrap();
+        work.execute(
+            "insert into raw.meter_readings select -1, at, at, 1 from generate_series('2016-01-01 00:00Z'::timestamptz, '2017-07-01 00:00Z', '12 hours') as at",
+        )
+        .await
+        .unwrap();
+        work.execute("select energy.make_months(table_name, time_column, keep, 2) from energy.storage").await.unwrap();
+        work.execute("select energy.drop_old_rows('raw.meter_readings', 'read_at', energy.cut_at('1 year'))")
+            .await
+            .unwrap();
+        work.execute(raw_sql("reset all; set timezone = 'UTC'")).await.unwrap();
+        answers.push(query_scalar(parts).fetch_one(&mut *work).await.unwrap());
+        assert_eq!(answers.last(), answers.first(), "{settings}");
+        assert!(answers[0].len() > 15, "{answers:?}");
+    }
+}

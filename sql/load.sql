@@ -27,6 +27,7 @@ set local role edf_owner;
 \ir routines/refresh_apartment_days.sql
 \ir routines/learn_gap_profiles.sql
 \ir routines/weather_as_of.sql
+\ir routines/weather_reach.sql
 \ir routines/calendar_regressors.sql
 \ir routines/building_inputs.sql
 \ir routines/training_query.sql

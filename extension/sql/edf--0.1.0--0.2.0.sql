@@ -12,6 +12,7 @@ drop function edf.predict(bytea,timestamp with time zone[],double precision[],te
 drop function edf.train_global(text,text,jsonb,jsonb,interval);
 drop function edf.panel_of(text);
 drop function edf.run_backtest(text,jsonb,text);
+drop function edf.parse_meter_messages(text[]);
 drop type edf.panel;
 drop type edf.series;
 
@@ -265,12 +266,21 @@ create or replace FUNCTION "parse_meter_messages"(
 	"room_name" TEXT,  /* Option < String > */
 	"read_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
 	"value" double precision,  /* Option < f64 > */
+	"unit" TEXT,  /* Option < String > */
 	"reason_code" TEXT,  /* Option < String > */
 	"reason" TEXT  /* Option < String > */
 )
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'parse_meter_messages_wrapper';
+create FUNCTION "convert_unit"(
+	"value" double precision, /* Option < f64 > */
+	"from_unit" TEXT, /* Option < & str > */
+	"to_unit" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS double precision /* Option < f64 > */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'convert_unit_wrapper';
 create or replace FUNCTION "parse_weather_document"(
 	"document" TEXT /* Option < & str > */
 ) RETURNS TABLE (
@@ -1259,3 +1269,12 @@ Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minIte
 additionalProperties, propertyNames, required, if, then, else, $ref within the schema. At most 1,000 places are told. Errors: 22004 a NULL, 22023 another keyword, or a schema without end.$$;
 comment on function edf.history_hours is
     'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';
+comment on function edf.parse_meter_messages is
+    'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array and unit that of the value where the message names it; what cannot be read is a row with reason_code and reason.';
+comment on function edf.convert_unit is
+$$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
+
+Read are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), temperatures (degC, degF, K), shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in
+Wh/m2, kWh/m2, J/m2, kJ/m2, MJ/m2, J/cm2), however they are spelled; any other unit is only itself.$$;
+comment on function edf.parse_weather_document is
+    'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label, values in the columns'' units, whatever hourly_units says; one that cannot be read is a row with reason_code and reason.';

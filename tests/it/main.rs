@@ -38,6 +38,7 @@ mod score;
 mod storage;
 mod timescaledb;
 mod tuning;
+mod units;
 mod upgrade;
 mod weather;
 mod weather_hours;

@@ -23,7 +23,7 @@ grant execute on function energy.clock(), energy.current_config(), energy.buildi
     energy.iso(timestamptz), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
-    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
+    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz), energy.weather_reach(text, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text, text),
     energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
@@ -46,7 +46,7 @@ grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_back
     edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles to analyst;
 grant execute on procedure edf.tune to analyst;
 -- Approval is a person's decision.
-grant execute on function edf.approve_model to analyst;
+grant execute on function edf.approve_model, edf.export_models, edf.import_model to analyst;
 
 grant usage on schema raw, energy to weather;
 grant select on raw.weather_locations to weather;

@@ -12,6 +12,7 @@ grant insert, delete on energy.hours_due, energy.days_due to pipeline;
 grant insert, update on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
     energy.apartment_days, energy.gap_profiles to pipeline;
 -- People keep the calendar.
+grant insert on raw.regressors to pipeline, analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
 -- dbt drops and creates its views: what it makes later is readable too.
@@ -20,10 +21,14 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
+    energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]), energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]),
+    energy.regressors_of(jsonb), energy.served_regressors(text), energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz),
+    energy.weather_forecasts_query(text, timestamptz, timestamptz), energy.regressor_forecasts_query(text, timestamptz, timestamptz, text[]),
+    energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]), energy.weather_reach(text, timestamptz),
     energy.iso(timestamptz), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
-    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz), energy.weather_reach(text, timestamptz),
+    energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text, text),
     energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),

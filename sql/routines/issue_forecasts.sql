@@ -36,7 +36,8 @@ begin
         issue_forecast.issued_at,
         energy.stored_regressor_forecasts(
             issue_forecast.building_id, issue_forecast.issued_at,
-            issue_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval));
+            issue_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval,
+            energy.served_regressors(issue_forecast.building_id)));
     get diagnostics written = row_count;
     return written;
 end;

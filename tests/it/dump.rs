@@ -115,10 +115,7 @@ const NAIVE: &str = r#"{"strategy": "seasonal_naive", "schedule": {"test_period"
 /// A role that may read everything and do nothing else, dropped with this value's database.
 async fn reader(connection: &mut PgConnection, database: &Throwaway) -> String {
     let reader = format!("{}_reader", database.name);
-    connection
-        .execute(AssertSqlSafe(format!("create role {reader} login in role pg_read_all_data")))
-        .await
-        .unwrap();
+    connection.execute(AssertSqlSafe(format!("create role {reader} login in role pg_read_all_data"))).await.unwrap();
     reader
 }
 
@@ -255,7 +252,8 @@ impl Standby {
         let (socket, port) = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
         let backup = ["-h", &socket, "-p", &port, "-U", "postgres", "-D", &folder, "-R", "-c", "fast"];
         server_program(&format!("{bin}/pg_basebackup"), &backup).await;
-        let options = format!("-p {free} -c listen_addresses='' -c unix_socket_directories={folder} -c logging_collector=off");
+        let options =
+            format!("-p {free} -c listen_addresses='' -c unix_socket_directories={folder} -c logging_collector=off");
         let pg_ctl = format!("{bin}/pg_ctl");
         let log = format!("{folder}/standby.log");
         server_program(&pg_ctl, &["-D", &folder, "-o", &options, "-l", &log, "-w", "start"]).await;
@@ -269,7 +267,8 @@ impl Drop for Standby {
             .args(["-u", "postgres", "--", &self.pg_ctl, "-D", &self.folder, "-m", "immediate", "stop"])
             .output();
         if !stop.is_ok_and(|output| output.status.success()) {
-            let _ = std::process::Command::new(&self.pg_ctl).args(["-D", &self.folder, "-m", "immediate", "stop"]).output();
+            let _ =
+                std::process::Command::new(&self.pg_ctl).args(["-D", &self.folder, "-m", "immediate", "stop"]).output();
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -305,8 +304,14 @@ async fn a_standby_can_be_dumped_and_forecasts() {
     let options = ["--format=custom", "--extension=edf", "--exclude-schema=cron", "--file", &deployed];
     run_at((&standby.folder, &standby.port), &reader, "pg_dump", "edf", &options).await;
     let ask = format!("select count(*) from edf.forecast('house', '{DEMAND}') having count(*) = 72");
-    run_at((&standby.folder, &standby.port), "postgres", "psql", &database.name, &["-v", "ON_ERROR_STOP=1", "-c", &ask])
-        .await;
+    run_at(
+        (&standby.folder, &standby.port),
+        "postgres",
+        "psql",
+        &database.name,
+        &["-v", "ON_ERROR_STOP=1", "-c", &ask],
+    )
+    .await;
     drop(standby);
     before.execute(AssertSqlSafe(format!("drop role {reader}"))).await.unwrap();
 

@@ -14,6 +14,7 @@ grant insert, update, delete on energy.building_spans, energy.building_heard, en
     energy.apartment_days to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- People keep the calendar.
+grant insert on raw.regressors to pipeline, analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
 -- dbt drops and creates its views: what it makes later is readable too.
@@ -23,6 +24,10 @@ alter default privileges for role edf_owner in schema staging, processed, featur
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.backfill_after(),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
+    energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]), energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]),
+    energy.regressors_of(jsonb), energy.served_regressors(text), energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz),
+    energy.weather_forecasts_query(text, timestamptz, timestamptz), energy.regressor_forecasts_query(text, timestamptz, timestamptz, text[]),
+    energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]), energy.weather_reach(text, timestamptz),
     energy.iso(timestamptz), energy.exact(interval), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
@@ -51,7 +56,7 @@ grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_back
     edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles to analyst;
 grant execute on procedure edf.tune to analyst;
 -- Approval is a person's decision.
-grant execute on function edf.approve_model to analyst;
+grant execute on function edf.approve_model, edf.export_models, edf.import_model to analyst;
 
 grant usage on schema raw, energy to weather;
 grant select on raw.weather_locations to weather;

@@ -30,11 +30,15 @@ set local role edf_owner;
 \ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/withdraw_readings.sql
+\ir routines/rebuild_building_hours.sql
 \ir routines/refresh_apartment_days.sql
 \ir routines/learn_gap_profiles.sql
 \ir routines/weather_as_of.sql
+\ir routines/weather_reach.sql
 \ir routines/calendar_regressors.sql
 \ir routines/backfill_after.sql
+\ir routines/archetype_subject.sql
+\ir routines/regressors.sql
 \ir routines/building_inputs.sql
 \ir routines/training_query.sql
 \ir routines/forecast_query.sql

@@ -20,7 +20,12 @@ comment on function edf.tuning_space is
 comment on function edf.next_trial is
     'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Limits: 10,000 trials, 200 values in a list. Errors: as edf.tuning_space.';
 comment on function edf.parse_meter_messages is
-    'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array; what cannot be read is a row with reason_code and reason.';
+    'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array and unit that of the value where the message names it; what cannot be read is a row with reason_code and reason.';
+comment on function edf.convert_unit is
+$$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
+
+Read are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), temperatures (degC, degF, K), shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in
+Wh/m2, kWh/m2, J/m2, kJ/m2, MJ/m2, J/cm2), however they are spelled; any other unit is only itself.$$;
 comment on function edf.register_hours is
 $$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one cumulative register, reported on change; any order.
 
@@ -36,7 +41,7 @@ $$Time-weighted mean by UTC hour from from_at up to to_at, from the readings of 
 
 Each value holds until the next one, at most max_silence_h. quality and the other arguments: as in edf.register_hours. Errors: 22023 a wrong argument.$$;
 comment on function edf.parse_weather_document is
-    'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label; one that cannot be read is a row with reason_code and reason.';
+    'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label, values in the columns'' units, whatever hourly_units says; one that cannot be read is a row with reason_code and reason.';
 comment on function edf.validate_json is
 $$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).
 

@@ -13,6 +13,7 @@ drop function edf.predict(bytea,timestamp with time zone[],double precision[],te
 drop function edf.train_global(text,text,jsonb,jsonb,interval);
 drop function edf.panel_of(text);
 drop function edf.run_backtest(text,jsonb,text);
+drop function edf.parse_meter_messages(text[]);
 drop type edf.panel;
 drop type edf.series;
 
@@ -266,12 +267,21 @@ create or replace FUNCTION "parse_meter_messages"(
 	"room_name" TEXT,  /* Option < String > */
 	"read_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
 	"value" double precision,  /* Option < f64 > */
+	"unit" TEXT,  /* Option < String > */
 	"reason_code" TEXT,  /* Option < String > */
 	"reason" TEXT  /* Option < String > */
 )
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'parse_meter_messages_wrapper';
+create FUNCTION "convert_unit"(
+	"value" double precision, /* Option < f64 > */
+	"from_unit" TEXT, /* Option < & str > */
+	"to_unit" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS double precision /* Option < f64 > */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'convert_unit_wrapper';
 create or replace FUNCTION "parse_weather_document"(
 	"document" TEXT /* Option < & str > */
 ) RETURNS TABLE (
@@ -644,7 +654,7 @@ comment on function edf.series_of(text, text) is
 $$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered by time. A column received_at
 (timestamptz, anywhere after the time) says when each row was first known.
 
-regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
+regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast; NULL leaves the series' own value, NaN says that nobody knew one yet.
 Memory: five times that of the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 create function edf.panel_of(query text) returns table (name text, series edf.series)
@@ -867,17 +877,25 @@ $$;
 create or replace function edf.register_trial(
     tuning_id bigint, number integer, parameters jsonb, score double precision, origins bigint, seconds double precision, error text
 ) returns void
-language sql
+language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
-           edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
+begin
+    perform edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
+            edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
+    perform from edf.tunings where tunings.tuning_id = register_trial.tuning_id for key share;
+    if not found then
+        raise exception 'there is no tuning %', tuning_id
+            using errcode = 'undefined_object', hint = 'It was deleted meanwhile: tune again.';
+    end if;
     insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
     values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
             case when register_trial.score is null then 'failed' else 'succeeded' end, register_trial.score, register_trial.origins,
-            register_trial.seconds, register_trial.error, edf.acting_role())
+            register_trial.seconds, register_trial.error, edf.acting_role());
+end;
 $$;
+comment on function edf.register_trial is 'Writes a trial; edf.tune calls it. Errors: 42704 no such tuning.';
 comment on function edf.best_parameters is
 $$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
 
@@ -1266,3 +1284,146 @@ Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minIte
 additionalProperties, propertyNames, required, if, then, else, $ref within the schema. At most 1,000 places are told. Errors: 22004 a NULL, 22023 another keyword, or a schema without end.$$;
 comment on function edf.history_hours is
     'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';
+comment on function edf.parse_meter_messages is
+    'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array and unit that of the value where the message names it; what cannot be read is a row with reason_code and reason.';
+comment on function edf.convert_unit is
+$$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
+
+Read are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), temperatures (degC, degF, K), shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in
+Wh/m2, kWh/m2, J/m2, kJ/m2, MJ/m2, J/cm2), however they are spelled; any other unit is only itself.$$;
+comment on function edf.parse_weather_document is
+    'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label, values in the columns'' units, whatever hourly_units says; one that cannot be read is a row with reason_code and reason.';
+
+-- A restore by several workers brings rows in any order.
+alter table edf.model_events drop constraint model_events_model_id_fkey;
+alter table edf.backtest_forecasts drop constraint backtest_forecasts_backtest_id_fkey;
+alter table edf.trials drop constraint trials_tuning_id_fkey;
+create function edf.delete_children() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'TRUNCATE' then
+        execute format('truncate edf.%I', tg_argv[0]);
+    else
+        execute format('delete from edf.%I as child using gone where child.%I = gone.%2$I', tg_argv[0], tg_argv[1]);
+    end if;
+    return null;
+end;
+$$;
+comment on function edf.delete_children() is
+    'Deletes the rows of a child table with those that they belong to; its name and the common column are the trigger''s arguments.';
+revoke all on function edf.delete_children() from public;
+
+create function edf.keep_ids_ahead() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    sequence constant regclass := pg_get_serial_sequence(format('%I.%I', tg_table_schema, tg_table_name), tg_argv[0]);
+    highest  bigint;
+    counted  bigint;
+begin
+    execute format('select max(%I) from added', tg_argv[0]) into highest;
+    -- The first value of a new sequence is still to come.
+    execute format('select last_value - (not is_called)::integer from %s', sequence) into counted;
+    if highest > counted then
+        perform setval(sequence, highest);
+    end if;
+    return null;
+end;
+$$;
+comment on function edf.keep_ids_ahead() is
+    'Rows that come with their ids, as by COPY from another database, leave the ids that follow ahead of them; the column is the trigger''s argument.';
+revoke all on function edf.keep_ids_ahead() from public;
+
+create trigger delete_events after delete on edf.models referencing old table as gone
+    for each statement execute function edf.delete_children('model_events', 'model_id');
+create trigger truncate_events after truncate on edf.models for each statement execute function edf.delete_children('model_events');
+create trigger keep_ids_ahead after insert on edf.models referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('model_id');
+create trigger keep_ids_ahead after insert on edf.model_events referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('event_id');
+create trigger delete_forecasts after delete on edf.backtests referencing old table as gone
+    for each statement execute function edf.delete_children('backtest_forecasts', 'backtest_id');
+create trigger truncate_forecasts after truncate on edf.backtests for each statement execute function edf.delete_children('backtest_forecasts');
+create trigger keep_ids_ahead after insert on edf.backtests referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('backtest_id');
+create trigger delete_trials after delete on edf.tunings referencing old table as gone
+    for each statement execute function edf.delete_children('trials', 'tuning_id');
+create trigger truncate_trials after truncate on edf.tunings for each statement execute function edf.delete_children('trials');
+create trigger keep_ids_ahead after insert on edf.tunings referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('tuning_id');
+
+create function edf.export_models(subjects text[] default null) returns setof jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select to_jsonb(models) || jsonb_build_object(
+        'artifact', encode(models.artifact, 'base64'),
+        'events', (select jsonb_agg(to_jsonb(events) - 'event_id' - 'model_id' order by event_id) from edf.model_events as events where events.model_id = models.model_id))
+    from edf.models
+    where subjects is null or subject = any (subjects)
+    order by models.model_id
+$$;
+comment on function edf.export_models(text[]) is
+$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it.
+
+Into a file: \copy (select edf.export_models()) to 'models.copy'.$$;
+revoke all on function edf.export_models(text[]) from public;
+
+create function edf.import_model(model jsonb) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    given    edf.models;
+    bytes    bytea;
+    imported bigint;
+begin
+    perform edf.require('model', model is not null);
+    begin
+        bytes := decode(model ->> 'artifact', 'base64');
+        given := jsonb_populate_record(null::edf.models, model - 'artifact');
+    exception when data_exception then
+        raise exception 'it is no model: %', sqlerrm
+            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+    end;
+    if num_nulls(given.subject, given.strategy, bytes, given.checksum, given.parameters, given.features, given.feature_names, given.training_start,
+                 given.training_end, given.training_rows, given.metrics) > 0 then
+        raise exception 'it is no model: subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, training_end, training_rows or metrics is missing'
+            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+    end if;
+    if encode(sha256(bytes), 'hex') <> given.checksum then
+        raise exception 'the artifact of model % of "%" does not match its checksum', given.model_id, given.subject
+            using errcode = 'data_corrupted', hint = 'Export it again.';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('edf.models ' || given.subject, 0));
+    select model_id into imported from edf.models where (subject, checksum) = (given.subject, given.checksum) order by model_id limit 1;
+    if found then
+        return imported;
+    end if;
+    insert into edf.models (
+        subject, strategy, artifact, checksum, parameters, features, feature_names,
+        training_start, training_end, training_rows, metrics, created_at, created_by
+    )
+    values (
+        given.subject, given.strategy, bytes, given.checksum, given.parameters, given.features, given.feature_names,
+        given.training_start, given.training_end, given.training_rows, given.metrics, coalesce(given.created_at, now()), edf.acting_role()
+    )
+    returning model_id into imported;
+    insert into edf.model_events (model_id, event, reason, happened_by)
+    values (imported, 'trained', format('imported: model %s of another database, trained there by %s', model ->> 'model_id', given.created_by), edf.acting_role());
+    return imported;
+end;
+$$;
+comment on function edf.import_model(jsonb) is
+$$Takes a model of another database, a document of edf.export_models, as a pending one with an id of this database: approval is a decision for each. A model
+that is there already stays as it is. Returns the model's id.
+
+From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
+Errors: 22023 it is no such document; XX001 its artifact is damaged.$$;
+revoke all on function edf.import_model(jsonb) from public;

@@ -20,7 +20,7 @@ comment on column edf.backtests.seconds is 'How long it took.';
 create index backtests_by_subject on edf.backtests (subject, created_at desc);
 
 create table edf.backtest_forecasts (
-    backtest_id bigint not null references edf.backtests on delete cascade,
+    backtest_id bigint not null,
     candidate   text not null,
     issued_at   timestamptz not null,
     valid_at    timestamptz not null,

@@ -42,7 +42,7 @@ create index models_by_subject on edf.models (subject, created_at desc);
 
 create table edf.model_events (
     event_id    bigint generated always as identity primary key,
-    model_id    bigint not null references edf.models on delete cascade,
+    model_id    bigint not null,
     event       text not null check (event in ('trained', 'approved', 'rejected', 'retired')),
     reason      text,
     happened_at timestamptz not null default now(),

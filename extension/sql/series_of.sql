@@ -109,7 +109,7 @@ comment on function edf.series_of(text, text) is
 $$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered by time. A column received_at
 (timestamptz, anywhere after the time) says when each row was first known.
 
-regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast.
+regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast; NULL leaves the series' own value, NaN says that nobody knew one yet.
 Memory: five times that of the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 

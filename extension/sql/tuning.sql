@@ -24,7 +24,7 @@ comment on column edf.tunings.before is 'From here on nothing was read.';
 create index tunings_by_subject on edf.tunings (subject, strategy, created_at desc);
 
 create table edf.trials (
-    tuning_id  bigint not null references edf.tunings on delete cascade,
+    tuning_id  bigint not null,
     number     integer not null,
     parameters jsonb not null,
     state      text not null check (state in ('succeeded', 'failed')),
@@ -83,18 +83,25 @@ revoke all on function edf.open_tuning from public;
 create function edf.register_trial(
     tuning_id bigint, number integer, parameters jsonb, score double precision, origins bigint, seconds double precision, error text
 ) returns void
-language sql
+language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
-           edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
+begin
+    perform edf.require('tuning_id', tuning_id is not null), edf.require('number', number is not null),
+            edf.require('parameters', parameters is not null), edf.require('seconds', seconds is not null);
+    perform from edf.tunings where tunings.tuning_id = register_trial.tuning_id for key share;
+    if not found then
+        raise exception 'there is no tuning %', tuning_id
+            using errcode = 'undefined_object', hint = 'It was deleted meanwhile: tune again.';
+    end if;
     insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
     values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
             case when register_trial.score is null then 'failed' else 'succeeded' end, register_trial.score, register_trial.origins,
-            register_trial.seconds, register_trial.error, edf.acting_role())
+            register_trial.seconds, register_trial.error, edf.acting_role());
+end;
 $$;
-comment on function edf.register_trial is 'Writes a trial; edf.tune calls it.';
+comment on function edf.register_trial is 'Writes a trial; edf.tune calls it. Errors: 42704 no such tuning.';
 revoke all on function edf.register_trial from public;
 
 create function edf.best_parameters(subject text, strategy text default null) returns jsonb

@@ -1,10 +1,10 @@
 //! Meter messages and weather documents as rows.
 
-use edf_core::message::{read_meter_message, read_weather_document};
+use edf_core::message::{convert, read_meter_message, read_weather_document};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{name, pg_extern};
+use pgrx::{default, name, pg_extern};
 
 use crate::convert::{from_utc, given, interrupts};
 use crate::report::report;
@@ -17,6 +17,7 @@ type MeterRow = (
     Option<String>,
     Option<TimestampWithTimeZone>,
     Option<f64>,
+    Option<String>,
     Option<String>,
     Option<String>,
 );
@@ -38,6 +39,7 @@ fn parse_meter_messages(
             name!(room_name, Option<String>),
             name!(read_at, Option<TimestampWithTimeZone>),
             name!(value, Option<f64>),
+            name!(unit, Option<String>),
             name!(reason_code, Option<String>),
             name!(reason, Option<String>),
         ),
@@ -48,8 +50,9 @@ fn parse_meter_messages(
     let mut rows: Vec<MeterRow> = Vec::with_capacity(messages.len());
     for (at, message) in (1..).zip(messages) {
         interrupts();
-        let rejected =
-            |code: &str, reason: String| (at, None, None, None, None, None, None, Some(code.to_owned()), Some(reason));
+        let rejected = |code: &str, reason: String| {
+            (at, None, None, None, None, None, None, None, Some(code.to_owned()), Some(reason))
+        };
         rows.extend(read_meter_message(message.as_deref().unwrap_or_default()).into_iter().map(
             |reading| match reading {
                 Err(rejection) => rejected(rejection.code, rejection.reason),
@@ -63,6 +66,7 @@ fn parse_meter_messages(
                         r.room_name,
                         Some(read_at),
                         Some(r.value),
+                        r.unit,
                         None,
                         None,
                     ),
@@ -71,6 +75,12 @@ fn parse_meter_messages(
         ));
     }
     Ok(TableIterator::new(rows))
+}
+
+/// `value` of one unit in another, by default in the one that columns have: kWh, degrees Celsius, percent, W/m²; NULL where it cannot be.
+#[pg_extern(immutable, parallel_safe)]
+fn convert_unit(value: Option<f64>, from_unit: Option<&str>, to_unit: default!(Option<&str>, "NULL")) -> Option<f64> {
+    convert(value?, from_unit?, to_unit)
 }
 
 /// One row per hour; a document that cannot be read is one row with `reason_code` and `reason`.

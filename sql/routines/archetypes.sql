@@ -1,11 +1,3 @@
-create or replace function energy.archetype_subject(archetype text) returns text
-language sql immutable strict
-set search_path = pg_catalog, pg_temp
-return 'archetype:' || archetype;
-comment on function energy.archetype_subject(text) is
-    'The subject in edf.models of an archetype''s models; no building has such an id.';
-revoke all on function energy.archetype_subject(text) from public;
-
 create or replace function energy.archetype_history() returns interval
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -43,28 +35,36 @@ create or replace function energy.archetype_training_query(building_ids text[], 
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        $query$
-        select building_id, valid_at,
-            case when received_at <= %1$L then consumption_kwh end as consumption_kwh,
-            case when received_at <= %1$L and received_at <= valid_at + %2$L::interval then received_at end as received_at,
-            case when weather_received_at <= %1$L then temperature_c end as temperature_c,
-            case when weather_received_at <= %1$L then ghi_w_m2 end as ghi_w_m2,
-            %3$s,
-            apartments
-        from features.fct_training_samples
-        join (
-            select building_id, count(*) as apartments from raw.apartments
-            where (valid_from <= %1$L) is not false and (valid_to > %1$L) is not false
-            group by building_id
-        ) as sizes using (building_id)
-        where building_id = any (%4$L) and valid_at < %1$L and valid_at >= %1$L::timestamptz - %5$L::interval
-        $query$,
-        energy.iso(before), energy.exact(energy.backfill_after()), energy.calendar_regressors(),
-        building_ids, energy.exact(energy.archetype_history()));
+    with members as (
+        select building_id, weather_location_id,
+            dense_rank() over (order by weather_location_id) as place,
+            greatest(spans.first_at, date_trunc('hour', before - energy.exact(energy.archetype_history()), 'UTC')) as since,
+            (
+                select count(*) from raw.apartments
+                where apartments.building_id = buildings.building_id
+                  and (valid_from <= before) is not false and (valid_to > before) is not false
+            ) as apartments
+        from raw.buildings
+        cross join lateral (select min(hour_at) as first_at from energy.building_hours as hours where hours.building_id = buildings.building_id) as spans
+        where building_id = any (building_ids) and spans.first_at < date_trunc('hour', before, 'UTC')
+    )
+
+    -- Buildings of one place read its weather once. Of no member there is a query without rows.
+    select case when count(*) = 0 then
+        format('select %L::text as building_id, inputs.*, 0 as apartments from (%s) as inputs', '', energy.building_inputs('', before, before, before))
+    else format(
+        'with %s %s',
+        string_agg(distinct format('weather_%s as materialized (select * from energy.weather_as_of(%L, %L, %L, %L))', place, weather_location_id,
+                                   energy.iso(before), energy.iso((select min(since) from members)), energy.iso(date_trunc('hour', before, 'UTC'))), ', '),
+        string_agg(format('select %L::text as building_id, inputs.*, %s as apartments from (%s) as inputs', building_id, apartments,
+                          energy.inputs_with_weather(format('weather_%s', place), building_id, before, since, date_trunc('hour', before, 'UTC'),
+                                                     energy.regressors_of(energy.current_config()))),
+                   ' union all ' order by building_id))
+    end
+    from members
 $$;
 comment on function energy.archetype_training_query(text[], timestamptz) is
-    'The query of several buildings for edf.train_global: hours and observed weather as they were known at a time, with the number of apartments, no older than training.archetype_history.';
+    'The query of several buildings for edf.train_global: energy.building_inputs of each as they were known at a time, with its number of apartments, no older than training.archetype_history.';
 revoke all on function energy.archetype_training_query(text[], timestamptz) from public;
 
 create or replace function energy.newcomer_query(building_id text, issued_at timestamptz, horizon interval) returns text

@@ -27,7 +27,9 @@ comment on function energy.issue_hours(text, timestamptz) is
     'The hours of a building''s local day at which inference.issue_hour_utc falls over a year, for issue_hours of edf.train.';
 revoke all on function energy.issue_hours(text, timestamptz) from public;
 
-create or replace function energy.building_inputs(building_id text, as_of timestamptz, since timestamptz, until timestamptz) returns text
+create or replace function energy.inputs_with_weather(
+    weather text, building_id text, as_of timestamptz, since timestamptz, until timestamptz, regressors text[]
+) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -39,7 +41,7 @@ as $$
             case when hours.received_at <= %2$L and hours.received_at <= grid.valid_at + %6$L::interval then hours.received_at end as received_at,
             weather.temperature_c,
             weather.ghi_w_m2,
-            %5$s
+            %5$s%8$s
         from generate_series(%3$L::timestamptz, %4$L::timestamptz - interval '1 hour', interval '1 hour') as grid (valid_at)
         join raw.buildings on buildings.building_id = %1$L
         -- The dates, a day wider than any zone needs, are all of the calendar that is made.
@@ -50,17 +52,40 @@ as $$
             and calendar.local_date <= %4$L::date + 1
         left join energy.building_hours as hours
             on hours.building_id = %1$L and hours.hour_at = grid.valid_at and hours.hour_at < %2$L
-        left join energy.weather_as_of(
-            (select weather_location_id from raw.buildings where building_id = %1$L), %2$L, %3$L, %4$L) as weather on weather.valid_at = grid.valid_at
+        left join %7$s as weather on weather.valid_at = grid.valid_at%9$s
         $query$,
         building_id, energy.iso(as_of), energy.iso(since), energy.iso(until), energy.calendar_regressors(),
-        energy.exact(energy.backfill_after()));
+        energy.exact(energy.backfill_after()), weather, added.columns, added.joins)
+    from energy.regressor_joins(regressors, building_id, as_of, since, until) as added
 $$;
-comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) is
+comment on function energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]) is
+    'energy.building_inputs with the weather from a relation, so that buildings of one place can share it.';
+revoke all on function energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]) from public;
+
+create or replace function energy.building_inputs(
+    building_id text, as_of timestamptz, since timestamptz, until timestamptz, regressors text[]
+) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select energy.inputs_with_weather(
+        format('energy.weather_as_of((select weather_location_id from raw.buildings where building_id = %L), %L, %L, %L)',
+               building_id, energy.iso(as_of), energy.iso(since), energy.iso(until)),
+        building_id, as_of, since, until, regressors)
+$$;
+comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]) is
 $$The query that a building is trained on, evaluated and forecast from, for edf.train, edf.backtest and edf.forecast: its hours from since up to
 until as they were known at as_of.
 
-Only demand with received_at <= as_of is used, and the weather of energy.weather_as_of. received_at says when each hour was first known; it is NULL, which
-stands for as late as usual, where it was received more than training.backfill_after after the hour: a history that was loaded at once says nothing of how
-late readings are. Of an hour that was corrected its first value is no longer kept, so that it is missing until the correction.$$;
+Only demand with received_at <= as_of is used, the weather of energy.weather_as_of, and the newest version of each of the regressors, names in raw.regressors. received_at says
+when each hour was first known; it is NULL, which stands for as late as usual, where it was received more than training.backfill_after after the hour: a history that was
+loaded at once says nothing of how late readings are. Of an hour that was corrected its first value is no longer kept, so that it is missing until the correction.$$;
+revoke all on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]) from public;
+
+create or replace function energy.building_inputs(building_id text, as_of timestamptz, since timestamptz, until timestamptz) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$ select energy.building_inputs(building_id, as_of, since, until, energy.regressors_of(energy.current_config())) $$;
+comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) is
+    'As with regressors, of those that the configuration names: what a training reads.';
 revoke all on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) from public;

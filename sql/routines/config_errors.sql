@@ -101,6 +101,11 @@ begin
     select 'meters', 'no register measures consumption', 'Without one no hour has a demand: measures: consumption.'
     where not exists (select from jsonb_each(config -> 'meters') where value ->> 'measures' = 'consumption')
     union all
+    select 'training.regressors', format('"%s" is the name of a column that models have already', name), 'Enter it under another name in raw.regressors.'
+    from unnest(energy.regressors_of(config)) as name
+    where name in ('building_id', 'valid_at', 'received_at', 'consumption_kwh', 'temperature_c', 'ghi_w_m2', 'apartments')
+       or exists (select from pg_attribute where attrelid = to_regclass('processed.int_building_days') and attname = name)
+    union all
     select 'training.archetype_history', format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),
         'A model of an archetype learns what the first four weeks of a building are like.'
     where (config #>> '{training,archetype_history}')::interval < interval '28 days'

@@ -30,7 +30,8 @@ begin
     loop
         begin
             with judged as materialized (
-                select parsed.*, sensors.sensor_id,
+                select parsed.at, parsed.building_id, parsed.apartment_id, parsed.sensor_type, parsed.room_name, parsed.read_at, in_unit.value, parsed.unit,
+                    parsed.reason, sensors.sensor_id, types.kind, types.unit as type_unit,
                     case
                         when parsed.reason_code is not null then parsed.reason_code
                         when buildings.building_id is null then 'unknown_building'
@@ -38,7 +39,8 @@ begin
                         when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
                         when read_at > known_at + limits.max_ahead then 'far_future'
                         when read_at < oldest then 'far_past'
-                        when value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
+                        when in_unit.value is null then 'unknown_unit'
+                        when in_unit.value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
                         -- Only of what is old is it asked whether its sensor has said newer things before.
                         when read_at < known_at - limits.max_step_back and exists (
                             select from raw.meter_readings as newer
@@ -46,7 +48,7 @@ begin
                         ) then 'clock_went_back'
                         when exists (
                             select from raw.withdrawn_readings as withdrawn
-                            where (withdrawn.sensor_id, withdrawn.read_at, withdrawn.value) = (sensors.sensor_id, parsed.read_at, parsed.value)
+                            where (withdrawn.sensor_id, withdrawn.read_at, withdrawn.value) = (sensors.sensor_id, parsed.read_at, in_unit.value)
                         ) then 'withdrawn'
                     end as verdict
                 from edf.parse_meter_messages(messages) as parsed
@@ -56,6 +58,71 @@ begin
                 left join raw.sensors
                     on sensors.building_id = parsed.building_id and sensors.apartment_id = coalesce(parsed.apartment_id, '')
                     and sensors.sensor_type = parsed.sensor_type and sensors.room_name = coalesce(parsed.room_name, '')
+                -- A value is in its type's unit; one that names another is converted.
+                cross join lateral (
+                    select case when parsed.unit is null then parsed.value else edf.convert_unit(parsed.value, parsed.unit, types.unit) end as value
+                ) as in_unit
+            ),
+
+            -- A register that a device reports in Wh from some reading on, and in kWh before, is a thousand times itself. Few sensors have values
+            -- so far apart, and only those are looked at reading by reading.
+            apart as materialized (
+                select sensor_id, before.value as first_value, before.read_at as first_at
+                from (
+                    select sensor_id, min(value) as least, max(value) as most, min(read_at) as first_at
+                    from judged where kind = 'register' and verdict is null and sensor_id is not null group by sensor_id
+                ) as spans
+                left join lateral (
+                    select value, read_at from raw.meter_readings as old
+                    where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at
+                    order by old.read_at desc, old.received_at desc limit 1
+                ) as before on true
+                where least(spans.least, before.value) >= 1 and greatest(spans.most, before.value) > 500 * least(spans.least, before.value)
+            ),
+
+            steps as (
+                select at, sensor_id, sensor_type, read_at, value, unit,
+                    coalesce(lag(value) over earlier, first_value) as last_value,
+                    coalesce(lag(read_at) over earlier, first_at) as last_at
+                from judged join apart using (sensor_id)
+                where verdict is null
+                window earlier as (partition by sensor_id order by read_at, at)
+            ),
+
+            -- Beside the factor, it may have grown by what the connection carries: in Wh, a thousandfold of that.
+            jumps as (
+                select steps.*,
+                    not is_replaced and value - last_value > carried and value between 999.9 * last_value and 1000 * (last_value + carried) as is_up,
+                    not is_replaced and last_value >= 1000 and 1000 * value between 0.9999 * last_value and last_value + carried as is_down,
+                    not is_replaced and last_value >= 1000 and 1000 * value between 0.9999 * last_value and last_value + 1000 * carried as is_back
+                from steps
+                join raw.sensors using (sensor_id)
+                join energy.sensor_types as types on types.sensor_type = steps.sensor_type
+                cross join lateral (
+                    select coalesce(((types.settings || sensors.settings) ->> 'max_kw')::double precision, 1000) * extract(epoch from read_at - last_at) / 3600 as carried,
+                        exists (select from unnest(replaced_at) as replaced where replaced > last_at and replaced <= read_at) as is_replaced
+                ) as connection
+            ),
+
+            -- Those that are off by a thousand, up or down. Who names the unit has thought of it.
+            wrong_unit as materialized (
+                select * from (
+                    select at, sensor_id, read_at, last_value, unit,
+                        sum(case when is_up then 1 when is_down or is_back and was_up then -1 else 0 end) over (partition by sensor_id order by read_at, at) as thousands
+                    from (
+                        select *, bool_or(is_up) over (partition by sensor_id order by read_at, at rows between unbounded preceding and 1 preceding) as was_up
+                        from jumps
+                    ) as jumps
+                ) as counted
+                where thousands <> 0 and unit is null
+            ),
+
+            rejections as materialized (
+                select at, verdict, building_id, apartment_id, sensor_type, read_at, value, unit, type_unit, reason, null::double precision as last_value
+                from judged where verdict is not null
+                union all
+                select at, 'wrong_unit', building_id, apartment_id, sensor_type, read_at, value, judged.unit, type_unit, reason, last_value
+                from wrong_unit join judged using (at, sensor_id, read_at)
             ),
 
             rejected as (
@@ -70,12 +137,14 @@ begin
                         when 'clock_went_back' then
                             format('read at %s, more than %s before what its sensor said already', read_at, limits.max_step_back)
                         when 'withdrawn' then format('the reading of %s with this value is withdrawn', read_at)
+                        when 'unknown_unit' then format('a value in %s is not one of %s, which is in %s', left(unit, 80), left(sensor_type, 80), coalesce(type_unit, 'no unit'))
+                        when 'wrong_unit' then format('%s of %s goes on from %s by a factor of a thousand: name its unit', value, left(sensor_type, 80), last_value)
                         when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
                         else reason
                     end,
                     -- No more is kept of what is too long to be read.
                     left(messages[at], 1048576), store_meter_messages.sender
-                from judged where verdict is not null
+                from rejections
                 -- In one order, so that of two who reject the same none waits for the other.
                 order by verdict, md5(left(messages[at], 1048576))
                 on conflict do nothing
@@ -96,6 +165,8 @@ begin
                 select sensor_id, building_id, read_at, value, min(at) as at
                 from judged
                 where verdict is null and sensor_id is not null
+                  and not exists (
+                      select from wrong_unit where (wrong_unit.at, wrong_unit.sensor_id, wrong_unit.read_at) = (judged.at, judged.sensor_id, judged.read_at))
                 group by sensor_id, building_id, read_at, value
             ),
 
@@ -135,7 +206,7 @@ begin
                 group by building_id, sensor_id, date_bin('1 day', read_at, '2000-01-01 00:00Z')
             )
 
-            select (select count(*) from news), count(distinct at) filter (where verdict is not null),
+            select (select count(*) from news), (select count(distinct at) from rejections),
                 count(*) filter (where verdict is null and sensor_id is null)
             into taken_now, messages_rejected, unresolved
             from judged;

@@ -6,19 +6,18 @@ as $$
 declare
     weather_at timestamptz;
     reaches    timestamptz;
+    ends_first text;
     building   record;
     written    bigint;
 begin
-    select weather.issued_at, max(weather.valid_at) + interval '1 hour' into weather_at, reaches
+    select weather.issued_at, weather.reaches_to, weather.ends_first into weather_at, reaches, ends_first
     from raw.buildings
-    cross join lateral energy.weather_as_of(buildings.weather_location_id, issue_forecast.issued_at, issue_forecast.issued_at) as weather
-    where buildings.building_id = issue_forecast.building_id and weather.issued_at is not null
-    group by weather.issued_at
-    order by weather.issued_at desc
-    limit 1;
+    cross join lateral energy.weather_reach(buildings.weather_location_id, issue_forecast.issued_at) as weather
+    where buildings.building_id = issue_forecast.building_id;
     if reaches is null or reaches < issue_forecast.issued_at + horizon then
         raise exception 'the newest weather forecast known at % reaches to %, not to %',
-            issue_forecast.issued_at, coalesce(reaches::text, 'nowhere'), issue_forecast.issued_at + horizon
+            issue_forecast.issued_at, coalesce(reaches || case when ends_first <> 'all' then ' in ' || ends_first else '' end, 'nowhere'),
+            issue_forecast.issued_at + horizon
             using errcode = 'data_exception', hint = 'Ingest a newer weather forecast, or ask for a shorter horizon.';
     end if;
     building := energy.model_of_building(issue_forecast.building_id);
@@ -38,7 +37,8 @@ begin
         issue_forecast.issued_at,
         energy.stored_regressor_forecasts(
             issue_forecast.building_id, issue_forecast.issued_at,
-            issue_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval));
+            issue_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval,
+            energy.served_regressors(issue_forecast.building_id)));
     get diagnostics written = row_count;
     return written;
 end;

@@ -295,7 +295,8 @@ comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is
 $$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and buildings whose
 topology changed.
 
-With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild, needed after the configured settings of meters have changed. Both give the same, bit for
+With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild in one transaction, for a database that is
+loaded; energy.rebuild_building_hours goes building by building. Both give the same, bit for
 bit. Running it twice changes nothing. A building that fails keeps its hours, and what is due, and is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.refresh_building_hours(timestamptz, timestamptz) from public;
 

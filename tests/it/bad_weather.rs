@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, query, query_as, query_scalar};
 const GOOD: &str = r#"{"utc_offset_seconds": 7200, "hourly": {"time": ["2017-07-29T02:00", "2017-07-29T03:00"], "temperature_2m": [18.5, null], "cloud_cover": [0, 100], "shortwave_radiation": [0, 1.5]}}"#;
 
 /// (what is replaced, by what, code) for every field and every way that it can be wrong.
-const CASES: [(&str, &str, &str); 42] = [
+const CASES: [(&str, &str, &str); 49] = [
     (GOOD, "", "not_json"),
     (GOOD, "not found", "not_json"),
     (GOOD, "[]", "wrong_type"),
@@ -17,6 +17,13 @@ const CASES: [(&str, &str, &str); 42] = [
     ("7200", "1e300", "wrong_type"),
     ("7200", "-86401", "wrong_type"),
     ("7200", "7200, \"utc_offset_seconds\": 7200", "duplicate_field"),
+    ("7200", "19800", "off_hour"),
+    ("2017-07-29T02:00", "2017-07-29T02:15", "off_hour"),
+    ("\"utc_offset_seconds\": 7200", "\"timezone\": \"Europe/Zurich\"", "missing_field"),
+    ("\"hourly\": {", "\"hourly_units\": {\"temperature_2m\": \"°Ré\"}, \"hourly\": {", "unknown_unit"),
+    ("\"hourly\": {", "\"hourly_units\": {\"time\": \"unixtime\"}, \"hourly\": {", "unknown_unit"),
+    ("\"hourly\": {", "\"hourly_units\": [\"°C\"], \"hourly\": {", "wrong_type"),
+    ("18.5", "9.96921e36", "impossible_value"),
     ("hourly", "daily", "missing_field"),
     ("\"hourly\": {", "\"hourly\": null, \"x\": {", "missing_field"),
     ("\"hourly\": {", "\"hourly\": [], \"x\": {", "wrong_type"),

@@ -1,16 +1,21 @@
 //! A dump keeps everything: models, and the whole deployed database, which goes on from it.
 
 use crate::jobs;
-use edf_tests::{DEMAND, Throwaway, as_role, connect, environment, seed_demand, train, trained};
+use edf_tests::{DEMAND, Throwaway, as_role, connect, environment, refusal, seed_demand, train, trained};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
 use std::path::PathBuf;
 use tokio::process::Command;
 
 async fn run(program: &str, database: &str, arguments: &[&str]) {
+    let place = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
+    run_at((&place.0, &place.1), "postgres", program, database, arguments).await;
+}
+
+/// Runs a program of PostgreSQL's as a role, against the server with this socket and port.
+async fn run_at(place: (&str, &str), role: &str, program: &str, database: &str, arguments: &[&str]) {
     let output = Command::new(program)
-        .args(["-h", &environment("EDF_TEST_SOCKET"), "-p", &environment("EDF_TEST_PORT"), "-U", "postgres"])
-        .args(["-d", database])
+        .args(["-h", place.0, "-p", place.1, "-U", role, "-d", database])
         .args(arguments)
         .output()
         .await
@@ -86,6 +91,242 @@ async fn a_restored_database_forecasts_the_same_numbers_and_keeps_backtests_and_
     assert_eq!(train(&mut after, "shed").await, last + 1, "ids go on where they were");
     let next: i64 = query_scalar(AssertSqlSafe(&*keep)).fetch_one(&mut after).await.unwrap();
     assert_eq!(next, 2);
+}
+
+/// A database with models, their events, a backtest and a tuning, so that every table of the registry has rows.
+async fn registry_in_use() -> (Throwaway, PgConnection) {
+    let database = Throwaway::with_extension().await;
+    let mut connection = database.connect().await;
+    seed_demand(&mut connection).await;
+    for _ in 0..3 {
+        trained(&mut connection, "house").await;
+    }
+    let keep = format!("select edf.keep_backtest('house', '{DEMAND}', '{NAIVE}')");
+    connection.execute(AssertSqlSafe(keep)).await.unwrap();
+    let schedule = r#"{"schedule": {"test_period": "5 days"}}"#;
+    let tune = format!("call edf.tune('house', '{DEMAND}', 'seasonal_naive', settings => '{schedule}')");
+    connection.execute(AssertSqlSafe(tune)).await.unwrap();
+    (database, connection)
+}
+
+/// A backtest that takes a moment.
+const NAIVE: &str = r#"{"strategy": "seasonal_naive", "schedule": {"test_period": "5 days"}}"#;
+
+/// A role that may read everything and do nothing else, dropped with this value's database.
+async fn reader(connection: &mut PgConnection, database: &Throwaway) -> String {
+    let reader = format!("{}_reader", database.name);
+    connection.execute(AssertSqlSafe(format!("create role {reader} login in role pg_read_all_data"))).await.unwrap();
+    reader
+}
+
+fn temporary(name: &str) -> String {
+    std::env::temp_dir().join(name).to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_dump_by_a_role_that_only_reads_comes_back_whole_by_several_workers_and_by_sections() {
+    let (database, mut before) = registry_in_use().await;
+    let reader = reader(&mut before, &database).await;
+    let path = temporary(&format!("{}.dump", database.name));
+    let place = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
+    let options = ["--format=custom", "--extension=edf", "--file", &path];
+    run_at((&place.0, &place.1), &reader, "pg_dump", &database.name, &options).await;
+    before.execute(AssertSqlSafe(format!("drop role {reader}"))).await.unwrap();
+    let (expected, forecasts) = (contents(&mut before).await, forecast(&mut before).await);
+    // Which worker is first is chance: with foreign keys inside of the extension every second try failed.
+    for _ in 0..8 {
+        let restored = Throwaway::empty().await;
+        for section in ["pre-data", "data", "post-data"] {
+            let options = ["-j", "4", "--exit-on-error", "--section", section, &path];
+            run("pg_restore", &restored.name, &options).await;
+        }
+        let mut after = restored.connect().await;
+        assert_eq!(contents(&mut after).await, expected);
+        assert_eq!(forecast(&mut after).await, forecasts);
+        let newest: i64 = query_scalar("select max(model_id) from edf.models").fetch_one(&mut after).await.unwrap();
+        assert_eq!(train(&mut after, "shed").await, newest + 1, "ids go on where they were");
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_deleted_takes_its_children_with_it() {
+    let (_database, mut connection) = registry_in_use().await;
+    let children = "select (select count(*) from edf.model_events), (select count(*) from edf.backtest_forecasts), (select count(*) from edf.trials)";
+    let (events, forecasts, trials): (i64, i64, i64) = query_as(children).fetch_one(&mut connection).await.unwrap();
+    assert!(events > 3 && forecasts > 0 && trials > 0);
+    connection.execute("delete from edf.models where model_id = 1").await.unwrap();
+    let orphans = "select count(*) from edf.model_events where model_id not in (select model_id from edf.models)";
+    assert_eq!(query_scalar::<_, i64>(orphans).fetch_one(&mut connection).await.unwrap(), 0);
+    let left: (i64, i64, i64) = query_as(children).fetch_one(&mut connection).await.unwrap();
+    assert!(left.0 > 0 && left.0 < events && (left.1, left.2) == (forecasts, trials), "{left:?}");
+    connection
+        .execute(raw_sql("delete from edf.backtests; delete from edf.tunings; truncate edf.models"))
+        .await
+        .unwrap();
+    assert_eq!(query_as::<_, (i64, i64, i64)>(children).fetch_one(&mut connection).await.unwrap(), (0, 0, 0));
+    let trial = "select edf.register_trial(1, 1, '{}', 1.0, 1, 1.0, null)";
+    assert_eq!(refusal(&mut connection, trial).await.code, "42704");
+}
+
+#[tokio::test]
+async fn models_that_are_copied_table_by_table_leave_their_ids_behind_the_next_training() {
+    let (from, mut before) = registry_in_use().await;
+    let to = Throwaway::with_extension().await;
+    let mut after = to.connect().await;
+    for table in ["models", "model_events", "backtests", "backtest_forecasts", "tunings", "trials"] {
+        let path = temporary(&format!("{}.{table}", to.name));
+        run("psql", &from.name, &["-c", &format!("\\copy edf.{table} to '{path}'")]).await;
+        run("psql", &to.name, &["-c", &format!("\\copy edf.{table} from '{path}'")]).await;
+        std::fs::remove_file(&path).unwrap();
+    }
+    seed_demand(&mut after).await;
+    assert_eq!(contents(&mut after).await, contents(&mut before).await);
+    assert_eq!(forecast(&mut after).await, forecast(&mut before).await);
+    let newest: i64 = query_scalar("select max(model_id) from edf.models").fetch_one(&mut after).await.unwrap();
+    assert_eq!(trained(&mut after, "house").await, newest + 1);
+    let keep = format!("select edf.keep_backtest('house', '{DEMAND}', '{NAIVE}')");
+    assert_eq!(query_scalar::<_, i64>(AssertSqlSafe(keep)).fetch_one(&mut after).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_exported_model_is_pending_under_a_free_id_elsewhere_and_forecasts_the_same_once_approved() {
+    let (from, mut before) = registry_in_use().await;
+    let to = Throwaway::with_extension().await;
+    let mut after = to.connect().await;
+    seed_demand(&mut after).await;
+    // The id of the first model is taken here.
+    train(&mut after, "shed").await;
+    let other = format!("select edf.train('house', '{DEMAND}', 'seasonal_naive')");
+    before.execute(AssertSqlSafe(other)).await.unwrap();
+    let path = temporary(&format!("{}.models", to.name));
+    run("psql", &from.name, &["-c", &format!("\\copy (select edf.export_models('{{house}}')) to '{path}'")]).await;
+    after.execute("create table exported (model jsonb)").await.unwrap();
+    run("psql", &to.name, &["-c", &format!("\\copy exported from '{path}'")]).await;
+    std::fs::remove_file(&path).unwrap();
+    let import = "select edf.import_model(model) from exported order by (model ->> 'model_id')::bigint";
+    // The first three are one model, trained three times.
+    for _ in 0..2 {
+        assert_eq!(query_scalar::<_, i64>(import).fetch_all(&mut after).await.unwrap(), [2, 2, 2, 3]);
+    }
+    let rows: Vec<(String, String)> = query_as(
+        "select status, reason from edf.models join edf.model_events using (model_id) where subject = 'house' order by model_id",
+    )
+    .fetch_all(&mut after)
+    .await
+    .unwrap();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.0 == "pending"), "{rows:?}");
+    assert!(rows[0].1.starts_with("imported: model 1 of another database"), "{rows:?}");
+    after.execute("select edf.approve_model(2)").await.unwrap();
+    assert_eq!(forecast(&mut after).await, forecast(&mut before).await);
+
+    for (document, code) in [
+        ("'[]'::jsonb", "22023"),
+        ("null::jsonb", "22004"),
+        ("model - 'artifact'", "22023"),
+        ("model || '{\"training_end\": \"soon\"}'", "22023"),
+        ("model || '{\"artifact\": \"!\"}'", "22023"),
+        ("model || '{\"artifact\": \"AAAA\"}'", "XX001"),
+    ] {
+        let import = format!("select edf.import_model({document}) from exported limit 1");
+        assert_eq!(refusal(&mut after, &import).await.code, code, "{document}");
+    }
+}
+
+/// A standby of the server under test, stopped and removed with this value.
+struct Standby {
+    folder: String,
+    pg_ctl: String,
+    port: String,
+}
+
+impl Standby {
+    /// Copies the server and starts the copy; its processes are those of user postgres where the tests run as root.
+    async fn start(name: &str) -> Self {
+        let bin: String = query_scalar("select setting from pg_config where name = 'BINDIR'")
+            .fetch_one(&mut as_role("postgres").await)
+            .await
+            .unwrap();
+        let folder = temporary(name);
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let (socket, port) = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
+        let backup = ["-h", &socket, "-p", &port, "-U", "postgres", "-D", &folder, "-R", "-c", "fast"];
+        server_program(&format!("{bin}/pg_basebackup"), &backup).await;
+        let options =
+            format!("-p {free} -c listen_addresses='' -c unix_socket_directories={folder} -c logging_collector=off");
+        let pg_ctl = format!("{bin}/pg_ctl");
+        let log = format!("{folder}/standby.log");
+        server_program(&pg_ctl, &["-D", &folder, "-o", &options, "-l", &log, "-w", "start"]).await;
+        Self { folder, pg_ctl, port: free }
+    }
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        let stop = std::process::Command::new("runuser")
+            .args(["-u", "postgres", "--", &self.pg_ctl, "-D", &self.folder, "-m", "immediate", "stop"])
+            .output();
+        if !stop.is_ok_and(|output| output.status.success()) {
+            let _ =
+                std::process::Command::new(&self.pg_ctl).args(["-D", &self.folder, "-m", "immediate", "stop"]).output();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Root can run no server: then user postgres does.
+async fn server_program(program: &str, arguments: &[&str]) {
+    let is_root = String::from_utf8_lossy(&Command::new("id").arg("-u").output().await.unwrap().stdout).trim() == "0";
+    let mut command = match is_root {
+        true => {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--", program]);
+            command
+        }
+        false => Command::new(program),
+    };
+    // A server keeps what it is given for output.
+    let output = command.args(arguments).current_dir("/").stdin(std::process::Stdio::null());
+    let status = output.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status().await;
+    assert!(status.unwrap().success(), "{program} {arguments:?}");
+}
+
+#[tokio::test]
+async fn a_standby_can_be_dumped_and_forecasts() {
+    let (database, mut before) = registry_in_use().await;
+    let reader = reader(&mut before, &database).await;
+    let standby = Standby::start(&format!("{}_standby", database.name)).await;
+    let path = temporary(&format!("{}.standby.dump", database.name));
+    let options = ["--format=custom", "--extension=edf", "--file", &path];
+    run_at((&standby.folder, &standby.port), &reader, "pg_dump", &database.name, &options).await;
+    // The deployed pipeline too.
+    let deployed = temporary(&format!("{}.standby.deployed", database.name));
+    let options = ["--format=custom", "--extension=edf", "--exclude-schema=cron", "--file", &deployed];
+    run_at((&standby.folder, &standby.port), &reader, "pg_dump", "edf", &options).await;
+    let ask = format!("select count(*) from edf.forecast('house', '{DEMAND}') having count(*) = 72");
+    run_at(
+        (&standby.folder, &standby.port),
+        "postgres",
+        "psql",
+        &database.name,
+        &["-v", "ON_ERROR_STOP=1", "-c", &ask],
+    )
+    .await;
+    drop(standby);
+    before.execute(AssertSqlSafe(format!("drop role {reader}"))).await.unwrap();
+
+    let restored = Throwaway::empty().await;
+    run("pg_restore", &restored.name, &["-j", "4", "--exit-on-error", &path]).await;
+    let mut after = restored.connect().await;
+    assert_eq!(contents(&mut after).await, contents(&mut before).await);
+    assert_eq!(forecast(&mut after).await, forecast(&mut before).await);
+    let whole = Throwaway::empty().await;
+    run("pg_restore", &whole.name, &["-j", "4", "--exit-on-error", &deployed]).await;
+    let hours = "select count(*) > 1000 from energy.building_hours";
+    assert!(query_scalar::<_, bool>(hours).fetch_one(&mut whole.connect().await).await.unwrap());
+    for file in [path, deployed] {
+        std::fs::remove_file(file).unwrap();
+    }
 }
 
 /// Every object with its definition, owner, comment and privileges.

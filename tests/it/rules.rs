@@ -74,7 +74,7 @@ async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_read
                    and proname in ('train', 'register_model', 'approve_model', 'reject_model', 'decide_model', 'fit', 'predict',
                                    'forecast', 'backtest', 'backtest_series', 'features', 'feature_rows', 'score', 'columns_of', 'checked_columns',
                                    'run_backtest', 'keep_backtest', 'register_backtest', 'tune', 'open_tuning', 'register_trial',
-                                   'best_parameters', 'portfolio', 'portfolio_quantiles'))",
+                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'delete_children', 'keep_ids_ahead'))",
     )
     .await;
 }

@@ -1,6 +1,7 @@
 with
 
-hours as (
+-- Read twice, and yet only of the building that is asked for.
+hours as not materialized (
     select * from {{ source('energy', 'building_hours') }}
 ),
 

@@ -6,7 +6,8 @@
 //! a spike for a day or two only, since by then it is part of that range. Looking back and never ahead, a row has the
 //! same value for every later origin. Real peaks stay: a range holds them once they are seen in one hour of a hundred.
 //!
-//! A regressor has a range for its whole training: a temperature of -9999 is a fill value and not weather.
+//! A regressor has a range for its whole training: a temperature of -9999 is a fill value and not weather. A column that is nearly
+//! always the same, such as rain, has no range; there only what files are known to fill with is not believed.
 
 use crate::grid::Grid;
 use crate::series::Frame;
@@ -20,6 +21,11 @@ const RANGE_DAYS: usize = 28;
 const TOLERANCE: f64 = 5.0;
 /// The same of a regressor.
 const REGRESSOR_TOLERANCE: f64 = 2.0;
+/// Beyond that lie only the fill values of files, such as 1e20 and 9.96921e36; single precision would make them infinite.
+const LARGEST: f64 = 1e15;
+/// Fill values that a range tells, where there is one: a column that is nearly always the same has none.
+const FILL_VALUES: [f64; 9] =
+    [-999.0, -999.9, -9999.0, -9999.9, -99_999.0, 99_999.0, -32_767.0, -32_768.0, 2_147_483_647.0];
 /// Known values below which a range says little.
 const LEAST_KNOWN: usize = 24;
 
@@ -37,6 +43,10 @@ pub(crate) fn take_spikes(grid: &Grid, target: &mut [f64]) -> Vec<Spike> {
     let day = grid.rows_per_day();
     let mut spikes = Vec::new();
     let mut known = Vec::with_capacity(RANGE_DAYS * day);
+    for (row, value) in target.iter_mut().enumerate().filter(|(_, value)| value.abs() > LARGEST) {
+        spikes.push(Spike { at: grid.time(row), value: *value });
+        *value = f64::NAN;
+    }
     let raw = target.to_vec();
     // The series may start within a UTC day; blocks are whole ones on every grid.
     let mut start = 0;
@@ -52,6 +62,7 @@ pub(crate) fn take_spikes(grid: &Grid, target: &mut [f64]) -> Vec<Spike> {
         }
         start = end;
     }
+    spikes.sort_by_key(|spike| spike.at);
     spikes
 }
 
@@ -91,7 +102,7 @@ impl Plausible {
     pub fn learn(frame: &Frame, end: usize) -> Self {
         let of = |values: &[f64]| {
             let mut known: Vec<f64> =
-                values[..end.min(values.len())].iter().copied().filter(|value| value.is_finite()).collect();
+                values[..end.min(values.len())].iter().copied().filter(|value| value.abs() <= LARGEST).collect();
             plausible(&mut known, REGRESSOR_TOLERANCE)
         };
         Self(frame.regressors.iter().map(|regressor| of(&regressor.values)).collect())
@@ -99,7 +110,11 @@ impl Plausible {
 
     /// Whether a value of a regressor is believed.
     pub fn holds(&self, regressor: usize, value: f64) -> bool {
-        self.0.get(regressor).copied().flatten().is_none_or(|(low, high)| !(value < low || value > high))
+        let is_filled = |value: f64| value.abs() > LARGEST || FILL_VALUES.contains(&value);
+        match self.0.get(regressor).copied().flatten() {
+            Some((low, high)) => !(value < low || value > high),
+            None => !is_filled(value),
+        }
     }
 
     /// The frame with implausible values missing, and which those are. Copied only where there are any. Where a
@@ -175,5 +190,24 @@ mod tests {
         assert!(kept.regressors[0].values[950].is_nan());
         assert_eq!((kept.regressors[0].values[960], kept.regressors[1].values[970]), (-25.0, 1.0));
         assert_eq!((found.len(), found[0].regressor.as_str(), found[0].value), (1, "temperature_c", -9999.0));
+    }
+
+    #[test]
+    fn a_fill_value_is_missing_where_a_column_is_nearly_always_the_same_and_in_the_target() {
+        let mut frame = hourly_frame(1000);
+        // Rain, seldom.
+        frame.regressors[1].values.fill(0.0);
+        frame.regressors[1].values[500] = 12.5;
+        for (row, fill) in [(700, 1e20), (710, 9.96921e36), (720, -9999.0), (950, -1e39), (960, -32_768.0)] {
+            frame.regressors[1].values[row] = fill;
+        }
+        frame.target[3] = 1e20;
+        frame.clean();
+        assert!(frame.target[3].is_nan() && frame.spikes[0].value == 1e20);
+        let plausible = Plausible::learn(&frame, 900);
+        let (kept, found) = plausible.apply(&frame);
+        let missing: Vec<_> = (0..1000).filter(|row| kept.regressors[1].values[*row].is_nan()).collect();
+        assert_eq!((missing, found.len()), (vec![700, 710, 720, 950, 960], 5));
+        assert_eq!(kept.regressors[1].values[500], 12.5);
     }
 }

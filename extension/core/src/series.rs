@@ -7,7 +7,7 @@ use crate::clean::{self, Spike};
 use crate::error::Error;
 use crate::grid::{Grid, known, rfc3339};
 use crate::origin::Origin;
-use crate::vintages::Vintages;
+use crate::vintages::{UNKNOWN, Vintages};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -210,7 +210,7 @@ impl Frame {
             for row in rows.start.max(origin.row)..rows.end {
                 for (column, value) in vintages.known_at(row, time) {
                     if !value.is_nan() {
-                        known[column].values[row - rows.start] = value;
+                        known[column].values[row - rows.start] = if value == UNKNOWN { f64::NAN } else { value };
                     }
                 }
             }
@@ -227,7 +227,8 @@ impl Frame {
             for row in *issued..(issued + horizon).min(self.grid.len()) {
                 let (known, all) = &mut counts[(row - issued) / day];
                 *all += 1;
-                *known += usize::from(self.vintages.as_ref().is_some_and(|v| v.known_at(row, time).next().is_some()));
+                let is_known = |vintages: &Vintages| vintages.known_at(row, time).any(|(_, value)| value.is_finite());
+                *known += usize::from(self.vintages.as_ref().is_some_and(is_known));
             }
         }
         counts.into_iter().map(|(known, all)| if all > 0 { known as f64 / all as f64 } else { 0.0 }).collect()
@@ -328,6 +329,23 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_knew_nothing_is_missing_and_one_that_says_nothing_leaves_the_frame_as_it_is() {
+        let mut frame = hourly_frame(48);
+        let received = [5, 10, 20].map(|row| frame.grid.time(row));
+        let names = ["temperature_c".to_owned()];
+        let values = [Some(f64::NAN), None, Some(7.0)];
+        let versions =
+            Versions { times: &[frame.grid.time(30); 3], received: &received, names: &names, values: &values };
+        frame.vintages = Some(Vintages::new(&frame.grid, &frame.regressor_names(), &versions).unwrap());
+        let at = |origin| frame.regressors_as_known(Origin::at(origin), 30..31)[0].values[0];
+        let came = frame.regressors[0].values[30];
+        assert!(at(5).is_nan() && at(9).is_nan());
+        assert_eq!([at(4), at(10), at(20)], [came, came, 7.0]);
+        assert_eq!(frame.vintage_shares(&[9, 20], 24), [1.0 / 48.0], "what nobody knew is no forecast");
+        assert!(frame.vintages.unwrap().values_mut().all(|(_, _, value)| !value.is_infinite()));
+    }
+
+    #[test]
     fn a_shorter_frame_reads_the_same_forecasts() {
         let (frame, shorter) = (frame(), frame().since(15));
         for origin in [19, 20, 31] {
@@ -355,7 +373,7 @@ mod tests {
         let names = ["temperature_c".to_owned()];
         assert!(refuse(&names, &[time, time], &[Some(1.0), Some(2.0)]).contains("two regressor forecasts"));
         assert!(refuse(&["temperatur_c".to_owned()], &[time], &[Some(1.0)]).contains("did you mean \"temperature_c\""));
-        assert!(refuse(&names, &[time], &[Some(f64::NAN)]).contains("NaN or infinite"));
+        assert!(refuse(&names, &[time], &[Some(f64::INFINITY)]).contains("NaN or infinite"));
     }
 
     #[test]

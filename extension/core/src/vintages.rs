@@ -3,7 +3,8 @@
 //! A training row that imitates a forecast issued at some time must read the weather forecast of that
 //! age, not the weather that came (the error of a forecast grows with its lead, and a model that never
 //! saw it trusts the weather too much). So for rows from the origin on, the newest version received by the
-//! origin's time counts; where there is none the frame's own value stands in.
+//! origin's time counts; where there is none the frame's own value stands in. A version may say that nothing was known
+//! yet, as of a price before its auction: then the value is missing.
 
 use crate::error::Error;
 use crate::grid::{Grid, known, rfc3339};
@@ -16,9 +17,12 @@ pub struct Vintages {
     columns: Vec<usize>,
     /// Row, and when it was known, ascending; no two the same.
     keys: Vec<(usize, DateTime<Utc>)>,
-    /// One value per key and column; NaN is missing.
+    /// One value per key and column; NaN says nothing, so that the frame's own value stands in, and [`UNKNOWN`] that there was none.
     values: Vec<f64>,
 }
+
+/// Of a version: the value was not known to anybody yet, whatever the frame says since.
+pub(crate) const UNKNOWN: f64 = f64::INFINITY;
 
 /// Versions as SQL hands them over: `values` holds one column after the other, in the order of `names`.
 #[derive(Debug, Clone)]
@@ -29,7 +33,7 @@ pub struct Versions<'a> {
     pub received: &'a [DateTime<Utc>],
     /// Which regressors.
     pub names: &'a [String],
-    /// Their values.
+    /// Their values; NaN where none was known yet, so that the frame's own value, which came later, is not read.
     pub values: &'a [Option<f64>],
 }
 
@@ -75,7 +79,10 @@ impl Vintages {
         let mut values = Vec::with_capacity(order.len() * count);
         for (row, _, at) in &order {
             for (column, name) in versions.names.iter().enumerate() {
-                values.push(known(grid, name, *row, versions.values[column * times.len() + at])?);
+                values.push(match versions.values[column * times.len() + at] {
+                    Some(value) if value.is_nan() => UNKNOWN,
+                    value => known(grid, name, *row, value)?,
+                });
             }
         }
         Ok(Self { columns, keys: order.into_iter().map(|(row, received, _)| (row, received)).collect(), values })
@@ -105,6 +112,7 @@ impl Vintages {
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (usize, usize, &mut f64)> + '_ {
         let count = self.columns.len();
         let (columns, keys) = (&self.columns, &self.keys);
-        self.values.iter_mut().enumerate().map(move |(at, value)| (columns[at % count], keys[at / count].0, value))
+        let known = self.values.iter_mut().enumerate().filter(|(_, value)| **value != UNKNOWN);
+        known.map(move |(at, value)| (columns[at % count], keys[at / count].0, value))
     }
 }

@@ -1,7 +1,8 @@
 //! Any bytes as a meter message and as a weather document: rows that hold what is promised of them, or a rejection, and no panic.
 #![no_main]
 
-use edf_fuzz::message::{read_meter_message, read_weather_document};
+use chrono::Timelike;
+use edf_fuzz::message::{convert, read_meter_message, read_weather_document};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 fn is_name(text: &str) -> bool {
@@ -20,6 +21,13 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
                 assert!(is_name(&reading.building_id) && is_name(&reading.sensor_type));
                 assert!(reading.apartment_id.is_none_or(|text| is_name(&text)));
                 assert!(reading.room_name.is_none_or(|text| is_name(&text)));
+                if let Some(unit) = reading.unit {
+                    assert!(is_name(&unit));
+                    for to in [None, Some("kWh"), Some("Wh"), Some("°F"), Some(&*unit)] {
+                        assert!(convert(reading.value, &unit, to).is_none_or(f64::is_finite));
+                    }
+                    assert!(convert(reading.value, "kWh", Some("kWh")).is_some());
+                }
             }
             Err(rejection) => assert!(!rejection.reason.is_empty() && rejection.reason.len() < 1000),
         }
@@ -30,6 +38,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
             for hour in hours {
                 let values = [hour.temperature_c, hour.cloud_cover_pct, hour.ghi_w_m2];
                 assert!(values.into_iter().flatten().all(|value| value.abs() <= 2000.0));
+                assert_eq!((hour.valid_at.minute(), hour.valid_at.second()), (0, 0));
             }
         }
         Err(rejection) => assert!(!rejection.reason.is_empty() && rejection.reason.len() < 1000),

@@ -25,12 +25,14 @@ pub struct Reading {
     pub room_name: Option<String>,
     /// When it was read.
     pub read_at: DateTime<Utc>,
-    /// The value, finite.
+    /// The value, finite, in `unit`.
     pub value: f64,
+    /// Its unit, where the message names it; else it is that of the sensor type.
+    pub unit: Option<String>,
 }
 
 /// Reads one meter message:
-/// `{timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}`.
+/// `{timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, unit?, room_name?}]}`.
 pub fn read_meter_message(text: &str) -> Vec<Result<Reading, Rejection>> {
     match meter_message(text) {
         Ok(readings) => readings,
@@ -54,6 +56,7 @@ struct Sensed<'a> {
     sensor_type: Option<Cow<'a, str>>,
     room_name: Option<Cow<'a, str>>,
     value: Option<f64>,
+    unit: Option<Cow<'a, str>>,
 }
 
 fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejection> {
@@ -81,6 +84,7 @@ fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejectio
             room_name: sensed.room_name.map(|text| name("room_name", text)).transpose()?,
             read_at: read_at.to_utc(),
             value: required("value", sensed.value)?,
+            unit: sensed.unit.map(|text| name("unit", text)).transpose()?,
         })
     };
     Ok(told_apart(readings.iter().map(reading).collect()))
@@ -148,6 +152,9 @@ mod tests {
             (r#""building_id": "b""#, r#""building_id": 7"#, "wrong_type"),
             (r#""building_id": "b""#, r#""building_id": """#, "wrong_type"),
             (r#""apartment_id": "a""#, r#""apartment_id": "a\u0000""#, "wrong_type"),
+            ("12.5", "12.5, \"unit\": 1000", "wrong_type"),
+            ("12.5", "12.5, \"unit\": \"\"", "wrong_type"),
+            ("12.5", "12.5, \"unit\": \"Wh\", \"unit\": \"kWh\"", "duplicate_field"),
             ("12.5", "\"NaN\"", "wrong_type"),
             ("12.5", "null", "missing_field"),
             ("12.5", "1e999", "not_finite"),
@@ -179,6 +186,13 @@ mod tests {
         assert!(two(&tariff("1500"), &tariff("1500")).iter().all(Result::is_ok));
         let named = r#"{"sensor_type": "t", "value": 1505, "room_name": "night"}"#;
         assert!(two(&tariff("1500"), named).iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn the_unit_is_read_where_it_is_named() {
+        let rows = read_meter_message(&GOOD.replace("12.5", "12500, \"unit\": \"Wh\""));
+        let unit = |row: &Result<Reading, Rejection>| row.as_ref().unwrap().unit.clone();
+        assert_eq!(rows.iter().map(unit).collect::<Vec<_>>(), [Some("Wh".to_owned()), None]);
     }
 
     #[test]

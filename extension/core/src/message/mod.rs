@@ -3,19 +3,21 @@
 //! Readers take text from outside and never fail as a whole: every part is a row or a [`Rejection`].
 
 mod meter;
+mod unit;
 mod weather;
 
 use serde::Deserialize;
 use serde_json::error::Category;
 
 pub use meter::{Reading, read_meter_message};
+pub use unit::convert;
 pub use weather::{WeatherHour, read_weather_document};
 
 /// Why something was not taken, as a code for machines and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// `not_json`, `missing_field`, `duplicate_field`, `wrong_type`, `bad_timestamp`, `not_finite`, `impossible_value`,
-    /// `too_large`, `too_long` or `empty`.
+    /// `too_large`, `too_long`, `unknown_unit`, `off_hour` or `empty`.
     pub code: &'static str,
     /// What was wrong.
     pub reason: String,
@@ -68,12 +70,12 @@ mod tests {
 
     const MESSAGE: &str = r#"{"timestamp_str": "2026-02-28T23:00:00Z", "building_id": "b",
         "readings": [{"sensor_type": "x", "value": 1}]}"#;
-    const DOCUMENT: &str =
-        r#"{"utc_offset_seconds": 3600, "hourly": {"time": ["2026-07-01T00:00"], "temperature_2m": [18.5]}}"#;
+    const DOCUMENT: &str = r#"{"utc_offset_seconds": 3600, "hourly_units": {"temperature_2m": "°F"},
+        "hourly": {"time": ["2026-07-01T00:00"], "temperature_2m": [18.5]}}"#;
 
     proptest! {
         #[test]
-        fn any_text_is_rows_or_a_rejection(text in "\\PC*", cut in 0_usize..120) {
+        fn any_text_is_rows_or_a_rejection(text in "\\PC*", cut in 0_usize..160) {
             for text in [text, MESSAGE.chars().take(cut).collect(), DOCUMENT.chars().take(cut).collect()] {
                 prop_assert!(!read_meter_message(&text).is_empty());
                 prop_assert!(!read_weather_document(&text).is_ok_and(|hours| hours.is_empty()));

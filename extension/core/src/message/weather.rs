@@ -1,7 +1,8 @@
 //! Weather documents.
 
+use super::unit::{Quantity, Unit};
 use super::{Rejection, clip, not_longer, object, required};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -15,6 +16,8 @@ const TEMPERATURE_C: RangeInclusive<f64> = -100.0..=70.0;
 const CLOUD_COVER_PCT: RangeInclusive<f64> = 0.0..=100.0;
 /// Above the sun at the top of the atmosphere, since clouds can focus; instruments read a little below zero at night.
 const GHI_W_M2: RangeInclusive<f64> = -20.0..=2000.0;
+/// Names of zones that need no offset.
+const UTC_NAMES: [&str; 6] = ["UTC", "GMT", "Etc/UTC", "Etc/GMT", "Z", "Zulu"];
 
 /// One hour of a weather document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -33,9 +36,27 @@ pub struct WeatherHour {
 #[derive(Deserialize)]
 struct Document<'a> {
     utc_offset_seconds: Option<i64>,
-    /// Read by itself: serde would take an array for its fields in order.
+    #[serde(borrow)]
+    timezone: Option<Cow<'a, str>>,
+    /// Read by themselves: serde would take an array for its fields in order.
+    #[serde(borrow)]
+    hourly_units: Option<&'a RawValue>,
     #[serde(borrow)]
     hourly: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Units<'a> {
+    #[serde(borrow)]
+    time: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    temperature_2m: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    cloudcover: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    cloud_cover: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    shortwave_radiation: Option<Cow<'a, str>>,
 }
 
 type Values = Option<Vec<Option<f64>>>;
@@ -50,32 +71,50 @@ struct Hourly<'a> {
     shortwave_radiation: Values,
 }
 
-/// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly: {time[],
+/// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly_units: {..}, hourly: {time[],
 /// temperature_2m[], cloud_cover[] or cloudcover[], shortwave_radiation[]}}`, times local to the offset. A series that
-/// the document lacks is missing in every hour; one of another length is an error.
+/// the document lacks is missing in every hour; one of another length is an error. Values are converted from the unit
+/// that `hourly_units` names; where it names none they are in °C, % and W/m².
 ///
 /// Open-Meteo gives temperature and cloud cover at the instant of the label, but radiation as the mean of the hour
 /// before it. So the radiation of a label belongs to the hour that ends there: the last label's hour has none, and the
-/// hour before the first label has only that. Of a time that is given twice the first counts.
+/// hour before the first label has only that. Of a time that is given twice the first counts. Hours are those of UTC: a
+/// label between two of them, as in a zone of half an hour, is an error.
 pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> {
     not_longer(text, LONGEST_DOCUMENT)?;
     let document: Document<'_> = object(text)?;
-    let offset = document.utc_offset_seconds.unwrap_or(0);
-    if offset.unsigned_abs() > 86_400 {
-        return Err(Rejection::new("wrong_type", "utc_offset_seconds is not a number of seconds within a day"));
+    let offset = offset(&document)?;
+    let units: Units<'_> = document.hourly_units.map(|raw| object(raw.get())).transpose()?.unwrap_or_default();
+    if let Some(unit) = units.time.filter(|unit| unit != "iso8601") {
+        let reason = format!("hourly_units.time is \"{}\"; iso8601 is read: ask the service for it", clip(&unit));
+        return Err(Rejection::new("unknown_unit", reason));
     }
     let hourly: Hourly<'_> = object(required("hourly", document.hourly)?.get())?;
     let times = required("hourly.time", hourly.time)?;
     if times.is_empty() {
         return Err(Rejection::new("empty", "hourly.time is empty"));
     }
-    let series = |name, values, limits| hourly_series(name, values, times.len(), limits);
-    let temperature = series("temperature_2m", hourly.temperature_2m, TEMPERATURE_C)?;
-    let cloud_cover = series("cloud_cover", hourly.cloud_cover.or(hourly.cloudcover), CLOUD_COVER_PCT)?;
-    let ghi = series("shortwave_radiation", hourly.shortwave_radiation, GHI_W_M2)?;
+    let (cloud_name, cloud_cover, cloud_unit) = match hourly.cloud_cover {
+        Some(values) => ("cloud_cover", Some(values), units.cloud_cover),
+        None => ("cloudcover", hourly.cloudcover, units.cloudcover),
+    };
+    let series = |name, values, unit, quantity, limits| {
+        let values = hourly_series(name, values, times.len())?;
+        in_unit(name, values, unit, quantity, limits)
+    };
+    let temperature =
+        series("temperature_2m", hourly.temperature_2m, units.temperature_2m, Quantity::Temperature, TEMPERATURE_C)?;
+    let cloud_cover = series(cloud_name, cloud_cover, cloud_unit, Quantity::Share, CLOUD_COVER_PCT)?;
+    let ghi = series(
+        "shortwave_radiation",
+        hourly.shortwave_radiation,
+        units.shortwave_radiation,
+        Quantity::Irradiance,
+        GHI_W_M2,
+    )?;
     let mut hours = BTreeMap::new();
     for (at, time) in times.iter().enumerate() {
-        let label = local_hour(time, offset)?;
+        let label = full_hour(time, offset)?;
         let hour = hour_at(&mut hours, label);
         hour.temperature_c = hour.temperature_c.or(temperature[at]);
         hour.cloud_cover_pct = hour.cloud_cover_pct.or(cloud_cover[at]);
@@ -86,8 +125,37 @@ pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> 
     Ok(hours.into_values().collect())
 }
 
+/// Seconds east of UTC. Without them times are in UTC, unless a zone is named whose clock nobody here knows.
+fn offset(document: &Document<'_>) -> Result<i64, Rejection> {
+    match (document.utc_offset_seconds, &document.timezone) {
+        (Some(offset), _) if offset.unsigned_abs() > 86_400 => {
+            Err(Rejection::new("wrong_type", "utc_offset_seconds is not a number of seconds within a day"))
+        }
+        (Some(offset), _) => Ok(offset),
+        (None, Some(zone)) if !UTC_NAMES.contains(&zone.as_ref()) => Err(Rejection::new(
+            "missing_field",
+            format!("utc_offset_seconds is missing, and times are in {}: ask the service for times in UTC", clip(zone)),
+        )),
+        (None, _) => Ok(0),
+    }
+}
+
 fn hour_at(hours: &mut BTreeMap<DateTime<Utc>, WeatherHour>, valid_at: DateTime<Utc>) -> &mut WeatherHour {
     hours.entry(valid_at).or_insert(WeatherHour { valid_at, ..WeatherHour::default() })
+}
+
+/// A label between two hours would be stored and never read, since demand is by the hour of UTC.
+fn full_hour(text: &str, offset: i64) -> Result<DateTime<Utc>, Rejection> {
+    let label = local_hour(text, offset)?;
+    if (label.minute(), label.second()) == (0, 0) {
+        return Ok(label);
+    }
+    let reason = format!(
+        "hourly.time holds \"{}\", {} in UTC and not a full hour: ask the service for times in UTC",
+        clip(text),
+        label.format("%H:%M:%S")
+    );
+    Err(Rejection::new("off_hour", reason))
 }
 
 /// Years have four digits; chrono reads more of them.
@@ -100,23 +168,41 @@ fn local_hour(text: &str, offset: i64) -> Result<DateTime<Utc>, Rejection> {
     local.checked_sub_signed(TimeDelta::seconds(offset)).map(|utc| utc.and_utc()).ok_or_else(bad)
 }
 
-fn hourly_series(
-    name: &str,
-    values: Values,
-    len: usize,
-    limits: RangeInclusive<f64>,
-) -> Result<Vec<Option<f64>>, Rejection> {
+fn hourly_series(name: &str, values: Values, len: usize) -> Result<Vec<Option<f64>>, Rejection> {
     let values = values.unwrap_or_else(|| vec![None; len]);
     if values.len() != len {
         let reason = format!("hourly.{name} has {} values, hourly.time has {len}", values.len());
         return Err(Rejection::new("wrong_type", reason));
     }
-    match values.iter().flatten().find(|value| !limits.contains(value)) {
-        Some(value) => {
-            Err(Rejection::new("impossible_value", format!("hourly.{name} holds {value}, outside of {limits:?}")))
+    Ok(values)
+}
+
+/// The values in the quantity's own unit. Of a series without values, services name a unit that is none.
+fn in_unit(
+    name: &str,
+    mut values: Vec<Option<f64>>,
+    unit: Option<Cow<'_, str>>,
+    quantity: Quantity,
+    limits: RangeInclusive<f64>,
+) -> Result<Vec<Option<f64>>, Rejection> {
+    let told = unit.as_deref().unwrap_or_default();
+    let unit = match Unit::parse(told).filter(|read| read.quantity == quantity) {
+        None if unit.is_some() && values.iter().any(Option::is_some) => {
+            let reason = format!("hourly_units.{name} is \"{}\"; {} are read", clip(told), quantity.units());
+            return Err(Rejection::new("unknown_unit", reason));
         }
-        None => Ok(values),
+        unit => unit,
+    };
+    for value in values.iter_mut().flatten() {
+        let given = *value;
+        *value = unit.map_or(given, |unit| unit.convert(given));
+        if !limits.contains(value) {
+            let of = if told.is_empty() { String::new() } else { format!(" {}", clip(told)) };
+            let reason = format!("hourly.{name} holds {given}{of}, outside of {limits:?}");
+            return Err(Rejection::new("impossible_value", reason));
+        }
     }
+    Ok(values)
 }
 
 #[cfg(test)]
@@ -147,6 +233,49 @@ mod tests {
                 ("13:00".to_owned(), Some(21.0), None),
             ]
         );
+    }
+
+    #[test]
+    fn values_are_converted_from_the_unit_that_the_document_names() {
+        let document = r#"{"hourly_units": {"time": "iso8601", "temperature_2m": "°F", "cloud_cover": "fraction", "shortwave_radiation": "MJ/m²"},
+            "hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00"], "temperature_2m": [68, 14], "cloud_cover": [0.25, 1],
+            "shortwave_radiation": [null, 1.8]}}"#;
+        let hours = read_weather_document(document).unwrap();
+        let close = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-9;
+        assert!(close(hours[0].temperature_c, 20.0) && close(hours[1].temperature_c, -10.0));
+        assert!(close(hours[0].cloud_cover_pct, 25.0) && close(hours[1].cloud_cover_pct, 100.0));
+        assert!(close(hours[0].ghi_w_m2, 500.0));
+        let kelvin = document.replace("°F", "K").replace("[68, 14]", "[293.15, 263.15]");
+        assert!(close(read_weather_document(&kelvin).unwrap()[1].temperature_c, -10.0));
+        // A service names no unit of what it does not have.
+        let lacking = document.replace("°F", "undefined").replace("[68, 14]", "[null, null]");
+        assert_eq!(read_weather_document(&lacking).unwrap()[0].temperature_c, None);
+    }
+
+    #[test]
+    fn a_unit_or_a_label_that_cannot_be_read_says_what_can() {
+        for (from, to, code, word) in [
+            ("\"hourly\"", "\"hourly_units\": {\"temperature_2m\": \"°R\"}, \"hourly\"", "unknown_unit", "°F"),
+            ("\"hourly\"", "\"hourly_units\": {\"temperature_2m\": \"%\"}, \"hourly\"", "unknown_unit", "°F"),
+            ("\"hourly\"", "\"hourly_units\": {\"cloudcover\": \"\"}, \"hourly\"", "unknown_unit", "oktas"),
+            ("\"hourly\"", "\"hourly_units\": {\"time\": \"unixtime\"}, \"hourly\"", "unknown_unit", "iso8601"),
+            ("\"hourly\"", "\"hourly_units\": {\"temperature_2m\": 7}, \"hourly\"", "wrong_type", "string"),
+            ("\"hourly\"", "\"hourly_units\": [\"iso8601\"], \"hourly\"", "wrong_type", "array"),
+            ("7200", "19800", "off_hour", "18:30:00 in UTC"),
+            ("7200", "20700", "off_hour", "18:15:00 in UTC"),
+            ("7200", "7201", "off_hour", "in UTC"),
+            ("2026-07-01T01:00", "2026-07-01T00:30", "off_hour", "in UTC"),
+            ("\"utc_offset_seconds\": 7200", "\"timezone\": \"Asia/Kolkata\"", "missing_field", "Asia/Kolkata"),
+            // Fill values of files.
+            ("18.5", "9.96921e36", "impossible_value", "temperature_2m"),
+            ("[0, 100]", "[0, -32768]", "impossible_value", "cloudcover"),
+            ("18.5", "-9999", "impossible_value", "temperature_2m"),
+        ] {
+            let rejection = read_weather_document(&GOOD.replace(from, to)).unwrap_err();
+            assert!(rejection.code == code && rejection.reason.contains(word), "{from} -> {to}: {rejection:?}");
+        }
+        let utc = GOOD.replace("\"utc_offset_seconds\": 7200", "\"timezone\": \"GMT\"");
+        assert_eq!(read_weather_document(&utc).unwrap()[0].valid_at.to_rfc3339(), "2026-07-01T00:00:00+00:00");
     }
 
     #[test]

@@ -1,0 +1,134 @@
+-- What a dump of these tables may be restored into: rows of any table in any order, and ids of another database.
+--
+-- A foreign key inside of an extension is there before the rows, so that a restore by several workers (pg_restore -j) fails by chance. Rows of children
+-- are written by the registry's functions alone, beside those that they refer to; a parent that goes takes its children with it.
+
+create function edf.delete_children() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'TRUNCATE' then
+        execute format('truncate edf.%I', tg_argv[0]);
+    else
+        execute format('delete from edf.%I as child using gone where child.%I = gone.%2$I', tg_argv[0], tg_argv[1]);
+    end if;
+    return null;
+end;
+$$;
+comment on function edf.delete_children() is
+    'Deletes the rows of a child table with those that they belong to; its name and the common column are the trigger''s arguments.';
+revoke all on function edf.delete_children() from public;
+
+create function edf.keep_ids_ahead() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    sequence constant regclass := pg_get_serial_sequence(format('%I.%I', tg_table_schema, tg_table_name), tg_argv[0]);
+    highest  bigint;
+    counted  bigint;
+begin
+    execute format('select max(%I) from added', tg_argv[0]) into highest;
+    -- The first value of a new sequence is still to come.
+    execute format('select last_value - (not is_called)::integer from %s', sequence) into counted;
+    if highest > counted then
+        perform setval(sequence, highest);
+    end if;
+    return null;
+end;
+$$;
+comment on function edf.keep_ids_ahead() is
+    'Rows that come with their ids, as by COPY from another database, leave the ids that follow ahead of them; the column is the trigger''s argument.';
+revoke all on function edf.keep_ids_ahead() from public;
+
+create trigger delete_events after delete on edf.models referencing old table as gone
+    for each statement execute function edf.delete_children('model_events', 'model_id');
+create trigger truncate_events after truncate on edf.models for each statement execute function edf.delete_children('model_events');
+create trigger keep_ids_ahead after insert on edf.models referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('model_id');
+create trigger keep_ids_ahead after insert on edf.model_events referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('event_id');
+create trigger delete_forecasts after delete on edf.backtests referencing old table as gone
+    for each statement execute function edf.delete_children('backtest_forecasts', 'backtest_id');
+create trigger truncate_forecasts after truncate on edf.backtests for each statement execute function edf.delete_children('backtest_forecasts');
+create trigger keep_ids_ahead after insert on edf.backtests referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('backtest_id');
+create trigger delete_trials after delete on edf.tunings referencing old table as gone
+    for each statement execute function edf.delete_children('trials', 'tuning_id');
+create trigger truncate_trials after truncate on edf.tunings for each statement execute function edf.delete_children('trials');
+create trigger keep_ids_ahead after insert on edf.tunings referencing new table as added
+    for each statement execute function edf.keep_ids_ahead('tuning_id');
+
+create function edf.export_models(subjects text[] default null) returns setof jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select to_jsonb(models) || jsonb_build_object(
+        'artifact', encode(models.artifact, 'base64'),
+        'events', (select jsonb_agg(to_jsonb(events) - 'event_id' - 'model_id' order by event_id) from edf.model_events as events where events.model_id = models.model_id))
+    from edf.models
+    where subjects is null or subject = any (subjects)
+    order by models.model_id
+$$;
+comment on function edf.export_models(text[]) is
+$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it.
+
+Into a file: \copy (select edf.export_models()) to 'models.copy'.$$;
+revoke all on function edf.export_models(text[]) from public;
+
+create function edf.import_model(model jsonb) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    given    edf.models;
+    bytes    bytea;
+    imported bigint;
+begin
+    perform edf.require('model', model is not null);
+    begin
+        bytes := decode(model ->> 'artifact', 'base64');
+        given := jsonb_populate_record(null::edf.models, model - 'artifact');
+    exception when data_exception then
+        raise exception 'it is no model: %', sqlerrm
+            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+    end;
+    if num_nulls(given.subject, given.strategy, bytes, given.checksum, given.parameters, given.features, given.feature_names, given.training_start,
+                 given.training_end, given.training_rows, given.metrics) > 0 then
+        raise exception 'it is no model: subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, training_end, training_rows or metrics is missing'
+            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+    end if;
+    if encode(sha256(bytes), 'hex') <> given.checksum then
+        raise exception 'the artifact of model % of "%" does not match its checksum', given.model_id, given.subject
+            using errcode = 'data_corrupted', hint = 'Export it again.';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('edf.models ' || given.subject, 0));
+    select model_id into imported from edf.models where (subject, checksum) = (given.subject, given.checksum) order by model_id limit 1;
+    if found then
+        return imported;
+    end if;
+    insert into edf.models (
+        subject, strategy, artifact, checksum, parameters, features, feature_names,
+        training_start, training_end, training_rows, metrics, created_at, created_by
+    )
+    values (
+        given.subject, given.strategy, bytes, given.checksum, given.parameters, given.features, given.feature_names,
+        given.training_start, given.training_end, given.training_rows, given.metrics, coalesce(given.created_at, now()), edf.acting_role()
+    )
+    returning model_id into imported;
+    insert into edf.model_events (model_id, event, reason, happened_by)
+    values (imported, 'trained', format('imported: model %s of another database, trained there by %s', model ->> 'model_id', given.created_by), edf.acting_role());
+    return imported;
+end;
+$$;
+comment on function edf.import_model(jsonb) is
+$$Takes a model of another database, a document of edf.export_models, as a pending one with an id of this database: approval is a decision for each. A model
+that is there already stays as it is. Returns the model's id.
+
+From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
+Errors: 22023 it is no such document; XX001 its artifact is damaged.$$;
+revoke all on function edf.import_model(jsonb) from public;

@@ -1,0 +1,35 @@
+//! All hours made anew, building by building, so that forecasts need not wait for the last.
+
+use edf_tests::{as_role, refusal};
+use sqlx::{Connection, query, query_as, query_scalar};
+
+/// What the hours of two buildings are, as one number, and the transactions that wrote the hour that was lost.
+const STATE: &str = "
+    select sum(hashtextextended(h::text, 0))::text, count(*), count(distinct xmin::text) filter (where hour_at = '2017-05-05 12:00Z')
+    from energy.building_hours as h where building_id = any ($1)";
+
+#[tokio::test]
+async fn a_rebuild_brings_back_every_hour_in_a_transaction_for_each_building() {
+    let buildings = &["homes-5-8", "homes-14-17"][..];
+    let mut postgres = as_role("postgres").await;
+    let mut pipeline = as_role("pipeline").await;
+    let before: (String, i64, i64) = query_as(STATE).bind(buildings).fetch_one(&mut postgres).await.unwrap();
+    query("delete from energy.building_hours where building_id = any ($1) and hour_at = '2017-05-05 12:00Z'")
+        .bind(buildings)
+        .execute(&mut postgres)
+        .await
+        .unwrap();
+    query("call energy.rebuild_building_hours($1)").bind(buildings).execute(&mut pipeline).await.unwrap();
+    let after: (String, i64, i64) = query_as(STATE).bind(buildings).fetch_one(&mut postgres).await.unwrap();
+    assert_eq!((&after.0, after.1, after.2), (&before.0, before.1, 2));
+    let failed: i64 = query_scalar("select count(*) from energy.job_runs where job_name = 'rebuild_building_hours'")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert_eq!(failed, 0);
+
+    // Inside of a caller's transaction it could not commit, and says so before it has held anything up.
+    let mut work = pipeline.begin().await.unwrap();
+    let inside = "call energy.rebuild_building_hours('{homes-5-8}')";
+    assert_eq!(refusal(&mut work, inside).await.code, "2D000");
+}

@@ -200,9 +200,11 @@ begin
         cross join lateral (
             select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
         ) as settings
-        -- Where all that was said nearby only rises, nothing is wrong with it.
+        -- Where all that was said nearby only rises, nothing is wrong with it; what shows zero may be wrong for a month.
         cross join lateral (
-            select case when kind = 'register' and bool_or(value < before_it) then jitter else interval '0' end as fault
+            select
+                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter else interval '0' end as fault,
+                coalesce(kind = 'register' and bool_or(value = 0), false) as has_zero
             from (
                 select value, lag(value) over (order by read_at, received_at) as before_it
                 from raw.sensors as part
@@ -212,21 +214,33 @@ begin
             ) as nearby
         ) as faults
         left join lateral (
-            select max(newest.read_at) as read_at
+            select least(max(newest.read_at), max(counted.read_at)) as read_at
             from raw.sensors as part
-            cross join lateral (
-                select read_at from raw.meter_readings
+            left join lateral (
+                select read_at, value from raw.meter_readings
                 where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault order by read_at desc limit 1
-            ) as newest
+            ) as newest on true
+            left join lateral (
+                select read_at from raw.meter_readings
+                where (has_zero or kind = 'register' and newest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
+                  and read_at < due.first_at - 2 * fault and read_at > due.first_at - interval '32 days'
+                order by read_at desc limit 1
+            ) as counted on true
             where register.sensor_id in (part.sensor_id, part.register_id)
         ) as before on true
         left join lateral (
-            select min(oldest.read_at) as read_at
+            select greatest(min(oldest.read_at), min(counted.read_at)) as read_at
             from raw.sensors as part
-            cross join lateral (
-                select read_at from raw.meter_readings
+            left join lateral (
+                select read_at, value from raw.meter_readings
                 where meter_readings.sensor_id = part.sensor_id and read_at > due.last_at + greatest(jitter, 4 * fault) order by read_at limit 1
-            ) as oldest
+            ) as oldest on true
+            left join lateral (
+                select read_at from raw.meter_readings
+                where (has_zero or kind = 'register' and oldest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
+                  and read_at > due.last_at + greatest(jitter, 4 * fault) and read_at < due.last_at + interval '32 days'
+                order by read_at limit 1
+            ) as counted on true
             where register.sensor_id in (part.sensor_id, part.register_id)
         ) as after on true
         union all

@@ -326,9 +326,18 @@ fn said(rng: &mut impl Rng) -> Vec<String> {
         let end = if rng.random_bool(0.4) { rng.random_range(0..4 * DAY) } else { 4 * DAY };
         let mut minute = if rng.random_bool(0.4) { rng.random_range(0..3 * DAY) } else { rng.random_range(0..200) };
         let mut value = f64::from(rng.random_range(0..40_u8));
+        // A register that shows zero, and goes on or begins anew.
+        let zero_from = rng.random_range(0..4 * DAY);
+        let zero_until = zero_from + rng.random_range(0..3 * DAY);
+        let shows_zero = rng.random_bool(0.3);
         while minute < end {
             let wrong = rng.random_bool(0.03);
-            let shown = if wrong { value * f64::from(rng.random_range(0..4_u8)) } else { value };
+            let is_zero = shows_zero && (zero_from..zero_until).contains(&minute);
+            let shown = match (is_zero, wrong) {
+                (true, _) => 0.0,
+                (_, true) => value * f64::from(rng.random_range(0..4_u8)),
+                _ => value,
+            };
             messages.push(told(minute, apartment, sensor_type, room, shown));
             minute += if rng.random_bool(0.04) { rng.random_range(60..2000) } else { rng.random_range(5..120) };
             value += f64::from(rng.random_range(0..16_u8)) / 16.0;

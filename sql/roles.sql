@@ -23,6 +23,8 @@ begin
 end;
 $$;
 grant edf_owner to dbt;
+-- Jobs that run beside each other see what the others have done, whatever the database is set to.
+alter role pipeline set default_transaction_isolation = 'read committed';
 grant supplier, resident, gateway to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';

@@ -30,6 +30,7 @@ set local role edf_owner;
 \ir routines/weather_as_of.sql
 \ir routines/weather_reach.sql
 \ir routines/calendar_regressors.sql
+\ir routines/iso.sql
 \ir routines/archetype_subject.sql
 \ir routines/regressors.sql
 \ir routines/building_inputs.sql

@@ -12,6 +12,7 @@ set local role edf_owner;
 \ir routines/load_config.sql
 \ir routines/record_job_run.sql
 \ir routines/run_by_building.sql
+\ir routines/iso.sql
 \ir routines/settings.sql
 \ir routines/check_timescaledb.sql
 \ir routines/storage.sql

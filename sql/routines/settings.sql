@@ -1,10 +1,3 @@
-create or replace function energy.iso(at timestamptz) returns text
-language sql stable
-set search_path = pg_catalog, pg_temp
-return to_jsonb(at) #>> '{}';
-comment on function energy.iso(timestamptz) is 'A time in ISO 8601: the same instant in every session, whatever its DateStyle and time zone are.';
-revoke all on function energy.iso(timestamptz) from public;
-
 create or replace function energy.exact(span interval) returns interval
 language sql immutable
 set search_path = pg_catalog, pg_temp

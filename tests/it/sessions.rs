@@ -162,7 +162,7 @@ async fn the_hour_that_forecasts_are_issued_for_is_one_of_utc() {
 #[tokio::test]
 async fn readings_and_hours_are_the_same_whatever_the_sessions_that_send_and_refresh_are_set_to() {
     let hours = "select array_agg(extract(epoch from hour_at)::bigint order by apartment_id, hour_at), array_agg(coalesce(consumption_kwh, -1) order by apartment_id, hour_at),
-                        array_agg(extract(epoch from received_at)::double precision order by apartment_id, hour_at)
+                        array_agg(coalesce(extract(epoch from received_at)::double precision, -1) order by apartment_id, hour_at)
                  from energy.apartment_hours where building_id = 'a-test-house'";
     let mut answers: Vec<(Vec<i64>, Vec<f64>, Vec<f64>)> = Vec::new();
     for settings in ["select"].into_iter().chain(HOSTILE) {

@@ -190,10 +190,10 @@ async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_
     postgres.execute("call energy.make_partitions()").await.unwrap();
     postgres
         .execute(raw_sql(
-            "insert into energy.configs (config, checksum)
+            r#"insert into energy.configs (config, checksum)
              select jsonb_set(energy.current_config(), '{quality}', energy.current_config() -> 'quality' || '{"profile_min_days": 3, "max_step_back": "400 days"}'), '';
              insert into energy.forecasts select 'house-1', at, at, 1, 1, 1, 1, 1, at, at from generate_series('2011-01-01Z'::timestamptz, '2012-01-01Z', '1 day') as at;
-             insert into raw.meter_readings select -1, at, at, 1 from generate_series('2014-01-01Z'::timestamptz, '2015-06-01Z', '1 day') as at",
+             insert into raw.meter_readings select -1, at, at, 1 from generate_series('2014-01-01Z'::timestamptz, '2015-06-01Z', '1 day') as at"#,
         ))
         .await
         .unwrap();

@@ -149,6 +149,8 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
     ] {
         add(&mut postgres, building, archetype, time_zone, apartments).await;
     }
+    // New apartments make the hours of their building anew; these hours come without readings.
+    postgres.execute("call energy.refresh_building_hours()").await.unwrap();
     add_hours(&mut postgres, "thirsty", 3, 5.0).await;
     let mut pipeline = connect("pipeline", &copy.name).await;
     pipeline.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();

@@ -154,11 +154,11 @@ async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
 async fn the_candidate_that_failed_is_named_in_any_thread() {
     let (_database, mut analyst) = database().await;
     for workers in [1, 2, 8] {
-        // It is its prediction that fails, after a fit: of too few known hours there is no decomposition.
+        // It fails in a thread, after its history was found long enough: of too few known hours there is no decomposition.
         let refusal = refusal(
             &mut analyst,
             &format!(
-                r#"select edf.backtest($$select at, case when at > (select max(at) from hourly) - interval '18 days' then demand_kwh end as kwh from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
+                r#"select edf.backtest($$select at, case when at > (select max(at) from hourly) - interval '540 hours' then demand_kwh end as kwh from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
                    candidates => '["seasonal_naive", {{"name": "short", "strategy": "mstl"}}]')"#
             ),
         )

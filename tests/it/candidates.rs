@@ -154,12 +154,12 @@ async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
 async fn the_candidate_that_failed_is_named_in_any_thread() {
     let (_database, mut analyst) = database().await;
     for workers in [1, 2, 8] {
-        // It fails in a thread, after its history was found long enough: of too few known hours there is no decomposition.
+        // It fails in a thread, after its history was found long enough: the week before is not known.
         let refusal = refusal(
             &mut analyst,
             &format!(
-                r#"select edf.backtest($$select at, case when at > (select max(at) from hourly) - interval '540 hours' then demand_kwh end as kwh from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
-                   candidates => '["seasonal_naive", {{"name": "short", "strategy": "mstl"}}]')"#
+                r#"select edf.backtest($$select at, case when at > (select max(at) from hourly) - interval '18 days' then demand_kwh end as kwh from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
+                   candidates => '[{{"strategy": "seasonal_naive", "parameters": {{"season_h": 24}}}}, {{"name": "short", "strategy": "seasonal_naive"}}]')"#
             ),
         )
         .await;

@@ -182,6 +182,27 @@ pub fn origins<'a>(
     })
 }
 
+/// Origins of a phase in a range of rows that have become known by the start of row `until`, each issued as soon as its
+/// newest row was known: what a model learns from in service, where rows may be later than they usually are.
+pub fn past_origins<'a>(
+    phase: Phase,
+    frame: &'a Frame,
+    clock: &'a Clock,
+    rows: Range<usize>,
+    until: usize,
+) -> impl Iterator<Item = Origin> + 'a {
+    let known_from = |newest: usize| match &frame.known_at {
+        Some(known_at) => frame.grid.first_at_or_after(known_at[newest]),
+        None => newest + 1,
+    };
+    clock.at_slot(phase.slot, rows).filter_map(move |row| {
+        let newest =
+            row.checked_sub(1).filter(|newest| frame.target.get(*newest).is_some_and(|value| value.is_finite()))?;
+        let issued = known_from(newest).max(row + phase.delay);
+        (issued <= until).then_some(Origin { issued, row })
+    })
+}
+
 /// The median number of rows, over the newest days, by which the newest known row lay before an issue at this slot.
 fn usual_delay(frame: &Frame, clock: &Clock, end: usize, slot: usize) -> usize {
     let day = clock.rows_per_day();
@@ -250,6 +271,24 @@ mod tests {
         let rows = |phase| origins(phase, &frame, &clock, 40..130).map(|origin| origin.row).collect::<Vec<_>>();
         assert_eq!(rows(Phase { slot: 5, delay: 0 }), [53, 101, 125]);
         assert_eq!(rows(Phase { slot: 5, delay: 1 }), [53, 77, 101, 125]);
+    }
+
+    #[test]
+    fn past_origins_are_issued_when_their_newest_row_was_known() {
+        let mut frame = hourly_frame(200);
+        frame.target[76] = f64::NAN;
+        frame.set_availability(Availability::After(TimeDelta::hours(3))).unwrap();
+        let clock = Clock::new(&frame.grid, chrono_tz::UTC, 200);
+        let phase = Phase { slot: 5, delay: 1 };
+        assert_eq!(origins(phase, &frame, &clock, 40..130).count(), 0);
+        let past = |until| past_origins(phase, &frame, &clock, 40..130, until).collect::<Vec<_>>();
+        assert_eq!(past(128), [53, 101, 125].map(|row| Origin { issued: row + 3, row }));
+        assert_eq!(past(127).len(), 2);
+        frame.known_at = None;
+        assert_eq!(
+            past_origins(phase, &frame, &clock, 40..60, 100).collect::<Vec<_>>(),
+            [Origin { issued: 54, row: 53 }]
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::grid::{MAX_ROWS, rfc3339};
 use crate::intervals::check_levels;
 use crate::model::{Origins, Strategy};
-use crate::origin::{Origin, newest_origin, origins};
+use crate::origin::{Origin, newest_origin, past_origins};
 use crate::series::{Availability, Frame};
 use chrono::{DateTime, TimeDelta, Utc};
 use ndarray::ArrayView1;
@@ -175,8 +175,8 @@ impl Model {
         let Header { strategy, parameters, features, trained_until, phases, .. } = &self.header;
         let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
         let first = frame.grid.first_at_or_after(*trained_until).max(history).max(1);
-        let since = origins(phases.first(), frame, clock, first..last);
-        let mut since: Vec<Origin> = since.filter(|origin| origin.issued < last).collect();
+        let mut since: Vec<Origin> =
+            past_origins(phases.first(), frame, clock, first..last, last.saturating_sub(1)).collect();
         let surplus = since.len().saturating_sub(MOST_RESIDUALS / reach);
         since.drain(..surplus);
         Ok(since)

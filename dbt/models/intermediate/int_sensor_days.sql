@@ -131,6 +131,8 @@ sensor_days as (
         cross join lateral (
             select * from readings
             where readings.sensor_id = part.sensor_id and readings.read_at between near.since and near.until
+            -- Else the readings of all sensors would be joined with the part.
+            offset 0
         ) as readings
     ) as known
 )

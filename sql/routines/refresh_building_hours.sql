@@ -67,6 +67,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 -- Every day reads its part by an index; right after a bulk load, without statistics, the planner would read whole tables instead.
 set enable_seqscan = off
+-- What is due is unknown to the planner: it would merge by building alone, and compare each hour of it with each.
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare

@@ -6,8 +6,8 @@
 //! a spike for a day or two only, since by then it is part of that range. Looking back and never ahead, a row has the
 //! same value for every later origin. Real peaks stay: a range holds them once they are seen in one hour of a hundred.
 //!
-//! A regressor has a range for its whole training: a temperature of -9999 is a fill value and not weather. A column that is nearly
-//! always the same, such as rain, has no range; there only what files are known to fill with is not believed.
+//! A regressor has a range for its whole training: a temperature of -9999 is a fill value and not weather. A column that
+//! is nearly always the same, such as rain, has no range; there only what files are known to fill with is not believed.
 
 use crate::grid::Grid;
 use crate::series::Frame;
@@ -21,7 +21,8 @@ const RANGE_DAYS: usize = 28;
 const TOLERANCE: f64 = 5.0;
 /// The same of a regressor.
 const REGRESSOR_TOLERANCE: f64 = 2.0;
-/// Beyond that lie only the fill values of files, such as 1e20 and 9.96921e36; single precision would make them infinite.
+/// Beyond that lie only the fill values of files, such as 1e20 and 9.96921e36; single precision would make them
+/// infinite.
 const LARGEST: f64 = 1e15;
 /// Fill values that a range tells, where there is one: a column that is nearly always the same has none.
 const FILL_VALUES: [f64; 9] =

@@ -37,7 +37,7 @@ const SETTLED_DAYS: usize = 14;
 /// The most levels that may be asked for.
 const MOST_LEVELS: usize = 200;
 /// The least share of the mean profile, and of the mean level, that the spread keeps.
-const LEAST_SHARE: f64 = 0.2;
+pub(crate) const LEAST_SHARE: f64 = 0.2;
 
 /// A forecast that has come true: from where, how far ahead, and by how much it was wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -256,7 +256,8 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// The mean; none of no values.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     (count > 0.0).then(|| sum / count)
 }

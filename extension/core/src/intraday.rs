@@ -1,23 +1,21 @@
 //! Intraday correction: residuals of the hours since the origin, continued into the hours ahead.
 //!
-//! A model starts from the newest origin that it was fitted for, so that newer rows are known that it does not read. Errors of a
-//! forecast are correlated from row to row: the residuals of those rows say where the next ones will lie. They are
-//! continued by the best linear predictor from their autocovariance (Brockwell and Davis, *Time Series: Theory and
-//! Methods*, 1991, section 5.1), which is learnt from the forecasts that were held out, in units of the spread at each
-//! time of day. The biased estimate of the autocovariance is positive semidefinite, and falls with the lag. What happens at
-//! night says less of the day than the hours before noon do: each correction is taken by the share that would have been best on the held-out
-//! forecasts, by the time of day of the newest residual.
+//! A model starts from the newest origin that it was fitted for, so that newer rows are known that it does not read.
+//! Errors of a forecast are correlated from row to row: the residuals of those rows say where the next ones will lie.
+//! They are continued by the best linear predictor from their autocovariance (Brockwell and Davis, *Time Series: Theory
+//! and Methods*, 1991, section 5.1), which is learnt from the forecasts that were held out, in units of the spread at
+//! each time of day. The biased estimate of the autocovariance is positive semidefinite, and falls with the lag. What
+//! happens at night says less of the day than the hours before noon do: each correction is taken by the share that
+//! would have been best on the held-out forecasts, by the time of day of the newest residual.
 
 use crate::Checkpoint;
-use crate::intervals::Residual;
+use crate::intervals::{LEAST_SHARE, Residual, mean};
 use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
 
 /// Share of the variance that is taken for noise of single rows.
 const NOISE: f64 = 0.02;
-/// The least share of the mean level that a residual is divided by.
-const LEAST_LEVEL: f64 = 0.2;
 /// The spread at a time of day counts the mean spread as so many residuals.
 const FEW: f64 = 4.0;
 
@@ -37,14 +35,12 @@ impl Intraday {
     /// Learns from residuals, those of an origin together by ascending lead; up to two days ahead.
     pub fn learn(day: usize, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Self {
         let near = residuals.iter().filter(|residual| residual.lead <= 2 * day);
-        let mean_level = mean(near.clone().map(|residual| residual.level));
-        let least = if mean_level > 0.0 { LEAST_LEVEL * mean_level } else { 1.0 };
+        let mean_level = mean(near.clone().map(|residual| residual.level)).filter(|level| *level > 0.0);
+        let least = mean_level.map_or(1.0, |level| LEAST_SHARE * level);
         let near: Vec<Residual> =
             near.map(|residual| Residual { error: residual.error / residual.level.max(least), ..*residual }).collect();
         let all = mean(near.iter().map(|residual| residual.error.powi(2)));
-        if !(all > 0.0 && all.is_finite()) {
-            return Self::default();
-        }
+        let Some(all) = all.filter(|all| *all > 0.0 && all.is_finite()) else { return Self::default() };
         let mut squares = vec![(FEW * all, FEW); day];
         for residual in &near {
             let (sum, count) = &mut squares[residual.slot];
@@ -96,7 +92,8 @@ impl Intraday {
             .collect()
     }
 
-    /// What is to be added to the forecasts of rows ahead (lead and row of the local day), given residuals known, by ascending lead.
+    /// What is to be added to the forecasts of rows ahead (lead and row of the local day), given known residuals by
+    /// ascending lead.
     pub fn corrections(&self, known: &[Residual], ahead: &[(usize, usize)]) -> Vec<f64> {
         let none = vec![0.0; ahead.len()];
         let Some(variance) = self.covariance.first().filter(|_| !known.is_empty()) else { return none };
@@ -126,11 +123,6 @@ impl Intraday {
 /// The residuals of each origin, which stand together.
 fn by_origin(residuals: &[Residual]) -> impl Iterator<Item = &[Residual]> {
     residuals.chunk_by(|a, b| a.origin_at == b.origin_at && a.lead < b.lead)
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / count
 }
 
 #[cfg(test)]
@@ -221,8 +213,8 @@ mod tests {
             let all = residuals(10, |_| errors.next().unwrap());
             let intraday = learn(&all);
             prop_assert!(intraday.is_sound(24));
-            let mut known: Vec<Residual> =
-                known.into_iter().map(|(lead, error)| Residual { lead, slot: (lead + 4) % 24, error, ..all[0] }).collect();
+            let of = |(lead, error): (usize, f64)| Residual { lead, slot: (lead + 4) % 24, error, ..all[0] };
+            let mut known: Vec<Residual> = known.into_iter().map(of).collect();
             known.sort_by_key(|residual| residual.lead);
             known.dedup_by_key(|residual| residual.lead);
             let ahead: Vec<(usize, usize)> = (24..72).map(|lead| (lead, (lead + 4) % 24)).collect();

@@ -75,8 +75,25 @@ deploy_dbt() {
 }
 
 # pg_cron works in one database of a server.
+has_jobs() { [ "$(psql -X -A -t -d postgres -c "select current_setting('cron.database_name', true)")" = "$PGDATABASE" ]; }
+
+# Between two stages routines and views may be of different versions: no job runs then. Those that rest already go on resting.
+RESTING=
+rest_jobs() {
+    if ! has_jobs || [ "$(psql -X -A -t -c "select to_regclass('cron.job') is not null" 2>/dev/null)" != t ]; then return; fi
+    RESTING=$(psql -X -A -t -q -c "
+        with rested as (
+            update cron.job set active = false where database = current_database() and jobname like 'edf %' and active returning jobid
+        )
+
+        select coalesce(string_agg(jobid::text, ','), '') from rested")
+    trap resume_jobs EXIT
+}
+
+resume_jobs() { [ -z "$RESTING" ] || run_sql -c "update cron.job set active = true where jobid in ($RESTING)"; }
+
 deploy_jobs() {
-    if [ "$(psql -X -A -t -c "select current_setting('cron.database_name', true)")" = "$PGDATABASE" ]; then
+    if has_jobs; then
         run_sql -c 'create extension if not exists pg_cron' -f "$ROOT/sql/jobs.sql"
     else
         echo "No jobs are scheduled: cron.database_name is not $PGDATABASE."
@@ -85,6 +102,7 @@ deploy_jobs() {
 
 stages=("$@")
 [ $# -gt 0 ] || stages=(database migrations sql config storage dbt jobs)
+rest_jobs
 for stage in "${stages[@]}"; do
     case $stage in
     database | migrations | sql | config | storage | dbt | jobs) "deploy_$stage" ;;

@@ -22,7 +22,7 @@ grant select on all tables in schema staging, processed, features to pipeline, a
 alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline, analyst;
 
 grant execute on all routines in schema energy to pipeline;
-grant execute on function energy.clock(), energy.current_config(), energy.backfill_after(),
+grant execute on function energy.clock(), energy.near_from(), energy.near_to(), energy.current_config(), energy.backfill_after(),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]), energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]),
     energy.regressors_of(jsonb), energy.served_regressors(text), energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz),

@@ -28,6 +28,7 @@ set local role edf_owner;
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
 \ir routines/weather_doors.sql
+\ir routines/near.sql
 \ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/withdraw_readings.sql
@@ -53,9 +54,11 @@ set local role edf_owner;
 \ir routines/gate_models.sql
 \ir routines/model_of_building.sql
 \ir routines/issue_forecasts.sql
+\ir routines/request.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql
 \ir api/ingest_meter_messages.sql
+\ir api/topology.sql
 \ir pin_sessions.sql
 reset role;
 \ir grants.sql

@@ -122,6 +122,18 @@ load() {
     query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'
 }
 
+# No job runs between two stages, and all do again when one has failed.
+jobs_rest() {
+    local active='select count(*) filter (where active) from cron.job' all seen
+    all=$(query -c "$active")
+    printf '#!/bin/sh\npsql -X -A -t -c "%s" >"%s"\nexit 1\n' "$active" "$STATE/active" >"$STATE/dbt-that-fails"
+    chmod +x "$STATE/dbt-that-fails"
+    if EDF_DBT=$STATE/dbt-that-fails EDF_PYTHON=$PYTHON docker/deploy.sh config dbt; then return 1; fi
+    seen=$(cat "$STATE/active")
+    echo "$all active, $seen while it was deployed, $(query -c "$active") afterwards"
+    [ "$all" -gt 0 ] && [ "$seen" = 0 ] && [ "$(query -c "$active")" = "$all" ]
+}
+
 run_dbt() {
     cd "$ROOT/dbt"
     "$CACHE/venv/bin/dbt" --no-use-colors "$@" --profiles-dir . --target-path "$STATE/dbt/target" --log-path "$STATE/dbt/logs"
@@ -207,6 +219,7 @@ cluster_env
 step 'roles, migrations, routines' "$hint" deploy database migrations sql config jobs
 check 'dbt build on an empty database' deploy dbt
 check 'deploy a second time' deploy database migrations sql config jobs
+check 'no job runs while it is deployed' jobs_rest
 step 'four months of 15 real homes' "$hint" load
 check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt

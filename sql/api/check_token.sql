@@ -12,8 +12,8 @@ begin
             hint = 'Ask for a new token.';
     end if;
     if current_setting('request.method', true) not in ('GET', 'HEAD', 'OPTIONS') and current_setting('request.path', true) not like '/rpc/%' then
-        raise sqlstate 'PT405' using message = format('%s cannot be done here: forecasts are read', current_setting('request.method', true)),
-            hint = 'GET reads forecasts; what meters say is sent by POST to /rpc/ingest_meter_messages.';
+        raise sqlstate 'PT405' using message = format('%s cannot be done here: this is read', current_setting('request.method', true)),
+            hint = 'GET reads forecasts and sensors; what meters say, and what changes in a building, is sent by POST to an address below /rpc.';
     end if;
 end;
 $$;

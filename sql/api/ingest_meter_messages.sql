@@ -5,9 +5,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Empty, who has no building: NULL would be the pipeline.
-    sender constant text := coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '');
-    taken  record;
+    taken record;
 begin
     if json_typeof(messages) is distinct from 'array' then
         raise exception 'messages is not a JSON array'
@@ -15,7 +13,7 @@ begin
     end if;
     select * into taken
     from energy.take_meter_messages(
-        array(select message::text from json_array_elements(messages) as message), energy.clock(), sender);
+        array(select message::text from json_array_elements(messages) as message), energy.clock(), energy.request_subject());
     return json_build_object(
         'messages', json_array_length(messages), 'readings_taken', taken.readings_taken, 'messages_rejected', taken.messages_rejected);
 end;

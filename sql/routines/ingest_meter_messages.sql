@@ -11,6 +11,8 @@ declare
     known_at   constant timestamptz := store_meter_messages.received_at;
     -- Readings of one time that several values were received for at once: each counts from a microsecond later.
     tick       constant interval := interval '1 microsecond';
+    -- Most messages are new. Looks that go no further back than this open few chunks of a hypertable.
+    near_from  constant timestamptz := known_at - interval '40 days';
     limits     constant energy.quality_limits := (select limits from energy.quality_limits as limits);
     oldest     constant timestamptz := greatest(
         '2000-01-01 00:00Z',
@@ -73,9 +75,19 @@ begin
                     from judged where kind = 'register' and verdict is null and sensor_id is not null group by sensor_id
                 ) as spans
                 left join lateral (
-                    select value, read_at from raw.meter_readings as old
-                    where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at
-                    order by old.read_at desc, old.received_at desc limit 1
+                    (
+                        select value, read_at from raw.meter_readings as old
+                        where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at and old.read_at >= near_from
+                        order by old.read_at desc, old.received_at desc limit 1
+                    )
+                    union all
+                    -- Only where there is none near.
+                    (
+                        select value, read_at from raw.meter_readings as old
+                        where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at
+                        order by old.read_at desc, old.received_at desc limit 1
+                    )
+                    limit 1
                 ) as before on true
                 where least(spans.least, before.value) >= 1 and greatest(spans.most, before.value) > 500 * least(spans.least, before.value)
             ),
@@ -173,8 +185,9 @@ begin
             -- One look in the index for each sensor tells that all of its readings are new, as most are.
             looked_up as (
                 select sent.*,
-                    case when row_number() over (partition by sensor_id order by read_at) = 1 then exists (
-                        select from raw.meter_readings as old where old.sensor_id = sent.sensor_id and old.read_at >= sent.read_at
+                    case when row_number() over (partition by sensor_id order by read_at) = 1 then read_at < near_from or exists (
+                        select from raw.meter_readings as old
+                        where old.sensor_id = sent.sensor_id and old.read_at >= sent.read_at and old.read_at >= near_from
                     ) end as has_later
                 from sent
             ),

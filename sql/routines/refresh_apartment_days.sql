@@ -6,30 +6,46 @@ as $$
 #variable_conflict use_column
 declare
     floor_at  constant timestamptz := energy.hours_floor();
+    due       energy.hours_due[];
+    stretches energy.hours_due[];
+    near_from timestamptz;
     buildings text[];
     dates     date[];
 begin
-    with due as materialized (
+    with due as (
         delete from energy.days_due where building_id = any (building_ids) returning *
-    ),
+    )
+
+    select array_agg(row(building_id, coalesce(sensor_id, 0), first_at, last_at, null)::energy.hours_due) into due from due;
+    stretches := energy.stretches_of(array(select read from unnest(due) as read where read.sensor_id <> 0));
+    near_from := (select min(first_at) from unnest(stretches)) - interval '40 days';
 
     -- What a gauge says holds until it says something else, and was known when both were.
-    touched as (
-        select due.building_id, coalesce(before.read_at, due.first_at) as since,
-            coalesce(after.read_at, due.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'max_silence_h')) as until
-        from due
+    with touched as (
+        select read.building_id, coalesce(before.read_at, read.first_at) as since,
+            coalesce(after.read_at, read.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'max_silence_h')) as until
+        from unnest(stretches) as read
         join raw.sensors using (sensor_id)
         join energy.sensor_types using (sensor_type)
         left join lateral (
-            select read_at from raw.meter_readings
-            where meter_readings.sensor_id = due.sensor_id and read_at < due.first_at order by read_at desc limit 1
+            (
+                select read_at from raw.meter_readings
+                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at and read_at >= near_from order by read_at desc limit 1
+            )
+            union all
+            -- Only where there is none near.
+            (
+                select read_at from raw.meter_readings
+                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at order by read_at desc limit 1
+            )
+            limit 1
         ) as before on true
         left join lateral (
             select read_at from raw.meter_readings
-            where meter_readings.sensor_id = due.sensor_id and read_at > due.last_at order by read_at limit 1
+            where meter_readings.sensor_id = read.sensor_id and read_at > read.last_at and read_at >= near_from order by read_at limit 1
         ) as after on true
         union all
-        select building_id, first_at, last_at from due where sensor_id is null
+        select building_id, first_at, last_at from unnest(due) as hours where sensor_id = 0
     ),
 
     dates_due as (

@@ -62,6 +62,115 @@ comment on function energy.begin_rebuild(text[]) is
     'Makes energy.refresh_building_hours() take all that buildings said for news, and removes hours and days in which nobody is heard any more.';
 revoke all on function energy.begin_rebuild(text[]) from public;
 
+create or replace function energy.stretches_of(readings energy.hours_due[]) returns energy.hours_due[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(row(building_id, sensor_id, first_at, last_at, received_at)::energy.hours_due)
+    from (
+        select building_id, sensor_id, min(first_at) as first_at, max(last_at) as last_at, min(received_at) as received_at
+        from (
+            select parted.*, count(*) filter (where is_apart) over (partition by building_id, sensor_id order by first_at, last_at) as stretch
+            from (
+                select read.*, first_at > interval '24 hours' + max(last_at) over (
+                    partition by building_id, sensor_id order by first_at, last_at rows between unbounded preceding and 1 preceding
+                ) as is_apart
+                from unnest(readings) as read
+            ) as parted
+        ) as numbered
+        group by building_id, sensor_id, stretch
+    ) as stretches;
+$$;
+comment on function energy.stretches_of(energy.hours_due[]) is
+    'New readings of a sensor that follow each other within a day, as one: no day lies between them that they do not bear on.';
+revoke all on function energy.stretches_of(energy.hours_due[]) from public;
+
+create or replace function energy.reach_of(stretches energy.hours_due[]) returns table (building_id text, since timestamptz, until timestamptz)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    -- No look but one goes further back. Known before the looks, it leaves few chunks of a hypertable, which each look goes through.
+    near_from constant timestamptz := (
+        select min(first_at - 4 * energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h')) - interval '33 days'
+        from unnest(stretches) as due
+        join raw.sensors using (sensor_id)
+        join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
+        left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type);
+begin
+    return query
+        select due.building_id, coalesce(before.read_at, due.first_at) - fault, coalesce(after.read_at, spans.heard_at)
+        from unnest(stretches) as due
+        join energy.building_spans as spans using (building_id)
+        join raw.sensors using (sensor_id)
+        join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
+        left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type
+        cross join lateral (
+            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
+        ) as settings
+        -- Where all that was said nearby only rises, nothing is wrong with it; what shows zero may be wrong for a month.
+        cross join lateral (
+            select
+                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter else interval '0' end as fault,
+                coalesce(kind = 'register' and bool_or(value = 0), false) as has_zero
+            from (
+                select value, lag(value) over (order by read_at, received_at) as before_it
+                from raw.sensors as part
+                join raw.meter_readings using (sensor_id)
+                where kind = 'register' and register.sensor_id in (part.sensor_id, part.register_id)
+                  and read_at >= near_from and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
+            ) as nearby
+        ) as faults
+        left join lateral (
+            select least(max(newest.read_at), max(counted.read_at)) as read_at
+            from raw.sensors as part
+            left join lateral (
+                (
+                    select read_at, value from raw.meter_readings
+                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault and read_at >= near_from
+                    order by read_at desc limit 1
+                )
+                union all
+                -- Only where there is none near.
+                (
+                    select read_at, value from raw.meter_readings
+                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault order by read_at desc limit 1
+                )
+                limit 1
+            ) as newest on true
+            left join lateral (
+                select read_at from raw.meter_readings
+                where (has_zero or kind = 'register' and newest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
+                  and read_at < due.first_at - 2 * fault and read_at > due.first_at - interval '32 days' and read_at >= near_from
+                order by read_at desc limit 1
+            ) as counted on true
+            where register.sensor_id in (part.sensor_id, part.register_id)
+        ) as before on true
+        left join lateral (
+            select greatest(min(oldest.read_at), min(counted.read_at)) as read_at
+            from raw.sensors as part
+            left join lateral (
+                select read_at, value from raw.meter_readings
+                where meter_readings.sensor_id = part.sensor_id and read_at > due.last_at + greatest(jitter, 4 * fault) and read_at >= near_from
+                order by read_at limit 1
+            ) as oldest on true
+            left join lateral (
+                select read_at from raw.meter_readings
+                where (has_zero or kind = 'register' and oldest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
+                  and read_at > due.last_at + greatest(jitter, 4 * fault) and read_at < due.last_at + interval '32 days' and read_at >= near_from
+                order by read_at limit 1
+            ) as counted on true
+            where register.sensor_id in (part.sensor_id, part.register_id)
+        ) as after on true;
+end;
+$$;
+comment on function energy.reach_of(energy.hours_due[]) is
+$$The times that new readings bear on: since the reading before them, and up to the one after them; earlier and later still, while they may tell a wrong
+reading from a right one.$$;
+revoke all on function energy.reach_of(energy.hours_due[]) from public;
+
 create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -75,6 +184,7 @@ declare
     floor_at  constant timestamptz := energy.hours_floor();
     retired_after constant interval := (select retired_after from energy.quality_limits);
     rebuilt   text[];
+    readings  energy.hours_due[];
     buildings text[];
     days      timestamptz[];
 begin
@@ -189,63 +299,7 @@ begin
         group by 1, 2, 3
     ),
 
-    -- A reading bears on the time since the one before it, and up to the one after it: earlier and later still, while it may tell a
-    -- wrong reading from a right one.
     touched as (
-        select due.building_id,
-            coalesce(before.read_at, due.first_at) - fault as since, coalesce(after.read_at, spans.heard_at) as until
-        from due
-        join spans using (building_id)
-        join raw.sensors using (sensor_id)
-        join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
-        left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type
-        cross join lateral (
-            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
-        ) as settings
-        -- Where all that was said nearby only rises, nothing is wrong with it; what shows zero may be wrong for a month.
-        cross join lateral (
-            select
-                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter else interval '0' end as fault,
-                coalesce(kind = 'register' and bool_or(value = 0), false) as has_zero
-            from (
-                select value, lag(value) over (order by read_at, received_at) as before_it
-                from raw.sensors as part
-                join raw.meter_readings using (sensor_id)
-                where register.sensor_id in (part.sensor_id, part.register_id)
-                  and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
-            ) as nearby
-        ) as faults
-        left join lateral (
-            select least(max(newest.read_at), max(counted.read_at)) as read_at
-            from raw.sensors as part
-            left join lateral (
-                select read_at, value from raw.meter_readings
-                where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault order by read_at desc limit 1
-            ) as newest on true
-            left join lateral (
-                select read_at from raw.meter_readings
-                where (has_zero or kind = 'register' and newest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
-                  and read_at < due.first_at - 2 * fault and read_at > due.first_at - interval '32 days'
-                order by read_at desc limit 1
-            ) as counted on true
-            where register.sensor_id in (part.sensor_id, part.register_id)
-        ) as before on true
-        left join lateral (
-            select greatest(min(oldest.read_at), min(counted.read_at)) as read_at
-            from raw.sensors as part
-            left join lateral (
-                select read_at, value from raw.meter_readings
-                where meter_readings.sensor_id = part.sensor_id and read_at > due.last_at + greatest(jitter, 4 * fault) order by read_at limit 1
-            ) as oldest on true
-            left join lateral (
-                select read_at from raw.meter_readings
-                where (has_zero or kind = 'register' and oldest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
-                  and read_at > due.last_at + greatest(jitter, 4 * fault) and read_at < due.last_at + interval '32 days'
-                order by read_at limit 1
-            ) as counted on true
-            where register.sensor_id in (part.sensor_id, part.register_id)
-        ) as after on true
-        union all
         -- Silent registers are unchanged for longer than was known, or known for longer.
         select building_id, min(hour_at), max(hour_at) from heard group by building_id
         union all
@@ -273,11 +327,28 @@ begin
 
     days_due as (
         select distinct building_id, day_at
-        from touched
+        from touched as touched (building_id, since, until)
         cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
     )
 
-    select array_agg(building_id), array_agg(day_at) into buildings, days from days_due;
+    select array_agg(building_id), array_agg(day_at), (select array_agg(row(due.*)::energy.hours_due) from due where sensor_id <> 0)
+    into buildings, days, readings
+    from days_due;
+
+    -- What was read within a week of the newest and what came late apart, so that the former look no further back than they need.
+    select array_agg(building_id), array_agg(day_at) into buildings, days
+    from (
+        select building_id, day_at from unnest(buildings, days) as due (building_id, day_at)
+        union
+        select building_id, day_at
+        from (
+            select array_agg(row(read.*)::energy.hours_due) as readings
+            from unnest(readings) as read
+            group by first_at >= (select max(last_at) from unnest(readings)) - interval '7 days'
+        ) as parts
+        cross join lateral energy.reach_of(energy.stretches_of(parts.readings)) as reach
+        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
+    ) as days_due;
 
     perform energy.write_hours(buildings, days);
 end;

@@ -1,10 +1,8 @@
-create or replace function energy.write_hours(buildings text[], days timestamptz[]) returns void
+create or replace function energy.write_hours_of(buildings text[], days timestamptz[], from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
-declare
-    floor_at constant timestamptz := energy.hours_floor();
 begin
     -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
     -- alone, since a conflict would lock its row.
@@ -20,9 +18,9 @@ begin
     ) as fresh
     left join energy.apartment_hours as kept
         on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
-    where due.day_at >= floor_at
-      -- Of a register that was silent for long the reading before may be gone even here.
-      and (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
+        and kept.hour_at >= from_at and kept.hour_at < to_at
+    -- Of a register that was silent for long the reading before may be gone even here.
+    where (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
                               or kept.solar_kwh is not null and fresh.solar_kwh is null)) is not true
       and (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at, kept.consumption_registers, kept.solar_quality,
            kept.solar_received_at)
@@ -44,9 +42,9 @@ begin
         where hours.building_id = due.building_id and hours.hour_at >= due.day_at and hours.hour_at < due.day_at + interval '24 hours'
         offset 0
     ) as fresh
-    left join energy.building_hours as kept on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
-    where due.day_at >= floor_at
-      and (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
+    left join energy.building_hours as kept
+        on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at) and kept.hour_at >= from_at and kept.hour_at < to_at
+    where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
            kept.received_at, kept.solar_quality, kept.solar_received_at)
         is distinct from
           (fresh.consumption_kwh, fresh.solar_kwh, fresh.apartments_reporting, fresh.apartments_expected, fresh.coverage_share, fresh.quality,
@@ -56,7 +54,32 @@ begin
              solar_received_at)
           = (excluded.consumption_kwh, excluded.solar_kwh, excluded.apartments_reporting, excluded.apartments_expected,
              excluded.coverage_share, excluded.quality, excluded.received_at, excluded.solar_quality, excluded.solar_received_at);
+end;
+$$;
+comment on function energy.write_hours_of(text[], timestamptz[], timestamptz, timestamptz) is
+    'Makes the hours of these UTC days anew, which lie from from_at to to_at; energy.write_hours() calls it, the door to them.';
+revoke all on function energy.write_hours_of(text[], timestamptz[], timestamptz, timestamptz) from public;
 
+create or replace function energy.write_hours(buildings text[], days timestamptz[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    floor_at constant timestamptz := energy.hours_floor();
+    slice    record;
+begin
+    -- A week at a time: most of what they rest on lies near them.
+    for slice in
+        select array_agg(building_id) as buildings, array_agg(day_at) as days, min(day_at) as first_day, max(day_at) + interval '24 hours' as end_at
+        from unnest(buildings, days) as due (building_id, day_at)
+        where day_at >= floor_at
+        group by date_bin('7 days', day_at, '2000-01-01 00:00Z')
+        order by first_day
+    loop
+        perform energy.set_near(slice.first_day, slice.end_at);
+        perform energy.write_hours_of(slice.buildings, slice.days, slice.first_day, slice.end_at);
+    end loop;
+    perform energy.set_near(null, null);
     insert into energy.days_due (building_id, first_at, last_at)
     select due.building_id, due.day_at, due.day_at + interval '23 hours' from unnest(buildings, days) as due (building_id, day_at)
     where due.day_at >= floor_at;

@@ -65,3 +65,130 @@ async fn what_is_no_array_is_a_bad_request_and_nobody_else_may_send() {
         assert!(status == StatusCode::FORBIDDEN || status == StatusCode::NOT_FOUND, "{role}: {status}");
     }
 }
+
+const DOORS: &str = "b-of-the-doors";
+const INSTALLER: &str = "installer-of-the-tests";
+
+async fn post(path: &str, role: &str, body: &Value) -> (StatusCode, Value) {
+    let claims =
+        json!({ "sub": INSTALLER, "role": role, "aud": "edf-api", "exp": chrono::Utc::now().timestamp() + 3600 });
+    let response = Client::new().post(api_url(path)).bearer_auth(token(&claims)).json(body).send().await.unwrap();
+    let status = response.status();
+    (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
+}
+
+async fn sensors() -> Value {
+    let claims =
+        json!({ "sub": INSTALLER, "role": "gateway", "aud": "edf-api", "exp": chrono::Utc::now().timestamp() + 3600 });
+    let request = Client::new().get(api_url("sensors?order=room_name")).bearer_auth(token(&claims));
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn who_installs_meters_says_over_http_what_changes_in_its_buildings() {
+    let mut postgres = as_role("postgres").await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "insert into raw.buildings select '{DOORS}', '{DOORS}', time_zone, region, latitude, longitude, weather_location_id
+             from raw.buildings where building_id = '{BUILDING}';
+         insert into energy.building_access values ('{INSTALLER}', '{DOORS}');
+         insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
+             values ('{DOORS}', 'a1', 'electricity_kwh_total', 'hall'), ('{DOORS}', 'a1', 'electricity_kwh_total', 'cellar'),
+                    ('{DOORS}', 'a1', 'room_temperature_c', 'hall');
+         delete from energy.buildings_due where building_id = '{DOORS}'"
+    )))
+    .execute(&mut postgres)
+    .await
+    .unwrap();
+    let sensor = json!({ "building_id": DOORS, "sensor_type": "electricity_kwh_total", "apartment_id": "a1", "room_name": "hall" });
+    let with = |more: Value| {
+        let mut body = sensor.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+
+    let apartment = json!({ "building_id": DOORS, "apartment_id": "a1", "valid_from": "2017-05-01T00:00:00Z" });
+    let told = [
+        post("rpc/set_apartment_validity", "gateway", &apartment).await.0,
+        post(
+            "rpc/continue_sensor",
+            "gateway",
+            &with(json!({ "later_room_name": "cellar", "replaced_at": "2017-06-01T12:00:00Z" })),
+        )
+        .await
+        .0,
+        post("rpc/set_sensor_validity", "gateway", &with(json!({ "valid_to": "2017-07-01T00:00:00+02:00" }))).await.0,
+    ];
+    let seen = sensors().await;
+    let refused = [
+        post("rpc/set_sensor_validity", "gateway", &with(json!({ "building_id": BUILDING }))).await,
+        post("rpc/set_sensor_validity", "gateway", &with(json!({ "building_id": "no such building" }))).await,
+        post("rpc/set_sensor_validity", "gateway", &with(json!({ "room_name": "attic" }))).await,
+        post(
+            "rpc/set_sensor_validity",
+            "gateway",
+            &with(json!({ "valid_from": "2018-01-01T00:00:00Z", "valid_to": "2017-01-01T00:00:00Z" })),
+        )
+        .await,
+        post(
+            "rpc/continue_sensor",
+            "gateway",
+            &with(json!({ "sensor_type": "room_temperature_c", "later_room_name": "attic" })),
+        )
+        .await,
+        post("rpc/set_apartment_validity", "gateway", &json!({ "building_id": DOORS })).await,
+        post("rpc/set_apartment_validity", "gateway", &json!({})).await,
+        post(
+            "rpc/set_apartment_validity",
+            "gateway",
+            &json!({ "building_id": BUILDING, "apartment_id": "home-5", "valid_to": "2017-01-01T00:00:00Z" }),
+        )
+        .await,
+    ];
+    let strangers = [
+        post("rpc/set_apartment_validity", "supplier", &apartment).await.0,
+        post("rpc/set_apartment_validity", "resident", &apartment).await.0,
+    ];
+    let due: i64 = query_scalar("select count(*) from energy.buildings_due where building_id = $1")
+        .bind(DOORS)
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    let touched: i64 =
+        query_scalar("select count(*) from raw.apartments where building_id = $1 and valid_to is not null")
+            .bind(BUILDING)
+            .fetch_one(&mut postgres)
+            .await
+            .unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "delete from energy.building_access where subject = '{INSTALLER}';
+         delete from raw.sensors where building_id = '{DOORS}'; delete from raw.apartments where building_id = '{DOORS}';
+         delete from energy.buildings_due where building_id = '{DOORS}'; delete from raw.buildings where building_id = '{DOORS}'"
+    )))
+    .execute(&mut postgres)
+    .await
+    .unwrap();
+
+    assert!(told.iter().all(|status| status.is_success()), "{told:?}");
+    assert!(due >= 3, "{due}");
+    assert_eq!(seen.as_array().unwrap().len(), 3, "{seen}");
+    assert_eq!((&seen[0]["room_name"], &seen[0]["continues_room_name"]), (&json!("cellar"), &json!("hall")));
+    let hall = seen
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["sensor_type"] == "electricity_kwh_total" && row["room_name"] == "hall")
+        .unwrap();
+    assert_eq!(hall["valid_to"], "2017-06-30T22:00:00+00:00");
+    assert_eq!(hall["replaced_at"], json!(["2017-06-01T12:00:00+00:00"]));
+    let statuses: Vec<u16> = refused.iter().map(|(status, _)| status.as_u16()).collect();
+    assert_eq!(statuses, [403, 403, 404, 400, 404, 400, 403, 403], "{refused:?}");
+    for (_, error) in &refused {
+        assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{error}");
+    }
+    // What is not told apart: another's building, and one that does not exist.
+    assert_eq!(refused[0].1["hint"], refused[1].1["hint"]);
+    assert_eq!(touched, 0);
+    for status in strangers {
+        assert!(status == StatusCode::FORBIDDEN || status == StatusCode::NOT_FOUND, "{status}");
+    }
+}

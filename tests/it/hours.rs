@@ -2,7 +2,7 @@
 //!
 //! Each test has a building of its own, rolled back at the end.
 
-use crate::house::{add_house, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed};
+use crate::house::{DAY, add_house, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed};
 use chrono::{DateTime, Utc};
 use edf_tests::as_role;
 use rand::rngs::StdRng;
@@ -115,6 +115,62 @@ async fn hours_and_days_are_those_of_a_rebuild_under_any_order_of_arrival_and_ch
         work.rollback().await.unwrap();
     }
     assert!(profiles > 40, "{profiles} profiles were learnt");
+}
+
+/// Which readings are looked through first: all, some days, none, and bounds in the wrong order.
+const NEAR: [(&str, &str); 7] = [
+    ("", ""),
+    ("2017-07-11 00:00Z", "2017-07-12 00:00Z"),
+    ("2017-07-11 13:30Z", "infinity"),
+    ("-infinity", "2017-07-12 09:00Z"),
+    ("2000-01-01 00:00Z", "2000-01-02 00:00Z"),
+    ("2030-01-01 00:00Z", "2030-01-02 00:00Z"),
+    ("2017-07-12 00:00Z", "2017-07-11 00:00Z"),
+];
+
+#[tokio::test]
+async fn which_readings_are_looked_through_first_changes_no_hour() {
+    let mut postgres = as_role("postgres").await;
+    for seed in 0..6_u64 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut work = postgres.begin().await.unwrap();
+        add_house(&mut work).await;
+        let mut messages = readings(&mut rng);
+        // Before and after a silence of weeks, and a register that is young and shows zero at first.
+        messages.extend([
+            message(-50 * DAY, 1, 3.0),
+            message(-9 * DAY, 2, 0.0),
+            message(-8 * DAY, 2, 0.0),
+            message(20 * DAY, 3, 900.0),
+        ]);
+        ingest(&mut work, &messages, 11 * DAY).await;
+        refresh(&mut work).await;
+        let mut all = Vec::new();
+        for (from, to) in NEAR {
+            query_scalar::<_, String>(
+                "select set_config('energy.near_from', $1, true) || set_config('energy.near_to', $2, true)",
+            )
+            .bind(from)
+            .bind(to)
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+            let found: Vec<String> = query_scalar(
+                "select array_agg(days::text order by sensor_id, day_at) from (
+                     select * from processed.int_sensor_days
+                     where building_id = 'a-test-house' and day_at between '2017-07-01' and '2017-07-31') as days",
+            )
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+            all.push(found);
+        }
+        assert!(all[0].len() > 100, "{}", all[0].len());
+        for (found, near) in all.iter().zip(NEAR) {
+            assert!(found == &all[0], "seed {seed}, near {near:?}");
+        }
+        work.rollback().await.unwrap();
+    }
 }
 
 #[tokio::test]

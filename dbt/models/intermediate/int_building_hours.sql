@@ -4,7 +4,8 @@ apartment_hours as (
     select * from {{ source('energy', 'apartment_hours') }}
 ),
 
-limits as (
+-- Read once, as it is the configuration.
+limits as materialized (
     select * from {{ source('energy', 'quality_limits') }}
 ),
 
@@ -12,7 +13,7 @@ sensors as not materialized (
     select * from {{ source('raw', 'sensors') }}
 ),
 
-sensor_types as (
+sensor_types as materialized (
     select * from {{ source('energy', 'sensor_types') }}
 ),
 
@@ -66,6 +67,8 @@ hours as (
             where apartments.building_id = apartment_hours.building_id and apartments.apartment_id = apartment_hours.apartment_id
                 and apartment_hours.hour_at >= apartments.valid_from and apartment_hours.hour_at < apartments.valid_to
         ) as counts
+        -- Looked up once, not for each column.
+        offset 0
     ) as validity
 ),
 

@@ -4,7 +4,7 @@ sensors as (
     select * from {{ source('raw', 'sensors') }}
 ),
 
-sensor_types as (
+sensor_types as materialized (
     select * from {{ source('energy', 'sensor_types') }}
 ),
 
@@ -18,14 +18,24 @@ readings as not materialized (
 ),
 
 times as not materialized (
-    select sensor_id, read_at, value from {{ source('raw', 'meter_readings') }}
+    select sensor_id, read_at, received_at, value from {{ source('raw', 'meter_readings') }}
+),
+
+-- Of the days that are made just now these are all that count; which, is known before the query runs, so that few chunks are opened.
+near_readings as not materialized (
+    select * from readings where read_at between energy.near_from() and energy.near_to()
+),
+
+near_times as not materialized (
+    select * from times where read_at between energy.near_from() and energy.near_to()
 ),
 
 sensor_spans as not materialized (
     select * from {{ source('energy', 'sensor_spans') }}
 ),
 
-limits as (
+-- Read once, as it is the configuration.
+limits as materialized (
     select * from {{ source('energy', 'quality_limits') }}
 ),
 
@@ -105,22 +115,61 @@ sensor_days as (
             coalesce(min(after.counted_at), min(after.read_at), days.end_at)
                 + 2 * energy.hours_setting(understood.settings, 'jitter_h') as until
         from unnest(understood.part_ids) as part (sensor_id)
-        cross join lateral (
+        left join lateral (
             select
-                (select max(read_at) from times where times.sensor_id = part.sensor_id and read_at <= days.start_at) as read_at,
+                read_at,
+                case
+                    when read_at <= days.start_at - interval '31 days' then null
+                    when value <> 0 then read_at
+                    else (
+                        select max(times.read_at) from times
+                        where times.sensor_id = part.sensor_id and times.read_at <= days.start_at
+                            and times.read_at > days.start_at - interval '31 days' and times.value <> 0
+                    )
+                end as counted_at
+            from (
                 (
-                    select max(read_at) from times
-                    where times.sensor_id = part.sensor_id and read_at <= days.start_at and read_at > days.start_at - interval '31 days' and value <> 0
-                ) as counted_at
-        ) as before
-        cross join lateral (
+                    select read_at, value from near_times
+                    where sensor_id = part.sensor_id and read_at <= days.start_at and days.start_at <= energy.near_to()
+                    order by read_at desc, received_at desc limit 1
+                )
+                union all
+                -- Only where there is none near.
+                (
+                    select read_at, value from times
+                    where sensor_id = part.sensor_id and read_at <= days.start_at and understood.first_at <= days.start_at
+                    order by read_at desc, received_at desc limit 1
+                )
+                limit 1
+            ) as nearest
+        ) as before on true
+        left join lateral (
             select
-                (select min(read_at) from times where times.sensor_id = part.sensor_id and read_at >= days.end_at) as read_at,
+                read_at,
+                case
+                    when read_at >= days.end_at + interval '31 days' then null
+                    when value <> 0 then read_at
+                    else (
+                        select min(times.read_at) from times
+                        where times.sensor_id = part.sensor_id and times.read_at >= days.end_at
+                            and times.read_at < days.end_at + interval '31 days' and times.value <> 0
+                    )
+                end as counted_at
+            from (
                 (
-                    select min(read_at) from times
-                    where times.sensor_id = part.sensor_id and read_at >= days.end_at and read_at < days.end_at + interval '31 days' and value <> 0
-                ) as counted_at
-        ) as after
+                    select read_at, value from near_times
+                    where sensor_id = part.sensor_id and read_at >= days.end_at and days.end_at >= energy.near_from()
+                    order by read_at, received_at limit 1
+                )
+                union all
+                (
+                    select read_at, value from times
+                    where sensor_id = part.sensor_id and read_at >= days.end_at and understood.last_at >= days.end_at
+                    order by read_at, received_at limit 1
+                )
+                limit 1
+            ) as nearest
+        ) as after on true
     ) as near
     cross join lateral (
         select
@@ -129,8 +178,13 @@ sensor_days as (
             coalesce(array_agg(received_at order by read_at), '{}') as received_at
         from unnest(understood.part_ids) as part (sensor_id)
         cross join lateral (
+            select * from near_readings
+            where near_readings.sensor_id = part.sensor_id and near_readings.read_at between near.since and near.until
+                and near.since >= energy.near_from() and near.until <= energy.near_to()
+            union all
             select * from readings
             where readings.sensor_id = part.sensor_id and readings.read_at between near.since and near.until
+                and (near.since >= energy.near_from() and near.until <= energy.near_to()) is not true
             -- Else the readings of all sensors would be joined with the part.
             offset 0
         ) as readings

@@ -193,6 +193,7 @@ at_the_end() {
 take_lock
 on_end at_the_end
 install_steps
+step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' install_releases
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core

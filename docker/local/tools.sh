@@ -92,6 +92,14 @@ install_extension() {
     installed_key >"$CACHE/extension-$PG_MAJOR.done"
 }
 
+# From where the tests update to this one; cargo-pgrx installs the scripts of updates and of this release alone.
+install_releases() {
+    local folder sudo=()
+    folder=$("$PG_BIN/pg_config" --sharedir)/extension
+    [ -w "$folder" ] || sudo=(sudo)
+    find "$ROOT/extension/sql" -name 'edf--*.sql' -not -name 'edf--*--*.sql' -exec "${sudo[@]}" install -m 0644 {} "$folder" \;
+}
+
 uninstall_extension() {
     local library sudo=()
     library=$(extension_library)

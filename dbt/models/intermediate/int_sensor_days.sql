@@ -23,11 +23,11 @@ times as not materialized (
 
 -- Of the days that are made just now these are all that count; which, is known before the query runs, so that few chunks are opened.
 near_readings as not materialized (
-    select * from readings where read_at between energy.near_from() and energy.near_to()
+    select * from readings where read_at between {{ near_from() }} and {{ near_to() }}
 ),
 
 near_times as not materialized (
-    select * from times where read_at between energy.near_from() and energy.near_to()
+    select * from times where read_at between {{ near_from() }} and {{ near_to() }}
 ),
 
 sensor_spans as not materialized (
@@ -130,7 +130,7 @@ sensor_days as (
             from (
                 (
                     select read_at, value from near_times
-                    where sensor_id = part.sensor_id and read_at <= days.start_at and days.start_at <= energy.near_to()
+                    where sensor_id = part.sensor_id and read_at <= days.start_at and days.start_at <= {{ near_to() }}
                     order by read_at desc, received_at desc limit 1
                 )
                 union all
@@ -158,7 +158,7 @@ sensor_days as (
             from (
                 (
                     select read_at, value from near_times
-                    where sensor_id = part.sensor_id and read_at >= days.end_at and days.end_at >= energy.near_from()
+                    where sensor_id = part.sensor_id and read_at >= days.end_at and days.end_at >= {{ near_from() }}
                     order by read_at, received_at limit 1
                 )
                 union all
@@ -180,11 +180,11 @@ sensor_days as (
         cross join lateral (
             select * from near_readings
             where near_readings.sensor_id = part.sensor_id and near_readings.read_at between near.since and near.until
-                and near.since >= energy.near_from() and near.until <= energy.near_to()
+                and near.since >= {{ near_from() }} and near.until <= {{ near_to() }}
             union all
             select * from readings
             where readings.sensor_id = part.sensor_id and readings.read_at between near.since and near.until
-                and (near.since >= energy.near_from() and near.until <= energy.near_to()) is not true
+                and (near.since >= {{ near_from() }} and near.until <= {{ near_to() }}) is not true
             -- Else the readings of all sensors would be joined with the part.
             offset 0
         ) as readings

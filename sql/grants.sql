@@ -13,6 +13,11 @@ grant insert, update on energy.meter_turns to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
     energy.apartment_days to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
+-- Monitoring.
+grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
+grant execute on function energy.population_stability(double precision[], double precision[], integer),
+    energy.page_hinkley(double precision[], double precision, double precision) to analyst;
+grant execute on procedure energy.acknowledge_alert(bigint, text) to analyst;
 -- People keep the calendar.
 grant insert on raw.regressors to pipeline, analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
@@ -22,7 +27,7 @@ grant select on all tables in schema staging, processed, features to pipeline, a
 alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline, analyst;
 
 grant execute on all routines in schema energy to pipeline;
-grant execute on function energy.clock(), energy.near_from(), energy.near_to(), energy.current_config(), energy.backfill_after(),
+grant execute on function energy.clock(), energy.current_config(), energy.backfill_after(),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]), energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]),
     energy.regressors_of(jsonb), energy.served_regressors(text), energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz),
@@ -33,7 +38,7 @@ grant execute on function energy.clock(), energy.near_from(), energy.near_to(), 
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text, text),
-    energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz),
+    energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz), energy.archetype_zone(text),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
     energy.train_archetype(text), energy.model_of_building(text) to analyst;
 grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),

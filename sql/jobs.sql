@@ -19,6 +19,8 @@ begin
             ('refresh_days', 'call energy.refresh_apartment_days()', 'pipeline'),
             ('learn_gap_profiles', 'call energy.learn_gap_profiles()', 'pipeline'),
             ('issue_forecasts', 'call energy.issue_forecasts()', 'pipeline'),
+            ('score_forecasts', 'call energy.score_forecasts()', 'pipeline'),
+            ('check_alerts', 'call energy.check_alerts()', 'pipeline'),
             ('train_models', 'call energy.train_models()', 'pipeline'),
             ('gate_models', 'call energy.gate_models()', 'pipeline'),
             ('make_partitions', 'call energy.make_partitions()', session_user),

@@ -54,6 +54,12 @@ set local role edf_owner;
 \ir routines/gate_models.sql
 \ir routines/model_of_building.sql
 \ir routines/issue_forecasts.sql
+\ir routines/monitoring_limits.sql
+\ir routines/score_forecasts.sql
+\ir routines/drift.sql
+\ir routines/freshness.sql
+\ir routines/alerts.sql
+\ir routines/health.sql
 \ir routines/request.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql

@@ -6,6 +6,14 @@ comment on function energy.archetype_history() is
     'How much of the newest history the model of an archetype learns from: that of all its buildings is in memory at once.';
 revoke all on function energy.archetype_history() from public;
 
+create or replace function energy.archetype_zone(archetype text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$ select mode() within group (order by time_zone) from raw.buildings where buildings.archetype = archetype_zone.archetype $$;
+comment on function energy.archetype_zone(text) is
+    'The time zone that the model of an archetype goes by: that of most of its buildings. NULL: there are none.';
+revoke all on function energy.archetype_zone(text) from public;
+
 create or replace function energy.archetype_members(archetype text, before timestamptz) returns text[]
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -15,7 +23,7 @@ as $$
         select building_id
         from raw.buildings
         join energy.building_hours using (building_id)
-        where buildings.archetype = archetype_members.archetype
+        where buildings.archetype = archetype_members.archetype and time_zone = (select energy.archetype_zone(archetype_members.archetype))
           -- The size of a building is its number of apartments.
           and exists (select from raw.apartments where apartments.building_id = buildings.building_id)
           and hour_at >= (select before - energy.archetype_history()) and hour_at < before and received_at <= before
@@ -28,7 +36,7 @@ as $$
     select coalesce(array_agg(building_id order by building_id), '{}') from taught
 $$;
 comment on function energy.archetype_members(text, timestamptz) is
-    'The buildings that the model of an archetype learns from: those with eight days of demand as was known at a time, of more than training.archetype_buildings a sample.';
+    'The buildings that the model of an archetype learns from: those of its time zone with eight days of demand as was known at a time, of more than training.archetype_buildings a sample.';
 revoke all on function energy.archetype_members(text, timestamptz) from public;
 
 create or replace function energy.archetype_training_query(building_ids text[], before timestamptz) returns text

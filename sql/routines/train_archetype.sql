@@ -6,29 +6,35 @@ as $$
 declare
     version  constant bigint := energy.current_config_id();
     config   constant jsonb := (select config from energy.configs where config_id = version);
-    zones    text[];
+    zone     constant text := energy.archetype_zone(train_archetype.archetype);
     features jsonb;
+    other    record;
     model    bigint;
 begin
-    select array_agg(distinct time_zone order by time_zone),
-        jsonb_build_object('latitude', avg(latitude), 'longitude', avg(longitude)) || (config -> 'features')
-        || jsonb_build_object('time_zone', min(time_zone))
-    into zones, features
-    from raw.buildings where buildings.archetype = train_archetype.archetype;
-    if zones is null then
+    if zone is null then
         raise exception 'there is no building of archetype "%"', train_archetype.archetype
             using errcode = 'undefined_object', hint = 'select distinct archetype from raw.buildings lists archetypes.';
     end if;
-    if cardinality(zones) > 1 then
-        raise exception 'the buildings of archetype "%" lie in several time zones: %', train_archetype.archetype, array_to_string(zones, ', ')
-            using errcode = 'invalid_parameter_value',
-                  hint = 'A model goes by one clock on the wall: give the buildings of each zone an archetype of their own in raw.buildings.';
-    end if;
+    -- A model goes by one clock on the wall.
+    for other in
+        select building_id, format('building "%s" is in time zone %s, the model of its archetype "%s" goes by %s, as most of its buildings do',
+                                   building_id, time_zone, buildings.archetype, zone) as message
+        from raw.buildings where buildings.archetype = train_archetype.archetype and time_zone <> zone order by building_id
+    loop
+        raise warning '%', other.message using errcode = 'invalid_parameter_value', hint = 'Give it an archetype of its own time zone in raw.buildings.';
+        perform energy.record_job_run(
+            'train_models', other.building_id, energy.clock(), clock_timestamp(), 'failed', 0, '22023', other.message,
+            'Give it an archetype of its own time zone in raw.buildings.', train_archetype.archetype);
+    end loop;
+    select jsonb_build_object('latitude', avg(latitude), 'longitude', avg(longitude)) || (config -> 'features') || jsonb_build_object('time_zone', zone)
+    into features
+    from raw.buildings where buildings.archetype = train_archetype.archetype and time_zone = zone;
     model := edf.train_global(
         energy.archetype_subject(train_archetype.archetype),
         energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, energy.clock()), energy.clock()),
         '{"size": "apartments"}', features, (config #>> '{inference,horizon}')::interval,
-        (select energy.issue_hours(min(building_id), energy.clock()) from raw.buildings where buildings.archetype = train_archetype.archetype));
+        (select energy.issue_hours(min(building_id), energy.clock()) from raw.buildings
+         where buildings.archetype = train_archetype.archetype and time_zone = zone));
     insert into energy.trainings (model_id, config_id, archetype, known_at)
     values (model, version, train_archetype.archetype, energy.clock());
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh)
@@ -46,5 +52,6 @@ $$Trains one model of all buildings of an archetype, for those that have no mode
 energy.archetype_training_query, the number of apartments being the size. Its place is the mean of theirs.
 
 Returns the id of the pending model, whose subject is energy.archetype_subject(archetype). Its scores in energy.model_scores, lead_day 0, are those of newcomers: each building
-forecast by others as if it had just begun. Errors: as edf.train_global; 22023 several time zones; 42704 no building is of the archetype.$$;
+forecast by others as if it had just begun. A building in another time zone than most
+is left out, and is a row of energy.job_runs. Errors: as edf.train_global; 42704 no building is of the archetype.$$;
 revoke all on function energy.train_archetype(text) from public;

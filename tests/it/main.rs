@@ -33,6 +33,7 @@ mod known;
 mod known_weather;
 mod lines;
 mod metrics;
+mod monitoring;
 mod portfolio;
 mod random_calls;
 mod readme;

@@ -1,0 +1,167 @@
+insert into energy.alert_rules as known (rule, severity, within, meaning, advice) values
+    ('meters_late', 'warning', '15 minutes', 'No meter of a building was heard for monitoring.meters_late.',
+     'Look at its gateway; forecasts go on from what is known, with less confidence.'),
+    ('weather_late', 'critical', '15 minutes', 'No weather run that reaches into the future was received for monitoring.weather_late.',
+     'Look at raw.weather_fetches and at the service.'),
+    ('forecasts_late', 'critical', '15 minutes', 'A building with an approved model has no forecast that is younger than monitoring.forecasts_late.',
+     'Look at its rows of energy.job_runs.'),
+    ('job_failed', 'warning', '15 minutes', 'The last run of a job failed, wholly or for some buildings.', 'Its rows of energy.job_runs say why.'),
+    ('messages_rejected', 'warning', '15 minutes', 'More than monitoring.max_rejected_share of a day''s meter messages were rejected.',
+     'Look at raw.rejected_messages; energy.replay_rejected takes them once the reason is gone.'),
+    ('accuracy_worse', 'warning', '1 hour', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
+     'Train again: select energy.train_model(...).'),
+    ('coverage_low', 'warning', '1 hour', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
+    ('errors_grow', 'warning', '1 hour', 'The errors of a building have begun to grow: energy.error_drift.', 'Look at energy.feature_drift, and train again.'),
+    ('inputs_drift', 'info', '1 day', 'Demand or weather of a building is of another population than a year before: energy.feature_drift.', 'Train again.'),
+    ('unusual_inputs', 'info', '15 minutes', 'A forecast rests on weather or demand that its model has not learnt: confidence below monitoring.min_confidence.',
+     'Read it with its interval, and with care.')
+on conflict (rule) do update
+    set (severity, within, meaning, advice) = (excluded.severity, excluded.within, excluded.meaning, excluded.advice)
+    where known.* is distinct from excluded.*;
+
+create or replace view energy.alert_conditions as
+with
+
+limits as materialized (
+    select *, energy.clock() as now_at from energy.monitoring_limits
+),
+
+forecasters as materialized (
+    select building_id from raw.buildings
+    where exists (
+        select from edf.models
+        where status = 'approved' and subject in (buildings.building_id, energy.archetype_subject(buildings.archetype)))
+)
+
+select what || '_late' as rule, subject,
+    case when newest_at is null then format('%s of %s: there are none', what, subject)
+         else format('%s of %s: the newest are of %s', what, subject, to_char(newest_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) end as message
+from energy.freshness
+where (age <= late_after) is not true and (what <> 'forecasts' or subject in (select building_id from forecasters))
+union all
+select 'job_failed', job_name, format('%s: %s', job_name, coalesce(message, sqlstate, 'failed'))
+from (
+    select distinct on (job_name) job_name, status, message, sqlstate from energy.job_runs
+    where building_id is null and archetype is null and status in ('succeeded', 'failed') and started_at > now() - interval '7 days'
+    order by job_name, job_run_id desc
+) as newest
+where status = 'failed'
+union all
+select 'messages_rejected', 'ingestion', format('%s of %s meter messages of the last day were rejected', sum(messages_rejected), sum(messages))
+from raw.ingestions
+cross join limits
+where received_at > now_at - interval '1 day' and received_at <= now_at
+group by max_rejected_share
+having sum(messages_rejected) > max_rejected_share * sum(messages)
+union all
+select 'accuracy_worse', building_id, format('%s: RMSE of the first day of lead is %s kWh over %s days, %s times what was registered', building_id,
+                                             round(rmse_kwh::numeric, 3), days, round(rmse_ratio::numeric, 2))
+from energy.accuracy
+cross join limits
+where lead_day = 1 and days >= 7 and rmse_ratio > max_rmse_ratio
+union all
+select 'coverage_low', building_id, format('%s: the 90 %% interval covers %s %% of %s hours', building_id, round(coverage_pct::numeric, 1), hours)
+from energy.accuracy
+cross join limits
+where lead_day = 1 and days >= 7 and coverage_pct < min_coverage_pct
+union all
+select 'errors_grow', building_id, format('%s: errors have grown for some days (Page-Hinkley statistic %s)', building_id, round(statistic::numeric, 1))
+from energy.error_drift
+where is_alarm
+union all
+select 'inputs_drift', building_id, format('%s: %s (population stability index %s)', building_id, string_agg(feature, ', ' order by feature),
+                                           string_agg(round(psi::numeric, 2)::text, ', ' order by feature))
+from energy.feature_drift
+cross join limits
+where psi > max_psi
+group by building_id
+union all
+select 'unusual_inputs', building_id, format('%s: confidence falls to %s at %s', building_id, round(min(confidence)::numeric, 2),
+                                             to_char((array_agg(valid_at order by confidence, valid_at))[1] at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
+from raw.buildings
+cross join limits
+join lateral (
+    select distinct on (valid_at) valid_at, confidence, min_confidence from energy.forecasts
+    where forecasts.building_id = buildings.building_id and valid_at >= now_at
+    order by valid_at, issued_at desc
+) as ahead on true
+where confidence < limits.min_confidence
+group by building_id;
+comment on view energy.alert_conditions is 'What is wrong now, by rule of energy.alert_rules and subject; energy.check_alerts() keeps it in energy.alerts.';
+
+create or replace procedure energy.check_alerts()
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    now_at  constant timestamptz := energy.clock();
+    changed record;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('energy.check_alerts', 0));
+    for changed in
+        with conditions as materialized (
+            select rule, severity, subject, message from energy.alert_conditions join energy.alert_rules using (rule)
+        ),
+
+        resolved as (
+            update energy.alerts set resolved_at = greatest(now_at, opened_at)
+            where resolved_at is null
+              and not exists (select from conditions where (conditions.rule, conditions.subject) = (alerts.rule, alerts.subject))
+            returning alerts.*
+        ),
+
+        seen as (
+            update energy.alerts set seen_at = now_at, message = conditions.message, severity = conditions.severity
+            from conditions
+            where resolved_at is null and (conditions.rule, conditions.subject) = (alerts.rule, alerts.subject)
+        ),
+
+        opened as (
+            insert into energy.alerts (rule, severity, subject, message, opened_at, seen_at)
+            select rule, severity, subject, message, now_at, now_at from conditions
+            where not exists (
+                select from energy.alerts
+                where resolved_at is null and (alerts.rule, alerts.subject) = (conditions.rule, conditions.subject))
+            returning alerts.*
+        )
+
+        select 'opened' as event, opened.* from opened
+        union all
+        select 'resolved', resolved.* from resolved
+    loop
+        -- A notification holds 8,000 bytes.
+        perform pg_notify('edf_alerts', json_build_object(
+            'event', changed.event, 'alert_id', changed.alert_id, 'rule', changed.rule, 'severity', changed.severity,
+            'subject', left(changed.subject, 200), 'message', left(changed.message, 500))::text);
+    end loop;
+end;
+$$;
+comment on procedure energy.check_alerts() is
+$$Opens an alert for each thing that is wrong, once while it lasts, and resolves those that are over. Each that opens or is resolved is told by NOTIFY edf_alerts, as JSON with event,
+alert_id, rule, severity, subject and message.$$;
+revoke all on procedure energy.check_alerts() from public;
+
+create or replace procedure energy.acknowledge_alert(alert_id bigint, note text default null)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    open_one energy.alerts;
+begin
+    select * into open_one from energy.alerts where alerts.alert_id = acknowledge_alert.alert_id for update;
+    if not found then
+        raise exception 'there is no alert %', coalesce(acknowledge_alert.alert_id::text, 'null')
+            using errcode = 'undefined_object', hint = 'select * from energy.alerts lists them.';
+    end if;
+    if open_one.resolved_at is not null then
+        raise exception 'alert % was resolved at %', open_one.alert_id, open_one.resolved_at
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Only what is open can be acknowledged.';
+    end if;
+    update energy.alerts
+    set acknowledged_at = energy.clock(), acknowledged_by = session_user, note = coalesce(acknowledge_alert.note, alerts.note)
+    where alerts.alert_id = acknowledge_alert.alert_id;
+end;
+$$;
+comment on procedure energy.acknowledge_alert(bigint, text) is
+    'Says that somebody has seen an alert, with a note. Errors: 42704 there is none; 55000 it is resolved.';
+revoke all on procedure energy.acknowledge_alert(bigint, text) from public;

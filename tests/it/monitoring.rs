@@ -1,0 +1,313 @@
+//! What was issued against what came true, and what is told when something is wrong, on two made-up buildings.
+
+use crate::storage::{deployed, run, texts};
+use edf_tests::{Throwaway, connect, environment, refusals};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
+use sqlx::{Connection, PgPool, query, query_as, query_scalar};
+
+/// Forty days of two buildings up to the clock, 2026-03-15 12:00Z; forecasts of the last ten days are half a kWh too high.
+const DATA: &str = "
+    set energy.clock = '2026-03-15 12:00Z';
+    insert into raw.weather_locations values ('here', 47, 8);
+    insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
+        values ('north', 'North', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here'), ('south', 'South', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here');
+    insert into energy.building_spans select building_id, energy.clock() - interval '40 days', energy.clock() from raw.buildings;
+    insert into energy.building_hours
+        (building_id, hour_at, consumption_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at)
+    select building_id, hour_at, 3 + sin(extract(hour from hour_at) / 4) + 0.2 * cos(extract(day from hour_at)), 1, 1, 1, 'measured', hour_at + interval '61 minutes'
+    from raw.buildings
+    cross join generate_series(energy.clock() - interval '40 days', energy.clock() - interval '1 hour', interval '1 hour') as hour_at;
+    insert into raw.weather_forecasts
+    select 'here', energy.clock() - interval '2 hours', energy.clock() + n * interval '1 hour', energy.clock() - interval '1 hour', 5, 50, 0
+    from generate_series(0, 80) as n;
+    select edf.approve_model(edf.train(
+        building_id, format('select hour_at, consumption_kwh from energy.building_hours where building_id = %L', building_id), 'seasonal_naive'), 'a test')
+    from raw.buildings;
+    insert into energy.trainings (model_id, config_id, building_id, known_at)
+    select model_id, energy.current_config_id(), subject, energy.clock() - interval '30 days' from edf.models;
+    insert into energy.model_scores (model_id, strategy, lead_day, n, rmse_kwh, coverage_pct)
+    select model_id, strategy, lead_day, 240, 0.5, 90 from edf.models cross join generate_series(1, 3) as lead_day;
+    insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, confidence)
+    select subject, issued_at, issued_at + (lead - 1) * interval '1 hour', lead, model_id, yhat, yhat - 1, yhat + 1, issued_at, 1
+    from edf.models
+    cross join generate_series(energy.clock() - interval '10 days 7 hours', energy.clock(), interval '1 day') as issued_at
+    cross join generate_series(1, 72) as lead
+    cross join lateral (select coalesce(
+        (select consumption_kwh from energy.building_hours where (building_id, hour_at) = (subject, issued_at + (lead - 1) * interval '1 hour')), 3) + 0.5
+    ) as forecast (yhat)";
+
+const OPEN: &str =
+    "select rule || ' ' || severity || ' ' || subject from energy.alerts where resolved_at is null order by 1";
+
+async fn two_buildings() -> (Throwaway, PgConnection) {
+    let (database, mut postgres) = deployed().await;
+    run(&mut postgres, DATA).await;
+    (database, postgres)
+}
+
+async fn check(postgres: &mut PgConnection) -> Vec<String> {
+    run(postgres, "call energy.score_forecasts(); call energy.check_alerts()").await;
+    texts(postgres, OPEN).await
+}
+
+#[tokio::test]
+async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_an_hour_is_corrected() {
+    let (_database, mut postgres) = two_buildings().await;
+    run(&mut postgres, "call energy.score_forecasts()").await;
+    let days: Vec<(String, i32, i32, f64, f64, f64, f64, f64)> = query_as(
+        "select local_date::text, lead_day, hours, rmse_kwh, mae_kwh, bias_kwh, coverage_pct, pinball_kwh
+         from energy.accuracy_days where building_id = 'north' and local_date = '2026-03-12' order by lead_day",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(days.len(), 3);
+    for (date, _, hours, rmse, mae, bias, coverage, pinball) in &days {
+        assert_eq!((date.as_str(), *hours, *coverage), ("2026-03-12", 24, 100.0));
+        // Pinball of an error of -0.5 at 50 %, of 0.5 at 5 % and of -1.5 at 95 %.
+        let expected = (0.25 + 0.05 * 0.5 + 0.05 * 1.5) / 3.0;
+        for (found, expected) in [(rmse, 0.5), (mae, 0.5), (bias, 0.5), (pinball, expected)] {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+    }
+    let (wape, mape): (f64, f64) = query_as(
+        "select max(wape_pct) - 100 * 12 / max(actual_kwh), min(mape_pct) from energy.accuracy_days where building_id = 'north' and local_date = '2026-03-12'",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert!(wape.abs() < 1e-9 && mape > 10.0, "{wape} {mape}");
+
+    // The first local day, from when on it scores by itself, is whole.
+    let first: (String, i64) = query_as(
+        "select min(local_date)::text, count(*) from energy.accuracy_days where building_id = 'north' and lead_day = 1",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(first, ("2026-03-07".to_owned(), 9));
+    let again = "select energy.score_forecasts_of(array['north', 'south'], '-infinity')";
+    assert!(query_scalar::<_, i64>(again).fetch_one(&mut postgres).await.unwrap() > 0);
+    assert_eq!(query_scalar::<_, i64>(again).fetch_one(&mut postgres).await.unwrap(), 0);
+    run(&mut postgres, "update energy.building_hours set consumption_kwh = consumption_kwh + 1 where building_id = 'north' and hour_at = '2026-03-12 10:00Z'").await;
+    assert_eq!(query_scalar::<_, i64>(again).fetch_one(&mut postgres).await.unwrap(), 3);
+
+    let (days, ratio, words): (i64, f64, String) = query_as(
+        "select days, rmse_ratio, (select words from energy.health) from energy.accuracy where building_id = 'south' and lead_day = 1",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert!(days == 11 && (ratio - 1.0).abs() < 1e-9, "{days} {ratio}");
+    assert!(
+        words.starts_with(
+            "All is well: 2 of 2 buildings have a fresh forecast, 2 are heard; forecasts of the next day were off by 1"
+        ),
+        "{words}"
+    );
+}
+
+/// What goes wrong, the alert that tells it, and what mends it.
+const FAULTS: [(&str, &str, &str); 9] = [
+    (
+        "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
+        "meters_late warning north",
+        "update energy.building_spans set heard_at = heard_at + interval '7 hours' where building_id = 'north'",
+    ),
+    (
+        "update raw.weather_forecasts set issued_at = issued_at - interval '1 day'",
+        "weather_late critical here",
+        "update raw.weather_forecasts set issued_at = issued_at + interval '1 day'",
+    ),
+    (
+        "delete from energy.forecasts where building_id = 'south' and issued_at > energy.clock() - interval '2 days'",
+        "forecasts_late critical south",
+        "insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, confidence)
+         select 'south', issued_at, valid_at, lead_hours, (select model_id from edf.models where subject = 'south'), yhat, yhat_lower, yhat_upper, weather_issued_at, 1
+         from energy.forecasts where building_id = 'north' and issued_at > energy.clock() - interval '2 days'",
+    ),
+    (
+        "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'failed', message => '1 buildings failed')",
+        "job_failed warning refresh_hours",
+        "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'succeeded')",
+    ),
+    (
+        "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values (energy.clock(), 100, 80, 20)",
+        "messages_rejected warning ingestion",
+        "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values (energy.clock(), 200, 200, 0)",
+    ),
+    (
+        "update energy.model_scores set rmse_kwh = 0.3 where model_id = (select model_id from edf.models where subject = 'north')",
+        "accuracy_worse warning north",
+        "update energy.model_scores set rmse_kwh = 0.5",
+    ),
+    (
+        "update energy.forecasts set yhat_lower = yhat - 0.1 where building_id = 'south'",
+        "coverage_low warning south",
+        "update energy.forecasts set yhat_lower = yhat - 1 where building_id = 'south'",
+    ),
+    (
+        "update energy.building_hours set consumption_kwh = consumption_kwh + 3 where building_id = 'north' and hour_at > energy.clock() - interval '4 days'",
+        "errors_grow warning north",
+        "update energy.building_hours set consumption_kwh = consumption_kwh - 3 where building_id = 'north' and hour_at > energy.clock() - interval '4 days'",
+    ),
+    (
+        "update energy.forecasts set confidence = 0.4 where building_id = 'north' and valid_at = '2026-03-16 09:00Z' and issued_at > energy.clock() - interval '1 day'",
+        "unusual_inputs info north",
+        "update energy.forecasts set confidence = 1 where building_id = 'north'",
+    ),
+];
+
+#[tokio::test]
+async fn each_fault_opens_one_alert_which_is_told_and_ends_with_the_fault() {
+    let (database, mut postgres) = two_buildings().await;
+    let options = PgConnectOptions::new_without_pgpass()
+        .socket(environment("EDF_TEST_SOCKET"))
+        .port(environment("EDF_TEST_PORT").parse().unwrap())
+        .username("analyst")
+        .database(&database.name);
+    let pool = PgPool::connect_with(options).await.unwrap();
+    let mut listener = PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("edf_alerts").await.unwrap();
+    assert_eq!(check(&mut postgres).await, Vec::<String>::new());
+
+    let mut told = 0;
+    for (fault, alert, cure) in FAULTS {
+        run(&mut postgres, fault).await;
+        let open = check(&mut postgres).await;
+        assert!(open.iter().any(|one| one == alert), "{fault}: {open:?}");
+        assert_eq!(check(&mut postgres).await, open, "{fault}");
+        let rows: i64 = query_scalar("select count(*) from energy.alerts").fetch_one(&mut postgres).await.unwrap();
+        assert_eq!(rows, told + open.len() as i64, "{fault}: once while it lasts");
+        let status: String = query_scalar("select status from energy.health").fetch_one(&mut postgres).await.unwrap();
+        let expected = if alert.contains("critical") {
+            "failing"
+        } else if alert.contains("info") {
+            "ok"
+        } else {
+            "degraded"
+        };
+        assert_eq!(status, expected, "{fault}");
+        run(&mut postgres, cure).await;
+        assert_eq!(check(&mut postgres).await, Vec::<String>::new(), "{cure}");
+        told += open.len() as i64;
+        for event in ["opened", "resolved"] {
+            for _ in 0..open.len() {
+                let message = listener.recv().await.unwrap();
+                let said: serde_json::Value = serde_json::from_str(message.payload()).unwrap();
+                assert_eq!(said["event"], event, "{said}");
+                assert!(said["message"].as_str().is_some_and(|text| text.len() > 10), "{said}");
+            }
+        }
+    }
+    let unknown = "select rule from energy.alerts except select rule from energy.alert_rules";
+    assert_eq!(texts(&mut postgres, unknown).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() {
+    let (database, mut postgres) = two_buildings().await;
+    run(&mut postgres, FAULTS[0].0).await;
+    run(
+        &mut postgres,
+        "update energy.building_spans set heard_at = heard_at - interval '9 hours' where building_id = 'south'",
+    )
+    .await;
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        let name = database.name.clone();
+        sessions.push(tokio::spawn(async move {
+            let mut pipeline = connect("pipeline", &name).await;
+            run(&mut pipeline, "set energy.clock = '2026-03-15 12:00Z'").await;
+            for _ in 0..5 {
+                query("call energy.check_alerts()").execute(&mut pipeline).await.unwrap();
+            }
+        }));
+    }
+    for session in sessions {
+        session.await.unwrap();
+    }
+    assert_eq!(texts(&mut postgres, OPEN).await, ["meters_late warning north", "meters_late warning south"]);
+    let all: i64 = query_scalar("select count(*) from energy.alerts").fetch_one(&mut postgres).await.unwrap();
+    assert_eq!(all, 2);
+
+    let id: i64 = query_scalar("select alert_id from energy.alerts where subject = 'north'")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    let mut analyst = connect("analyst", &database.name).await;
+    query("call energy.acknowledge_alert($1, 'the gateway is being repaired')")
+        .bind(id)
+        .execute(&mut analyst)
+        .await
+        .unwrap();
+    let seen: (String, String) = query_as("select acknowledged_by, note from energy.alerts where alert_id = $1")
+        .bind(id)
+        .fetch_one(&mut analyst)
+        .await
+        .unwrap();
+    assert_eq!(seen, ("analyst".to_owned(), "the gateway is being repaired".to_owned()));
+    run(&mut postgres, FAULTS[0].2).await;
+    run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'; call energy.check_alerts()").await;
+    let over = format!("call energy.acknowledge_alert({id})");
+    refusals(&mut analyst, &[("42704", "call energy.acknowledge_alert(-1)"), ("55000", over.as_str())]).await;
+    assert!(query("update energy.alerts set resolved_at = now()").execute(&mut analyst).await.is_err());
+    analyst.close().await.unwrap();
+}
+
+/// A day's error over what was promised: log-normal around one, each day hanging together with the one before.
+fn errors(rng: &mut StdRng, days: usize, from: usize, factor: f64) -> Vec<f64> {
+    let (spread, carry) = (0.34_f64, 0.4_f64);
+    let mut state = 0.0;
+    let mut normal = || (-2.0 * rng.random::<f64>().ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos();
+    (0..days)
+        .map(|day| {
+            state = carry * state + (1.0 - carry * carry).sqrt() * normal();
+            (spread * state - spread * spread / 2.0).exp() * if day >= from { factor } else { 1.0 }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn growing_errors_are_seen_within_days_and_few_alarms_are_false() {
+    let (_database, mut postgres) = deployed().await;
+    // As energy.error_drift asks it day by day: over 56 days, is the newest one an alarm?
+    let alarms = "
+        select coalesce(array_agg(day::integer order by day) filter (where is_alarm), '{}')
+        from generate_series(56, cardinality($1::double precision[])) as day
+        cross join energy.monitoring_limits as limits
+        cross join lateral (
+            select is_alarm from energy.page_hinkley(($1::double precision[])[day - 55:day], page_hinkley_delta, page_hinkley_lambda) order by n desc limit 1
+        ) as newest";
+    let mut rng = StdRng::seed_from_u64(1);
+    let (mut false_alarms, mut delays) = (0, Vec::new());
+    for _ in 0..20 {
+        let quiet = errors(&mut rng, 56 + 365, usize::MAX, 1.0);
+        let days: Vec<i32> = query_scalar(alarms).bind(&quiet).fetch_one(&mut postgres).await.unwrap();
+        // Days in a row are one alarm.
+        false_alarms += days.iter().enumerate().filter(|(at, day)| *at == 0 || days[at - 1] + 1 < **day).count();
+        let doubled = errors(&mut rng, 56 + 40, 56, 2.0);
+        let days: Vec<i32> = query_scalar(alarms).bind(&doubled).fetch_one(&mut postgres).await.unwrap();
+        delays.push(days.first().map_or(i32::MAX, |day| day - 56));
+    }
+    delays.sort_unstable();
+    assert!(false_alarms <= 10, "{false_alarms} false alarms in 20 years of a building");
+    assert!(delays[10] <= 10 && delays[18] <= 20, "{delays:?}");
+
+    // By hand: half and half against a quarter and three quarters.
+    let psi: f64 = query_scalar("select energy.population_stability('{1, 2, 3, 4}', '{1, 3, 4, 4}', 2)")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert!((psi - 0.25 * 3.0_f64.ln()).abs() < 1e-12, "{psi}");
+    let same: f64 = query_scalar("select energy.population_stability(a, a) from (select array_agg(sin(n)) as a from generate_series(1, 500) as n) as one")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert!(same.abs() < 1e-12, "{same}");
+    let none: Option<f64> =
+        query_scalar("select energy.population_stability('{1, 2}', '{}')").fetch_one(&mut postgres).await.unwrap();
+    assert_eq!(none, None);
+}

@@ -10,8 +10,8 @@ SCHEMA = pathlib.Path(__file__).with_name("edf.schema.json")
 HEAD = """# Configuration
 
 `config/edf.yaml` says what the pipeline does, and `config/edf.schema.json` what may stand in it. An editor with a YAML
-language server checks it as you type; `docker/deploy.sh config` loads it, and `docker/deploy.sh jobs` applies its
-schedules. Secrets never stand in it.
+language server checks it as you type; `docker/deploy.sh config` loads it, and pg_cron's jobs follow its schedules (`docs/jobs.md`).
+Secrets never stand in it.
 
 ```sql
 select * from energy.config_errors('{"quality": {"min_coverage_share": 2}}');   -- what would be refused; loads nothing
@@ -25,7 +25,7 @@ probably meant; the settings of meters, features and hyperparameters are also re
 load it by that routine only. `energy.trainings.config_id` and `energy.forecasts.config_id` name the version that a
 model and a forecast came from.
 
-All sections but storage have to be there, and so have the settings in bold.
+All sections but jobs have to be there, and so have the settings in bold.
 """
 
 

@@ -5,9 +5,9 @@ grant select on all tables in schema raw, energy to pipeline, analyst;
 grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
-grant insert on energy.forecasts, energy.model_scores, energy.trainings, energy.job_runs to pipeline, analyst;
--- A configuration comes in by energy.load_config, which checks it.
-revoke insert on energy.configs from pipeline, analyst;
+grant insert on energy.forecasts, energy.model_scores, energy.trainings to pipeline, analyst;
+-- A configuration comes in by energy.load_config, which checks it; runs of jobs by energy.record_job_run.
+revoke insert on energy.configs, energy.job_runs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
 grant insert, update on energy.meter_turns to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
@@ -68,5 +68,8 @@ grant select on raw.weather_locations to weather;
 grant insert on raw.weather_fetches to weather;
 grant execute on procedure energy.ingest_weather_forecast, energy.ingest_weather_observations to weather;
 grant execute on function energy.take_weather_forecast, energy.take_weather_observations to weather;
+
+-- Jobs: rows of runs are written by routines of the owner alone.
+grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst;
 
 grant usage on schema api to supplier, resident, gateway;

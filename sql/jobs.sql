@@ -1,4 +1,4 @@
--- Jobs of pg_cron, as the current configuration schedules them (times in UTC); idempotent: a job's name is its key. Run as a superuser.
+-- Jobs of pg_cron, as energy.jobs has them (times in UTC); idempotent: a job's name is its key. Run as a superuser.
 do $$
 declare
     job    record;
@@ -11,21 +11,17 @@ begin
             using hint = 'Set cron.database_name to this database, create extension pg_cron, and run this again.';
         return;
     end if;
+    perform energy.define_jobs();
+    -- A new configuration changes schedules, and no command, user or database: see energy.reschedule_jobs.
+    grant usage on schema cron to edf_owner;
+    grant select, delete, update (schedule) on cron.job to edf_owner;
+    drop policy if exists edf_owner_reschedules on cron.job;
+    create policy edf_owner_reschedules on cron.job to edf_owner using (jobname like 'edf %');
     for job in
-        select 'edf ' || replace(key, '_', ' ') as name, energy.current_config() -> 'schedules' ->> key as schedule, command, username
-        from (values
-            ('ingest_inbox', 'call energy.ingest_meter_inbox()', 'pipeline'),
-            ('refresh_hours', 'call energy.refresh_building_hours()', 'pipeline'),
-            ('refresh_days', 'call energy.refresh_apartment_days()', 'pipeline'),
-            ('learn_gap_profiles', 'call energy.learn_gap_profiles()', 'pipeline'),
-            ('issue_forecasts', 'call energy.issue_forecasts()', 'pipeline'),
-            ('score_forecasts', 'call energy.score_forecasts()', 'pipeline'),
-            ('check_alerts', 'call energy.check_alerts()', 'pipeline'),
-            ('train_models', 'call energy.train_models()', 'pipeline'),
-            ('gate_models', 'call energy.gate_models()', 'pipeline'),
-            ('make_partitions', 'call energy.make_partitions()', session_user),
-            ('apply_retention', 'call energy.apply_retention()', session_user)
-        ) as jobs (key, command, username)
+        select energy.cron_name(job_name) as name, schedule, format('call energy.run_job(%L)', job_name) as command,
+            -- These two make and drop partitions, and empty pg_cron's own history.
+            case when job_name in ('make_partitions', 'apply_retention') then session_user else 'pipeline' end as username
+        from energy.jobs
     loop
         begin
             if job.schedule is null then
@@ -41,7 +37,7 @@ begin
                 using errcode = state, hint = 'Its schedule is in section schedules of config/edf.yaml.';
         end;
     end loop;
-    -- What apply_retention does now.
+    -- What apply_retention does now, and jobs that are no more.
     perform cron.unschedule(jobid) from cron.job
     where jobname in ('edf purge weather fetches', 'edf purge cron history') and database = current_database();
 end;

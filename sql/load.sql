@@ -9,8 +9,11 @@ set local role edf_owner;
 \ir routines/config_schema.sql
 \ir routines/config_values.sql
 \ir routines/config_errors.sql
+\ir routines/reschedule_jobs.sql
 \ir routines/load_config.sql
 \ir routines/record_job_run.sql
+\ir routines/schedules.sql
+\ir routines/jobs.sql
 \ir routines/run_by_building.sql
 \ir routines/iso.sql
 \ir routines/settings.sql
@@ -54,6 +57,8 @@ set local role edf_owner;
 \ir routines/gate_models.sql
 \ir routines/model_of_building.sql
 \ir routines/issue_forecasts.sql
+\ir routines/watch_jobs.sql
+\ir routines/run_job.sql
 \ir routines/monitoring_limits.sql
 \ir routines/score_forecasts.sql
 \ir routines/drift.sql
@@ -66,6 +71,7 @@ set local role edf_owner;
 \ir api/ingest_meter_messages.sql
 \ir api/topology.sql
 \ir pin_sessions.sql
+select energy.define_jobs() where exists (select from energy.configs);
 reset role;
 \ir grants.sql
 commit;

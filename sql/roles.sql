@@ -23,6 +23,8 @@ begin
 end;
 $$;
 grant edf_owner to dbt;
+-- Its routines tell whether the session of a job is still at work: energy.is_run_alive.
+grant pg_read_all_stats to edf_owner;
 -- Jobs that run beside each other see what the others have done, whatever the database is set to.
 alter role pipeline set default_transaction_isolation = 'read committed';
 grant supplier, resident, gateway to authenticator;

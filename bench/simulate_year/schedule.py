@@ -1,6 +1,6 @@
 """When the jobs of config/edf.yaml run, and what each of them calls.
 
-As in sql/jobs.sql, but for `ingest_inbox`: the simulation gives its messages to energy.ingest_meter_messages, so that
+As in energy.jobs, but for `ingest_inbox`: the simulation gives its messages to energy.ingest_meter_messages, so that
 the inbox stays empty.
 """
 
@@ -21,16 +21,14 @@ class Job:
     statement: str
 
 
-JOBS = (
-    Job("make_partitions", "postgres", "call energy.make_partitions()"),
-    Job("refresh_hours", "pipeline", "call energy.refresh_building_hours()"),
-    Job("refresh_days", "pipeline", "call energy.refresh_apartment_days()"),
-    Job("learn_gap_profiles", "pipeline", "call energy.learn_gap_profiles()"),
-    Job("train_models", "pipeline", "call energy.train_models()"),
-    Job("gate_models", "pipeline", "call energy.gate_models()"),
-    Job("issue_forecasts", "pipeline", "call energy.issue_forecasts()"),
-    Job("apply_retention", "postgres", "call energy.apply_retention()"),
+ROLES = {"make_partitions": "postgres", "apply_retention": "postgres"}
+JOBS = tuple(
+    Job(name, ROLES.get(name, "pipeline"), f"call energy.run_job('{name}')")
+    for name in ("make_partitions", "refresh_hours", "refresh_days", "learn_gap_profiles", "train_models", "gate_models",
+                 "issue_forecasts", "apply_retention")
 )
+# The simulation calls each job itself, in time.
+LEFT_OUT = {"ingest_inbox", "watch_jobs"}
 
 
 def slots(expression: str, since: dt.datetime, until: dt.datetime, apart: dt.timedelta):
@@ -45,7 +43,7 @@ def slots(expression: str, since: dt.datetime, until: dt.datetime, apart: dt.tim
 def timetable(schedules: dict, since: dict[str, dt.datetime], until: dt.datetime, apart: dict[str, dt.timedelta]):
     """Every run as (time, rank of the job, job) in order. By name of the job, or under "": after when it runs, and the
     least time between two runs."""
-    unknown = set(schedules) - {job.name for job in JOBS} - {"ingest_inbox"}
+    unknown = set(schedules) - {job.name for job in JOBS} - LEFT_OUT
     if unknown:
         raise SystemExit(f"JOBS in {__file__} lacks jobs of the schedule: {', '.join(sorted(unknown))}.")
     runs = []

@@ -21,6 +21,11 @@ comment on function edf.next_trial is
     'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Limits: 10,000 trials, 200 values in a list. Errors: as edf.tuning_space.';
 comment on function edf.parse_meter_messages is
     'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array and unit that of the value where the message names it; what cannot be read is a row with reason_code and reason.';
+comment on function edf.cancel_after is
+$$Cancels the statement that runs once this much more time has passed, with the error of statement_timeout (57014): that setting is read when a statement
+begins, so that a procedure cannot limit itself by it. An earlier limit stays. The limit ends with the statement.
+
+timeout: 1 millisecond to 24 days. Errors: 22004 a NULL, 22023 another span.$$;
 comment on function edf.convert_unit is
 $$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
 

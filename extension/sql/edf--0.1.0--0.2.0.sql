@@ -274,6 +274,11 @@ create or replace FUNCTION "parse_meter_messages"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'parse_meter_messages_wrapper';
+create FUNCTION "cancel_after"(
+	"timeout" interval /* Option < Interval > */
+) RETURNS VOID /* core :: result :: Result < (), pgrx_pg_sys :: submodules :: panic :: ErrorReport > */
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'cancel_after_wrapper';
 create FUNCTION "convert_unit"(
 	"value" double precision, /* Option < f64 > */
 	"from_unit" TEXT, /* Option < & str > */
@@ -1286,6 +1291,11 @@ comment on function edf.history_hours is
     'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';
 comment on function edf.parse_meter_messages is
     'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array and unit that of the value where the message names it; what cannot be read is a row with reason_code and reason.';
+comment on function edf.cancel_after is
+$$Cancels the statement that runs once this much more time has passed, with the error of statement_timeout (57014): that setting is read when a statement
+begins, so that a procedure cannot limit itself by it. An earlier limit stays. The limit ends with the statement.
+
+timeout: 1 millisecond to 24 days. Errors: 22004 a NULL, 22023 another span.$$;
 comment on function edf.convert_unit is
 $$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
 

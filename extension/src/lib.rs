@@ -11,6 +11,7 @@ mod config;
 mod convert;
 mod document;
 mod forecast;
+mod limit;
 mod message;
 mod meter;
 mod metrics;

@@ -5,7 +5,9 @@ insert into energy.alert_rules as known (rule, severity, within, meaning, advice
      'Look at raw.weather_fetches and at the service.'),
     ('forecasts_late', 'critical', '15 minutes', 'A building with an approved model has no forecast that is younger than monitoring.forecasts_late.',
      'Look at its rows of energy.job_runs.'),
-    ('job_failed', 'warning', '15 minutes', 'The last run of a job failed, wholly or for some buildings.', 'Its rows of energy.job_runs say why.'),
+    ('job_failed', 'warning', '15 minutes', 'The last run of a job failed, wholly or for some buildings, or was killed.', 'Its rows of energy.job_runs say why.'),
+    ('job_late', 'critical', '30 minutes', 'A job did not run in time: energy.late_jobs.',
+     'See whether the scheduler is up, and whether another run is stuck: energy.job_status.'),
     ('messages_rejected', 'warning', '15 minutes', 'More than monitoring.max_rejected_share of a day''s meter messages were rejected.',
      'Look at raw.rejected_messages; energy.replay_rejected takes them once the reason is gone.'),
     ('accuracy_worse', 'warning', '1 hour', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
@@ -42,10 +44,13 @@ union all
 select 'job_failed', job_name, format('%s: %s', job_name, coalesce(message, sqlstate, 'failed'))
 from (
     select distinct on (job_name) job_name, status, message, sqlstate from energy.job_runs
-    where building_id is null and archetype is null and status in ('succeeded', 'failed') and started_at > now() - interval '7 days'
+    where building_id is null and archetype is null and status in ('succeeded', 'failed', 'killed') and started_at > now() - interval '7 days'
     order by job_name, job_run_id desc
 ) as newest
-where status = 'failed'
+where status <> 'succeeded'
+union all
+select 'job_late', job_name, format('%s: it was due at %s', job_name, to_char(due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
+from energy.late_jobs
 union all
 select 'messages_rejected', 'ingestion', format('%s of %s meter messages of the last day were rejected', sum(messages_rejected), sum(messages))
 from raw.ingestions

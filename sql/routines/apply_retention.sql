@@ -122,11 +122,12 @@ begin
             else
                 dropped := dropped || energy.drop_old_rows(old.table_name, old.time_column, energy.cut_at(old.keep));
             end if;
-        exception when others then
+        exception when query_canceled or others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             failures := pg_catalog.concat_ws('; ', failures, old.table_name || ': ' || message);
         end;
         commit;
+        exit when state = '57014';
     end loop;
     perform energy.record_job_run(
         'apply_retention', null, energy.clock(), started_at, case when failures is null then 'succeeded' else 'failed' end, purged, state,

@@ -87,7 +87,7 @@ begin
     loop
         begin
             exit when energy.take_inbox_batch(batch_size) = 0;
-        exception when others then
+        exception when query_canceled or others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             -- The lines stay, for the next run.
             perform energy.record_job_run('ingest_inbox', null, energy.clock(), started_at, 'failed', 0, state, message, advice);

@@ -21,10 +21,12 @@ begin
     select keep_config.config, encode(sha256(convert_to(keep_config.config::text, 'UTF8')), 'hex'), edf.acting_role(), keep_config.restored_from
     where keep_config.config is distinct from
           (select configs.config from energy.configs order by config_id desc limit 1);
+    perform energy.define_jobs();
+    perform energy.reschedule_jobs();
 end;
 $$;
 comment on function energy.keep_config(jsonb, bigint) is
-    'Checks a configuration and makes it the newest version, unless it is already; energy.load_config and energy.restore_config call it. Errors: 22023.';
+    'Checks a configuration and makes it the newest version, unless it is already, with its jobs and their schedules; energy.load_config and energy.restore_config call it. Errors: 22023.';
 revoke all on function energy.keep_config(jsonb, bigint) from public;
 
 create or replace procedure energy.load_config(config jsonb)
@@ -34,7 +36,7 @@ as $$
     select energy.keep_config(config, null);
 $$;
 comment on procedure energy.load_config(jsonb) is
-$$Makes a configuration the current version; the same again changes nothing.
+$$Makes a configuration the current version; the same again changes nothing. Where pg_cron runs the jobs they follow the new schedules at once.
 
 Errors: 22023 something is wrong with it; the message names the first place, the detail the others. energy.config_errors() lists them.$$;
 revoke all on procedure energy.load_config(jsonb) from public;
@@ -55,7 +57,7 @@ begin
 end;
 $$;
 comment on procedure energy.restore_config(bigint) is
-$$Makes an earlier version of the configuration current again, as a new version; its jobs are scheduled by docker/deploy.sh jobs.
+$$Makes an earlier version of the configuration current again, as a new version, with its schedules: see energy.load_config.
 
 Errors: 42704 no such version; 22023 what was right then no longer is.$$;
 revoke all on procedure energy.restore_config(bigint) from public;

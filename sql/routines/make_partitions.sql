@@ -120,11 +120,12 @@ begin
         begin
             made := made + energy.make_months(large.table_name, large.time_column, large.keep,
                                               (energy.current_config() #>> '{storage,months_ahead}')::integer);
-        exception when others then
+        exception when query_canceled or others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             failures := pg_catalog.concat_ws('; ', failures, large.table_name || ': ' || message);
         end;
         commit;
+        exit when state = '57014';
     end loop;
     perform energy.record_job_run(
         'make_partitions', null, energy.clock(), started_at, case when failures is null then 'succeeded' else 'failed' end, made,

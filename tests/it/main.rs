@@ -26,6 +26,7 @@ mod hostile;
 mod hours;
 mod house;
 mod ingestion;
+mod job_runs;
 mod jobs;
 mod kept;
 mod kept_backtests;

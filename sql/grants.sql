@@ -1,11 +1,13 @@
--- Who may do what. API roles have nothing outside schema api.
+-- Who may do what; sql/grants.tsv is the table of it all. API roles have nothing outside schema api.
 grant usage on schema raw, staging, processed, features, energy to pipeline, analyst;
 
 grant select on all tables in schema raw, energy to pipeline, analyst;
 grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
-grant insert on energy.forecasts, energy.model_scores, energy.trainings to pipeline, analyst;
+grant insert on energy.forecasts, energy.model_scores, energy.trainings to pipeline;
+-- Forecasts and scores come from the pipeline alone; an analyst's own training writes them by energy.train_model.
+revoke insert on energy.forecasts, energy.model_scores, energy.trainings from analyst;
 -- A configuration comes in by energy.load_config, which checks it; runs of jobs by energy.record_job_run.
 revoke insert on energy.configs, energy.job_runs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
@@ -48,8 +50,10 @@ grant execute on procedure energy.train_models(text[]), energy.gate_models(), en
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
     energy.schedule_error(text), energy.config_secrets(jsonb), energy.config_errors(jsonb) to analyst;
 
--- The owner, since views read with its rights.
-grant select on edf.models to edf_owner;
+-- The owner, since views read and security definer routines train with its rights.
+grant select on edf.models, edf.model_events to edf_owner;
+grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest,
+    edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.checked_columns, edf.reject_model to pipeline, analyst;
@@ -62,6 +66,26 @@ grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_back
 grant execute on procedure edf.tune to analyst;
 -- Approval is a person's decision.
 grant execute on function edf.approve_model, edf.export_models, edf.import_model to analyst;
+
+-- What dashboards show: no message as it was sent, no subject of a token, no artifact.
+grant usage on schema edf, raw, processed, features, energy to dashboard;
+grant select on raw.buildings, raw.apartments, raw.weather_locations, raw.weather_fetches, raw.weather_forecasts, raw.weather_observations, raw.ingestions,
+    raw.withdrawals, raw.holidays, raw.school_holidays, raw.calendar_events, raw.regressors to dashboard;
+grant select (rejected_id, received_at, source, reason_code, reason, replayed_at, replayed_by, weather_location_id, issued_at)
+    on raw.rejected_messages to dashboard;
+grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
+    energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.configs, energy.sensor_types, energy.quality_limits,
+    energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.error_drift, energy.feature_drift, energy.freshness,
+    energy.alerts, energy.alert_rules, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
+grant select on all tables in schema processed, features to dashboard;
+alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
+grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
+              created_at, created_by, decided_at, decided_by) on edf.models to dashboard;
+grant select on edf.model_events to dashboard;
+-- Which these views call.
+grant execute on function energy.clock(), energy.current_config(), energy.current_config_id(),
+    energy.population_stability(double precision[], double precision[], integer),
+    energy.page_hinkley(double precision[], double precision, double precision) to dashboard;
 
 grant usage on schema raw, energy to weather;
 grant select on raw.weather_locations to weather;

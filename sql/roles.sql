@@ -9,6 +9,8 @@ begin
             ('dbt', 'login'),
             ('pipeline', 'login'),
             ('analyst', 'login'),
+            ('dashboard', 'login'),
+            ('edf_approver', 'nologin'),
             ('weather', 'login'),
             ('authenticator', 'login noinherit'),
             ('supplier', 'nologin'),
@@ -27,11 +29,16 @@ grant edf_owner to dbt;
 grant pg_read_all_stats to edf_owner;
 -- Jobs that run beside each other see what the others have done, whatever the database is set to.
 alter role pipeline set default_transaction_isolation = 'read committed';
+-- A query that a dashboard repeats every minute ends before the next one.
+alter role dashboard set default_transaction_read_only = on;
+alter role dashboard set statement_timeout = '30s';
 grant supplier, resident, gateway to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
-comment on role analyst is 'Reads everything but secrets; trains, approves, rejects, keeps the calendar.';
+comment on role analyst is 'Reads everything but secrets; trains, rejects, keeps the calendar.';
+comment on role dashboard is 'Reads what dashboards show; writes nothing.';
+comment on role edf_approver is 'Approves models, rejects them and brings the one before back. People get it: grant edf_approver to alice.';
 comment on role weather is 'Fetches weather: reads where, ingests what comes, records each fetch.';
 comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
 comment on role supplier is 'An energy supplier, over HTTP only.';

@@ -1,5 +1,5 @@
 create or replace procedure energy.gate_models()
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

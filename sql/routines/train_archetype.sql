@@ -1,5 +1,5 @@
 create or replace function energy.train_archetype(archetype text) returns bigint
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

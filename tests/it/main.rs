@@ -22,6 +22,7 @@ mod forecasting;
 mod gap_profiles;
 mod gateway;
 mod global;
+mod grants;
 mod hostile;
 mod hours;
 mod house;

@@ -59,6 +59,7 @@ set local role edf_owner;
 \ir routines/issue_forecasts.sql
 \ir routines/watch_jobs.sql
 \ir routines/run_job.sql
+\ir routines/weather_likeness.sql
 \ir routines/monitoring_limits.sql
 \ir routines/score_forecasts.sql
 \ir routines/drift.sql

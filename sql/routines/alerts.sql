@@ -15,6 +15,8 @@ insert into energy.alert_rules as known (rule, severity, within, meaning, advice
     ('coverage_low', 'warning', '1 hour', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
     ('errors_grow', 'warning', '1 hour', 'The errors of a building have begun to grow: energy.error_drift.', 'Look at energy.feature_drift, and train again.'),
     ('inputs_drift', 'info', '1 day', 'Demand or weather of a building is of another population than a year before: energy.feature_drift.', 'Train again.'),
+    ('unusual_weather', 'info', '15 minutes', 'A day ahead has weather unlike all that is known of its place, jointly: energy.weather_likeness.',
+     'Models have not learnt it: read forecasts of that day with their interval, and with care.'),
     ('unusual_inputs', 'info', '15 minutes', 'A forecast rests on weather or demand that its model has not learnt: confidence below monitoring.min_confidence.',
      'Read it with its interval, and with care.')
 on conflict (rule) do update
@@ -80,6 +82,16 @@ from energy.feature_drift
 cross join limits
 where psi > max_psi
 group by building_id
+union all
+select 'unusual_weather', weather_location_id,
+    format('%s: %s', weather_location_id,
+           string_agg(format('%s with %s degC and %s W/m2', to_char(day_at at time zone 'UTC', 'YYYY-MM-DD'), round(temperature_c::numeric, 1),
+                             round(ghi_w_m2::numeric)), ', ' order by day_at))
+from (select distinct weather_location_id from raw.buildings) as places
+cross join limits
+cross join lateral energy.weather_likeness(weather_location_id, now_at, date_trunc('day', now_at, 'UTC') + interval '1 day', now_at + interval '3 days')
+where likeness < min_confidence
+group by weather_location_id
 union all
 select 'unusual_inputs', building_id, format('%s: confidence falls to %s at %s', building_id, round(min(confidence)::numeric, 2),
                                              to_char((array_agg(valid_at order by confidence, valid_at))[1] at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))

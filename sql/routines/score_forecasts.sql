@@ -53,6 +53,7 @@ begin
         perform energy.record_job_run('score_forecasts', null, energy.clock(), clock_timestamp(), 'skipped', message => 'another run is at work');
         return;
     end if;
+    call energy.learn_weather_days();
     perform energy.run_by_building(
         'score_forecasts', array(select building_id from raw.buildings), format('select energy.score_forecasts_of($1, %L)', energy.iso(from_at)));
 end;
@@ -60,7 +61,7 @@ $$;
 comment on procedure energy.score_forecasts(timestamptz) is
 $$Scores what was issued against what came true: energy.accuracy_days, by building, local day and day of lead.
 
-since: by default eight days ago, so that late readings and corrections are seen; an earlier time scores again from there, '-infinity' all. A building that fails
+since: by default eight days ago, so that late readings and corrections are seen; an earlier time scores again from there, '-infinity' all. The weather of the days that are over is learnt first: energy.learn_weather_days. A building that fails
 is a row of energy.job_runs; the others go on. Metrics are those of edf.score.$$;
 revoke all on procedure energy.score_forecasts(timestamptz) from public;
 

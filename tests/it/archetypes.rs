@@ -72,10 +72,7 @@ async fn each_archetype_of_two_buildings_or_more_is_trained_after_the_buildings_
     // One building in another zone is left out of the model of its archetype, and told; the others have it.
     assert!(runs.iter().all(|run| (run.1 == "succeeded") == (run.0 != "there")), "{runs:?}");
     let (_, status, message, hint) = &runs[5];
-    assert!(
-        status == "failed" && message.starts_with("22023") && hint.contains("an archetype of its own"),
-        "{runs:?}"
-    );
+    assert!(status == "failed" && message.starts_with("22023") && hint.contains("an archetype of its own"), "{runs:?}");
     assert!(
         message.contains("is in time zone Europe/Zurich, the model of its archetype \"scattered\" goes by Etc/GMT+8"),
         "{message}"

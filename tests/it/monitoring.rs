@@ -311,3 +311,48 @@ async fn growing_errors_are_seen_within_days_and_few_alarms_are_false() {
         query_scalar("select energy.population_stability('{1, 2}', '{}')").fetch_one(&mut postgres).await.unwrap();
     assert_eq!(none, None);
 }
+
+#[tokio::test]
+async fn weather_that_is_known_apart_but_never_together_is_told_before_it_comes() {
+    let (_database, mut postgres) = two_buildings().await;
+    // Cold and dark or mild and sunny, for two months; then a sunny, bitterly cold day between two usual ones.
+    run(
+        &mut postgres,
+        "delete from raw.weather_forecasts;
+         insert into raw.weather_observations
+         select 'here', at, at + interval '1 hour', mild * 20 - 8 + sin(day * 1.7) * 3, 50, 24 * (mild * 200 + 30 + cos(day * 2.3) * 20) * greatest(0, sin((extract(hour from at) - 6) * pi() / 12)) / 7.6
+         from generate_series('2026-01-14 00:00Z', '2026-03-15 11:00Z', interval '1 hour') as at
+         cross join lateral (select extract(day from at)::integer as day, extract(day from at)::integer % 2 as mild) as kind;
+         insert into raw.weather_forecasts
+         select 'here', '2026-03-15 06:00Z', at, '2026-03-15 08:00Z',
+             case when at < '2026-03-16 00:00Z' or at >= '2026-03-18 00:00Z' then 12 else -8 end, 50,
+             24 * (case when at < '2026-03-17 00:00Z' and at >= '2026-03-16 00:00Z' then 30 else 230 end) * greatest(0, sin((extract(hour from at) - 6) * pi() / 12)) / 7.6
+         from generate_series('2026-03-15 00:00Z', '2026-03-18 23:00Z', interval '1 hour') as at",
+    )
+    .await;
+    assert_eq!(check(&mut postgres).await, ["unusual_weather info here"]);
+    let days: Vec<(String, f64)> = query_as(
+        "select day_at::date::text, likeness from energy.weather_likeness('here', energy.clock(), '2026-03-16', '2026-03-19') order by 1",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    let likeness: Vec<f64> = days.iter().map(|day| day.1).collect();
+    assert!(likeness.len() == 3 && likeness[0] == 1.0 && likeness[1] < 0.5 && likeness[2] == 1.0, "{days:?}");
+    let message: String = query_scalar("select message from energy.alerts where rule = 'unusual_weather'")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert!(message.starts_with("here: 2026-03-17 with -8.0 degC and 2"), "{message}");
+    // Of what was not known yet nothing is said, and the same again changes nothing.
+    let early: i64 =
+        query_scalar("select count(*) from energy.weather_likeness('here', '2026-02-01', '2026-03-16', '2026-03-19')")
+            .fetch_one(&mut postgres)
+            .await
+            .unwrap();
+    assert_eq!(early, 0);
+    let versions = "select xmin::text from energy.weather_days order by day_at";
+    let before = texts(&mut postgres, versions).await;
+    run(&mut postgres, "call energy.learn_weather_days()").await;
+    assert!(before.len() > 55 && texts(&mut postgres, versions).await == before, "{}", before.len());
+}

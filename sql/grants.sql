@@ -97,6 +97,14 @@ grant insert on raw.weather_fetches to weather;
 grant execute on procedure energy.ingest_weather_forecast, energy.ingest_weather_observations to weather;
 grant execute on function energy.take_weather_forecast, energy.take_weather_observations to weather;
 
+-- Forecasts: what is due, and what a revision replaces.
+grant insert, update on energy.forecast_slots to pipeline;
+grant insert on energy.superseded_forecasts to pipeline;
+grant delete on energy.forecasts to pipeline;
+-- What trainings of analysts read.
+grant execute on function energy.issue_times(text, timestamptz, timestamptz), energy.model_of_building(text, boolean), energy.quality_factor(text),
+    energy.weather_hours(text, timestamptz, timestamptz, timestamptz) to analyst;
+
 -- Jobs: rows of runs are written by routines of the owner alone.
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst;
 

@@ -40,6 +40,7 @@ set local role edf_owner;
 \ir routines/learn_gap_profiles.sql
 \ir routines/weather_as_of.sql
 \ir routines/weather_reach.sql
+\ir routines/forecast_slots.sql
 \ir routines/calendar_regressors.sql
 \ir routines/backfill_after.sql
 \ir routines/archetype_subject.sql
@@ -56,6 +57,10 @@ set local role edf_owner;
 \ir routines/train_models.sql
 \ir routines/gate_models.sql
 \ir routines/model_of_building.sql
+\ir routines/inputs_of_place.sql
+\ir routines/forecast_sources.sql
+\ir routines/issue_slot.sql
+\ir routines/issue_batch.sql
 \ir routines/issue_forecasts.sql
 \ir routines/watch_jobs.sql
 \ir routines/run_job.sql

@@ -71,6 +71,8 @@ declare
         when 'raw.weather_fetches' then 'started_at < now() - $1'
         when 'energy.job_runs' then 'finished_at < now() - $1'
         when 'cron.job_run_details' then 'end_time < now() - $1'
+        when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
+        when 'energy.superseded_forecasts' then 'issued_at < energy.clock() - $1'
         -- The refresh needs it from the first hour that may be made anew, and each building's newest row.
         when 'energy.building_heard' then 'hour_at < energy.hours_floor()
             and hour_at < (select max(newest.hour_at) from energy.building_heard as newest where newest.building_id = log.building_id)'
@@ -115,6 +117,8 @@ begin
         where logs.value is not null
         union all
         select 'energy.building_heard', null, null
+        union all
+        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts')) as names (name)
     loop
         begin
             if old.time_column is null then

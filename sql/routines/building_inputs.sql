@@ -2,22 +2,19 @@ create or replace function energy.issue_hours(building_id text, at timestamptz) 
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Over a year the hour in UTC is one local hour or, where clocks change, two; that of today comes first.
+    -- Over a year an hour in UTC is one local hour or, where clocks change, two; that of today comes first.
     with hours as (
         select extract(hour from issued_at at time zone time_zone)::integer as hour, abs(extract(epoch from issued_at - at)) as distance
         from raw.buildings
         cross join generate_series(0, 364, 13) as days
-        cross join lateral (
-            select date_trunc('day', at, 'UTC') + days * interval '1 day'
-                + (energy.current_config() #>> '{inference,issue_hour_utc}')::integer * interval '1 hour' as issued_at
-        ) as issues
+        cross join lateral unnest(energy.issue_times(time_zone, at + days * interval '24 hours', at + (days + 1) * interval '24 hours')) as issued_at
         where buildings.building_id = issue_hours.building_id
     )
 
     select array_agg(hour order by nearest) from (select hour, min(distance) as nearest from hours group by hour) as distinct_hours
 $$;
 comment on function energy.issue_hours(text, timestamptz) is
-    'The hours of a building''s local day at which inference.issue_hour_utc falls over a year, for issue_hours of edf.train.';
+    'The hours of a building''s local day at which its forecasts are issued over a year, for issue_hours of edf.train.';
 revoke all on function energy.issue_hours(text, timestamptz) from public;
 
 create or replace function energy.inputs_with_weather(

@@ -110,6 +110,9 @@ begin
         'A model of an archetype learns what the first four weeks of a building are like.'
     where (config #>> '{training,archetype_history}')::interval < interval '28 days'
     union all
+    select 'inference', 'neither issue_time_local nor issue_hour_utc is set', 'Say when forecasts are issued: issue_time_local: "05:00".'
+    where not config -> 'inference' ?| array['issue_time_local', 'issue_hour_utc']
+    union all
     select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}', config #>> '{evaluation,test_period}'),
         'Several forecasts are made in the test period.'
     where (config #>> '{evaluation,step}')::interval > (config #>> '{evaluation,test_period}')::interval

@@ -1,4 +1,4 @@
-create or replace function energy.model_of_building(building_id text, out subject text, out model_id bigint, out archetype text)
+create or replace function energy.model_of_building(building_id text, is_archetype boolean, out subject text, out model_id bigint, out archetype text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -12,9 +12,14 @@ begin
         raise exception 'there is no building "%"', model_of_building.building_id
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
-    subject := building.building_id;
-    select models.model_id into model_id from edf.models where models.subject = model_of_building.subject and status = 'approved';
-    if found then
+    if not is_archetype then
+        subject := building.building_id;
+        select models.model_id into model_id from edf.models where models.subject = model_of_building.subject and status = 'approved';
+        if not found then
+            raise exception 'building "%" has no approved model', building.building_id
+                using errcode = 'undefined_object',
+                      hint = format('Approve one that is pending, subject %L in edf.models: select edf.approve_model(model_id).', subject);
+        end if;
         return;
     end if;
     archetype := building.archetype;
@@ -38,8 +43,22 @@ begin
     end if;
 end;
 $$;
+comment on function energy.model_of_building(text, boolean) is
+$$The approved model of a building, or that of its archetype, which is then named; and its subject in edf.models.
+
+Errors: 42704 no such building, or it has none; of an archetype's, 22023 it goes by another time zone, 22000 the building has no apartments.$$;
+revoke all on function energy.model_of_building(text, boolean) from public;
+
+create or replace function energy.model_of_building(building_id text, out subject text, out model_id bigint, out archetype text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select served.*
+    from energy.model_of_building(
+        building_id, not exists (select from edf.models where models.subject = building_id and status = 'approved')) as served
+$$;
 comment on function energy.model_of_building(text) is
 $$The approved model that forecasts a building, and its subject in edf.models: the building's own, or that of its archetype, which is then named.
 
-Errors: 42704 no such building, or neither has one; of an archetype's, 22023 it goes by another time zone, 22000 the building has no apartments.$$;
+Errors: as with is_archetype; where neither has one 42704.$$;
 revoke all on function energy.model_of_building(text) from public;

@@ -11,8 +11,11 @@ declare
     vintages constant text := energy.stored_regressor_forecasts(train_model.building_id, energy.clock());
     horizon  constant interval := config #>> '{inference,horizon}';
     period   constant interval := config #>> '{evaluation,test_period}';
-    first_at constant timestamptz :=
-        date_trunc('day', energy.clock() - period, 'UTC') + (config #>> '{inference,issue_hour_utc}')::int * interval '1 hour';
+    first_at constant timestamptz := (
+        select issue_times[1]
+        from raw.buildings
+        cross join energy.issue_times(time_zone, date_trunc('day', energy.clock() - period, 'UTC'), energy.clock()) as issue_times
+        where buildings.building_id = train_model.building_id);
     strategy constant text := config #>> '{training,strategy}';
     rivals   constant jsonb := case when strategy = 'seasonal_naive' then '[]' else '["seasonal_naive"]' end;
     features constant jsonb := energy.building_features(train_model.building_id);

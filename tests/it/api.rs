@@ -96,6 +96,10 @@ async fn a_supplier_sees_72_hours_of_its_building_and_of_no_other() {
             "demand_lower_kwh",
             "demand_upper_kwh",
             "issued_at",
+            "quality",
+            "quality_reasons",
+            "revision",
+            "source",
             "valid_at",
         ];
         assert_eq!(
@@ -114,6 +118,10 @@ async fn a_supplier_sees_72_hours_of_its_building_and_of_no_other() {
         }
         let number = |name: &str| row[name].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&number("confidence")));
+        assert_eq!(
+            (row["source"].as_str(), number("quality"), row["quality_reasons"].as_array().unwrap().len()),
+            (Some("model"), 1.0, 0)
+        );
         assert!(
             number("demand_lower_kwh") <= number("demand_kwh") && number("demand_kwh") <= number("demand_upper_kwh")
         );

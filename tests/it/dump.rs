@@ -432,7 +432,7 @@ async fn a_restored_deployment_holds_everything_and_its_pipeline_goes_on() {
     assert!(issued.len() >= 72);
     after.execute("delete from energy.forecasts").await.unwrap();
     let mut pipeline = connect("pipeline", &restored.name).await;
-    pipeline.execute("call energy.issue_forecasts()").await.unwrap();
+    pipeline.execute("call energy.issue_forecasts(date_trunc('hour', energy.clock()))").await.unwrap();
     let again: Vec<String> = query_scalar(FORECASTS).fetch_all(&mut pipeline).await.unwrap();
     assert_eq!(again, issued);
 

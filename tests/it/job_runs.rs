@@ -24,14 +24,18 @@ const BLOCKED_BY: [(&str, &str); 9] = [
 /// These tests take turns, and pg_cron rests, so that no other run is in the way.
 async fn turn() -> MutexGuard<'static, ()> {
     let turn = TURN.lock().await;
-    let mut postgres = as_role("postgres").await;
+    rest_jobs(&mut as_role("postgres").await).await;
+    turn
+}
+
+/// Lets pg_cron rest, and waits until none of its runs is at work.
+pub async fn rest_jobs(postgres: &mut PgConnection) {
     postgres.execute("update cron.job set active = false where jobname like 'edf %'").await.unwrap();
     let at_work =
         "select exists (select from energy.job_runs as runs where status = 'running' and energy.is_run_alive(runs))";
-    while query_scalar::<_, bool>(at_work).fetch_one(&mut postgres).await.unwrap() {
+    while query_scalar::<_, bool>(at_work).fetch_one(&mut *postgres).await.unwrap() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    turn
 }
 
 async fn backend(session: &mut PgConnection) -> i32 {

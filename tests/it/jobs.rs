@@ -3,10 +3,11 @@
 //! One building is trained for all tests. What the tests write beside that is rolled back, and they take
 //! turns, since a second run at the same time skips.
 
+use crate::job_runs::rest_jobs;
 use chrono::{DateTime, Utc};
 use edf_tests::as_role;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The building that is trained.
@@ -18,13 +19,14 @@ static TURN: Mutex<()> = Mutex::const_new(());
 static MODEL: OnceCell<i64> = OnceCell::const_new();
 
 /// Takes the turn, with an approved model of [`BUILDING`]; gives the model's id.
-async fn turn() -> (MutexGuard<'static, ()>, i64) {
+pub async fn turn() -> (MutexGuard<'static, ()>, i64) {
     let turn = TURN.lock().await;
     let model = *MODEL.get_or_init(train_gate_approve).await;
     (turn, model)
 }
 
 async fn train_gate_approve() -> i64 {
+    rest_jobs(&mut as_role("postgres").await).await;
     let mut pipeline = as_role("pipeline").await;
     query("call energy.train_models(array[$1])").bind(BUILDING).execute(&mut pipeline).await.unwrap();
     let (model, status): (i64, String) =
@@ -39,10 +41,47 @@ async fn train_gate_approve() -> i64 {
     query_scalar("select edf.approve_model($1, 'a test')").bind(model).fetch_one(&mut analyst).await.unwrap()
 }
 
-/// Forecasts of [`BUILDING`] that stay, for those who read them.
+/// Forecasts of [`BUILDING`] by its model that stay, for those who read them.
 pub async fn issue_forecasts() {
     let (_turn, _) = turn().await;
-    as_role("pipeline").await.execute("call energy.issue_forecasts()").await.unwrap();
+    let mut pipeline = as_role("pipeline").await;
+    pipeline.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
+    let by_model = "select bool_and(source = 'model') from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
+    if !query_scalar::<_, bool>(by_model).bind(BUILDING).fetch_one(&mut pipeline).await.unwrap() {
+        // A run before it was trained.
+        pipeline.execute("call energy.reissue_forecasts('2017-07-29 05:00Z')").await.unwrap();
+    }
+}
+
+/// What `energy.issue_forecasts` does, in a transaction that a test rolls back: of a slot or, without, of those that are due.
+pub fn issuing(slot: Option<&str>) -> AssertSqlSafe<String> {
+    let slot = slot.map_or("null".to_owned(), |slot| format!("'{slot}'"));
+    AssertSqlSafe(format!(
+        "do $$
+         declare
+             began  timestamptz := clock_timestamp();
+             due    record;
+             inputs energy.place_inputs;
+             rows   bigint := 0;
+         begin
+             call energy.refresh_building_hours();
+             perform energy.plan_slots({slot}, null);
+             if {slot} is null then
+                 perform energy.plan_revisions();
+             end if;
+             loop
+                 select * into due from energy.due_batch({slot}, began);
+                 exit when due.building_ids is null;
+                 inputs := energy.inputs_of_batch(due);
+                 if inputs.is_waiting then
+                     perform energy.fail_slot(id, due.slot_at, began, 'waiting', null, 'late', null) from unnest(due.building_ids) as id;
+                 else
+                     rows := rows + energy.issue_batch(due.building_ids, due.slot_at, due.horizon, inputs, due.is_revision);
+                 end if;
+             end loop;
+             perform energy.record_issue_run({slot}, began, rows, null, null, null);
+         end $$"
+    ))
 }
 
 /// The status, rows and message of the newest run as a whole.
@@ -83,7 +122,7 @@ async fn a_model_and_its_forecasts_name_the_configuration_that_they_came_from() 
     work.execute("call energy.load_config(jsonb_set(energy.current_config(), '{quality,min_coverage_share}', '0.89'))")
         .await
         .unwrap();
-    work.execute("call energy.issue_forecasts('2017-07-29 03:00Z')").await.unwrap();
+    work.execute(issuing(Some("2017-07-29 03:00Z"))).await.unwrap();
     let (of_model, same_strategy, of_forecasts, current): (i64, bool, Vec<i64>, i64) = query_as(
         "select trainings.config_id, configs.config #>> '{training,strategy}' = models.strategy,
              (select array_agg(distinct forecasts.config_id) from energy.forecasts where issued_at = '2017-07-29 03:00Z' and model_id = $1),
@@ -138,7 +177,7 @@ async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself()
     let (_turn, model) = turn().await;
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
-    work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    work.execute(issuing(Some("2017-07-29 04:00Z"))).await.unwrap();
     let (rows, hours, first, last, outside, confidence): (i64, i64, DateTime<Utc>, DateTime<Utc>, i64, f64) = query_as(
         "select count(*), count(distinct valid_at), min(valid_at), max(valid_at),
              count(*) filter (where yhat not between yhat_lower and yhat_upper or lead_hours <> extract(epoch from valid_at - issued_at) / 3600 + 1),
@@ -158,7 +197,7 @@ async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself()
 
     let runs = "select count(*) from energy.job_runs where job_name = 'issue_forecasts' and building_id is null";
     let before: i64 = query_scalar(runs).fetch_one(&mut *work).await.unwrap();
-    work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    work.execute(issuing(Some("2017-07-29 04:00Z"))).await.unwrap();
     let after: i64 = query_scalar(runs).fetch_one(&mut *work).await.unwrap();
     assert_eq!(after, before + 1);
     assert_eq!(last_run(&mut work).await.1, 0);
@@ -179,7 +218,7 @@ async fn a_building_without_a_model_is_a_failed_row_and_the_others_go_on() {
     .await
     .unwrap();
     work.execute("set local role pipeline").await.unwrap();
-    work.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
+    work.execute(issuing(Some("2017-07-29 04:00Z"))).await.unwrap();
 
     let (status, sqlstate, message, hint): (String, String, String, String) = query_as(
         "select status, sqlstate, message, hint from energy.job_runs where building_id = 'a-new-home' and job_name = 'issue_forecasts'",
@@ -205,10 +244,11 @@ async fn a_building_without_a_model_is_a_failed_row_and_the_others_go_on() {
 #[tokio::test]
 async fn a_second_run_at_the_same_time_records_itself_as_skipped() {
     let (_turn, _) = turn().await;
-    let (mut one, mut two) = (as_role("pipeline").await, as_role("pipeline").await);
-    let mut first = one.begin().await.unwrap();
-    first.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
-    let mut second = two.begin().await.unwrap();
+    let (mut holder, mut second) = (as_role("pipeline").await, as_role("pipeline").await);
+    holder
+        .execute(raw_sql("begin; select pg_advisory_xact_lock(hashtextextended('energy.issue_forecasts', 0))"))
+        .await
+        .unwrap();
     second.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
     assert_eq!(last_run(&mut second).await, ("skipped".to_owned(), 0, Some("another run is at work".to_owned())));
 }

@@ -59,6 +59,9 @@ const ANSWERS: &str = r#"
         energy.regressor_forecasts_query('homes-1-4', '2017-07-28 05:00Z', '2017-06-28 05:00Z'),
         energy.iso('2017-07-28 05:00:00.25Z'), energy.iso('infinity'),
         energy.issue_hours('homes-1-4', '2017-07-28 05:00Z')::text,
+        (select string_agg(extract(epoch from at)::bigint::text, ' ') from unnest(energy.issue_times('Europe/Zurich', '2026-03-27Z', '2026-04-02Z')) as at),
+        (select string_agg(extract(epoch from valid_at)::bigint || ' ' || temperature_c::numeric, ' ')
+            from energy.weather_hours('fontana-ca', '2017-07-28 05:00Z', '2017-07-28 03:00Z', '2017-07-28 08:00Z')),
         energy.building_features('homes-1-4')::text,
         (extract(epoch from energy.hours_floor())::bigint)::text, (extract(epoch from energy.cut_at('2 years'))::bigint)::text,
         (extract(epoch from energy.clock())::bigint)::text,
@@ -139,18 +142,22 @@ async fn rows_before_a_time_are_the_same_rows_in_every_session() {
 }
 
 #[tokio::test]
-async fn the_hour_that_forecasts_are_issued_for_is_one_of_utc() {
+async fn the_time_that_forecasts_are_due_is_the_same_in_every_session() {
     for settings in [
         "set timezone = 'Asia/Kolkata'",
         "set timezone = 'Asia/Kathmandu'; set datestyle = 'SQL, DMY'",
         "set timezone = 'UTC'",
     ] {
-        let mut session = with("pipeline", "edf", settings).await;
+        let mut session = with("postgres", "edf", settings).await;
         let mut work = session.begin().await.unwrap();
-        work.execute("set local energy.clock = '2017-07-28 05:40+00'").await.unwrap();
-        work.execute("call energy.issue_forecasts(horizon => '1 hour')").await.unwrap();
+        work.execute(raw_sql(
+            "set local energy.clock = '2017-07-28 05:40+00'; delete from energy.forecast_slots;
+             set local role pipeline; select energy.plan_slots(null, null)",
+        ))
+        .await
+        .unwrap();
         let slots: Vec<bool> = query_scalar(
-            "select distinct slot_at = '2017-07-28 05:00Z' from energy.job_runs where job_name = 'issue_forecasts' and xmin = pg_current_xact_id()::xid",
+            "select distinct slot_at = '2017-07-28 05:00Z' from energy.forecast_slots where xmin = pg_current_xact_id()::xid",
         )
         .fetch_all(&mut *work)
         .await

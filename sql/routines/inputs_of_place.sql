@@ -1,0 +1,182 @@
+create or replace function energy.weather_hours(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
+returns table (valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, issued_at timestamptz)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    -- One look by hour finds the newest run: hundreds of older ones stay unread.
+    return query
+    select hours.valid_at, coalesce(seen.temperature_c, run.temperature_c, temperature.value), coalesce(seen.ghi_w_m2, run.ghi_w_m2, ghi.value), run.issued_at
+    from generate_series(from_at, to_at - interval '1 hour', interval '1 hour') as hours (valid_at)
+    left join raw.weather_observations as seen
+        on seen.weather_location_id = weather_hours.weather_location_id
+        and seen.valid_at = hours.valid_at and seen.valid_at >= from_at and seen.valid_at < to_at and seen.received_at <= as_of
+    left join lateral (
+        select * from raw.weather_forecasts as runs
+        where (seen.temperature_c is null or seen.ghi_w_m2 is null)
+          and runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+        order by issued_at desc limit 1
+    ) as run on true
+    left join lateral (
+        select temperature_c as value from raw.weather_forecasts as runs
+        where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+          and run.issued_at is not null and run.temperature_c is null and seen.temperature_c is null and temperature_c is not null
+        order by issued_at desc limit 1
+    ) as temperature on true
+    left join lateral (
+        select ghi_w_m2 as value from raw.weather_forecasts as runs
+        where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+          and run.issued_at is not null and run.ghi_w_m2 is null and seen.ghi_w_m2 is null and ghi_w_m2 is not null
+        order by issued_at desc limit 1
+    ) as ghi on true
+    order by hours.valid_at;
+end;
+$$;
+comment on function energy.weather_hours(text, timestamptz, timestamptz, timestamptz) is
+    $$energy.weather_as_of by full hours, a row for each, where many runs are stored: the same values; issued_at is
+that of the newest run known, NULL where all was observed.$$;
+revoke all on function energy.weather_hours(text, timestamptz, timestamptz, timestamptz) from public;
+
+create or replace function energy.weather_reaches(weather_location_id text, as_of timestamptz, slot_at timestamptz, to_at timestamptz) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- A series that was not there a day before either is one that the place does not have.
+    with hours as materialized (
+        select * from energy.weather_hours(weather_location_id, as_of, slot_at - interval '1 day', to_at)
+    ),
+
+    ends as (
+        select max(valid_at) filter (where value is not null and valid_at >= slot_at) as last_at
+        from hours cross join lateral (values ('temperature', temperature_c), ('ghi', ghi_w_m2)) as columns (series, value)
+        group by series
+        having count(value) > 0
+    )
+
+    select case when count(*) > 0 and bool_and(last_at is not null) then min(last_at) + interval '1 hour' else slot_at end from ends
+$$;
+comment on function energy.weather_reaches(text, timestamptz, timestamptz, timestamptz) is
+    'Up to when, at most to_at, the weather forecast of a place reached from slot_at on that was known at as_of, in all series that the place has; slot_at: none did.';
+revoke all on function energy.weather_reaches(text, timestamptz, timestamptz, timestamptz) from public;
+
+create or replace function energy.weather_climatology(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
+returns table (valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- The days around the same date of earlier years and, as of a place that is new, the last four weeks.
+    with spans as (
+        select from_at - interval '28 days' as since, from_at as until
+        union all
+        select from_at - years * interval '1 year' - interval '14 days', from_at - years * interval '1 year' + interval '14 days' from generate_series(1, 5) as years
+    ),
+
+    by_hour as (
+        select extract(hour from hours.valid_at)::integer as hour, avg(hours.temperature_c) as temperature_c, avg(hours.ghi_w_m2) as ghi_w_m2
+        from spans
+        cross join lateral energy.weather_hours(weather_location_id, as_of, since, until) as hours
+        where hours.valid_at < as_of
+        group by 1
+    )
+
+    select ahead.valid_at, by_hour.temperature_c, by_hour.ghi_w_m2
+    from generate_series(from_at, to_at - interval '1 hour', interval '1 hour') as ahead (valid_at)
+    join by_hour on by_hour.hour = extract(hour from ahead.valid_at)::integer
+$$;
+comment on function energy.weather_climatology(text, timestamptz, timestamptz, timestamptz) is
+$$What the weather of a place usually is at these hours: the mean of the same hour of the day in four weeks around the date, over the last five years, and in the
+last four weeks, as known at as_of. No row where nothing is stored of an hour.$$;
+revoke all on function energy.weather_climatology(text, timestamptz, timestamptz, timestamptz) from public;
+
+create or replace function energy.inputs_of_place(
+    weather_location_id text, building_id text, time_zone text, slot_at timestamptz, horizon interval, is_revision boolean
+) returns energy.place_inputs
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    inputs   energy.place_inputs;
+    now_at   constant timestamptz := greatest(energy.clock(), slot_at);
+    since    constant timestamptz := slot_at - (energy.current_config() #>> '{inference,history}')::interval;
+    until    constant timestamptz := slot_at + horizon;
+    columns  text;
+    slots    timestamptz[];
+begin
+    inputs.known_at := case when is_revision then now_at else slot_at end;
+    inputs.weather_reaches_to := energy.weather_reaches(weather_location_id, inputs.known_at, slot_at, until);
+    -- Weather that came late is better than none.
+    if inputs.weather_reaches_to < until and now_at > inputs.known_at then
+        inputs.weather_reaches_to := energy.weather_reaches(weather_location_id, now_at, slot_at, until);
+        inputs.known_at := now_at;
+    end if;
+    inputs.is_waiting := inputs.weather_reaches_to < until and not is_revision and now_at < slot_at + energy.inference_span('weather_deadline')
+        and exists (
+            select from raw.weather_forecasts as runs
+            where runs.weather_location_id = inputs_of_place.weather_location_id and runs.issued_at > slot_at - interval '7 days');
+    if inputs.is_waiting then
+        return inputs;
+    end if;
+
+    select string_agg(format('array_agg(calendar.%s::integer::double precision order by hours.valid_at)', name), ' || ' order by at), array_agg(trim('"' from name) order by at)
+    into columns, inputs.names
+    from unnest(string_to_array(energy.calendar_regressors(), ', ')) with ordinality as named (name, at);
+    inputs.names := array['temperature_c', 'ghi_w_m2'] || inputs.names;
+    -- Dates a day wider than any zone needs.
+    execute format(
+        $query$
+        with climatology as materialized (
+            select * from energy.weather_climatology($1, $2, $7, $4) where $7 < $4
+        ),
+
+        calendar as materialized (
+            select * from processed.int_building_days
+            where building_id = $5 and local_date >= $3::date - 1 and local_date <= $4::date + 1
+        )
+
+        select max(hours.issued_at), array_agg(hours.valid_at order by hours.valid_at),
+            array_agg(coalesce(hours.temperature_c, climatology.temperature_c) order by hours.valid_at)
+            || array_agg(coalesce(hours.ghi_w_m2, climatology.ghi_w_m2) order by hours.valid_at) || %s
+        from energy.weather_hours($1, $2, $3, $4) as hours
+        left join climatology using (valid_at)
+        left join calendar on calendar.local_date = (hours.valid_at at time zone $6)::date
+        $query$, columns)
+    into inputs.weather_issued_at, inputs.times, inputs.regressors
+    using weather_location_id, inputs.known_at, since, until, building_id, time_zone, inputs.weather_reaches_to;
+    inputs.reasons := array_remove(array[
+        case when inputs.weather_reaches_to < until then case when inputs.weather_reaches_to = slot_at then 'weather_missing' else 'weather_short' end end,
+        case when inputs.weather_issued_at < slot_at - energy.inference_span('weather_stale_after') then 'weather_stale' end], null);
+
+    -- Each hour as it was forecast when each of the last days' forecasts was issued: the runs in between were never asked for.
+    slots := array(select distinct at from unnest(energy.issue_times(time_zone, since - horizon, slot_at) || slot_at) as at where at is not null order by at);
+    with asked as (
+        select hours.valid_at, least(run.received_at, slot_at) as received_at, run.issued_at, run.temperature_c, run.ghi_w_m2
+        from unnest(slots) as slot (at)
+        cross join lateral generate_series(greatest(slot.at, since), least(slot.at + horizon, until) - interval '1 hour', interval '1 hour') as hours (valid_at)
+        cross join lateral (
+            select * from raw.weather_forecasts as runs
+            where runs.weather_location_id = inputs_of_place.weather_location_id and runs.valid_at = hours.valid_at
+              and runs.received_at <= case when slot.at = slot_at then inputs.known_at else slot.at end
+              -- Of the many runs of an hour, this passes over those that came later.
+              and runs.issued_at <= case when slot.at = slot_at then 'infinity' else slot.at end
+            order by runs.issued_at desc limit 1
+        ) as run
+    ),
+
+    versions as (
+        select distinct on (valid_at, received_at) * from asked order by valid_at, received_at, issued_at desc
+    )
+
+    select array_agg(valid_at order by valid_at, received_at), array_agg(received_at order by valid_at, received_at),
+        array_agg(temperature_c order by valid_at, received_at) || array_agg(ghi_w_m2 order by valid_at, received_at)
+    into inputs.forecast_times, inputs.forecast_received_at, inputs.forecast_values
+    from versions;
+    return inputs;
+end;
+$$;
+comment on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean) is
+$$What forecasts of the buildings of a place and time zone read for a slot, but for their own demand: hours, weather and calendar as of building_id, which has no
+events of its own or is alone. Weather that is not there is that of energy.weather_climatology, and reasons say so. A forecast that was not issued in time, and
+whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come.$$;
+revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean) from public;

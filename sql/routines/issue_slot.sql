@@ -1,0 +1,182 @@
+-- It took no inputs, and had one source.
+drop function if exists energy.issue_forecast(text, timestamptz, interval);
+
+create or replace function energy.served_series(
+    building_id text, slot_at timestamptz, horizon interval, archetype text, inputs energy.place_inputs,
+    target double precision[], received_at timestamptz[]
+) returns edf.series
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    regressors constant text[] := energy.served_regressors(building_id);
+    hours      constant integer := cardinality(inputs.times);
+    apartments double precision;
+begin
+    -- Regressors of its own are read for it alone.
+    if regressors <> '{}' then
+        return edf.series_of(
+            case when archetype is null then energy.forecast_query(building_id, slot_at, horizon) else energy.newcomer_query(building_id, slot_at, horizon) end,
+            energy.stored_regressor_forecasts(
+                building_id, slot_at, slot_at - (energy.current_config() #>> '{inference,history}')::interval, regressors));
+    end if;
+    if archetype is not null then
+        select count(*) into apartments from raw.apartments as members
+        where members.building_id = served_series.building_id and (valid_from <= slot_at) is not false and (valid_to > slot_at) is not false;
+    end if;
+    return row(
+        inputs.times, target, received_at, inputs.names || case when archetype is not null then array['apartments'] end,
+        inputs.regressors || case when archetype is not null then array_fill(apartments, array[hours]) end,
+        inputs.forecast_times, inputs.forecast_received_at,
+        case when inputs.forecast_times is not null then array['temperature_c', 'ghi_w_m2'] end, inputs.forecast_values)::edf.series;
+end;
+$$;
+comment on function energy.served_series(text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]) is
+$$What a model forecasts a building from: its demand, with what it has in common with the others of its place; for the model of an archetype with the number of
+its apartments. A building whose model reads rows of raw.regressors is read by energy.forecast_query, as a training is.$$;
+revoke all on function energy.served_series(text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]) from public;
+
+create or replace function energy.forecast_by(
+    source text, building_id text, slot_at timestamptz, horizon interval, inputs energy.place_inputs,
+    target double precision[], received_at timestamptz[]
+)
+returns table (
+    valid_at timestamptz, lead_hours double precision, yhat double precision, yhat_lower double precision, yhat_upper double precision,
+    confidence double precision, model_id bigint, archetype text
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    served record;
+begin
+    if source in ('model', 'archetype') then
+        select * into served from energy.model_of_building(building_id, source = 'archetype');
+        return query
+        select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, ahead.confidence, served.model_id, served.archetype
+        from edf.models
+        cross join lateral edf.predict(
+            models.artifact, energy.served_series(forecast_by.building_id, slot_at, horizon, served.archetype, inputs, target, received_at),
+            horizon, slot_at, '{}') as ahead
+        where models.model_id = served.model_id;
+    else
+        return query
+        select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, null::double precision, null::bigint, null::text
+        from raw.buildings
+        cross join lateral energy.fallback_forecast(source, time_zone, slot_at, horizon, inputs, target) as ahead
+        where buildings.building_id = forecast_by.building_id;
+    end if;
+end;
+$$;
+comment on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) is
+$$The forecast of a building by one source: model, archetype, profile, last_week or recent_mean. Errors: as energy.model_of_building, edf.predict and
+energy.fallback_forecast.$$;
+revoke all on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) from public;
+
+create or replace function energy.write_forecast(
+    source text, slot energy.forecast_slots, horizon interval, inputs energy.place_inputs, target double precision[], received_at timestamptz[], reasons text[]
+) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- That of weather counts for the hours that it does not reach.
+    base    double precision := energy.quality_factor(source);
+    beyond  constant double precision := energy.quality_factor('weather_short');
+    version constant bigint := energy.current_config_id();
+    reason  text;
+    written bigint;
+begin
+    foreach reason in array array_remove(array_remove(reasons, 'weather_missing'), 'weather_short') loop
+        base := base * energy.quality_factor(reason);
+    end loop;
+    -- Readers see this revision whole, or the one before it.
+    with replaced as (
+        delete from energy.forecasts where building_id = slot.building_id and issued_at = slot.slot_at returning *
+    )
+
+    insert into energy.superseded_forecasts
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, created_at, config_id, archetype,
+         confidence, revision, known_at, source, quality, quality_reasons)
+    select building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, created_at, config_id, archetype,
+        confidence, coalesce(revision, 0), known_at, replaced.source, quality, quality_reasons
+    from replaced;
+    insert into energy.forecasts
+        (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id,
+         archetype, confidence, revision, known_at, source, quality, quality_reasons)
+    select slot.building_id, slot.slot_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, inputs.weather_issued_at, version,
+        archetype, confidence, slot.revision, inputs.known_at, write_forecast.source,
+        case when valid_at >= inputs.weather_reaches_to then base * beyond else base end,
+        case when valid_at >= inputs.weather_reaches_to then reasons else array_remove(reasons, 'weather_short') end
+    from energy.forecast_by(write_forecast.source, slot.building_id, slot.slot_at, horizon, inputs, target, received_at);
+    get diagnostics written = row_count;
+    return written;
+end;
+$$;
+comment on function energy.write_forecast(text, energy.forecast_slots, interval, energy.place_inputs, double precision[], timestamptz[], text[]) is
+$$Writes the forecast of a slot by one source, with its quality; what it replaces moves to energy.superseded_forecasts. Returns the rows written. Errors: as
+energy.forecast_by.$$;
+revoke all on function energy.write_forecast(text, energy.forecast_slots, interval, energy.place_inputs, double precision[], timestamptz[], text[]) from public;
+
+create or replace function energy.issue_slot(
+    building_id text, slot_at timestamptz, horizon interval, inputs energy.place_inputs,
+    target double precision[], received_at timestamptz[], known_hours integer, reasons text[]
+) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    slot    energy.forecast_slots;
+    chosen  text;
+    source  text;
+    because text[] := inputs.reasons || reasons;
+    written bigint;
+    state   text;
+    said    text;
+    advice  text;
+    first_state  text;
+    first_said   text;
+    first_advice text;
+begin
+    select * into slot from energy.forecast_slots as slots where slots.building_id = issue_slot.building_id and slots.slot_at = issue_slot.slot_at for update;
+    if slot.status = 'issued' then
+        return 0;
+    end if;
+    foreach source in array array['model', 'archetype', 'profile', 'last_week', 'recent_mean'] loop
+        begin
+            written := energy.write_forecast(source, slot, horizon, inputs, target, received_at, because);
+            chosen := source;
+            exit;
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;
+            -- The first tells most; that a building has no model of its own is no fault where its archetype has one.
+            if first_state is null or source = 'archetype' and first_state = '42704' then
+                first_state := state; first_said := said; first_advice := advice;
+            end if;
+            if source in ('model', 'archetype') then
+                because := because || case when state = '42704' then 'no_' || source else energy.model_failure(state) end;
+            end if;
+        end;
+    end loop;
+    if chosen is null then
+        raise exception '%', first_said using errcode = first_state, hint = coalesce(first_advice, '');
+    end if;
+    if chosen = 'archetype' and first_state = '42704' then
+        first_state := null; first_said := null; first_advice := null;
+    end if;
+    update energy.forecast_slots as slots
+    set status = 'issued', tries = tries + 1, tried_at = clock_timestamp(), known_at = inputs.known_at, weather_reaches_to = inputs.weather_reaches_to,
+        known_hours = issue_slot.known_hours, source = chosen, sqlstate = first_state, message = first_said, hint = nullif(first_advice, '')
+    where slots.building_id = issue_slot.building_id and slots.slot_at = issue_slot.slot_at;
+    return written;
+end;
+$$;
+comment on function energy.issue_slot(text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]) is
+$$Issues the forecast of a building that is due, by the first source that can: its own model, that of its archetype, its usual hours by type of day, the same
+hours of last week, the mean of what is known. Returns the rows written; 0: it was issued already.
+
+Errors: what the first source that had something to say failed with, where none could.$$;
+revoke all on function energy.issue_slot(text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]) from public;

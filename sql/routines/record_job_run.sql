@@ -6,7 +6,7 @@ create or replace function energy.record_job_run(
     rows_written bigint default 0, sqlstate text default null, message text default null, hint text default null,
     archetype text default null
 ) returns void
-language sql security definer
+language sql
 set search_path = pg_catalog, pg_temp
 as $$
     insert into energy.job_runs (job_name, building_id, slot_at, started_at, status, rows_written, sqlstate, message, hint, archetype)

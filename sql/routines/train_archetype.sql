@@ -1,19 +1,23 @@
-create or replace function energy.train_archetype(archetype text) returns bigint
+-- It had no settings of its own.
+drop function if exists energy.train_archetype(text);
+
+create or replace function energy.train_archetype(archetype text, parameters jsonb default null, features jsonb default null, at timestamptz default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    known_at constant timestamptz := coalesce(train_archetype.at, energy.clock());
     version  constant bigint := energy.current_config_id();
     config   constant jsonb := (select config from energy.configs where config_id = version);
     zones    text[];
-    features jsonb;
+    used     jsonb;
     model    bigint;
 begin
     select array_agg(distinct time_zone order by time_zone),
         jsonb_build_object('latitude', avg(latitude), 'longitude', avg(longitude)) || (config -> 'features')
-        || jsonb_build_object('time_zone', min(time_zone))
-    into zones, features
+        || jsonb_build_object('time_zone', min(time_zone)) || coalesce(train_archetype.features, '{}')
+    into zones, used
     from raw.buildings where buildings.archetype = train_archetype.archetype;
     if zones is null then
         raise exception 'there is no building of archetype "%"', train_archetype.archetype
@@ -26,11 +30,12 @@ begin
     end if;
     model := edf.train_global(
         energy.archetype_subject(train_archetype.archetype),
-        energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, energy.clock()), energy.clock()),
-        '{"size": "apartments"}', features, (config #>> '{inference,horizon}')::interval,
-        (select energy.issue_hours(min(building_id), energy.clock()) from raw.buildings where buildings.archetype = train_archetype.archetype));
-    insert into energy.trainings (model_id, config_id, archetype, known_at)
-    values (model, version, train_archetype.archetype, energy.clock());
+        energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, known_at), known_at),
+        '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), used, (config #>> '{inference,horizon}')::interval,
+        (select energy.issue_hours(min(building_id), known_at) from raw.buildings where buildings.archetype = train_archetype.archetype));
+    insert into energy.trainings (model_id, config_id, archetype, known_at, recipe)
+    values (model, version, train_archetype.archetype, known_at, jsonb_build_object(
+        'strategy', 'global', 'parameters', '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), 'features', used));
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh)
     select model, sides.strategy, 0, (held_out ->> hours)::double precision::bigint, mape_pct, rmse, mae
     from edf.models
@@ -41,10 +46,10 @@ begin
     return model;
 end;
 $$;
-comment on function energy.train_archetype(text) is
+comment on function energy.train_archetype(text, jsonb, jsonb, timestamptz) is
 $$Trains one model of all buildings of an archetype, for those that have no model of their own, with features as configured: edf.train_global on
 energy.archetype_training_query, the number of apartments being the size. Its place is the mean of theirs.
 
-Returns the id of the pending model, whose subject is energy.archetype_subject(archetype). Its scores in energy.model_scores, lead_day 0, are those of newcomers: each building
+parameters and features are laid over those; nothing is read that was received after at, by default the pipeline's clock. Returns the id of the pending model, whose subject is energy.archetype_subject(archetype). Its scores in energy.model_scores, lead_day 0, are those of newcomers: each building
 forecast by others as if it had just begun. Errors: as edf.train_global; 22023 several time zones; 42704 no building is of the archetype.$$;
-revoke all on function energy.train_archetype(text) from public;
+revoke all on function energy.train_archetype(text, jsonb, jsonb, timestamptz) from public;

@@ -41,10 +41,7 @@ async fn a_grant_of_any_kind_makes_a_line() {
     let before = granted(&mut postgres).await;
     for (statement, line) in [
         ("grant delete on energy.forecasts to analyst", "analyst\ttable\tenergy.forecasts\tdelete, select"),
-        (
-            "grant update (yhat) on energy.forecasts to dashboard",
-            "dashboard\tcolumn\tenergy.forecasts.yhat\tupdate",
-        ),
+        ("grant update (yhat) on energy.forecasts to dashboard", "dashboard\tcolumn\tenergy.forecasts.yhat\tupdate"),
         ("grant select on energy.storage to public", "PUBLIC\tview\tenergy.storage\tselect"),
         (
             "grant usage on sequence energy.job_runs_job_run_id_seq to analyst",

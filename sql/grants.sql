@@ -43,11 +43,13 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.regressor_forecasts_query(text, timestamptz, timestamptz), energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.train_model(text), energy.calendar_regressors(),
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
-    energy.record_job_run(text, text, timestamptz, timestamptz, text, bigint, text, text, text, text),
     energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz), energy.archetype_zone(text),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
-    energy.train_archetype(text), energy.model_of_building(text) to analyst;
-grant execute on procedure energy.train_models(text[]), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
+    energy.train_archetype(text, jsonb, jsonb, timestamptz), energy.model_of_building(text), energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
+    energy.plan_trainings(text[], text[], text, jsonb, jsonb), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text),
+    energy.cancel_trainings(text, bigint, text[]), energy.claim_training(), energy.run_training_step(bigint, integer),
+    energy.note_training_work(bigint, timestamptz, text), energy.start_challenge(bigint, integer, text), energy.check_timescaledb(), energy.gate_failures(bigint), energy.governance() to analyst;
+grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text), energy.work_on_trainings(bigint), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
     energy.replay_rejected(bigint[], text, boolean), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text), energy.restore_readings(bigint),
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
     energy.set_apartment_validity(text, text, timestamptz, timestamptz) to analyst;
@@ -57,7 +59,7 @@ grant execute on function energy.current_config_id(), energy.config_schema(), en
 -- The owner, since views read and security definer routines train with its rights.
 grant select on edf.models, edf.model_events to edf_owner;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest,
-    edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model to edf_owner;
+    edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model, edf.approve_model, edf.rollback_model, edf.empty_model to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.checked_columns, edf.reject_model to pipeline, analyst;
@@ -68,8 +70,21 @@ grant select on edf.trials to analyst;
 grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_backtest, edf.open_tuning, edf.register_trial, edf.rows_before,
     edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles to analyst;
 grant execute on procedure edf.tune to analyst;
--- Approval is a person's decision.
-grant execute on function edf.approve_model, edf.export_models, edf.import_model to analyst;
+grant execute on function edf.export_models, edf.import_model to analyst;
+
+-- Approval is a decision of people who have this role, by the rules of the configuration: see energy.approve_models.
+revoke execute on function edf.approve_model from analyst;
+grant usage on schema edf, raw, energy to edf_approver;
+grant select on edf.models, edf.model_events, energy.model_scores, energy.overall_scores, energy.trainings, energy.training_weather, energy.training_runs,
+    energy.training_steps, energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.configs, energy.deployments, energy.forecasts, energy.forecast_lineage, energy.building_hours,
+    raw.buildings to edf_approver;
+grant execute on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text), energy.model_card(bigint), energy.stress_test(bigint), energy.record_stress_test(bigint), energy.stress_failures(bigint),
+    energy.gate_failures(bigint), energy.governance(), energy.current_config(), energy.current_config_id(),
+    energy.clock() to edf_approver, analyst;
+grant execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
+    energy.approval_problem(bigint, boolean), energy.start_challenge(bigint, integer, text) to edf_approver;
+revoke execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
+    energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint), energy.conclude_challenge(bigint) from pipeline;
 
 -- What dashboards show: no message as it was sent, no subject of a token, no artifact.
 grant usage on schema edf, raw, processed, features, energy to dashboard;
@@ -78,7 +93,8 @@ grant select on raw.buildings, raw.apartments, raw.weather_locations, raw.weathe
 grant select (rejected_id, received_at, source, reason_code, reason, replayed_at, replayed_by, weather_location_id, issued_at)
     on raw.rejected_messages to dashboard;
 grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
-    energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.configs, energy.sensor_types, energy.quality_limits,
+    energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
+    energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
     energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.error_drift, energy.feature_drift, energy.freshness,
     energy.alerts, energy.alert_rules, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;

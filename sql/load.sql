@@ -52,10 +52,20 @@ set local role edf_owner;
 \ir routines/regressor_forecasts_query.sql
 \ir routines/training_weather.sql
 \ir routines/backtest_building.sql
+\ir routines/overall_scores.sql
+\ir routines/stress_test.sql
+\ir routines/governance.sql
 \ir routines/train_model.sql
 \ir routines/train_archetype.sql
-\ir routines/train_models.sql
 \ir routines/gate_models.sql
+\ir routines/queue_trainings.sql
+\ir routines/training_steps.sql
+\ir routines/train_models.sql
+\ir routines/challenges.sql
+\ir routines/empty_models.sql
+\ir routines/forecast_lineage.sql
+\ir routines/model_card.sql
+\ir routines/record_deployment.sql
 \ir routines/model_of_building.sql
 \ir routines/inputs_of_place.sql
 \ir routines/forecast_sources.sql
@@ -78,6 +88,7 @@ set local role edf_owner;
 \ir api/topology.sql
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
+do $$ begin perform energy.record_deployment(); end; $$;
 reset role;
 \ir grants.sql
 commit;

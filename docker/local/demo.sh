@@ -32,9 +32,10 @@ train() {
     query -U pipeline -c 'call energy.gate_models()'
 }
 
-# A person's decision; here the analyst takes over what the gate lets pass.
+# A person's decision; here somebody with the role takes over what the gate lets pass.
 approve() {
-    query -U analyst -c "select subject || ': model ' || edf.approve_model(model_id, 'passed the gate') from edf.models where status = 'pending'"
+    query -c 'set role edf_approver' \
+        -c "select subject || ': model ' || model_id || coalesce(' is not approved: ' || problem, '') from energy.approve_models('passed the gate')"
     if [ "$(approved)" = 0 ]; then
         query -c "select subject, event, reason from edf.model_events join edf.models using (model_id) where event = 'rejected'" \
             -c "select building_id, archetype, message from energy.job_runs where status = 'failed'"

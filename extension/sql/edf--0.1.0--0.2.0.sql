@@ -1349,9 +1349,24 @@ comment on function edf.keep_ids_ahead() is
     'Rows that come with their ids, as by COPY from another database, leave the ids that follow ahead of them; the column is the trigger''s argument.';
 revoke all on function edf.keep_ids_ahead() from public;
 
-create trigger delete_events after delete on edf.models referencing old table as gone
-    for each statement execute function edf.delete_children('model_events', 'model_id');
-create trigger truncate_events after truncate on edf.models for each statement execute function edf.delete_children('model_events');
+create function edf.record_deletions() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into edf.model_events (model_id, event, reason, happened_by)
+    select model_id, 'deleted', format('%s, of "%s", checksum %s', status, subject, checksum), edf.acting_role()
+    from edf.models
+    where tg_op = 'TRUNCATE' or model_id = old.model_id;
+    return old;
+end;
+$$;
+comment on function edf.record_deletions() is 'A model that is deleted leaves its events behind, and one more.';
+revoke all on function edf.record_deletions() from public;
+
+create trigger record_deletions before delete on edf.models for each row execute function edf.record_deletions();
+create trigger record_deletions_of_all before truncate on edf.models for each statement execute function edf.record_deletions();
 create trigger keep_ids_ahead after insert on edf.models referencing new table as added
     for each statement execute function edf.keep_ids_ahead('model_id');
 create trigger keep_ids_ahead after insert on edf.model_events referencing new table as added
@@ -1375,11 +1390,11 @@ as $$
         'artifact', encode(models.artifact, 'base64'),
         'events', (select jsonb_agg(to_jsonb(events) - 'event_id' - 'model_id' order by event_id) from edf.model_events as events where events.model_id = models.model_id))
     from edf.models
-    where subjects is null or subject = any (subjects)
+    where (subjects is null or subject = any (subjects)) and artifact <> ''
     order by models.model_id
 $$;
 comment on function edf.export_models(text[]) is
-$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it.
+$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it. One whose artifact was emptied is left out.
 
 Into a file: \copy (select edf.export_models()) to 'models.copy'.$$;
 revoke all on function edf.export_models(text[]) from public;
@@ -1437,3 +1452,259 @@ that is there already stays as it is. Returns the model's id.
 From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
 Errors: 22023 it is no such document; XX001 its artifact is damaged.$$;
 revoke all on function edf.import_model(jsonb) from public;
+
+-- Governance: every decision has its event, and events stay.
+alter table edf.model_events drop constraint model_events_event_check;
+alter table edf.model_events add constraint model_events_event_check
+    check (event in ('trained', 'approved', 'rejected', 'retired', 'restored', 'emptied', 'deleted'));
+alter table edf.model_events add column session_role text;
+alter table edf.model_events alter column session_role set default session_user;
+comment on column edf.models.status is
+    'pending -> approved or rejected; approved -> retired when another model of the subject is approved; retired -> approved by edf.rollback_model.';
+comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256. Empty: see edf.empty_model.';
+comment on column edf.models.checksum is 'SHA-256 of the artifact as it was trained, in hexadecimal.';
+comment on table edf.model_events is 'Who did what to which model, when and why. Rows are added and never changed, by nobody.';
+comment on column edf.model_events.happened_by is 'The role that acted: the one of SET ROLE, else the session''s.';
+comment on column edf.model_events.session_role is 'The role that logged in; NULL: not known, of a release that did not note it.';
+
+-- The state machine is a trigger, so that every statement meets it.
+create or replace function edf.guard_model() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    owner constant oid := (select relowner from pg_class where oid = tg_relid);
+begin
+    if tg_op = 'INSERT' then
+        -- Rows of a dump come with their decisions, and only the owner restores one.
+        if pg_has_role(current_user, owner, 'member') and pg_has_role(edf.acting_role(), owner, 'member') then
+            return new;
+        end if;
+        if new.status <> 'pending' or num_nonnulls(new.decided_at, new.decided_by) > 0 or new.created_by <> edf.acting_role()
+           or new.checksum <> encode(sha256(new.artifact), 'hex') then
+            raise exception 'a model of "%" is registered as pending, by who trained it, with the checksum of its artifact', new.subject
+                using errcode = 'object_not_in_prerequisite_state', hint = 'edf.train and edf.register_model write such a row.';
+        end if;
+        return new;
+    end if;
+    if (new.model_id, new.subject, new.strategy, new.checksum, new.parameters, new.features, new.feature_names, new.training_start, new.training_end,
+        new.training_rows, new.metrics, new.created_at, new.created_by)
+        is distinct from
+       (old.model_id, old.subject, old.strategy, old.checksum, old.parameters, old.features, old.feature_names, old.training_start, old.training_end,
+        old.training_rows, old.metrics, old.created_at, old.created_by)
+       or new.artifact <> old.artifact and not (new.artifact = '' and new.status = old.status and old.status in ('rejected', 'retired'))
+       or new.status = old.status and (new.decided_at, new.decided_by) is distinct from (old.decided_at, old.decided_by) then
+        raise exception 'model % cannot be changed once it is trained', old.model_id
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Train another model.';
+    end if;
+    if new.status <> old.status
+       and (old.status, new.status) not in (('pending', 'approved'), ('pending', 'rejected'), ('approved', 'retired'), ('retired', 'approved')) then
+        raise exception 'model % is %, it cannot become %', old.model_id, old.status, new.status
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Only a pending model can be approved or rejected. Train another one.';
+    end if;
+    if (new.status <> old.status or new.artifact <> old.artifact) and not exists (
+        select from edf.model_events
+        where model_id = old.model_id and happened_at = now()
+          and event = case when new.artifact <> old.artifact then 'emptied' when old.status = 'retired' then 'restored' else new.status end
+    ) then
+        raise exception 'model % would become % without an event that says who did it and why', old.model_id, new.status
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Use edf.approve_model, edf.reject_model, edf.rollback_model or edf.empty_model.';
+    end if;
+    return new;
+end;
+$$;
+comment on function edf.guard_model() is
+    'Lets models in as pending, keeps them as they were trained and their status on its way, each step with its event. Errors: 55000 for anything else.';
+drop trigger guard_model on edf.models;
+create trigger guard_model before insert or update on edf.models for each row execute function edf.guard_model();
+
+create function edf.keep_events() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'events of models are never changed nor deleted'
+        using errcode = 'object_not_in_prerequisite_state', hint = 'What was wrong is put right by another decision, which adds an event.';
+end;
+$$;
+comment on function edf.keep_events() is 'Keeps edf.model_events append-only, for its owner too. Errors: 55000.';
+create trigger keep_events before update or delete on edf.model_events for each row execute function edf.keep_events();
+create trigger keep_events_whole before truncate on edf.model_events for each statement execute function edf.keep_events();
+-- Also in a session that turns triggers off.
+alter table edf.model_events enable always trigger keep_events, enable always trigger keep_events_whole;
+
+create function edf.locked_model(model_id bigint) returns edf.models
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model edf.models;
+begin
+    perform edf.require('model_id', model_id is not null);
+    select * into model from edf.models where models.model_id = locked_model.model_id;
+    if not found then
+        raise exception 'there is no model %', model_id
+            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
+    end if;
+    -- Two decisions about a subject take turns: the second sees what the first has done.
+    perform pg_advisory_xact_lock(hashtextextended('edf.models ' || model.subject, 0));
+    select * into model from edf.models where models.model_id = locked_model.model_id for update;
+    return model;
+end;
+$$;
+comment on function edf.locked_model is 'A model, locked with its subject until the end of the transaction. Errors: 42704 no such model.';
+revoke all on function edf.locked_model from public;
+
+create function edf.require_artifact(model edf.models) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if model.artifact = '' then
+        raise exception 'the artifact of model % was emptied', model.model_id
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Train another model; edf.model_events says why it was emptied.';
+    end if;
+    if encode(sha256(model.artifact), 'hex') <> model.checksum then
+        raise exception 'the artifact of model % does not match its checksum', model.model_id
+            using errcode = 'data_corrupted', hint = 'Restore the row from a backup, or train the model again.';
+    end if;
+end;
+$$;
+comment on function edf.require_artifact is 'Refuses a model that cannot forecast. Errors: 55000 its artifact was emptied, XX001 it is damaged.';
+revoke all on function edf.require_artifact from public;
+
+create function edf.retire_approved(subject text, reason text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    champion bigint;
+begin
+    select model_id into champion from edf.models where models.subject = retire_approved.subject and status = 'approved';
+    if found then
+        insert into edf.model_events (model_id, event, reason, happened_by) values (champion, 'retired', retire_approved.reason, edf.acting_role());
+        update edf.models set status = 'retired' where model_id = champion;
+    end if;
+end;
+$$;
+comment on function edf.retire_approved is 'Retires the approved model of a subject, where there is one, for another.';
+revoke all on function edf.retire_approved from public;
+
+create or replace function edf.decide_model(model_id bigint, decision text, reason text) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model constant edf.models := edf.locked_model(model_id);
+begin
+    if model.status = decision then
+        raise exception 'model % is already %', model_id, decision
+            using errcode = 'object_not_in_prerequisite_state', hint = 'There is nothing to do.';
+    elsif model.status <> 'pending' then
+        raise exception 'model % is %, it cannot become %', model_id, model.status, decision
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Only a pending model can be approved or rejected. Train another one; edf.rollback_model brings the one before back.';
+    end if;
+    if decision = 'approved' then
+        perform edf.require_artifact(model);
+        perform edf.retire_approved(model.subject, 'replaced by model ' || model.model_id);
+    end if;
+    insert into edf.model_events (model_id, event, reason, happened_by)
+    values (decide_model.model_id, decision, decide_model.reason, edf.acting_role());
+    update edf.models set status = decision, decided_at = now(), decided_by = edf.acting_role() where models.model_id = decide_model.model_id;
+    return model_id;
+end;
+$$;
+comment on function edf.decide_model is 'What edf.approve_model and edf.reject_model share. Returns the model''s id.';
+revoke all on function edf.decide_model from public;
+
+create or replace function edf.approve_model(model_id bigint, reason text default null) returns bigint
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$ select edf.decide_model(model_id, 'approved', reason) $$;
+comment on function edf.approve_model is
+    'Approves a pending model: from now on its subject is forecast with it; the model approved before is retired in the same transaction. Returns the model''s id. Errors: 42704 no such model, 55000 it is not pending, XX001 its artifact is damaged.';
+revoke all on function edf.approve_model from public;
+
+create or replace function edf.reject_model(model_id bigint, reason text) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform edf.require('reason', reason is not null);
+    return edf.decide_model(model_id, 'rejected', reason);
+end;
+$$;
+comment on function edf.reject_model is
+    'Rejects a pending model, with the reason; it can never be approved. Returns the model''s id. Errors: 42704 no such model, 55000 it is not pending.';
+revoke all on function edf.reject_model from public;
+
+create function edf.rollback_model(subject text, reason text) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    champion bigint;
+    model    edf.models;
+begin
+    perform edf.require('subject', subject is not null), edf.require('reason', reason is not null);
+    perform pg_advisory_xact_lock(hashtextextended('edf.models ' || subject, 0));
+    select model_id into champion from edf.models where models.subject = rollback_model.subject and status = 'approved';
+    if not found then
+        raise exception 'no model of "%" is approved', subject
+            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists models; approve one that is pending.';
+    end if;
+    -- The one that was retired for it, when it was first approved: another call goes one further back.
+    select models.* into model
+    from edf.model_events as retired
+    join edf.models using (model_id)
+    where models.subject = rollback_model.subject and retired.event = 'retired' and model_id <> champion
+      and retired.event_id < (select min(event_id) from edf.model_events where model_id = champion and event = 'approved')
+    order by retired.event_id desc
+    limit 1;
+    if not found then
+        raise exception 'model % is the first that was approved for "%"', champion, subject
+            using errcode = 'object_not_in_prerequisite_state', hint = 'There is none before it to go back to. Approve another one that is pending.';
+    end if;
+    perform edf.require_artifact(model);
+    perform edf.retire_approved(subject, format('rolled back to model %s: %s', model.model_id, reason));
+    insert into edf.model_events (model_id, event, reason, happened_by)
+    values (model.model_id, 'restored', format('instead of model %s: %s', champion, reason), edf.acting_role());
+    update edf.models set status = 'approved', decided_at = now(), decided_by = edf.acting_role() where models.model_id = model.model_id;
+    return model.model_id;
+end;
+$$;
+comment on function edf.rollback_model is
+    'Takes back an approval: the model that was approved before for the subject is approved again, the present one is retired. Returns the id of the model that now forecasts. Errors: 42704 no model is approved; 55000 there is none before it, or its artifact was emptied; XX001 its artifact is damaged.';
+revoke all on function edf.rollback_model from public;
+
+create function edf.empty_model(model_id bigint, reason text) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model constant edf.models := edf.locked_model(model_id);
+begin
+    perform edf.require('reason', reason is not null);
+    if model.status not in ('rejected', 'retired') then
+        raise exception 'model % is %, its artifact is needed', model_id, model.status
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Only rejected and retired models can be emptied.';
+    end if;
+    if model.artifact <> '' then
+        insert into edf.model_events (model_id, event, reason, happened_by)
+        values (empty_model.model_id, 'emptied', empty_model.reason, edf.acting_role());
+        update edf.models set artifact = '' where models.model_id = empty_model.model_id;
+    end if;
+    return length(model.artifact);
+end;
+$$;
+comment on function edf.empty_model is
+    'Empties the artifact of a rejected or retired model, for good: its row, metrics, checksum and events stay, so that what it forecast can still be traced; it cannot forecast again. Returns the bytes that it had, 0 where it was empty. Errors: 42704 no such model, 55000 it is pending or approved.';
+revoke all on function edf.empty_model from public;

@@ -25,9 +25,9 @@ comment on table edf.models is
 comment on column edf.models.subject is 'What the model forecasts: a building''s id, a meter, any name.';
 comment on column edf.models.strategy is 'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global.';
 comment on column edf.models.status is
-    'pending -> approved or rejected; approved -> retired when another model of the subject is approved.';
-comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256.';
-comment on column edf.models.checksum is 'SHA-256 of the artifact, in hexadecimal.';
+    'pending -> approved or rejected; approved -> retired when another model of the subject is approved; retired -> approved by edf.rollback_model.';
+comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256. Empty: see edf.empty_model.';
+comment on column edf.models.checksum is 'SHA-256 of the artifact as it was trained, in hexadecimal.';
 comment on column edf.models.parameters is 'Hyperparameters, with the defaults filled in.';
 comment on column edf.models.features is 'Feature spec, with the defaults filled in.';
 comment on column edf.models.feature_names is 'The features that the model reads, in order.';
@@ -43,12 +43,15 @@ create index models_by_subject on edf.models (subject, created_at desc);
 create table edf.model_events (
     event_id    bigint generated always as identity primary key,
     model_id    bigint not null,
-    event       text not null check (event in ('trained', 'approved', 'rejected', 'retired')),
+    event       text not null check (event in ('trained', 'approved', 'rejected', 'retired', 'restored', 'emptied', 'deleted')),
     reason      text,
     happened_at timestamptz not null default now(),
-    happened_by text not null
+    happened_by text not null,
+    session_role text default session_user
 );
-comment on table edf.model_events is 'Who did what to which model, when and why.';
+comment on table edf.model_events is 'Who did what to which model, when and why. Rows are added and never changed, by nobody.';
+comment on column edf.model_events.happened_by is 'The role that acted: the one of SET ROLE, else the session''s.';
+comment on column edf.model_events.session_role is 'The role that logged in; NULL: not known, of a release that did not note it.';
 create index model_events_by_model on edf.model_events (model_id, event_id);
 
 -- A dump keeps every model.
@@ -57,37 +60,79 @@ select pg_catalog.pg_extension_config_dump('edf.models_model_id_seq', '');
 select pg_catalog.pg_extension_config_dump('edf.model_events', '');
 select pg_catalog.pg_extension_config_dump('edf.model_events_event_id_seq', '');
 
--- The state machine stands in a trigger, so that no statement passes by it.
-create function edf.guard_model() returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if (new.model_id, new.subject, new.strategy, new.artifact, new.checksum, new.parameters, new.features)
-        is distinct from
-       (old.model_id, old.subject, old.strategy, old.artifact, old.checksum, old.parameters, old.features) then
-        raise exception 'model % cannot be changed once it is trained', old.model_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Train another model.';
-    end if;
-    if new.status <> old.status
-       and (old.status, new.status) not in (('pending', 'approved'), ('pending', 'rejected'), ('approved', 'retired')) then
-        raise exception 'model % is %, it cannot become %', old.model_id, old.status, new.status
-            using errcode = 'object_not_in_prerequisite_state',
-                  hint = 'Only a pending model can be approved or rejected. Train another one.';
-    end if;
-    return new;
-end;
-$$;
-comment on function edf.guard_model() is
-    'Keeps a trained model as it is and its status on its way. Errors: 55000 for any other change.';
-create trigger guard_model before update on edf.models for each row execute function edf.guard_model();
-
 -- Under SET ROLE the session's user is the pooler, not the person.
 create function edf.acting_role() returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(nullif(nullif(current_setting('role', true), 'none'), ''), session_user);
 comment on function edf.acting_role() is 'The role that acts: the one of SET ROLE, else the session''s user.';
+
+-- The state machine is a trigger, so that every statement meets it.
+create function edf.guard_model() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    owner constant oid := (select relowner from pg_class where oid = tg_relid);
+begin
+    if tg_op = 'INSERT' then
+        -- Rows of a dump come with their decisions, and only the owner restores one.
+        if pg_has_role(current_user, owner, 'member') and pg_has_role(edf.acting_role(), owner, 'member') then
+            return new;
+        end if;
+        if new.status <> 'pending' or num_nonnulls(new.decided_at, new.decided_by) > 0 or new.created_by <> edf.acting_role()
+           or new.checksum <> encode(sha256(new.artifact), 'hex') then
+            raise exception 'a model of "%" is registered as pending, by who trained it, with the checksum of its artifact', new.subject
+                using errcode = 'object_not_in_prerequisite_state', hint = 'edf.train and edf.register_model write such a row.';
+        end if;
+        return new;
+    end if;
+    if (new.model_id, new.subject, new.strategy, new.checksum, new.parameters, new.features, new.feature_names, new.training_start, new.training_end,
+        new.training_rows, new.metrics, new.created_at, new.created_by)
+        is distinct from
+       (old.model_id, old.subject, old.strategy, old.checksum, old.parameters, old.features, old.feature_names, old.training_start, old.training_end,
+        old.training_rows, old.metrics, old.created_at, old.created_by)
+       or new.artifact <> old.artifact and not (new.artifact = '' and new.status = old.status and old.status in ('rejected', 'retired'))
+       or new.status = old.status and (new.decided_at, new.decided_by) is distinct from (old.decided_at, old.decided_by) then
+        raise exception 'model % cannot be changed once it is trained', old.model_id
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Train another model.';
+    end if;
+    if new.status <> old.status
+       and (old.status, new.status) not in (('pending', 'approved'), ('pending', 'rejected'), ('approved', 'retired'), ('retired', 'approved')) then
+        raise exception 'model % is %, it cannot become %', old.model_id, old.status, new.status
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Only a pending model can be approved or rejected. Train another one.';
+    end if;
+    if (new.status <> old.status or new.artifact <> old.artifact) and not exists (
+        select from edf.model_events
+        where model_id = old.model_id and happened_at = now()
+          and event = case when new.artifact <> old.artifact then 'emptied' when old.status = 'retired' then 'restored' else new.status end
+    ) then
+        raise exception 'model % would become % without an event that says who did it and why', old.model_id, new.status
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Use edf.approve_model, edf.reject_model, edf.rollback_model or edf.empty_model.';
+    end if;
+    return new;
+end;
+$$;
+comment on function edf.guard_model() is
+    'Lets models in as pending, keeps them as they were trained and their status on its way, each step with its event. Errors: 55000 for anything else.';
+create trigger guard_model before insert or update on edf.models for each row execute function edf.guard_model();
+
+create function edf.keep_events() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'events of models are never changed nor deleted'
+        using errcode = 'object_not_in_prerequisite_state', hint = 'What was wrong is put right by another decision, which adds an event.';
+end;
+$$;
+comment on function edf.keep_events() is 'Keeps edf.model_events append-only, for its owner too. Errors: 55000.';
+create trigger keep_events before update or delete on edf.model_events for each row execute function edf.keep_events();
+create trigger keep_events_whole before truncate on edf.model_events for each statement execute function edf.keep_events();
+-- Also in a session that turns triggers off.
+alter table edf.model_events enable always trigger keep_events, enable always trigger keep_events_whole;
 
 create function edf.register_model(
     subject text, strategy text, artifact bytea, parameters jsonb, features jsonb, feature_names text[],

@@ -1,7 +1,7 @@
 -- What a dump of these tables may be restored into: rows of any table in any order, and ids of another database.
 --
 -- A foreign key inside of an extension is there before the rows, so that a restore by several workers (pg_restore -j) fails by chance. Rows of children
--- are written by the registry's functions alone, beside those that they refer to; a parent that goes takes its children with it.
+-- are written by the registry's functions alone, beside those that they refer to; a parent that goes takes its children with it, but for the events of models.
 
 create function edf.delete_children() returns trigger
 language plpgsql
@@ -44,9 +44,24 @@ comment on function edf.keep_ids_ahead() is
     'Rows that come with their ids, as by COPY from another database, leave the ids that follow ahead of them; the column is the trigger''s argument.';
 revoke all on function edf.keep_ids_ahead() from public;
 
-create trigger delete_events after delete on edf.models referencing old table as gone
-    for each statement execute function edf.delete_children('model_events', 'model_id');
-create trigger truncate_events after truncate on edf.models for each statement execute function edf.delete_children('model_events');
+create function edf.record_deletions() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into edf.model_events (model_id, event, reason, happened_by)
+    select model_id, 'deleted', format('%s, of "%s", checksum %s', status, subject, checksum), edf.acting_role()
+    from edf.models
+    where tg_op = 'TRUNCATE' or model_id = old.model_id;
+    return old;
+end;
+$$;
+comment on function edf.record_deletions() is 'A model that is deleted leaves its events behind, and one more.';
+revoke all on function edf.record_deletions() from public;
+
+create trigger record_deletions before delete on edf.models for each row execute function edf.record_deletions();
+create trigger record_deletions_of_all before truncate on edf.models for each statement execute function edf.record_deletions();
 create trigger keep_ids_ahead after insert on edf.models referencing new table as added
     for each statement execute function edf.keep_ids_ahead('model_id');
 create trigger keep_ids_ahead after insert on edf.model_events referencing new table as added
@@ -70,11 +85,11 @@ as $$
         'artifact', encode(models.artifact, 'base64'),
         'events', (select jsonb_agg(to_jsonb(events) - 'event_id' - 'model_id' order by event_id) from edf.model_events as events where events.model_id = models.model_id))
     from edf.models
-    where subjects is null or subject = any (subjects)
+    where (subjects is null or subject = any (subjects)) and artifact <> ''
     order by models.model_id
 $$;
 comment on function edf.export_models(text[]) is
-$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it.
+$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it. One whose artifact was emptied is left out.
 
 Into a file: \copy (select edf.export_models()) to 'models.copy'.$$;
 revoke all on function edf.export_models(text[]) from public;

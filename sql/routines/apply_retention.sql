@@ -119,9 +119,13 @@ begin
         select 'energy.building_heard', null, null
         union all
         select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts')) as names (name)
+        union all
+        select 'edf.models', null, null
     loop
         begin
-            if old.time_column is null then
+            if old.table_name = 'edf.models' then
+                perform energy.empty_models();
+            elsif old.time_column is null then
                 purged := purged + energy.purge_log(old.table_name, old.keep);
             else
                 dropped := dropped || energy.drop_old_rows(old.table_name, old.time_column, energy.cut_at(old.keep));
@@ -142,5 +146,6 @@ comment on procedure energy.apply_retention() is
 $$Drops months, chunks and rows of logs that are older than they are kept (storage in config/edf.yaml). Running it twice changes nothing.
 
 rows_written of its job run counts the rows of logs, its message names what was dropped; a table that fails is named there, the others go on.
+Artifacts of models are emptied by governance.retention: see energy.empty_models.
 What the refresh of the hours reads stays: see energy.hours_floor().$$;
 revoke all on procedure energy.apply_retention() from public;

@@ -21,7 +21,7 @@ comment on function energy.building_features(text) is
     'The feature spec of a building for edf.train: that of the configuration, in its place and time zone. Errors: 42704 no such building.';
 revoke all on function energy.building_features(text) from public;
 
-create or replace function energy.backtest_building(building_id text, schedule jsonb, rivals jsonb default '[]') returns table (
+create or replace function energy.backtest_recipes(building_id text, schedule jsonb, candidates jsonb, as_of timestamptz default null) returns table (
     candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
     yhat double precision, yhat_lower double precision, yhat_upper double precision
 )
@@ -30,16 +30,35 @@ set search_path = pg_catalog, pg_temp
 as $$
     select candidate, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper
     from energy.current_config() as config
+    cross join (select coalesce(backtest_recipes.as_of, energy.clock()) as at) as known
     cross join lateral edf.backtest(
-        energy.training_query(backtest_building.building_id, energy.clock()),
-        features => energy.building_features(backtest_building.building_id),
+        energy.training_query(backtest_recipes.building_id, known.at),
+        features => energy.building_features(backtest_recipes.building_id),
         horizon => (config #>> '{inference,horizon}')::interval,
         schedule => jsonb_build_object('step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}')
-            || backtest_building.schedule,
-        regressor_forecasts => energy.stored_regressor_forecasts(backtest_building.building_id, energy.clock()),
-        candidates => jsonb_build_array(jsonb_build_object(
-            'strategy', config #> '{training,strategy}', 'parameters', config #> '{training,parameters}')) || rivals,
-        issue_hours => energy.issue_hours(backtest_building.building_id, energy.clock()))
+            || backtest_recipes.schedule,
+        regressor_forecasts => energy.stored_regressor_forecasts(backtest_recipes.building_id, known.at),
+        candidates => backtest_recipes.candidates,
+        issue_hours => energy.issue_hours(backtest_recipes.building_id, known.at))
+$$;
+comment on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) is
+$$What recipes would have forecast for a building, issued at the pipeline's hour with readings as late as they were. schedule: as in edf.backtest, laid over the
+configuration's step and refit. candidates: as in edf.backtest; features of the configuration where one names none. as_of: nothing received later is read, by default
+the pipeline's clock. Errors: as edf.backtest; 42704 no such building.$$;
+revoke all on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) from public;
+
+create or replace function energy.backtest_building(building_id text, schedule jsonb, rivals jsonb default '[]') returns table (
+    candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
+    yhat double precision, yhat_lower double precision, yhat_upper double precision
+)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select recipes.* from energy.current_config() as config
+    cross join lateral energy.backtest_recipes(
+        backtest_building.building_id, backtest_building.schedule,
+        jsonb_build_array(jsonb_build_object('strategy', config #> '{training,strategy}', 'parameters', config #> '{training,parameters}'))
+            || backtest_building.rivals) as recipes
 $$;
 comment on function energy.backtest_building(text, jsonb, jsonb) is
 $$What the configured recipe would have forecast for a building, issued at the pipeline's hour with readings as late as they were: the backtest behind

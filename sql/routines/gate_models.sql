@@ -1,64 +1,85 @@
+create or replace function energy.gate_failures(model_id bigint) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with scored as (
+        select models.model_id, trainings.archetype, own.mape_pct, own.rmse_kwh, own.coverage_pct,
+            own.rmse_kwh / nullif(naive.rmse_kwh, 0) as naive_ratio,
+            champion.rmse_kwh is not null as has_champion,
+            own.rmse_kwh / nullif(champion.rmse_kwh, 0) as champion_ratio
+        from edf.models
+        left join energy.trainings using (model_id)
+        left join energy.overall_scores as own on own.model_id = models.model_id and own.strategy = models.strategy
+        left join energy.overall_scores as naive on naive.model_id = models.model_id and naive.strategy = 'seasonal_naive'
+        left join energy.overall_scores as champion on champion.model_id = models.model_id and champion.strategy = 'champion'
+        where models.model_id = gate_failures.model_id
+    ),
+
+    -- Seasonal naive is asked for hours of which it knows the week before; a newcomer's model does not. Its intervals are made of its errors, so that their coverage says nothing.
+    limits as (
+        select scored.*, gate,
+            case when archetype is null then gate ->> 'max_rmse_ratio' else coalesce(gate ->> 'max_newcomer_rmse_ratio', '1') end::double precision as max_naive_ratio
+        from scored cross join (select energy.current_config() #> '{evaluation,gate}' as gate) as configs
+    )
+
+    select array_remove(array[
+        case when (naive_ratio <= max_naive_ratio) is not true then
+            format('RMSE is %s of seasonal naive''s, at most %s is let pass', coalesce(round(naive_ratio::numeric, 3)::text, 'unknown'), max_naive_ratio) end,
+        case when archetype is null and (coverage_pct >= (gate ->> 'min_coverage_pct')::double precision) is not true then
+            format('the interval covers %s %% of the hours, at least %s %% are asked',
+                   coalesce(round(coverage_pct::numeric, 1)::text, 'unknown'), gate ->> 'min_coverage_pct') end,
+        case when nullif(gate -> 'max_mape_pct', 'null') is not null and (mape_pct <= (gate ->> 'max_mape_pct')::double precision) is not true then
+            format('MAPE is %s %%, at most %s %% is let pass', coalesce(round(mape_pct::numeric, 1)::text, 'unknown'), gate ->> 'max_mape_pct') end,
+        case when nullif(gate -> 'max_rmse_kwh', 'null') is not null and (rmse_kwh <= (gate ->> 'max_rmse_kwh')::double precision) is not true then
+            format('RMSE is %s kWh, at most %s kWh is let pass', coalesce(round(rmse_kwh::numeric, 3)::text, 'unknown'), gate ->> 'max_rmse_kwh') end,
+        case when has_champion and nullif(gate -> 'max_champion_rmse_ratio', 'null') is not null
+                  and (champion_ratio <= (gate ->> 'max_champion_rmse_ratio')::double precision) is not true then
+            format('RMSE is %s of the champion''s on the same hours, at most %s is let pass',
+                   coalesce(round(champion_ratio::numeric, 3)::text, 'unknown'), gate ->> 'max_champion_rmse_ratio') end
+    ], null)
+    from limits
+$$;
+comment on function energy.gate_failures(bigint) is
+$$What of evaluation.gate in the configuration a model misses, with the numbers; empty where it passes, NULL where there is no such model. RMSE over all leads against
+seasonal naive and against the champion on the same hours, RMSE in kWh, MAPE in percent, coverage of the 90 % interval. A model of an archetype is held to
+max_newcomer_rmse_ratio, by its errors as those of newcomers, and not to coverage.$$;
+revoke all on function energy.gate_failures(bigint) from public;
+
 create or replace procedure energy.gate_models()
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    gate      constant jsonb := energy.current_config() #> '{evaluation,gate}';
     candidate record;
-    most      double precision;
-    reason    text;
     state     text;
     message   text;
     advice    text;
 begin
     for candidate in
-        -- Mean squares: seasonal naive may have fewer hours.
-        with scored as (
-            select model_id, archetype,
-                scores.strategy = models.strategy as is_model,
-                scores.strategy = 'seasonal_naive' as is_naive,
-                n, rmse_kwh, coverage_pct
-            from edf.models
-            join energy.model_scores as scores using (model_id)
-            left join energy.trainings using (model_id)
-            where status = 'pending'
-        )
-
-        select model_id, archetype,
-            sqrt(sum(n * rmse_kwh ^ 2) filter (where is_model) / nullif(sum(n) filter (where is_model), 0)
-               / nullif(sum(n * rmse_kwh ^ 2) filter (where is_naive) / nullif(sum(n) filter (where is_naive), 0), 0)) as rmse_ratio,
-            sum(n * coverage_pct) filter (where is_model) / nullif(sum(n) filter (where is_model), 0) as coverage_pct
-        from scored
-        group by model_id, archetype
+        select models.model_id, trainings.building_id, trainings.archetype, energy.gate_failures(models.model_id) as failures
+        from edf.models
+        left join energy.trainings using (model_id)
+        where status = 'pending' and exists (select from energy.model_scores as scores where scores.model_id = models.model_id)
+        order by models.model_id
     loop
-        -- Seasonal naive is asked for hours of which it knows the week before; a newcomer's model does not.
-        most := case when candidate.archetype is null then gate ->> 'max_rmse_ratio'
-                     else coalesce(gate ->> 'max_newcomer_rmse_ratio', '1') end;
-        reason := concat_ws('; ',
-            case when (candidate.rmse_ratio <= most) is not true then
-                format('RMSE is %s of seasonal naive''s, at most %s is let pass',
-                       coalesce(round(candidate.rmse_ratio::numeric, 3)::text, 'unknown'), most) end,
-            case when candidate.archetype is null and (candidate.coverage_pct >= (gate ->> 'min_coverage_pct')::double precision) is not true then
-                format('the interval covers %s %% of the hours, at least %s %% are asked',
-                       coalesce(round(candidate.coverage_pct::numeric, 1)::text, 'unknown'), gate ->> 'min_coverage_pct') end);
         begin
-            if reason <> '' then
-                perform edf.reject_model(candidate.model_id, 'gate: ' || reason);
+            if candidate.failures <> '{}' then
+                perform edf.reject_model(candidate.model_id, 'gate: ' || array_to_string(candidate.failures, '; '));
+            else
+                perform energy.auto_approve_model(candidate.model_id);
             end if;
         exception when others then
             -- Somebody may have decided on it at the same time.
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             perform energy.record_job_run(
-                'gate_models', (select building_id from energy.trainings where model_id = candidate.model_id), energy.clock(), clock_timestamp(),
+                'gate_models', candidate.building_id, energy.clock(), clock_timestamp(),
                 'failed', 0, state, format('model %s: %s', candidate.model_id, message), advice, candidate.archetype);
         end;
     end loop;
 end;
 $$;
 comment on procedure energy.gate_models() is
-$$Rejects pending models whose backtest fails the configured gate, with the reason; the others stay pending for a person to approve.
-
-The gate: RMSE over all leads against seasonal naive, and the coverage of the interval (evaluation.gate in config/edf.yaml). A model of an archetype is held to the
-first alone, at max_newcomer_rmse_ratio, by its errors as those of newcomers: its intervals are made of these, so that their coverage there says nothing. A model that cannot be rejected is a row of
-energy.job_runs; the others go on.$$;
+$$Holds pending models to evaluation.gate as it is now configured: one that misses it is rejected, with the numbers (energy.gate_failures); of the others those are
+approved that meet governance.auto_approve, where there is such a rule, and the rest stay pending for a person. energy.train_models does the same with each model that
+it trains. A model that cannot be decided on is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.gate_models() from public;

@@ -1,13 +1,17 @@
-create or replace function energy.train_archetype(archetype text) returns bigint
+-- It had no settings of its own.
+drop function if exists energy.train_archetype(text);
+
+create or replace function energy.train_archetype(archetype text, parameters jsonb default null, features jsonb default null, at timestamptz default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    known_at constant timestamptz := coalesce(train_archetype.at, energy.clock());
     version  constant bigint := energy.current_config_id();
     config   constant jsonb := (select config from energy.configs where config_id = version);
     zone     constant text := energy.archetype_zone(train_archetype.archetype);
-    features jsonb;
+    used     jsonb;
     other    record;
     model    bigint;
 begin
@@ -26,17 +30,19 @@ begin
             'train_models', other.building_id, energy.clock(), clock_timestamp(), 'failed', 0, '22023', other.message,
             'Give it an archetype of its own time zone in raw.buildings.', train_archetype.archetype);
     end loop;
-    select jsonb_build_object('latitude', avg(latitude), 'longitude', avg(longitude)) || (config -> 'features') || jsonb_build_object('time_zone', zone)
-    into features
+    select jsonb_build_object('latitude', avg(latitude), 'longitude', avg(longitude)) || (config -> 'features')
+        || jsonb_build_object('time_zone', zone) || coalesce(train_archetype.features, '{}')
+    into used
     from raw.buildings where buildings.archetype = train_archetype.archetype and time_zone = zone;
     model := edf.train_global(
         energy.archetype_subject(train_archetype.archetype),
-        energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, energy.clock()), energy.clock()),
-        '{"size": "apartments"}', features, (config #>> '{inference,horizon}')::interval,
-        (select energy.issue_hours(min(building_id), energy.clock()) from raw.buildings
+        energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, known_at), known_at),
+        '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), used, (config #>> '{inference,horizon}')::interval,
+        (select energy.issue_hours(min(building_id), known_at) from raw.buildings
          where buildings.archetype = train_archetype.archetype and time_zone = zone));
-    insert into energy.trainings (model_id, config_id, archetype, known_at)
-    values (model, version, train_archetype.archetype, energy.clock());
+    insert into energy.trainings (model_id, config_id, archetype, known_at, recipe)
+    values (model, version, train_archetype.archetype, known_at, jsonb_build_object(
+        'strategy', 'global', 'parameters', '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), 'features', used));
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh)
     select model, sides.strategy, 0, (held_out ->> hours)::double precision::bigint, mape_pct, rmse, mae
     from edf.models
@@ -47,11 +53,11 @@ begin
     return model;
 end;
 $$;
-comment on function energy.train_archetype(text) is
+comment on function energy.train_archetype(text, jsonb, jsonb, timestamptz) is
 $$Trains one model of all buildings of an archetype, for those that have no model of their own, with features as configured: edf.train_global on
 energy.archetype_training_query, the number of apartments being the size. Its place is the mean of theirs.
 
-Returns the id of the pending model, whose subject is energy.archetype_subject(archetype). Its scores in energy.model_scores, lead_day 0, are those of newcomers: each building
-forecast by others as if it had just begun. A building in another time zone than most
-is left out, and is a row of energy.job_runs. Errors: as edf.train_global; 42704 no building is of the archetype.$$;
-revoke all on function energy.train_archetype(text) from public;
+parameters and features are laid over those; nothing is read that was received after at, by default the pipeline's clock. Returns the id of the pending model, whose subject is energy.archetype_subject(archetype). Its scores in energy.model_scores, lead_day 0, are those of newcomers: each building
+forecast by others as if it had just begun. A building in another time zone than most is left out,
+and is a row of energy.job_runs. Errors: as edf.train_global; 42704 no building is of the archetype.$$;
+revoke all on function energy.train_archetype(text, jsonb, jsonb, timestamptz) from public;

@@ -1,56 +1,93 @@
--- It commits after each, so it can have no SET clause; every name is qualified instead.
-create or replace procedure energy.train_models(building_ids text[] default null)
+-- They commit after each step, so they can have no SET clause; every name is qualified instead.
+create or replace procedure energy.work_on_trainings(batch_id bigint default null)
 language plpgsql
 as $$
 declare
-    trainee    record;
-    started_at timestamptz;
-    slot_at    constant timestamptz := energy.clock();
-    state      text;
-    message    text;
-    advice     text;
+    claim      record;
+    result     record;
+    run        record;
+    progress   record;
+    started_at constant timestamptz := pg_catalog.clock_timestamp();
+    worked     bigint := 0;
 begin
     perform energy.check_timescaledb();
-    for trainee in
-        select building_id, null::text as archetype, building_id as name
-        from raw.buildings
-        where building_ids is null or building_id = any (building_ids)
-        union all
-        select null, archetype, energy.archetype_subject(archetype)
-        from (select distinct archetype from raw.buildings) as archetypes
-        where building_ids is null and pg_catalog.cardinality(energy.archetype_members(archetype, slot_at)) >= 2
-        order by building_id nulls last, archetype
     loop
-        -- The lock ends with each transaction, so that a cancelled run leaves none behind.
-        if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('energy.train_models', 0)) then
-            perform energy.record_job_run('train_models', null, slot_at, pg_catalog.clock_timestamp(), 'skipped',
-                                          message => 'another run is training');
+        claim := energy.claim_training();
+        commit;
+        if claim.refusal is not null then
+            raise notice '%', claim.refusal;
+            if worked = 0 and work_on_trainings.batch_id is not null then
+                perform energy.note_training_work(work_on_trainings.batch_id, started_at, claim.refusal);
+            end if;
             return;
         end if;
-        started_at := pg_catalog.clock_timestamp();
-        begin
-            if trainee.archetype is null then
-                perform energy.train_model(trainee.building_id);
-            else
-                perform energy.train_archetype(trainee.archetype);
-            end if;
-            perform energy.record_job_run('train_models', trainee.building_id, slot_at, started_at, 'succeeded', 1,
-                                          archetype => trainee.archetype);
-            raise notice 'trained %, % s', trainee.name,
-                pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() - started_at)::numeric, 1);
-        exception when others then
-            get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('train_models', trainee.building_id, slot_at, started_at, 'failed', 0, state, message, advice,
-                                          trainee.archetype);
-            raise warning '% was not trained: %', trainee.name, message;
-        end;
-        commit;
+        exit when claim.run_id is null;
+        loop
+            result := energy.run_training_step(claim.run_id, claim.attempt);
+            commit;
+            exit when result.over;
+        end loop;
+        worked := worked + 1;
+        select * into run from energy.training_runs as runs where runs.run_id = claim.run_id;
+        select * into progress from energy.training_progress as batches where batches.batch_id = run.batch_id;
+        raise notice '% %, % s: % of % done, % elapsed, about % left', coalesce(run.building_id, energy.archetype_subject(run.archetype)), run.state,
+            pg_catalog.round(extract(epoch from run.finished_at - run.started_at)::numeric, 1), progress.done, progress.total,
+            pg_catalog.date_trunc('second', progress.elapsed), coalesce(pg_catalog.date_trunc('second', progress.remaining)::text, 'an unknown time');
+        if run.state = 'failed' then
+            raise warning '% was not trained: %', coalesce(run.building_id, energy.archetype_subject(run.archetype)), run.message;
+        end if;
+        if result.cancelled then
+            raise query_canceled using message = 'the training was cancelled', hint = 'What is queued stays queued: select energy.cancel_trainings(reason).';
+        end if;
     end loop;
+    if work_on_trainings.batch_id is not null then
+        perform energy.note_training_work(work_on_trainings.batch_id, started_at, null);
+    end if;
 end;
 $$;
-comment on procedure energy.train_models(text[]) is
-$$Trains and scores a model of each building (by default all), one transaction each; where none is named, then one of each archetype that has two
-buildings with enough history.
+comment on procedure energy.work_on_trainings(bigint) is
+$$Trains what is queued, one building after the other, until the queue is empty; each step is committed. Call it in as many sessions as training.workers says: each takes
+what no other has. A building that fails is a row of energy.training_runs and energy.job_runs; the others go on. Cancelling the session cancels the training that it is at.
 
-A building or archetype that fails is a row of energy.job_runs; the others go on.$$;
-revoke all on procedure energy.train_models(text[]) from public;
+batch_id: of which energy.job_runs gets a row at the end, how many are done and how long it took.$$;
+revoke all on procedure energy.work_on_trainings(bigint) from public;
+
+create or replace function energy.note_training_work(batch_id bigint, started_at timestamptz, refusal text) returns void
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select energy.record_job_run(
+        'train_models', null, energy.clock(), note_training_work.started_at, case when refusal is null then 'succeeded' else 'skipped' end, coalesce(registered, 0),
+        message => coalesce(refusal, case when total > 0 then format('%s of %s done, %s registered, %s failed, %s cancelled; %s elapsed', done, total, registered, failed, cancelled,
+                                                                     date_trunc('second', elapsed)) else 'there was nothing to train' end))
+    from (select) as one
+    left join energy.training_progress as batches on batches.batch_id = note_training_work.batch_id
+$$;
+comment on function energy.note_training_work(bigint, timestamptz, text) is
+    'Writes the row of energy.job_runs of a session that worked on a batch of trainings, with the batch''s progress, or why it did not work.';
+revoke all on function energy.note_training_work(bigint, timestamptz, text) from public;
+
+drop procedure if exists energy.train_models(text[]);
+
+create or replace procedure energy.train_models(
+    building_ids text[] default null, archetypes text[] default null,
+    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null
+)
+language plpgsql
+as $$
+declare
+    batch record;
+begin
+    perform energy.check_timescaledb();
+    batch := energy.queue_trainings(building_ids, archetypes, strategy, parameters, features, reason);
+    commit;
+    call energy.work_on_trainings(batch.batch_id);
+end;
+$$;
+comment on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text) is
+$$Trains a model of each building, then of each archetype that has two buildings with enough history, through the steps of energy.training_steps: queues them
+(energy.queue_trainings, which has the arguments; energy.plan_trainings is the dry run) and works on the queue, beside other sessions that do
+(energy.work_on_trainings). A model that passes evaluation.gate is pending afterwards; one that misses it is rejected with the numbers.
+
+A building or archetype that fails is a row of energy.training_runs and energy.job_runs; the others go on.$$;
+revoke all on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text) from public;

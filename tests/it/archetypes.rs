@@ -5,10 +5,10 @@
 use crate::dump::dump_and_restore;
 use edf_tests::{Throwaway, as_role, connect, refusal, refusals};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 
 /// A copy whose models of buildings are quick ones. Four buildings are of archetype `homes`, one alone of `estate`.
-async fn deployment() -> (Throwaway, PgConnection) {
+pub async fn deployment() -> (Throwaway, PgConnection) {
     let copy = Throwaway::empty().await;
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
     let clock: String =
@@ -18,7 +18,8 @@ async fn deployment() -> (Throwaway, PgConnection) {
     let mut postgres = copy.connect().await;
     postgres
         .execute(raw_sql(
-            r#"delete from energy.forecasts; delete from energy.job_runs; delete from edf.models;
+            r#"delete from energy.forecasts; delete from energy.job_runs; delete from energy.training_runs; delete from energy.challenges;
+             delete from energy.shadow_forecasts; delete from energy.stress_tests; delete from edf.models;
              call energy.load_config(energy.current_config() || jsonb_build_object(
                  'training', '{"strategy": "seasonal_naive", "parameters": {}, "archetype_history": "35 days"}'::jsonb,
                  'evaluation', (energy.current_config() -> 'evaluation') || '{"test_period": "7 days"}'))"#,
@@ -29,7 +30,7 @@ async fn deployment() -> (Throwaway, PgConnection) {
 }
 
 /// Adds a building of an archetype with so many apartments, and no hours.
-async fn add(postgres: &mut PgConnection, building: &str, archetype: &str, time_zone: &str, apartments: i32) {
+pub async fn add(postgres: &mut PgConnection, building: &str, archetype: &str, time_zone: &str, apartments: i32) {
     let add = format!(
         "insert into raw.buildings
          select '{building}', 'New', '{time_zone}', region, latitude, longitude, weather_location_id, '{archetype}'
@@ -40,7 +41,7 @@ async fn add(postgres: &mut PgConnection, building: &str, archetype: &str, time_
 }
 
 /// Copies the last days of a building's hours.
-async fn add_hours(postgres: &mut PgConnection, building: &str, days: i32, factor: f64) {
+pub async fn add_hours(postgres: &mut PgConnection, building: &str, days: i32, factor: f64) {
     let add = format!(
         "insert into energy.building_hours
          select '{building}', hour_at, consumption_kwh * {factor}, 0, 4, 4, 1, 'measured', received_at
@@ -221,10 +222,11 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
 
     let by_archetype = forecast(&mut pipeline, "homes-5-8", "2017-07-29 04:00Z").await;
     assert_eq!((by_archetype.3, by_archetype.4.as_deref()), (model, Some("homes")));
-    let own: i64 = query_scalar("select edf.approve_model(energy.train_model('homes-5-8'), 'a test')")
+    let own: i64 = query_scalar("select energy.train_model('homes-5-8')")
         .fetch_one(&mut connect("analyst", &copy.name).await)
         .await
         .unwrap();
+    query("select edf.approve_model($1, 'a test')").bind(own).execute(&mut postgres).await.unwrap();
     pipeline.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
     let (hours, _, _, by, archetype) = forecast(&mut pipeline, "homes-5-8", "2017-07-29 05:00Z").await;
     assert_eq!((hours, by, archetype), (72, own, None));

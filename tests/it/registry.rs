@@ -108,6 +108,7 @@ async fn no_update_passes_by_the_state_machine() {
     trained(&mut analyst, "house").await;
     let rejected = train(&mut analyst, "house").await;
     query("select edf.reject_model($1, 'a test')").bind(rejected).execute(&mut analyst).await.unwrap();
+    let second = train(&mut analyst, "house").await;
     refusals(
         &mut analyst,
         &[
@@ -119,6 +120,15 @@ async fn no_update_passes_by_the_state_machine() {
             ("55000", "update edf.models set artifact = '\\x00', checksum = encode(sha256('\\x00'), 'hex')"),
             ("55000", "update edf.models set subject = 'another house' where status = 'approved'"),
             ("55000", "update edf.models set features = '{}'"),
+            ("55000", "update edf.models set feature_names = '{}'"),
+            ("55000", "update edf.models set training_end = training_end + interval '1 day'"),
+            ("55000", "update edf.models set training_rows = 1"),
+            ("55000", "update edf.models set metrics = '{}'"),
+            ("55000", "update edf.models set created_by = 'another'"),
+            ("55000", "update edf.models set created_at = now()"),
+            ("55000", "update edf.models set decided_by = 'another' where status = 'approved'"),
+            ("55000", &format!("update edf.models set artifact = '' where model_id = {rejected}")),
+            ("55000", &format!("update edf.models set status = 'rejected' where model_id = {second}")),
         ],
     )
     .await;
@@ -132,6 +142,12 @@ async fn a_subject_has_at_most_one_approved_model() {
     trained(&mut analyst, "house").await;
     let second = train(&mut analyst, "house").await;
     let shortcut = format!("update edf.models set status = 'approved' where model_id = {second}");
+    let refused = refusal(&mut analyst, &shortcut).await;
+    assert!(refused.code == "55000" && refused.message.contains("without an event"), "{refused:?}");
+    let event =
+        format!("insert into edf.model_events (model_id, event, happened_by) values ({second}, 'approved', 'me')");
+    analyst.execute("begin").await.unwrap();
+    analyst.execute(AssertSqlSafe(event)).await.unwrap();
     assert_eq!(refusal(&mut analyst, &shortcut).await.code, "23505");
 }
 
@@ -181,4 +197,143 @@ async fn an_artifact_that_was_changed_on_disk_is_neither_approved_nor_used() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn events_are_added_and_never_changed_by_the_owner_either() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let model = trained(&mut analyst, "house").await;
+    for role in ["origin", "replica"] {
+        let set = format!("set session_replication_role = {role}");
+        analyst.execute(AssertSqlSafe(set)).await.unwrap();
+        refusals(
+            &mut analyst,
+            &[
+                ("55000", "update edf.model_events set reason = 'another'"),
+                ("55000", "delete from edf.model_events"),
+                ("55000", "truncate edf.model_events"),
+            ],
+        )
+        .await;
+    }
+    assert_eq!(events(&mut analyst, model).await, ["trained", "approved"]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_from_a_training_is_not_let_in() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    trained(&mut analyst, "house").await;
+    let columns = "subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics, created_by";
+    let insert = |status: &str, artifact: &str, by: &str| {
+        format!(
+            "insert into edf.models ({columns}, status) select 'shed', strategy, {artifact}, checksum, parameters, features, feature_names,
+                 training_start, training_end, training_rows, metrics, {by}, '{status}' from edf.models where subject = 'house'"
+        )
+    };
+    // A role that was let insert, which none is.
+    analyst.execute("begin").await.unwrap();
+    analyst
+        .execute(sqlx::raw_sql(
+            "grant usage on schema edf to dashboard; grant select, insert on edf.models to dashboard; set local role dashboard; savepoint here",
+        ))
+        .await
+        .unwrap();
+    for (status, artifact, by) in [
+        ("approved", "artifact", "'dashboard'"),
+        ("retired", "artifact", "'dashboard'"),
+        ("pending", "artifact", "'another'"),
+        ("pending", "'\\x00'", "'dashboard'"),
+    ] {
+        let refused = refusal(&mut analyst, &insert(status, artifact, by)).await;
+        assert!(refused.code == "55000" && !refused.hint.is_empty(), "{refused:?}");
+        analyst.execute("rollback to savepoint here").await.unwrap();
+    }
+    analyst.execute(AssertSqlSafe(insert("pending", "artifact", "'dashboard'"))).await.unwrap();
+    analyst.execute("rollback").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rollback_brings_the_model_before_back_and_a_second_one_goes_further() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let mut models = Vec::new();
+    for _ in 0..3 {
+        models.push(trained(&mut analyst, "house").await);
+    }
+    let rollback = "select edf.rollback_model('house', 'it was worse')";
+    for back in [models[1], models[0]] {
+        assert_eq!(query_scalar::<_, i64>(rollback).fetch_one(&mut analyst).await.unwrap(), back);
+        assert_eq!(status(&mut analyst, back).await, "approved");
+        let by: i64 = query_scalar("select model_id from edf.forecast('house', $1) limit 1")
+            .bind(DEMAND)
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+        assert_eq!(by, back);
+    }
+    refusals(
+        &mut analyst,
+        &[
+            ("55000", rollback),
+            ("42704", "select edf.rollback_model('shed', 'there is none')"),
+            ("22004", "select edf.rollback_model('house', null)"),
+        ],
+    )
+    .await;
+    assert_eq!(events(&mut analyst, models[1]).await, ["trained", "approved", "retired", "restored", "retired"]);
+    let reason: String =
+        query_scalar("select reason from edf.model_events where event = 'restored' order by event_id limit 1")
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+    assert_eq!(reason, format!("instead of model {}: it was worse", models[2]));
+    // The way forward again is another approval.
+    let next = trained(&mut analyst, "house").await;
+    assert_eq!(query_scalar::<_, i64>(rollback).fetch_one(&mut analyst).await.unwrap(), models[0]);
+    assert_eq!(status(&mut analyst, next).await, "retired");
+}
+
+#[tokio::test]
+async fn an_emptied_model_keeps_its_row_and_forecasts_no_more() {
+    let database = Throwaway::with_extension().await;
+    let mut analyst = database.connect().await;
+    seed_demand(&mut analyst).await;
+    let first = trained(&mut analyst, "house").await;
+    let second = trained(&mut analyst, "house").await;
+    let pending = train(&mut analyst, "house").await;
+    let before: serde_json::Value =
+        query_scalar("select to_jsonb(models) - 'artifact' from edf.models where model_id = $1")
+            .bind(first)
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+    let empty = format!("select edf.empty_model({first}, 'old')");
+    let freed: i64 = query_scalar(AssertSqlSafe(&*empty)).fetch_one(&mut analyst).await.unwrap();
+    let again: i64 = query_scalar(AssertSqlSafe(&*empty)).fetch_one(&mut analyst).await.unwrap();
+    assert!(freed > 1000 && again == 0, "{freed} {again}");
+    let after: serde_json::Value =
+        query_scalar("select to_jsonb(models) - 'artifact' from edf.models where model_id = $1 and artifact = ''")
+            .bind(first)
+            .fetch_one(&mut analyst)
+            .await
+            .unwrap();
+    assert_eq!(before, after);
+    assert_eq!(events(&mut analyst, first).await, ["trained", "approved", "retired", "emptied"]);
+    refusals(
+        &mut analyst,
+        &[
+            ("55000", "select edf.rollback_model('house', 'back')"),
+            ("55000", &format!("select edf.empty_model({second}, 'in use')")),
+            ("55000", &format!("select edf.empty_model({pending}, 'not decided')")),
+            ("42704", "select edf.empty_model(987654321, 'nobody')"),
+        ],
+    )
+    .await;
+    let exported: i64 = query_scalar("select count(*) from edf.export_models()").fetch_one(&mut analyst).await.unwrap();
+    assert_eq!(exported, 2);
 }

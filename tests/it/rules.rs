@@ -74,6 +74,7 @@ async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_read
                    and proname in ('train', 'register_model', 'approve_model', 'reject_model', 'decide_model', 'fit', 'predict',
                                    'forecast', 'backtest', 'backtest_series', 'features', 'feature_rows', 'score', 'columns_of', 'checked_columns',
                                    'run_backtest', 'keep_backtest', 'register_backtest', 'tune', 'open_tuning', 'register_trial',
+                                   'rollback_model', 'empty_model', 'retire_approved', 'locked_model', 'require_artifact', 'record_deletions',
                                    'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'delete_children', 'keep_ids_ahead'))",
     )
     .await;
@@ -118,6 +119,10 @@ async fn the_pipeline_may_not_approve_nor_write_the_registry_directly() {
     for statement in [
         "select edf.approve_model(1)",
         "select edf.decide_model(1, 'approved', null)",
+        "select * from energy.approve_models('me')",
+        "select energy.rollback_model('homes-1-4', 'me')",
+        "select energy.auto_approve_model(1)",
+        "select edf.empty_model(1, 'me')",
         "update edf.models set status = 'approved'",
         "insert into edf.model_events (model_id, event, happened_by) values (1, 'approved', 'pipeline')",
         "delete from energy.job_runs",
@@ -137,6 +142,10 @@ async fn an_analyst_may_write_of_raw_data_only_the_calendar_and_not_issue_foreca
         "update edf.models set status = 'approved'",
         "delete from edf.models",
         "insert into energy.building_access values ('me', 'all-homes')",
+        "select edf.approve_model(1)",
+        "select * from energy.approve_models('me')",
+        "select energy.fit_building('homes-1-4', '{}', now())",
+        "select energy.record_job_run('a test', null, now(), now(), 'succeeded')",
     ] {
         assert_eq!(refusal(&mut analyst, statement).await.code, "42501", "{statement}");
     }

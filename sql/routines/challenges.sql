@@ -1,0 +1,251 @@
+create or replace function energy.start_challenge(model_id bigint, days integer default 28, reason text default null) returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    model     edf.models;
+    champion  bigint;
+    challenge bigint;
+begin
+    select * into model from edf.models where models.model_id = start_challenge.model_id;
+    if not found then
+        raise exception 'there is no model %', coalesce(start_challenge.model_id::text, 'null')
+            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
+    end if;
+    if model.status <> 'pending' or not exists (select from energy.trainings where trainings.model_id = model.model_id) then
+        raise exception 'model % is %; a pending one that the pipeline trained can be a challenger', model.model_id, model.status
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Train one: call energy.train_models(array[building_id]).';
+    end if;
+    select approved.model_id into champion from edf.models as approved where subject = model.subject and status = 'approved';
+    if not found then
+        raise exception 'no model of "%" is approved that could be challenged', model.subject
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Approve the first one: energy.approve_models(reason, model_ids => array[model_id]).';
+    end if;
+    insert into energy.challenges (model_id, champion_id, first_at, days, reason, started_by)
+    values (model.model_id, champion, energy.clock(), start_challenge.days, start_challenge.reason, edf.acting_role())
+    on conflict (model_id) where state = 'running' do nothing
+    returning challenge_id into challenge;
+    if challenge is null then
+        raise exception 'model % is a challenger already', model.model_id
+            using errcode = 'object_not_in_prerequisite_state', hint = 'select * from energy.challenges where state = ''running'' lists them.';
+    end if;
+    return challenge;
+end;
+$$;
+comment on function energy.start_challenge(bigint, integer, text) is
+$$Lets a pending model forecast in shadow beside the approved model of its subject, for every forecast that is issued from now on, until both have so many days in
+common. Returns the challenge's id. Errors: 42704 no such model; 55000 it is not pending, was not trained by the pipeline, is a challenger already, or there is no
+champion; 23514 days out of 1 to 3650.$$;
+revoke all on function energy.start_challenge(bigint, integer, text) from public;
+
+create or replace function energy.shadow_forecast(model_id bigint, building_id text, issued_at timestamptz, horizon interval) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    since      constant timestamptz := shadow_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval;
+    training   energy.trainings;
+    regressors text[];
+    inputs     text;
+    written    bigint;
+begin
+    select * into strict training from energy.trainings where trainings.model_id = shadow_forecast.model_id;
+    regressors := (select energy.regressors_of(configs.config) from energy.configs where configs.config_id = training.config_id);
+    inputs := energy.building_inputs(shadow_forecast.building_id, shadow_forecast.issued_at, since, shadow_forecast.issued_at + horizon, regressors);
+    if training.archetype is not null then
+        inputs := format('select hours.*, (select count(*) from raw.apartments where building_id = %1$L and (valid_from <= %2$L) is not false and (valid_to > %2$L) is not false)'
+                         ' as apartments from (%3$s) as hours', shadow_forecast.building_id, energy.iso(shadow_forecast.issued_at), inputs);
+    end if;
+    insert into energy.shadow_forecasts (model_id, building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
+    select models.model_id, shadow_forecast.building_id, shadow_forecast.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper
+    from edf.models
+    cross join lateral edf.predict(
+        models.artifact,
+        edf.series_of(inputs, energy.stored_regressor_forecasts(shadow_forecast.building_id, shadow_forecast.issued_at, since, regressors)),
+        horizon, shadow_forecast.issued_at, '{0.05,0.95}') as p
+    where models.model_id = shadow_forecast.model_id
+    on conflict do nothing;
+    get diagnostics written = row_count;
+    return written;
+end;
+$$;
+comment on function energy.shadow_forecast(bigint, text, timestamptz, interval) is
+    'Forecasts a building with a model in whatever state from what was known at issued_at, as energy.issue_forecast does, into energy.shadow_forecasts. Returns the rows written. Errors: as edf.predict.';
+revoke all on function energy.shadow_forecast(bigint, text, timestamptz, interval) from public;
+
+create or replace function energy.compare_models(
+    model_a bigint, model_b bigint, since timestamptz default '-infinity', until timestamptz default 'infinity',
+    power double precision default 2, alternative text default 'two_sided'
+)
+returns table (
+    buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision, rmse_b double precision, mae_a double precision, mae_b double precision,
+    coverage_a double precision, coverage_b double precision, improvement_pct double precision, mean_difference double precision, statistic double precision, p_value double precision
+)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with made as (
+        select model_id, building_id, issued_at, valid_at, yhat, yhat_lower, yhat_upper
+        from energy.forecasts
+        where model_id in (model_a, model_b) and issued_at >= since and issued_at < until
+        union
+        select model_id, building_id, issued_at, valid_at, yhat, yhat_lower, yhat_upper
+        from energy.shadow_forecasts
+        where model_id in (model_a, model_b) and issued_at >= since and issued_at < until
+    ),
+
+    pairs as (
+        select a.building_id, a.issued_at, a.valid_at, consumption_kwh as actual, a.yhat as yhat_a, b.yhat as yhat_b,
+            a.yhat_lower as lower_a, a.yhat_upper as upper_a, b.yhat_lower as lower_b, b.yhat_upper as upper_b
+        from made as a
+        join made as b using (building_id, issued_at, valid_at)
+        join energy.building_hours as hours on hours.building_id = a.building_id and hour_at = a.valid_at
+        where a.model_id = model_a and b.model_id = model_b and consumption_kwh is not null
+    ),
+
+    -- One loss for each issue: hours of one forecast are no independent trials.
+    losses as (
+        select issued_at, power(avg(power(abs(actual - yhat_a), compare_models.power)), 1 / compare_models.power) as loss_a,
+            power(avg(power(abs(actual - yhat_b), compare_models.power)), 1 / compare_models.power) as loss_b,
+            extract(epoch from max(valid_at) - issued_at) / 3600 + 1 as lead_h,
+            extract(epoch from issued_at - lag(issued_at) over (order by issued_at)) / 3600 as gap_h
+        from pairs
+        group by issued_at
+    ),
+
+    listed as (
+        select array_agg(loss_a order by issued_at) as a, array_agg(loss_b order by issued_at) as b, count(*) as issues,
+            -- Forecasts of so many issues overlap.
+            greatest(ceil(max(lead_h) / coalesce(percentile_cont(0.5) within group (order by gap_h), max(lead_h))), 1)::integer as overlap,
+            extract(epoch from max(issued_at) - min(issued_at)) / 86400 + 1 as days
+        from losses
+    )
+
+    select counted.buildings, listed.issues, counted.hours, case when listed.issues = 0 then 0 else listed.days end, rmse_a, rmse_b, mae_a, mae_b, coverage_a, coverage_b,
+        100 * (1 - rmse_a / nullif(rmse_b, 0)), test.mean_difference, test.statistic, test.p_value
+    from listed
+    cross join (
+        select count(distinct building_id) as buildings, count(*) as hours, edf.rmse(actual, yhat_a) as rmse_a, edf.rmse(actual, yhat_b) as rmse_b,
+            edf.mae(actual, yhat_a) as mae_a, edf.mae(actual, yhat_b) as mae_b,
+            edf.coverage(actual, lower_a, upper_a) as coverage_a, edf.coverage(actual, lower_b, upper_b) as coverage_b
+        from pairs
+    ) as counted
+    cross join lateral edf.diebold_mariano(listed.a, listed.b, least(overlap, greatest(issues, 1))::integer, compare_models.power, compare_models.alternative) as test
+$$;
+comment on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) is
+$$Two models on the hours that both forecast from the same issue, in service or in shadow, and whose demand is known: one row. RMSE and MAE in kWh, coverage of the 90 %
+interval in percent, improvement_pct: how much lower the RMSE of a is than that of b.
+
+mean_difference (of the losses, a minus b: below zero where a is better), statistic and p_value are the Diebold-Mariano test with the correction of Harvey, Leybourne and
+Newbold on the loss of each issue (edf.diebold_mariano), its autocovariances as far as forecasts overlap. power: 2 squared, 1 absolute errors. alternative: two_sided, less
+(a is better), greater. since, until: of issued_at. NULL where there are too few issues. Errors: as edf.diebold_mariano.$$;
+revoke all on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) from public;
+
+create or replace function energy.conclude_challenge(challenge_id bigint) returns text
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    rule      constant jsonb := nullif(energy.governance() -> 'promote', 'null');
+    challenge energy.challenges;
+    found     record;
+    numbers   text;
+    ending    text := 'ended';
+    verdict   text;
+begin
+    select * into challenge from energy.challenges where challenges.challenge_id = conclude_challenge.challenge_id and state = 'running' for update;
+    if challenge.challenge_id is null then
+        return null;
+    end if;
+    if not exists (select from edf.models where model_id = challenge.model_id and status = 'pending')
+       or not exists (select from edf.models where model_id = challenge.champion_id and status = 'approved') then
+        ending := 'cancelled';
+        verdict := format('model %s is %s and model %s %s',
+                          challenge.model_id, (select status from edf.models where model_id = challenge.model_id),
+                          challenge.champion_id, (select status from edf.models where model_id = challenge.champion_id));
+    else
+        select * into found from energy.compare_models(challenge.model_id, challenge.champion_id, challenge.first_at, alternative => 'less');
+        if (found.days >= challenge.days) is not true then
+            return null;
+        end if;
+        numbers := format('RMSE %s %% below that of model %s over %s days in shadow, p = %s', round(found.improvement_pct::numeric, 1), challenge.champion_id,
+                          round(found.days::numeric), coalesce(round(found.p_value::numeric, 4)::text, 'unknown'));
+        verdict := numbers || '; a person decides';
+        if rule is not null then
+            if found.improvement_pct >= (rule ->> 'min_improvement_pct')::double precision and found.p_value <= (rule ->> 'max_p_value')::double precision
+               and energy.stress_failures(challenge.model_id) = '{}' then
+                ending := 'promoted';
+            end if;
+            verdict := format('%s; rule governance.promote of configuration %s asks for at least %s %% and p of at most %s%s', numbers, energy.current_config_id(),
+                              rule ->> 'min_improvement_pct', rule ->> 'max_p_value', case when ending = 'ended' then ': a person decides' end);
+        end if;
+    end if;
+    update energy.challenges set state = ending, ended_at = clock_timestamp(), outcome = verdict
+    where challenges.challenge_id = challenge.challenge_id;
+    if ending = 'promoted' then
+        perform edf.approve_model(challenge.model_id, verdict);
+    end if;
+    return verdict;
+end;
+$$;
+comment on function energy.conclude_challenge(bigint) is
+$$Ends a challenge whose days are over: the challenger is approved where governance.promote of the configuration has a rule that it meets, with the rule and the numbers
+in its event, and stays pending for a person otherwise. Ends it too where challenger or champion have been decided on meanwhile. Returns what came of it; NULL: it goes on.$$;
+revoke all on function energy.conclude_challenge(bigint) from public;
+
+create or replace procedure energy.issue_shadow_forecasts()
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    started_at constant timestamptz := clock_timestamp();
+    slot       record;
+    running    bigint;
+    written    bigint := 0;
+    failed     bigint := 0;
+    state      text;
+    message    text;
+    advice     text;
+begin
+    if not exists (select from energy.challenges where state = 'running') then
+        return;
+    end if;
+    if not pg_try_advisory_xact_lock(hashtextextended('energy.issue_shadow_forecasts', 0)) then
+        perform energy.record_job_run('issue_shadow_forecasts', null, energy.clock(), started_at, 'skipped', message => 'another run is at work');
+        return;
+    end if;
+    for slot in
+        select challenges.model_id, forecasts.building_id, forecasts.issued_at, max(forecasts.lead_hours) * interval '1 hour' as horizon
+        from energy.challenges
+        join energy.forecasts on forecasts.model_id = challenges.champion_id and forecasts.issued_at >= challenges.first_at
+        where state = 'running' and not exists (
+            select from energy.shadow_forecasts as made
+            where made.model_id = challenges.model_id and made.building_id = forecasts.building_id and made.issued_at = forecasts.issued_at)
+        group by challenges.model_id, forecasts.building_id, forecasts.issued_at
+        order by forecasts.issued_at, challenges.model_id, forecasts.building_id
+    loop
+        begin
+            written := written + energy.shadow_forecast(slot.model_id, slot.building_id, slot.issued_at, slot.horizon);
+        exception when others then
+            get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
+            perform energy.record_job_run('issue_shadow_forecasts', slot.building_id, slot.issued_at, started_at, 'failed', 0, state,
+                                          format('model %s: %s', slot.model_id, message), advice);
+            failed := failed + 1;
+        end;
+    end loop;
+    for running in select challenge_id from energy.challenges where challenges.state = 'running' order by challenge_id loop
+        perform energy.conclude_challenge(running);
+    end loop;
+    perform energy.record_job_run(
+        'issue_shadow_forecasts', null, energy.clock(), started_at, case when failed = 0 then 'succeeded' else 'failed' end, written,
+        message => case when failed > 0 then failed || ' forecasts failed' end);
+end;
+$$;
+comment on procedure energy.issue_shadow_forecasts() is
+$$Lets the challengers of energy.challenges forecast what their champions have forecast since, each from what was known at the issue time, so that it may run late; then ends
+the challenges whose days are over (energy.conclude_challenge). Running it twice changes nothing. A forecast that fails is a row of energy.job_runs; the others go on.$$;
+revoke all on procedure energy.issue_shadow_forecasts() from public;

@@ -1,0 +1,139 @@
+create or replace function energy.governance() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+return '{"second_person": true, "auto_approve": null}'::jsonb || coalesce(energy.current_config() -> 'governance', '{}');
+comment on function energy.governance() is 'Section governance of the configuration, with the defaults filled in; retention where it is configured.';
+revoke all on function energy.governance() from public;
+
+drop function if exists energy.approval_problem(bigint);
+
+create or replace function energy.approval_problem(model_id bigint, despite_stress boolean default false) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when exists (
+            select from energy.training_runs as runs where runs.model_id = approval_problem.model_id and state in ('queued', 'running')
+        ) then 'its training is not over: see energy.training_runs'
+        -- Who logged in counts as well as who acts: SET ROLE makes nobody another person.
+        when (energy.governance() ->> 'second_person')::boolean and exists (
+            select from edf.model_events as events
+            where events.model_id = approval_problem.model_id and event = 'trained' and (session_role = session_user or happened_by = edf.acting_role())
+            union all
+            select from energy.training_runs as runs
+            where runs.model_id = approval_problem.model_id and (session_role = session_user or requested_by = edf.acting_role())
+        ) then format('%s trained it or asked for its training: a second person approves', session_user)
+        when not despite_stress and energy.stress_failures(model_id) <> '{}' then
+            'it failed its stress test: ' || array_to_string(energy.stress_failures(model_id), '; ')
+    end
+$$;
+comment on function energy.approval_problem(bigint, boolean) is
+$$Why the session's role may not approve a pending model now; NULL where it may: its training is over, the role is a second person where governance.second_person asks
+for one, and it passed its newest stress test, unless despite_stress.$$;
+revoke all on function energy.approval_problem(bigint, boolean) from public;
+
+create or replace function energy.approve_models(
+    reason text, subjects text[] default null, model_ids bigint[] default null, despite_stress boolean default false
+)
+returns table (model_id bigint, subject text, approved boolean, problem text)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if coalesce(btrim(approve_models.reason), '') = '' then
+        raise exception 'an approval needs a reason'
+            using errcode = 'invalid_parameter_value', hint = 'Say what convinced you: it is kept in edf.model_events.';
+    end if;
+    for model_id, subject in
+        select newest.model_id, newest.subject
+        from (
+            select distinct on (models.subject) models.model_id, models.subject
+            from edf.models
+            where (status = 'pending' or models.model_id = any (approve_models.model_ids))
+              and (approve_models.subjects is null or models.subject = any (approve_models.subjects))
+              and (approve_models.model_ids is null or models.model_id = any (approve_models.model_ids))
+            order by models.subject, models.model_id desc
+        ) as newest
+        order by newest.model_id
+    loop
+        problem := energy.approval_problem(model_id, approve_models.despite_stress);
+        if problem is null then
+            begin
+                perform edf.approve_model(model_id, approve_models.reason);
+            exception when object_not_in_prerequisite_state or data_corrupted then
+                problem := sqlerrm;
+            end;
+        end if;
+        approved := problem is null;
+        return next;
+    end loop;
+end;
+$$;
+comment on function energy.approve_models(text, text[], bigint[], boolean) is
+$$Approves pending models, of each subject the newest: all, or those of these subjects, or these. One row for each: whether it was approved, and if not, the problem.
+
+reason: is kept with the event. despite_stress: also those that failed their stress test; say in the reason why. Needs role edf_approver and, where governance.second_person is on, somebody who has neither trained the model nor asked for its
+training. Errors: 22023 no reason.$$;
+revoke all on function energy.approve_models(text, text[], bigint[], boolean) from public;
+
+create or replace function energy.reject_models(reason text, subjects text[] default null, model_ids bigint[] default null)
+returns table (model_id bigint, subject text)
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select edf.reject_model(models.model_id, reason), models.subject
+    from edf.models
+    where status = 'pending' and num_nonnulls(subjects, model_ids) > 0
+      and (subjects is null or models.subject = any (subjects))
+      and (model_ids is null or models.model_id = any (model_ids))
+$$;
+comment on function energy.reject_models(text, text[], bigint[]) is
+    'Rejects all pending models of these subjects, or these, for good; one row for each. Where neither is given, none. Errors: 22004 no reason.';
+revoke all on function energy.reject_models(text, text[], bigint[]) from public;
+
+create or replace function energy.rollback_model(subject text, reason text) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$ select edf.rollback_model(subject, reason) $$;
+comment on function energy.rollback_model(text, text) is
+    'edf.rollback_model for role edf_approver: the model that was approved before for the subject forecasts it again. Returns its id. Errors: as edf.rollback_model.';
+revoke all on function energy.rollback_model(text, text) from public;
+
+create or replace function energy.auto_approve_model(model_id bigint) returns text
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    rule     constant jsonb := nullif(energy.governance() -> 'auto_approve', 'null');
+    days     double precision;
+    champion bigint;
+    ratio    double precision;
+    why      text;
+begin
+    select extract(epoch from (config #>> '{evaluation,test_period}')::interval) / 86400 into days
+    from energy.trainings join energy.configs using (config_id) where trainings.model_id = auto_approve_model.model_id;
+    select scores.rmse_kwh / nullif(rivals.rmse_kwh, 0) into ratio
+    from energy.overall_scores as scores
+    join energy.overall_scores as rivals using (model_id)
+    join edf.models using (model_id)
+    where model_id = auto_approve_model.model_id and scores.strategy = models.strategy and rivals.strategy = 'champion' and status = 'pending';
+    if rule is null or (100 * (1 - ratio) >= (rule ->> 'min_improvement_pct')::double precision) is not true
+       or (days >= (rule ->> 'min_days')::double precision) is not true or energy.stress_failures(model_id) <> '{}'
+       or exists (select from energy.training_runs as runs where runs.model_id = auto_approve_model.model_id and state in ('queued', 'running') and step <> 'register') then
+        return null;
+    end if;
+    select approved.model_id into champion
+    from edf.models as approved join edf.models as pending using (subject)
+    where approved.status = 'approved' and pending.model_id = auto_approve_model.model_id;
+    why := format('rule governance.auto_approve of configuration %s: RMSE %s %% below that of model %s over %s days; at least %s %% over %s days are asked',
+                  energy.current_config_id(), round((100 * (1 - ratio))::numeric, 1), champion, round(days), rule ->> 'min_improvement_pct', rule ->> 'min_days');
+    perform edf.approve_model(model_id, why);
+    return why;
+end;
+$$;
+comment on function energy.auto_approve_model(bigint) is
+$$Approves a pending model where governance.auto_approve of the configuration has a rule and the model meets it and its stress test: against the champion's recipe on the same hours of
+its evaluation. Returns the rule with the numbers, as it is written with the event; NULL: it stays pending for a person. Without a champion there is nothing to beat.$$;
+revoke all on function energy.auto_approve_model(bigint) from public;

@@ -1,0 +1,196 @@
+//! Champion and challenger: forecasts in shadow, the comparison of the two, and promotion.
+
+use crate::archetypes::deployment;
+use crate::governance::{approver, configure};
+use edf_tests::{Throwaway, connect, refusals};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
+
+/// A copy with a champion of seasonal naive and a pending challenger, of the same building.
+async fn two_models() -> (Throwaway, PgConnection, i64, i64) {
+    let (copy, mut postgres) = deployment().await;
+    configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "1").await;
+    configure(&mut postgres, "evaluation,stress", "null").await;
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
+    let champion: i64 = query_scalar("select model_id from energy.approve_models('the first') where approved")
+        .fetch_one(&mut approver(&copy.name).await)
+        .await
+        .unwrap();
+    pipeline.execute("call energy.train_models('{homes-1-4}', strategy => 'lear')").await.unwrap();
+    let challenger: i64 = query_scalar("select model_id from edf.models where status = 'pending'")
+        .fetch_one(&mut pipeline)
+        .await
+        .unwrap();
+    (copy, postgres, champion, challenger)
+}
+
+/// Starts a challenge in the past, and serves the champion's forecasts of twenty days since.
+async fn serve(copy: &Throwaway, challenger: i64) -> i64 {
+    let mut analyst = connect("analyst", &copy.name).await;
+    analyst.execute("set energy.clock = '2017-07-06 04:00Z'").await.unwrap();
+    let challenge: i64 = query_scalar("select energy.start_challenge($1, 14, 'a look')")
+        .bind(challenger)
+        .fetch_one(&mut analyst)
+        .await
+        .unwrap();
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    for day in 6..26 {
+        let issue = format!("call energy.issue_forecasts('2017-07-{day:02} 05:00Z')");
+        pipeline.execute(AssertSqlSafe(issue)).await.unwrap();
+    }
+    challenge
+}
+
+#[tokio::test]
+async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_compared() {
+    let (copy, mut postgres, champion, challenger) = two_models().await;
+    let challenge = serve(&copy, challenger).await;
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    let shadow = "select count(*), count(distinct issued_at), min(extract(epoch from valid_at - issued_at) / 3600 - lead_hours + 1)::float8, min(yhat_upper - yhat_lower) from energy.shadow_forecasts";
+    for _ in 0..2 {
+        pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
+        let found: (i64, i64, f64, f64) = query_as(shadow).fetch_one(&mut pipeline).await.unwrap();
+        assert_eq!((found.0, found.1, found.2), (20 * 72, 20, 0.0));
+        assert!(found.3 > 0.0, "{found:?}");
+    }
+    // Nobody is served it.
+    let served: i64 = query_scalar("select count(*) from energy.forecasts where model_id = $1")
+        .bind(challenger)
+        .fetch_one(&mut pipeline)
+        .await
+        .unwrap();
+    assert_eq!(served, 0);
+
+    let compare = "select issues, hours, days, rmse_a, rmse_b, improvement_pct, mean_difference, statistic, p_value from energy.compare_models($1, $2)";
+    let found: (i64, i64, f64, f64, f64, f64, f64, f64, f64) = query_as(compare)
+        .bind(challenger)
+        .bind(champion)
+        .fetch_one(&mut connect("analyst", &copy.name).await)
+        .await
+        .unwrap();
+    assert_eq!((found.0, found.1, found.2), (20, 20 * 72, 20.0));
+    assert!((found.5 - 100.0 * (1.0 - found.3 / found.4)).abs() < 1e-9 && found.5 > 0.0, "{found:?}");
+    // By hand: mean squares of each issue, whose forecasts overlap with those of two others.
+    let test: (f64, f64, f64) = query_as(
+        "with losses as (
+             select issued_at, sqrt(avg((consumption_kwh - shadow.yhat) ^ 2)) as a, sqrt(avg((consumption_kwh - forecasts.yhat) ^ 2)) as b
+             from energy.shadow_forecasts as shadow join energy.forecasts using (building_id, issued_at, valid_at)
+             join energy.building_hours on building_hours.building_id = forecasts.building_id and hour_at = valid_at
+             group by issued_at
+         )
+         select mean_difference, statistic, p_value
+         from (select array_agg(a order by issued_at) as a, array_agg(b order by issued_at) as b from losses) as listed
+         cross join lateral edf.diebold_mariano(a, b, 3)",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-9;
+    assert!(close(found.6, test.0) && close(found.7, test.1) && close(found.8, test.2), "{found:?} {test:?}");
+    let back: (f64, f64, f64) =
+        query_as("select mean_difference, statistic, p_value from energy.compare_models($2, $1)")
+            .bind(challenger)
+            .bind(champion)
+            .fetch_one(&mut postgres)
+            .await
+            .unwrap();
+    assert!(((back.0 + found.6) / found.6).abs() < 1e-9 && (back.2 - found.8).abs() < 1e-9, "{back:?}");
+    let none: (i64, i64, Option<f64>) =
+        query_as("select issues, hours, p_value from energy.compare_models($1, 987654321)")
+            .bind(challenger)
+            .fetch_one(&mut postgres)
+            .await
+            .unwrap();
+    assert_eq!(none, (0, 0, None));
+
+    // Its days are over, and without a rule a person decides.
+    let (state, outcome, status): (String, String, String) =
+        query_as("select state, outcome, models.status from energy.challenges join edf.models using (model_id) where challenge_id = $1")
+            .bind(challenge)
+            .fetch_one(&mut pipeline)
+            .await
+            .unwrap();
+    assert_eq!((state.as_str(), status.as_str()), ("ended", "pending"));
+    assert!(outcome.contains("% below that of model") && outcome.ends_with("; a person decides"), "{outcome}");
+    let approved: bool =
+        query_scalar("select approved from energy.approve_models('better in shadow', model_ids => array[$1])")
+            .bind(challenger)
+            .fetch_one(&mut approver(&copy.name).await)
+            .await
+            .unwrap();
+    assert!(approved);
+    // What it forecast in shadow is what it would have served.
+    let differ: i64 = query_scalar(
+        "select count(*) from energy.shadow_forecasts as shadow
+         join edf.forecast('homes-1-4', energy.forecast_query('homes-1-4', '2017-07-20 05:00Z', '72 hours'), '72 hours', '2017-07-20 05:00Z',
+                           energy.stored_regressor_forecasts('homes-1-4', '2017-07-20 05:00Z', '2017-05-21 05:00Z')) as served using (valid_at)
+         where shadow.issued_at = '2017-07-20 05:00Z' and abs(shadow.yhat - served.yhat) < 1e-9",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(differ, 72);
+}
+
+#[tokio::test]
+async fn a_rule_of_the_configuration_promotes_a_challenger_that_is_better_by_more_than_chance() {
+    let (copy, mut postgres, champion, challenger) = two_models().await;
+    configure(&mut postgres, "governance,promote", r#"{"min_improvement_pct": 1, "max_p_value": 0.2}"#).await;
+    let challenge = serve(&copy, challenger).await;
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
+    let (state, outcome): (String, String) =
+        query_as("select state, outcome from energy.challenges where challenge_id = $1")
+            .bind(challenge)
+            .fetch_one(&mut pipeline)
+            .await
+            .unwrap();
+    let p: f64 = query_scalar("select p_value from energy.compare_models($1, $2, alternative => 'less')")
+        .bind(challenger)
+        .bind(champion)
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert_eq!((state.as_str(), p <= 0.2), ("promoted", true), "{outcome}");
+    let statuses: Vec<(i64, String)> =
+        query_as("select model_id, status from edf.models order by model_id").fetch_all(&mut pipeline).await.unwrap();
+    assert_eq!(statuses, [(champion, "retired".to_owned()), (challenger, "approved".to_owned())]);
+    let (reason, by): (String, String) =
+        query_as("select reason, happened_by from edf.model_events where model_id = $1 and event = 'approved'")
+            .bind(challenger)
+            .fetch_one(&mut pipeline)
+            .await
+            .unwrap();
+    assert_eq!((reason.as_str(), by.as_str()), (outcome.as_str(), "pipeline"));
+    assert!(reason.contains("rule governance.promote of configuration"), "{reason}");
+}
+
+#[tokio::test]
+async fn only_a_pending_model_with_a_champion_is_a_challenger_and_once() {
+    let (copy, mut postgres, champion, challenger) = two_models().await;
+    let mut analyst = connect("analyst", &copy.name).await;
+    let other: i64 = query_scalar("select energy.train_model('homes-5-8')").fetch_one(&mut analyst).await.unwrap();
+    let start = |model: i64| format!("select energy.start_challenge({model})");
+    analyst.execute(AssertSqlSafe(start(challenger))).await.unwrap();
+    refusals(
+        &mut analyst,
+        &[
+            ("55000", &start(challenger)),
+            ("55000", &start(champion)),
+            ("55000", &start(other)),
+            ("42704", "select energy.start_challenge(987654321)"),
+            ("42704", "select energy.start_challenge(null)"),
+        ],
+    )
+    .await;
+    refusals(&mut connect("analyst", &copy.name).await, &[("42704", "select energy.train_archetype('castles')")]).await;
+    // The champion goes: there is nothing to compare with any more.
+    query("select edf.reject_model($1, 'not this one')").bind(challenger).execute(&mut postgres).await.unwrap();
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
+    let (state, outcome): (String, String) =
+        query_as("select state, outcome from energy.challenges").fetch_one(&mut pipeline).await.unwrap();
+    assert_eq!(state, "cancelled");
+    assert_eq!(outcome, format!("model {challenger} is rejected and model {champion} approved"));
+}

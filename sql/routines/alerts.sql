@@ -10,6 +10,8 @@ insert into energy.alert_rules as known (rule, severity, within, meaning, advice
      'See whether the scheduler is up, and whether another run is stuck: energy.job_status.'),
     ('messages_rejected', 'warning', '15 minutes', 'More than monitoring.max_rejected_share of a day''s meter messages were rejected.',
      'Look at raw.rejected_messages; energy.replay_rejected takes them once the reason is gone.'),
+    ('fallback_used', 'warning', '15 minutes', 'The newest forecast of a building was made without a model: source profile, last_week or recent_mean.',
+     'Its row of energy.forecast_slots says what failed; approve or train a model.'),
     ('accuracy_worse', 'warning', '1 hour', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
      'Train again: select energy.train_model(...).'),
     ('coverage_low', 'warning', '1 hour', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
@@ -60,6 +62,16 @@ cross join limits
 where received_at > now_at - interval '1 day' and received_at <= now_at
 group by max_rejected_share
 having sum(messages_rejected) > max_rejected_share * sum(messages)
+union all
+-- Of a building that has a model: others are new, and have none.
+select 'fallback_used', building_id, format('%s: forecast by %s%s', building_id, source, coalesce(', since ' || message, ''))
+from (
+    select distinct on (building_id) building_id, source, message from energy.forecast_slots
+    cross join limits
+    where status = 'issued' and slot_at > now_at - interval '3 days' and building_id in (select building_id from forecasters)
+    order by building_id, slot_at desc
+) as newest
+where source in ('profile', 'last_week', 'recent_mean')
 union all
 select 'accuracy_worse', building_id, format('%s: RMSE of the first day of lead is %s kWh over %s days, %s times what was registered', building_id,
                                              round(rmse_kwh::numeric, 3), days, round(rmse_ratio::numeric, 2))

@@ -110,7 +110,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
 }
 
 /// What goes wrong, the alert that tells it, and what mends it.
-const FAULTS: [(&str, &str, &str); 9] = [
+const FAULTS: [(&str, &str, &str); 11] = [
     (
         "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
         "meters_late warning north",
@@ -132,6 +132,17 @@ const FAULTS: [(&str, &str, &str); 9] = [
         "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'failed', message => '1 buildings failed')",
         "job_failed warning refresh_hours",
         "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'succeeded')",
+    ),
+    (
+        "insert into energy.forecast_slots (building_id, slot_at, status, source, message)
+         values ('north', '2026-03-15 05:00Z', 'issued', 'last_week', 'the artifact is damaged')",
+        "fallback_used warning north",
+        "update energy.forecast_slots set source = 'model', message = null",
+    ),
+    (
+        "update energy.jobs set since = energy.clock() - interval '3 days', schedule = '0 3 * * *' where job_name = 'apply_retention'",
+        "job_late critical apply_retention",
+        "select energy.record_job_run('apply_retention', null, energy.clock(), clock_timestamp(), 'succeeded')",
     ),
     (
         "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values (energy.clock(), 100, 80, 20)",

@@ -110,7 +110,7 @@ def replay(database: Database, data, schedules: dict, options) -> None:
         {"": options.begin + options.history_weeks * WEEK, "make_partitions": options.begin},
         options.end,
         {"": dt.timedelta(), "refresh_hours": options.refresh_minutes * delays.MINUTE,
-         "train_models": training, "gate_models": training},
+         "issue_forecasts": source.HOUR, "train_models": training, "gate_models": training},
     )
     received = ((at, -1, what) for at, *what in arrivals(data, options))
     progress, has_model = Progress(), False
@@ -125,7 +125,7 @@ def replay(database: Database, data, schedules: dict, options) -> None:
         if what.name == "gate_models":
             has_model = database.approve(at) > 0 or has_model
         elif what.name == "issue_forecasts" and has_model:
-            database.snapshot(at)
+            database.snapshot()
         progress.add(what.name, began)
         progress.tell(at, database)
     database.run("pipeline", "call energy.refresh_building_hours()", clock=options.end + delays.LONGEST)

@@ -9,9 +9,14 @@ OPTIONS = "-c timezone=UTC -c synchronous_commit=off -c client_min_messages=warn
 # Within the 24 hours before a forecast: the values that service had, to compare with those that were known in the end.
 SNAPSHOT = """
     insert into simulation.known_at_issue
-    select building_id, %(issued_at)s, hour_at, consumption_kwh
-    from energy.building_hours
-    where hour_at >= %(issued_at)s - interval '1 day' and hour_at < %(issued_at)s and consumption_kwh is not null
+    select building_id, slot_at, hour_at, consumption_kwh
+    from energy.forecast_slots
+    join energy.building_hours using (building_id)
+    where status = 'issued' and hour_at >= slot_at - interval '1 day' and hour_at < slot_at and consumption_kwh is not null
+      and slot_at > (select max(slot_at) from energy.forecast_slots) - interval '4 days'
+      and not exists (
+          select from simulation.known_at_issue as known
+          where known.building_id = forecast_slots.building_id and known.issued_at = forecast_slots.slot_at)
 """
 
 
@@ -49,7 +54,8 @@ class Database:
         self.run("postgres", "create schema if not exists simulation")
         self.run("postgres", """
             create table simulation.known_at_issue (
-                building_id text, issued_at timestamptz, hour_at timestamptz, consumption_kwh double precision
+                building_id text, issued_at timestamptz, hour_at timestamptz, consumption_kwh double precision,
+                primary key (building_id, issued_at, hour_at)
             )
         """)
 
@@ -72,5 +78,5 @@ class Database:
         self.run("postgres", "reset role")
         return len(approved)
 
-    def snapshot(self, issued_at: dt.datetime) -> None:
-        self.run("postgres", SNAPSHOT, {"issued_at": issued_at})
+    def snapshot(self) -> None:
+        self.run("postgres", SNAPSHOT)

@@ -9,7 +9,8 @@ import datetime as dt
 
 import croniter
 
-WEEK = dt.timedelta(days=7)
+DAY = dt.timedelta(days=1)
+WEEK = 7 * DAY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ ROLES = {"make_partitions": "postgres", "apply_retention": "postgres"}
 JOBS = tuple(
     Job(name, ROLES.get(name, "pipeline"), f"call energy.run_job('{name}')")
     for name in ("make_partitions", "refresh_hours", "refresh_days", "learn_gap_profiles", "train_models", "gate_models",
-                 "issue_forecasts", "apply_retention")
+                 "issue_forecasts", "score_forecasts", "check_alerts", "apply_retention")
 )
 # The simulation calls each job itself, in time.
 LEFT_OUT = {"ingest_inbox", "watch_jobs"}

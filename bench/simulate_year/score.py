@@ -15,7 +15,7 @@ COUNTS = {
     "models approved": "select count(*) from edf.models where status in ('approved', 'retired')",
     "models rejected by the gate": "select count(*) from edf.models where status = 'rejected'",
 }
-# From a building's first forecast on, one is due at each run of the job, with every hour.
+# From a building's first forecast on, one is due in each slot, with every hour.
 ISSUED = """
     with issues as (
         select building_id, issued_at, bool_or(archetype is not null) as by_archetype, count(*) as hours
@@ -23,8 +23,8 @@ ISSUED = """
     )
 
     select building_id, count(*) filter (where hours = %s), count(*) filter (where by_archetype),
-        (select count(distinct slot_at) from energy.job_runs
-         where job_name = 'issue_forecasts' and job_runs.building_id is null and slot_at >= min(issued_at))
+        (select count(*) from energy.forecast_slots as slots
+         where slots.building_id = issues.building_id and slot_at >= min(issued_at))
     from issues group by building_id order by building_id
 """
 KNOWN = """

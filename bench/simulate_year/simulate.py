@@ -23,7 +23,7 @@ import delays  # noqa: E402
 import load  # noqa: E402
 import score  # noqa: E402
 from database import Database  # noqa: E402
-from schedule import WEEK, timetable  # noqa: E402
+from schedule import DAY, WEEK, timetable  # noqa: E402
 
 PLACE = source.PLACE["weather_location_id"]
 
@@ -110,6 +110,7 @@ def replay(database: Database, data, schedules: dict, options) -> None:
         {"": options.begin + options.history_weeks * WEEK, "make_partitions": options.begin},
         options.end,
         {"": dt.timedelta(), "refresh_hours": options.refresh_minutes * delays.MINUTE,
+         "issue_forecasts": source.HOUR, "score_forecasts": DAY, "check_alerts": DAY,
          "train_models": training, "gate_models": training},
     )
     received = ((at, -1, what) for at, *what in arrivals(data, options))
@@ -125,7 +126,7 @@ def replay(database: Database, data, schedules: dict, options) -> None:
         if what.name == "gate_models":
             has_model = database.approve(at) > 0 or has_model
         elif what.name == "issue_forecasts" and has_model:
-            database.snapshot(at)
+            database.snapshot()
         progress.add(what.name, began)
         progress.tell(at, database)
     database.run("pipeline", "call energy.refresh_building_hours()", clock=options.end + delays.LONGEST)

@@ -61,7 +61,7 @@ is_served() { [ "$(query -c "select count(*) from energy.forecasts where issued_
 cron_run() {
     local run=''
     move_to "$LATER"
-    query -c "select cron.schedule_in_database('edf demo', '* * * * *', 'call energy.issue_forecasts()', 'edf', 'pipeline')" >/dev/null
+    query -c "select cron.schedule_in_database('edf demo', '* * * * *', 'call energy.issue_forecasts(date_trunc(''hour'', energy.clock()))', 'edf', 'pipeline')" >/dev/null
     for _ in {1..90}; do
         run=$(cron_row)
         [ -z "$run" ] || break

@@ -22,7 +22,7 @@ PROMISE = """
     select served.building_id, backtest.issued_at, backtest.valid_at, backtest.yhat
     from (
         select building_id, min(issued_at) as first_at, max(issued_at) as last_at
-        from energy.forecasts where building_id = %s and archetype is null group by building_id
+        from energy.forecasts where building_id = %s and source = 'model' group by building_id
     ) as served
     cross join lateral energy.backtest_building(
         served.building_id, jsonb_build_object('first_origin', first_at, 'last_origin', last_at)
@@ -47,14 +47,14 @@ ERRORS = """
     join energy.model_scores as scores
         on scores.model_id = models.model_id and scores.strategy = models.strategy
         and scores.lead_day = ceil(forecasts.lead_hours / 24.0)
-    where archetype is null and hours.quality = 'measured'
+    where forecasts.source = 'model' and hours.quality = 'measured'
     group by 1, 2
 """
 COLUMNS = ("hours", "served", "promised", "gate", "covered")
 
 
 def buildings(cursor) -> list[str]:
-    cursor.execute("select distinct building_id from energy.forecasts where archetype is null order by 1")
+    cursor.execute("select distinct building_id from energy.forecasts where source = 'model' order by 1")
     return [building for (building,) in cursor.fetchall()]
 
 

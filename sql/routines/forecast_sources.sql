@@ -105,8 +105,11 @@ begin
         case source when 'profile' then 'profile' else 'seasonal_naive' end,
         row(inputs.times[1:n], target[1:n], null, names, coalesce(holidays[1:n], '{}'), null, null, null, null)::edf.series,
         case source when 'last_week' then '{"season_h": 168}' else '{}' end::jsonb, jsonb_build_object('time_zone', time_zone), horizon, null, null) as fitted;
+    -- Wider than the residuals of these few weeks, which do not hold what comes: seen to cover 90 % then.
     return query
-    select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper
+    select ahead.valid_at, ahead.lead_hours, ahead.yhat,
+        greatest(ahead.yhat - 1.3 * (ahead.yhat - ahead.yhat_lower), case when ahead.yhat_lower >= 0 then 0.0 else '-infinity'::double precision end),
+        ahead.yhat + 1.3 * (ahead.yhat_upper - ahead.yhat)
     from edf.predict(
         artifact, row(inputs.times, target, null, names, coalesce(holidays, '{}'), null, null, null, null)::edf.series, horizon, slot_at, '{}') as ahead;
 end;

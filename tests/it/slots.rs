@@ -187,7 +187,7 @@ async fn readers_see_whole_slots_and_a_run_after_one_that_was_killed_goes_on() {
                  delete from energy.forecast_slots where slot_at = '2017-07-28 02:00Z'";
     postgres.execute(raw_sql(clean)).await.unwrap();
     postgres
-        .execute("insert into raw.calendar_events (building_id, first_date, last_date, name) values ('homes-9-13', '2019-01-01', '2019-01-01', 'a test of slots')")
+        .execute("insert into raw.calendar_events (building_id, first_date, last_date, kind, name) values ('homes-9-13', '2019-01-01', '2019-01-01', 'event', 'a test of slots')")
         .await
         .unwrap();
     let mut holder = as_role("pipeline").await;
@@ -373,7 +373,7 @@ async fn what_one_building_says_stops_no_other() {
         ),
         ("update raw.buildings set region = 'nowhere' where building_id = 'homes-5-8'", true),
         (
-            "insert into raw.calendar_events (building_id, first_date, last_date, name) values ('homes-5-8', '2017-07-30', '2017-07-30', 'a feast')",
+            "insert into raw.calendar_events (building_id, first_date, last_date, kind, name) values ('homes-5-8', '2017-07-30', '2017-07-30', 'event', 'a feast')",
             true,
         ),
         ("delete from energy.building_hours where building_id = 'homes-5-8'", false),

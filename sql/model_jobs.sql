@@ -1,7 +1,6 @@
 -- Jobs of pg_cron beside those of sql/jobs.sql; idempotent. Run as a superuser.
 --
--- Sessions that train beside energy.train_models(), so that training.workers do: each looks every five minutes and ends at once where nothing is queued. And what
--- challengers forecast in shadow, which costs nothing where there are none.
+-- Sessions that train beside energy.train_models(), so that training.workers do: each looks every five minutes and ends at once where nothing is queued.
 do $$
 declare
     workers constant integer := coalesce((energy.current_config() #>> '{training,workers}')::integer, 1);
@@ -16,6 +15,5 @@ begin
       and substring(jobname from '\d+$')::integer not between least and workers;
     perform cron.schedule_in_database('edf train worker ' || n, '*/5 * * * *', 'call energy.work_on_trainings()', current_database()::text, 'pipeline')
     from generate_series(least, workers) as n;
-    perform cron.schedule_in_database('edf shadow forecasts', '40 * * * *', 'call energy.issue_shadow_forecasts()', current_database()::text, 'pipeline');
 end;
 $$;

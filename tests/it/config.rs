@@ -431,7 +431,7 @@ async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() 
     let mut postgres = as_role("postgres").await;
     let config = current(&mut postgres).await;
     let jobs: Vec<(String, String)> =
-        query_as("select jobname, schedule from cron.job where jobname like 'edf %' order by 1")
+        query_as("select jobname, schedule from cron.job where command like 'call energy.run_job(%' order by 1")
             .fetch_all(&mut postgres)
             .await
             .unwrap();

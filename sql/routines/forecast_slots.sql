@@ -46,8 +46,12 @@ begin
         select building_id, plan_slots.slot_at, plan_slots.horizon from raw.buildings
         where not exists (
             select from energy.forecasts where forecasts.building_id = buildings.building_id and forecasts.issued_at = plan_slots.slot_at)
+        on conflict on constraint forecast_slots_pkey do nothing;
         -- Issued, and deleted since.
-        on conflict on constraint forecast_slots_pkey do update set status = 'due', tried_at = null where forecast_slots.status = 'issued';
+        update energy.forecast_slots as slots
+        set status = 'due', tried_at = null
+        where slots.slot_at = plan_slots.slot_at and status = 'issued' and not exists (
+            select from energy.forecasts where forecasts.building_id = slots.building_id and forecasts.issued_at = plan_slots.slot_at);
         return;
     end if;
     for zone in select distinct time_zone from raw.buildings order by time_zone loop

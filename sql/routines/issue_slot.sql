@@ -84,11 +84,16 @@ as $$
 declare
     -- That of weather counts for the hours that it does not reach.
     base    double precision := energy.quality_factor(source);
-    beyond  constant double precision := energy.quality_factor('weather_short');
+    beyond  double precision := energy.quality_factor('weather_short');
     version constant bigint := energy.current_config_id();
     reason  text;
     written bigint;
 begin
+    -- Own hours know no weather.
+    if source not in ('model', 'archetype') then
+        reasons := array(select name from unnest(reasons) with ordinality as named (name, at) where name not like 'weather%' order by at);
+        beyond := 1;
+    end if;
     foreach reason in array array_remove(array_remove(reasons, 'weather_missing'), 'weather_short') loop
         base := base * energy.quality_factor(reason);
     end loop;

@@ -2,7 +2,7 @@
 //!
 //! Everything is rolled back.
 
-use crate::jobs::BUILDING;
+use crate::jobs::{BUILDING, issuing};
 use edf_tests::{as_role, refusal};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
@@ -51,7 +51,8 @@ async fn a_regressor_that_drives_demand_makes_the_forecast_better_and_the_servic
     name(&mut work, &serde_json::json!(["price", "units_planned"])).await;
     let other = "delete from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
     query(other).bind(BUILDING).execute(&mut *work).await.unwrap();
-    let served = "select energy.issue_forecast($1, '2017-07-29 05:00Z', '72 hours')";
+    work.execute(issuing(Some("2017-07-29 05:00Z"))).await.unwrap();
+    let served = "select count(*) from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z' and source = 'model'";
     assert_eq!(query_scalar::<_, i64>(served).bind(BUILDING).fetch_one(&mut *work).await.unwrap(), 72);
     let apart: f64 = query_scalar(
         "select avg(yhat) filter (where value = 1) - avg(yhat) filter (where value = 0)

@@ -2,7 +2,8 @@
 //!
 //! Everything is rolled back.
 
-use edf_tests::{Throwaway, as_role, refusal};
+use crate::jobs::{issuing, turn};
+use edf_tests::{Throwaway, as_role};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
@@ -126,16 +127,32 @@ async fn weather_reaches_as_far_as_the_series_that_ends_first_and_counts_full_ho
 }
 
 #[tokio::test]
-async fn a_forecast_is_refused_where_one_series_of_the_weather_ends_early_and_names_it() {
+async fn a_forecast_waits_where_one_series_of_the_weather_ends_early_and_then_tells_from_when_on() {
+    let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    work.execute("update raw.weather_forecasts set temperature_c = null where valid_at >= '2017-07-30 07:00Z'")
+    work.execute(raw_sql(
+        "delete from energy.forecasts; delete from energy.forecast_slots;
+         update raw.weather_forecasts set temperature_c = null where valid_at >= '2017-07-30 07:00Z'",
+    ))
+    .await
+    .unwrap();
+    let slot = Some("2017-07-29 05:00Z");
+    work.execute(issuing(slot)).await.unwrap();
+    let status: String = query_scalar("select status from energy.forecast_slots where building_id = 'homes-1-4'")
+        .fetch_one(&mut *work)
         .await
         .unwrap();
-    let issue = "select energy.issue_forecast('homes-1-4', '2017-07-29 05:00Z', '72 hours')";
-    let refused = refusal(&mut work, issue).await;
-    assert_eq!(refused.code, "22000");
-    assert!(refused.message.contains("reaches to 2017-07-30 07:00:00+00 in temperature_c"), "{}", refused.message);
+    assert_eq!(status, "waiting");
+    work.execute("set local energy.clock = '2017-07-29 08:00Z'").await.unwrap();
+    work.execute(issuing(slot)).await.unwrap();
+    let short: (i64, bool) = query_as(
+        "select count(*), min(valid_at) = '2017-07-30 07:00Z' from energy.forecasts where building_id = 'homes-1-4' and 'weather_short' = any (quality_reasons)",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(short, (46, true));
 }
 
 #[tokio::test]

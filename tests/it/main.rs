@@ -18,6 +18,7 @@ mod challenges;
 mod compare;
 mod config;
 mod dump;
+mod export;
 mod features;
 mod forecasting;
 mod gap_profiles;

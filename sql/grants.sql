@@ -93,7 +93,7 @@ grant select (model_id, subject, strategy, status, checksum, parameters, feature
               created_at, created_by, decided_at, decided_by) on edf.models to dashboard;
 grant select on edf.model_events to dashboard;
 -- Which these views call.
-grant execute on function energy.clock(), energy.current_config(), energy.current_config_id() to dashboard;
+grant execute on function energy.clock(), energy.current_config(), energy.current_config_id(), energy.near_from(), energy.near_to() to dashboard;
 
 grant usage on schema raw, energy to weather;
 grant select on raw.weather_locations to weather;

@@ -6,6 +6,9 @@ revoke all on function edf.fit from public;
 comment on function edf.predict is
     'Forecasts with an artifact over arrays; edf.forecast is the way to call it. Errors: as edf.forecast.';
 revoke all on function edf.predict from public;
+comment on function edf.xgboost_files is
+    'The trees of an artifact as files of XGBoost; edf.export_xgboost is the way to call it. Errors: as edf.export_xgboost.';
+revoke all on function edf.xgboost_files from public;
 comment on function edf.backtest_series is
     'Rolling-origin evaluation over arrays; edf.backtest is the way to call it. Errors: as edf.train.';
 revoke all on function edf.backtest_series from public;

@@ -200,3 +200,18 @@ fn feature_rows_of<'a>(
     };
     Ok(TableIterator::new(run().map_err(report)?))
 }
+
+/// The trees of an artifact as files of XGBoost.
+#[pg_extern(immutable, strict, name = "xgboost_files")]
+fn xgboost_files(
+    artifact: &[u8],
+) -> Result<
+    TableIterator<'static, (name!(issue_slot, i32), name!(lead_day, i32), name!(ubj, Vec<u8>), name!(around, JsonB))>,
+    ErrorReport,
+> {
+    let run = || {
+        let files = Model::from_bytes(artifact)?.boosters()?;
+        Ok(files.into_iter().map(|file| (file.slot as i32, file.lead_day as i32, file.ubj, JsonB(file.around))))
+    };
+    Ok(TableIterator::new(run().map_err(report)?))
+}

@@ -42,5 +42,6 @@ pgrx::extension_sql_file!("../sql/keep_backtest.sql", name = "keep_backtest", re
 pgrx::extension_sql_file!("../sql/tuning.sql", name = "tuning", requires = ["settings", "registry"]);
 pgrx::extension_sql_file!("../sql/tune.sql", name = "tune", requires = ["tuning", "score_inputs"]);
 pgrx::extension_sql_file!("../sql/transfer.sql", name = "transfer", requires = ["keep_backtest", "tuning"]);
+pgrx::extension_sql_file!("../sql/export_xgboost.sql", name = "export_xgboost", requires = ["decide", "settings"]);
 pgrx::extension_sql_file!("../sql/portfolio.sql", name = "portfolio", requires = ["score_inputs"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series_of"]);

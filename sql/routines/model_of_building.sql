@@ -29,7 +29,7 @@ begin
     if not found then
         raise exception 'neither building "%" nor its archetype "%" has an approved model', building.building_id, archetype
             using errcode = 'undefined_object',
-                  hint = format('Approve one that is pending, subject %L or %L in edf.models: select edf.approve_model(model_id). '
+                  hint = format('Approve one that is pending, subject %L or %L in edf.models: select * from energy.approve_models(reason, subjects). '
                                 'Where there is none, select energy.train_archetype(%3$L), or energy.train_model(%1$L) once it has weeks of readings.',
                                 building.building_id, subject, archetype);
     end if;

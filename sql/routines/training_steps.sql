@@ -166,7 +166,8 @@ begin
     -- Of another attempt: this session was taken for dead.
     select * into run from energy.training_runs as runs
     where runs.run_id = run_training_step.run_id and runs.attempt = run_training_step.attempt and runs.state = 'running'
-    for update;
+    -- Who claims passes it over; who cancels may refer to it.
+    for no key update;
     if not found then
         return;
     end if;

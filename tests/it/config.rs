@@ -441,6 +441,10 @@ async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() 
         .iter()
         .map(|(name, schedule)| (format!("edf {}", name.replace('_', " ")), schedule.as_str().unwrap().to_owned()))
         .collect();
+    // Those of sql/model_jobs.sql go by training.workers.
+    configured.push(("edf shadow forecasts".to_owned(), "40 * * * *".to_owned()));
+    let workers = config["training"]["workers"].as_i64().unwrap();
+    configured.extend((2..=workers).map(|n| (format!("edf train worker {n}"), "*/5 * * * *".to_owned())));
     configured.sort();
     assert_eq!(jobs, configured);
 }

@@ -18,6 +18,7 @@ mod challenges;
 mod compare;
 mod config;
 mod dump;
+mod export;
 mod fallbacks;
 mod features;
 mod forecasting;

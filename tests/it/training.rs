@@ -239,6 +239,12 @@ async fn a_cancel_ends_the_training_as_a_row_and_leaves_the_queue() {
         refusal(&mut connect("dashboard", &copy.name).await, "select energy.cancel_trainings('x')").await.code,
         "42501"
     );
+    pipeline.execute("set statement_timeout = '10s'").await.unwrap();
+    let asked: i64 = query_scalar("select energy.cancel_trainings('not now', building_ids => '{homes-1-4}')")
+        .fetch_one(&mut pipeline)
+        .await
+        .unwrap();
+    assert_eq!(asked, 1);
     query("select pg_cancel_backend($1)").bind(backend).execute(&mut pipeline).await.unwrap();
     let refused = work.await.unwrap().unwrap();
     assert!(refused.code == "57014" && !refused.hint.is_empty(), "{refused:?}");

@@ -64,8 +64,25 @@ pub trait Forecaster {
         recent_level(frame, origin)
     }
 
+    /// Its trees in XGBoost's own format, where it is made of nothing else but what is around them.
+    fn boosters(&self) -> Result<Vec<OfLeadDay>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Its fitted state, to be read by [`Definition::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
+}
+
+/// The trees of a phase and a day of lead, for other programs.
+pub struct OfLeadDay {
+    /// Local row of the day at which forecasts start.
+    pub slot: usize,
+    /// Day of lead, from 1 on; the last one is also that of all later ones.
+    pub lead_day: usize,
+    /// The trees as a file of XGBoost.
+    pub ubj: Vec<u8>,
+    /// What is added to their prediction, and the scale of the sum.
+    pub around: Value,
 }
 
 /// Days before the origin over which the recent level is the mean of the absolute target.

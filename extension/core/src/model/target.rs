@@ -41,6 +41,11 @@ impl Target {
         self.unit.map_or(value, |unit| unit * value.sinh())
     }
 
+    /// The unit of the logarithm; none where the target is learnt as it is.
+    pub fn unit(self) -> Option<f64> {
+        self.unit
+    }
+
     pub fn is_sound(self) -> bool {
         self.unit.is_none_or(|unit| unit.is_finite() && unit > 0.0)
     }

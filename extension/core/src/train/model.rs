@@ -4,7 +4,7 @@ use crate::artifact::{self, Header};
 use crate::clean::Implausible;
 use crate::error::Error;
 use crate::intervals::Intervals;
-use crate::model::{Forecaster, Strategy};
+use crate::model::{Forecaster, OfLeadDay, Strategy};
 use crate::origin::rows_per_day;
 use serde_json::Value;
 
@@ -54,6 +54,11 @@ impl Model {
     /// The features that it reads, in order.
     pub fn feature_names(&self) -> Vec<String> {
         self.forecaster.feature_names()
+    }
+
+    /// Its trees in XGBoost's own format; none of a strategy that is not trees alone.
+    pub fn boosters(&self) -> Result<Vec<OfLeadDay>, Error> {
+        self.forecaster.boosters()
     }
 
     /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`; of several

@@ -108,8 +108,14 @@ impl Range {
 
     /// The nearest value that lies not far outside.
     pub fn clamp(self, value: f64) -> f64 {
+        let (least, most) = self.bounds();
+        value.clamp(least, most)
+    }
+
+    /// Between which values a forecast may lie.
+    pub fn bounds(self) -> (f64, f64) {
         let beyond = Self::BEYOND_SHARE * (self.most - self.least);
-        value.clamp(self.least - beyond, self.most + beyond)
+        (self.least - beyond, self.most + beyond)
     }
 
     pub fn middle(self) -> f64 {

@@ -74,6 +74,19 @@ impl Booster {
         Ok(booster)
     }
 
+    /// From a model in one of XGBoost's formats, of `columns` features.
+    pub(crate) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
+        let mut handle = ptr::null_mut();
+        // SAFETY: no matrix is given; the new handle is owned below.
+        call(|| unsafe { ffi::XGBoosterCreate(ptr::null(), 0, &mut handle) })?;
+        let booster = Self { handle, columns };
+        // SAFETY: the handle is live, and the bytes outlive the call, which copies what it needs.
+        call(|| unsafe {
+            ffi::XGBoosterLoadModelFromBuffer(booster.handle, bytes.as_ptr().cast(), bytes.len() as u64)
+        })?;
+        Ok(booster)
+    }
+
     /// Boosts for `rounds`, calling `checkpoint` before each, which may unwind.
     pub(crate) fn train(
         matrix: &Matrix,

@@ -11,13 +11,14 @@
 //! history tells them badly.
 
 mod booster;
+mod export;
 mod parameters;
 mod trees;
 mod ubjson;
 
 use super::linear::{Linear, LinearV5, Range, Standardised, Term, ridge};
 use super::target::Target;
-use super::{Definition, Forecaster, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
+use super::{Definition, Forecaster, OfLeadDay, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample, Table};
@@ -329,6 +330,23 @@ impl Forecaster for Xgboost {
 
     fn parameters(&self) -> Value {
         json!(self.parameters)
+    }
+
+    fn boosters(&self) -> Result<Vec<OfLeadDay>, Error> {
+        let State { feature_names, target, range, phases } = &self.state;
+        let of_phase = |phase: &OfPhase| {
+            let of_day = |(at, day): (usize, &Day)| {
+                let base = day.base.as_ref().map(|base| {
+                    let term = |term: &Term| json!({"feature": feature_names[term.column], "mean": term.mean, "weight": term.weight});
+                    let (least, most) = range.bounds();
+                    json!({"intercept": base.intercept, "terms": base.terms.iter().map(term).collect::<Vec<_>>(), "least": least, "most": most})
+                });
+                let around = json!({"base": base, "asinh_unit": target.unit()});
+                Ok(OfLeadDay { slot: phase.slot, lead_day: at + 1, ubj: day.trees.to_xgboost(feature_names)?, around })
+            };
+            phase.days.iter().enumerate().map(of_day).collect::<Vec<Result<_, Error>>>()
+        };
+        phases.iter().flat_map(of_phase).collect()
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {

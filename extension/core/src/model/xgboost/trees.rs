@@ -6,6 +6,7 @@
 //! bit; [`Trees::of`] compares them each time, so that a later version of XGBoost can't come to mean something else.
 
 use super::booster::{Booster, Matrix};
+use super::export;
 use super::ubjson::{Value, damaged};
 use crate::error::Error;
 use ndarray::ArrayView2;
@@ -19,19 +20,19 @@ const ABREAST: usize = 8;
 /// A sum of trees over `columns` features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Trees {
-    base_score: f32,
-    columns: usize,
-    trees: Vec<Vec<Node>>,
+    pub(super) base_score: f32,
+    pub(super) columns: usize,
+    pub(super) trees: Vec<Vec<Node>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Node {
+pub(super) struct Node {
     /// The left child, and the right one after it; zero for a leaf.
-    left: u32,
-    feature: u16,
-    missing_goes_left: bool,
+    pub(super) left: u32,
+    pub(super) feature: u16,
+    pub(super) missing_goes_left: bool,
     /// What goes left lies below it; of a leaf, its value.
-    value: f32,
+    pub(super) value: f32,
 }
 
 impl Trees {
@@ -74,6 +75,12 @@ impl Trees {
             return Err(damaged("a node of a tree"));
         }
         Ok(())
+    }
+
+    /// As a file in XGBoost's UBJ format, which any XGBoost reads; XGBoost itself writes it.
+    pub(crate) fn to_xgboost(&self, names: &[String]) -> Result<Vec<u8>, Error> {
+        let document = serde_json::to_vec(&export::document(self, names));
+        Booster::load(&document.map_err(|error| Error::Internal(error.to_string()))?, self.columns)?.save()
     }
 
     /// One prediction a row; NaN is missing.
@@ -187,6 +194,13 @@ mod tests {
                 let xgboost = booster.predict(&Matrix::new(rows.view()).unwrap()).unwrap();
                 prop_assert_eq!(bits(trees.predict(rows.view()).unwrap()), bits(xgboost));
             }
+            // There and back through XGBoost's own file.
+            let names: Vec<String> = (0..5).map(|column| format!("column_{column}")).collect();
+            let file = trees.to_xgboost(&names).unwrap();
+            prop_assert_eq!(&Trees::read(&file, 5).unwrap(), &trees);
+            let loaded = Booster::load(&file, 5).unwrap().predict(&Matrix::new(other.view()).unwrap()).unwrap();
+            let expected = trees.predict(other.view()).unwrap();
+            prop_assert!(loaded.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
     }
 

@@ -120,7 +120,7 @@ begin
         union all
         select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts')) as names (name)
         union all
-        select 'edf.models', null, null
+        select 'edf.models', null, null where pg_catalog.to_regclass('edf.models') is not null
     loop
         begin
             if old.table_name = 'edf.models' then

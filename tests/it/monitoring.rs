@@ -52,11 +52,14 @@ async fn check(postgres: &mut PgConnection) -> Vec<String> {
     texts(postgres, OPEN).await
 }
 
+/// Date, day of lead, hours, RMSE, MAE, bias, coverage and pinball loss.
+type Scored = (String, i32, i32, f64, f64, f64, f64, f64);
+
 #[tokio::test]
 async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_an_hour_is_corrected() {
     let (_database, mut postgres) = two_buildings().await;
     run(&mut postgres, "call energy.score_forecasts()").await;
-    let days: Vec<(String, i32, i32, f64, f64, f64, f64, f64)> = query_as(
+    let days: Vec<Scored> = query_as(
         "select local_date::text, lead_day, hours, rmse_kwh, mae_kwh, bias_kwh, coverage_pct, pinball_kwh
          from energy.accuracy_days where building_id = 'north' and local_date = '2026-03-12' order by lead_day",
     )

@@ -1,6 +1,7 @@
 with
 
-sensors as (
+-- Not materialized: each building reads its own.
+sensors as not materialized (
     select * from {{ source('raw', 'sensors') }}
 ),
 
@@ -61,7 +62,7 @@ understood as (
         select array_agg(part.sensor_id order by part.sensor_id) as part_ids, min(sensor_spans.first_at) as first_at, max(sensor_spans.last_at) as last_at
         from sensors as part
         left join sensor_spans on sensor_spans.sensor_id = part.sensor_id
-        where part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id
+        where part.building_id = sensors.building_id and (part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id)
     ) as parts
     where sensors.register_id is null
 ),

@@ -57,7 +57,7 @@ begin
     for zone in select distinct time_zone from raw.buildings order by time_zone loop
         begin
             times := energy.issue_times(zone, now_at - energy.inference_span('catch_up'), now_at + interval '1 microsecond');
-            -- A building that has none yet begins with the newest.
+            -- A building that has none yet begins with the newest or, where its model has learnt from what came after that, with the next.
             insert into energy.forecast_slots (building_id, slot_at, horizon)
             select buildings.building_id, due.slot_at, plan_slots.horizon
             from raw.buildings
@@ -66,6 +66,10 @@ begin
                 select max(slots.slot_at) as slot_at from energy.forecast_slots as slots where slots.building_id = buildings.building_id
             ) as newest on true
             where time_zone = zone and due.slot_at > coalesce(newest.slot_at, times[cardinality(times) - 1], '-infinity')
+              and (newest.slot_at is not null or not exists (
+                  select from edf.models
+                  where status = 'approved' and subject in (buildings.building_id, energy.archetype_subject(buildings.archetype))
+                    and training_end > due.slot_at))
             on conflict on constraint forecast_slots_pkey do nothing;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;

@@ -138,6 +138,23 @@ async fn forecasts_that_were_missed_are_issued_in_order_each_once_and_a_new_buil
 }
 
 #[tokio::test]
+async fn a_model_that_has_learnt_from_later_hours_issues_no_first_forecast_of_before() {
+    let (_turn, _) = turn().await;
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    work.execute(raw_sql("delete from energy.forecasts; delete from energy.forecast_slots; set local energy.clock = '2017-07-29 04:00Z'; select energy.plan_slots(null, null)"))
+        .await
+        .unwrap();
+    // Its model was trained up to five o'clock; the other has none of its own.
+    assert_eq!(slots(&mut work, BUILDING).await, []);
+    assert_eq!(slots(&mut work, "homes-5-8").await, [("07-28 05".to_owned(), "due".to_owned(), 0)]);
+    work.execute(raw_sql("set local energy.clock = '2017-07-29 05:00Z'; select energy.plan_slots(null, null)"))
+        .await
+        .unwrap();
+    assert_eq!(slots(&mut work, BUILDING).await, [("07-29 05".to_owned(), "due".to_owned(), 0)]);
+}
+
+#[tokio::test]
 async fn what_buildings_of_a_place_share_gives_the_forecast_that_each_alone_would_get() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;

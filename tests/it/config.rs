@@ -431,7 +431,7 @@ async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() 
     let mut postgres = as_role("postgres").await;
     let config = current(&mut postgres).await;
     let jobs: Vec<(String, String)> =
-        query_as("select jobname, schedule from cron.job where command like 'call energy.run_job(%' order by 1")
+        query_as("select jobname, schedule from cron.job where jobname like 'edf %' order by 1")
             .fetch_all(&mut postgres)
             .await
             .unwrap();
@@ -442,7 +442,6 @@ async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() 
         .map(|(name, schedule)| (format!("edf {}", name.replace('_', " ")), schedule.as_str().unwrap().to_owned()))
         .collect();
     // Those of sql/model_jobs.sql go by training.workers.
-    configured.push(("edf shadow forecasts".to_owned(), "40 * * * *".to_owned()));
     let workers = config["training"]["workers"].as_i64().unwrap();
     configured.extend((2..=workers).map(|n| (format!("edf train worker {n}"), "*/5 * * * *".to_owned())));
     configured.sort();

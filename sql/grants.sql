@@ -19,8 +19,7 @@ grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
 grant insert, update, delete on energy.weather_days to pipeline;
 grant execute on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz),
-    energy.days_of_weather(text, timestamptz, timestamptz, timestamptz),
-    energy.weather_distance(double precision, double precision, double precision, double precision) to analyst;
+    energy.days_of_weather(text, timestamptz, timestamptz, timestamptz) to analyst;
 grant execute on function energy.population_stability(double precision[], double precision[], integer),
     energy.page_hinkley(double precision[], double precision, double precision) to analyst;
 grant execute on procedure energy.acknowledge_alert(bigint, text) to analyst;

@@ -25,15 +25,6 @@ comment on function energy.days_of_weather(text, timestamptz, timestamptz, times
     'Mean temperature and irradiance of a place by UTC day, as they were known at as_of.';
 revoke all on function energy.days_of_weather(text, timestamptz, timestamptz, timestamptz) from public;
 
--- Temperatures differ by some degrees from day to day, irradiance by some tens of W/m2: in these units one counts as much as the other.
-create or replace function energy.weather_distance(a_c double precision, a_w_m2 double precision, b_c double precision, b_w_m2 double precision)
-returns double precision
-language sql immutable parallel safe
-return sqrt(((a_c - b_c) / 4) ^ 2 + ((a_w_m2 - b_w_m2) / 40) ^ 2);
-comment on function energy.weather_distance(double precision, double precision, double precision, double precision) is
-    'How far the weather of two days is apart: 1 is four degrees, or 40 W/m2 of mean irradiance.';
-revoke all on function energy.weather_distance(double precision, double precision, double precision, double precision) from public;
-
 create or replace procedure energy.learn_weather_days()
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -53,10 +44,11 @@ begin
         on conflict on constraint weather_days_pkey do update set (temperature_c, ghi_w_m2) = (excluded.temperature_c, excluded.ghi_w_m2)
             where (known.temperature_c, known.ghi_w_m2) is distinct from (excluded.temperature_c, excluded.ghi_w_m2);
         delete from energy.weather_days where weather_location_id = place and day_at < today - interval '2 years';
+        -- Temperatures differ by some degrees from day to day, irradiance by some tens of W/m2: a unit is four degrees or 40 W/m2.
         update energy.weather_days as known set nearest = fresh.nearest
         from (
             select one.day_at,
-                min(energy.weather_distance(one.temperature_c, one.ghi_w_m2, other.temperature_c, other.ghi_w_m2)) as nearest
+                sqrt(min(((one.temperature_c - other.temperature_c) / 4) ^ 2 + ((one.ghi_w_m2 - other.ghi_w_m2) / 40) ^ 2)) as nearest
             from energy.weather_days as one
             join energy.weather_days as other on other.weather_location_id = place and other.day_at <> one.day_at
             where one.weather_location_id = place
@@ -89,11 +81,12 @@ as $$
     from norm
     cross join energy.days_of_weather($1, as_of, from_at, to_at) as ahead
     cross join lateral (
-        select min(energy.weather_distance(ahead.temperature_c, ahead.ghi_w_m2, known.temperature_c, known.ghi_w_m2)) as est from known
+        select sqrt(min(((ahead.temperature_c - known.temperature_c) / 4) ^ 2 + ((ahead.ghi_w_m2 - known.ghi_w_m2) / 40) ^ 2)) as est from known
     ) as near
 $$;
 comment on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz) is
 $$How like the weather forecast of a place is to that of days that are known, by UTC day and jointly: a sunny, bitterly cold day is unlike all others where both cold and sun are
-known, but never together. nearest: distance to the most similar known day (energy.weather_distance); usual: what 99 of 100 known days do not exceed; likeness: 1 up to there, down to 0
+known, but never together. nearest: distance to the most similar known day, 1 being four degrees or
+40 W/m2; usual: what 99 of 100 known days do not exceed; likeness: 1 up to there, down to 0
 two units beyond. No row where fewer than 30 days are known. The idea is that of a nearest-neighbour novelty score (Ramaswamy et al., SIGMOD 2000).$$;
 revoke all on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz) from public;

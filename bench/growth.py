@@ -164,7 +164,8 @@ def after_history(pipeline: Session, postgres: Session, buildings: int, days: in
 
 def forget_the_day(postgres: Session) -> None:
     end = end_of_history()
-    postgres.cursor.execute("call energy.withdraw_readings(array(select sensor_id from raw.sensors), %s, 'infinity', 'benchmark')", (end,))
+    sensors = postgres.value("select array_agg(sensor_id) from raw.sensors")
+    postgres.cursor.execute("call energy.withdraw_readings(%s, %s, 'infinity', 'benchmark')", (sensors, end))
 
 
 def retention(postgres: Session, days: int) -> float:

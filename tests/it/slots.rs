@@ -319,7 +319,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
     .unwrap();
     at(&mut work, "2017-07-28 09:45Z", None).await;
     work.execute(issuing(None)).await.unwrap();
-    assert_eq!(slots(&mut work, BUILDING).await, [("07-28 05".to_owned(), "issued".to_owned(), 1)]);
+    assert_eq!(slots(&mut work, BUILDING).await[1..], [("07-28 05".to_owned(), "issued".to_owned(), 1)]);
     assert_eq!(
         told(&mut work, BUILDING, slot).await,
         (72, text("model"), Some(1.0), Some(1.0), text("{}"), text("07-28 09:45"))
@@ -336,7 +336,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
         "{replaced:?}"
     );
     work.execute(issuing(None)).await.unwrap();
-    assert_eq!(slots(&mut work, BUILDING).await[0].2, 1);
+    assert_eq!(slots(&mut work, BUILDING).await[1].2, 1);
     // A call asks for one more.
     let planned: i64 = query_scalar("select energy.plan_revisions($1::text::timestamptz, array[$2])")
         .bind(slot)
@@ -345,7 +345,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
         .await
         .unwrap();
     work.execute(issuing(Some(slot))).await.unwrap();
-    assert_eq!((planned, slots(&mut work, BUILDING).await[0].2, told(&mut work, BUILDING, slot).await.0), (1, 2, 72));
+    assert_eq!((planned, slots(&mut work, BUILDING).await[1].2, told(&mut work, BUILDING, slot).await.0), (1, 2, 72));
     assert_eq!(slots(&mut work, "homes-5-8").await[0].2, 1);
 }
 

@@ -1,7 +1,7 @@
 //! Daily forecasting: when forecasts are due, that each is issued once and whole, and what happens when something is late, wrong or killed.
 
 use crate::jobs::{BUILDING, issuing, turn};
-use edf_tests::{as_role, refusal, until_blocked};
+use edf_tests::{as_role, refusal, until_blocked_by};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
 
@@ -224,11 +224,12 @@ async fn readers_see_whole_slots_and_a_run_after_one_that_was_killed_goes_on() {
         .execute(raw_sql("begin; select from energy.forecast_slots where slot_at = '2017-07-28 02:00Z' and building_id = 'homes-9-13' for update"))
         .await
         .unwrap();
+    let holding: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut holder).await.unwrap();
     let mut run = as_role("pipeline").await;
     let pid: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut run).await.unwrap();
     let ends =
         tokio::spawn(async move { run.execute("call energy.issue_forecasts('2017-07-28 02:00Z')").await.map(drop) });
-    until_blocked(&mut postgres, pid).await;
+    until_blocked_by(&mut postgres, pid, holding).await;
     let seen = "select building_id, count(*) from energy.forecasts where issued_at = '2017-07-28 02:00Z' and building_id ~ '^(all-)?homes' group by 1 order by 1";
     let committed: Vec<(String, i64)> = query_as(seen).fetch_all(&mut postgres).await.unwrap();
     let expected: Vec<(String, i64)> =

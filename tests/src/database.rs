@@ -48,6 +48,14 @@ pub async fn until_blocked(other: &mut PgConnection, backend: i32) {
     }
 }
 
+/// Waits until a backend waits for a lock of this one: it may have waited for others before.
+pub async fn until_blocked_by(other: &mut PgConnection, backend: i32, holder: i32) {
+    let blocked = "select $2 = any (pg_blocking_pids($1))";
+    while !sqlx::query_scalar::<_, bool>(blocked).bind(backend).bind(holder).fetch_one(&mut *other).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// As [`connect`], when the server is up again after a crash; within `patience`.
 pub async fn connect_when_up(role: &str, database: &str, patience: Duration) -> PgConnection {
     let asked = Instant::now();

@@ -11,6 +11,8 @@ mod demand;
 mod refusal;
 
 pub use api::{api_url, token};
-pub use database::{Throwaway, as_role, connect, connect_when_up, environment, until_blocked, until_busy};
+pub use database::{
+    Throwaway, as_role, connect, connect_when_up, environment, until_blocked, until_blocked_by, until_busy,
+};
 pub use demand::{DEMAND, KNOWN_HOURS, QUICK, seed_demand, train, trained};
 pub use refusal::{Refusal, refusal, refusals};

@@ -44,6 +44,7 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz), energy.archetype_zone(text),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
+    energy.apartments_of(text, timestamptz), energy.with_apartments(text, text, timestamptz),
     energy.train_archetype(text, jsonb, jsonb, timestamptz), energy.model_of_building(text), energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
     energy.plan_trainings(text[], text[], text, jsonb, jsonb), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text),
     energy.cancel_trainings(text, bigint, text[]), energy.claim_training(), energy.run_training_step(bigint, integer),

@@ -48,6 +48,7 @@ set local role edf_owner;
 \ir routines/building_inputs.sql
 \ir routines/training_query.sql
 \ir routines/forecast_query.sql
+\ir routines/apartments_of.sql
 \ir routines/archetypes.sql
 \ir routines/regressor_forecasts_query.sql
 \ir routines/training_weather.sql

@@ -47,11 +47,7 @@ as $$
         select building_id, weather_location_id,
             dense_rank() over (order by weather_location_id) as place,
             greatest(spans.first_at, date_trunc('hour', before - energy.exact(energy.archetype_history()), 'UTC')) as since,
-            (
-                select count(*) from raw.apartments
-                where apartments.building_id = buildings.building_id
-                  and (valid_from <= before) is not false and (valid_to > before) is not false
-            ) as apartments
+            energy.apartments_of(building_id, before) as apartments
         from raw.buildings
         cross join lateral (select min(hour_at) as first_at from energy.building_hours as hours where hours.building_id = buildings.building_id) as spans
         where building_id = any (building_ids) and spans.first_at < date_trunc('hour', before, 'UTC')
@@ -79,16 +75,7 @@ create or replace function energy.newcomer_query(building_id text, issued_at tim
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        $query$
-        select hours.*,
-            (
-                select count(*) from raw.apartments
-                where building_id = %1$L and (valid_from <= %2$L) is not false and (valid_to > %2$L) is not false
-            ) as apartments
-        from (%3$s) as hours
-        $query$,
-        building_id, energy.iso(issued_at), energy.forecast_query(building_id, issued_at, horizon));
+    select energy.with_apartments(energy.forecast_query(building_id, issued_at, horizon), building_id, issued_at)
 $$;
 comment on function energy.newcomer_query(text, timestamptz, interval) is
     'energy.forecast_query with the number of the building''s apartments, for a forecast by the model of its archetype.';

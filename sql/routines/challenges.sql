@@ -55,8 +55,7 @@ begin
     regressors := (select energy.regressors_of(configs.config) from energy.configs where configs.config_id = training.config_id);
     inputs := energy.building_inputs(shadow_forecast.building_id, shadow_forecast.issued_at, since, shadow_forecast.issued_at + horizon, regressors);
     if training.archetype is not null then
-        inputs := format('select hours.*, (select count(*) from raw.apartments where building_id = %1$L and (valid_from <= %2$L) is not false and (valid_to > %2$L) is not false)'
-                         ' as apartments from (%3$s) as hours', shadow_forecast.building_id, energy.iso(shadow_forecast.issued_at), inputs);
+        inputs := energy.with_apartments(inputs, shadow_forecast.building_id, shadow_forecast.issued_at);
     end if;
     insert into energy.shadow_forecasts (model_id, building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
     select models.model_id, shadow_forecast.building_id, shadow_forecast.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper

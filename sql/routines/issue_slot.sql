@@ -11,7 +11,6 @@ as $$
 declare
     regressors constant text[] := energy.served_regressors(building_id);
     hours      constant integer := cardinality(inputs.times);
-    apartments double precision;
 begin
     -- Regressors of its own are read for it alone.
     if regressors <> '{}' then
@@ -20,13 +19,9 @@ begin
             energy.stored_regressor_forecasts(
                 building_id, slot_at, slot_at - (energy.current_config() #>> '{inference,history}')::interval, regressors));
     end if;
-    if archetype is not null then
-        select count(*) into apartments from raw.apartments as members
-        where members.building_id = served_series.building_id and (valid_from <= slot_at) is not false and (valid_to > slot_at) is not false;
-    end if;
     return row(
         inputs.times, target, received_at, inputs.names || case when archetype is not null then array['apartments'] end,
-        inputs.regressors || case when archetype is not null then array_fill(apartments, array[hours]) end,
+        inputs.regressors || case when archetype is not null then array_fill(energy.apartments_of(building_id, slot_at)::double precision, array[hours]) end,
         inputs.forecast_times, inputs.forecast_received_at,
         case when inputs.forecast_times is not null then array['temperature_c', 'ghi_w_m2'] end, inputs.forecast_values)::edf.series;
 end;

@@ -33,7 +33,7 @@ begin
         building, issued_at, issued_at - (config #>> '{inference,history}')::interval, issued_at + (config #>> '{inference,horizon}')::interval,
         (select energy.regressors_of(configs.config) from energy.configs where configs.config_id = training.config_id));
     if training.archetype is not null then
-        inputs := format('select hours.*, (select count(*) from raw.apartments where building_id = %L) as apartments from (%s) as hours', building, inputs);
+        inputs := energy.with_apartments(inputs, building, issued_at);
     end if;
 end;
 $$;

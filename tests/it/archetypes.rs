@@ -2,32 +2,9 @@
 //!
 //! Each test works on a copy of the deployed database, since the training of all buildings commits.
 
-use crate::dump::dump_and_restore;
-use edf_tests::{Throwaway, as_role, connect, refusal, refusals};
+use edf_tests::{Throwaway, as_role, connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
-
-/// A copy whose models of buildings are quick ones. Four buildings are of archetype `homes`, one alone of `estate`.
-pub async fn deployment() -> (Throwaway, PgConnection) {
-    let copy = Throwaway::empty().await;
-    dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
-    let clock: String =
-        query_scalar("select energy.clock()::text").fetch_one(&mut as_role("postgres").await).await.unwrap();
-    let set = format!("alter database {} set energy.clock = '{clock}'", copy.name);
-    copy.connect().await.execute(AssertSqlSafe(set)).await.unwrap();
-    let mut postgres = copy.connect().await;
-    postgres
-        .execute(raw_sql(
-            r#"delete from energy.forecasts; delete from energy.job_runs; delete from energy.training_runs; delete from energy.challenges;
-             delete from energy.shadow_forecasts; delete from energy.stress_tests; delete from edf.models;
-             call energy.load_config(energy.current_config() || jsonb_build_object(
-                 'training', '{"strategy": "seasonal_naive", "parameters": {}, "archetype_history": "35 days"}'::jsonb,
-                 'evaluation', (energy.current_config() -> 'evaluation') || '{"test_period": "7 days"}'))"#,
-        ))
-        .await
-        .unwrap();
-    (copy, postgres)
-}
 
 /// Adds a building of an archetype with so many apartments, and no hours.
 pub async fn add(postgres: &mut PgConnection, building: &str, archetype: &str, time_zone: &str, apartments: i32) {

@@ -2,8 +2,7 @@
 //!
 //! In a database of their own, since what they do is committed.
 
-use crate::dump::dump_and_restore;
-use edf_tests::{Throwaway, connect};
+use edf_tests::{Throwaway, connect, dump_and_restore};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};

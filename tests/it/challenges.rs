@@ -1,8 +1,6 @@
 //! Champion and challenger: forecasts in shadow, the comparison of the two, and promotion.
 
-use crate::archetypes::deployment;
-use crate::governance::{approver, configure};
-use edf_tests::{Throwaway, connect, refusals};
+use edf_tests::{Throwaway, approver, configure, connect, deployment, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 

@@ -1,52 +1,14 @@
 //! A dump keeps everything: models, and the whole deployed database, which goes on from it.
 
 use crate::jobs;
-use edf_tests::{DEMAND, Throwaway, as_role, connect, environment, refusal, seed_demand, train, trained};
+use edf_tests::{
+    DEMAND, Throwaway, as_role, connect, dump_and_restore, environment, refusal, run_at, run_program, seed_demand,
+    train, trained,
+};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
 use std::path::PathBuf;
 use tokio::process::Command;
-
-async fn run(program: &str, database: &str, arguments: &[&str]) {
-    let place = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
-    run_at((&place.0, &place.1), "postgres", program, database, arguments).await;
-}
-
-/// Runs a program of PostgreSQL's as a role, against the server with this socket and port.
-async fn run_at(place: (&str, &str), role: &str, program: &str, database: &str, arguments: &[&str]) {
-    let output = Command::new(program)
-        .args(["-h", place.0, "-p", place.1, "-U", role, "-d", database])
-        .args(arguments)
-        .output()
-        .await
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Makes the empty database `to` a copy of `from`.
-pub async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
-    let file: PathBuf = std::env::temp_dir().join(format!("{to}.dump"));
-    let path = file.to_str().unwrap();
-    let has_timescaledb: bool = query_scalar("select exists (select from pg_extension where extname = 'timescaledb')")
-        .fetch_one(&mut connect("postgres", from).await)
-        .await
-        .unwrap();
-    // TimescaleDB's catalog is restored with its own triggers and checks off.
-    let (more, first, last) = if has_timescaledb {
-        (
-            &["--extension=timescaledb"][..],
-            "create extension timescaledb; select timescaledb_pre_restore()",
-            "select timescaledb_post_restore()",
-        )
-    } else {
-        (&[][..], "select", "select")
-    };
-    run("pg_dump", from, &[&["--format=custom", "--file", path], options, more].concat()).await;
-    run("psql", to, &["-q", "-c", first]).await;
-    run("pg_restore", to, &["--exit-on-error", path]).await;
-    run("psql", to, &["-q", "-c", last]).await;
-    std::fs::remove_file(&file).unwrap();
-}
 
 async fn forecast(connection: &mut PgConnection) -> Vec<(f64, f64, f64)> {
     query_as("select yhat, yhat_lower, yhat_upper from edf.forecast('house', $1) order by valid_at")
@@ -138,7 +100,7 @@ async fn a_dump_by_a_role_that_only_reads_comes_back_whole_by_several_workers_an
         let restored = Throwaway::empty().await;
         for section in ["pre-data", "data", "post-data"] {
             let options = ["-j", "4", "--exit-on-error", "--section", section, &path];
-            run("pg_restore", &restored.name, &options).await;
+            run_program("pg_restore", &restored.name, &options).await;
         }
         let mut after = restored.connect().await;
         assert_eq!(contents(&mut after).await, expected);
@@ -183,8 +145,8 @@ async fn models_that_are_copied_table_by_table_leave_their_ids_behind_the_next_t
     let mut after = to.connect().await;
     for table in ["models", "model_events", "backtests", "backtest_forecasts", "tunings", "trials"] {
         let path = temporary(&format!("{}.{table}", to.name));
-        run("psql", &from.name, &["-c", &format!("\\copy edf.{table} to '{path}'")]).await;
-        run("psql", &to.name, &["-c", &format!("\\copy edf.{table} from '{path}'")]).await;
+        run_program("psql", &from.name, &["-c", &format!("\\copy edf.{table} to '{path}'")]).await;
+        run_program("psql", &to.name, &["-c", &format!("\\copy edf.{table} from '{path}'")]).await;
         std::fs::remove_file(&path).unwrap();
     }
     seed_demand(&mut after).await;
@@ -207,9 +169,10 @@ async fn an_exported_model_is_pending_under_a_free_id_elsewhere_and_forecasts_th
     let other = format!("select edf.train('house', '{DEMAND}', 'seasonal_naive')");
     before.execute(AssertSqlSafe(other)).await.unwrap();
     let path = temporary(&format!("{}.models", to.name));
-    run("psql", &from.name, &["-c", &format!("\\copy (select edf.export_models('{{house}}')) to '{path}'")]).await;
+    run_program("psql", &from.name, &["-c", &format!("\\copy (select edf.export_models('{{house}}')) to '{path}'")])
+        .await;
     after.execute("create table exported (model jsonb)").await.unwrap();
-    run("psql", &to.name, &["-c", &format!("\\copy exported from '{path}'")]).await;
+    run_program("psql", &to.name, &["-c", &format!("\\copy exported from '{path}'")]).await;
     std::fs::remove_file(&path).unwrap();
     let import = "select edf.import_model(model) from exported order by (model ->> 'model_id')::bigint";
     // The first three are one model, trained three times.
@@ -323,12 +286,12 @@ async fn a_standby_can_be_dumped_and_forecasts() {
     before.execute(AssertSqlSafe(format!("drop role {reader}"))).await.unwrap();
 
     let restored = Throwaway::empty().await;
-    run("pg_restore", &restored.name, &["-j", "4", "--exit-on-error", &path]).await;
+    run_program("pg_restore", &restored.name, &["-j", "4", "--exit-on-error", &path]).await;
     let mut after = restored.connect().await;
     assert_eq!(contents(&mut after).await, contents(&mut before).await);
     assert_eq!(forecast(&mut after).await, forecast(&mut before).await);
     let whole = Throwaway::empty().await;
-    run("pg_restore", &whole.name, &["-j", "4", "--exit-on-error", &deployed]).await;
+    run_program("pg_restore", &whole.name, &["-j", "4", "--exit-on-error", &deployed]).await;
     let hours = "select count(*) > 1000 from energy.building_hours";
     assert!(query_scalar::<_, bool>(hours).fetch_one(&mut whole.connect().await).await.unwrap());
     for file in [path, deployed] {

@@ -2,25 +2,10 @@
 //!
 //! Each test works on a copy of the deployed database, whose models are quick ones.
 
-use crate::archetypes::deployment;
-use edf_tests::{Throwaway, as_role, connect, refusal, refusals};
+use edf_tests::{Throwaway, approver, as_role, configure, connect, deployment, refusal, refusals};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
-
-/// Changes one setting of the configuration.
-pub async fn configure(postgres: &mut PgConnection, path: &str, value: &str) {
-    let load =
-        format!("call energy.load_config(jsonb_set(energy.current_config(), '{{{path}}}', '{value}'::jsonb, true))");
-    postgres.execute(AssertSqlSafe(load)).await.unwrap_or_else(|error| panic!("{path}: {error}"));
-}
-
-/// A session of the superuser that acts as an approver; nobody logs in as that role.
-pub async fn approver(database: &str) -> PgConnection {
-    let mut session = connect("postgres", database).await;
-    session.execute("set role edf_approver").await.unwrap();
-    session
-}
 
 /// Trains a building by the pipeline, in one call; its pending model.
 async fn trained_by(role: &str, copy: &Throwaway, building: &str) -> i64 {

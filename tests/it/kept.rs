@@ -1,8 +1,7 @@
 //! Nothing that was measured is lost: what retention dropped is never made anew from nothing.
 
-use crate::dump::dump_and_restore;
 use crate::house::{DAY, add_house, evenings, ingest, learn, learn_from_a_day, message, refresh};
-use edf_tests::{Throwaway, as_role};
+use edf_tests::{Throwaway, as_role, dump_and_restore};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

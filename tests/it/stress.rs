@@ -1,8 +1,6 @@
 //! Stress tests: what models make of combinations that they have not seen, and what that means for their approval.
 
-use crate::archetypes::deployment;
-use crate::governance::{approver, configure};
-use edf_tests::{connect, refusals};
+use edf_tests::{approver, configure, connect, deployment, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
 
@@ -49,6 +47,31 @@ async fn a_logical_model_passes_every_rule_in_every_scenario_and_tight_limits_ar
             .await
             .unwrap();
     assert!(means.0 >= 6 && means.1 == 8, "{means:?}");
+
+    // Apartments that have ended, or are still to come, do not count: neither here nor in service.
+    postgres
+        .execute(
+            "insert into raw.apartments (building_id, apartment_id, valid_from, valid_to)
+             select building_id, spans.name, since, until from raw.buildings
+             cross join (values ('past', null::timestamptz, '2016-08-01Z'::timestamptz), ('future', '2030-01-01Z', null)) as spans (name, since, until)",
+        )
+        .await
+        .unwrap();
+    let (inputs, current): (String, i64) = query_as(
+        "select inputs, (select count(*) from raw.apartments as those where building_id = (energy.archetype_members('homes', known_at))[1]
+                         and apartment_id not in ('past', 'future'))
+         from energy.stress_inputs($1) join energy.trainings on model_id = $1",
+    )
+    .bind(of_archetype)
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    let counted: i64 =
+        query_scalar(AssertSqlSafe(format!("select distinct apartments::bigint from ({inputs}) as hours")))
+            .fetch_one(&mut postgres)
+            .await
+            .unwrap();
+    assert_eq!(counted, current);
 
     configure(&mut postgres, "evaluation,stress", r#"{"max_jump_ratio": 0.001, "max_peak_ratio": 0.001}"#).await;
     let checks = stress(&mut analyst, own).await;

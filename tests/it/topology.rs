@@ -1,9 +1,8 @@
 //! Topology has its time: sensors and apartments begin, are renamed, replaced and given up, and sums count what was valid then.
 
-use crate::dump::dump_and_restore;
 use crate::hours::{HOURS, rebuilt};
 use crate::house::{DAY, add_house, demand, ingest, learn, learn_from_a_day, refresh, refresh_days, sensor, told};
-use edf_tests::{Throwaway, as_role, connect, refusal};
+use edf_tests::{Throwaway, as_role, connect, dump_and_restore, refusal};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};

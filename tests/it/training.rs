@@ -2,9 +2,8 @@
 //!
 //! Each test works on a copy of the deployed database, whose models are quick ones and pass the gate.
 
-use crate::archetypes::{add, add_hours, deployment};
-use crate::governance::{approver, configure};
-use edf_tests::{Refusal, Throwaway, connect, refusal, refusals, until_busy};
+use crate::archetypes::{add, add_hours};
+use edf_tests::{Refusal, Throwaway, approver, configure, connect, deployment, refusal, refusals, until_busy};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};

@@ -1,12 +1,18 @@
-//! A killed training: the server recovers, the registry holds nothing of it, the next run works.
+//! Kills: the server recovers, nothing is half done, the next run works.
 //!
-//! A crash ends every connection of the server, so this is a run of its own.
+//! A crash ends every connection of the server, so this is a run of its own, of one test at a time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod kills;
 
 use edf_tests::{DEMAND, Throwaway, connect_when_up, seed_demand, train, until_busy};
 use sqlx::{Executor, query_scalar};
 use std::process::Command;
 use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Of the tests that crash the server.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A training of `hourly` that takes minutes.
 const LONG: &str = r#"
@@ -24,6 +30,7 @@ async fn server_start(connection: &mut sqlx::PgConnection) -> String {
 
 #[tokio::test]
 async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
+    let _turn = TURN.lock().await;
     let database = Throwaway::with_extension().await;
     let mut trainer = database.connect().await;
     seed_demand(&mut trainer).await;

@@ -6,11 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api;
+mod copies;
 mod database;
 mod demand;
 mod refusal;
 
 pub use api::{api_url, token};
+pub use copies::{approver, configure, deployment, dump_and_restore, run_at, run_program};
 pub use database::{
     Throwaway, as_role, connect, connect_when_up, environment, until_blocked, until_blocked_by, until_busy,
 };

@@ -2,7 +2,7 @@
 //!
 //! Each test works on a copy of the deployed database, since the training of all buildings commits.
 
-use edf_tests::{Throwaway, as_role, connect, deployment, refusal, refusals};
+use edf_tests::{as_role, connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 

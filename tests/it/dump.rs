@@ -7,7 +7,6 @@ use edf_tests::{
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
-use std::path::PathBuf;
 use tokio::process::Command;
 
 async fn forecast(connection: &mut PgConnection) -> Vec<(f64, f64, f64)> {

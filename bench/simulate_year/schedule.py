@@ -26,10 +26,10 @@ ROLES = {"make_partitions": "postgres", "apply_retention": "postgres"}
 JOBS = tuple(
     Job(name, ROLES.get(name, "pipeline"), f"call energy.run_job('{name}')")
     for name in ("make_partitions", "refresh_hours", "refresh_days", "learn_gap_profiles", "train_models", "gate_models",
-                 "issue_forecasts", "score_forecasts", "check_alerts", "apply_retention")
+                 "issue_forecasts", "score_forecasts", "check_alerts", "watch_jobs", "apply_retention")
 )
-# The simulation calls each job itself, in time, and has no challengers.
-LEFT_OUT = {"ingest_inbox", "watch_jobs", "issue_shadow_forecasts"}
+# Messages come by call, and there are no challengers.
+LEFT_OUT = {"ingest_inbox", "issue_shadow_forecasts"}
 
 
 def slots(expression: str, since: dt.datetime, until: dt.datetime, apart: dt.timedelta):

@@ -2,6 +2,7 @@
 
 import time
 
+import faults
 import served
 
 COUNTS = {
@@ -69,7 +70,7 @@ def table(cursor) -> None:
     print("Gate before: what it had said of each model, from the weeks before that model served.")
 
 
-def conclude(database, config: dict, clock, options) -> int:
+def conclude(database, config: dict, clock, options, plan) -> int:
     """Prints everything; the last line is the ratio. Returns the exit status."""
     cursor = database.session("analyst", clock)
     began = time.monotonic()
@@ -84,11 +85,10 @@ def conclude(database, config: dict, clock, options) -> int:
         print(f"{job}: {count} failed with {state}, such as: {message}")
     table(cursor)
     text, ratio = served.summary(cursor)
-    failures = []
-    if options.max_ratio is not None:
-        if missing:
-            failures.append(f"{missing} forecasts are missing")
-        if not (options.min_ratio or 0) <= ratio <= options.max_ratio:
-            failures.append(f"the ratio {ratio:.4f} is not between {options.min_ratio or 0} and {options.max_ratio}")
+    failures = faults.report(database, plan, options.end) if plan else []
+    if missing and (plan or options.max_ratio is not None):
+        failures.append(f"{missing} forecasts are missing")
+    if options.max_ratio is not None and not (options.min_ratio or 0) <= ratio <= options.max_ratio:
+        failures.append(f"the ratio {ratio:.4f} is not between {options.min_ratio or 0} and {options.max_ratio}")
     print("\n" + "".join(f"FAILED: {failure}\n" for failure in failures) + text, flush=True)
     return 1 if failures else 0

@@ -20,6 +20,7 @@ sys.path.insert(0, str(LOCAL))
 
 import citylearn as source  # noqa: E402
 import delays  # noqa: E402
+import faults  # noqa: E402
 import load  # noqa: E402
 import score  # noqa: E402
 from database import Database  # noqa: E402
@@ -44,10 +45,15 @@ def arguments() -> argparse.Namespace:
                         help="messages are received at multiples of so many minutes; default 1")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=JSON",
                         help='a value of the configuration, such as training.strategy="lear"')
+    parser.add_argument("--faults", action="store_true",
+                        help="things go wrong, and are to be seen and to heal in time (faults.py): the year of three buildings, trained monthly")
     parser.add_argument("--min-ratio", type=float, help="fail below it")
     parser.add_argument("--max-ratio", type=float, help="fail above it, or where a forecast is missing")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache/edf/downloads")
     options = parser.parse_args()
+    if options.faults:
+        options.buildings, options.train_weeks = (faults.SILENT, faults.DEAD_METER[0], faults.COMMISSIONED), 4
+        options.refresh_minutes = 15
     options.begin = source.START - source.HOUR + (options.from_week - 1) * WEEK
     # The last weather that is known ends with the data: no forecast of three days can be issued after that.
     options.end = min(options.begin + options.weeks * WEEK, source.to_hour(source.HOURS) - dt.timedelta(days=3))
@@ -57,24 +63,27 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def arrivals(data, options):
+def arrivals(data, options, plan):
     """Yields (time, role, statement, values) of each batch of messages and each weather document, in order of receipt.
 
     For a week longer than the jobs run: the last forecasts need their actuals, and what is late comes in.
     """
     span = (options.begin, options.end + delays.LONGEST, True)
     every = options.batch_minutes * delays.MINUTE
+    batches = source.meter_messages(data, *span, options.buildings, every)
     ingested = (
         (at, "pipeline", "call energy.ingest_meter_messages(%s::text[], %s)", (messages, at))
-        for at, messages in source.meter_messages(data, *span, options.buildings, every)
+        for at, messages in (plan.meters(batches) if plan else batches)
     )
+    runs = ((received_at, issued_at, document) for issued_at, received_at, document in source.weather_forecasts(data, *span))
+    days = source.weather_observations(data, *span)
     forecast = (
         (at, "weather", "call energy.ingest_weather_forecast(%s, %s, %s, %s)", (document, PLACE, issued_at, at))
-        for issued_at, at, document in source.weather_forecasts(data, *span)
+        for at, issued_at, document in (plan.weather(runs) if plan else runs)
     )
     observed = (
         (at, "weather", "call energy.ingest_weather_observations(%s, %s, %s)", (document, PLACE, at))
-        for at, document in source.weather_observations(data, *span)
+        for at, document in (plan.weather(days) if plan else days)
     )
     return heapq.merge(ingested, forecast, observed, key=lambda arrival: arrival[0])
 
@@ -102,27 +111,43 @@ class Progress:
         print(f"{at:%Y-%m-%d}: {done}; {elapsed:.0f} s ({spent})", flush=True)
 
 
-def replay(database: Database, data, schedules: dict, options) -> None:
+def call(database: Database, job, at: dt.datetime, plan) -> None:
+    if plan and job.name == "issue_forecasts" and at == plan.crash_at:
+        database.kill_during(job.role, job.statement, at)
+    else:
+        database.run(job.role, job.statement, clock=at)
+
+
+def replay(database: Database, data, schedules: dict, options, plan) -> None:
     """Goes through time: at each moment first what is received, then the jobs that are due."""
     training = options.train_weeks * WEEK
+    apart = {"refresh_hours": options.refresh_minutes * delays.MINUTE, "train_models": training, "gate_models": training}
+    if not plan:
+        apart |= {"issue_forecasts": source.HOUR, "score_forecasts": DAY, "check_alerts": DAY}
     runs = timetable(
         schedules,
         {"": options.begin + options.history_weeks * WEEK, "make_partitions": options.begin},
         options.end,
-        {"": dt.timedelta(), "refresh_hours": options.refresh_minutes * delays.MINUTE,
-         "issue_forecasts": source.HOUR, "score_forecasts": DAY, "check_alerts": DAY,
-         "train_models": training, "gate_models": training},
+        {"": dt.timedelta(), **apart},
     )
-    received = ((at, -1, what) for at, *what in arrivals(data, options))
+    received = ((at, -2, what) for at, *what in arrivals(data, options, plan))
+    # Without faults nothing is to be watched: each job is called in time.
+    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name != "watch_jobs"))
+    events = [received, chosen]
+    if plan:
+        events.append([(plan.commissioned_at, -1, commission), (plan.bad_model_at, -1, train_a_bad_model)])
     progress, has_model = Progress(), False
-    for at, rank, what in heapq.merge(received, runs, key=lambda event: event[:2]):
+    for at, rank, what in heapq.merge(*events, key=lambda event: event[:2]):
         began = time.monotonic()
-        if rank < 0:
+        if rank == -2:
             database.run(*what)
             progress.add("messages", began)
             continue
+        if rank == -1:
+            what(database, at)
+            continue
         if what.name != "issue_forecasts" or has_model:
-            database.run(what.role, what.statement, clock=at)
+            call(database, what, at, plan)
         if what.name == "gate_models":
             has_model = database.approve(at) > 0 or has_model
         elif what.name == "issue_forecasts" and has_model:
@@ -132,6 +157,32 @@ def replay(database: Database, data, schedules: dict, options) -> None:
     database.run("pipeline", "call energy.refresh_building_hours()", clock=options.end + delays.LONGEST)
 
 
+def commission(database: Database, at: dt.datetime) -> None:
+    """A new building: its rows, and nothing else."""
+    send_topology(database, (faults.COMMISSIONED,))
+
+
+def train_a_bad_model(database: Database, at: dt.datetime) -> None:
+    call = "call energy.train_models(array[%s], strategy => 'seasonal_naive', reason => 'somebody tries')"
+    database.run("analyst", call, (faults.BAD,), clock=at)
+
+
+def send_topology(database: Database, buildings) -> None:
+    cursor = database.session("postgres", None)
+    cursor.execute("set role edf_owner")
+    load.send_topology(cursor, buildings)
+    cursor.execute("reset role")
+
+
+def plan_of(database: Database) -> faults.Plan:
+    limits = dict(database.rows("postgres", """
+        select name, value from energy.monitoring_limits
+        cross join lateral (values ('meters_late', meters_late), ('demand_late', demand_late), ('weather_late', weather_late)) as limits (name, value)
+        union all
+        select job_name, late_after from energy.jobs where job_name = 'refresh_days'"""))
+    return faults.Plan(limits)
+
+
 def main() -> None:
     options = arguments()
     data = source.Dataset(source.fetch(options.cache))
@@ -139,18 +190,22 @@ def main() -> None:
     database.prepare()
     # A backtest whose models age as those that serve: as many weeks between fits as between trainings.
     overrides = {"evaluation.refit": f"{7 * options.train_weeks} days"}
+    if options.faults:
+        # One weather run a day is late only then; scores once a day are enough.
+        overrides |= {"monitoring.weather_late": "36 hours", "schedules.score_forecasts": "35 0 * * *",
+                      "schedules.ingest_inbox": None, "schedules.issue_shadow_forecasts": None}
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}
     config = database.configure(overrides)
-    cursor = database.session("postgres", None)
-    cursor.execute("set role edf_owner")
-    load.send_topology(cursor, options.buildings)
-    cursor.execute("reset role")
+    plan = plan_of(database) if options.faults else None
+    if plan:
+        plan.change(data)
+    send_topology(database, [building for building in options.buildings if not plan or building != faults.COMMISSIONED])
     span = f"{options.begin:%Y-%m-%d} to {options.end:%Y-%m-%d}"
     print(f"{span}, {len(options.buildings)} buildings. Models are trained every"
           f" {options.train_weeks} weeks, as often as the backtest fits anew; hours are refreshed every"
           f" {options.refresh_minutes} minutes and before each forecast.", flush=True)
-    replay(database, data, config["schedules"], options)
-    sys.exit(score.conclude(database, config, options.end + delays.LONGEST, options))
+    replay(database, data, config["schedules"], options, plan)
+    sys.exit(score.conclude(database, config, options.end + delays.LONGEST, options, plan))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,14 @@ from raw.buildings
 left join energy.building_spans using (building_id)
 cross join energy.monitoring_limits as limits
 union all
+select 'demand', building_id, newest.hour_at, energy.clock() - newest.hour_at, limits.demand_late
+from raw.buildings
+left join lateral (
+    select hour_at from energy.building_hours as hours
+    where hours.building_id = buildings.building_id and consumption_kwh is not null order by hour_at desc limit 1
+) as newest on true
+cross join energy.monitoring_limits as limits
+union all
 -- A place that no building names is nobody's.
 select 'weather', weather_location_id, newest.issued_at, energy.clock() - newest.issued_at, limits.weather_late
 from (select distinct weather_location_id from raw.buildings) as places
@@ -20,5 +28,5 @@ left join lateral (
 ) as newest on true
 cross join energy.monitoring_limits as limits;
 comment on view energy.freshness is
-$$How old what is newest is: readings of a building, weather runs of a place that reach into the future, forecasts of a building for hours to come. newest_at is NULL
+$$How old what is newest is: readings of a building, hours whose demand is known, weather runs of a place that reach into the future, forecasts of a building for hours to come. newest_at is NULL
 where there is none; late_after is the configuration's.$$;

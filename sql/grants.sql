@@ -17,6 +17,7 @@ grant insert, update, delete on energy.building_spans, energy.building_heard, en
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
+grant update (checked_at) on energy.alert_rules to pipeline;
 grant insert, update, delete on energy.weather_days to pipeline;
 grant execute on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz),
     energy.days_of_weather(text, timestamptz, timestamptz, timestamptz) to analyst;
@@ -94,7 +95,7 @@ grant select (rejected_id, received_at, source, reason_code, reason, replayed_at
 grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
-    energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.error_drift, energy.feature_drift, energy.freshness,
+    energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
     energy.alerts, energy.alert_rules, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;

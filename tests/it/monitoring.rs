@@ -48,7 +48,7 @@ async fn two_buildings() -> (Throwaway, PgConnection) {
 }
 
 async fn check(postgres: &mut PgConnection) -> Vec<String> {
-    run(postgres, "call energy.score_forecasts(); call energy.check_alerts()").await;
+    run(postgres, "call energy.score_forecasts(); call energy.check_alerts(true)").await;
     texts(postgres, OPEN).await
 }
 
@@ -221,6 +221,39 @@ async fn each_fault_opens_one_alert_which_is_told_and_ends_with_the_fault() {
 }
 
 #[tokio::test]
+async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time() {
+    let (_database, mut postgres) = two_buildings().await;
+    // As the job does it, minute by minute.
+    let at = async |postgres: &mut PgConnection, time: &str| {
+        let check = "call energy.score_forecasts(); call energy.check_alerts()";
+        run(postgres, &format!("set energy.clock = '2026-03-15 {time}Z'; {check}")).await;
+        texts(postgres, OPEN).await
+    };
+    assert_eq!(at(&mut postgres, "12:00").await, Vec::<String>::new());
+    run(&mut postgres, FAULTS[0].0).await;
+    run(&mut postgres, FAULTS[7].0).await;
+    assert_eq!(at(&mut postgres, "12:05").await, ["meters_late warning north"]);
+    // A second early is the same hour; the next one begins on time.
+    assert_eq!(at(&mut postgres, "12:59:59").await, ["meters_late warning north"]);
+    assert_eq!(at(&mut postgres, "13:00:00").await, ["accuracy_worse warning north", "meters_late warning north"]);
+    run(&mut postgres, FAULTS[0].2).await;
+    run(&mut postgres, FAULTS[7].2).await;
+    assert_eq!(at(&mut postgres, "13:05").await, ["accuracy_worse warning north"]);
+    assert_eq!(at(&mut postgres, "14:00").await, Vec::<String>::new());
+
+    // What is not due is not computed.
+    let plan = async |postgres: &mut PgConnection, rules: &str| {
+        texts(postgres, &format!("explain select * from energy.alert_conditions where rule = any ('{{{rules}}}')"))
+            .await
+            .join("\n")
+    };
+    let heavy = plan(&mut postgres, "meters_late,inputs_drift,accuracy_worse").await;
+    assert!(heavy.contains("building_hours") && heavy.contains("accuracy_days"), "{heavy}");
+    let light = plan(&mut postgres, "meters_late,job_failed,job_late,messages_rejected,fallback_used").await;
+    assert!(!light.contains("building_hours") && !light.contains("accuracy_days"), "{light}");
+}
+
+#[tokio::test]
 async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() {
     let (database, mut postgres) = two_buildings().await;
     run(&mut postgres, FAULTS[0].0).await;
@@ -264,7 +297,7 @@ async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() 
         .unwrap();
     assert_eq!(seen, ("analyst".to_owned(), "the gateway is being repaired".to_owned()));
     run(&mut postgres, FAULTS[0].2).await;
-    run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'; call energy.check_alerts()").await;
+    run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'; call energy.check_alerts(true)").await;
     let over = format!("call energy.acknowledge_alert({id})");
     refusals(&mut analyst, &[("42704", "call energy.acknowledge_alert(-1)"), ("55000", over.as_str())]).await;
     assert!(query("update energy.alerts set resolved_at = now()").execute(&mut analyst).await.is_err());

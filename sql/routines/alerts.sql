@@ -12,6 +12,8 @@ insert into energy.alert_rules as known (rule, severity, every, within, meaning,
      'Look at raw.rejected_messages; energy.replay_rejected takes them once the reason is gone.'),
     ('fallback_used', 'warning', '5 minutes', '15 minutes', 'The newest forecast of a building was made without a model: source profile, last_week or recent_mean.',
      'Its row of energy.forecast_slots says what failed; approve or train a model.'),
+    ('alerts_undelivered', 'critical', '5 minutes', '30 minutes', 'A receiver of alerts could not be told of one for fifteen minutes.',
+     'See whether edf-alerts is up, and energy.alert_deliveries.reason.'),
     ('accuracy_worse', 'warning', '1 hour', '2 hours', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
      'Train again: select energy.train_model(...).'),
     ('coverage_low', 'warning', '1 hour', '2 hours', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
@@ -73,6 +75,13 @@ from (
     order by building_id, slot_at desc
 ) as newest
 where source in ('profile', 'last_week', 'recent_mean')
+union all
+select 'alerts_undelivered', receiver, format('%s: %s alerts wait since %s%s', receiver, count(*),
+                                              to_char(min(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), coalesce(', ' || max(reason), ''))
+from energy.alert_deliveries
+join energy.alert_receivers using (receiver)
+where delivered_at is null and created_at < clock_timestamp() - interval '15 minutes'
+group by receiver
 union all
 select 'accuracy_worse', building_id, format('%s: RMSE of the first day of lead is %s kWh over %s days, %s times what was registered', building_id,
                                              round(rmse_kwh::numeric, 3), days, round(rmse_ratio::numeric, 2))
@@ -154,7 +163,7 @@ begin
             update energy.alerts set resolved_at = greatest(now_at, opened_at)
             where resolved_at is null and rule = any (due)
               and not exists (select from conditions where (conditions.rule, conditions.subject) = (alerts.rule, alerts.subject))
-            returning alerts.*
+            returning alerts as alert
         ),
 
         seen as (
@@ -169,23 +178,24 @@ begin
             where not exists (
                 select from energy.alerts
                 where resolved_at is null and (alerts.rule, alerts.subject) = (conditions.rule, conditions.subject))
-            returning alerts.*
+            returning alerts as alert
         )
 
-        select 'opened' as event, opened.* from opened
+        select 'opened' as event, alert from opened
         union all
-        select 'resolved', resolved.* from resolved
+        select 'resolved', alert from resolved
     loop
+        perform energy.queue_alert_deliveries(changed.alert, case changed.event when 'opened' then 'firing' else 'resolved' end);
         -- A notification holds 8,000 bytes.
         perform pg_notify('edf_alerts', json_build_object(
-            'event', changed.event, 'alert_id', changed.alert_id, 'rule', changed.rule, 'severity', changed.severity,
-            'subject', left(changed.subject, 200), 'message', left(changed.message, 500))::text);
+            'event', changed.event, 'alert_id', (changed.alert).alert_id, 'rule', (changed.alert).rule, 'severity', (changed.alert).severity,
+            'subject', left((changed.alert).subject, 200), 'message', left((changed.alert).message, 500))::text);
     end loop;
 end;
 $$;
 comment on procedure energy.check_alerts(boolean) is
 $$Opens an alert for each thing that is wrong, once while it lasts, and resolves those that are over. Each that opens or is resolved is told by NOTIFY edf_alerts, as JSON with event,
-alert_id, rule, severity, subject and message.
+alert_id, rule, severity, subject and message, and queued for each receiver of energy.alert_receivers.
 
 all_rules: false checks those that are due by energy.alert_rules.every, true all of them.$$;
 revoke all on procedure energy.check_alerts(boolean) from public;

@@ -41,13 +41,15 @@ const DATA: &str = "
 const OPEN: &str =
     "select rule || ' ' || severity || ' ' || subject from energy.alerts where resolved_at is null order by 1";
 
-async fn two_buildings() -> (Throwaway, PgConnection) {
+/// A database of its own with [`DATA`].
+pub async fn two_buildings() -> (Throwaway, PgConnection) {
     let (database, mut postgres) = deployed().await;
     run(&mut postgres, DATA).await;
     (database, postgres)
 }
 
-async fn check(postgres: &mut PgConnection) -> Vec<String> {
+/// Scores and checks all rules; the alerts that are open then.
+pub async fn check(postgres: &mut PgConnection) -> Vec<String> {
     run(postgres, "call energy.score_forecasts(); call energy.check_alerts(true)").await;
     texts(postgres, OPEN).await
 }
@@ -113,7 +115,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
 }
 
 /// What goes wrong, the alert that tells it, and what mends it.
-const FAULTS: [(&str, &str, &str); 11] = [
+pub const FAULTS: [(&str, &str, &str); 11] = [
     (
         "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
         "meters_late warning north",

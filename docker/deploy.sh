@@ -37,6 +37,7 @@ deploy_database() {
     set_password dbt "${EDF_DBT_PASSWORD:-}"
     set_password authenticator "${EDF_AUTHENTICATOR_PASSWORD:-}"
     set_password weather "${EDF_WEATHER_PASSWORD:-}"
+    set_password alerts "${EDF_ALERTS_PASSWORD:-}"
     set_password dashboard "${EDF_DASHBOARD_PASSWORD:-}"
 }
 

@@ -17,6 +17,8 @@ grant insert, update, delete on energy.building_spans, energy.building_heard, en
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
+grant update (checked_at) on energy.alert_rules to pipeline;
+grant insert on energy.alert_deliveries to pipeline;
 grant insert, update, delete on energy.weather_days to pipeline;
 grant execute on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz),
     energy.days_of_weather(text, timestamptz, timestamptz, timestamptz) to analyst;
@@ -95,8 +97,8 @@ grant select (rejected_id, received_at, source, reason_code, reason, replayed_at
 grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
-    energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.error_drift, energy.feature_drift, energy.freshness,
-    energy.alerts, energy.alert_rules, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
+    energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
+    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
 grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
@@ -112,6 +114,10 @@ grant select on raw.weather_locations to weather;
 grant insert on raw.weather_fetches to weather;
 grant execute on procedure energy.ingest_weather_forecast, energy.ingest_weather_observations to weather;
 grant execute on function energy.take_weather_forecast, energy.take_weather_observations to weather;
+
+grant usage on schema energy to alerts;
+grant execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) to alerts;
+revoke execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) from pipeline;
 
 -- Forecasts: what is due, and what a revision replaces.
 grant insert, update on energy.forecast_slots to pipeline;

@@ -80,6 +80,7 @@ set local role edf_owner;
 \ir routines/score_forecasts.sql
 \ir routines/drift.sql
 \ir routines/freshness.sql
+\ir routines/alert_deliveries.sql
 \ir routines/alerts.sql
 \ir routines/health.sql
 \ir routines/request.sql

@@ -103,16 +103,16 @@ units() {
     fi
     local folder=$STATE/units unit
     mkdir -p "$folder"
-    for unit in docker/weather/edf-weather.{service,timer}; do
+    for unit in docker/weather/edf-weather.{service,timer} docker/alerts/edf-alerts.service; do
         sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$unit" >"$folder/${unit##*/}"
     done
-    systemd-analyze verify "$folder"/edf-weather.{service,timer}
+    systemd-analyze verify "$folder"/edf-weather.{service,timer} "$folder/edf-alerts.service"
     if ! systemd-analyze --help | grep -q -- --offline; then
         echo 'skipped: exposure of the systemd units, this systemd-analyze cannot judge files'
         return 0
     fi
     # In tenths, 0 is best.
-    systemd-analyze security --no-pager --offline=true --threshold=20 "$folder/edf-weather.service"
+    systemd-analyze security --no-pager --offline=true --threshold=20 "$folder"/edf-{weather,alerts}.service
 }
 
 load() {
@@ -197,11 +197,12 @@ step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' 
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
-suite 'tests of the weather fetcher' cargo test --release -p edf-weather
+suite 'tests of the weather fetcher and the sender of alerts' cargo test --release -p edf-http -p edf-weather -p edf-alerts
+step 'build the sender of alerts' 'What the compiler says is above.' cargo build --release -p edf-alerts
 check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
-check 'clippy of the weather fetcher' cargo clippy --release -p edf-weather --all-targets -- -D warnings
+check 'clippy of the weather fetcher and the sender of alerts' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts --all-targets -- -D warnings
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images

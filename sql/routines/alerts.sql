@@ -1,29 +1,32 @@
-insert into energy.alert_rules as known (rule, severity, within, meaning, advice) values
-    ('meters_late', 'warning', '15 minutes', 'No meter of a building was heard for monitoring.meters_late.',
+insert into energy.alert_rules as known (rule, severity, every, within, meaning, advice) values
+    ('meters_late', 'warning', '5 minutes', '15 minutes', 'No meter of a building was heard for monitoring.meters_late.',
      'Look at its gateway; forecasts go on from what is known, with less confidence.'),
-    ('weather_late', 'critical', '15 minutes', 'No weather run that reaches into the future was received for monitoring.weather_late.',
+    ('weather_late', 'critical', '5 minutes', '15 minutes', 'No weather run that reaches into the future was received for monitoring.weather_late.',
      'Look at raw.weather_fetches and at the service.'),
-    ('forecasts_late', 'critical', '15 minutes', 'A building with an approved model has no forecast that is younger than monitoring.forecasts_late.',
+    ('forecasts_late', 'critical', '5 minutes', '15 minutes', 'A building with an approved model has no forecast that is younger than monitoring.forecasts_late.',
      'Look at its rows of energy.job_runs.'),
-    ('job_failed', 'warning', '15 minutes', 'The last run of a job failed, wholly or for some buildings, or was killed.', 'Its rows of energy.job_runs say why.'),
-    ('job_late', 'critical', '30 minutes', 'A job did not run in time: energy.late_jobs.',
+    ('job_failed', 'warning', '5 minutes', '15 minutes', 'The last run of a job failed, wholly or for some buildings, or was killed.', 'Its rows of energy.job_runs say why.'),
+    ('job_late', 'critical', '5 minutes', '30 minutes', 'A job did not run in time: energy.late_jobs.',
      'See whether the scheduler is up, and whether another run is stuck: energy.job_status.'),
-    ('messages_rejected', 'warning', '15 minutes', 'More than monitoring.max_rejected_share of a day''s meter messages were rejected.',
+    ('messages_rejected', 'warning', '5 minutes', '15 minutes', 'More than monitoring.max_rejected_share of a day''s meter messages were rejected.',
      'Look at raw.rejected_messages; energy.replay_rejected takes them once the reason is gone.'),
-    ('fallback_used', 'warning', '15 minutes', 'The newest forecast of a building was made without a model: source profile, last_week or recent_mean.',
+    ('fallback_used', 'warning', '5 minutes', '15 minutes', 'The newest forecast of a building was made without a model: source profile, last_week or recent_mean.',
      'Its row of energy.forecast_slots says what failed; approve or train a model.'),
-    ('accuracy_worse', 'warning', '1 hour', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
+    ('alerts_undelivered', 'critical', '5 minutes', '30 minutes', 'A receiver of alerts could not be told of one for fifteen minutes.',
+     'See whether edf-alerts is up, and energy.alert_deliveries.reason.'),
+    ('accuracy_worse', 'warning', '1 hour', '2 hours', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
      'Train again: select energy.train_model(...).'),
-    ('coverage_low', 'warning', '1 hour', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
-    ('errors_grow', 'warning', '1 hour', 'The errors of a building have begun to grow: energy.error_drift.', 'Look at energy.feature_drift, and train again.'),
-    ('inputs_drift', 'info', '1 day', 'Demand or weather of a building is of another population than a year before: energy.feature_drift.', 'Train again.'),
-    ('unusual_weather', 'info', '15 minutes', 'A day ahead has weather unlike all that is known of its place, jointly: energy.weather_likeness.',
+    ('coverage_low', 'warning', '1 hour', '2 hours', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
+    ('errors_grow', 'warning', '1 hour', '2 hours', 'The errors of a building have begun to grow: energy.error_drift.', 'Look at energy.feature_drift, and train again.'),
+    ('inputs_drift', 'info', '1 hour', '1 day', 'Demand or weather of a building is of another population than a year before: energy.feature_drift.', 'Train again.'),
+    ('unusual_weather', 'info', '5 minutes', '15 minutes', 'A day ahead has weather unlike all that is known of its place, jointly: energy.weather_likeness.',
      'Models have not learnt it: read forecasts of that day with their interval, and with care.'),
-    ('unusual_inputs', 'info', '15 minutes', 'A forecast rests on weather or demand that its model has not learnt: confidence below monitoring.min_confidence.',
+    ('unusual_inputs', 'info', '5 minutes', '15 minutes', 'A forecast rests on weather or demand that its model has not learnt: confidence below monitoring.min_confidence.',
      'Read it with its interval, and with care.')
 on conflict (rule) do update
-    set (severity, within, meaning, advice) = (excluded.severity, excluded.within, excluded.meaning, excluded.advice)
-    where known.* is distinct from excluded.*;
+    set (severity, every, within, meaning, advice) = (excluded.severity, excluded.every, excluded.within, excluded.meaning, excluded.advice)
+    where (known.severity, known.every, known.within, known.meaning, known.advice)
+        is distinct from (excluded.severity, excluded.every, excluded.within, excluded.meaning, excluded.advice);
 
 create or replace view energy.alert_conditions as
 with
@@ -73,6 +76,13 @@ from (
 ) as newest
 where source in ('profile', 'last_week', 'recent_mean')
 union all
+select 'alerts_undelivered', receiver, format('%s: %s alerts wait since %s%s', receiver, count(*),
+                                              to_char(min(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), coalesce(', ' || max(reason), ''))
+from energy.alert_deliveries
+join energy.alert_receivers using (receiver)
+where delivered_at is null and created_at < clock_timestamp() - interval '15 minutes'
+group by receiver
+union all
 select 'accuracy_worse', building_id, format('%s: RMSE of the first day of lead is %s kWh over %s days, %s times what was registered', building_id,
                                              round(rmse_kwh::numeric, 3), days, round(rmse_ratio::numeric, 2))
 from energy.accuracy
@@ -116,27 +126,44 @@ join lateral (
 ) as ahead on true
 where confidence < limits.min_confidence
 group by building_id;
-comment on view energy.alert_conditions is 'What is wrong now, by rule of energy.alert_rules and subject; energy.check_alerts() keeps it in energy.alerts.';
+comment on view energy.alert_conditions is
+    'What is wrong now, by rule of energy.alert_rules and subject; energy.check_alerts() keeps it in energy.alerts. A condition on rule computes these rules alone.';
 
-create or replace procedure energy.check_alerts()
+-- It took no arguments, and checked all.
+drop procedure if exists energy.check_alerts();
+
+create or replace procedure energy.check_alerts(all_rules boolean default false)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     now_at  constant timestamptz := energy.clock();
+    due     text[];
     changed record;
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.check_alerts', 0));
+    -- Once in each full hour, or five minutes: a run that begins a second early does not wait for the next one.
+    with checked as (
+        update energy.alert_rules set checked_at = now_at
+        where all_rules or checked_at is null
+           or date_bin(every, checked_at, timestamptz 'epoch') <> date_bin(every, now_at, timestamptz 'epoch')
+        returning rule
+    )
+
+    select array_agg(rule) into due from checked;
     for changed in
         with conditions as materialized (
-            select rule, severity, subject, message from energy.alert_conditions join energy.alert_rules using (rule)
+            select rule, severity, subject, message
+            from energy.alert_conditions
+            join energy.alert_rules using (rule)
+            where alert_conditions.rule = any (due)
         ),
 
         resolved as (
             update energy.alerts set resolved_at = greatest(now_at, opened_at)
-            where resolved_at is null
+            where resolved_at is null and rule = any (due)
               and not exists (select from conditions where (conditions.rule, conditions.subject) = (alerts.rule, alerts.subject))
-            returning alerts.*
+            returning alerts as alert
         ),
 
         seen as (
@@ -151,24 +178,27 @@ begin
             where not exists (
                 select from energy.alerts
                 where resolved_at is null and (alerts.rule, alerts.subject) = (conditions.rule, conditions.subject))
-            returning alerts.*
+            returning alerts as alert
         )
 
-        select 'opened' as event, opened.* from opened
+        select 'opened' as event, alert from opened
         union all
-        select 'resolved', resolved.* from resolved
+        select 'resolved', alert from resolved
     loop
+        perform energy.queue_alert_deliveries(changed.alert, case changed.event when 'opened' then 'firing' else 'resolved' end);
         -- A notification holds 8,000 bytes.
         perform pg_notify('edf_alerts', json_build_object(
-            'event', changed.event, 'alert_id', changed.alert_id, 'rule', changed.rule, 'severity', changed.severity,
-            'subject', left(changed.subject, 200), 'message', left(changed.message, 500))::text);
+            'event', changed.event, 'alert_id', (changed.alert).alert_id, 'rule', (changed.alert).rule, 'severity', (changed.alert).severity,
+            'subject', left((changed.alert).subject, 200), 'message', left((changed.alert).message, 500))::text);
     end loop;
 end;
 $$;
-comment on procedure energy.check_alerts() is
+comment on procedure energy.check_alerts(boolean) is
 $$Opens an alert for each thing that is wrong, once while it lasts, and resolves those that are over. Each that opens or is resolved is told by NOTIFY edf_alerts, as JSON with event,
-alert_id, rule, severity, subject and message.$$;
-revoke all on procedure energy.check_alerts() from public;
+alert_id, rule, severity, subject and message, and queued for each receiver of energy.alert_receivers.
+
+all_rules: false checks those that are due by energy.alert_rules.every, true all of them.$$;
+revoke all on procedure energy.check_alerts(boolean) from public;
 
 create or replace procedure energy.acknowledge_alert(alert_id bigint, note text default null)
 language plpgsql security definer

@@ -71,6 +71,7 @@ declare
         when 'raw.weather_fetches' then 'started_at < now() - $1'
         when 'energy.job_runs' then 'finished_at < now() - $1'
         when 'cron.job_run_details' then 'end_time < now() - $1'
+        when 'energy.alert_deliveries' then 'created_at < now() - $1'
         when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
         when 'energy.superseded_forecasts' then 'issued_at < energy.clock() - $1'
         -- The refresh needs it from the first hour that may be made anew, and each building's newest row.
@@ -118,7 +119,7 @@ begin
         union all
         select 'energy.building_heard', null, null
         union all
-        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts')) as names (name)
+        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries')) as names (name)
         union all
         select 'edf.models', null, null where pg_catalog.to_regclass('edf.models') is not null
     loop

@@ -54,17 +54,11 @@ revoke all on function energy.page_hinkley(double precision[], double precision,
 create or replace view energy.error_drift as
 select building_id, days, statistic, is_alarm
 from (
-    select accuracy_days.building_id, count(*) as days, array_agg(rmse_kwh / promised_kwh order by local_date) as series
+    select building_id, count(*) as days, array_agg(accuracy_days.rmse_kwh / nullif(registered.rmse_kwh, 0) order by local_date) as series
     from energy.accuracy_days
-    join (
-        select subject as building_id, nullif(rmse_kwh, 0) as promised_kwh, known_at
-        from edf.models
-        join energy.trainings using (model_id)
-        join energy.model_scores using (model_id)
-        where status = 'approved' and model_scores.strategy = models.strategy and lead_day = 1
-    ) as champions using (building_id)
+    join energy.champion_scores as registered using (building_id, lead_day)
     where lead_day = 1 and local_date >= greatest((select (energy.clock() - 2 * look_back)::date from energy.monitoring_limits), known_at::date)
-    group by accuracy_days.building_id
+    group by building_id
 ) as errors
 cross join energy.monitoring_limits as limits
 cross join lateral (

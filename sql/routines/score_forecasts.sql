@@ -65,6 +65,16 @@ since: by default eight days ago, so that late readings and corrections are seen
 is a row of energy.job_runs; the others go on. Metrics are those of edf.score.$$;
 revoke all on procedure energy.score_forecasts(timestamptz) from public;
 
+-- Of a building without a champion of its own nothing is registered.
+create or replace view energy.champion_scores as
+select subject as building_id, model_id, lead_day, rmse_kwh, coverage_pct, known_at
+from edf.models
+join energy.model_scores using (model_id)
+left join energy.trainings using (model_id)
+where status = 'approved' and model_scores.strategy = models.strategy;
+comment on view energy.champion_scores is
+    'What the evaluation promised that the approved model of a building was registered with, by day of lead, and up to when it knew what it was trained on.';
+
 create or replace view energy.accuracy as
 with
 
@@ -77,20 +87,12 @@ recent as (
     from energy.accuracy_days
     where local_date >= (select (energy.clock() - look_back)::date from energy.monitoring_limits)
     group by building_id, lead_day
-),
-
--- Of the champion: of a building without one of its own nothing is registered.
-registered as (
-    select subject as building_id, lead_day, rmse_kwh, coverage_pct
-    from edf.models
-    join energy.model_scores using (model_id)
-    where status = 'approved' and model_scores.strategy = models.strategy
 )
 
 select recent.building_id, lead_day, days, hours, actual_kwh, mape_pct, recent.rmse_kwh, mae_kwh, 100 * hours * mae_kwh / nullif(actual_kwh, 0) as wape_pct, bias_kwh,
     recent.coverage_pct, pinball_kwh, registered.rmse_kwh as registered_rmse_kwh, recent.rmse_kwh / nullif(registered.rmse_kwh, 0) as rmse_ratio
 from recent
-left join registered using (building_id, lead_day);
+left join energy.champion_scores as registered using (building_id, lead_day);
 comment on view energy.accuracy is
 $$Accuracy of what was issued, over the last monitoring.window, by building and day of lead, beside the evaluation that the champion was registered with: rmse_ratio above 1
 is worse than it promised. Errors in kWh an hour.$$;

@@ -1,6 +1,7 @@
 //! The installed extension, the deployed database and the API in front of it, as their users meet them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alert_deliveries;
 mod apartment_days;
 mod api;
 mod archetypes;
@@ -49,6 +50,7 @@ mod regressors;
 mod requests;
 mod rules;
 mod score;
+mod server;
 mod sessions;
 mod slots;
 mod storage;

@@ -41,14 +41,16 @@ const DATA: &str = "
 const OPEN: &str =
     "select rule || ' ' || severity || ' ' || subject from energy.alerts where resolved_at is null order by 1";
 
-async fn two_buildings() -> (Throwaway, PgConnection) {
+/// A database of its own with [`DATA`].
+pub async fn two_buildings() -> (Throwaway, PgConnection) {
     let (database, mut postgres) = deployed().await;
     run(&mut postgres, DATA).await;
     (database, postgres)
 }
 
-async fn check(postgres: &mut PgConnection) -> Vec<String> {
-    run(postgres, "call energy.score_forecasts(); call energy.check_alerts()").await;
+/// Scores and checks all rules; the alerts that are open then.
+pub async fn check(postgres: &mut PgConnection) -> Vec<String> {
+    run(postgres, "call energy.score_forecasts(); call energy.check_alerts(true)").await;
     texts(postgres, OPEN).await
 }
 
@@ -113,7 +115,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
 }
 
 /// What goes wrong, the alert that tells it, and what mends it.
-const FAULTS: [(&str, &str, &str); 11] = [
+pub const FAULTS: [(&str, &str, &str); 11] = [
     (
         "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
         "meters_late warning north",
@@ -221,6 +223,39 @@ async fn each_fault_opens_one_alert_which_is_told_and_ends_with_the_fault() {
 }
 
 #[tokio::test]
+async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time() {
+    let (_database, mut postgres) = two_buildings().await;
+    // As the job does it, minute by minute.
+    let at = async |postgres: &mut PgConnection, time: &str| {
+        let check = "call energy.score_forecasts(); call energy.check_alerts()";
+        run(postgres, &format!("set energy.clock = '2026-03-15 {time}Z'; {check}")).await;
+        texts(postgres, OPEN).await
+    };
+    assert_eq!(at(&mut postgres, "12:00").await, Vec::<String>::new());
+    run(&mut postgres, FAULTS[0].0).await;
+    run(&mut postgres, FAULTS[7].0).await;
+    assert_eq!(at(&mut postgres, "12:05").await, ["meters_late warning north"]);
+    // A second early is the same hour; the next one begins on time.
+    assert_eq!(at(&mut postgres, "12:59:59").await, ["meters_late warning north"]);
+    assert_eq!(at(&mut postgres, "13:00:00").await, ["accuracy_worse warning north", "meters_late warning north"]);
+    run(&mut postgres, FAULTS[0].2).await;
+    run(&mut postgres, FAULTS[7].2).await;
+    assert_eq!(at(&mut postgres, "13:05").await, ["accuracy_worse warning north"]);
+    assert_eq!(at(&mut postgres, "14:00").await, Vec::<String>::new());
+
+    // What is not due is not computed.
+    let plan = async |postgres: &mut PgConnection, rules: &str| {
+        texts(postgres, &format!("explain select * from energy.alert_conditions where rule = any ('{{{rules}}}')"))
+            .await
+            .join("\n")
+    };
+    let heavy = plan(&mut postgres, "meters_late,inputs_drift,accuracy_worse").await;
+    assert!(heavy.contains("building_hours") && heavy.contains("accuracy_days"), "{heavy}");
+    let light = plan(&mut postgres, "meters_late,job_failed,job_late,messages_rejected,fallback_used").await;
+    assert!(!light.contains("building_hours") && !light.contains("accuracy_days"), "{light}");
+}
+
+#[tokio::test]
 async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() {
     let (database, mut postgres) = two_buildings().await;
     run(&mut postgres, FAULTS[0].0).await;
@@ -264,7 +299,7 @@ async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() 
         .unwrap();
     assert_eq!(seen, ("analyst".to_owned(), "the gateway is being repaired".to_owned()));
     run(&mut postgres, FAULTS[0].2).await;
-    run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'; call energy.check_alerts()").await;
+    run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'; call energy.check_alerts(true)").await;
     let over = format!("call energy.acknowledge_alert({id})");
     refusals(&mut analyst, &[("42704", "call energy.acknowledge_alert(-1)"), ("55000", over.as_str())]).await;
     assert!(query("update energy.alerts set resolved_at = now()").execute(&mut analyst).await.is_err());

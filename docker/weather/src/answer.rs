@@ -1,9 +1,6 @@
 //! What one request came to: a document, or why not and whether another try may help.
 
-use crate::retry::retry_after;
 use crate::{Failure, Limits};
-use chrono::Utc;
-use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use std::time::Duration;
 
@@ -24,13 +21,7 @@ impl Miss {
 
 impl From<reqwest::Error> for Miss {
     fn from(error: reqwest::Error) -> Self {
-        let code = match &error {
-            error if error.is_timeout() => "timeout",
-            error if error.is_connect() => "unreachable",
-            _ => "interrupted",
-        };
-        // The address holds the key.
-        let reason = format!("{:#}", anyhow::Error::new(error.without_url()));
+        let (code, reason) = edf_http::failure(error);
         Self { passing: true, ..Self::lasting(code, reason) }
     }
 }
@@ -67,11 +58,7 @@ async fn refused(status: StatusCode, mut response: Response, limits: &Limits) ->
         status if status.is_redirection() => ("redirect", false),
         _ => ("refused", false),
     };
-    let wait = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|header| header.to_str().ok())
-        .and_then(|header| retry_after(header, Utc::now()));
+    let wait = edf_http::asked_wait(&response);
     let why = body(&mut response, limits.bytes).await.ok().and_then(|body| said(&body));
     let reason = match why {
         Some(why) => format!("HTTP {status}: {why}"),

@@ -9,13 +9,13 @@
 //! ingested. Two fetches in the same hour are the same run, and the second changes nothing.
 
 mod answer;
-mod retry;
 mod service;
 mod settings;
 mod store;
 
+pub use edf_http::{Key, Waits};
 pub use service::{Answer, Service};
-pub use settings::{Key, Limits, Settings};
+pub use settings::{Limits, Settings};
 pub use store::{connect, locations};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};

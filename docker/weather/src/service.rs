@@ -1,9 +1,8 @@
 //! The weather service: one question per place and purpose, asked again while that may help.
 
 use crate::answer::{self, Miss};
-use crate::{Failure, Location, Purpose, Settings, retry};
-use anyhow::Context;
-use reqwest::{Client, Url, redirect};
+use crate::{Failure, Location, Purpose, Settings};
+use reqwest::{Client, Url};
 use tokio::time::sleep;
 
 /// The client and what it is set to.
@@ -25,15 +24,8 @@ pub struct Answer {
 impl Service {
     /// A client with these settings.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
-        let client = Client::builder()
-            .connect_timeout(settings.limits.connect)
-            .timeout(settings.limits.total)
-            // The key is for this service and no other: an address that moved is set anew by a person.
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("edf-weather/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(reqwest::Error::without_url)
-            .context("the HTTP client cannot be made")?;
+        let (name, limits) = (concat!("edf-weather/", env!("CARGO_PKG_VERSION")), &settings.limits);
+        let client = edf_http::client(name, limits.connect, limits.total)?;
         Ok(Self { client, settings })
     }
 
@@ -54,7 +46,7 @@ impl Service {
             let (http_status, result) = self.try_once(url.clone()).await;
             let document = match result {
                 Err(miss) if miss.passing && tries < limits.tries => {
-                    sleep(retry::wait(limits, tries, miss.wait)).await;
+                    sleep(limits.waits.after(tries, miss.wait)).await;
                     continue;
                 }
                 Err(Miss { failure: Failure { code, reason }, .. }) => {

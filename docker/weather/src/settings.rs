@@ -1,6 +1,7 @@
 //! What is set from outside: the service's address and key, and how patient to be.
 
 use anyhow::{Context, bail, ensure};
+use edf_http::{Key, Waits};
 use reqwest::Url;
 use std::fmt;
 use std::time::Duration;
@@ -22,10 +23,6 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Endpoint(pub(crate) Url);
 
-/// A secret. It does not print, and is taken out of what is kept.
-#[derive(Clone)]
-pub struct Key(String);
-
 /// Bounds on time and size.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -37,10 +34,8 @@ pub struct Limits {
     pub bytes: usize,
     /// Requests before a fetch fails.
     pub tries: u32,
-    /// Before the second try; doubles with each further one.
-    pub first_wait: Duration,
-    /// Between two tries, whatever the service asks for.
-    pub longest_wait: Duration,
+    /// Between two tries.
+    pub waits: Waits,
 }
 
 impl Default for Limits {
@@ -50,8 +45,7 @@ impl Default for Limits {
             total: Duration::from_secs(30),
             bytes: 2 << 20,
             tries: 4,
-            first_wait: Duration::from_secs(2),
-            longest_wait: Duration::from_secs(60),
+            waits: Waits { first: Duration::from_secs(2), longest: Duration::from_secs(60) },
         }
     }
 }
@@ -90,38 +84,9 @@ impl Endpoint {
     }
 }
 
-impl Key {
-    /// The secret.
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    pub(crate) fn secret(&self) -> &str {
-        &self.0
-    }
-
-    /// `text` without the secret: a service, or a proxy before it, may say back what it was asked.
-    pub(crate) fn redact(&self, text: String) -> String {
-        let encoded: String = reqwest::Url::parse_with_params("http://localhost/", [("", &self.0)])
-            .ok()
-            .and_then(|url| url.query().map(|query| query.trim_start_matches('=').to_owned()))
-            .unwrap_or_default();
-        [self.0.as_str(), &encoded]
-            .into_iter()
-            .filter(|secret| !secret.is_empty() && text.contains(*secret))
-            .fold(text.clone(), |text, secret| text.replace(secret, "***"))
-    }
-}
-
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Endpoint(***)")
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(***)")
     }
 }
 
@@ -161,11 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn secrets_do_not_print_and_are_taken_out() {
+    fn secrets_do_not_print() {
         let settings =
             read(&[("EDF_WEATHER_URL", "https://me:s3cret@example.org"), ("EDF_WEATHER_KEY", "s3cret/2")]).unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"));
-        let text = settings.key.unwrap().redact("apikey=s3cret%2F2, that is s3cret/2".to_owned());
-        assert_eq!(text, "apikey=***, that is ***");
     }
 }

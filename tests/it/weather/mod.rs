@@ -1,12 +1,11 @@
 //! The weather fetcher against a service that plays every part, as its own role on the deployed database.
 
 mod place;
-mod server;
 
+use crate::server::{Reply, Server, answer, good};
 use edf_tests::{as_role, refusal};
 use edf_weather::{Purpose, Settings, locations};
 use place::{Place, Row, fetch, location, pool, settings, settings_with_key};
-use server::{Reply, Server, answer, good};
 use sqlx::{Connection, query, query_as, query_scalar};
 use std::time::{Duration, Instant};
 

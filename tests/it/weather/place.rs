@@ -1,7 +1,7 @@
 //! A place of a test's own, and what the fetcher left for it.
 
 use edf_tests::{as_role, environment};
-use edf_weather::{Fetch, Key, Limits, Location, Service, Settings, connect, fetch_all};
+use edf_weather::{Fetch, Key, Limits, Location, Service, Settings, Waits, connect, fetch_all};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{query, query_as};
 use std::time::Duration;
@@ -101,8 +101,7 @@ pub fn settings(url: &str) -> Settings {
         connect: Duration::from_millis(500),
         total: Duration::from_millis(800),
         tries: 3,
-        first_wait: Duration::from_millis(20),
-        longest_wait: Duration::from_millis(300),
+        waits: Waits { first: Duration::from_millis(20), longest: Duration::from_millis(300) },
         ..Limits::default()
     };
     settings

@@ -1,4 +1,4 @@
-//! A weather service that misbehaves as told: real sockets, one connection for each reply.
+//! A service that misbehaves as told: real sockets, one connection for each reply.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ pub fn good(body: impl AsRef<[u8]>) -> Reply {
 pub struct Server {
     /// `http://127.0.0.1:port`
     pub url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     sent: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -51,25 +51,34 @@ impl Server {
     }
 
     /// Replies to each first line of a request.
-    pub async fn start_with(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub async fn start_with(reply: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+        Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), reply)
+    }
+
+    /// The same on a socket that is there already.
+    pub fn listen(listener: TcpListener, mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (asked, sent) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
-        let (asked_there, sent_there) = (asked.clone(), sent.clone());
+        let (requests, sent) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let (requests_there, sent_there) = (requests.clone(), sent.clone());
         let task = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let line = first_line(&mut stream).await;
-                let reply = reply(&line);
-                asked_there.lock().unwrap().push(line);
+                let request = whole_request(&mut stream).await;
+                let reply = reply(first_line(&request));
+                requests_there.lock().unwrap().push(request);
                 tokio::spawn(give(stream, reply, sent_there.clone()));
             }
         });
-        Self { url, asked, sent, task }
+        Self { url, requests, sent, task }
     }
 
     /// The first lines of the requests so far.
     pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.requests().iter().map(|request| first_line(request).to_owned()).collect()
+    }
+
+    /// The requests so far, head and body.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// Bytes of floods that were taken.
@@ -84,15 +93,28 @@ impl Drop for Server {
     }
 }
 
-async fn first_line(stream: &mut TcpStream) -> String {
-    let (mut head, mut part) = (Vec::new(), [0; 1024]);
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+fn first_line(request: &str) -> &str {
+    request.lines().next().unwrap_or_default()
+}
+
+async fn whole_request(stream: &mut TcpStream) -> String {
+    let (mut request, mut part, mut end) = (Vec::new(), [0; 1024], None);
+    while end.is_none_or(|end| request.len() < end) {
         match stream.read(&mut part).await {
             Ok(0) | Err(_) => break,
-            Ok(read) => head.extend_from_slice(&part[..read]),
+            Ok(read) => request.extend_from_slice(&part[..read]),
         }
+        end = end.or_else(|| end_of(&request));
     }
-    String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&request).into_owned()
+}
+
+/// Where a request ends, once its head is there.
+fn end_of(request: &[u8]) -> Option<usize> {
+    let head = 4 + request.windows(4).position(|end| end == b"\r\n\r\n")?;
+    let text = String::from_utf8_lossy(&request[..head]).to_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    Some(head + length.unwrap_or_default())
 }
 
 async fn give(mut stream: TcpStream, reply: Reply, sent: Arc<AtomicUsize>) {

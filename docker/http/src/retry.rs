@@ -1,15 +1,24 @@
 //! How long to wait before the next try.
 
-use crate::Limits;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// The wait after `tries` tries: what the service asked for, else a doubling one; never longer than the limit.
-pub fn wait(limits: &Limits, tries: u32, asked: Option<Duration>) -> Duration {
-    let doubled =
-        || limits.first_wait.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(limits.longest_wait);
-    // Jitter, so that fetchers that failed together do not come back together.
-    asked.unwrap_or_else(|| doubled().mul_f64(0.5 + fastrand::f64() / 2.0)).min(limits.longest_wait)
+/// Waits between tries: each twice as long as the one before.
+#[derive(Debug, Clone)]
+pub struct Waits {
+    /// Before the second try.
+    pub first: Duration,
+    /// Between two tries, whatever the service asks for.
+    pub longest: Duration,
+}
+
+impl Waits {
+    /// The wait after `tries` tries: what the service asked for, else a doubling one; never longer than the longest.
+    pub fn after(&self, tries: u32, asked: Option<Duration>) -> Duration {
+        let doubled = || self.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(self.longest);
+        // Jitter, so that programs that failed together do not come back together.
+        asked.unwrap_or_else(|| doubled().mul_f64(0.5 + fastrand::f64() / 2.0)).min(self.longest)
+    }
 }
 
 /// Reads a Retry-After header: seconds, or a date.
@@ -26,20 +35,20 @@ pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    const WAITS: Waits = Waits { first: Duration::from_secs(2), longest: Duration::from_secs(60) };
+
     #[test]
     fn waits_double_with_jitter_up_to_the_limit() {
-        let limits = Limits::default();
         for (tries, longest) in [(1, 2), (2, 4), (3, 8), (6, 60), (u32::MAX, 60)] {
-            let (wait, longest) = (wait(&limits, tries, None), Duration::from_secs(longest));
+            let (wait, longest) = (WAITS.after(tries, None), Duration::from_secs(longest));
             assert!(wait >= longest / 2 && wait <= longest, "{tries}: {wait:?}");
         }
     }
 
     #[test]
     fn the_service_is_heeded_up_to_the_limit() {
-        let limits = Limits::default();
-        assert_eq!(wait(&limits, 1, Some(Duration::from_secs(7))), Duration::from_secs(7));
-        assert_eq!(wait(&limits, 1, Some(Duration::from_secs(86_400))), Duration::from_secs(60));
+        assert_eq!(WAITS.after(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(WAITS.after(1, Some(Duration::from_secs(86_400))), Duration::from_secs(60));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 insert into energy.alert_rules as known (rule, severity, every, within, meaning, advice) values
     ('meters_late', 'warning', '5 minutes', '15 minutes', 'No meter of a building was heard for monitoring.meters_late.',
      'Look at its gateway; forecasts go on from what is known, with less confidence.'),
+    ('demand_late', 'warning', '5 minutes', '15 minutes', 'A building is heard, and yet its demand was not known for monitoring.demand_late.',
+     'Too few of its apartments are heard: see fct_apartment_days, and raw.sensors for the meter that is silent.'),
     ('weather_late', 'critical', '5 minutes', '15 minutes', 'No weather run that reaches into the future was received for monitoring.weather_late.',
      'Look at raw.weather_fetches and at the service.'),
     ('forecasts_late', 'critical', '5 minutes', '15 minutes', 'A building with an approved model has no forecast that is younger than monitoring.forecasts_late.',
@@ -46,7 +48,14 @@ select what || '_late' as rule, subject,
     case when newest_at is null then format('%s of %s: there are none', what, subject)
          else format('%s of %s: the newest are of %s', what, subject, to_char(newest_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) end as message
 from energy.freshness
-where (age <= late_after) is not true and (what <> 'forecasts' or subject in (select building_id from forecasters))
+where (age <= late_after) is not true
+  and case what
+      when 'forecasts' then subject in (select building_id from forecasters)
+      -- Of a building that is not heard, nothing is known either.
+      when 'demand' then newest_at is not null
+          and subject in (select heard.subject from energy.freshness as heard where what = 'meters' and heard.age <= heard.late_after)
+      else true
+  end
 union all
 select 'job_failed', job_name, format('%s: %s', job_name, coalesce(message, sqlstate, 'failed'))
 from (

@@ -115,7 +115,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
 }
 
 /// What goes wrong, the alert that tells it, and what mends it.
-pub const FAULTS: [(&str, &str, &str); 11] = [
+pub const FAULTS: [(&str, &str, &str); 12] = [
     (
         "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
         "meters_late warning north",
@@ -173,6 +173,11 @@ pub const FAULTS: [(&str, &str, &str); 11] = [
         "update energy.forecasts set confidence = 0.4 where building_id = 'north' and valid_at = '2026-03-16 09:00Z' and issued_at > energy.clock() - interval '1 day'",
         "unusual_inputs info north",
         "update energy.forecasts set confidence = 1 where building_id = 'north'",
+    ),
+    (
+        "update energy.building_hours set consumption_kwh = null where building_id = 'north' and hour_at > energy.clock() - interval '26 hours'",
+        "demand_late warning north",
+        "update energy.building_hours set consumption_kwh = 3 where building_id = 'north' and hour_at > energy.clock() - interval '2 hours'",
     ),
 ];
 
@@ -242,6 +247,12 @@ async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time
     run(&mut postgres, FAULTS[7].2).await;
     assert_eq!(at(&mut postgres, "13:05").await, ["accuracy_worse warning north"]);
     assert_eq!(at(&mut postgres, "14:00").await, Vec::<String>::new());
+
+    // Of a building that is not heard at all, that is what is told.
+    run(&mut postgres, FAULTS[11].0).await;
+    assert_eq!(at(&mut postgres, "14:05").await, ["demand_late warning north"]);
+    run(&mut postgres, FAULTS[0].0).await;
+    assert_eq!(at(&mut postgres, "14:10").await, ["meters_late warning north"]);
 
     // What is not due is not computed.
     let plan = async |postgres: &mut PgConnection, rules: &str| {

@@ -190,3 +190,37 @@ def report(database, plan: Plan, end: dt.datetime) -> list[str]:
     if [status for _, status, _ in refused] != ["rejected"]:
         problems.append(f"the bad model was not refused: {refused}")
     return problems
+
+
+ERRORS = """
+    select building_id, local_date::text, mae_kwh * hours, actual_kwh
+    from energy.accuracy_days where lead_day = 1 and hours >= 12 and actual_kwh > 0 order by building_id, local_date
+"""
+# Spans of slots that follow one another with the same source.
+SOURCES = """
+    with slots as (
+        select building_id, source, slot_at,
+            row_number() over (partition by building_id order by slot_at)
+            - row_number() over (partition by building_id, source order by slot_at) as span
+        from energy.forecast_slots where status = 'issued'
+    )
+
+    select building_id, source, min(slot_at)::text, (max(slot_at) + interval '1 day')::text
+    from slots group by building_id, source, span order by 1, 3
+"""
+
+
+def record(database, plan: Plan, end: dt.datetime) -> dict:
+    """What plot.py draws."""
+    errors, sources = {}, {}
+    for building, *day in database.rows("postgres", ERRORS):
+        errors.setdefault(building, []).append(day)
+    for building, *span in database.rows("postgres", SOURCES):
+        sources.setdefault(building, []).append(span)
+    columns = ("rule", "subject", "opened_at", "resolved_at")
+    alerts = database.rows("postgres", "select rule, subject, opened_at::text, resolved_at::text from energy.alerts order by opened_at")
+    return {
+        "end": end.isoformat(), "errors": errors, "sources": sources,
+        "alerts": [dict(zip(columns, alert)) for alert in alerts],
+        "faults": [{"name": fault.name, "subject": fault.subject, "begin": fault.begin.isoformat(), "end": fault.end.isoformat()} for fault in plan.faults],
+    }

@@ -47,6 +47,7 @@ def arguments() -> argparse.Namespace:
                         help='a value of the configuration, such as training.strategy="lear"')
     parser.add_argument("--faults", action="store_true",
                         help="things go wrong, and are to be seen and to heal in time (faults.py): the year of three buildings, trained monthly")
+    parser.add_argument("--record", type=pathlib.Path, help="with --faults: write what plot.py draws to this file")
     parser.add_argument("--min-ratio", type=float, help="fail below it")
     parser.add_argument("--max-ratio", type=float, help="fail above it, or where a forecast is missing")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache/edf/downloads")
@@ -205,6 +206,8 @@ def main() -> None:
           f" {options.train_weeks} weeks, as often as the backtest fits anew; hours are refreshed every"
           f" {options.refresh_minutes} minutes and before each forecast.", flush=True)
     replay(database, data, config["schedules"], options, plan)
+    if options.record and plan:
+        options.record.write_text(json.dumps(faults.record(database, plan, options.end)))
     sys.exit(score.conclude(database, config, options.end + delays.LONGEST, options, plan))
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Replays a year of production, and compares what was served with what the gate's backtest promised: simulate.sh with
-# the arguments of simulate.py. Its cluster is its own and is removed at the end.
+# the arguments of simulate.py. With --faults it draws bench/plots/year-of-faults.png too. Its cluster is its own and is removed at the end.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
+. "$ROOT/bench/accuracy/environment.sh"
 
 at_the_beginning() {
     query -c "alter database edf set energy.clock = '2016-08-01 07:00+00'"
@@ -11,4 +12,12 @@ at_the_beginning() {
 
 prepare
 step 'storage' 'Nothing can be simulated without it.' at_the_beginning
-"$PYTHON" "$ROOT/bench/simulate_year/simulate.py" "$@"
+code=0
+if [[ " $* " = *' --faults '* ]]; then
+    step 'environment of the plot' 'PyPI must be reachable.' install_peers
+    "$PYTHON" "$ROOT/bench/simulate_year/simulate.py" "$@" --record "$STATE/record.json" || code=$?
+    "$PEERS/bin/python" "$ROOT/bench/simulate_year/plot.py" "$STATE/record.json" "$ROOT/bench/plots/year-of-faults.png"
+else
+    "$PYTHON" "$ROOT/bench/simulate_year/simulate.py" "$@" || code=$?
+fi
+exit "$code"

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The daily issue of a fleet through the whole pipeline: service.sh [BUILDINGS...], by default 120 1200. Each size is a database of its own with
 # the measured homes over and over, their year of hours, a year of hourly weather runs, and a model of the configured strategy each. Prints a
-# table: seconds by the clock and of the processor, and the most memory that the session held. Its cluster is its own and is removed at the end.
+# table: seconds by the clock and of the processor, and the memory that the session holds. Of the first size TRAININGS buildings (default 6) are
+# trained too, steps and all, by one session and by two. Its cluster is its own and is removed at the end.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 [ $# -gt 0 ] || set -- 120 1200
 HERE=$ROOT/bench/service
 HOMES=15
+TRAININGS=${TRAININGS:-6}
 
 load() {
     export PGDATABASE=service
@@ -18,10 +20,30 @@ load() {
 
 issue() { query -v buildings="$1" -f "$HERE/issue.sql" | tee -a "$STATE/service.psv"; }
 
+work() { query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" -c 'call energy.work_on_trainings()'; }
+
+# train SESSIONS: seconds by the clock in which so many sessions have trained the buildings.
+train() {
+    query -c 'grant select on clock to pipeline' -c 'delete from energy.training_runs'
+    query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" \
+        -c "select count(energy.queue_trainings(array(select 'b' || n from generate_series(1, $TRAININGS) as n)))"
+    local began session pids=()
+    began=$(date +%s.%N)
+    for ((session = 0; session < $1; session++)); do work & pids+=($!); done
+    for session in "${pids[@]}"; do wait "$session"; done
+    query -c "select '$FIRST|$TRAININGS trainings by $1|' || round(extract(epoch from clock_timestamp()) - $began, 1) || '|'
+        || round(sum(extract(epoch from finished_at - started_at)), 1) || '|0|' || count(*) from energy.training_steps where outcome = 'succeeded' and run_id in (
+            select run_id from energy.training_runs where state = 'registered')" | tee -a "$STATE/service.psv"
+}
+
 prepare
+FIRST=$1
 rm -f "$STATE/service.psv"
 for buildings in "$@"; do
     step "$buildings buildings" 'Nothing can be measured without them.' load "$buildings"
     step "forecasts of $buildings buildings" 'What was measured is above.' issue "$buildings"
+    if [ "$buildings" = "$FIRST" ] && [ "$TRAININGS" -gt 0 ]; then
+        for sessions in 1 2; do step "$TRAININGS trainings by $sessions" 'What was measured is above.' train "$sessions"; done
+    fi
 done
 "$PYTHON" "$HERE/report.py" <"$STATE/service.psv"

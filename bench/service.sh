@@ -11,7 +11,6 @@ HOMES=15
 TRAININGS=${TRAININGS:-6}
 
 load() {
-    export PGDATABASE=service
     query -d postgres -c 'drop database if exists service with (force)' -c 'create database service'
     deploy database migrations sql config
     deploy dbt
@@ -37,6 +36,7 @@ train() {
 }
 
 prepare
+export PGDATABASE=service
 FIRST=$1
 rm -f "$STATE/service.psv"
 for buildings in "$@"; do

@@ -97,7 +97,7 @@ grant select on energy.building_hours, energy.building_days, energy.apartment_ho
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
     energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
-    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
+    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
 grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
@@ -127,6 +127,6 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
     energy.weather_hours(text, timestamptz, timestamptz, timestamptz) to analyst;
 
 -- Jobs: rows of runs are written by routines of the owner alone.
-grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst;
+grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
 grant usage on schema api to supplier, resident, gateway;

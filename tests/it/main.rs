@@ -20,6 +20,7 @@ mod compare;
 mod config;
 mod dump;
 mod export;
+mod exporter;
 mod fallbacks;
 mod features;
 mod forecasting;

@@ -47,7 +47,8 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(), energy.archetype_members(text, timestamptz), energy.archetype_zone(text),
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
     energy.train_archetype(text, jsonb, jsonb, timestamptz), energy.model_of_building(text), energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
-    energy.plan_trainings(text[], text[], text, jsonb, jsonb), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text),
+    energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean),
+    energy.training_due(text, text, timestamptz),
     energy.cancel_trainings(text, bigint, text[]), energy.claim_training(), energy.run_training_step(bigint, integer),
     energy.note_training_work(bigint, timestamptz, text), energy.start_challenge(bigint, integer, text), energy.check_timescaledb(), energy.gate_failures(bigint), energy.governance() to analyst;
 grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text), energy.work_on_trainings(bigint), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
@@ -97,7 +98,7 @@ grant select on energy.building_hours, energy.building_days, energy.apartment_ho
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
     energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
-    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
+    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.api_errors, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
 grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
@@ -117,6 +118,10 @@ grant execute on function energy.take_weather_forecast, energy.take_weather_obse
 grant usage on schema energy to alerts;
 grant execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) to alerts;
 revoke execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) from pipeline;
+
+grant usage on schema energy to api_log;
+grant execute on function energy.record_api_errors(jsonb) to api_log;
+revoke execute on function energy.record_api_errors(jsonb) from pipeline;
 
 -- Forecasts: what is due, and what a revision replaces.
 grant insert, update on energy.forecast_slots to pipeline;

@@ -58,6 +58,7 @@ set local role edf_owner;
 \ir routines/train_model.sql
 \ir routines/train_archetype.sql
 \ir routines/gate_models.sql
+\ir routines/training_due.sql
 \ir routines/queue_trainings.sql
 \ir routines/training_steps.sql
 \ir routines/train_models.sql
@@ -79,6 +80,7 @@ set local role edf_owner;
 \ir routines/score_forecasts.sql
 \ir routines/drift.sql
 \ir routines/freshness.sql
+\ir routines/api_errors.sql
 \ir routines/alert_deliveries.sql
 \ir routines/alerts.sql
 \ir routines/queues.sql

@@ -138,7 +138,7 @@ def main() -> None:
     database = Database()
     database.prepare()
     # A backtest whose models age as those that serve: as many weeks between fits as between trainings.
-    overrides = {"evaluation.refit": f"{7 * options.train_weeks} days"}
+    overrides = {"evaluation.refit": f"{7 * options.train_weeks} days", "training.max_age": f"{7 * options.train_weeks} days"}
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}
     config = database.configure(overrides)
     cursor = database.session("postgres", None)

@@ -43,6 +43,9 @@ PANELS = [
         select what, subject, newest_at, age::text as age from energy.freshness
         where (age <= late_after) is not true order by age desc nulls first limit 100"""),
     ("What waits", "table", 12, 8, None, "select queue, waiting, age::text as age from energy.queues order by queue"),
+    ("Failed requests to the API", "timeseries", 24, 7, None, """
+        select minute as time, status || ' ' || path as metric, sum(requests) as value
+        from energy.api_errors where $__timeFilter(minute) group by minute, status, path order by 1, 2"""),
     ("Trainings", "table", 12, 8, None, """
         select coalesce(building_id, archetype) as subject, state, step, reason, message, requested_at, finished_at from energy.training_runs
         where $__timeFilter(requested_at) order by run_id desc limit 100"""),

@@ -206,12 +206,12 @@ step 'Prometheus, Alertmanager and the exporter' 'apt must be able to download t
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
-suite 'tests of the weather fetcher and the sender of alerts' cargo test --release -p edf-http -p edf-weather -p edf-alerts
-step 'build the sender of alerts' 'What the compiler says is above.' cargo build --release -p edf-alerts
+suite 'tests of the programs beside the database' cargo test --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log
+step 'build the sender of alerts and the counter of failed requests' 'What the compiler says is above.' cargo build --release -p edf-alerts -p edf-api-log
 check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
-check 'clippy of the weather fetcher and the sender of alerts' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts --all-targets -- -D warnings
+check 'clippy of the programs beside the database' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log --all-targets -- -D warnings
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images

@@ -4,6 +4,7 @@
 mod alert_deliveries;
 mod apartment_days;
 mod api;
+mod api_errors;
 mod archetypes;
 mod artifact;
 mod backtest;
@@ -60,6 +61,7 @@ mod tenants;
 mod timescaledb;
 mod topology;
 mod training;
+mod training_due;
 mod tuning;
 mod units;
 mod upgrade;

@@ -38,6 +38,7 @@ deploy_database() {
     set_password authenticator "${EDF_AUTHENTICATOR_PASSWORD:-}"
     set_password weather "${EDF_WEATHER_PASSWORD:-}"
     set_password alerts "${EDF_ALERTS_PASSWORD:-}"
+    set_password api_log "${EDF_API_LOG_PASSWORD:-}"
     set_password dashboard "${EDF_DASHBOARD_PASSWORD:-}"
 }
 

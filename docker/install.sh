@@ -8,6 +8,7 @@
 #   local    what the scripts in docker/local use: Python, Node, shellcheck, curl
 #   deploy   the client that docker/deploy.sh uses
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
+#   monitoring   what the tests of config/monitoring run, unpacked below EDF_CACHE: the packages would start servers
 #
 # PG_MAJOR (default 15) picks the PostgreSQL version. The Dockerfile runs this same script.
 set -euo pipefail
@@ -98,6 +99,22 @@ install_pgrx() {
     fi
 }
 
+# Debian's programs, with nothing started and nothing configured.
+install_monitoring() {
+    local place=$EDF_CACHE/monitoring new=$EDF_CACHE/monitoring.new package
+    if [ -d "$place" ]; then return; fi
+    rm -rf "$new"
+    mkdir -p "$new"
+    for package in prometheus-postgres-exporter prometheus prometheus-alertmanager; do
+        (cd "$new" && { apt-get download "$package" || { as_root apt-get update && apt-get download "$package"; }; })
+        dpkg-deb -x "$new/$package"_*.deb "$new"
+        rm "$new/$package"_*.deb
+    done
+    # Of the servers nothing is run.
+    find "$new" -type f -not -name promtool -not -name amtool -not -name '*-exporter' -delete
+    mv "$new" "$place"
+}
+
 main() {
     local groups=("$@") group
     [ $# -gt 0 ] || groups=(server build local pgrx)
@@ -112,12 +129,13 @@ main() {
             need_command npm npm
             ;;
         deploy) need postgresql-client ;;
-        pgrx) ;;
-        *) fail "Unknown group '$group': use server, build, local, deploy or pgrx." ;;
+        pgrx | monitoring) ;;
+        *) fail "Unknown group '$group': use server, build, local, deploy, pgrx or monitoring." ;;
         esac
     done
     install_missing
     case " ${groups[*]} " in *" pgrx "*) install_pgrx ;; esac
+    case " ${groups[*]} " in *" monitoring "*) install_monitoring ;; esac
 }
 
 main "$@"

@@ -48,7 +48,8 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
     energy.apartments_of(text, timestamptz), energy.with_apartments(text, text, timestamptz),
     energy.train_archetype(text, jsonb, jsonb, timestamptz), energy.model_of_building(text), energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
-    energy.plan_trainings(text[], text[], text, jsonb, jsonb), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text),
+    energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean),
+    energy.training_due(text, text, timestamptz),
     energy.cancel_trainings(text, bigint, text[]), energy.claim_training(), energy.run_training_step(bigint, integer),
     energy.note_training_work(bigint, timestamptz, text), energy.start_challenge(bigint, integer, text), energy.check_timescaledb(), energy.gate_failures(bigint), energy.governance() to analyst;
 grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text), energy.work_on_trainings(bigint), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
@@ -98,7 +99,7 @@ grant select on energy.building_hours, energy.building_days, energy.apartment_ho
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
     energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
-    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
+    energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.api_errors, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
 grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
@@ -119,6 +120,10 @@ grant usage on schema energy to alerts;
 grant execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) to alerts;
 revoke execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) from pipeline;
 
+grant usage on schema energy to api_log;
+grant execute on function energy.record_api_errors(jsonb) to api_log;
+revoke execute on function energy.record_api_errors(jsonb) from pipeline;
+
 -- Forecasts: what is due, and what a revision replaces.
 grant insert, update on energy.forecast_slots to pipeline;
 grant insert on energy.superseded_forecasts to pipeline;
@@ -128,6 +133,6 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
     energy.weather_hours(text, timestamptz, timestamptz, timestamptz) to analyst;
 
 -- Jobs: rows of runs are written by routines of the owner alone.
-grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst;
+grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
 grant usage on schema api to supplier, resident, gateway;

@@ -59,6 +59,7 @@ set local role edf_owner;
 \ir routines/train_model.sql
 \ir routines/train_archetype.sql
 \ir routines/gate_models.sql
+\ir routines/training_due.sql
 \ir routines/queue_trainings.sql
 \ir routines/training_steps.sql
 \ir routines/train_models.sql
@@ -80,8 +81,10 @@ set local role edf_owner;
 \ir routines/score_forecasts.sql
 \ir routines/drift.sql
 \ir routines/freshness.sql
+\ir routines/api_errors.sql
 \ir routines/alert_deliveries.sql
 \ir routines/alerts.sql
+\ir routines/queues.sql
 \ir routines/health.sql
 \ir routines/request.sql
 \ir api/check_token.sql

@@ -13,6 +13,7 @@ begin
             ('edf_approver', 'nologin'),
             ('weather', 'login'),
             ('alerts', 'login'),
+            ('api_log', 'login'),
             ('authenticator', 'login noinherit'),
             ('supplier', 'nologin'),
             ('resident', 'nologin'),
@@ -42,6 +43,7 @@ comment on role dashboard is 'Reads what dashboards show; writes nothing.';
 comment on role edf_approver is 'Approves models, rejects them and brings the one before back. People get it: grant edf_approver to alice.';
 comment on role weather is 'Fetches weather: reads where, ingests what comes, records each fetch.';
 comment on role alerts is 'Tells receivers of alerts: takes what is due, records each try.';
+comment on role api_log is 'Records which requests to the API failed.';
 comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
 comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';

@@ -190,7 +190,7 @@ def main() -> None:
     database = Database()
     database.prepare()
     # A backtest whose models age as those that serve: as many weeks between fits as between trainings.
-    overrides = {"evaluation.refit": f"{7 * options.train_weeks} days"}
+    overrides = {"evaluation.refit": f"{7 * options.train_weeks} days", "training.max_age": f"{7 * options.train_weeks} days"}
     if options.faults:
         # One weather run a day is late only then; scores once a day are enough.
         overrides |= {"monitoring.weather_late": "36 hours", "schedules.score_forecasts": "35 0 * * *",

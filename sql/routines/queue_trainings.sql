@@ -49,11 +49,15 @@ Errors: 42704 no such building; 22000 its hours do not reach back to the evaluat
 buildings of the archetype have data.$$;
 revoke all on function energy.validate_training(text, text, timestamptz) from public;
 
+-- They took no only_due.
+drop function if exists energy.plan_trainings(text[], text[], text, jsonb, jsonb);
+drop function if exists energy.queue_trainings(text[], text[], text, jsonb, jsonb, text);
+
 create or replace function energy.plan_trainings(
     building_ids text[] default null, archetypes text[] default null,
-    strategy text default null, parameters jsonb default null, features jsonb default null
+    strategy text default null, parameters jsonb default null, features jsonb default null, only_due boolean default false
 )
-returns table (building_id text, archetype text, will_train boolean, reason text, problem text, recipe jsonb, champion bigint, champion_trained_at timestamptz)
+returns table (building_id text, archetype text, will_train boolean, is_due boolean, reason text, problem text, recipe jsonb, champion bigint, champion_trained_at timestamptz)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -61,7 +65,7 @@ as $$
 declare
     slot_at constant timestamptz := energy.clock();
     queued  text;
-    newest  record;
+    due     text;
 begin
     for building_id, archetype in
         select buildings.building_id, null::text
@@ -81,6 +85,9 @@ begin
         order by 1 nulls last, 2
     loop
         champion := null; champion_trained_at := null; problem := null; recipe := null;
+        due := energy.training_due(plan_trainings.building_id, plan_trainings.archetype, slot_at);
+        is_due := due is not null;
+        continue when only_due and not is_due;
         select model_id, created_at into champion, champion_trained_at
         from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype)) and status = 'approved';
         select format('run %s of it is %s already', run_id, state) into queued
@@ -89,8 +96,8 @@ begin
         will_train := queued is null;
         reason := coalesce(queued,
             case when champion is null then 'no model of it is approved'
-                 else format('model %s forecasts it, trained on what was known until %s', champion,
-                             (select known_at from energy.trainings where model_id = champion)) end);
+                 else format('model %s forecasts it, trained on what was known until %s%s', champion,
+                             (select known_at from energy.trainings where model_id = champion), ': ' || due) end);
         begin
             perform energy.validate_training(plan_trainings.building_id, plan_trainings.archetype, slot_at);
             if building_id is not null then
@@ -106,17 +113,17 @@ begin
     end loop;
 end;
 $$;
-comment on function energy.plan_trainings(text[], text[], text, jsonb, jsonb) is
+comment on function energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean) is
 $$What energy.queue_trainings would train with the same arguments, and why; it writes nothing. A row for each building, then for each archetype: whether it would be
-queued, the reason, the problem at which it would fail (NULL: none is seen yet), the recipe, and the model that forecasts it now.
+queued, whether it is due (energy.training_due), the reason, the problem at which it would fail (NULL: none is seen yet), the recipe, and the model that forecasts it now.
 
 building_ids: these alone; archetypes: buildings of these and their own models; neither: all, and the archetypes of two buildings with enough history. strategy, parameters,
-features: as in energy.queue_trainings.$$;
-revoke all on function energy.plan_trainings(text[], text[], text, jsonb, jsonb) from public;
+features, only_due: as in energy.queue_trainings.$$;
+revoke all on function energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean) from public;
 
 create or replace function energy.queue_trainings(
     building_ids text[] default null, archetypes text[] default null,
-    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null,
+    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null, only_due boolean default false,
     out batch_id bigint, out queued bigint
 )
 language plpgsql security definer
@@ -137,20 +144,21 @@ begin
     select queue_trainings.batch_id, plan.building_id, plan.archetype, concat_ws(': ', queue_trainings.reason, plan.reason),
         case when plan.building_id is not null then queue_trainings.strategy end, queue_trainings.parameters, queue_trainings.features,
         energy.clock(), edf.acting_role()
-    from energy.plan_trainings(queue_trainings.building_ids, queue_trainings.archetypes, queue_trainings.strategy, queue_trainings.parameters, queue_trainings.features) as plan
+    from energy.plan_trainings(queue_trainings.building_ids, queue_trainings.archetypes, queue_trainings.strategy, queue_trainings.parameters, queue_trainings.features,
+                               queue_trainings.only_due) as plan
     where will_train
     order by plan.building_id nulls last, plan.archetype
     on conflict do nothing;
     get diagnostics queued = row_count;
 end;
 $$;
-comment on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text) is
+comment on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) is
 $$Queues trainings, of what energy.plan_trainings lists, and returns the batch and how many were queued; what is queued or trained already is not queued again. Sessions
 that call energy.work_on_trainings() do them.
 
 strategy, parameters, features: instead of those of the configuration, for this time (features are laid over them); parameters of an archetype's model are those of
-strategy global. reason: why, kept with each run. Errors: 22023, 42704 as edf.train of strategy, parameters and features.$$;
-revoke all on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text) from public;
+strategy global. reason: why, kept with each run. only_due: not what energy.training_due says need not be trained. Errors: 22023, 42704 as edf.train of strategy, parameters and features.$$;
+revoke all on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) from public;
 
 create or replace function energy.cancel_trainings(reason text, batch_id bigint default null, building_ids text[] default null) returns bigint
 language plpgsql security definer

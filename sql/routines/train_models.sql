@@ -91,3 +91,20 @@ $$Trains a model of each building, then of each archetype that has two buildings
 
 A building or archetype that fails is a row of energy.training_runs and energy.job_runs; the others go on.$$;
 revoke all on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text) from public;
+
+create or replace procedure energy.train_due_models()
+language plpgsql
+as $$
+declare
+    batch record;
+begin
+    perform energy.check_timescaledb();
+    batch := energy.queue_trainings(only_due => true);
+    commit;
+    call energy.work_on_trainings(batch.batch_id);
+end;
+$$;
+comment on procedure energy.train_due_models() is
+$$As energy.train_models, of the buildings and archetypes that energy.training_due names: those without an approved model, those whose errors have grown, those that were trained
+training.max_age ago.$$;
+revoke all on procedure energy.train_due_models() from public;

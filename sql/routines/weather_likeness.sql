@@ -3,23 +3,12 @@ returns table (day_at timestamptz, temperature_c double precision, ghi_w_m2 doub
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    with versions as (
-        select valid_at, null::timestamptz as issued_at, temperature_c, ghi_w_m2 from raw.weather_observations as observed
-        where observed.weather_location_id = $1 and received_at <= as_of and valid_at >= from_at and valid_at < to_at
-        union all
-        select valid_at, issued_at, temperature_c, ghi_w_m2 from raw.weather_forecasts as runs
-        where runs.weather_location_id = $1 and received_at <= as_of and valid_at >= from_at and valid_at < to_at
-    ),
-
-    -- What was observed, else the newest run.
-    hours as (
-        select distinct on (valid_at) * from versions
-        where temperature_c is not null and ghi_w_m2 is not null
-        order by valid_at, issued_at desc nulls first
-    )
-
     -- A day with most of its hours: the last of a weather run is cut off.
-    select date_trunc('day', valid_at, 'UTC'), avg(hours.temperature_c), avg(hours.ghi_w_m2) from hours group by 1 having count(*) >= 18
+    select date_trunc('day', valid_at, 'UTC'), avg(hours.temperature_c), avg(hours.ghi_w_m2)
+    from energy.weather_hours($1, as_of, from_at, to_at) as hours
+    where hours.temperature_c is not null and hours.ghi_w_m2 is not null
+    group by 1
+    having count(*) >= 18
 $$;
 comment on function energy.days_of_weather(text, timestamptz, timestamptz, timestamptz) is
     'Mean temperature and irradiance of a place by UTC day, as they were known at as_of.';

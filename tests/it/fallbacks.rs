@@ -279,3 +279,40 @@ async fn an_archetypes_model_comes_before_own_hours_and_every_source_has_its_fac
     assert_eq!(by.as_deref(), Some("homes"));
     assert_eq!(refusal(&mut work, "select energy.model_of_building('homes-1-4', false)").await.code, "42704");
 }
+
+#[tokio::test]
+async fn a_sunny_and_bitterly_cold_day_is_told_by_its_confidence_although_the_model_knows_both() {
+    let (_turn, _) = turn().await;
+    let mut postgres = as_role("postgres").await;
+    let mut work = work(&mut postgres).await;
+    // What was issued, and what the model says of itself, by UTC day.
+    let told = "
+        select issued.valid_at::date::text, min(issued.confidence), min(own.confidence)
+        from raw.buildings
+        cross join lateral energy.inputs_of_place(weather_location_id, buildings.building_id, time_zone, '2017-07-29 05:00Z', '72 hours', false) as inputs
+        cross join lateral energy.demand_of(array[buildings.building_id], '2017-07-29 05:00Z', '2017-07-29 05:00Z', inputs.times) as demand
+        cross join lateral energy.forecast_by('model', buildings.building_id, '2017-07-29 05:00Z', '72 hours', inputs, demand.target, demand.received_at) as own
+        join energy.forecasts as issued on issued.building_id = buildings.building_id and issued.valid_at = own.valid_at and issued.issued_at = '2017-07-29 05:00Z'
+        where buildings.building_id = 'homes-1-4'
+        group by 1 order by 1";
+    work.execute("set local timezone = 'UTC'").await.unwrap();
+    let found = after(&mut work, "call energy.learn_weather_days()").await;
+    is(&found, "model", 1.0, 1.0, "{}");
+    let usual: Vec<(String, f64, f64)> = query_as(told).fetch_all(&mut *work).await.unwrap();
+    assert!(usual.len() == 4 && usual.iter().all(|(_, issued, own)| issued == own && *own > 0.9), "{usual:?}");
+
+    // Each hour as cold as some nights of April, under the sun of June.
+    work.execute(raw_sql("delete from energy.forecasts; delete from energy.forecast_slots")).await.unwrap();
+    after(
+        &mut work,
+        "update raw.weather_forecasts set temperature_c = 9.5, ghi_w_m2 = least(ghi_w_m2 * 1.3, 1000)
+         where issued_at = '2017-07-29 00:00Z' and valid_at >= '2017-07-29 05:00Z'",
+    )
+    .await;
+    let cold: Vec<(String, f64, f64)> = query_as(told).fetch_all(&mut *work).await.unwrap();
+    for (day, issued, own) in &cold[1..3] {
+        assert!(*issued < 0.7 && *own > 0.9, "{day}: {issued} {own}");
+    }
+    // Of a day that the run does not reach the end of, the model alone says it.
+    assert_eq!(cold[3].1, cold[3].2, "{cold:?}");
+}

@@ -1,0 +1,77 @@
+//! `postgrest postgrest.conf 2>&1 | edf-api-log`: passes the log on, and counts failed requests in the database.
+//!
+//! Settings come from the environment: `EDF_API_LOG_EVERY` (default 10s), after which counts are written, and libpq's
+//! `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` (`api_log`), `PGPASSWORD`, `PGSSLMODE`. While the database does not answer
+//! it reads and counts on: PostgREST never waits for it. It ends when the log ends.
+
+use anyhow::Context;
+use edf_api_log::{Counts, parse};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::query;
+use std::io::{BufRead, Write, stdin, stdout};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+type Shared = Arc<Mutex<Counts>>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("edf-api-log: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let every = match std::env::var("EDF_API_LOG_EVERY") {
+        Ok(text) => humantime::parse_duration(&text).context("EDF_API_LOG_EVERY is no duration such as 10s")?,
+        Err(_) => Duration::from_secs(10),
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let _entered = runtime.enter();
+    let options = PgConnectOptions::new().application_name("edf-api-log").options([("statement_timeout", "10s")]);
+    let pool =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options);
+    // It ends with the log: a signal to the whole group is for PostgREST, whose last lines count too.
+    let _handled = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let counts = Shared::default();
+    let (writer, counted) = (pool.clone(), counts.clone());
+    runtime.spawn(async move {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            write(&writer, &counted).await;
+        }
+    });
+    for line in stdin().lock().split(b'\n') {
+        let line = line?;
+        if let Some(kind) = parse(&String::from_utf8_lossy(&line)) {
+            lock(&counts).add(kind);
+        }
+        // Nobody may be reading; it counts all the same.
+        let _ = stdout().write_all(&[&line[..], b"\n"].concat());
+    }
+    runtime.block_on(write(&pool, &counts));
+    Ok(())
+}
+
+async fn write(pool: &PgPool, counts: &Shared) {
+    let taken = std::mem::take(&mut *lock(counts));
+    if taken.is_empty() {
+        return;
+    }
+    if let Err(error) = query("select energy.record_api_errors($1)").bind(taken.document()).execute(pool).await {
+        eprintln!("edf-api-log: counts are kept for the next time: {error}");
+        lock(counts).merge(taken);
+    }
+}
+
+fn lock(counts: &Shared) -> std::sync::MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}

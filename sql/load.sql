@@ -44,6 +44,7 @@ set local role edf_owner;
 \ir routines/calendar_regressors.sql
 \ir routines/backfill_after.sql
 \ir routines/archetype_subject.sql
+\ir routines/apartments_of.sql
 \ir routines/regressors.sql
 \ir routines/building_inputs.sql
 \ir routines/training_query.sql
@@ -61,12 +62,16 @@ set local role edf_owner;
 \ir routines/queue_trainings.sql
 \ir routines/training_steps.sql
 \ir routines/train_models.sql
+\ir routines/model_of_building.sql
 \ir routines/challenges.sql
+\ir routines/design_profiles.sql
+\ir routines/design_forecast.sql
+\ir routines/archetype_rules.sql
+\ir routines/life_cycle.sql
 \ir routines/empty_models.sql
 \ir routines/forecast_lineage.sql
 \ir routines/model_card.sql
 \ir routines/record_deployment.sql
-\ir routines/model_of_building.sql
 \ir routines/inputs_of_place.sql
 \ir routines/forecast_sources.sql
 \ir routines/issue_slot.sql

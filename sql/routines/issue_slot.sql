@@ -21,7 +21,8 @@ begin
                 building_id, slot_at, slot_at - (energy.current_config() #>> '{inference,history}')::interval, regressors));
     end if;
     if archetype is not null then
-        apartments := energy.apartments_of(building_id, slot_at);
+        select count(*) into apartments from raw.apartments as members
+        where members.building_id = served_series.building_id and (valid_from <= slot_at) is not false and (valid_to > slot_at) is not false;
     end if;
     return row(
         inputs.times, target, received_at, inputs.names || case when archetype is not null then array['apartments'] end,

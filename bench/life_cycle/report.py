@@ -159,7 +159,7 @@ def text(homes: list[Home], thresholds) -> str:
     parts += ["The level of the archetype's model and of the design profile drawn to a home's own, over its first weeks: WAPE % as they are / drawn by",
               "shrinkage / at the own level. The archetype's model has its own shrinkage already; the design profile has it here too (at 28 days at most).", "",
               "| week of life | archetype's model, development | the same, others |", "|---|---|---|"]
-    rows = [shrinkage(side, homes, "archetype") for side in (development, others)]
+    rows = [shrinkage(side, side, "archetype") for side in (development, others)]
     for one, two in zip(*rows):
         parts.append(f"| {one[0]} | " + " | ".join(" / ".join(f"{value:.1f}" for value in row[1:]) for row in (one, two)) + " |")
     return "\n".join(parts)

@@ -157,7 +157,7 @@ returns table (
     buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision, rmse_b double precision, mae_a double precision, mae_b double precision,
     coverage_a double precision, coverage_b double precision, improvement_pct double precision, mean_difference double precision, statistic double precision, p_value double precision
 )
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$ select * from energy.compare_models(array[model_a], array[model_b], since, until, power, alternative) $$;
 comment on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) is

@@ -384,6 +384,7 @@ async fn a_bad_building_is_a_row_two_sessions_take_turns_and_roles_do_what_is_th
     let event = "insert into energy.life_cycle_events (building_id, at, event, to_value, reason, made_by) values ('homes-5-8', now(), 'stage', 'own', 'mine', 'me')";
     for role in ["analyst", "pipeline", "dashboard"] {
         let mut session = connect(role, &copy.name).await;
+        run(&mut session, "set default_transaction_read_only = off").await;
         for statement in
             [event, "update energy.building_stages set stage = 'own'", "delete from energy.design_profiles"]
         {

@@ -136,3 +136,13 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
 grant usage on schema api to supplier, resident, gateway;
+
+-- Life cycle: stages and events are written by routines of the owner alone; analysts describe buildings and keep the rules.
+revoke insert, update, delete on energy.life_cycle_events, energy.building_stages, energy.design_profiles from pipeline, analyst;
+grant insert, update, delete on energy.archetype_rules to analyst;
+grant execute on function energy.suggest_archetype(text), energy.judge_stage(text), energy.approved_model(text, boolean),
+    energy.usable_days(text, double precision), energy.compare_own_model(text, timestamptz),
+    energy.archetype_by_rules(text, timestamptz), energy.design_profile_of(text, timestamptz), energy.builtin_design_profile(text),
+    energy.sources_of(text, double precision) to analyst;
+grant execute on procedure energy.describe_building(text, jsonb) to analyst;
+grant select on energy.life_cycle_events, energy.building_stages, energy.archetype_rules, energy.design_profiles to dashboard;

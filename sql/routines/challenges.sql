@@ -75,8 +75,8 @@ comment on function energy.shadow_forecast(bigint, text, timestamptz, interval) 
 revoke all on function energy.shadow_forecast(bigint, text, timestamptz, interval) from public;
 
 create or replace function energy.compare_models(
-    model_a bigint, model_b bigint, since timestamptz default '-infinity', until timestamptz default 'infinity',
-    power double precision default 2, alternative text default 'two_sided'
+    models_a bigint[], models_b bigint[], since timestamptz default '-infinity', until timestamptz default 'infinity',
+    power double precision default 2, alternative text default 'two_sided', building_id text default null
 )
 returns table (
     buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision, rmse_b double precision, mae_a double precision, mae_b double precision,
@@ -88,20 +88,30 @@ as $$
     with made as (
         select model_id, building_id, issued_at, valid_at, yhat, yhat_lower, yhat_upper
         from energy.forecasts
-        where model_id in (model_a, model_b) and issued_at >= since and issued_at < until
+        where model_id = any (models_a || models_b) and issued_at >= since and issued_at < until
+          and (compare_models.building_id is null or forecasts.building_id = compare_models.building_id)
         union
         select model_id, building_id, issued_at, valid_at, yhat, yhat_lower, yhat_upper
         from energy.shadow_forecasts
-        where model_id in (model_a, model_b) and issued_at >= since and issued_at < until
+        where model_id = any (models_a || models_b) and issued_at >= since and issued_at < until
+          and (compare_models.building_id is null or shadow_forecasts.building_id = compare_models.building_id)
+    ),
+
+    -- Of several of a side the newest.
+    sides as (
+        select distinct on (side, building_id, issued_at, valid_at) side, made.*
+        from made
+        join (select 'a' as side, unnest(models_a) as model_id union all select 'b', unnest(models_b)) as named using (model_id)
+        order by side, building_id, issued_at, valid_at, model_id desc
     ),
 
     pairs as (
         select a.building_id, a.issued_at, a.valid_at, consumption_kwh as actual, a.yhat as yhat_a, b.yhat as yhat_b,
             a.yhat_lower as lower_a, a.yhat_upper as upper_a, b.yhat_lower as lower_b, b.yhat_upper as upper_b
-        from made as a
-        join made as b using (building_id, issued_at, valid_at)
+        from sides as a
+        join sides as b using (building_id, issued_at, valid_at)
         join energy.building_hours as hours on hours.building_id = a.building_id and hour_at = a.valid_at
-        where a.model_id = model_a and b.model_id = model_b and consumption_kwh is not null
+        where a.side = 'a' and b.side = 'b' and consumption_kwh is not null
     ),
 
     -- One loss for each issue: hours of one forecast are no independent trials.
@@ -133,6 +143,22 @@ as $$
     ) as counted
     cross join lateral edf.diebold_mariano(listed.a, listed.b, least(overlap, greatest(issues, 1))::integer, compare_models.power, compare_models.alternative) as test
 $$;
+comment on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text) is
+$$As energy.compare_models of two models, of two lines of models that follow each other: of several of a side that forecast an hour, the newest counts. building_id: of that
+building alone.$$;
+revoke all on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text) from public;
+
+create or replace function energy.compare_models(
+    model_a bigint, model_b bigint, since timestamptz default '-infinity', until timestamptz default 'infinity',
+    power double precision default 2, alternative text default 'two_sided'
+)
+returns table (
+    buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision, rmse_b double precision, mae_a double precision, mae_b double precision,
+    coverage_a double precision, coverage_b double precision, improvement_pct double precision, mean_difference double precision, statistic double precision, p_value double precision
+)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$ select * from energy.compare_models(array[model_a], array[model_b], since, until, power, alternative) $$;
 comment on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) is
 $$Two models on the hours that both forecast from the same issue, in service or in shadow, and whose demand is known: one row. RMSE and MAE in kWh, coverage of the 90 %
 interval in percent, improvement_pct: how much lower the RMSE of a is than that of b.
@@ -195,6 +221,38 @@ $$Ends a challenge whose days are over: the challenger is approved where governa
 in its event, and stays pending for a person otherwise. Ends it too where challenger or champion have been decided on meanwhile. Returns what came of it; NULL: it goes on.$$;
 revoke all on function energy.conclude_challenge(bigint) from public;
 
+create or replace view energy.shadows_due as
+with
+
+issued as (
+    select challenges.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
+    from energy.challenges
+    join energy.forecasts on forecasts.model_id = champion_id and forecasts.issued_at >= first_at
+    where state = 'running'
+    union all
+    -- Of a building whose own model and that of its archetype are compared, the one that did not forecast it; nothing from before it was trained.
+    select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
+    from energy.building_stages as stages
+    join raw.buildings using (building_id)
+    join edf.models as rivals on rivals.status = 'approved' and rivals.subject in (stages.building_id, energy.archetype_subject(archetype))
+    join energy.trainings on trainings.model_id = rivals.model_id
+    join energy.forecasts
+        on forecasts.building_id = stages.building_id and forecasts.issued_at >= trainings.known_at
+        and forecasts.issued_at > energy.clock() - energy.inference_span('catch_up')
+        and forecasts.source = case rivals.subject when stages.building_id then 'archetype' else 'model' end
+    where is_compared
+)
+
+select model_id, building_id, issued_at, max(lead_hours) * interval '1 hour' as horizon
+from issued
+where not exists (
+    select from energy.shadow_forecasts as made
+    where made.model_id = issued.model_id and made.building_id = issued.building_id and made.issued_at = issued.issued_at)
+group by model_id, building_id, issued_at;
+comment on view energy.shadows_due is
+$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast and, where a building's own model is compared with that
+of its archetype, by the one that did not forecast it.$$;
+
 create or replace procedure energy.issue_shadow_forecasts()
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -210,7 +268,7 @@ declare
     message    text;
     advice     text;
 begin
-    if not exists (select from energy.challenges where state = 'running') then
+    if not exists (select from energy.challenges where state = 'running') and not exists (select from energy.building_stages where is_compared) then
         return;
     end if;
     if not pg_try_advisory_xact_lock(hashtextextended('energy.issue_shadow_forecasts', 0)) then
@@ -218,14 +276,7 @@ begin
         return;
     end if;
     for slot in
-        select challenges.model_id, forecasts.building_id, forecasts.issued_at, max(forecasts.lead_hours) * interval '1 hour' as horizon
-        from energy.challenges
-        join energy.forecasts on forecasts.model_id = challenges.champion_id and forecasts.issued_at >= challenges.first_at
-        where state = 'running' and not exists (
-            select from energy.shadow_forecasts as made
-            where made.model_id = challenges.model_id and made.building_id = forecasts.building_id and made.issued_at = forecasts.issued_at)
-        group by challenges.model_id, forecasts.building_id, forecasts.issued_at
-        order by forecasts.issued_at, challenges.model_id, forecasts.building_id
+        select * from energy.shadows_due order by issued_at, model_id, building_id
     loop
         begin
             written := written + energy.shadow_forecast(slot.model_id, slot.building_id, slot.issued_at, slot.horizon);
@@ -245,6 +296,6 @@ begin
 end;
 $$;
 comment on procedure energy.issue_shadow_forecasts() is
-$$Lets the challengers of energy.challenges forecast what their champions have forecast since, each from what was known at the issue time, so that it may run late; then ends
-the challenges whose days are over (energy.conclude_challenge). Running it twice changes nothing. A forecast that fails is a row of energy.job_runs; the others go on.$$;
+$$Makes the forecasts of energy.shadows_due, each from what was known at the issue time, so that it may run late; then ends the challenges whose days are over
+(energy.conclude_challenge). Running it twice changes nothing. A forecast that fails is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.issue_shadow_forecasts() from public;

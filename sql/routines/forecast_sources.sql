@@ -3,7 +3,7 @@ language sql immutable strict
 set search_path = pg_catalog, pg_temp
 return case reason
     -- Sources.
-    when 'model' then 1 when 'archetype' then 0.8 when 'profile' then 0.5 when 'last_week' then 0.4 when 'recent_mean' then 0.2
+    when 'model' then 1 when 'archetype' then 0.8 when 'profile' then 0.5 when 'last_week' then 0.4 when 'design' then 0.3 when 'recent_mean' then 0.2
     -- Weather of these hours is not forecast: it is that of the place's climatology.
     when 'weather_missing' then 0.6 when 'weather_short' then 0.6
     when 'weather_stale' then 0.9

@@ -55,6 +55,10 @@ begin
             models.artifact, energy.served_series(forecast_by.building_id, slot_at, horizon, served.archetype, inputs, target, received_at),
             horizon, slot_at, '{}') as ahead
         where models.model_id = served.model_id;
+    elsif source = 'design' then
+        return query
+        select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, null::double precision, null::bigint, null::text
+        from energy.design_forecast(building_id, slot_at, inputs, target) as ahead;
     else
         return query
         select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, null::double precision, null::bigint, null::text
@@ -65,8 +69,8 @@ begin
 end;
 $$;
 comment on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) is
-$$The forecast of a building by one source: model, archetype, profile, last_week or recent_mean. Errors: as energy.model_of_building, edf.predict and
-energy.fallback_forecast.$$;
+$$The forecast of a building by one source: model, archetype, design, profile, last_week or recent_mean. Errors: as energy.model_of_building, edf.predict,
+energy.design_forecast and energy.fallback_forecast.$$;
 revoke all on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.write_forecast(
@@ -85,7 +89,7 @@ declare
     written bigint;
 begin
     -- Own hours know no weather.
-    if source not in ('model', 'archetype') then
+    if source not in ('model', 'archetype', 'design') then
         reasons := array(select name from unnest(reasons) with ordinality as named (name, at) where name not like 'weather%' order by at);
         beyond := 1;
     end if;
@@ -149,7 +153,7 @@ begin
     if slot.status = 'issued' then
         return 0;
     end if;
-    foreach source in array array['model', 'archetype', 'profile', 'last_week', 'recent_mean'] loop
+    foreach source in array energy.sources_of(building_id, cardinality(array_remove(target, null)) / 24.0) loop
         begin
             written := energy.write_forecast(source, slot, horizon, inputs, target, received_at, because);
             chosen := source;
@@ -168,7 +172,7 @@ begin
     if chosen is null then
         raise exception '%', first_said using errcode = first_state, hint = coalesce(first_advice, '');
     end if;
-    if chosen = 'archetype' and first_state = '42704' then
+    if chosen in ('model', 'archetype') and first_state = '42704' then
         first_state := null; first_said := null; first_advice := null;
     end if;
     update energy.forecast_slots as slots
@@ -179,8 +183,8 @@ begin
 end;
 $$;
 comment on function energy.issue_slot(text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]) is
-$$Issues the forecast of a building that is due, by the first source that can: its own model, that of its archetype, its usual hours by type of day, the same
-hours of last week, the mean of what is known. Returns the rows written; 0: it was issued already.
+$$Issues the forecast of a building that is due, by the first of energy.sources_of that can: its own model, that of its archetype, a plan, its usual hours by type
+of day, the same hours of last week, the mean of what is known. Returns the rows written; 0: it was issued already.
 
 Errors: what the first source that had something to say failed with, where none could.$$;
 revoke all on function energy.issue_slot(text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]) from public;

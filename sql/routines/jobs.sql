@@ -20,6 +20,7 @@ as $$
             ('issue_shadow_forecasts', 'Lets challengers forecast in shadow what their champions have forecast.', '1 hour', '3 hours'),
             ('score_forecasts', 'Scores what was issued against what came true.', '30 minutes', '3 hours'),
             ('check_alerts', 'Opens an alert for what is wrong, and resolves those that are over.', '5 minutes', '15 minutes'),
+            ('review_life_cycle', 'Finds the stage of each building anew: who forecasts it.', '1 hour', '12 hours'),
             ('train_models', 'Trains and scores models that are due: new, old, or of grown errors.', '2 days', '12 hours'),
             ('gate_models', 'Rejects models that miss evaluation.gate.', '10 minutes', '12 hours'),
             ('make_partitions', 'Makes the partitions of the coming months.', '1 hour', '12 hours'),

@@ -34,6 +34,7 @@ begin
                     when 'issue_shadow_forecasts' then call energy.issue_shadow_forecasts();
                     when 'score_forecasts' then call energy.score_forecasts();
                     when 'check_alerts' then call energy.check_alerts();
+                    when 'review_life_cycle' then call energy.review_life_cycle();
                     when 'gate_models' then call energy.gate_models();
                     when 'watch_jobs' then call energy.watch_jobs();
                 end case;

@@ -85,19 +85,29 @@ async fn a_model_that_is_damaged_or_of_another_format_gives_way_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_building_without_a_model_is_forecast_from_its_own_hours_and_one_without_hours_by_nothing() {
+async fn a_building_without_a_model_is_forecast_from_its_own_hours_and_one_without_hours_by_a_plan() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
-    for (kept, source, quality) in [("60 days", "profile", 0.5), ("5 hours", "recent_mean", 0.2)] {
+    // Without the plan there is the mean.
+    let unplanned = "alter function energy.design_forecast(text, timestamptz, energy.place_inputs, double precision[]) rename to gone";
+    for (kept, source, quality) in [
+        ("60 days", "profile", 0.5),
+        ("5 hours", "design", 0.3),
+        ("5 hours", "recent_mean", 0.2),
+        ("0 hours", "design", 0.3),
+    ] {
         let mut work = work(&mut postgres).await;
+        if source == "recent_mean" {
+            work.execute(unplanned).await.unwrap();
+        }
         let statement = format!(
             "update edf.models set status = 'retired' where subject = 'homes-1-4' and status = 'approved';
              delete from energy.building_hours where building_id = 'homes-1-4' and hour_at < '2017-07-29 04:00Z'::timestamptz - interval '{kept}'"
         );
         let found = after(&mut work, &statement).await;
-        let gap = if source == "recent_mean" { 0.8 } else { 1.0 };
+        let gap = if source == "profile" { 1.0 } else { 0.8 };
         let reasons =
-            if source == "recent_mean" { "{recent_gap,no_model,no_archetype}" } else { "{no_model,no_archetype}" };
+            if source == "profile" { "{no_model,no_archetype}" } else { "{recent_gap,no_model,no_archetype}" };
         is(&found, source, quality * gap, quality * gap, reasons);
         let whole: bool = query_scalar("select bool_and(model_id is null and yhat_lower <= yhat and yhat <= yhat_upper and yhat_upper > yhat_lower) from energy.forecasts where building_id = $1")
             .bind(BUILDING)
@@ -114,6 +124,7 @@ async fn a_building_without_a_model_is_forecast_from_its_own_hours_and_one_witho
         assert_eq!(failed, 0);
     }
     let mut work = work(&mut postgres).await;
+    work.execute(unplanned).await.unwrap();
     let found = after(&mut work, "update edf.models set status = 'retired' where subject = 'homes-1-4' and status = 'approved'; delete from energy.building_hours where building_id = 'homes-1-4'").await;
     assert_eq!(found.0, 0);
     let failed: (String, String) = query_as("select sqlstate, message from energy.job_runs where building_id = $1")
@@ -248,7 +259,7 @@ async fn weather_that_is_stale_or_missing_lowers_the_quality_and_the_model_goes_
 #[tokio::test]
 async fn an_archetypes_model_comes_before_own_hours_and_every_source_has_its_factor() {
     let mut analyst = as_role("analyst").await;
-    let factors: Vec<f64> = query_scalar("select energy.quality_factor(source) from unnest('{model,archetype,profile,last_week,recent_mean}'::text[]) as source")
+    let factors: Vec<f64> = query_scalar("select energy.quality_factor(source) from unnest('{model,archetype,profile,last_week,design,recent_mean}'::text[]) as source")
         .fetch_all(&mut analyst)
         .await
         .unwrap();

@@ -40,6 +40,7 @@ mod kept;
 mod kept_backtests;
 mod known;
 mod known_weather;
+mod life_cycle;
 mod lines;
 mod metrics;
 mod monitoring;

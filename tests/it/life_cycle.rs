@@ -2,9 +2,9 @@
 //!
 //! Each test works on a copy of the deployed database: 120 days of real homes up to its clock, 2017-07-29 05:00Z.
 
-use crate::archetypes::{add, add_hours, deployment};
+use crate::archetypes::{add, add_hours};
 use crate::storage::{run, texts};
-use edf_tests::{connect, refusal, refusals};
+use edf_tests::{connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
 

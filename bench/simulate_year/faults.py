@@ -65,7 +65,7 @@ def faults(limits: dict[str, dt.timedelta]) -> list[Fault]:
 class Plan:
     """What goes wrong in one simulation."""
 
-    commissioned_at = at("2017-01-30")
+    commissioned_at = at("2017-01-09")
     bad_model_at = at("2017-03-20T12:00")
 
     def __init__(self, limits: dict[str, dt.timedelta]):

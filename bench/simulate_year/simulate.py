@@ -132,8 +132,8 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
         {"": dt.timedelta(), **apart},
     )
     received = ((at, -2, what) for at, *what in arrivals(data, options, plan))
-    # Without faults nothing is to be watched: each job is called in time.
-    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name != "watch_jobs"))
+    # Without faults nothing is to be watched, and buildings are forecast by their own models as soon as there are any: the ratio is theirs.
+    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name not in ("watch_jobs", "review_life_cycle")))
     events = [received, chosen]
     if plan:
         events.append([(plan.commissioned_at, -1, commission), (plan.bad_model_at, -1, train_a_bad_model)])

@@ -24,7 +24,7 @@ HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
 DEAD_METER = ("homes-9-13", "home-10")
 SILENT, COMMISSIONED, BAD = "homes-1-4", "homes-14-17", "homes-1-4"
 COLDER_C = 20
-# Jobs run at every time of their schedule around a fault; else these run once a day.
+# Jobs run at every time of their schedule where a fault is to be seen or to be over; else these run once an hour while there is one, and once a day.
 DAILY = ("check_alerts", "watch_jobs")
 
 
@@ -129,16 +129,20 @@ class Plan:
     def is_near(self, moment: dt.datetime) -> bool:
         """Whether a fault must be seen, or be over, about now."""
         return any(
-            fault.begin <= moment <= fault.begin + fault.limit + 2 * HOUR or fault.end <= moment <= fault.end + fault.heals + HOUR
+            fault.begin + fault.limit - 2 * HOUR <= moment <= fault.begin + fault.limit + 2 * HOUR
+            or fault.end <= moment <= fault.end + 2 * HOUR
             for fault in self.faults
         )
+
+    def is_during(self, moment: dt.datetime) -> bool:
+        return any(fault.begin <= moment <= fault.end + fault.heals for fault in self.faults)
 
     def runs(self, moment: dt.datetime, job: Job) -> bool:
         vanished = self.of["a job vanishes"]
         if job.name == "refresh_days" and vanished.begin <= moment < vanished.end:
             return False
         if job.name in DAILY and not self.is_near(moment):
-            return moment.hour == 12 and moment.minute == 0
+            return moment.minute == 0 and (moment.hour == 12 or self.is_during(moment))
         if job.name in ("refresh_hours", "issue_forecasts") and not self.is_near(moment):
             return moment.minute == 0
         return True

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alert_deliveries;
+mod all_at_once;
 mod apartment_days;
 mod api;
 mod api_errors;

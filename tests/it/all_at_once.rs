@@ -23,6 +23,7 @@ async fn three_sessions_call_every_procedure_in_any_order_without_a_deadlock_and
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "2").await;
     configure(&mut postgres, "evaluation,gate,max_champion_rmse_ratio", "2").await;
+    configure(&mut postgres, "governance,second_person", "false").await;
     // Models that are approved, so that there is something to issue; and two more that two people approve at the same time.
     postgres.execute("call energy.train_models('{homes-1-4,homes-5-8}')").await.unwrap();
     approver(&copy.name)

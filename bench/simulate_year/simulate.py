@@ -137,7 +137,8 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
     events = [received, chosen]
     if plan:
         events.append([(plan.commissioned_at, -1, commission), (plan.bad_model_at, -1, train_a_bad_model)])
-    progress, has_model = Progress(), False
+    # With faults buildings are planned from their first day on; the ratio is of models.
+    progress, has_model = Progress(), plan is not None
     for at, rank, what in heapq.merge(*events, key=lambda event: event[:2]):
         began = time.monotonic()
         if rank == -2:

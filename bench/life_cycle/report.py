@@ -15,7 +15,7 @@ import statistics
 SOURCES = {"design": "design profile", "last_week": "seasonal naive", "profile": "own hours by type of day", "archetype": "archetype's model", "own": "own model"}
 BEGIN, END = "<!-- life cycle: written by bench/life_cycle/report.py -->", "<!-- end of life cycle -->"
 MARGIN_PCT = 2.0
-ARCHETYPE_AFTER, OWN_AFTER = (0, 7, 14, 21, 28, 42), (56, 84, 119, 182)
+ARCHETYPE_AFTER, OWN_AFTER = (0, 7, 14, 21, 28, 42), (84, 119, 182)
 MOST_DAYS = 28  # of its own that the level is drawn to
 
 

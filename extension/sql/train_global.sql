@@ -30,7 +30,7 @@ $$Trains one model on several series, for those that have little history or none
 
 subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
 position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
-global: size (the regressor that the demand is proportional to), max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
+global: size (the regressor that the demand is proportional to), prior_days, max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
 Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
 it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
 Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.

@@ -36,17 +36,17 @@ $$The design profile that plans a building, as it was known at a time, and the b
 at least; else from one; else energy.builtin_design_profile. Per m2 where its floor area is known, else per apartment, else per building. NULLs: there is no such building.$$;
 revoke all on function energy.design_profile_of(text, timestamptz) from public;
 
-create or replace function energy.shrunken_level(measured_kwh double precision, forecast_kwh double precision, days double precision, between_variance double precision, weekly_variance double precision)
+create or replace function energy.shrunken_level(measured_kwh double precision, forecast_kwh double precision, days double precision, between_variance double precision, daily_variance double precision)
 returns double precision
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
     select case when measured_kwh > 0 and forecast_kwh > 0 and days > 0 and between_variance > 0
-        then (measured_kwh / forecast_kwh) ^ (between_variance / (between_variance + weekly_variance * 7 / days)) else 1 end
+        then (measured_kwh / forecast_kwh) ^ (between_variance / (between_variance + daily_variance / days)) else 1 end
 $$;
 comment on function energy.shrunken_level(double precision, double precision, double precision, double precision, double precision) is
 $$What a forecast is multiplied by for a building's own level: the posterior mean of the logarithm of measured to forecast energy, of which its few days are a normal
-sample (weekly_variance: variance of a week) and between_variance the variance of a normal prior around zero (Efron and Morris, Data analysis using Stein's estimator and its
+sample (daily_variance: that of a day) and between_variance the variance of a normal prior around zero (Efron and Morris, Data analysis using Stein's estimator and its
 generalizations, 1975). 1 where nothing is known.$$;
 revoke all on function energy.shrunken_level(double precision, double precision, double precision, double precision, double precision) from public;
 
@@ -89,7 +89,7 @@ begin
     ),
 
     own as (
-        select energy.shrunken_level(sum(measured), sum(planned), count(*) / 24.0, plan.between_variance, plan.weekly_variance) as level
+        select energy.shrunken_level(sum(measured), sum(planned), count(*) / 24.0, plan.between_variance, plan.daily_variance) as level
         from hours
         where measured is not null and at < slot_at and at >= slot_at - interval '28 days'
     )

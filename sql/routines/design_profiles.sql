@@ -15,7 +15,7 @@ as $$
             order by n
         ),
         array_fill(0::double precision, array[24]), array_fill(0::double precision, array[24]), 0::double precision, 0::double precision,
-        0.15::double precision, 6::double precision, 0.25::double precision, 0.04::double precision
+        0.15::double precision, 6::double precision, 0.25::double precision, 0.1::double precision
 $$;
 comment on function energy.builtin_design_profile(text) is
 $$What a building is planned by where no other building is known: the standard load profile H0 of households at 3,000 kWh a year an apartment, 33 kWh a year a m2, between a
@@ -60,12 +60,13 @@ begin
                 select source.building_id, consumption_kwh, is_holiday::integer = 1 as is_holiday, valid_at at time zone time_zone as local_at, commissioned_on,
                     case %2$L when 'm2' then floor_area_m2 when 'apartment' then nullif(source.apartments, 0) else 1 end as size,
                     -- Walls remember the day before.
-                    avg(temperature_c) over (partition by source.building_id order by valid_at rows 23 preceding) as temperature_c
+                    avg(temperature_c) over (partition by source.building_id order by valid_at rows 23 preceding) as temperature_c,
+                    row_number() over (partition by source.building_id order by valid_at) as n
                 from source
                 join raw.buildings using (building_id)
             ) as read
             cross join energy.degree_day_bases
-            where consumption_kwh is not null and size is not null and (local_at >= commissioned_on) is not false
+            where consumption_kwh is not null and size is not null and n >= 24 and (local_at >= commissioned_on) is not false
         ),
 
         buildings as (
@@ -132,14 +133,19 @@ begin
         ),
 
         weeks as (
-            select building_id, ln(sum(demand) / sum(yhat)) as log_ratio
+            select ln(sum(demand) / sum(yhat)) as level
             from held_out
             group by building_id, (local_date - date '2000-01-01') / 7
             having count(*) >= 5 * 24 and sum(demand) > 0 and sum(yhat) > 0
         ),
 
-        levels as (
-            select avg(log_ratio) as level, coalesce(var_samp(log_ratio), 0) as variance, count(*) as n from weeks group by building_id
+        days as (
+            select local_date, ln(sum(demand) / sum(yhat)) as level, lag(local_date) over before as day_before,
+                lag(ln(sum(demand) / sum(yhat))) over before as level_before
+            from held_out
+            group by building_id, local_date
+            having count(*) >= 20 and sum(demand) > 0 and sum(yhat) > 0
+            window before as (partition by building_id order by local_date)
         )
 
         select %3$L, %2$L, %4$L::timestamptz, (select count(*) from buildings)::integer,
@@ -149,8 +155,8 @@ begin
             (select avg(heating_k) from hours), (select avg(cooling_k) from hours),
             least(coalesce((select percentile_cont(0.05) within group (order by demand / yhat) from held_out where yhat > 0), builtin.lower_ratio), 1),
             greatest(coalesce((select percentile_cont(0.95) within group (order by demand / yhat) from held_out where yhat > 0), builtin.upper_ratio), 1),
-            greatest(coalesce((select avg(level ^ 2) - avg(variance / n) from levels), builtin.between_variance), 0),
-            coalesce((select avg(variance) from levels where n > 1), builtin.weekly_variance)
+            coalesce((select avg(level ^ 2) from weeks), builtin.between_variance),
+            coalesce((select avg((level - level_before) ^ 2) / 2 from days where day_before = local_date - 1), builtin.daily_variance)
         from energy.builtin_design_profile(%2$L) as builtin
         where (select count(*) from (select from slopes where left_out is null) as whole) = 24
         $query$,

@@ -58,9 +58,10 @@ impl Global {
             return Err(Error::InvalidArgument("there is no series to learn from".to_owned()));
         };
         let (spec, day) = (first.spec, first.frame.grid.rows_per_day());
-        let parameters = Parameters::from_json(first.parameters)?;
+        let mut parameters = Parameters::from_json(first.parameters)?;
         let trees = parameters.trees()?;
-        let scales = Scale::learn(trainings, &parameters.size);
+        let scales = Scale::learn(trainings, &parameters.size, parameters.prior_days);
+        parameters.prior_days = Some(scales.of_all.prior_days);
         let lead_days = first.horizon.div_ceil(day);
         let mut days: Vec<Examples> = (0..lead_days).map(|_| Examples::default()).collect();
         let mut feature_names = Vec::new();
@@ -111,13 +112,15 @@ impl Global {
 
     fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::DamagedArtifact("the global model's state cannot be read".to_owned());
-        let (scale, feature_names, days): (Scale, Vec<String>, Vec<Trees>) =
+        let (mut scale, feature_names, days): (Scale, Vec<String>, Vec<Trees>) =
             postcard::from_bytes(state).map_err(|_| damaged())?;
+        let parameters = Parameters::from_json(parameters)?;
+        scale.prior_days = parameters.prior_days.unwrap_or(scale.prior_days);
         days.iter().try_for_each(|trees| trees.check(feature_names.len()))?;
         if days.is_empty() || !scale.is_sound() {
             return Err(damaged());
         }
-        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, scale, days, feature_names })
+        Ok(Self { spec: spec.clone(), parameters, scale, days, feature_names })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings of the global model.
 
+use super::scale::{LEAST_PRIOR_DAYS, MOST_PRIOR_DAYS};
 use crate::error::Error;
 use crate::model::xgboost;
 use crate::options;
@@ -13,6 +14,8 @@ pub(crate) struct Parameters {
     /// The regressor that says how large a series is, such as `floor_area_m2`: demand is proportional to it as long as
     /// nothing else is known. Empty where there is none.
     pub size: String,
+    /// Days of history that what the size suggests counts as much as. Estimated from the series where it is not given.
+    pub prior_days: Option<f64>,
     /// Most rows that are learnt from; of more, origins are left out evenly.
     pub max_rows: u32,
     /// Hyperparameters of the trees, as of `xgboost`.
@@ -25,7 +28,7 @@ const NOT_OF_TREES: [&str; 7] =
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { size: String::new(), max_rows: 300_000, trees: json!({}) }
+        Self { size: String::new(), prior_days: None, max_rows: 300_000, trees: json!({}) }
     }
 }
 
@@ -33,7 +36,14 @@ impl Parameters {
     /// Reads and checks them; those of the trees are filled in.
     pub fn from_json(json: &Value) -> Result<Self, Error> {
         let mut read: Self = options::read("parameter", json, &Self::default())?;
-        options::check_ranges("parameter", &[("max_rows", f64::from(read.max_rows), 1000.0, 1e7)])?;
+        let prior_days = read.prior_days.unwrap_or(MOST_PRIOR_DAYS);
+        options::check_ranges(
+            "parameter",
+            &[
+                ("max_rows", f64::from(read.max_rows), 1000.0, 1e7),
+                ("prior_days", prior_days, LEAST_PRIOR_DAYS, MOST_PRIOR_DAYS),
+            ],
+        )?;
         if let Some(name) = NOT_OF_TREES.into_iter().find(|name| read.trees.get(name).is_some()) {
             return Err(Error::InvalidArgument(format!("the trees of a global model have no parameter \"{name}\"")));
         }

@@ -138,7 +138,9 @@ def main() -> None:
     database = Database()
     database.prepare()
     # A backtest whose models age as those that serve: as many weeks between fits as between trainings.
-    overrides = {"evaluation.refit": f"{7 * options.train_weeks} days", "training.max_age": f"{7 * options.train_weeks} days"}
+    fits = f"{7 * options.train_weeks} days"
+    # Nothing is trained in between, whatever alerts say: what is served is compared with what such a schedule promises.
+    overrides = {"evaluation.refit": fits, "training.max_age": fits, "training.rest": fits}
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}
     config = database.configure(overrides)
     cursor = database.session("postgres", None)

@@ -73,7 +73,7 @@ grant select on edf.trials to analyst;
 grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_backtest, edf.open_tuning, edf.register_trial, edf.rows_before,
     edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles to analyst;
 grant execute on procedure edf.tune to analyst;
-grant execute on function edf.export_models, edf.import_model, edf.export_xgboost, edf.xgboost_files to analyst;
+grant execute on function edf.export_models, edf.import_model, edf.export_xgboost, edf.xgboost_files, edf.import_xgboost, edf.fit_xgboost_files to analyst;
 
 -- Approval is a decision of people who have this role, by the rules of the configuration: see energy.approve_models.
 revoke execute on function edf.approve_model from analyst;

@@ -1,9 +1,11 @@
-"""Compares what edf forecasts by trees with what XGBoost in Python predicts from the files of edf.export_xgboost.
+"""Compares what edf forecasts by trees with what XGBoost in Python predicts: from the files of edf.export_xgboost, and of trees that
+Python trained and edf.import_xgboost took.
 
-The database is named by PGHOST, PGPORT, PGDATABASE, PGUSER, a superuser; nothing stays. Two models of forty days of a made-up
+The database is named by PGHOST, PGPORT, PGDATABASE, PGUSER, a superuser; nothing stays. Models of forty days of a made-up
 demand: trees alone, and trees on a linear base, of a logarithmic target. Python's rows are those of edf.features.
 """
 
+import base64
 import datetime as dt
 import json
 import sys
@@ -56,6 +58,93 @@ def predicted(cursor, model: int) -> np.ndarray:
     return np.array(answers)
 
 
+def rows_of(cursor, spec: dict, issued_at: str | None = None) -> tuple[list, list[str], np.ndarray]:
+    """Hours, names and values of the features of a forecast issued at a time, the newest by default."""
+    cursor.execute("select valid_at, feature, value from edf.features(%s, %s, '72 hours', %s)", (QUERY, json.dumps(spec), issued_at))
+    rows = {}
+    for valid_at, feature, value in cursor.fetchall():
+        rows.setdefault(valid_at, {})[feature] = np.nan if value is None else value
+    hours = sorted(rows)
+    names = list(rows[hours[0]])
+    return hours, names, np.array([[rows[hour][name] for name in names] for hour in hours], dtype=np.float32)
+
+
+def imported(cursor, files: list[dict], spec: dict, subject: str) -> np.ndarray:
+    """What edf forecasts by files that it imports; their trees know nothing after 30 January."""
+    cursor.execute("select edf.import_xgboost(%s, %s, %s, '2026-01-30Z', %s)", (subject, QUERY, json.dumps(files), json.dumps(spec)))
+    model = cursor.fetchone()[0]
+    cursor.execute("select status, metrics #>> '{held_out,from}' >= '2026-01-30', (select reason from edf.model_events where model_id = %s) from edf.models where model_id = %s", (model, model))
+    status, is_unseen, reason = cursor.fetchone()
+    if status != "pending" or not is_unseen or not reason.startswith("imported: trees of "):
+        sys.exit(f"it came in as {status}, {is_unseen}, {reason}")
+    cursor.execute("select edf.approve_model(%s, 'a test')", (model,))
+    cursor.execute("select yhat, yhat_lower, yhat_upper from edf.forecast(%s, %s) order by valid_at", (subject, QUERY))
+    found = np.array(cursor.fetchall(), dtype=float)
+    if not (found[:, 1] < found[:, 0]).all() or not (found[:, 0] < found[:, 2]).all():
+        sys.exit("an interval does not hold its forecast")
+    return found[:, 0]
+
+
+def check(title: str, ours: np.ndarray, theirs: np.ndarray) -> None:
+    apart = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
+    print(f"{title}: {len(theirs)} hours; at most {apart:.1e} kWh apart")
+    if not (len(ours) == 72 and ours.std() > 1 and apart < 1e-4):
+        sys.exit("they predict something else")
+
+
+def trained_in_python(cursor) -> None:
+    """Python learns from rows of edf.features what it is asked by: forecasts issued at midnight from 15 to 27 January."""
+    spec = {"preset": "basic"}
+    cursor.execute("select at, demand_kwh from hourly where demand_kwh is not null")
+    demand = dict(cursor.fetchall())
+    examples, labels = [], []
+    for day in range(15, 28):
+        hours, names, rows = rows_of(cursor, spec, f"2026-01-{day}Z")
+        examples.append(rows)
+        labels += [demand[hour] for hour in hours]
+    matrix = xgboost.DMatrix(np.concatenate(examples), label=labels, feature_names=names)
+    booster = xgboost.train({"max_depth": 4, "eta": 0.2, "seed": 1}, matrix, num_boost_round=50)
+    file = {"issue_slot": 0, "lead_day": 1, "ubj": base64.b64encode(booster.save_raw("ubj")).decode()}
+    _, names, rows = rows_of(cursor, spec)
+    check("trained in Python", imported(cursor, [file], spec, "from Python"), booster.predict(xgboost.DMatrix(rows, feature_names=names)))
+    shuffled = xgboost.DMatrix(np.concatenate(examples), label=labels, feature_names=names[::-1])
+    wrong = [{**file, "ubj": base64.b64encode(xgboost.train({}, shuffled, num_boost_round=2).save_raw("ubj")).decode()}]
+    poisson = xgboost.train({"objective": "count:poisson"}, matrix, num_boost_round=2)
+    for files, code, words in (
+        (wrong, "22023", "another order"),
+        ([{**file, "ubj": base64.b64encode(poisson.save_raw("ubj")).decode()}], "22023", "count:poisson"),
+        ([{**file, "lead_day": 2}], "22023", "days of lead"),
+        ([{**file, "ubj": "?"}], "22023", "files cannot be read"),
+        ([], "22023", "there are no files"),
+        ([{**file, "around": {"base": {"intercept": 1}}}], "0A000", "trees alone"),
+    ):
+        cursor.execute("savepoint before")
+        try:
+            imported(cursor, files, spec, "refused")
+            sys.exit(f"{words}: it was taken")
+        except psycopg2.Error as error:
+            if error.pgcode != code or words not in str(error):
+                sys.exit(f"{code} {words}: {error.pgcode} {error}")
+        cursor.execute("rollback to before")
+
+
+def exported_and_back(cursor) -> None:
+    """Files of a model that edf trained on what was known by 30 January."""
+    early = f"select at, case when at < '2026-01-30Z' then demand_kwh end, temperature_c from ({QUERY}) as hours where at < '2026-02-02Z'"
+    recipe = {"rounds": 40, "max_depth": 4, "base": "mean"}
+    cursor.execute("select edf.train('there', %s, 'xgboost', %s)", (early, json.dumps(recipe)))
+    model = cursor.fetchone()[0]
+    cursor.execute("select edf.approve_model(%s, 'a test')", (model,))
+    cursor.execute("select yhat from edf.forecast('there', %s) order by valid_at", (QUERY,))
+    ours = np.array([row[0] for row in cursor.fetchall()])
+    cursor.execute("""
+        select jsonb_agg(jsonb_build_object('issue_slot', issue_slot, 'lead_day', lead_day, 'ubj', encode(ubj, 'base64'), 'around', around)
+                         order by issue_slot <> 0, issue_slot, lead_day), (select features from edf.models where model_id = %s)
+        from edf.export_xgboost(%s)""", (model, model))
+    files, spec = cursor.fetchone()
+    check("exported and imported", ours, imported(cursor, files, spec, "and back"))
+
+
 def main() -> None:
     with psycopg2.connect("") as connection, connection.cursor() as cursor:
         cursor.execute(SERIES)
@@ -66,10 +155,9 @@ def main() -> None:
             cursor.execute("select edf.approve_model(%s, 'a test')", (model,))
             cursor.execute("select yhat from edf.forecast('xgboost in Python', %s) order by valid_at", (QUERY,))
             ours, theirs = np.array([row[0] for row in cursor.fetchall()]), predicted(cursor, model)
-            apart = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
-            print(f"{parameters}: {len(theirs)} hours, xgboost {xgboost.__version__}; at most {apart:.1e} kWh apart")
-            if not (len(ours) == 72 and ours.std() > 1 and apart < 1e-4):
-                sys.exit("Python predicts something else")
+            check(f"{parameters}, xgboost {xgboost.__version__}", ours, theirs)
+        exported_and_back(cursor)
+        trained_in_python(cursor)
         connection.rollback()
 
 

@@ -27,6 +27,8 @@ from database import Database  # noqa: E402
 from schedule import DAY, WEEK, timetable  # noqa: E402
 
 PLACE = source.PLACE["weather_location_id"]
+# Without faults each job is called in time, and buildings are forecast by their own models as soon as there are any: the ratio is theirs.
+NOT_WATCHED = {"watch_jobs", "review_life_cycle", "issue_shadow_forecasts"}
 
 
 def arguments() -> argparse.Namespace:
@@ -132,8 +134,7 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
         {"": dt.timedelta(), **apart},
     )
     received = ((at, -2, what) for at, *what in arrivals(data, options, plan))
-    # Without faults nothing is to be watched, and buildings are forecast by their own models as soon as there are any: the ratio is theirs.
-    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name not in ("watch_jobs", "review_life_cycle")))
+    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name not in NOT_WATCHED))
     events = [received, chosen]
     if plan:
         events.append([(plan.commissioned_at, -1, commission), (plan.bad_model_at, -1, train_a_bad_model)])
@@ -191,11 +192,13 @@ def main() -> None:
     database = Database()
     database.prepare()
     # A backtest whose models age as those that serve: as many weeks between fits as between trainings.
-    overrides = {"evaluation.refit": f"{7 * options.train_weeks} days", "training.max_age": f"{7 * options.train_weeks} days"}
+    fits = f"{7 * options.train_weeks} days"
+    # Nothing is trained in between, whatever alerts say: what is served is compared with what such a schedule promises.
+    overrides = {"evaluation.refit": fits, "training.max_age": fits, "training.rest": fits}
     if options.faults:
         # One weather run a day is late only then; scores once a day are enough.
         overrides |= {"monitoring.weather_late": "36 hours", "schedules.score_forecasts": "35 0 * * *",
-                      "schedules.ingest_inbox": None, "schedules.issue_shadow_forecasts": None}
+                      "schedules.ingest_inbox": None}
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}
     config = database.configure(overrides)
     plan = plan_of(database) if options.faults else None

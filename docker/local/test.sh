@@ -238,7 +238,7 @@ check 'dbt build' deploy dbt
 check 'dbt source freshness' run_dbt source freshness
 check 'dbt docs with lineage' docs
 check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
-check 'exported trees as XGBoost in Python reads them' "$PYTHON" tests/xgboost_reads.py
+check 'trees that XGBoost in Python reads, and trees that it trained' "$PYTHON" tests/xgboost_reads.py
 check 'eight weeks of service, beside their backtest' simulation
 grep '^served/promised' "$LOG" | sed 's/^/     /' || true
 step 'PostgREST' "$hint" api_start

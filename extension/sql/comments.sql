@@ -9,6 +9,9 @@ revoke all on function edf.predict from public;
 comment on function edf.xgboost_files is
     'The trees of an artifact as files of XGBoost; edf.export_xgboost is the way to call it. Errors: as edf.export_xgboost.';
 revoke all on function edf.xgboost_files from public;
+comment on function edf.fit_xgboost_files is
+    'A model of trees that were made elsewhere, over arrays; edf.import_xgboost is the way to call it. Errors: as edf.import_xgboost.';
+revoke all on function edf.fit_xgboost_files from public;
 comment on function edf.backtest_series is
     'Rolling-origin evaluation over arrays; edf.backtest is the way to call it. Errors: as edf.train.';
 revoke all on function edf.backtest_series from public;

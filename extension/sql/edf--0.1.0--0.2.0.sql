@@ -34,9 +34,10 @@ set settings = settings - array['contenders', 'test_period', 'step', 'refit', 'f
         'last_origin', settings -> 'last_origin', 'training_window', settings -> 'training_window')))
 where not settings ? 'schedule';
 
-create or replace function edf.register_model(
+drop function edf.register_model(text, text, bytea, jsonb, jsonb, text[], timestamptz, timestamptz, bigint, jsonb);
+create function edf.register_model(
     subject text, strategy text, artifact bytea, parameters jsonb, features jsonb, feature_names text[],
-    training_start timestamptz, training_end timestamptz, training_rows bigint, metrics jsonb
+    training_start timestamptz, training_end timestamptz, training_rows bigint, metrics jsonb, reason text default null
 ) returns bigint
 language plpgsql
 security definer
@@ -61,11 +62,12 @@ begin
         register_model.training_rows, register_model.metrics, edf.acting_role()
     )
     returning model_id into model;
-    insert into edf.model_events (model_id, event, happened_by) values (model, 'trained', edf.acting_role());
+    insert into edf.model_events (model_id, event, reason, happened_by) values (model, 'trained', register_model.reason, edf.acting_role());
     return model;
 end;
 $$;
 comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train calls it. Returns the model''s id.';
+revoke all on function edf.register_model from public;
 create type edf.schedule as (
     first_origin    timestamptz,
     last_origin     timestamptz,
@@ -1750,3 +1752,71 @@ prediction: intercept plus, for each of its terms, weight x (feature - mean), wh
 null: the sum is y of asinh(demand / asinh_unit), before least and most. What edf.forecast adds beside that is no part of it: the intraday correction, and that demand is not negative.
 Errors: 22004 a NULL argument, 42704 no such model, 0A000 another strategy, 55000 its artifact was emptied, XX001 it is damaged.$$;
 revoke all on function edf.export_xgboost from public;
+
+create function edf.fit_xgboost_files(
+    series edf.series, issue_slots integer[], lead_days integer[], files bytea[], trained_until timestamptz, features jsonb, horizon interval,
+    availability interval
+) returns table (
+    artifact bytea, parameters_used jsonb, features_used jsonb, feature_names text[], training_start timestamptz, training_end timestamptz,
+    training_rows bigint, metrics jsonb
+)
+    language c as 'MODULE_PATHNAME', 'fit_xgboost_files_wrapper';
+comment on function edf.fit_xgboost_files is
+    'A model of trees that were made elsewhere, over arrays; edf.import_xgboost is the way to call it. Errors: as edf.import_xgboost.';
+revoke all on function edf.fit_xgboost_files from public;
+
+create function edf.import_xgboost(
+    subject       text,
+    training_data text,
+    files         jsonb,
+    trained_until timestamptz,
+    features      jsonb    default '{}',
+    horizon       interval default '72 hours',
+    regressor_forecasts text default null,
+    availability  interval default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    slots  integer[];
+    days   integer[];
+    trees  bytea[];
+    fitted record;
+begin
+    perform edf.require('subject', subject is not null), edf.require('training_data', training_data is not null),
+            edf.require('files', files is not null), edf.require('trained_until', trained_until is not null),
+            edf.require('features', features is not null), edf.require('horizon', horizon is not null);
+    begin
+        select coalesce(array_agg((file ->> 'issue_slot')::integer order by n), '{}'), coalesce(array_agg((file ->> 'lead_day')::integer order by n), '{}'),
+            coalesce(array_agg(decode(file ->> 'ubj', 'base64') order by n), '{}')
+        into slots, days, trees
+        from jsonb_array_elements(files) with ordinality as given (file, n);
+    exception when data_exception then
+        raise exception 'files cannot be read: %', sqlerrm
+            using errcode = 'invalid_parameter_value', hint = 'An array of {"issue_slot": 5, "lead_day": 1, "ubj": "in base64"}.';
+    end;
+    if jsonb_path_exists(files, '$[*].around ? (@.base != null || @.asinh_unit != null)') then
+        raise exception 'files whose around is more than nothing are not trees alone'
+            using errcode = 'feature_not_supported', hint = 'Train with parameters {"base": "mean", "target": "plain"}.';
+    end if;
+    select * into strict fitted
+    from edf.fit_xgboost_files(
+        edf.series_of(training_data, regressor_forecasts), slots, days, trees, trained_until, features, horizon, availability);
+    return edf.register_model(
+        subject, 'xgboost', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics,
+        format('imported: trees of %s files made elsewhere, of what was known until %s', cardinality(slots),
+               to_char(trained_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')));
+end;
+$$;
+comment on function edf.import_xgboost is
+$$Registers trees that were made elsewhere, as by XGBoost in Python, as a pending model of strategy xgboost; returns its id. edf.forecast predicts what Python predicts from the
+rows of edf.features.
+
+files: a JSON array of objects with issue_slot (local row of the day at which forecasts start, the hour for hourly data), lead_day (from 1 on, the last one also for all
+later ones) and ubj, the file in XGBoost's UBJ format (booster.save_raw('ubj')) in base64; such as what edf.export_xgboost returns of a model with base mean and
+target plain. Each file names its features, which have to be those that edf.features makes of training_data and features, in that order; its booster is gbtree, its objective
+reg:squarederror, reg:absoluteerror or reg:pseudohubererror, and all of its trees are taken. trained_until: the trees have learnt from nothing later; fourteen days of forecasts
+after it, at least, give intervals and metrics. The other arguments are those of edf.train; training_data has the history before trained_until that features reach back to.
+Errors: as edf.train; 22023 a file that cannot be read, or has other features; 22000 too few days after trained_until; 0A000 files with a base or another scale.$$;
+revoke all on function edf.import_xgboost from public;

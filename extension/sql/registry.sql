@@ -136,7 +136,7 @@ alter table edf.model_events enable always trigger keep_events, enable always tr
 
 create function edf.register_model(
     subject text, strategy text, artifact bytea, parameters jsonb, features jsonb, feature_names text[],
-    training_start timestamptz, training_end timestamptz, training_rows bigint, metrics jsonb
+    training_start timestamptz, training_end timestamptz, training_rows bigint, metrics jsonb, reason text default null
 ) returns bigint
 language plpgsql
 security definer
@@ -161,7 +161,7 @@ begin
         register_model.training_rows, register_model.metrics, edf.acting_role()
     )
     returning model_id into model;
-    insert into edf.model_events (model_id, event, happened_by) values (model, 'trained', edf.acting_role());
+    insert into edf.model_events (model_id, event, reason, happened_by) values (model, 'trained', register_model.reason, edf.acting_role());
     return model;
 end;
 $$;

@@ -54,31 +54,39 @@ fn fit_series<'a>(
         // Everything that is given is known by now.
         let end = issue_row(&frame, None)?;
         let model = Model::fit(&recipe, &frame, end, &mut interrupts)?;
-        let known = frame.target.iter().filter(|value| value.is_finite()).count();
-        tell_spikes(&frame);
-        tell_implausible(model.implausible());
-        Ok((
-            model.to_bytes()?,
-            JsonB(model.header().parameters.clone()),
-            JsonB(json!(model.header().features)),
-            model.feature_names(),
-            from_utc(frame.grid.time(0))?,
-            from_utc(frame.grid.time(frame.end_of_target()))?,
-            known as i64,
-            JsonB(json!({
-                "held_out": model.held_out(),
-                "regressor_forecast_shares": model.vintage_shares(),
-                "issue": model.header().phases,
-                "spikes": spikes(&frame),
-                "implausible": model.implausible().len(),
-            })),
-        ))
+        fitted_row(&model, &frame)
     };
     Ok(TableIterator::once(run().map_err(report)?))
 }
 
+/// What is registered of a model.
+pub type FittedRow = (Vec<u8>, JsonB, JsonB, Vec<String>, TimestampWithTimeZone, TimestampWithTimeZone, i64, JsonB);
+
+/// The row of a model that was fitted on a series; tells of values that were not believed.
+pub fn fitted_row(model: &Model, frame: &Frame) -> Result<FittedRow, Error> {
+    let known = frame.target.iter().filter(|value| value.is_finite()).count();
+    tell_spikes(frame);
+    tell_implausible(model.implausible());
+    Ok((
+        model.to_bytes()?,
+        JsonB(model.header().parameters.clone()),
+        JsonB(json!(model.header().features)),
+        model.feature_names(),
+        from_utc(frame.grid.time(0))?,
+        from_utc(frame.grid.time(frame.end_of_target()))?,
+        known as i64,
+        JsonB(json!({
+            "held_out": model.held_out(),
+            "regressor_forecast_shares": model.vintage_shares(),
+            "issue": model.header().phases,
+            "spikes": spikes(frame),
+            "implausible": model.implausible().len(),
+        })),
+    ))
+}
+
 /// Rows ahead.
-fn rows_of(frame: &Frame, horizon: Option<Interval>) -> Result<usize, Error> {
+pub fn rows_of(frame: &Frame, horizon: Option<Interval>) -> Result<usize, Error> {
     frame.grid.rows_in("horizon", to_span("horizon", given("horizon", horizon)?)?)
 }
 

@@ -11,6 +11,7 @@ mod config;
 mod convert;
 mod document;
 mod forecast;
+mod import;
 mod limit;
 mod message;
 mod meter;
@@ -43,5 +44,6 @@ pgrx::extension_sql_file!("../sql/tuning.sql", name = "tuning", requires = ["set
 pgrx::extension_sql_file!("../sql/tune.sql", name = "tune", requires = ["tuning", "score_inputs"]);
 pgrx::extension_sql_file!("../sql/transfer.sql", name = "transfer", requires = ["keep_backtest", "tuning"]);
 pgrx::extension_sql_file!("../sql/export_xgboost.sql", name = "export_xgboost", requires = ["decide", "settings"]);
+pgrx::extension_sql_file!("../sql/import_xgboost.sql", name = "import_xgboost", requires = ["series_of", "registry"]);
 pgrx::extension_sql_file!("../sql/portfolio.sql", name = "portfolio", requires = ["score_inputs"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series_of"]);

@@ -78,17 +78,20 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
     };
     assert_eq!(reqwest::get(format!("{url}/forecasts?building_id=eq.north")).await.unwrap().status(), 401);
     for _ in 0..11 {
-        assert_eq!(status("rpc/fails?secret=1").await, 500);
+        assert_eq!(status("rpc/fails").await, 500);
     }
     for path in ["wp-admin/x", "rpc/no_such"] {
         assert_eq!(status(path).await, if path.starts_with("rpc") { 404 } else { 405 });
     }
 
+    let wrong = client.get(format!("{url}/forecasts?valid_at=secret")).bearer_auth(supplier()).send().await.unwrap();
+    assert_eq!(wrong.status(), 400);
+
     let counted = "select concat_ws(' ', method, path, role, status, requests) from (
         select method, path, role, status, sum(requests) as requests from energy.api_errors
         where not (status = 401) group by 1, 2, 3, 4) as sums order by 1";
     for _ in 0..100 {
-        if texts(&mut postgres, counted).await.len() >= 3 {
+        if texts(&mut postgres, counted).await.len() >= 4 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -96,7 +99,12 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(
         texts(&mut postgres, counted).await,
-        ["POST /rpc/fails supplier 500 11", "POST other supplier 404 1", "POST other supplier 405 1"]
+        [
+            "GET /forecasts supplier 400 1",
+            "POST /rpc/fails supplier 500 11",
+            "POST other supplier 404 1",
+            "POST other supplier 405 1"
+        ]
     );
     // Without a valid token there is no role.
     let anonymous = "select distinct concat_ws(' ', path, role = '') from energy.api_errors where status = 401";

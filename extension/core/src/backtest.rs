@@ -136,10 +136,16 @@ fn forecast(
 ) -> Result<Vec<Forecast>, Error> {
     let start = schedule.start(block[0]);
     let model = match start {
-        0 => Model::fit_for(recipe, frame, block[0], Purpose { issues: Some(block), memo: Some(memo) }, checkpoint)?,
+        0 => Model::fit_for(
+            recipe,
+            frame,
+            block[0],
+            Purpose { issues: Some(block), memo: Some(memo), ..Purpose::default() },
+            checkpoint,
+        )?,
         start => {
             let issues: Vec<usize> = block.iter().map(|issued| issued - start).collect();
-            let purpose = Purpose { issues: Some(&issues), memo: None };
+            let purpose = Purpose { issues: Some(&issues), memo: None, ..Purpose::default() };
             Model::fit_for(recipe, &frame.since(start), block[0] - start, purpose, checkpoint)?
         }
     };

@@ -118,6 +118,12 @@ impl Phases {
         Self(kept)
     }
 
+    /// Origins at these rows of the local day, whose newest rows are as late as they usually are.
+    pub fn at_slots(frame: &Frame, clock: &Clock, end: usize, slots: &[usize]) -> Self {
+        let phase = |slot: &usize| Phase { slot: *slot, delay: usual_delay(frame, clock, end, *slot) };
+        Self(slots.iter().map(phase).collect())
+    }
+
     /// All of them, the first of its own issue hours first.
     pub fn all(&self) -> &[Phase] {
         &self.0

@@ -33,6 +33,8 @@ use crate::series::Frame;
 pub use memo::Memo;
 use ndarray::{Array2, Axis};
 use serde_json::Value;
+pub use xgboost::TreeFile;
+pub(crate) use xgboost::of_files;
 
 /// A fitted model.
 pub trait Forecaster {

@@ -67,7 +67,7 @@ fn forecast(case: &Case, frame: &Frame, end: usize) -> Result<Vec<Forecast>, Err
 }
 
 fn fit(case: &Case, frame: &Frame, end: usize, issues: &[usize]) -> Result<Model, Error> {
-    let purpose = Purpose { issues: Some(issues), memo: None };
+    let purpose = Purpose { issues: Some(issues), memo: None, ..Purpose::default() };
     Model::fit_for(&case.recipe, frame, end, purpose, &mut || ())
 }
 

@@ -1,7 +1,8 @@
 //! From a series to a model.
 //!
 //! A fit is two: once without the newest block, whose residuals give the prediction intervals and the metrics, and once
-//! on everything, which is the model that is kept.
+//! on everything, which is the model that is kept. Trees that were made elsewhere are fitted not at all: their intervals
+//! and metrics come from what was not known when they were made.
 
 use super::actuals::{Actual, actuals, residuals, scores};
 use super::floor::{bound, floor};
@@ -15,8 +16,8 @@ use crate::error::Error;
 use crate::grid::rfc3339;
 use crate::intervals::Intervals;
 use crate::intraday::Intraday;
-use crate::model::{Memo, Strategy, TrainingSet};
-use crate::origin::{Origin, origins};
+use crate::model::{Forecaster, Memo, Strategy, TrainingSet, TreeFile, of_files};
+use crate::origin::{Origin, Phases, origins};
 use crate::series::Frame;
 use ndarray::Array2;
 use serde_json::json;
@@ -31,7 +32,21 @@ pub struct Purpose<'a> {
     pub issues: Option<&'a [usize]>,
     /// Fits of the same recipe on the same frame.
     pub memo: Option<&'a Memo>,
+    /// Trees that are taken instead of fitted ones.
+    pub trees: Option<Imported<'a>>,
 }
+
+/// Trees that were made elsewhere.
+#[derive(Clone, Copy)]
+pub struct Imported<'a> {
+    /// By phase and day of lead.
+    pub files: &'a [TreeFile],
+    /// The first row that they have not learnt from.
+    pub trained_until: usize,
+}
+
+/// Days of forecasts, at least, that intervals of imported trees are learnt from.
+const LEAST_DAYS: usize = 14;
 
 impl Model {
     /// Fits on the targets of `frame` before row `end` that are known by then.
@@ -56,7 +71,24 @@ impl Model {
         let Recipe { strategy, horizon, ref parameters, .. } = *recipe;
         let day = frame.grid.rows_per_day();
         let clock = Clock::new(&frame.grid, features.time_zone, end + 1);
-        let phases = recipe.phases(&frame, &clock, end, purpose.issues);
+        let phases = match purpose.trees {
+            None => recipe.phases(&frame, &clock, end, purpose.issues),
+            Some(Imported { files, .. }) => {
+                let mut slots: Vec<usize> = Vec::new();
+                for file in files {
+                    if file.slot >= day {
+                        return Err(Error::InvalidArgument(format!("issue_slot {} is not below {day}", file.slot)));
+                    }
+                    if !slots.contains(&file.slot) {
+                        slots.push(file.slot);
+                    }
+                }
+                if slots.is_empty() {
+                    return Err(Error::InvalidArgument("there are no files".to_owned()));
+                }
+                Phases::at_slots(&frame, &clock, end, &slots)
+            }
+        };
         let reach = horizon + phases.longest_gap(day);
         let frame = reaching(frame, end + reach);
         let training = TrainingSet {
@@ -69,10 +101,14 @@ impl Model {
             memo: purpose.memo,
         };
         let floor = floor(&features, &frame.target[..end]);
-        let forecaster = strategy.fit(training, checkpoint)?;
-        let (held_out, mut forecasts) = match forecaster.held_out() {
-            Some((origins, forecasts)) => (origins.to_vec(), forecasts.clone()),
-            None => hold_out(recipe, training, &clock, checkpoint)?,
+        let forecaster = match purpose.trees {
+            None => strategy.fit(training, checkpoint)?,
+            Some(Imported { files, .. }) => of_files(training, files, checkpoint)?,
+        };
+        let (held_out, mut forecasts) = match (purpose.trees, forecaster.held_out()) {
+            (Some(trees), _) => unseen(trees.trained_until, forecaster.as_ref(), training, &clock, checkpoint)?,
+            (None, Some((origins, forecasts))) => (origins.to_vec(), forecasts.clone()),
+            (None, None) => hold_out(recipe, training, &clock, checkpoint)?,
         };
         bound(&mut forecasts, floor);
         let actuals: Vec<Actual> = actuals(&frame, &held_out, &forecasts, end).collect();
@@ -133,10 +169,69 @@ fn hold_out(
     Ok((held_out, forecasts))
 }
 
+/// Forecasts of the newest days that were not known when the trees of `forecaster` were made.
+fn unseen(
+    trained_until: usize,
+    forecaster: &dyn Forecaster,
+    training: TrainingSet<'_>,
+    clock: &Clock,
+    checkpoint: Checkpoint<'_>,
+) -> Result<(Vec<Origin>, Array2<f64>), Error> {
+    let TrainingSet { frame, end, .. } = training;
+    let day = frame.grid.rows_per_day();
+    let from = trained_until.max(end.saturating_sub(HELD_OUT_DAYS * day)).max(1);
+    let mut origins: Vec<Origin> = origins(training.phases[0], frame, clock, from..end).collect();
+    origins.retain(|origin| origin.issued < end);
+    if origins.len() < LEAST_DAYS {
+        return Err(Error::TooLittleHistory { need: trained_until + LEAST_DAYS * day, have: end });
+    }
+    let forecasts = forecaster.predict(frame, &origins, training.horizon, checkpoint)?;
+    Ok((origins, forecasts))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::hourly_frame;
+
+    #[test]
+    fn trees_that_were_exported_come_back_and_forecast_the_same() {
+        let frame = hourly_frame(4000);
+        let recipe = Recipe::new("xgboost", &json!({"rounds": 40, "base": "mean"}), &json!({}), 48).unwrap();
+        let model = Model::fit(&recipe, &frame, 3000, &mut || ()).unwrap();
+        let files: Vec<TreeFile> = model
+            .boosters()
+            .unwrap()
+            .into_iter()
+            .map(|file| TreeFile { slot: file.slot, lead_day: file.lead_day, ubj: file.ubj })
+            .collect();
+        let import = |recipe: &Recipe, files: &[TreeFile], trained_until, end| {
+            let purpose = Purpose { trees: Some(Imported { files, trained_until }), ..Purpose::default() };
+            Model::fit_for(recipe, &frame, end, purpose, &mut || ())
+        };
+        let back = import(&recipe, &files, 3000, 3600).unwrap();
+        let again = Model::from_bytes(&back.to_bytes().unwrap()).unwrap();
+        let yhat = |model: &Model| -> Vec<f64> {
+            // At the time of day of the training: nothing is corrected within the day.
+            model.forecast(&frame, &[3000 + 24 * 30], 48, &[], &mut || ()).unwrap().iter().map(|f| f.yhat).collect()
+        };
+        assert_eq!(yhat(&again), yhat(&back));
+        let apart = yhat(&model).iter().zip(yhat(&back)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart < 1e-9, "{apart}");
+        assert_eq!(back.held_out()["from"], rfc3339(frame.grid.time(3000)));
+
+        let refused = |result: Result<Model, Error>| result.err().unwrap().to_string();
+        assert!(refused(import(&recipe, &files, 3500, 3600)).contains("history"));
+        let other = Recipe::new("xgboost", &json!({}), &json!({"lags_h": [24, 48]}), 48).unwrap();
+        assert!(refused(import(&other, &files, 3000, 3600)).contains("columns"));
+        assert!(refused(import(&recipe, &files[1..], 3000, 3600)).contains("days of lead are 1, 2"));
+        assert!(refused(import(&recipe, &[], 3000, 3600)).contains("no files"));
+        for (change, text) in [(vec![], "cut"), (b"{}".to_vec(), "learner is missing")] {
+            let files = [TreeFile { slot: 0, lead_day: 1, ubj: change }];
+            let said = refused(import(&recipe, &files, 3000, 3600));
+            assert!(said.contains("issue_slot 0 and lead_day 1") && said.contains(text), "{said}");
+        }
+    }
 
     #[test]
     fn trees_beat_the_naive_forecast_where_weather_drives_demand() {

@@ -12,7 +12,7 @@ mod panel;
 mod recipe;
 
 use crate::series::Frame;
-pub use fit::Purpose;
+pub use fit::{Imported, Purpose};
 pub use forecast::{Forecast, issue_row};
 pub use model::Model;
 pub use panel::Member;

@@ -12,6 +12,7 @@
 
 mod booster;
 mod export;
+mod import;
 mod parameters;
 mod trees;
 mod ubjson;
@@ -25,6 +26,8 @@ use crate::features::{FeatureSpec, Preset, Sample, Table};
 use crate::origin::{Origin, Phase};
 use crate::series::Frame;
 pub(super) use booster::{Booster, Matrix};
+pub use import::TreeFile;
+pub(crate) use import::of_files;
 use ndarray::{Array2, ArrayView2, Axis};
 pub(super) use parameters::Parameters;
 use parameters::{Base, rises_with_heating};

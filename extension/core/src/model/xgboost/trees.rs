@@ -61,6 +61,27 @@ impl Trees {
         Ok(trees)
     }
 
+    /// Reads a file that others made: the trees, and the names of their features in order.
+    pub(super) fn import(bytes: &[u8]) -> Result<(Self, Vec<String>), Error> {
+        let file = Value::read(bytes)?;
+        let learner = file.at(&["learner"])?;
+        let names = learner.at(&["feature_names"])?.items()?.iter().map(|name| name.text().map(str::to_owned));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        if names.is_empty() {
+            return Err(damaged("it names no features: give them to xgboost.DMatrix"));
+        }
+        // What is summed up is the demand itself, and each leaf is one number.
+        let objective = learner.at(&["objective", "name"])?.text()?;
+        if !["reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror"].contains(&objective) {
+            return Err(damaged(&format!("of objective {objective} the sum of the trees is not the forecast")));
+        }
+        let booster = learner.at(&["gradient_booster", "name"])?.text()?;
+        if booster != "gbtree" {
+            return Err(damaged(&format!("booster {booster} is not gbtree")));
+        }
+        Ok((Self::read(bytes, names.len())?, names))
+    }
+
     /// Refuses trees that do not read `columns` features, or could not be walked to a leaf.
     pub(crate) fn check(&self, columns: usize) -> Result<(), Error> {
         // Children come after their parent, so that every walk ends.
@@ -127,6 +148,9 @@ fn depth(tree: &[Node]) -> usize {
 fn read_tree(tree: &Value<'_>) -> Result<Vec<Node>, Error> {
     let integers = |name: &str| tree.at(&[name])?.numbers(b'l', i32::from_be_bytes);
     let (left, right, features) = (integers("left_children")?, integers("right_children")?, integers("split_indices")?);
+    if tree.at(&["tree_param", "size_leaf_vector"])?.text()?.parse::<u32>().is_ok_and(|size| size > 1) {
+        return Err(damaged("a leaf holds several numbers"));
+    }
     let values = tree.at(&["split_conditions"])?.numbers(b'd', f32::from_be_bytes)?;
     let missing_goes_left = tree.at(&["default_left"])?.numbers(b'U', |[byte]| byte != 0)?;
     let categorical = tree.at(&["split_type"])?.numbers(b'U', |[byte]| byte != 0)?;

@@ -85,7 +85,7 @@ grant execute on function energy.compare_models(bigint, bigint, timestamptz, tim
     energy.gate_failures(bigint), energy.governance(), energy.current_config(), energy.current_config_id(),
     energy.clock() to edf_approver, analyst;
 grant execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
-    energy.approval_problem(bigint, boolean), energy.start_challenge(bigint, integer, text) to edf_approver;
+    energy.approval_problem(bigint, boolean), energy.start_challenge(bigint, integer, text), energy.serve_share(bigint, double precision, text) to edf_approver;
 revoke execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
     energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint), energy.conclude_challenge(bigint) from pipeline;
 
@@ -129,7 +129,7 @@ grant insert, update on energy.forecast_slots to pipeline;
 grant insert on energy.superseded_forecasts to pipeline;
 grant delete on energy.forecasts to pipeline;
 -- What trainings of analysts read.
-grant execute on function energy.issue_times(text, timestamptz, timestamptz), energy.model_of_building(text, boolean), energy.quality_factor(text),
+grant execute on function energy.issue_times(text, timestamptz, timestamptz), energy.model_of_building(text, boolean, timestamptz), energy.model_known_at(bigint, timestamptz), energy.challenger_of(bigint, text), energy.quality_factor(text),
     energy.weather_hours(text, timestamptz, timestamptz, timestamptz) to analyst;
 
 -- Jobs: rows of runs are written by routines of the owner alone.

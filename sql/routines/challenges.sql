@@ -39,6 +39,49 @@ common. Returns the challenge's id. Errors: 42704 no such model; 55000 it is not
 champion; 23514 days out of 1 to 3650.$$;
 revoke all on function energy.start_challenge(bigint, integer, text) from public;
 
+create or replace function energy.serve_share(challenge_id bigint, share double precision, reason text) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    challenge energy.challenges;
+    problem   text;
+begin
+    if coalesce(btrim(serve_share.reason), '') = '' or serve_share.share is null then
+        raise exception 'a share of buildings and a reason are needed'
+            using errcode = 'invalid_parameter_value', hint = 'Such as: select energy.serve_share(3, 0.2, ''better in shadow for two weeks'').';
+    end if;
+    select * into challenge from energy.challenges where challenges.challenge_id = serve_share.challenge_id for update;
+    if not found then
+        raise exception 'there is no challenge %', coalesce(serve_share.challenge_id::text, 'null')
+            using errcode = 'undefined_object', hint = 'select * from energy.challenges lists them.';
+    end if;
+    if challenge.state <> 'running' then
+        raise exception 'challenge % is %', challenge.challenge_id, challenge.state
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Start another one: energy.start_challenge(model_id).';
+    end if;
+    if not exists (select from edf.models where model_id = challenge.model_id and starts_with(subject, energy.archetype_subject(''))) then
+        raise exception 'challenge % is about one building', challenge.challenge_id
+            using errcode = 'invalid_parameter_value', hint = 'A share of buildings can be served by the challenger of an archetype; of one building, approve it or not.';
+    end if;
+    problem := energy.approval_problem(challenge.model_id);
+    if problem is not null and serve_share.share > 0 then
+        raise exception 'model % may not serve: %', challenge.model_id, problem
+            using errcode = 'object_not_in_prerequisite_state', hint = 'What serves has to meet what an approval asks for: see energy.approve_models.';
+    end if;
+    update energy.challenges
+    set share = serve_share.share, share_reason = serve_share.reason, share_set_at = now(), share_set_by = edf.acting_role()
+    where challenges.challenge_id = challenge.challenge_id;
+end;
+$$;
+comment on function energy.serve_share(bigint, double precision, text) is
+$$Lets the challenger of an archetype serve a share of its buildings (0 up to 1), beside its champion; 0 ends that. The other model of each building forecasts it in shadow, so that both are compared
+on all. Which buildings these are is drawn by challenge. Needs role edf_approver, and all that an approval asks for.
+
+Errors: 22023 no reason, or a challenge about one building; 42704 no such challenge; 55000 it is over, or its model may not be approved; 23514 share out of range.$$;
+revoke all on function energy.serve_share(bigint, double precision, text) from public;
+
 create or replace function energy.shadow_forecast(model_id bigint, building_id text, issued_at timestamptz, horizon interval) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -230,6 +273,11 @@ issued as (
     join energy.forecasts on forecasts.model_id = champion_id and forecasts.issued_at >= first_at
     where state = 'running'
     union all
+    select challenges.champion_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
+    from energy.challenges
+    join energy.forecasts on forecasts.model_id = challenges.model_id and forecasts.issued_at >= first_at
+    where state = 'running'
+    union all
     -- Of a building whose own model and that of its archetype are compared, the one that did not forecast it; nothing from before it was trained.
     select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
     from energy.building_stages as stages
@@ -250,7 +298,8 @@ where not exists (
     where made.model_id = issued.model_id and made.building_id = issued.building_id and made.issued_at = issued.issued_at)
 group by model_id, building_id, issued_at;
 comment on view energy.shadows_due is
-$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast and, where a building's own model is compared with that
+$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast, by champions of what their challengers
+have (energy.serve_share), and where a building's own model is compared with that
 of its archetype, by the one that did not forecast it.$$;
 
 create or replace procedure energy.issue_shadow_forecasts()

@@ -47,7 +47,7 @@ declare
     served record;
 begin
     if source in ('model', 'archetype') then
-        select * into served from energy.model_of_building(building_id, source = 'archetype');
+        select * into served from energy.model_of_building(building_id, source = 'archetype', inputs.known_at);
         return query
         select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, ahead.confidence, served.model_id, served.archetype
         from edf.models

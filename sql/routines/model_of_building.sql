@@ -1,4 +1,41 @@
-create or replace function energy.model_of_building(building_id text, is_archetype boolean, out subject text, out model_id bigint, out archetype text)
+create or replace function energy.model_known_at(model_id bigint, known_at timestamptz) returns bigint
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when approved.training_end <= known_at then approved.model_id else coalesce(
+        (
+            select former.model_id from edf.models as former
+            where former.subject = approved.subject and status = 'retired' and artifact <> '' and training_end <= known_at
+            order by decided_at desc limit 1
+        ), approved.model_id) end
+    from edf.models as approved where approved.model_id = model_known_at.model_id
+$$;
+comment on function energy.model_known_at(bigint, timestamptz) is
+$$The model that forecasts what was known at a time: the approved one or, where that has learnt from later hours, the newest retired one of its subject that has not, so that a forecast that
+is caught up knows no more than one in time. Where there is none, the approved one.$$;
+revoke all on function energy.model_known_at(bigint, timestamptz) from public;
+
+create or replace function energy.challenger_of(champion_id bigint, building_id text) returns bigint
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select challenges.model_id
+    from energy.challenges
+    join edf.models using (model_id)
+    where challenges.champion_id = challenger_of.champion_id and state = 'running' and status = 'pending'
+      and (hashtextextended(building_id, challenge_id) & 2147483647) / 2147483648.0 < share
+    order by challenge_id
+    limit 1
+$$;
+comment on function energy.challenger_of(bigint, text) is
+'The challenger that serves a building in place of its archetype''s champion: see energy.serve_share. Which buildings these are is drawn by challenge, and stays. NULL: none.';
+revoke all on function energy.challenger_of(bigint, text) from public;
+
+drop function if exists energy.model_of_building(text, boolean);
+
+create or replace function energy.model_of_building(
+    building_id text, is_archetype boolean, known_at timestamptz default 'infinity', out subject text, out model_id bigint, out archetype text
+)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -20,6 +57,7 @@ begin
                 using errcode = 'undefined_object',
                       hint = format('Approve one that is pending, subject %L in edf.models: select edf.approve_model(model_id).', subject);
         end if;
+        model_id := energy.model_known_at(model_id, known_at);
         return;
     end if;
     archetype := building.archetype;
@@ -41,13 +79,15 @@ begin
         raise exception 'building "%" has no apartments, whose number tells the model of its archetype how large it is', building.building_id
             using errcode = 'data_exception', hint = 'Enter them in raw.apartments.';
     end if;
+    model_id := coalesce(energy.challenger_of(model_id, building_id), energy.model_known_at(model_id, known_at));
 end;
 $$;
-comment on function energy.model_of_building(text, boolean) is
-$$The approved model of a building, or that of its archetype, which is then named; and its subject in edf.models.
+comment on function energy.model_of_building(text, boolean, timestamptz) is
+$$The approved model of a building, or that of its archetype, which is then named; and its subject in edf.models. In its place stands the one that had not learnt from what came after
+known_at (energy.model_known_at) and, of an archetype, a challenger that serves the building (energy.challenger_of).
 
 Errors: 42704 no such building, or it has none; of an archetype's, 22023 it goes by another time zone, 22000 the building has no apartments.$$;
-revoke all on function energy.model_of_building(text, boolean) from public;
+revoke all on function energy.model_of_building(text, boolean, timestamptz) from public;
 
 create or replace function energy.model_of_building(building_id text, out subject text, out model_id bigint, out archetype text)
 language sql stable

@@ -192,3 +192,123 @@ async fn only_a_pending_model_with_a_champion_is_a_challenger_and_once() {
     assert_eq!(state, "cancelled");
     assert_eq!(outcome, format!("model {challenger} is rejected and model {champion} approved"));
 }
+
+/// The models that forecast a slot, by building.
+async fn served_by(session: &mut PgConnection, slot: &str) -> Vec<(String, i64)> {
+    query_as("select distinct building_id, model_id from energy.forecasts where issued_at = $1::timestamptz and source = 'archetype' order by 1")
+        .bind(slot)
+        .fetch_all(session)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_are_compared_on_all() {
+    let (copy, mut postgres) = deployment().await;
+    configure(&mut postgres, "evaluation,gate,max_newcomer_rmse_ratio", "3").await;
+    configure(&mut postgres, "evaluation,gate,max_champion_rmse_ratio", "3").await;
+    configure(&mut postgres, "evaluation,stress", "null").await;
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    let mut approver = approver(&copy.name).await;
+    pipeline.execute("call energy.train_models(archetypes => '{homes}')").await.unwrap();
+    let champion: i64 = query_scalar("select model_id from energy.approve_models('the first') where approved")
+        .fetch_one(&mut approver)
+        .await
+        .unwrap();
+    pipeline
+        .execute("call energy.train_models(archetypes => '{homes}', parameters => '{\"rounds\": 20}')")
+        .await
+        .unwrap();
+    let challenger: i64 = query_scalar("select model_id from edf.models where status = 'pending'")
+        .fetch_one(&mut pipeline)
+        .await
+        .unwrap();
+    let mut analyst = connect("analyst", &copy.name).await;
+    analyst.execute("set energy.clock = '2017-07-20 04:00Z'").await.unwrap();
+    let challenge: i64 = query_scalar("select energy.start_challenge($1, 14, 'fewer rounds')")
+        .bind(challenger)
+        .fetch_one(&mut analyst)
+        .await
+        .unwrap();
+    let share = |share: &str| format!("select energy.serve_share({challenge}, {share}, 'good in shadow')");
+
+    // To serve is what an approval allows.
+    refusals(&mut analyst, &[("42501", &share("0.5"))]).await;
+    let own = format!("select energy.serve_share({challenge}, 0.5, ' ')");
+    refusals(
+        &mut approver,
+        &[
+            ("22023", own.as_str()),
+            ("22023", &share("null")),
+            ("23514", &share("1.5")),
+            ("42704", "select energy.serve_share(987654321, 0.5, 'why')"),
+        ],
+    )
+    .await;
+    let mut trainer = connect("pipeline", &copy.name).await;
+    postgres.execute("grant edf_approver to pipeline").await.unwrap();
+    refusals(&mut trainer, &[("55000", &share("0.5"))]).await;
+    postgres.execute("revoke edf_approver from pipeline").await.unwrap();
+
+    approver.execute(AssertSqlSafe(share("0.5"))).await.unwrap();
+    for slot in ["2017-07-20 05:00Z", "2017-07-21 05:00Z", "2017-07-22 05:00Z"] {
+        pipeline.execute(AssertSqlSafe(format!("call energy.issue_forecasts('{slot}')"))).await.unwrap();
+    }
+    let drawn: Vec<(String, i64)> = query_as(
+        "select building_id, coalesce(energy.challenger_of($1, building_id), $1) from raw.buildings where archetype = 'homes' order by 1",
+    )
+    .bind(champion)
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    let by_challenger = drawn.iter().filter(|(_, model)| *model == challenger).count();
+    assert!(by_challenger > 0 && by_challenger < drawn.len(), "{drawn:?}");
+    for slot in ["2017-07-20 05:00Z", "2017-07-22 05:00Z"] {
+        assert_eq!(served_by(&mut pipeline, slot).await, drawn, "{slot}: the same buildings every day");
+    }
+    // The other one forecasts each building in shadow.
+    for _ in 0..2 {
+        pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
+    }
+    let compared: (i64, i64) = query_as("select buildings, issues from energy.compare_models($1, $2)")
+        .bind(challenger)
+        .bind(champion)
+        .fetch_one(&mut analyst)
+        .await
+        .unwrap();
+    assert_eq!(compared, (drawn.len() as i64, 3));
+
+    approver.execute(AssertSqlSafe(share("0"))).await.unwrap();
+    pipeline.execute("call energy.issue_forecasts('2017-07-23 05:00Z')").await.unwrap();
+    let all: Vec<(String, i64)> = drawn.iter().map(|(building, _)| (building.clone(), champion)).collect();
+    assert_eq!(served_by(&mut pipeline, "2017-07-23 05:00Z").await, all);
+}
+
+#[tokio::test]
+async fn a_forecast_that_is_caught_up_is_by_the_model_of_then_and_its_revision_by_that_of_now() {
+    let (copy, mut postgres) = deployment().await;
+    configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "1").await;
+    configure(&mut postgres, "evaluation,stress", "null").await;
+    let mut approver = approver(&copy.name).await;
+    let mut models = Vec::new();
+    for clock in ["2017-07-25 05:00Z", "2017-07-28 12:00Z"] {
+        let mut pipeline = connect("pipeline", &copy.name).await;
+        pipeline.execute(AssertSqlSafe(format!("set energy.clock = '{clock}'"))).await.unwrap();
+        pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
+        let approved: i64 = query_scalar("select model_id from energy.approve_models('better') where approved")
+            .fetch_one(&mut approver)
+            .await
+            .unwrap();
+        models.push(approved);
+    }
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    let by = "select distinct model_id from energy.forecasts where building_id = 'homes-1-4' and issued_at = '2017-07-27 05:00Z'";
+    pipeline.execute("call energy.issue_forecasts('2017-07-27 05:00Z')").await.unwrap();
+    assert_eq!(query_scalar::<_, i64>(by).fetch_all(&mut pipeline).await.unwrap(), [models[0]]);
+    pipeline.execute("call energy.reissue_forecasts('2017-07-27 05:00Z', '{homes-1-4}')").await.unwrap();
+    assert_eq!(query_scalar::<_, i64>(by).fetch_all(&mut pipeline).await.unwrap(), [models[1]]);
+    // No model is old enough for a slot of before the first.
+    pipeline.execute("call energy.issue_forecasts('2017-07-24 05:00Z')").await.unwrap();
+    let first = by.replace("27 05", "24 05");
+    assert_eq!(query_scalar::<_, i64>(AssertSqlSafe(first)).fetch_all(&mut pipeline).await.unwrap(), [models[1]]);
+}

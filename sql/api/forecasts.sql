@@ -27,7 +27,7 @@ comment on column api.forecasts.demand_upper_kwh is 'Upper bound of the 90 % int
 comment on column api.forecasts.confidence is
     'How like the hour is to what the model has learnt, from 1 down to 0: missing or unusual weather and late demand lower it. NULL: not known.';
 comment on column api.forecasts.source is
-    'model: the building''s own. archetype: that of buildings like it. profile: its usual hours. last_week: the hours a week before. recent_mean: a mean. NULL: not known.';
+    'model: the building''s own. archetype: that of buildings like it. design: a plan from how they use their hours. profile: its usual hours. last_week: the hours a week before. recent_mean: a mean. NULL: not known.';
 comment on column api.forecasts.quality is 'From 1, as good as it gets, down to 0; NULL: not known.';
 comment on column api.forecasts.quality_reasons is
     'What lowers quality: weather_missing, weather_short, weather_stale, meter_flat, recent_gap, no_model, no_archetype, model_damaged, model_format, model_failed.';

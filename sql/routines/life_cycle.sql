@@ -1,8 +1,8 @@
 create or replace view energy.life_cycle_limits as
 select
-    coalesce((life_cycle ->> 'archetype_after_days')::double precision, 28) as archetype_after_days,
+    coalesce((life_cycle ->> 'archetype_after_days')::double precision, 7) as archetype_after_days,
     coalesce((life_cycle ->> 'own_after_days')::double precision, 182) as own_after_days,
-    coalesce((life_cycle ->> 'profile_after_days')::double precision, 14) as profile_after_days,
+    coalesce((life_cycle ->> 'profile_after_days')::double precision, 7) as profile_after_days,
     coalesce((life_cycle ->> 'compare_days')::double precision, 28) as compare_days,
     coalesce((life_cycle ->> 'min_compared_days')::double precision, 14) as min_compared_days,
     coalesce((life_cycle ->> 'margin_pct')::double precision, 2) as margin_pct

@@ -365,7 +365,7 @@ async fn a_bad_building_is_a_row_two_sessions_take_turns_and_roles_do_what_is_th
     .unwrap();
     assert_eq!(failed, ("homes-5-8".to_owned(), "22023".to_owned()));
     // What came before it was commissioned does not count.
-    run(&mut postgres, "update raw.buildings set time_zone = 'Etc/GMT+8', commissioned_on = '2017-07-20' where building_id = 'homes-5-8'").await;
+    run(&mut postgres, "update raw.buildings set time_zone = 'Etc/GMT+8', commissioned_on = '2017-07-25' where building_id = 'homes-5-8'").await;
     let mut other = connect("pipeline", &copy.name).await;
     run(&mut pipeline, "begin").await;
     run(&mut pipeline, REVIEW).await;

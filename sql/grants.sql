@@ -117,8 +117,8 @@ grant execute on procedure energy.ingest_weather_forecast, energy.ingest_weather
 grant execute on function energy.take_weather_forecast, energy.take_weather_observations to weather;
 
 grant usage on schema energy to alerts;
-grant execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) to alerts;
-revoke execute on function energy.claim_alerts(text, text, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) from pipeline;
+grant execute on function energy.claim_alerts(text, text, timestamptz, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) to alerts;
+revoke execute on function energy.claim_alerts(text, text, timestamptz, integer), energy.record_alerts(bigint[], integer, text, interval), energy.next_alert_at(text) from pipeline;
 
 grant usage on schema energy to api_log;
 grant execute on function energy.record_api_errors(jsonb) to api_log;

@@ -85,7 +85,7 @@ comment on function energy.is_next_delivery(energy.alert_deliveries) is
 revoke all on function energy.is_next_delivery(energy.alert_deliveries) from public;
 
 create or replace function energy.claim_alerts(
-    receiver text, external_url text default '', most integer default 100,
+    receiver text, external_url text default '', due_at timestamptz default clock_timestamp(), most integer default 100,
     out delivery_ids bigint[], out tries integer, out message jsonb
 )
 language plpgsql security definer
@@ -99,7 +99,7 @@ begin
     select alerts.rule into first_rule
     from energy.alert_deliveries as waiting
     join energy.alerts using (alert_id)
-    where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= clock_timestamp()
+    where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= due_at
       and energy.is_next_delivery(waiting)
     order by delivery_id
     limit 1
@@ -108,7 +108,7 @@ begin
         select delivery_id, waiting.tries
         from energy.alert_deliveries as waiting
         join energy.alerts using (alert_id)
-        where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= clock_timestamp() and alerts.rule = first_rule
+        where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= due_at and alerts.rule = first_rule
           and energy.is_next_delivery(waiting)
         order by delivery_id
         limit most
@@ -119,10 +119,10 @@ begin
     message := energy.alert_message(delivery_ids, external_url);
 end;
 $$;
-comment on function energy.claim_alerts(text, text, integer) is
-$$Takes what a receiver is to be told next: deliveries of one rule that are due, at most so many, with the message to send. All NULL: nothing is due. They are locked until the end of
+comment on function energy.claim_alerts(text, text, timestamptz, integer) is
+$$Takes what a receiver is to be told next: deliveries of one rule that are due at due_at, at most so many, with the message to send. All NULL: nothing is due. They are locked until the end of
 the transaction: send, call energy.record_alerts, commit. tries: the most that failed before.$$;
-revoke all on function energy.claim_alerts(text, text, integer) from public;
+revoke all on function energy.claim_alerts(text, text, timestamptz, integer) from public;
 
 create or replace function energy.record_alerts(
     delivery_ids bigint[], http_status integer default null, reason text default null, wait interval default interval '0'

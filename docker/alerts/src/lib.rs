@@ -9,6 +9,7 @@ mod settings;
 
 pub use settings::{Receiver, Settings};
 
+use chrono::{DateTime, Utc};
 use edf_http::Waits;
 use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
@@ -85,22 +86,24 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Sends all that is due.
+    /// Sends all that is due by now, each once.
     pub async fn send_due(&self) -> sqlx::Result<Sent> {
+        let now: DateTime<Utc> = query_scalar("select clock_timestamp()").fetch_one(self.pool).await?;
         let mut sent = Sent::default();
-        while let Some((alerts, taken)) = self.send_next().await? {
+        while let Some((alerts, taken)) = self.send_next(now).await? {
             if taken { sent.delivered += alerts } else { sent.failed += alerts }
         }
         Ok(sent)
     }
 
-    /// Sends one message: how many alerts it tells, and whether it was taken. None: nothing is due.
-    async fn send_next(&self) -> sqlx::Result<Option<(usize, bool)>> {
+    /// Sends one message of what is due at a time: how many alerts it tells, and whether it was taken. None: nothing is due.
+    async fn send_next(&self, due_at: DateTime<Utc>) -> sqlx::Result<Option<(usize, bool)>> {
         let mut work = self.pool.begin().await?;
         let (ids, tries, message): (Option<Vec<i64>>, Option<i32>, Option<String>) =
-            query_as("select delivery_ids, tries, message::text from energy.claim_alerts($1, $2)")
+            query_as("select delivery_ids, tries, message::text from energy.claim_alerts($1, $2, $3)")
                 .bind(&self.receiver.name)
                 .bind(&self.settings.external_url)
+                .bind(due_at)
                 .fetch_one(&mut *work)
                 .await?;
         let (Some(ids), Some(message)) = (ids, message) else {

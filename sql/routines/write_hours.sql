@@ -2,6 +2,8 @@ create or replace function energy.write_hours_of(buildings text[], days timestam
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- Planned with the times of these days: that leaves few chunks of a hypertable to open.
+set plan_cache_mode = force_custom_plan
 as $$
 begin
     -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
@@ -40,6 +42,7 @@ begin
     cross join lateral (
         select * from processed.int_building_hours as hours
         where hours.building_id = due.building_id and hours.hour_at >= due.day_at and hours.hour_at < due.day_at + interval '24 hours'
+          and hours.hour_at >= from_at and hours.hour_at < to_at
         offset 0
     ) as fresh
     left join energy.building_hours as kept

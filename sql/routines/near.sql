@@ -1,4 +1,4 @@
--- Readings beside a time. A query that looks through all of a table of readings opens each of its chunks or partitions, which costs more than
+-- Readings, and hours of apartments, beside a time. A query that looks through all of such a table opens each of its chunks or partitions, which costs more than
 -- what it finds where there are hundreds. So callers look near first, between times that are known when the query is planned, and only for
 -- what is not there they call the functions below.
 
@@ -6,9 +6,9 @@ create or replace function energy.set_near(from_at timestamptz, to_at timestampt
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Most meters say something each day.
-    select set_config('energy.near_from', coalesce(energy.iso(from_at - interval '2 days'), ''), true),
-        set_config('energy.near_to', coalesce(energy.iso(to_at + interval '2 days'), ''), true);
+    -- Most sensors say something within so long.
+    select set_config('energy.near_from', coalesce(energy.iso(from_at - interval '4 days'), ''), true),
+        set_config('energy.near_to', coalesce(energy.iso(to_at + interval '4 days'), ''), true);
 $$;
 comment on function energy.set_near(timestamptz, timestamptz) is
     'Says that the days from here to there are made next, until the transaction ends; NULL: any.';
@@ -36,17 +36,16 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 #variable_conflict use_column
+declare
+    reach interval;
 begin
-    return query
-        select read_at, value from raw.meter_readings as readings
-        where readings.sensor_id = reading_before.sensor_id and read_at < before_at and read_at >= before_at - interval '60 days'
-        order by read_at desc, received_at desc limit 1;
-    if not found then
+    foreach reach in array array['10 days', '100 days', '1000 years']::interval[] loop
         return query
             select read_at, value from raw.meter_readings as readings
-            where readings.sensor_id = reading_before.sensor_id and read_at < before_at - interval '60 days'
+            where readings.sensor_id = reading_before.sensor_id and read_at < before_at and read_at >= before_at - reach
             order by read_at desc, received_at desc limit 1;
-    end if;
+        exit when found;
+    end loop;
 end;
 $$;
 comment on function energy.reading_before(bigint, timestamptz) is 'The newest reading of a sensor before a time, in its latest correction; no row where there is none.';
@@ -59,17 +58,16 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 #variable_conflict use_column
+declare
+    reach interval;
 begin
-    return query
-        select read_at, value from raw.meter_readings as readings
-        where readings.sensor_id = reading_after.sensor_id and read_at > after_at and read_at <= after_at + interval '60 days'
-        order by read_at, received_at limit 1;
-    if not found then
+    foreach reach in array array['10 days', '100 days', '1000 years']::interval[] loop
         return query
             select read_at, value from raw.meter_readings as readings
-            where readings.sensor_id = reading_after.sensor_id and read_at > after_at + interval '60 days'
+            where readings.sensor_id = reading_after.sensor_id and read_at > after_at and read_at <= after_at + reach
             order by read_at, received_at limit 1;
-    end if;
+        exit when found;
+    end loop;
 end;
 $$;
 comment on function energy.reading_after(bigint, timestamptz) is 'The oldest reading of a sensor after a time, as it was first received; no row where there is none.';
@@ -110,3 +108,20 @@ $$;
 comment on function energy.readings_between(bigint, timestamptz, timestamptz) is
     'The readings of a sensor from one time to another, each in its latest correction.';
 revoke all on function energy.readings_between(bigint, timestamptz, timestamptz) from public;
+
+create or replace function energy.apartment_hours_between(building_id text, from_at timestamptz, to_at timestamptz)
+returns table (apartment_id text, hour_at timestamptz, consumption_kwh double precision, quality energy.quality, received_at timestamptz)
+language plpgsql stable rows 100
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select apartment_id, hour_at, consumption_kwh, quality, received_at from energy.apartment_hours as hours
+        where hours.building_id = apartment_hours_between.building_id and hour_at >= from_at and hour_at < to_at and apartment_id <> '';
+end;
+$$;
+comment on function energy.apartment_hours_between(text, timestamptz, timestamptz) is
+    'The hours of the apartments of a building from one time to before another.';
+revoke all on function energy.apartment_hours_between(text, timestamptz, timestamptz) from public;

@@ -5,6 +5,9 @@ set enable_seqscan = off
 -- Planned with the times between which is looked first: that leaves few chunks of a hypertable to open.
 set plan_cache_mode = force_custom_plan
 as $$
+declare
+    first_date constant date := (select min(date) from unnest(dates) as date);
+    last_date  constant date := (select max(date) from unnest(dates) as date);
 begin
     -- Of an apartment that has gone into another one.
     delete from energy.apartment_days as days
@@ -28,6 +31,7 @@ begin
     ) as fresh
     left join energy.apartment_days as kept
         on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+        and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
     where (kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh, kept.room_temperature_c, kept.setpoint_c,
            kept.setpoint_difference_c, kept.coverage_share, kept.quality, kept.received_at)
         is distinct from

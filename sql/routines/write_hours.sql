@@ -20,7 +20,7 @@ begin
     ) as fresh
     left join energy.apartment_hours as kept
         on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
-        and kept.hour_at >= from_at and kept.hour_at < to_at
+        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
     -- Of a register that was silent for long the reading before may be gone even here.
     where (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
                               or kept.solar_kwh is not null and fresh.solar_kwh is null)) is not true
@@ -46,7 +46,8 @@ begin
         offset 0
     ) as fresh
     left join energy.building_hours as kept
-        on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at) and kept.hour_at >= from_at and kept.hour_at < to_at
+        on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
+        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
     where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
            kept.received_at, kept.solar_quality, kept.solar_received_at)
         is distinct from

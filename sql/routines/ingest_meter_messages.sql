@@ -201,7 +201,8 @@ begin
                     select bool_or(old.value = looked_up.value) as is_known,
                         max(old.received_at) filter (where old.received_at between known_at and known_at + interval '1 millisecond') as received_at
                     from raw.meter_readings as old
-                    where may_be_known and (old.sensor_id, old.read_at) = (looked_up.sensor_id, looked_up.read_at) and old.read_at >= near_from
+                    where may_be_known and (old.sensor_id, old.read_at) = (looked_up.sensor_id, looked_up.read_at)
+                      and old.read_at >= near_from
                 ) as old on true
                 where old.is_known is not true
             ),

@@ -1,6 +1,6 @@
--- Readings, and hours of apartments, beside a time. A query that looks through all of such a table opens each of its chunks or partitions, which costs more than
--- what it finds where there are hundreds. So callers look near first, between times that are known when the query is planned, and only for
--- what is not there they call the functions below.
+-- Readings, and hours of apartments, beside a time. A query that may read all of such a table opens each of its chunks
+-- or partitions, which costs more than what it finds where there are hundreds. So callers look near first, between
+-- times that are known when the query is planned, and call the functions below only for what is not there.
 
 create or replace function energy.set_near(from_at timestamptz, to_at timestamptz) returns void
 language sql
@@ -14,22 +14,31 @@ comment on function energy.set_near(timestamptz, timestamptz) is
     'Says that the days from here to there are made next, until the transaction ends; NULL: any.';
 revoke all on function energy.set_near(timestamptz, timestamptz) from public;
 
--- Immutable, so that the planner knows the time and leaves chunks out. A plan that is kept longer than the setting gives the same rows.
+-- Immutable, so that the planner knows the time and leaves chunks out. A plan that is kept longer than the setting
+-- gives the same rows.
 create or replace function energy.near_from() returns timestamptz
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select coalesce(nullif(current_setting('energy.near_from', true), '')::timestamptz, '-infinity'); $$;
-comment on function energy.near_from() is 'From when on the views look for readings first, as energy.set_near() says; -infinity: they look through all.';
+as $$
+    select coalesce(nullif(current_setting('energy.near_from', true), '')::timestamptz, '-infinity');
+$$;
+comment on function energy.near_from() is
+    'From when on views look for readings first, as energy.set_near() says; -infinity: they look through all.';
 revoke all on function energy.near_from() from public;
 
 create or replace function energy.near_to() returns timestamptz
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select coalesce(nullif(current_setting('energy.near_to', true), '')::timestamptz, 'infinity'); $$;
-comment on function energy.near_to() is 'Until when the views look for readings first, as energy.set_near() says; infinity: they look through all.';
+as $$
+    select coalesce(nullif(current_setting('energy.near_to', true), '')::timestamptz, 'infinity');
+$$;
+comment on function energy.near_to() is
+    'Until when views look for readings first, as energy.set_near() says; infinity: they look through all.';
 revoke all on function energy.near_to() from public;
 
-create or replace function energy.reading_before(sensor_id bigint, before_at timestamptz, out read_at timestamptz, out value double precision)
+create or replace function energy.reading_before(
+    sensor_id bigint, before_at timestamptz, out read_at timestamptz, out value double precision
+)
 returns setof record
 language plpgsql stable rows 1
 set search_path = pg_catalog, pg_temp
@@ -48,10 +57,13 @@ begin
     end loop;
 end;
 $$;
-comment on function energy.reading_before(bigint, timestamptz) is 'The newest reading of a sensor before a time, in its latest correction; no row where there is none.';
+comment on function energy.reading_before(bigint, timestamptz) is
+    'The newest reading of a sensor before a time, in its latest correction; no row where there is none.';
 revoke all on function energy.reading_before(bigint, timestamptz) from public;
 
-create or replace function energy.reading_after(sensor_id bigint, after_at timestamptz, out read_at timestamptz, out value double precision)
+create or replace function energy.reading_after(
+    sensor_id bigint, after_at timestamptz, out read_at timestamptz, out value double precision
+)
 returns setof record
 language plpgsql stable rows 1
 set search_path = pg_catalog, pg_temp
@@ -70,7 +82,8 @@ begin
     end loop;
 end;
 $$;
-comment on function energy.reading_after(bigint, timestamptz) is 'The oldest reading of a sensor after a time, as it was first received; no row where there is none.';
+comment on function energy.reading_after(bigint, timestamptz) is
+    'The oldest reading of a sensor after a time, as it was first received; no row where there is none.';
 revoke all on function energy.reading_after(bigint, timestamptz) from public;
 
 create or replace function energy.counted_between(
@@ -110,7 +123,10 @@ comment on function energy.readings_between(bigint, timestamptz, timestamptz) is
 revoke all on function energy.readings_between(bigint, timestamptz, timestamptz) from public;
 
 create or replace function energy.apartment_hours_between(building_id text, from_at timestamptz, to_at timestamptz)
-returns table (apartment_id text, hour_at timestamptz, consumption_kwh double precision, quality energy.quality, received_at timestamptz)
+returns table (
+    apartment_id text, hour_at timestamptz, consumption_kwh double precision, quality energy.quality,
+    received_at timestamptz
+)
 language plpgsql stable rows 100
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -118,8 +134,10 @@ as $$
 #variable_conflict use_column
 begin
     return query
-        select apartment_id, hour_at, consumption_kwh, quality, received_at from energy.apartment_hours as hours
-        where hours.building_id = apartment_hours_between.building_id and hour_at >= from_at and hour_at < to_at and apartment_id <> '';
+        select apartment_id, hour_at, consumption_kwh, quality, received_at
+        from energy.apartment_hours as hours
+        where hours.building_id = apartment_hours_between.building_id and apartment_id <> ''
+          and hour_at >= from_at and hour_at < to_at;
 end;
 $$;
 comment on function energy.apartment_hours_between(text, timestamptz, timestamptz) is

@@ -73,7 +73,8 @@ begin
 
     select array_agg(row(building_id, coalesce(sensor_id, 0), first_at, last_at, null)::energy.hours_due) into due from due;
     stretches := energy.stretches_of(array(select read from unnest(due) as read where read.sensor_id <> 0));
-    select min(first_at) - interval '4 days', max(last_at) + interval '4 days' into near_from, near_to from unnest(stretches);
+    select min(first_at) - interval '4 days', max(last_at) + interval '4 days' into near_from, near_to
+    from unnest(stretches);
 
     -- What a gauge says holds until it says something else, and was known when both were.
     with touched as (
@@ -86,7 +87,8 @@ begin
         left join lateral (
             (
                 select read_at from raw.meter_readings
-                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at and read_at between near_from and near_to
+                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at
+                  and read_at between near_from and near_to
                 order by read_at desc limit 1
             )
             union all
@@ -97,11 +99,15 @@ begin
         left join lateral (
             (
                 select read_at from raw.meter_readings
-                where meter_readings.sensor_id = read.sensor_id and read_at > read.last_at and read_at between near_from and near_to
+                where meter_readings.sensor_id = read.sensor_id and read_at > read.last_at
+                  and read_at between near_from and near_to
                 order by read_at limit 1
             )
             union all
-            (select read_at from energy.reading_after(read.sensor_id, read.last_at) where (known.last_at <= read.last_at) is not true)
+            (
+                select read_at from energy.reading_after(read.sensor_id, read.last_at)
+                where (known.last_at <= read.last_at) is not true
+            )
             limit 1
         ) as after on true
         union all
@@ -123,12 +129,14 @@ begin
 
     -- A week at a time: what they rest on lies near them. A local day is none of UTC.
     for slice in
-        select array_agg(building_id) as buildings, array_agg(local_date) as dates, min(local_date) as first_date, max(local_date) as last_date
+        select array_agg(building_id) as buildings, array_agg(local_date) as dates,
+            min(local_date) as first_date, max(local_date) as last_date
         from unnest(buildings, dates) as due (building_id, local_date)
         group by date_bin('7 days', local_date::timestamp, '2000-01-01')
         order by first_date
     loop
-        perform energy.set_near((slice.first_date - 1)::timestamp at time zone 'UTC', (slice.last_date + 2)::timestamp at time zone 'UTC');
+        perform energy.set_near(
+            (slice.first_date - 1)::timestamp at time zone 'UTC', (slice.last_date + 2)::timestamp at time zone 'UTC');
         perform energy.write_days_of(slice.buildings, slice.dates);
     end loop;
     perform energy.set_near(null, null);

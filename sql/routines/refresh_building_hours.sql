@@ -97,7 +97,8 @@ declare
     near_from timestamptz;
     near_to   timestamptz;
 begin
-    select min(first_at - 4 * jitter) - interval '4 days', max(last_at + 4 * jitter) + interval '4 days' into near_from, near_to
+    select min(first_at - 4 * jitter) - interval '4 days', max(last_at + 4 * jitter) + interval '4 days'
+    into near_from, near_to
     from unnest(stretches) as due
     join raw.sensors using (sensor_id)
     join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
@@ -126,7 +127,8 @@ begin
                 from raw.sensors as part
                 join raw.meter_readings using (sensor_id)
                 where kind = 'register' and register.sensor_id in (part.sensor_id, part.register_id)
-                  and read_at between near_from and near_to and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
+                  and read_at between near_from and near_to
+                  and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
             ) as nearby
         ) as faults
         left join lateral (
@@ -135,8 +137,8 @@ begin
             left join lateral (
                 (
                     select read_at, value from raw.meter_readings
-                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault and read_at >= near_from
-                      and read_at <= near_to
+                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault
+                      and read_at between near_from and near_to
                     order by read_at desc limit 1
                 )
                 union all
@@ -146,7 +148,8 @@ begin
             ) as newest on true
             left join lateral (
                 select last_at as read_at
-                from energy.counted_between(part.sensor_id, due.first_at - interval '32 days' + interval '1 microsecond', newest.read_at)
+                from energy.counted_between(
+                    part.sensor_id, due.first_at - interval '32 days' + interval '1 microsecond', newest.read_at)
                 where has_zero or kind = 'register' and newest.value = 0
                 -- Else it would be called before this is asked.
                 offset 0
@@ -161,16 +164,21 @@ begin
             left join lateral (
                 (
                     select read_at, value from raw.meter_readings
-                    where meter_readings.sensor_id = part.sensor_id and read_at > after_at and read_at >= near_from and read_at <= near_to
+                    where meter_readings.sensor_id = part.sensor_id and read_at > after_at
+                      and read_at between near_from and near_to
                     order by read_at limit 1
                 )
                 union all
-                (select read_at, value from energy.reading_after(part.sensor_id, after_at) where (known.last_at <= after_at) is not true)
+                (
+                    select read_at, value from energy.reading_after(part.sensor_id, after_at)
+                    where (known.last_at <= after_at) is not true
+                )
                 limit 1
             ) as oldest on true
             left join lateral (
                 select first_at as read_at
-                from energy.counted_between(part.sensor_id, oldest.read_at, due.last_at + interval '32 days' - interval '1 microsecond')
+                from energy.counted_between(
+                    part.sensor_id, oldest.read_at, due.last_at + interval '32 days' - interval '1 microsecond')
                 where has_zero or kind = 'register' and oldest.value = 0
                 offset 0
             ) as counted on true

@@ -72,12 +72,14 @@ measured as (
                 max(received_at) as energy_received_at
             from (
                 select apartment_id, hour_at, consumption_kwh, quality, received_at from apartment_hours
-                where apartment_hours.building_id = days.building_id and hour_at >= days.start_at and hour_at < days.end_at
+                where apartment_hours.building_id = days.building_id
+                    and hour_at >= days.start_at and hour_at < days.end_at
                     and {{ is_near('hour_at') }} and {{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}
                 union all
                 select apartment_id, hour_at, consumption_kwh, quality, received_at
                 from energy.apartment_hours_between(days.building_id, days.start_at, days.end_at)
-                where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true and {{ looks_further() }}
+                where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
+                    and {{ looks_further() }}
                 offset 0
             ) as hours
             group by apartment_id

@@ -13,8 +13,8 @@ building_spans as (
     select * from {{ source('energy', 'building_spans') }}
 ),
 
--- Not materialized: each day reads its part by the index. Of the days that are made just now these are all that count; which, is known before
--- the query runs, so that few chunks are opened.
+-- Not materialized: each day reads its part by the index. Of the days that are made just now these are all that count;
+-- which, is known before the query runs, so that few chunks are opened.
 near_readings as not materialized (
     select * from {{ ref('stg_raw__meter_readings') }}
     where {{ is_near('read_at') }}
@@ -126,7 +126,8 @@ sensor_days as (
                         (
                             select counted.last_at
                             from energy.counted_between(
-                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond', days.start_at) as counted
+                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond', days.start_at
+                            ) as counted
                             where {{ looks_further() }}
                         )
                     )
@@ -140,7 +141,8 @@ sensor_days as (
                 union all
                 -- Only where there is none near.
                 (
-                    select read_at, value from energy.reading_before(part.sensor_id, days.start_at + interval '1 microsecond')
+                    select read_at, value
+                    from energy.reading_before(part.sensor_id, days.start_at + interval '1 microsecond')
                     where understood.first_at <= days.start_at and {{ looks_further() }}
                 )
                 limit 1
@@ -162,7 +164,8 @@ sensor_days as (
                         (
                             select counted.first_at
                             from energy.counted_between(
-                                part.sensor_id, days.end_at, days.end_at + interval '31 days' - interval '1 microsecond') as counted
+                                part.sensor_id, days.end_at, days.end_at + interval '31 days' - interval '1 microsecond'
+                            ) as counted
                             where {{ looks_further() }}
                         )
                     )
@@ -175,7 +178,8 @@ sensor_days as (
                 )
                 union all
                 (
-                    select read_at, value from energy.reading_after(part.sensor_id, days.end_at - interval '1 microsecond')
+                    select read_at, value
+                    from energy.reading_after(part.sensor_id, days.end_at - interval '1 microsecond')
                     where understood.last_at >= days.end_at and {{ looks_further() }}
                 )
                 limit 1

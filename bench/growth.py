@@ -149,6 +149,7 @@ def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> N
             end $$""")
         found |= {"storage": "compressed", "reading_bytes": bytes_of(postgres, "raw.meter_readings") / found["readings"]}
         found["rebuild_s"] = pipeline.seconds("call energy.refresh_building_hours('-infinity')")
+        found["days_s"] = pipeline.seconds("call energy.refresh_apartment_days()")
     found |= after_history(pipeline, postgres, buildings, days, int(has_timescaledb))
     found["retention_s"] = retention(postgres, days)
     write(results, found)

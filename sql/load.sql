@@ -23,6 +23,7 @@ set local role edf_owner;
 \ir routines/apply_retention.sql
 \ir routines/enable_timescaledb.sql
 \ir routines/hours_setting.sql
+\ir routines/near.sql
 \ir routines/topology.sql
 \ir routines/check_topology.sql
 \ir routines/ingest_meter_messages.sql
@@ -31,7 +32,6 @@ set local role edf_owner;
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
 \ir routines/weather_doors.sql
-\ir routines/near.sql
 \ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/withdraw_readings.sql

@@ -5,20 +5,23 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 -- How many rows a batch has is unknown to the planner: guessing few, it would compare each with each.
 set enable_nestloop = off
+-- Planned with the time from which on it looks for readings.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
     known_at   constant timestamptz := store_meter_messages.received_at;
     -- Readings of one time that several values were received for at once: each counts from a microsecond later.
     tick       constant interval := interval '1 microsecond';
-    -- Most messages are new. Looks that go no further back than this open few chunks of a hypertable.
-    near_from  constant timestamptz := known_at - interval '40 days';
     limits     constant energy.quality_limits := (select limits from energy.quality_limits as limits);
     oldest     constant timestamptz := greatest(
         '2000-01-01 00:00Z',
         (select dropped_before from energy.dropped_rows where table_name = 'raw.meter_readings'),
         -- What is copied counts as received by the server's clock.
         (select least(known_at, energy.clock()) - keep from energy.storage where table_name = 'raw.meter_readings'));
+    -- Looks that go no further back than this open few chunks of a hypertable.
+    near_from  constant timestamptz := greatest(oldest, least(
+        known_at - interval '4 days', (select min(read_at) from edf.parse_meter_messages(messages))));
     allowed    text[];
     unresolved bigint;
     taken_now  bigint;
@@ -47,6 +50,7 @@ begin
                         when read_at < known_at - limits.max_step_back and exists (
                             select from raw.meter_readings as newer
                             where newer.sensor_id = sensors.sensor_id and newer.read_at > parsed.read_at + limits.max_step_back
+                              and newer.read_at >= near_from
                         ) then 'clock_went_back'
                         when exists (
                             select from raw.withdrawn_readings as withdrawn
@@ -82,11 +86,7 @@ begin
                     )
                     union all
                     -- Only where there is none near.
-                    (
-                        select value, read_at from raw.meter_readings as old
-                        where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at
-                        order by old.read_at desc, old.received_at desc limit 1
-                    )
+                    (select value, read_at from energy.reading_before(spans.sensor_id, spans.first_at))
                     limit 1
                 ) as before on true
                 where least(spans.least, before.value) >= 1 and greatest(spans.most, before.value) > 500 * least(spans.least, before.value)
@@ -185,7 +185,7 @@ begin
             -- One look in the index for each sensor tells that all of its readings are new, as most are.
             looked_up as (
                 select sent.*,
-                    case when row_number() over (partition by sensor_id order by read_at) = 1 then read_at < near_from or exists (
+                    case when row_number() over (partition by sensor_id order by read_at) = 1 then exists (
                         select from raw.meter_readings as old
                         where old.sensor_id = sent.sensor_id and old.read_at >= sent.read_at and old.read_at >= near_from
                     ) end as has_later
@@ -202,6 +202,7 @@ begin
                         max(old.received_at) filter (where old.received_at between known_at and known_at + interval '1 millisecond') as received_at
                     from raw.meter_readings as old
                     where may_be_known and (old.sensor_id, old.read_at) = (looked_up.sensor_id, looked_up.read_at)
+                      and old.read_at >= near_from
                 ) as old on true
                 where old.is_known is not true
             ),

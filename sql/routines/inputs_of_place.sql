@@ -2,6 +2,8 @@ create or replace function energy.weather_hours(weather_location_id text, as_of 
 returns table (valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, issued_at timestamptz)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- Planned with the times that it asks for: that leaves few chunks of a hypertable to open.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 begin
@@ -16,17 +18,20 @@ begin
         select * from raw.weather_forecasts as runs
         where (seen.temperature_c is null or seen.ghi_w_m2 is null)
           and runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+          and runs.valid_at >= from_at and runs.valid_at < to_at
         order by issued_at desc limit 1
     ) as run on true
     left join lateral (
         select temperature_c as value from raw.weather_forecasts as runs
         where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+          and runs.valid_at >= from_at and runs.valid_at < to_at
           and run.issued_at is not null and run.temperature_c is null and seen.temperature_c is null and temperature_c is not null
         order by issued_at desc limit 1
     ) as temperature on true
     left join lateral (
         select ghi_w_m2 as value from raw.weather_forecasts as runs
         where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+          and runs.valid_at >= from_at and runs.valid_at < to_at
           and run.issued_at is not null and run.ghi_w_m2 is null and seen.ghi_w_m2 is null and ghi_w_m2 is not null
         order by issued_at desc limit 1
     ) as ghi on true
@@ -94,6 +99,8 @@ create or replace function energy.inputs_of_place(
 ) returns energy.place_inputs
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- Planned with the times that it asks for: that leaves few chunks of a hypertable to open.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -157,6 +164,7 @@ begin
         cross join lateral (
             select * from raw.weather_forecasts as runs
             where runs.weather_location_id = inputs_of_place.weather_location_id and runs.valid_at = hours.valid_at
+              and runs.valid_at >= since and runs.valid_at < until
               and runs.received_at <= case when slot.at = slot_at then inputs.known_at else slot.at end
               -- Of the many runs of an hour, this passes over those that came later.
               and runs.issued_at <= case when slot.at = slot_at then 'infinity' else slot.at end

@@ -1,66 +1,14 @@
-create or replace function energy.refresh_days_of(building_ids text[]) returns void
+create or replace function energy.write_days_of(buildings text[], dates date[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- Planned with the times between which is looked first: that leaves few chunks of a hypertable to open.
+set plan_cache_mode = force_custom_plan
 as $$
-#variable_conflict use_column
 declare
-    floor_at  constant timestamptz := energy.hours_floor();
-    due       energy.hours_due[];
-    stretches energy.hours_due[];
-    near_from timestamptz;
-    buildings text[];
-    dates     date[];
+    first_date constant date := (select min(date) from unnest(dates) as date);
+    last_date  constant date := (select max(date) from unnest(dates) as date);
 begin
-    with due as (
-        delete from energy.days_due where building_id = any (building_ids) returning *
-    )
-
-    select array_agg(row(building_id, coalesce(sensor_id, 0), first_at, last_at, null)::energy.hours_due) into due from due;
-    stretches := energy.stretches_of(array(select read from unnest(due) as read where read.sensor_id <> 0));
-    near_from := (select min(first_at) from unnest(stretches)) - interval '40 days';
-
-    -- What a gauge says holds until it says something else, and was known when both were.
-    with touched as (
-        select read.building_id, coalesce(before.read_at, read.first_at) as since,
-            coalesce(after.read_at, read.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'max_silence_h')) as until
-        from unnest(stretches) as read
-        join raw.sensors using (sensor_id)
-        join energy.sensor_types using (sensor_type)
-        left join lateral (
-            (
-                select read_at from raw.meter_readings
-                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at and read_at >= near_from order by read_at desc limit 1
-            )
-            union all
-            -- Only where there is none near.
-            (
-                select read_at from raw.meter_readings
-                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at order by read_at desc limit 1
-            )
-            limit 1
-        ) as before on true
-        left join lateral (
-            select read_at from raw.meter_readings
-            where meter_readings.sensor_id = read.sensor_id and read_at > read.last_at and read_at >= near_from order by read_at limit 1
-        ) as after on true
-        union all
-        select building_id, first_at, last_at from unnest(due) as hours where sensor_id = 0
-    ),
-
-    dates_due as (
-        select distinct building_id, (since at time zone time_zone)::date + n as local_date
-        from touched
-        join raw.buildings using (building_id)
-        cross join lateral generate_series(0, (until at time zone time_zone)::date - (since at time zone time_zone)::date) as n
-    )
-
-    -- What gauges said before may have been dropped.
-    select array_agg(building_id), array_agg(local_date) into buildings, dates
-    from dates_due
-    join raw.buildings using (building_id)
-    where local_date::timestamp at time zone time_zone >= floor_at;
-
     -- Of an apartment that has gone into another one.
     delete from energy.apartment_days as days
     using unnest(buildings, dates) as due (building_id, local_date)
@@ -83,6 +31,7 @@ begin
     ) as fresh
     left join energy.apartment_days as kept
         on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+        and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
     where (kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh, kept.room_temperature_c, kept.setpoint_c,
            kept.setpoint_difference_c, kept.coverage_share, kept.quality, kept.received_at)
         is distinct from
@@ -94,6 +43,103 @@ begin
           = (excluded.hours_in_day, excluded.consumption_hours, excluded.comfort_hours, excluded.consumption_kwh,
              excluded.room_temperature_c, excluded.setpoint_c, excluded.setpoint_difference_c, excluded.coverage_share, excluded.quality,
              excluded.received_at);
+end;
+$$;
+comment on function energy.write_days_of(text[], date[]) is
+    'Makes the days of apartments of these buildings and local dates anew; energy.refresh_days_of() calls it.';
+revoke all on function energy.write_days_of(text[], date[]) from public;
+
+create or replace function energy.refresh_days_of(building_ids text[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+-- Planned with the times between which is looked first.
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+    floor_at  constant timestamptz := energy.hours_floor();
+    due       energy.hours_due[];
+    stretches energy.hours_due[];
+    near_from timestamptz;
+    near_to   timestamptz;
+    buildings text[];
+    dates     date[];
+    slice     record;
+begin
+    with due as (
+        delete from energy.days_due where building_id = any (building_ids) returning *
+    )
+
+    select array_agg(row(building_id, coalesce(sensor_id, 0), first_at, last_at, null)::energy.hours_due) into due from due;
+    stretches := energy.stretches_of(array(select read from unnest(due) as read where read.sensor_id <> 0));
+    select min(first_at) - interval '4 days', max(last_at) + interval '4 days' into near_from, near_to
+    from unnest(stretches);
+
+    -- What a gauge says holds until it says something else, and was known when both were.
+    with touched as (
+        select read.building_id, coalesce(before.read_at, read.first_at) as since,
+            coalesce(after.read_at, read.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'max_silence_h')) as until
+        from unnest(stretches) as read
+        join raw.sensors using (sensor_id)
+        join energy.sensor_types using (sensor_type)
+        left join energy.sensor_spans as known using (sensor_id)
+        left join lateral (
+            (
+                select read_at from raw.meter_readings
+                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at
+                  and read_at between near_from and near_to
+                order by read_at desc limit 1
+            )
+            union all
+            -- Only where there is none near.
+            (select read_at from energy.reading_before(read.sensor_id, read.first_at))
+            limit 1
+        ) as before on true
+        left join lateral (
+            (
+                select read_at from raw.meter_readings
+                where meter_readings.sensor_id = read.sensor_id and read_at > read.last_at
+                  and read_at between near_from and near_to
+                order by read_at limit 1
+            )
+            union all
+            (
+                select read_at from energy.reading_after(read.sensor_id, read.last_at)
+                where (known.last_at <= read.last_at) is not true
+            )
+            limit 1
+        ) as after on true
+        union all
+        select building_id, first_at, last_at from unnest(due) as hours where sensor_id = 0
+    ),
+
+    dates_due as (
+        select distinct building_id, (since at time zone time_zone)::date + n as local_date
+        from touched
+        join raw.buildings using (building_id)
+        cross join lateral generate_series(0, (until at time zone time_zone)::date - (since at time zone time_zone)::date) as n
+    )
+
+    -- What gauges said before may have been dropped.
+    select array_agg(building_id), array_agg(local_date) into buildings, dates
+    from dates_due
+    join raw.buildings using (building_id)
+    where local_date::timestamp at time zone time_zone >= floor_at;
+
+    -- A week at a time: what they rest on lies near them. A local day is none of UTC.
+    for slice in
+        select array_agg(building_id) as buildings, array_agg(local_date) as dates,
+            min(local_date) as first_date, max(local_date) as last_date
+        from unnest(buildings, dates) as due (building_id, local_date)
+        group by date_bin('7 days', local_date::timestamp, '2000-01-01')
+        order by first_date
+    loop
+        perform energy.set_near(
+            (slice.first_date - 1)::timestamp at time zone 'UTC', (slice.last_date + 2)::timestamp at time zone 'UTC');
+        perform energy.write_days_of(slice.buildings, slice.dates);
+    end loop;
+    perform energy.set_near(null, null);
 end;
 $$;
 comment on function energy.refresh_days_of(text[]) is

@@ -89,17 +89,24 @@ create or replace function energy.reach_of(stretches energy.hours_due[]) returns
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- Planned with the times between which is looked first: that leaves few chunks of a hypertable to open.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-    -- No look but one goes further back. Known before the looks, it leaves few chunks of a hypertable, which each look goes through.
-    near_from constant timestamptz := (
-        select min(first_at - 4 * energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h')) - interval '33 days'
-        from unnest(stretches) as due
-        join raw.sensors using (sensor_id)
-        join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
-        left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type);
+    near_from timestamptz;
+    near_to   timestamptz;
 begin
+    select min(first_at - 4 * jitter) - interval '4 days', max(last_at + 4 * jitter) + interval '4 days'
+    into near_from, near_to
+    from unnest(stretches) as due
+    join raw.sensors using (sensor_id)
+    join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
+    left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type
+    cross join lateral (
+        select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
+    ) as settings;
+
     return query
         select due.building_id, coalesce(before.read_at, due.first_at) - fault, coalesce(after.read_at, spans.heard_at)
         from unnest(stretches) as due
@@ -120,7 +127,8 @@ begin
                 from raw.sensors as part
                 join raw.meter_readings using (sensor_id)
                 where kind = 'register' and register.sensor_id in (part.sensor_id, part.register_id)
-                  and read_at >= near_from and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
+                  and read_at between near_from and near_to
+                  and read_at between due.first_at - 4 * jitter and due.last_at + 4 * jitter
             ) as nearby
         ) as faults
         left join lateral (
@@ -129,38 +137,50 @@ begin
             left join lateral (
                 (
                     select read_at, value from raw.meter_readings
-                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault and read_at >= near_from
+                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault
+                      and read_at between near_from and near_to
                     order by read_at desc limit 1
                 )
                 union all
                 -- Only where there is none near.
-                (
-                    select read_at, value from raw.meter_readings
-                    where meter_readings.sensor_id = part.sensor_id and read_at < due.first_at - 2 * fault order by read_at desc limit 1
-                )
+                (select read_at, value from energy.reading_before(part.sensor_id, due.first_at - 2 * fault))
                 limit 1
             ) as newest on true
             left join lateral (
-                select read_at from raw.meter_readings
-                where (has_zero or kind = 'register' and newest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
-                  and read_at < due.first_at - 2 * fault and read_at > due.first_at - interval '32 days' and read_at >= near_from
-                order by read_at desc limit 1
+                select last_at as read_at
+                from energy.counted_between(
+                    part.sensor_id, due.first_at - interval '32 days' + interval '1 microsecond', newest.read_at)
+                where has_zero or kind = 'register' and newest.value = 0
+                -- Else it would be called before this is asked.
+                offset 0
             ) as counted on true
             where register.sensor_id in (part.sensor_id, part.register_id)
         ) as before on true
         left join lateral (
             select greatest(min(oldest.read_at), min(counted.read_at)) as read_at
             from raw.sensors as part
+            left join energy.sensor_spans as known on known.sensor_id = part.sensor_id
+            cross join lateral (select due.last_at + greatest(jitter, 4 * fault) as after_at) as times
             left join lateral (
-                select read_at, value from raw.meter_readings
-                where meter_readings.sensor_id = part.sensor_id and read_at > due.last_at + greatest(jitter, 4 * fault) and read_at >= near_from
-                order by read_at limit 1
+                (
+                    select read_at, value from raw.meter_readings
+                    where meter_readings.sensor_id = part.sensor_id and read_at > after_at
+                      and read_at between near_from and near_to
+                    order by read_at limit 1
+                )
+                union all
+                (
+                    select read_at, value from energy.reading_after(part.sensor_id, after_at)
+                    where (known.last_at <= after_at) is not true
+                )
+                limit 1
             ) as oldest on true
             left join lateral (
-                select read_at from raw.meter_readings
-                where (has_zero or kind = 'register' and oldest.value = 0) and meter_readings.sensor_id = part.sensor_id and value <> 0
-                  and read_at > due.last_at + greatest(jitter, 4 * fault) and read_at < due.last_at + interval '32 days' and read_at >= near_from
-                order by read_at limit 1
+                select first_at as read_at
+                from energy.counted_between(
+                    part.sensor_id, oldest.read_at, due.last_at + interval '32 days' - interval '1 microsecond')
+                where has_zero or kind = 'register' and oldest.value = 0
+                offset 0
             ) as counted on true
             where register.sensor_id in (part.sensor_id, part.register_id)
         ) as after on true;

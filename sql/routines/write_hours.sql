@@ -2,6 +2,8 @@ create or replace function energy.write_hours_of(buildings text[], days timestam
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- Planned with the times of these days: that leaves few chunks of a hypertable to open.
+set plan_cache_mode = force_custom_plan
 as $$
 begin
     -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
@@ -18,7 +20,7 @@ begin
     ) as fresh
     left join energy.apartment_hours as kept
         on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
-        and kept.hour_at >= from_at and kept.hour_at < to_at
+        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
     -- Of a register that was silent for long the reading before may be gone even here.
     where (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
                               or kept.solar_kwh is not null and fresh.solar_kwh is null)) is not true
@@ -40,10 +42,12 @@ begin
     cross join lateral (
         select * from processed.int_building_hours as hours
         where hours.building_id = due.building_id and hours.hour_at >= due.day_at and hours.hour_at < due.day_at + interval '24 hours'
+          and hours.hour_at >= from_at and hours.hour_at < to_at
         offset 0
     ) as fresh
     left join energy.building_hours as kept
-        on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at) and kept.hour_at >= from_at and kept.hour_at < to_at
+        on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
+        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
     where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected, kept.coverage_share, kept.quality,
            kept.received_at, kept.solar_quality, kept.solar_received_at)
         is distinct from

@@ -155,11 +155,17 @@ async fn which_readings_are_looked_through_first_changes_no_hour() {
             .fetch_one(&mut *work)
             .await
             .unwrap();
+            // Planned anew: the bounds are known to the planner.
             let found: Vec<String> = query_scalar(
-                "select array_agg(days::text order by sensor_id, day_at) from (
+                "select array_agg(days::text order by sensor_id, day_at) || (
+                     select array_agg(days::text order by apartment_id, local_date) from (
+                         select * from processed.int_apartment_days
+                         where building_id = 'a-test-house' and local_date between '2017-07-01' and '2017-07-31') as days)
+                 from (
                      select * from processed.int_sensor_days
                      where building_id = 'a-test-house' and day_at between '2017-07-01' and '2017-07-31') as days",
             )
+            .persistent(false)
             .fetch_one(&mut *work)
             .await
             .unwrap();

@@ -26,21 +26,32 @@ dates as (
     select
         building_id,
         time_zone,
-        (first_at at time zone time_zone)::date + n as local_date
+        first_date + n as local_date
     from building_spans
     join buildings using (building_id)
-    cross join lateral generate_series(
-        0, (heard_at at time zone time_zone)::date - (first_at at time zone time_zone)::date
-    ) as n
+    -- Once a building, not for each of its dates.
+    cross join lateral (
+        select
+            (first_at at time zone time_zone)::date as first_date,
+            (heard_at at time zone time_zone)::date as last_date
+        offset 0
+    ) as spans
+    cross join lateral generate_series(0, last_date - first_date) as n
 ),
 
 days as (
     select
         building_id,
         local_date,
-        local_date::timestamp at time zone time_zone as start_at,
-        (local_date + 1)::timestamp at time zone time_zone as end_at
+        start_at,
+        end_at
     from dates
+    cross join lateral (
+        select
+            local_date::timestamp at time zone time_zone as start_at,
+            (local_date + 1)::timestamp at time zone time_zone as end_at
+        offset 0
+    ) as bounds
 ),
 
 -- A day at a time, so that a filter by building and date computes those alone. Sums in a fixed order, so that the last bit is always the same.
@@ -59,8 +70,18 @@ measured as (
                 sum(consumption_kwh order by hour_at) as known_kwh,
                 max(quality) filter (where consumption_kwh is not null) as known_quality,
                 max(received_at) as energy_received_at
-            from apartment_hours
-            where apartment_hours.building_id = days.building_id and hour_at >= days.start_at and hour_at < days.end_at
+            from (
+                select apartment_id, hour_at, consumption_kwh, quality, received_at from apartment_hours
+                where apartment_hours.building_id = days.building_id
+                    and hour_at >= days.start_at and hour_at < days.end_at
+                    and {{ is_near('hour_at') }} and {{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}
+                union all
+                select apartment_id, hour_at, consumption_kwh, quality, received_at
+                from energy.apartment_hours_between(days.building_id, days.start_at, days.end_at)
+                where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
+                    and {{ looks_further() }}
+                offset 0
+            ) as hours
             group by apartment_id
         ) as energies
         full join (
@@ -80,7 +101,7 @@ measured as (
                     max(received_at) as received_at
                 from gauge_hours
                 where gauge_hours.building_id = days.building_id
-                    and day_at >= date_trunc('day', days.start_at, 'UTC') and day_at < days.end_at
+                    and day_at > days.start_at - interval '24 hours' and day_at < days.end_at
                     and hour_at >= days.start_at and hour_at < days.end_at
                 group by apartment_id, hour_at
             ) as rooms

@@ -13,22 +13,16 @@ building_spans as (
     select * from {{ source('energy', 'building_spans') }}
 ),
 
--- Not materialized: each day reads its part by the index.
-readings as not materialized (
-    select * from {{ ref('stg_raw__meter_readings') }}
-),
-
-times as not materialized (
-    select sensor_id, read_at, received_at, value from {{ source('raw', 'meter_readings') }}
-),
-
--- Of the days that are made just now these are all that count; which, is known before the query runs, so that few chunks are opened.
+-- Not materialized: each day reads its part by the index. Of the days that are made just now these are all that count;
+-- which, is known before the query runs, so that few chunks are opened.
 near_readings as not materialized (
-    select * from readings where read_at between {{ near_from() }} and {{ near_to() }}
+    select * from {{ ref('stg_raw__meter_readings') }}
+    where {{ is_near('read_at') }}
 ),
 
 near_times as not materialized (
-    select * from times where read_at between {{ near_from() }} and {{ near_to() }}
+    select sensor_id, read_at, received_at, value from {{ source('raw', 'meter_readings') }}
+    where {{ is_near('read_at') }}
 ),
 
 sensor_spans as not materialized (
@@ -122,24 +116,34 @@ sensor_days as (
                 case
                     when read_at <= days.start_at - interval '31 days' then null
                     when value <> 0 then read_at
-                    else (
-                        select max(times.read_at) from times
-                        where times.sensor_id = part.sensor_id and times.read_at <= days.start_at
-                            and times.read_at > days.start_at - interval '31 days' and times.value <> 0
+                    else coalesce(
+                        (
+                            select max(near_times.read_at) from near_times
+                            where near_times.sensor_id = part.sensor_id and near_times.read_at <= days.start_at
+                                and near_times.read_at > days.start_at - interval '31 days' and near_times.value <> 0
+                                and {{ is_near('days.start_at') }}
+                        ),
+                        (
+                            select counted.last_at
+                            from energy.counted_between(
+                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond', days.start_at
+                            ) as counted
+                            where {{ looks_further() }}
+                        )
                     )
                 end as counted_at
             from (
                 (
                     select read_at, value from near_times
-                    where sensor_id = part.sensor_id and read_at <= days.start_at and days.start_at <= {{ near_to() }}
+                    where sensor_id = part.sensor_id and read_at <= days.start_at and {{ is_near('days.start_at') }}
                     order by read_at desc, received_at desc limit 1
                 )
                 union all
                 -- Only where there is none near.
                 (
-                    select read_at, value from times
-                    where sensor_id = part.sensor_id and read_at <= days.start_at and understood.first_at <= days.start_at
-                    order by read_at desc, received_at desc limit 1
+                    select read_at, value
+                    from energy.reading_before(part.sensor_id, days.start_at + interval '1 microsecond')
+                    where understood.first_at <= days.start_at and {{ looks_further() }}
                 )
                 limit 1
             ) as nearest
@@ -150,23 +154,33 @@ sensor_days as (
                 case
                     when read_at >= days.end_at + interval '31 days' then null
                     when value <> 0 then read_at
-                    else (
-                        select min(times.read_at) from times
-                        where times.sensor_id = part.sensor_id and times.read_at >= days.end_at
-                            and times.read_at < days.end_at + interval '31 days' and times.value <> 0
+                    else coalesce(
+                        (
+                            select min(near_times.read_at) from near_times
+                            where near_times.sensor_id = part.sensor_id and near_times.read_at >= days.end_at
+                                and near_times.read_at < days.end_at + interval '31 days' and near_times.value <> 0
+                                and {{ is_near('days.end_at') }}
+                        ),
+                        (
+                            select counted.first_at
+                            from energy.counted_between(
+                                part.sensor_id, days.end_at, days.end_at + interval '31 days' - interval '1 microsecond'
+                            ) as counted
+                            where {{ looks_further() }}
+                        )
                     )
                 end as counted_at
             from (
                 (
                     select read_at, value from near_times
-                    where sensor_id = part.sensor_id and read_at >= days.end_at and days.end_at >= {{ near_from() }}
+                    where sensor_id = part.sensor_id and read_at >= days.end_at and {{ is_near('days.end_at') }}
                     order by read_at, received_at limit 1
                 )
                 union all
                 (
-                    select read_at, value from times
-                    where sensor_id = part.sensor_id and read_at >= days.end_at and understood.last_at >= days.end_at
-                    order by read_at, received_at limit 1
+                    select read_at, value
+                    from energy.reading_after(part.sensor_id, days.end_at - interval '1 microsecond')
+                    where understood.last_at >= days.end_at and {{ looks_further() }}
                 )
                 limit 1
             ) as nearest
@@ -179,13 +193,12 @@ sensor_days as (
             coalesce(array_agg(received_at order by read_at), '{}') as received_at
         from unnest(understood.part_ids) as part (sensor_id)
         cross join lateral (
-            select * from near_readings
+            select read_at, value, received_at from near_readings
             where near_readings.sensor_id = part.sensor_id and near_readings.read_at between near.since and near.until
-                and near.since >= {{ near_from() }} and near.until <= {{ near_to() }}
+                and {{ is_near('near.since') }} and {{ is_near('near.until') }}
             union all
-            select * from readings
-            where readings.sensor_id = part.sensor_id and readings.read_at between near.since and near.until
-                and (near.since >= {{ near_from() }} and near.until <= {{ near_to() }}) is not true
+            select read_at, value, received_at from energy.readings_between(part.sensor_id, near.since, near.until)
+            where ({{ is_near('near.since') }} and {{ is_near('near.until') }}) is not true and {{ looks_further() }}
             -- Else the readings of all sensors would be joined with the part.
             offset 0
         ) as readings

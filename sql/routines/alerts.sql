@@ -12,7 +12,7 @@ insert into energy.alert_rules as known (rule, severity, every, within, meaning,
      'See whether the scheduler is up, and whether another run is stuck: energy.job_status.'),
     ('messages_rejected', 'warning', '5 minutes', '15 minutes', 'More than monitoring.max_rejected_share of a day''s meter messages were rejected.',
      'Look at raw.rejected_messages; energy.replay_rejected takes them once the reason is gone.'),
-    ('fallback_used', 'warning', '5 minutes', '15 minutes', 'The newest forecast of a building was made without a model: source profile, last_week or recent_mean.',
+    ('fallback_used', 'warning', '5 minutes', '15 minutes', 'The newest forecast of a building was made without a model, though it has one and is past its first weeks: source design, profile, last_week or recent_mean.',
      'Its row of energy.forecast_slots says what failed; approve or train a model.'),
     ('alerts_undelivered', 'critical', '5 minutes', '30 minutes', 'A receiver of alerts could not be told of one for fifteen minutes.',
      'See whether edf-alerts is up, and energy.alert_deliveries.reason.'),
@@ -78,14 +78,16 @@ group by max_rejected_share
 having sum(messages_rejected) > max_rejected_share * sum(messages)
 union all
 -- Of a building that has a model: others are new, and have none.
-select 'fallback_used', building_id, format('%s: forecast by %s%s', building_id, source, coalesce(', since ' || message, ''))
+select 'fallback_used', building_id, format('%s: forecast by %s%s', building_id, source, coalesce(', since ' || newest.message, ''))
 from (
     select distinct on (building_id) building_id, source, message from energy.forecast_slots
     cross join limits
     where status = 'issued' and slot_at > now_at - interval '3 days' and building_id in (select building_id from forecasters)
     order by building_id, slot_at desc
 ) as newest
-where source in ('profile', 'last_week', 'recent_mean')
+left join energy.building_stages using (building_id)
+-- A plan is what a building in stage design gets.
+where source in ('profile', 'last_week', 'recent_mean') or source = 'design' and stage is distinct from 'design'
 union all
 select 'alerts_undelivered', receiver, format('%s: %s alerts wait since %s%s', receiver, count(*),
                                               to_char(min(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), coalesce(', ' || max(reason), ''))

@@ -115,7 +115,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
 }
 
 /// What goes wrong, the alert that tells it, and what mends it.
-pub const FAULTS: [(&str, &str, &str); 12] = [
+pub const FAULTS: [(&str, &str, &str); 13] = [
     (
         "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
         "meters_late warning north",
@@ -178,6 +178,12 @@ pub const FAULTS: [(&str, &str, &str); 12] = [
         "update energy.building_hours set consumption_kwh = null where building_id = 'north' and hour_at > energy.clock() - interval '26 hours'",
         "demand_late warning north",
         "update energy.building_hours set consumption_kwh = 3 where building_id = 'north' and hour_at > energy.clock() - interval '2 hours'",
+    ),
+    (
+        "insert into energy.forecast_slots (building_id, slot_at, status, source) values ('south', '2026-03-15 05:00Z', 'issued', 'design')",
+        "fallback_used warning south",
+        "insert into energy.building_stages (building_id, stage, since, usable_days, is_compared, reason, numbers, reviewed_at)
+         values ('south', 'design', energy.clock(), 3, false, 'new', '{}', energy.clock())",
     ),
 ];
 

@@ -52,20 +52,29 @@ class Database:
     def value(self, role: str, statement: str, values=None, clock: dt.datetime | None = None):
         return self.rows(role, statement, values, clock)[0][0]
 
-    def kill_during(self, role: str, statement: str, clock: dt.datetime) -> None:
-        """Kills the server process that runs a statement when it is in the midst of it, so that the server restarts."""
+    def kill_during(self, role: str, job: str, statement: str, clock: dt.datetime) -> None:
+        """Kills the server process that runs a job as soon as the run is under way, so that the server restarts."""
         cursor = self.session(role, clock)
-        pid = cursor.connection.info.backend_pid
+        pid, ended = cursor.connection.info.backend_pid, []
         # Whatever was said to be done is on disk: the simulation's commits do not wait for that.
         self.run("postgres", "checkpoint")
-        work = threading.Thread(target=lambda: self._fails(cursor, statement))
-        work.start()
-        while work.is_alive() and not self.value("postgres", """
-                select exists (select from pg_stat_activity where pid = %s and state = 'active' and wait_event is distinct from 'ClientRead')""", (pid,)):
-            time.sleep(0.005)
-        time.sleep(0.1)
+
+        def work() -> None:
+            try:
+                cursor.execute(statement)
+                ended.append(True)
+            except psycopg2.Error:
+                ended.append(False)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        under_way = "select exists (select from energy.job_runs where job_name = %s and status = 'running' and backend_pid = %s)"
+        while not ended and not self.value("postgres", under_way, (job, pid)):
+            time.sleep(0.001)
         subprocess.run(["kill", "-KILL", str(pid)], check=True)
-        work.join()
+        thread.join()
+        if ended != [False]:
+            raise SystemExit(f"{job} was over before the server could be killed.")
         self.sessions, self.clocks = {}, {}
         while True:
             try:
@@ -73,14 +82,6 @@ class Database:
                 return
             except psycopg2.OperationalError:
                 time.sleep(0.2)
-
-    @staticmethod
-    def _fails(cursor, statement: str) -> None:
-        try:
-            cursor.execute(statement)
-        except psycopg2.Error:
-            return
-        raise SystemExit("The server was to be killed while it issued forecasts, and was not.")
 
     def prepare(self) -> None:
         """The simulation's own table, apart from the pipeline's."""

@@ -116,7 +116,7 @@ class Progress:
 
 def call(database: Database, job, at: dt.datetime, plan) -> None:
     if plan and job.name == "issue_forecasts" and at == plan.crash_at:
-        database.kill_during(job.role, job.statement, at)
+        database.kill_during(job.role, job.name, job.statement, at)
     else:
         database.run(job.role, job.statement, clock=at)
 

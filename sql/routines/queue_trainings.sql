@@ -133,7 +133,13 @@ as $$
 begin
     -- Once for all: a typing error is not a failure of each building.
     if queue_trainings.strategy is not null or queue_trainings.parameters is not null then
-        perform edf.read_parameters(coalesce(queue_trainings.strategy, energy.current_config() #>> '{training,strategy}'), coalesce(queue_trainings.parameters, '{}'));
+        perform edf.read_parameters(named.strategy, coalesce(queue_trainings.parameters, '{}'))
+        from (
+            select coalesce(queue_trainings.strategy, energy.current_config() #>> '{training,strategy}')
+            where queue_trainings.building_ids is not null or queue_trainings.archetypes is null
+            union all
+            select 'global' where queue_trainings.archetypes is not null
+        ) as named (strategy);
     end if;
     if queue_trainings.features is not null then
         perform edf.read_features((energy.current_config() -> 'features') || queue_trainings.features,

@@ -1,6 +1,6 @@
 //! Champion and challenger: forecasts in shadow, the comparison of the two, and promotion.
 
-use edf_tests::{Throwaway, approver, configure, connect, deployment, refusals};
+use edf_tests::{Throwaway, approver, configure, connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 
@@ -216,7 +216,7 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
         .await
         .unwrap();
     pipeline
-        .execute("call energy.train_models(archetypes => '{homes}', parameters => '{\"rounds\": 20}')")
+        .execute("call energy.train_models(archetypes => '{homes}', parameters => '{\"max_rows\": 20000}')")
         .await
         .unwrap();
     let challenger: i64 = query_scalar("select model_id from edf.models where status = 'pending'")
@@ -233,7 +233,7 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
     let share = |share: &str| format!("select energy.serve_share({challenge}, {share}, 'good in shadow')");
 
     // To serve is what an approval allows.
-    refusals(&mut analyst, &[("42501", &share("0.5"))]).await;
+    assert_eq!(refusal(&mut analyst, &share("0.5")).await.code, "42501");
     let own = format!("select energy.serve_share({challenge}, 0.5, ' ')");
     refusals(
         &mut approver,

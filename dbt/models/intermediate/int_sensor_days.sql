@@ -194,7 +194,7 @@ sensor_days as (
         from unnest(understood.part_ids) as part (sensor_id)
         cross join lateral (
             select read_at, value, received_at from near_readings
-            where near_readings.sensor_id = part.sensor_id and near_readings.read_at between near.since and near.until
+            where near_readings.sensor_id = part.sensor_id and near_readings.read_at >= near.since and near_readings.read_at <= near.until
                 and {{ is_near('near.since') }} and {{ is_near('near.until') }}
             union all
             select read_at, value, received_at from energy.readings_between(part.sensor_id, near.since, near.until)

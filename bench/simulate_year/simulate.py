@@ -204,6 +204,8 @@ def main() -> None:
     plan = plan_of(database) if options.faults else None
     if plan:
         plan.change(data)
+        # They were deployed at the time of today, and are late from when on they have a schedule.
+        database.run("postgres", "update energy.jobs set since = %s", (options.begin,))
     send_topology(database, [building for building in options.buildings if not plan or building != faults.COMMISSIONED])
     span = f"{options.begin:%Y-%m-%d} to {options.end:%Y-%m-%d}"
     print(f"{span}, {len(options.buildings)} buildings. Models are trained every"

@@ -48,8 +48,8 @@ declare
     challenge energy.challenges;
     problem   text;
 begin
-    if coalesce(btrim(serve_share.reason), '') = '' or serve_share.share is null then
-        raise exception 'a share of buildings and a reason are needed'
+    if coalesce(btrim(serve_share.reason), '') = '' or (serve_share.share between 0 and 1) is not true then
+        raise exception 'a share of buildings from 0 to 1 and a reason are needed'
             using errcode = 'invalid_parameter_value', hint = 'Such as: select energy.serve_share(3, 0.2, ''better in shadow for two weeks'').';
     end if;
     select * into challenge from energy.challenges where challenges.challenge_id = serve_share.challenge_id for update;
@@ -79,7 +79,7 @@ comment on function energy.serve_share(bigint, double precision, text) is
 $$Lets the challenger of an archetype serve a share of its buildings (0 up to 1), beside its champion; 0 ends that. The other model of each building forecasts it in shadow, so that both are compared
 on all. Which buildings these are is drawn by challenge. Needs role edf_approver, and all that an approval asks for.
 
-Errors: 22023 no reason, or a challenge about one building; 42704 no such challenge; 55000 it is over, or its model may not be approved; 23514 share out of range.$$;
+Errors: 22023 no reason, no share of 0 to 1, or a challenge about one building; 42704 no such challenge; 55000 it is over, or its model may not be approved.$$;
 revoke all on function energy.serve_share(bigint, double precision, text) from public;
 
 create or replace function energy.shadow_forecast(model_id bigint, building_id text, issued_at timestamptz, horizon interval) returns bigint

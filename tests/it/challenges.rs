@@ -240,7 +240,7 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
         &[
             ("22023", own.as_str()),
             ("22023", &share("null")),
-            ("23514", &share("1.5")),
+            ("22023", &share("1.5")),
             ("42704", "select energy.serve_share(987654321, 0.5, 'why')"),
         ],
     )

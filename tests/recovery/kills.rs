@@ -175,11 +175,15 @@ async fn killed_twenty_times_the_server_has_no_half_slot_no_two_champions_and_ev
         let started = server_start(&mut postgres).await;
         let mut session = connect(role, &database.name).await;
         let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut session).await.unwrap();
-        let work = tokio::spawn(async move { session.execute(call).await.map(drop) });
+        // The session lives on where the work ends before the kill.
+        let work = tokio::spawn(async move {
+            let done = session.execute(call).await.map(drop);
+            (session, done)
+        });
         tokio::time::sleep(usual[which].mul_f64(rng.random_range(0.0..0.9))).await;
         let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
         assert!(killed.success(), "the test runs as root or as the server's user");
-        cut_off[which] += usize::from(work.await.unwrap().is_err());
+        cut_off[which] += usize::from(work.await.unwrap().1.is_err());
 
         postgres = up_again(&database.name, &started).await;
         let after = format!("round {round}, a kill in {name}");

@@ -83,9 +83,9 @@ def conclude(database, config: dict, clock, options, plan) -> int:
     print("\n" + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     for job, state, count, message in database.rows("postgres", FAILURES):
         print(f"{job}: {count} failed with {state}, such as: {message}")
+    failures = faults.report(database, plan, options.end) if plan else []
     table(cursor)
     text, ratio = served.summary(cursor)
-    failures = faults.report(database, plan, options.end) if plan else []
     if missing and (plan or options.max_ratio is not None):
         failures.append(f"{missing} forecasts are missing")
     if options.max_ratio is not None and not (options.min_ratio or 0) <= ratio <= options.max_ratio:

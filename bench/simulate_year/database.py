@@ -56,8 +56,9 @@ class Database:
         """Kills the server process that runs a job as soon as the run is under way, so that the server restarts."""
         cursor = self.session(role, clock)
         pid, ended = cursor.connection.info.backend_pid, []
-        # Whatever was said to be done is on disk: the simulation's commits do not wait for that.
+        # Whatever was said to be done is on disk, as in production: the simulation's other commits do not wait for that.
         self.run("postgres", "checkpoint")
+        cursor.execute("set synchronous_commit = on")
 
         def work() -> None:
             try:

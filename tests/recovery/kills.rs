@@ -1,12 +1,11 @@
 //! The server is killed at random moments of training, issue, refresh and approval: nothing is half done or lost, and what was cut off is caught up.
 
-use crate::{RESTARTED, TURN, server_start};
-use edf_tests::{Throwaway, configure, connect, connect_when_up, deployment};
+use crate::{TURN, kill, server_start, up_again};
+use edf_tests::{Throwaway, configure, connect, deployment};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What is killed, each five times. Each round begins with models that wait for approval, one after the other.
@@ -181,8 +180,7 @@ async fn killed_twenty_times_the_server_has_no_half_slot_no_two_champions_and_ev
             (session, done)
         });
         tokio::time::sleep(usual[which].mul_f64(rng.random_range(0.0..0.9))).await;
-        let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
-        assert!(killed.success(), "the test runs as root or as the server's user");
+        kill(backend);
         cut_off[which] += usize::from(work.await.unwrap().1.is_err());
 
         postgres = up_again(&database.name, &started).await;
@@ -201,17 +199,6 @@ async fn killed_twenty_times_the_server_has_no_half_slot_no_two_champions_and_ev
     .unwrap();
     assert_eq!(issued.1, 1 + KILLS as i64, "a day's slot was missed");
     assert_hours_are_those_of_a_rebuild(&mut postgres).await;
-}
-
-/// A session when the server has noticed the kill and recovered.
-async fn up_again(database: &str, started: &str) -> PgConnection {
-    loop {
-        let mut session = connect_when_up("postgres", database, Duration::from_secs(120)).await;
-        match query_scalar::<_, String>(RESTARTED).fetch_one(&mut session).await {
-            Ok(at) if at != started => return session,
-            _ => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
 }
 
 async fn assert_hours_are_those_of_a_rebuild(postgres: &mut PgConnection) {

@@ -6,6 +6,7 @@
 mod kills;
 
 use edf_tests::{DEMAND, Throwaway, connect_when_up, seed_demand, train, until_busy};
+use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query_scalar};
 use std::process::Command;
 use std::time::Duration;
@@ -24,8 +25,24 @@ const LONG: &str = r#"
 /// When the postmaster last began to take connections: after a crash, later than before.
 const RESTARTED: &str = "select backend_start::text from pg_stat_activity where backend_type = 'checkpointer'";
 
-async fn server_start(connection: &mut sqlx::PgConnection) -> String {
+async fn server_start(connection: &mut PgConnection) -> String {
     query_scalar(RESTARTED).fetch_one(connection).await.unwrap()
+}
+
+fn kill(backend: i32) {
+    let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
+    assert!(killed.success(), "the test runs as root or as the server's user");
+}
+
+/// A session once the server has noticed the kill and recovered: one that is made before ends with it.
+async fn up_again(database: &str, started: &str) -> PgConnection {
+    loop {
+        let mut session = connect_when_up("postgres", database, Duration::from_secs(120)).await;
+        match query_scalar::<_, String>(RESTARTED).fetch_one(&mut session).await {
+            Ok(at) if at != started => return session,
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
 
 #[tokio::test]
@@ -41,18 +58,10 @@ async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
     until_busy(backend).await;
     assert!(!training.is_finished(), "the training was to take longer");
 
-    let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
-    assert!(killed.success(), "the test runs as root or as the server's user");
+    kill(backend);
     training.await.unwrap().expect_err("its connection is gone");
 
-    // A connection that is made before the server has noticed the kill ends with it.
-    let mut analyst = loop {
-        let mut analyst = connect_when_up("postgres", &database.name, Duration::from_secs(120)).await;
-        match query_scalar::<_, String>(RESTARTED).fetch_one(&mut analyst).await {
-            Ok(at) if at != started => break analyst,
-            _ => tokio::time::sleep(Duration::from_millis(200)).await,
-        }
-    };
+    let mut analyst = up_again(&database.name, &started).await;
     let models: Vec<i64> = query_scalar("select model_id from edf.models").fetch_all(&mut analyst).await.unwrap();
     let events: i64 = query_scalar("select count(*) from edf.model_events").fetch_one(&mut analyst).await.unwrap();
     assert_eq!((models, events), (vec![kept], 1));

@@ -71,7 +71,8 @@ grant select on edf.backtest_forecasts, edf.kept_forecasts, edf.kept_quantiles t
 grant select, delete on edf.tunings to analyst;
 grant select on edf.trials to analyst;
 grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_backtest, edf.open_tuning, edf.register_trial, edf.rows_before,
-    edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles to analyst;
+    edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles, edf.scenarios, edf.draw_scenarios,
+    edf.score_scenarios to analyst;
 grant execute on procedure edf.tune to analyst;
 grant execute on function edf.export_models, edf.import_model, edf.export_xgboost, edf.xgboost_files, edf.import_xgboost, edf.fit_xgboost_files to analyst;
 
@@ -135,7 +136,7 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
 -- Jobs: rows of runs are written by routines of the owner alone.
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
-grant usage on schema api to supplier, resident, gateway;
+grant usage on schema api to supplier, resident, gateway, operator;
 
 -- Life cycle: stages and events are written by routines of the owner alone; analysts describe buildings and keep the rules.
 revoke insert, update, delete on energy.life_cycle_events, energy.building_stages, energy.design_profiles from pipeline, analyst;

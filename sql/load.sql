@@ -95,6 +95,8 @@ set local role edf_owner;
 \ir api/forecasts.sql
 \ir api/ingest_meter_messages.sql
 \ir api/topology.sql
+\ir api/models.sql
+\ir api/alerts.sql
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
 do $$ begin perform energy.record_deployment(); end; $$;

@@ -17,7 +17,8 @@ begin
             ('authenticator', 'login noinherit'),
             ('supplier', 'nologin'),
             ('resident', 'nologin'),
-            ('gateway', 'nologin')
+            ('gateway', 'nologin'),
+            ('operator', 'nologin')
         ) as roles (name, options)
     loop
         if not exists (select from pg_roles where rolname = wanted.name) then
@@ -34,7 +35,7 @@ alter role pipeline set default_transaction_isolation = 'read committed';
 -- A query that a dashboard repeats every minute ends before the next one.
 alter role dashboard set default_transaction_read_only = on;
 alter role dashboard set statement_timeout = '30s';
-grant supplier, resident, gateway to authenticator;
+grant supplier, resident, gateway, operator to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
@@ -48,3 +49,4 @@ comment on role authenticator is 'PostgREST''s login; becomes the role of a toke
 comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';
 comment on role gateway is 'Sends what meters say, over HTTP only.';
+comment on role operator is 'Sees alerts and models, acknowledges and decides, over HTTP only; the subject of the token is the person.';

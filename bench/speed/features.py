@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 DAY, HORIZON = 24, 72
-LAGS, RECENT, WINDOWS = (24, 48, 72, 96, 120, 144, 168, 336), (1, 2, 3, 24), (24, 168)
+LAGS, DAYS, RECENT, WINDOWS = (168, 336), range(1, 8), (1, 2, 3, 24), (24, 168)
 SAME_HOUR, SAME_TYPE = ((1, DAY, "1d"), (7, DAY, "7d"), (28, DAY, "28d"), (1, 7 * DAY, "1w"), (4, 7 * DAY, "4w")), (4, 10)
 HEATING_BASE, COOLING_BASE, SUN_GAIN = 18.0, 22.0, 0.03
 HISTORY = max(LAGS)
@@ -80,7 +80,7 @@ class Table:
         }
 
     def names(self) -> list[str]:
-        return ["lead", *(f"lag_{hours}h" for hours in LAGS), *self.at_issue, *self.same_hour, *self.same_type, *self.ahead]
+        return ["lead", *(f"lag_{hours}h" for hours in LAGS), *(f"newest_day_{n}" for n in DAYS), *self.at_issue, *self.same_hour, *self.same_type, *self.ahead]
 
     def matrix(self, origin: np.ndarray, target: np.ndarray) -> np.ndarray:
         """One row per sample: `origin` is the first hour not known, `target` the hour that is forecast."""
@@ -89,9 +89,12 @@ class Table:
         for hours in LAGS:
             source = target - hours
             columns.append(np.where((source >= 0) & (source < origin), self.demand[np.clip(source, 0, None)], np.nan))
+        nearest = -(-lead // DAY)
+        for days in DAYS:
+            source = target - (nearest + days - 1) * DAY
+            columns.append(np.where(source >= 0, self.demand[np.clip(source, 0, None)], np.nan))
         columns += [values[origin - 1] for values in self.at_issue.values()]
         columns += [values[target - season * -(-lead // season)] for values, season in self.same_hour.values()]
-        nearest = -(-lead // DAY)
         newest = np.full(len(target), -1)
         for more in range(14):
             row = target - (nearest + more) * DAY

@@ -21,6 +21,19 @@ revoke all on function edf.feature_rows from public;
 comment on function edf.portfolio_quantiles is
     'Quantiles of sums over arrays; edf.portfolio is the way to call it. Errors: as edf.portfolio.';
 revoke all on function edf.portfolio_quantiles from public;
+comment on function edf.draw_scenarios is
+    'Scenarios over arrays, one row each; edf.scenarios is the way to call it. Errors: as edf.scenarios.';
+revoke all on function edf.draw_scenarios from public;
+comment on function edf.energy_score is
+    'Energy score of scenarios, one path after the other, each as long as actual; in the unit of actual. Errors: 22023 paths of another length, too many; 22004 a NULL; 22000 NaN or infinite values.';
+comment on function edf.variogram_score is
+    'Variogram score of order 0.5 of scenarios, one path after the other, each as long as actual; in the unit of actual. Errors: as edf.energy_score.';
+comment on function edf.forecast_chart is
+$$A forecast as a picture, in SVG: the 90 % interval as a fan, the forecast, what was measured, solar generation. It has a title and a description in words.
+
+hour_at: starts of hours, of which actual, yhat, yhat_lower, yhat_upper and solar are the values in kWh; NULL is not known. title: at most 120 letters. time_zone: of the hours below the
+picture. width, height: in pixels, 200 to 4,000. Limit: 840 hours. Errors: 22023 an unknown time zone or size, columns of unequal length, too many hours; 22000 NaN or infinite
+values; 22004 a NULL.$$;
 comment on function edf.tuning_space is
     'What edf.tune tries of a strategy: a space with nothing left out, or where it is NULL the strategy''s own. Errors: 22023 an unknown hyperparameter, an empty range, values of another type; 42704 an unknown strategy.';
 comment on function edf.next_trial is

@@ -47,11 +47,14 @@ create table edf.model_events (
     reason      text,
     happened_at timestamptz not null default now(),
     happened_by text not null,
-    session_role text default session_user
+    session_role text default session_user,
+    person      text default nullif(current_setting('edf.person', true), '')
 );
 comment on table edf.model_events is 'Who did what to which model, when and why. Rows are added and never changed, by nobody.';
 comment on column edf.model_events.happened_by is 'The role that acted: the one of SET ROLE, else the session''s.';
 comment on column edf.model_events.session_role is 'The role that logged in; NULL: not known, of a release that did not note it.';
+comment on column edf.model_events.person is
+    'For whom an application acted that serves many people by one role, as it said in setting edf.person; NULL: it said nothing.';
 create index model_events_by_model on edf.model_events (model_id, event_id);
 
 -- A dump keeps every model.

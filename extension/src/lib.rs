@@ -7,6 +7,7 @@
 #![allow(clippy::result_large_err, clippy::type_complexity)]
 
 mod backtest;
+mod chart;
 mod config;
 mod convert;
 mod document;
@@ -20,6 +21,7 @@ mod panel;
 mod portfolio;
 mod report;
 mod retired;
+mod scenarios;
 mod tuning;
 
 pgrx::pg_module_magic!(name, version);
@@ -46,4 +48,5 @@ pgrx::extension_sql_file!("../sql/transfer.sql", name = "transfer", requires = [
 pgrx::extension_sql_file!("../sql/export_xgboost.sql", name = "export_xgboost", requires = ["decide", "settings"]);
 pgrx::extension_sql_file!("../sql/import_xgboost.sql", name = "import_xgboost", requires = ["series_of", "registry"]);
 pgrx::extension_sql_file!("../sql/portfolio.sql", name = "portfolio", requires = ["score_inputs"]);
+pgrx::extension_sql_file!("../sql/scenarios.sql", name = "scenarios", requires = ["score_inputs", "portfolio"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series_of"]);

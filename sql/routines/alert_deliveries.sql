@@ -1,8 +1,12 @@
 create or replace view energy.alert_receivers as
-select receiver, coalesce(settings ->> 'min_severity', 'warning') as min_severity
+select
+    receiver,
+    coalesce(settings ->> 'min_severity', 'warning') as min_severity,
+    (case when settings ? 'repeat_every' then settings ->> 'repeat_every' else '1 day' end)::interval as repeat_every
 from energy.current_config() as config
 cross join lateral jsonb_each(config #> '{monitoring,receivers}') as receivers (receiver, settings);
-comment on view energy.alert_receivers is 'Who is told of alerts, and from which severity on: monitoring.receivers of the configuration.';
+comment on view energy.alert_receivers is
+    'Who is told of alerts, from which severity on, and how often while nobody acknowledges one (NULL: once): monitoring.receivers of the configuration.';
 
 create or replace function energy.queue_alert_deliveries(alert energy.alerts, status text) returns void
 language sql
@@ -16,7 +20,7 @@ as $$
         where queue_alert_deliveries.status = 'firing'
           and array_position('{info,warning,critical}', alert.severity) >= array_position('{info,warning,critical}', min_severity)
         union all
-        select receiver from energy.alert_deliveries as began
+        select distinct receiver from energy.alert_deliveries as began
         where queue_alert_deliveries.status = 'resolved' and began.alert_id = alert.alert_id and began.status = 'firing'
     ) as told
     order by receiver
@@ -25,6 +29,37 @@ $$;
 comment on function energy.queue_alert_deliveries(energy.alerts, text) is
     'Queues that an alert is firing, or resolved, for each receiver that is told; energy.check_alerts calls it.';
 revoke all on function energy.queue_alert_deliveries(energy.alerts, text) from public;
+
+create or replace function energy.repeat_alert_deliveries() returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    repeated bigint;
+begin
+    insert into energy.alert_deliveries (alert_id, receiver, status)
+    select alert_id, receiver, 'firing'
+    from energy.alerts
+    cross join energy.alert_receivers
+    cross join lateral (
+        select told.delivered_at from energy.alert_deliveries as told
+        where told.alert_id = alerts.alert_id and told.receiver = alert_receivers.receiver
+        order by delivery_id desc limit 1
+    ) as newest
+    where resolved_at is null and acknowledged_at is null and newest.delivered_at <= clock_timestamp() - repeat_every
+    order by alert_id, receiver
+    on conflict do nothing;
+    get diagnostics repeated = row_count;
+    if repeated > 0 then
+        perform pg_notify('edf_alerts', json_build_object('event', 'repeated', 'alerts', repeated)::text);
+    end if;
+    return repeated;
+end;
+$$;
+comment on function energy.repeat_alert_deliveries() is
+$$Queues that an alert is still firing for each receiver that was told so repeat_every ago, until somebody acknowledges it. Returns how many; energy.check_alerts
+calls it.$$;
+revoke all on function energy.repeat_alert_deliveries() from public;
 
 create or replace function energy.alert_message(delivery_ids bigint[], external_url text) returns jsonb
 language sql stable

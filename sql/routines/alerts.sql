@@ -219,6 +219,7 @@ begin
             worse := worse || (changed.alert).subject;
         end if;
     end loop;
+    perform energy.repeat_alert_deliveries();
     if worse is not null then
         begin
             perform energy.queue_trainings(worse, only_due => true);
@@ -232,7 +233,7 @@ end;
 $$;
 comment on procedure energy.check_alerts(boolean) is
 $$Opens an alert for each thing that is wrong, once while it lasts, and resolves those that are over. Each that opens or is resolved is told by NOTIFY edf_alerts, as JSON with event,
-alert_id, rule, severity, subject and message, and queued for each receiver of energy.alert_receivers. A building whose errors have grown is queued for training, if energy.training_due says so.
+alert_id, rule, severity, subject and message, and queued for each receiver of energy.alert_receivers, again so often while it lasts and nobody acknowledges it. A building whose errors have grown is queued for training, if energy.training_due says so.
 
 all_rules: false checks those that are due by energy.alert_rules.every, true all of them.$$;
 revoke all on procedure energy.check_alerts(boolean) from public;
@@ -254,7 +255,7 @@ begin
             using errcode = 'object_not_in_prerequisite_state', hint = 'Only what is open can be acknowledged.';
     end if;
     update energy.alerts
-    set acknowledged_at = energy.clock(), acknowledged_by = session_user, note = coalesce(acknowledge_alert.note, alerts.note)
+    set acknowledged_at = energy.clock(), acknowledged_by = coalesce(energy.person(), session_user), note = coalesce(acknowledge_alert.note, alerts.note)
     where alerts.alert_id = acknowledge_alert.alert_id;
 end;
 $$;

@@ -7,6 +7,27 @@ revoke all on function energy.governance() from public;
 
 drop function if exists energy.approval_problem(bigint);
 
+create or replace function energy.person() returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+-- Who logs in by a role of their own cannot be somebody else by a setting.
+return case when session_user = 'authenticator' then nullif(current_setting('edf.person', true), '') end;
+comment on function energy.person() is 'The person whom the API acts for: the subject of the token. NULL: the session is that of a role.';
+revoke all on function energy.person() from public;
+
+create or replace function energy.is_same_person(session_role text, acting_role text, person text) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+-- Of the API its login and its roles are the same for everybody.
+return case
+    when energy.person() is not null and session_role = session_user then person is not distinct from energy.person()
+    else energy.person() = acting_role or session_role = session_user or acting_role = edf.acting_role()
+end;
+comment on function energy.is_same_person(text, text, text) is
+$$Whether who did something (the role that logged in, the one that acted, and for the API the person) is who acts now. Who logged in counts as well as who acts: SET
+ROLE makes nobody another person.$$;
+revoke all on function energy.is_same_person(text, text, text) from public;
+
 create or replace function energy.approval_problem(model_id bigint, despite_stress boolean default false) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -15,14 +36,13 @@ as $$
         when exists (
             select from energy.training_runs as runs where runs.model_id = approval_problem.model_id and state in ('queued', 'running')
         ) then 'its training is not over: see energy.training_runs'
-        -- Who logged in counts as well as who acts: SET ROLE makes nobody another person.
         when (energy.governance() ->> 'second_person')::boolean and exists (
             select from edf.model_events as events
-            where events.model_id = approval_problem.model_id and event = 'trained' and (session_role = session_user or happened_by = edf.acting_role())
+            where events.model_id = approval_problem.model_id and event = 'trained' and energy.is_same_person(session_role, happened_by, person)
             union all
             select from energy.training_runs as runs
-            where runs.model_id = approval_problem.model_id and (session_role = session_user or requested_by = edf.acting_role())
-        ) then format('%s trained it or asked for its training: a second person approves', session_user)
+            where runs.model_id = approval_problem.model_id and energy.is_same_person(session_role, requested_by, null)
+        ) then format('%s trained it or asked for its training: a second person approves', coalesce(energy.person(), session_user))
         when not despite_stress and energy.stress_failures(model_id) <> '{}' then
             'it failed its stress test: ' || array_to_string(energy.stress_failures(model_id), '; ')
     end

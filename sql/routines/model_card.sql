@@ -58,7 +58,7 @@ begin
     select array_agg(cell order by event_id, at) into decided
     from edf.model_events
     cross join lateral unnest(array[to_char(happened_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), event,
-        happened_by || case when session_role <> happened_by then format(' (logged in as %s)', session_role) else '' end, reason]) with ordinality as cells (cell, at)
+        coalesce(person || ' as ', '') || happened_by || case when session_role <> happened_by then format(' (logged in as %s)', session_role) else '' end, reason]) with ordinality as cells (cell, at)
     where model_events.model_id = model.model_id;
     select count(*) as forecasts, count(consumption_kwh) as n, edf.rmse(consumption_kwh, yhat) as rmse, edf.mape(consumption_kwh, yhat) as mape,
         edf.coverage(consumption_kwh, yhat_lower, yhat_upper) as coverage

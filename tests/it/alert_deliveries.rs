@@ -233,6 +233,39 @@ async fn receivers_are_told_by_severity_and_a_dead_one_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn an_open_alert_is_told_again_until_somebody_acknowledges_it() {
+    let receivers = json!({"day": {}, "night": {"repeat_every": "4 hours"}, "once": {"repeat_every": null}});
+    let (database, mut postgres) = told(receivers).await;
+    let server = Server::start(vec![good("")]).await;
+    let at = json!({"url": server.url});
+    let _sender = start(&database, &json!({"day": at, "night": at, "once": at}), "1h");
+    let later = "update energy.alert_deliveries set delivered_at = delivered_at - interval '5 hours'";
+    let told_so_far = "select concat_ws(' ', receiver, string_agg(status, ' ' order by delivery_id))
+                       from energy.alert_deliveries group by receiver order by receiver";
+    run(&mut postgres, FAULTS[0].0).await;
+    for _ in 0..2 {
+        check(&mut postgres).await;
+        until(&mut postgres, ALL_DELIVERED).await;
+    }
+    assert_eq!(texts(&mut postgres, told_so_far).await, ["day firing", "night firing", "once firing"]);
+
+    run(&mut postgres, later).await;
+    check(&mut postgres).await;
+    until(&mut postgres, ALL_DELIVERED).await;
+    assert_eq!(texts(&mut postgres, told_so_far).await, ["day firing", "night firing firing", "once firing"]);
+
+    run(&mut postgres, "call energy.acknowledge_alert((select alert_id from energy.alerts))").await;
+    run(&mut postgres, later).await;
+    check(&mut postgres).await;
+    run(&mut postgres, FAULTS[0].2).await;
+    check(&mut postgres).await;
+    until(&mut postgres, ALL_DELIVERED).await;
+    let expected = ["day firing resolved", "night firing firing resolved", "once firing resolved"];
+    assert_eq!(texts(&mut postgres, told_so_far).await, expected);
+    assert_eq!(bodies(&server).len(), 7);
+}
+
+#[tokio::test]
 async fn many_alerts_of_a_rule_are_few_messages() {
     let (database, mut postgres) = told(json!({"operations": {}})).await;
     run(

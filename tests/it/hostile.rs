@@ -146,6 +146,19 @@ async fn a_call_that_asks_for_too_much_ends_soon_and_within_its_memory() {
         // Arrays.
         (
             InTime,
+            "select sum(cardinality(scenario_values)) from edf.draw_scenarios(
+                array_fill(0, array[2400]), (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 hour') from generate_series(1, 2400) as n),
+                (select array_agg(n::float8) from generate_series(1, 2400) as n), array_fill(1.0::float8, array[4800]), '{0.1,0.9}',
+                array_fill(0, array[240000]), (select array_agg(timestamptz '2025-01-01Z' + n / 2400 * interval '1 day') from generate_series(0, 239999) as n),
+                (select array_agg(n % 2400 + 1.0) from generate_series(0, 239999) as n), array_fill(1.0::float8, array[240000]), 10000, 1)"
+                .to_owned(),
+        ),
+        (
+            InTime,
+            "select edf.variogram_score(array_fill(1.0::float8, array[10000]), array_fill(1.0::float8, array[1000000]))".to_owned(),
+        ),
+        (
+            InTime,
             "select count(*) from edf.portfolio_quantiles(
                 (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 hour') from generate_series(1, 20000) as n), array_fill(1.0::float8, array[20000]),
                 array_fill(1.0::float8, array[20000]), (select array_agg(timestamptz '2025-01-01Z' + n * interval '1 minute') from generate_series(1, 200000) as n),
@@ -287,6 +300,13 @@ async fn a_null_inside_an_array_is_refused_by_its_name() {
             "select * from edf.portfolio_quantiles({now}, '{{1}}', array[null]::float8[], {now}, '{{1}}', '{{1}}', '{{}}')"
         ),
         format!("select * from edf.portfolio_quantiles({now}, '{{1}}', '{{1}}', {now}, '{{1}}', '{{1}}', null)"),
+        format!(
+            "select * from edf.draw_scenarios('{{0}}', {now}, '{{1}}', array[1, null], '{{0.1,0.9}}', '{{0}}', {now}, '{{1}}', '{{1}}', 5, 1)"
+        ),
+        "select edf.energy_score('{1}', array[null]::float8[])".to_owned(),
+        "select edf.forecast_chart(array[null]::timestamptz[], '{1}', '{1}', '{1}', '{1}')".to_owned(),
+        format!("select edf.forecast_chart({now}, '{{1}}', '{{1}}', '{{1}}', '{{1}}', title => null)"),
+        "select edf.variogram_score(array[null]::float8[], '{1}')".to_owned(),
         "select * from edf.parse_meter_messages(null)".to_owned(),
         "select * from edf.parse_weather_document(null)".to_owned(),
         "select * from edf.validate_json(null, '{}')".to_owned(),

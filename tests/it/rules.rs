@@ -43,22 +43,22 @@ async fn every_security_definer_function_pins_its_search_path() {
 async fn api_roles_have_no_privilege_outside_schema_api() {
     none(
         "select role || ' may use schema ' || nspname
-         from pg_namespace, unnest(array['supplier', 'resident', 'gateway', 'authenticator']) as role
+         from pg_namespace, unnest(array['supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
          where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
            and has_schema_privilege(role, oid, 'usage, create')
          union all
          select role || ' may read or write ' || oid::regclass
-         from pg_class, unnest(array['supplier', 'resident', 'gateway', 'authenticator']) as role
+         from pg_class, unnest(array['supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
          where relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
            and relkind in ('r', 'p', 'v', 'm')
            and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
          union all
          select role || ' may create in ' || nspname
-         from pg_namespace, unnest(array['supplier', 'resident', 'gateway', 'authenticator']) as role
+         from pg_namespace, unnest(array['supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
          where nspname in ('api', 'public') and has_schema_privilege(role, oid, 'create')
          union all
          select role || ' may write ' || oid::regclass
-         from pg_class, unnest(array['supplier', 'resident', 'gateway']) as role
+         from pg_class, unnest(array['supplier', 'resident', 'gateway', 'operator']) as role
          where relnamespace = 'api'::regnamespace and has_table_privilege(role, oid, 'insert, update, delete, truncate')",
     )
     .await;
@@ -75,7 +75,7 @@ async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_read
                                    'forecast', 'backtest', 'backtest_series', 'features', 'feature_rows', 'score', 'columns_of', 'checked_columns',
                                    'run_backtest', 'keep_backtest', 'register_backtest', 'tune', 'open_tuning', 'register_trial',
                                    'rollback_model', 'empty_model', 'retire_approved', 'locked_model', 'require_artifact', 'record_deletions',
-                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'export_xgboost', 'xgboost_files', 'import_xgboost', 'fit_xgboost_files', 'delete_children', 'keep_ids_ahead'))",
+                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'export_xgboost', 'xgboost_files', 'import_xgboost', 'fit_xgboost_files', 'scenarios', 'draw_scenarios', 'score_scenarios', 'delete_children', 'keep_ids_ahead'))",
     )
     .await;
 }

@@ -3,13 +3,14 @@
 //! Read it in this order: [`grid`] and [`clock`] (rows and local time), [`series`] (what a forecast stands on),
 //! [`origin`] (where it starts), [`features`] (what is known when), [`model`] (the strategies), [`intervals`],
 //! [`train`] and [`backtest`] (how they are put together), [`artifact`] (a model as bytes), [`tuning`] (which
-//! hyperparameters to try), [`portfolio`] (sums of series). [`message`] reads what meters and weather services send,
+//! hyperparameters to try), [`portfolio`] (sums of series), [`scenarios`] (joint paths). [`message`] reads what meters and weather services send,
 //! [`meter`] turns registers and gauges into hours, [`schema`] judges a configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod artifact;
 pub mod backtest;
+pub mod chart;
 pub mod clean;
 pub mod clock;
 pub mod confidence;
@@ -27,6 +28,8 @@ mod options;
 pub mod origin;
 pub mod parallel;
 pub mod portfolio;
+mod random;
+pub mod scenarios;
 pub mod schema;
 pub mod series;
 mod signals;

@@ -73,6 +73,21 @@ impl IssueHours {
         }
         Ok(Self(read))
     }
+
+    /// Rows of the local day at which forecasts are asked by a model that is trained until row `end`, and, where no
+    /// hours are named, at rows `issues`.
+    fn slots(&self, clock: &Clock, end: usize, issues: &[usize]) -> Vec<usize> {
+        if !self.0.is_empty() {
+            return self.0.iter().map(|hour| *hour as usize * clock.rows_per_day() / 24).collect();
+        }
+        let mut slots = vec![clock.slot(end)];
+        for slot in issues.iter().map(|issued| clock.slot(*issued)) {
+            if !slots.contains(&slot) {
+                slots.push(slot);
+            }
+        }
+        slots
+    }
 }
 
 /// The phases of a model, the first of its own issue hours first.
@@ -86,15 +101,12 @@ impl Phases {
         Self(vec![phase])
     }
 
-    /// Phases of a training set that ends at row `end`; `clock` has that row.
-    pub fn learn(frame: &Frame, clock: &Clock, end: usize, hours: &IssueHours) -> Self {
+    /// Phases of a training set that ends at row `end`, asked at `hours` or, where none are named, also at the time of day
+    /// of rows `issues`, which lie on two sides of a clock change perhaps; `clock` has all these rows.
+    pub fn learn(frame: &Frame, clock: &Clock, end: usize, hours: &IssueHours, issues: &[usize]) -> Self {
         let day = clock.rows_per_day();
-        let asked: Vec<usize> = match hours.0.as_slice() {
-            [] => vec![clock.slot(end)],
-            hours => hours.iter().map(|hour| *hour as usize * day / 24).collect(),
-        };
         let mut phases: Vec<Phase> = Vec::new();
-        for slot in asked {
+        for slot in hours.slots(clock, end, issues) {
             let delay = usual_delay(frame, clock, end, slot);
             phases.push(Phase { slot: (slot + day * delay.div_ceil(day) - delay) % day, delay });
         }
@@ -235,8 +247,24 @@ mod tests {
 
     fn learn(frame: &Frame, hours: &[i32]) -> (Clock, Phases) {
         let clock = Clock::new(&frame.grid, chrono_tz::UTC, frame.grid.len() + 100);
-        let phases = Phases::learn(frame, &clock, frame.grid.len() - 100, &IssueHours::new(hours).unwrap());
+        let phases = Phases::learn(frame, &clock, frame.grid.len() - 100, &IssueHours::new(hours).unwrap(), &[]);
         (clock, phases)
+    }
+
+    #[test]
+    fn issues_on_both_sides_of_a_clock_change_are_two_phases_where_no_hours_are_named() {
+        let frame = hourly_frame(8760);
+        let clock = Clock::new(&frame.grid, chrono_tz::Europe::Paris, 8760);
+        // The last Sunday of October lies between; row 7200 is at midnight of UTC.
+        let issues: Vec<usize> = (0..14).map(|day| 7200 + 24 * day).collect();
+        let slots = |hours: &[i32], issues: &[usize]| {
+            let hours = IssueHours::new(hours).unwrap();
+            let phases = Phases::learn(&frame, &clock, 7200, &hours, issues);
+            phases.asked(&frame, &clock, issues).all().iter().map(|phase| phase.slot).collect::<Vec<_>>()
+        };
+        assert_eq!(slots(&[], &issues), [2, 1]);
+        assert_eq!(slots(&[], &issues[..1]), [2]);
+        assert_eq!(slots(&[2], &issues), [2, 14]);
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn steps(lead_hours: f64, step: TimeDelta) -> usize {
 }
 
 /// The longest step, up to a day, of which all leads are whole numbers.
-fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
+pub(crate) fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
     let mut step = DAY_SECONDS;
     for lead in leads {
         if !(lead > 0.0 && lead < 8784.0) || seconds(lead) < TimeDelta::seconds(1) {
@@ -149,7 +149,7 @@ fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
     Ok(TimeDelta::seconds(step))
 }
 
-fn seconds(hours: f64) -> TimeDelta {
+pub(crate) fn seconds(hours: f64) -> TimeDelta {
     TimeDelta::seconds((hours * 3600.0).round() as i64)
 }
 

@@ -7,6 +7,7 @@
 
 pub mod diebold_mariano;
 pub mod interval;
+pub mod joint;
 pub mod mean;
 pub mod peak;
 pub mod point;

@@ -57,15 +57,16 @@ impl Recipe {
 
     /// The times of day that a model is fitted for, on the targets before row `end`.
     pub(super) fn phases(&self, frame: &Frame, clock: &Clock, end: usize, issues: Option<&[usize]>) -> Phases {
-        let phases = Phases::learn(frame, clock, end, &self.issue_hours);
-        match (self.strategy.origins(), issues) {
-            (Origins::Newest, _) => Phases::only(phases.first()),
-            (Origins::Pooled | Origins::Phases, None) => phases,
-            (Origins::Pooled | Origins::Phases, Some(issues)) => {
-                let last = issues.iter().copied().max().unwrap_or(end);
-                let clock = Clock::new(&frame.grid, self.features.time_zone, last + 1);
-                phases.asked(frame, &clock, issues)
-            }
+        let Some(issues) = issues else {
+            let phases = Phases::learn(frame, clock, end, &self.issue_hours, &[]);
+            return if self.strategy.origins() == Origins::Newest { Phases::only(phases.first()) } else { phases };
+        };
+        let last = issues.iter().copied().max().unwrap_or(end);
+        let clock = Clock::new(&frame.grid, self.features.time_zone, last.max(end) + 1);
+        let phases = Phases::learn(frame, &clock, end, &self.issue_hours, issues);
+        match self.strategy.origins() {
+            Origins::Newest => Phases::only(phases.first()),
+            Origins::Pooled | Origins::Phases => phases.asked(frame, &clock, issues),
         }
     }
 }

@@ -9,13 +9,12 @@
 //! again goes the same way as one that was not.
 
 mod parzen;
-mod random;
 mod space;
 
 use crate::Checkpoint;
 use crate::error::Error;
+use crate::random::Random;
 use parzen::Parzen;
-pub(crate) use random::Random;
 use serde::Deserialize;
 use serde_json::Value;
 pub use space::Space;

@@ -4,8 +4,8 @@
 //! rule), and one over the whole range, all cut off at its borders; over choices, their counts and one more that is
 //! shared out among all.
 
-use super::random::Random;
 use super::space::Dimension;
+use crate::random::Random;
 use statrs::function::erf::erf;
 use std::f64::consts::{SQRT_2, TAU};
 

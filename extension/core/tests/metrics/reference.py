@@ -4,7 +4,7 @@
     venv/bin/python reference.py > reference.json
 
 The packages weigh 300 MB, so the fixture is kept and the script run by hand. scikit-learn gives MAE, RMSE, MAPE and
-pinball loss, scoringrules the CRPS of levels (i - 1/2)/n, the package dieboldmariano the statistic of that test and
+pinball loss, scoringrules the CRPS of levels (i - 1/2)/n, the energy and the variogram score, the package dieboldmariano the statistic of that test and
 scipy its p-value. sMAPE, WAPE, bias and the two scores of OpenSTEF 4 are their definitions in numpy.
 """
 
@@ -14,7 +14,7 @@ import sys
 import numpy as np
 from dieboldmariano import dm_test
 from scipy.stats import t as student
-from scoringrules import crps_quantile
+from scoringrules import crps_quantile, es_ensemble, vs_ensemble
 from sklearn import metrics
 
 random = np.random.default_rng(20171130)
@@ -70,6 +70,18 @@ def compared(rows, horizon, power, kernel, alternative):
     }  # fmt: skip
 
 
+def joint(steps, count):
+    """Paths around what happened, and their scores; the variogram score as a mean over the pairs of steps."""
+    actual = columns(random.normal(10, 2, steps))
+    paths = columns(actual + random.normal(0.5, 1, (count, steps)).cumsum(axis=1))
+    return {
+        "actual": actual.tolist(),
+        "scenarios": paths.ravel().tolist(),
+        "energy_score": float(es_ensemble(actual, paths)),
+        "variogram_score": float(vs_ensemble(actual, paths, p=0.5)) / steps**2,
+    }
+
+
 actual = columns(random.gamma(4, 5, ROWS))
 predicted = columns(actual + random.normal(0.5, 4, ROWS))
 error = predicted - actual
@@ -96,6 +108,7 @@ fixture = {
         compared(12, 2, 1.5, "bartlett", "greater"),
         compared(5, 1, 1, "rectangular", "two_sided"),
     ],
+    "joint": joint(12, 25),
 }
 json.dump(fixture, sys.stdout)
 print()

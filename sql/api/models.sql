@@ -1,0 +1,148 @@
+-- Models that wait for a decision, and the decision.
+create or replace function energy.decision_state(model_id bigint, out stress_failures text[], out problem text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select energy.stress_failures(models.model_id), case when status = 'pending' then energy.approval_problem(models.model_id) end
+    from edf.models where models.model_id = decision_state.model_id
+$$;
+comment on function energy.decision_state(bigint) is
+    'What the stress test of a model found, and why who asks may not approve it now, where it is pending; for the API, whose roles read nothing else.';
+revoke all on function energy.decision_state(bigint) from public;
+grant execute on function energy.decision_state(bigint), energy.clock() to operator;
+
+create or replace view api.models with (security_barrier = true) as
+select
+    models.model_id,
+    models.subject,
+    models.strategy,
+    models.status,
+    models.created_at as trained_at,
+    models.created_by as trained_by,
+    models.decided_at,
+    decision.person as decided_by,
+    decision.reason,
+    scores.n as evaluated_hours,
+    scores.rmse_kwh,
+    scores.mape_pct,
+    scores.coverage_pct,
+    champion.rmse_kwh as champion_rmse_kwh,
+    naive.rmse_kwh as naive_rmse_kwh,
+    state.stress_failures,
+    state.problem
+from edf.models
+cross join lateral energy.decision_state(models.model_id) as state
+left join energy.overall_scores as scores on scores.model_id = models.model_id and scores.strategy = models.strategy
+left join energy.overall_scores as champion on champion.model_id = models.model_id and champion.strategy = 'champion'
+left join energy.overall_scores as naive on naive.model_id = models.model_id and naive.strategy = 'seasonal_naive'
+left join lateral (
+    select coalesce(events.person, events.happened_by) as person, events.reason from edf.model_events as events
+    where events.model_id = models.model_id and event in ('approved', 'rejected', 'restored')
+    order by event_id desc limit 1
+) as decision on true
+where models.status in ('pending', 'approved') or models.decided_at > now() - interval '90 days';
+comment on view api.models is $$Models and decisions about them
+
+One row per model that is pending or approved, or was decided about in the last 90 days. `GET /models?status=eq.pending` lists those that wait. Errors are those of a
+rolling-origin backtest, all days of lead; `champion_rmse_kwh` is what the model approved at the time has on the same hours.$$;
+comment on column api.models.subject is 'The building that it forecasts, or `archetype:` and a name.';
+comment on column api.models.status is 'pending, approved, rejected or retired.';
+comment on column api.models.trained_by is 'The role that trained it.';
+comment on column api.models.decided_by is 'Who approved or rejected it: the subject of a token, or a role.';
+comment on column api.models.reason is 'Why, in the words of who decided.';
+comment on column api.models.evaluated_hours is 'Hours that the errors are of; null: it was not evaluated.';
+comment on column api.models.naive_rmse_kwh is 'What seasonal naive has on the same hours.';
+comment on column api.models.stress_failures is 'What its stress test found; empty: nothing.';
+comment on column api.models.problem is 'Why you cannot approve it now; null: you can.';
+grant select on api.models to operator;
+
+-- Of what the registry refuses, HTTP has other codes.
+create or replace function energy.decide_over_http(decision text, model_id bigint, reason text, despite_stress boolean default false) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found record;
+    said  text;
+    advice text;
+begin
+    if model_id is null or coalesce(btrim(reason), '') = '' then
+        raise exception '% is missing', case when model_id is null then 'model_id' else 'reason' end
+            using errcode = 'invalid_parameter_value', hint = 'Send {"model_id": 1, "reason": "..."}: what convinced you is kept.';
+    end if;
+    if not exists (select from edf.models where models.model_id = decide_over_http.model_id) then
+        raise sqlstate 'PT404' using message = format('there is no model %s', model_id), hint = 'GET /models lists them.';
+    end if;
+    begin
+        if decision = 'approve' then
+            select * into found from energy.approve_models(reason, model_ids => array[model_id], despite_stress => despite_stress);
+            if not found.approved then
+                raise sqlstate 'PT409' using message = format('model %s was not approved: %s', model_id, found.problem), hint = 'GET /models says what each model waits for.';
+            end if;
+        else
+            perform edf.reject_model(model_id, reason);
+        end if;
+    exception when object_not_in_prerequisite_state or data_corrupted then
+        get stacked diagnostics said = message_text, advice = pg_exception_hint;
+        raise sqlstate 'PT409' using message = said, hint = advice;
+    end;
+    return (
+        select jsonb_build_object('model_id', models.model_id, 'subject', subject, 'status', status, 'decided_at', decided_at)
+        from edf.models where models.model_id = decide_over_http.model_id);
+end;
+$$;
+comment on function energy.decide_over_http(text, bigint, text, boolean) is
+    'What api.approve_model and api.reject_model share. Errors: 22023 no model_id or reason; PT404 no such model; PT409 it cannot be decided so, and why.';
+revoke all on function energy.decide_over_http(text, bigint, text, boolean) from public;
+
+create or replace function api.approve_model(model_id bigint default null, reason text default null, despite_stress boolean default false) returns jsonb
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$ select energy.decide_over_http('approve', model_id, reason, coalesce(despite_stress, false)) $$;
+comment on function api.approve_model(bigint, text, boolean) is
+$$Approves a model that is pending
+
+From now on it forecasts its subject; the one approved before is retired. `reason` is kept with your name, and so is the time. `despite_stress`: although it failed its stress
+test. 409 says why it cannot be approved, as where you trained it yourself.$$;
+revoke all on function api.approve_model(bigint, text, boolean) from public;
+grant execute on function api.approve_model(bigint, text, boolean) to operator;
+
+create or replace function api.reject_model(model_id bigint default null, reason text default null) returns jsonb
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$ select energy.decide_over_http('reject', model_id, reason) $$;
+comment on function api.reject_model(bigint, text) is
+$$Rejects a model that is pending, for good
+
+`reason` is kept with your name and the time.$$;
+revoke all on function api.reject_model(bigint, text) from public;
+grant execute on function api.reject_model(bigint, text) to operator;
+
+create or replace function api.rollback_model(subject text default null, reason text default null) returns jsonb
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said   text;
+    advice text;
+    model  bigint;
+begin
+    if coalesce(subject, '') = '' or coalesce(btrim(reason), '') = '' then
+        raise exception '% is missing', case when coalesce(subject, '') = '' then 'subject' else 'reason' end
+            using errcode = 'invalid_parameter_value', hint = 'Send {"subject": "...", "reason": "..."}.';
+    end if;
+    begin
+        model := edf.rollback_model(subject, reason);
+    exception when undefined_object or object_not_in_prerequisite_state or data_corrupted then
+        get stacked diagnostics said = message_text, advice = pg_exception_hint;
+        raise sqlstate 'PT409' using message = left(said, 300), hint = advice;
+    end;
+    return jsonb_build_object('model_id', model, 'subject', subject, 'status', 'approved');
+end;
+$$;
+comment on function api.rollback_model(text, text) is
+$$Takes back an approval
+
+The model that was approved before for the subject forecasts it again. 409: there is none.$$;
+revoke all on function api.rollback_model(text, text) from public;
+grant execute on function api.rollback_model(text, text) to operator;

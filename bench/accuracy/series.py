@@ -179,8 +179,8 @@ def sceaux(cache: pathlib.Path):
     power = power.mask(copied & copied.groupby(spell).transform("size").ge(60))
     hours = power.resample("h").agg(["mean", "count"])
     frame = hours["mean"].where(hours["count"] >= 30).to_frame("demand")["2008-11-26":"2010-11-25"]
-    # The clock was not set back and forth: it counts every minute of the four years once.
-    frame.index = frame.index.tz_localize("Etc/GMT-1").tz_convert("UTC")
+    # By the clock on the wall: mornings begin at the same time of it before and after each of the eight clock changes.
+    frame = from_local_clock(frame, "Europe/Paris")
     yield "sceaux-home", About("without weather", "Europe/Paris", "FR", "kW", SCEAUX, 48.78, 2.29), frame.asfreq("h")
 
 

@@ -22,13 +22,16 @@ use super::{Definition, Forecaster, Origins, TrainingSet, ahead, same_columns, s
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::{FeatureSpec, Preset, Sample, Table};
+use crate::features::{FeatureSpec, Known, Preset, Sample, Table};
 use crate::origin::{Origin, Phase};
 use crate::series::Frame;
 use ndarray::{Array2, Axis};
 use parameters::{Parameters, Penalty};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+/// Share of the rows of the largest function that one must have: others are of the days on which the clocks changed.
+const LEAST_SHARE: f64 = 0.1;
 
 /// Its row in the table.
 pub(super) const STRATEGY: Definition = Definition {
@@ -124,11 +127,16 @@ impl Fit<'_> {
         if samples.is_empty() {
             return Err(Error::TooLittleHistory { need: self.table.history() + day, have: end });
         }
-        let matrix = self.table.matrix(&samples, checkpoint)?;
+        let mut matrix = self.table.matrix(&samples, checkpoint)?;
+        // A function is of one lead, give or take the hour of a clock change, and may be asked for later ones.
+        let leads = self.table.features().iter().enumerate().filter(|(_, feature)| feature.known == Known::Lead);
+        leads.for_each(|(column, _)| matrix.column_mut(column).fill(f32::NAN));
         let mut rows_of = vec![Vec::new(); horizon.div_ceil(day) * day];
         for (row, sample) in samples.iter().enumerate() {
             rows_of[(sample.lead() - 1) / day * day + clock.slot(sample.target)].push(row);
         }
+        let most = rows_of.iter().map(Vec::len).max().unwrap_or(0);
+        rows_of.iter_mut().filter(|rows| (rows.len() as f64) < LEAST_SHARE * most as f64).for_each(Vec::clear);
         let age = |sample: &Sample| (end - sample.target) as f64 / day as f64;
         let (mut by_slot, mut used) = (Vec::with_capacity(rows_of.len()), Vec::with_capacity(rows_of.len()));
         for (at, rows) in rows_of.into_iter().enumerate() {
@@ -251,5 +259,29 @@ impl Forecaster for Lear {
 
     fn state(&self) -> Result<Vec<u8>, Error> {
         postcard::to_allocvec(&self.state).map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{hourly_frame, training};
+
+    #[test]
+    fn leads_beyond_the_trained_ones_are_forecast_as_the_last_of_them_where_clocks_changed_in_the_training() {
+        let frame = hourly_frame(8760);
+        let spec = FeatureSpec { time_zone: chrono_tz::Europe::Paris, ..FeatureSpec::preset(Preset::Linear) };
+        let parameters = Parameters::from_json(&json!({})).map(|parameters| json!(parameters)).unwrap();
+        let phases = [Phase { slot: 6, delay: 0 }];
+        // Two days and a half, so that functions of the third day have rows for half of its hours.
+        let set = TrainingSet { phases: &phases, horizon: 60, ..training(&frame, 8000, &spec, &parameters) };
+        let model = Lear::fit(set, &mut || ()).unwrap();
+        // 05:00 of UTC in winter, after both changes.
+        let origin = Origin::at(8021);
+        let yhat = model.predict(&frame, &[origin], 130, &mut || ()).unwrap();
+        for (ahead, yhat) in yhat.iter().enumerate() {
+            let actual = frame.target[origin.row + ahead];
+            assert!((yhat - actual).abs() < 6.0, "lead {}: {yhat} for {actual}", ahead + 1);
+        }
     }
 }

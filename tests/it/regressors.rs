@@ -125,11 +125,8 @@ async fn a_building_that_its_archetype_forecasts_is_read_with_the_regressors_of_
         .await
         .unwrap();
         assert_eq!(served, [(source.to_owned(), Some(model), 72)]);
-        let names: Vec<String> = query_scalar("select energy.served_regressors($1)")
-            .bind(BUILDING)
-            .fetch_one(&mut *work)
-            .await
-            .unwrap();
+        let names: Vec<String> =
+            query_scalar("select energy.served_regressors($1)").bind(BUILDING).fetch_one(&mut *work).await.unwrap();
         assert_eq!(names, [regressor], "{stage}");
     }
     // The queries of analysts: one for each of the two models.

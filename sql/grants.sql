@@ -38,7 +38,7 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz),
     energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]), energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]),
     energy.regressors_of(jsonb), energy.served_regressors(text), energy.model_regressors(bigint), energy.approved_regressors(text, boolean),
-    energy.approved_model(text, boolean), energy.sources_of(text, double precision), energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz),
+    energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz),
     energy.weather_forecasts_query(text, timestamptz, timestamptz), energy.regressor_forecasts_query(text, timestamptz, timestamptz, text[]),
     energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]), energy.weather_reach(text, timestamptz),
     energy.iso(timestamptz), energy.exact(interval), energy.building_features(text), energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz), energy.training_query(text, timestamptz),

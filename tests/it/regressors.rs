@@ -83,10 +83,11 @@ async fn a_building_that_its_archetype_forecasts_is_read_with_the_regressors_of_
     name(&mut work, &serde_json::json!(["units_planned"])).await;
     let (own, _) = trained(&mut work).await;
     name(&mut work, &serde_json::json!(["price"])).await;
-    let shared: i64 = query_scalar("select energy.train_archetype('homes', '{\"rounds\": 20, \"max_rows\": 20000}')")
-        .fetch_one(&mut *work)
-        .await
-        .unwrap();
+    let shared: i64 =
+        query_scalar("select energy.train_archetype('homes', '{\"max_rows\": 20000, \"trees\": {\"rounds\": 20}}')")
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
     query("select edf.approve_model(model_id) from unnest(array[$1, $2]) as model_id")
         .bind(own)
         .bind(shared)

@@ -21,7 +21,10 @@ load() {
 # day BUILDINGS DAY SESSIONS: the issue of one day by so many sessions, from their first connection to the end of the run.
 day() {
     local worker pids=()
-    for ((worker = 1; worker < $3; worker++)); do query -v day="$2" -v sessions="$3" -f "$HERE/worker.sql" >&2 & pids+=($!); done
+    for ((worker = 1; worker < $3; worker++)); do
+        query -v day="$2" -v sessions="$3" -f "$HERE/worker.sql" >&2 &
+        pids+=($!)
+    done
     query -v buildings="$1" -v day="$2" -v sessions="$3" -f "$HERE/day.sql" >&2
     for worker in "${pids[@]}"; do wait "$worker"; done
 }
@@ -32,7 +35,8 @@ issue() {
     day "$1" 0 1
     query -c 'truncate measured'
     for sessions in 1 2; do day "$1" "$sessions" "$sessions"; done
-    query -c "select '$1|' || what || '|' || round(sum(seconds), 2) || '|' || sum(cpu) || '|' || max(mb) || '|' || sum(rows) from measured group by what order by what" \
+    query -c "select '$1|' || what || '|' || round(sum(seconds), 2) || '|' || sum(cpu) || '|' || max(mb) || '|' || sum(rows)
+              from measured group by what order by what" \
         | tee -a "$STATE/service.psv"
     query -v buildings="$1" -v day=2 -f "$HERE/issue.sql" | tee -a "$STATE/service.psv"
 }

@@ -20,7 +20,8 @@ begin
     for job in select * from energy.cron_jobs where schedule is not null loop
         begin
             perform cron.schedule_in_database(
-                job.name, job.schedule, job.command, current_database()::text, case when job.needs_superuser then session_user else 'pipeline' end);
+                job.name, job.schedule, job.command, current_database()::text,
+                case when job.needs_superuser then session_user else 'pipeline' end);
         exception when others then
             -- It keeps the schedule that it had; the other jobs get theirs.
             get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;

@@ -79,5 +79,6 @@ as $$
         energy.forecast_query(building_id, issued_at, horizon, energy.approved_regressors(building_id, true)), building_id, issued_at)
 $$;
 comment on function energy.newcomer_query(text, timestamptz, interval) is
-    'energy.forecast_query with the regressors of the model of a building''s archetype and the number of its apartments: what that model forecasts it from.';
+$$energy.forecast_query with the regressors of the model of a building's archetype and the number of its apartments: what
+that model forecasts it from.$$;
 revoke all on function energy.newcomer_query(text, timestamptz, interval) from public;

@@ -98,7 +98,8 @@ declare
 begin
     select * into strict training from energy.trainings where trainings.model_id = shadow_forecast.model_id;
     insert into energy.shadow_forecasts (model_id, building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
-    select models.model_id, shadow_forecast.building_id, inputs.slot_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper
+    select models.model_id, shadow_forecast.building_id, inputs.slot_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower,
+        p.yhat_upper
     from edf.models
     cross join lateral edf.predict(
         models.artifact,
@@ -112,8 +113,8 @@ begin
 end;
 $$;
 comment on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) is
-$$Forecasts a building with a model in whatever state into energy.shadow_forecasts, from what energy.issue_slot reads too. Returns the rows written. Errors: as
-edf.predict.$$;
+$$Forecasts a building with a model in whatever state into energy.shadow_forecasts, from what energy.issue_slot reads
+too. Returns the rows written. Errors: as edf.predict.$$;
 revoke all on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.compare_models(
@@ -267,12 +268,14 @@ create or replace view energy.shadows_due as
 with
 
 issued as (
-    select challenges.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at, forecasts.revision
+    select challenges.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at,
+        forecasts.revision
     from energy.challenges
     join energy.forecasts on forecasts.model_id = champion_id and forecasts.issued_at >= first_at
     where state = 'running'
     union all
-    select challenges.champion_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at, forecasts.revision
+    select challenges.champion_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at,
+        forecasts.revision
     from energy.challenges
     join energy.forecasts on forecasts.model_id = challenges.model_id and forecasts.issued_at >= first_at
     where state = 'running'
@@ -290,17 +293,19 @@ issued as (
     where is_compared
 )
 
-select model_id, building_id, issued_at, max(lead_hours) * interval '1 hour' as horizon, coalesce(max(known_at), issued_at) as known_at,
-    coalesce(max(revision), 0) > 0 as is_revision
+select model_id, building_id, issued_at, max(lead_hours) * interval '1 hour' as horizon,
+    coalesce(max(known_at), issued_at) as known_at, coalesce(max(revision), 0) > 0 as is_revision
 from issued
 where not exists (
     select from energy.shadow_forecasts as made
     where made.model_id = issued.model_id and made.building_id = issued.building_id and made.issued_at = issued.issued_at)
 group by model_id, building_id, issued_at;
 comment on view energy.shadows_due is
-$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast, by champions of what their challengers have
-(energy.serve_share), and where a building's own model is compared with that of its archetype, by the one that did not forecast it.$$;
-comment on column energy.shadows_due.known_at is 'When the weather was known that the forecast in service read; of a revision also its demand.';
+$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast, by
+champions of what their challengers have (energy.serve_share), and where a building's own model is compared with that of
+its archetype, by the one that did not forecast it.$$;
+comment on column energy.shadows_due.known_at is
+    'When the weather was known that the forecast in service read; of a revision also its demand.';
 
 create or replace procedure energy.issue_shadow_forecasts()
 language plpgsql security definer
@@ -339,15 +344,18 @@ begin
                is distinct from (inputs.slot_at, inputs.horizon, inputs.is_revision, inputs.known_at, inputs.place) then
                 demand_of := null;
                 inputs := energy.inputs_of_place(
-                    due.weather_location_id, due.building_id, due.time_zone, due.issued_at, due.horizon, due.is_revision, due.known_at);
+                    due.weather_location_id, due.building_id, due.time_zone, due.issued_at, due.horizon, due.is_revision,
+                    due.known_at);
             end if;
             if due.building_id is distinct from demand_of then
                 select * into strict demand
                 from energy.demand_of(
-                    array[due.building_id], due.issued_at, case when due.is_revision then due.known_at else due.issued_at end, inputs.times);
+                    array[due.building_id], due.issued_at,
+                    case when due.is_revision then due.known_at else due.issued_at end, inputs.times);
                 demand_of := due.building_id;
             end if;
-            written := written + energy.shadow_forecast(due.model_id, due.building_id, inputs, demand.target, demand.received_at);
+            written := written + energy.shadow_forecast(
+                due.model_id, due.building_id, inputs, demand.target, demand.received_at);
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             perform energy.record_job_run('issue_shadow_forecasts', due.building_id, due.issued_at, started_at, 'failed', 0, state,

@@ -1,19 +1,23 @@
--- Slots are shared out by locks on their rows, which end with the transaction: a session that is killed leaves its batch to the next.
+-- Slots are shared out by locks on their rows, which end with the transaction: a session that is killed leaves its
+-- batch to the next.
 drop function if exists energy.due_batch(timestamptz, timestamptz);
 
 create or replace function energy.due_places(issued_at timestamptz, tried_before timestamptz)
 returns table (
-    place text, weather_location_id text, time_zone text, slot_at timestamptz, horizon interval, is_revision boolean, building_id text
+    place text, weather_location_id text, time_zone text, slot_at timestamptz, horizon interval, is_revision boolean,
+    building_id text
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     with config as materialized (
         select (energy.current_config() #>> '{inference,horizon}')::interval as usual,
-            coalesce(issued_at, energy.clock() - energy.inference_span('catch_up')) as oldest, coalesce(issued_at, energy.clock()) as newest
+            coalesce(issued_at, energy.clock() - energy.inference_span('catch_up')) as oldest,
+            coalesce(issued_at, energy.clock()) as newest
     )
 
-    select place, weather_location_id, time_zone, slots.slot_at, coalesce(slots.horizon, usual), revision > 0, min(building_id)
+    select place, weather_location_id, time_zone, slots.slot_at, coalesce(slots.horizon, usual), revision > 0,
+        min(building_id)
     from config
     join energy.forecast_slots as slots on slots.slot_at between oldest and newest
     join energy.building_places using (building_id)
@@ -23,8 +27,8 @@ as $$
     order by 4, hashtextextended(place, pg_backend_pid()), 5, 6
 $$;
 comment on function energy.due_places(timestamptz, timestamptz) is
-$$Where forecasts are due: a row for each slot and place, the oldest slot first, with one of the buildings. issued_at: of that slot alone. tried_before: what was tried
-since then waits for the next run; -infinity: what was never tried.$$;
+$$Where forecasts are due: a row for each slot and place, the oldest slot first, with one of the buildings. issued_at:
+of that slot alone. tried_before: what was tried since then waits for the next run; -infinity: what was never tried.$$;
 revoke all on function energy.due_places(timestamptz, timestamptz) from public;
 
 create or replace function energy.claim_slots(
@@ -50,7 +54,8 @@ begin
 end;
 $$;
 comment on function energy.claim_slots(text, timestamptz, interval, boolean, timestamptz) is
-$$Takes slots of a row of energy.due_places for this transaction, which no other session has: up to 40 buildings. Empty: there are none, or others have them.$$;
+$$Takes slots of a row of energy.due_places for this transaction, which no other session has: up to 40 buildings. Empty:
+there are none, or others have them.$$;
 revoke all on function energy.claim_slots(text, timestamptz, interval, boolean, timestamptz) from public;
 
 create or replace function energy.await_slot(issued_at timestamptz, tried_before timestamptz) returns boolean
@@ -73,5 +78,6 @@ begin
 end;
 $$;
 comment on function energy.await_slot(timestamptz, timestamptz) is
-$$Waits for a session that has claimed a slot which is due to end its batch. False: none is due. What a killed session had is free afterwards.$$;
+$$Waits for a session that has claimed a slot which is due to end its batch. False: none is due. What a killed session
+had is free afterwards.$$;
 revoke all on function energy.await_slot(timestamptz, timestamptz) from public;

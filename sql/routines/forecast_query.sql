@@ -1,10 +1,14 @@
-create or replace function energy.forecast_query(building_id text, issued_at timestamptz, horizon interval, regressors text[]) returns text
+create or replace function energy.forecast_query(
+    building_id text, issued_at timestamptz, horizon interval, regressors text[]
+) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return energy.building_inputs(
-    building_id, issued_at, issued_at - (energy.current_config() #>> '{inference,history}')::interval, issued_at + horizon, regressors);
+    building_id, issued_at, issued_at - (energy.current_config() #>> '{inference,history}')::interval, issued_at + horizon,
+    regressors);
 comment on function energy.forecast_query(text, timestamptz, interval, text[]) is
-    'energy.building_inputs of the recent hours of a building and the hours ahead, as they were known at issued_at, with these regressors.';
+$$energy.building_inputs of the recent hours of a building and the hours ahead, as they were known at issued_at, with
+these regressors.$$;
 revoke all on function energy.forecast_query(text, timestamptz, interval, text[]) from public;
 
 create or replace function energy.forecast_query(building_id text, issued_at timestamptz, horizon interval) returns text

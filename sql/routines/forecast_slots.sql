@@ -57,7 +57,8 @@ begin
             select from energy.forecasts where forecasts.building_id = buildings.building_id and forecasts.issued_at = plan_slots.slot_at)
           -- An insert of one that is there would wait for the session that is issuing it.
           and not exists (
-            select from energy.forecast_slots as slots where slots.building_id = buildings.building_id and slots.slot_at = plan_slots.slot_at)
+            select from energy.forecast_slots as slots
+            where slots.building_id = buildings.building_id and slots.slot_at = plan_slots.slot_at)
         on conflict on constraint forecast_slots_pkey do nothing;
         -- Issued, and deleted since.
         update energy.forecast_slots as slots

@@ -1,11 +1,14 @@
 create or replace view energy.building_places as
 select building_id, weather_location_id, time_zone,
-    (weather_location_id, time_zone, region,
-     case when exists (select from raw.calendar_events as events where events.building_id = buildings.building_id) then building_id end)::text as place
+    (
+        weather_location_id, time_zone, region,
+        case when exists (
+            select from raw.calendar_events as events where events.building_id = buildings.building_id) then building_id end
+    )::text as place
 from raw.buildings;
 comment on view energy.building_places is
-$$Which buildings read the same weather and calendar: those of one place, which is a weather location, time zone and region. A building that has calendar events of
-its own is a place of its own.$$;
+$$Which buildings read the same weather and calendar: those of one place, which is a weather location, time zone and
+region. A building that has calendar events of its own is a place of its own.$$;
 
 -- It was not told when the weather of a forecast was known.
 drop function if exists energy.inputs_of_place(text, text, text, timestamptz, interval, boolean);
@@ -124,7 +127,8 @@ declare
     columns  text;
     slots    timestamptz[];
 begin
-    inputs.place := (select place from energy.building_places as places where places.building_id = inputs_of_place.building_id);
+    inputs.place := (
+        select place from energy.building_places as places where places.building_id = inputs_of_place.building_id);
     inputs.slot_at := slot_at;
     inputs.horizon := horizon;
     inputs.is_revision := is_revision;
@@ -207,6 +211,6 @@ $$;
 comment on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean, timestamptz) is
 $$What forecasts of the buildings of a place and time zone read for a slot, but for their own demand: hours, weather and calendar as of building_id, which has no
 events of its own or is alone. Weather that is not there is that of energy.weather_climatology, and reasons say so. A forecast that was not issued in time, and
-whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come. known_at: reads the weather as it was known
-then, such as that of a forecast that was issued. likeness: energy.weather_likeness of its days.$$;
+whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come. known_at:
+reads the weather as it was known then, such as that of a forecast that was issued. likeness: energy.weather_likeness of its days.$$;
 revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean, timestamptz) from public;

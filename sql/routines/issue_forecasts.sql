@@ -19,7 +19,8 @@ begin
 exception when others then
     get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
     foreach building in array building_ids loop
-        perform energy.record_job_run('issue_forecasts', building, due.slot_at, started_at, 'failed', 0, state, message, advice);
+        perform energy.record_job_run(
+            'issue_forecasts', building, due.slot_at, started_at, 'failed', 0, state, message, advice);
     end loop;
     -- Without weather and calendar there are the hours of each building.
     inputs.place := due.place;
@@ -33,13 +34,14 @@ exception when others then
     inputs.names := '{}';
     inputs.regressors := '{}';
     inputs.times := array(select generate_series(
-        due.slot_at - (energy.current_config() #>> '{inference,history}')::interval, due.slot_at + due.horizon - interval '1 hour', interval '1 hour'));
+        due.slot_at - (energy.current_config() #>> '{inference,history}')::interval,
+        due.slot_at + due.horizon - interval '1 hour', interval '1 hour'));
     return inputs;
 end;
 $$;
 comment on function energy.inputs_of_batch(record, text[]) is
-$$energy.inputs_of_place for buildings of a row of energy.due_places. What cannot be read of a place is a row of energy.job_runs for each of them; they are then
-forecast from their own hours.$$;
+$$energy.inputs_of_place for buildings of a row of energy.due_places. What cannot be read of a place is a row of
+energy.job_runs for each of them; they are then forecast from their own hours.$$;
 revoke all on function energy.inputs_of_batch(record, text[]) from public;
 
 create or replace function energy.issue_next(issued_at timestamptz, tried_before timestamptz, inputs energy.place_inputs)
@@ -68,8 +70,9 @@ begin
         inputs := energy.inputs_of_batch(due, building_ids);
     end if;
     if inputs.is_waiting then
-        perform energy.fail_slot(building_id, inputs.slot_at, started_at, 'waiting', null,
-                                 'its weather forecast is late; it reaches to ' || energy.iso(inputs.weather_reaches_to), null)
+        perform energy.fail_slot(
+            building_id, inputs.slot_at, started_at, 'waiting', null,
+            'its weather forecast is late; it reaches to ' || energy.iso(inputs.weather_reaches_to), null)
         from unnest(building_ids) as building_id;
     else
         perform energy.issue_batch(building_ids, inputs.slot_at, inputs.horizon, inputs, inputs.is_revision);
@@ -78,8 +81,9 @@ begin
 end;
 $$;
 comment on function energy.issue_next(timestamptz, timestamptz, energy.place_inputs) is
-$$Issues the next batch of forecasts that are due and no other session has, in the transaction of the caller: of the oldest slot, up to 40 buildings of one place, that of
-inputs while it lasts. Returns the inputs of the place, for the next call; NULL: nothing is left, or other sessions have it. Arguments as energy.due_places.$$;
+$$Issues the next batch of forecasts that are due and no other session has, in the transaction of the caller: of the
+oldest slot, up to 40 buildings of one place, that of inputs while it lasts. Returns the inputs of the place, for the
+next call; NULL: nothing is left, or other sessions have it. Arguments as energy.due_places.$$;
 revoke all on function energy.issue_next(timestamptz, timestamptz, energy.place_inputs) from public;
 
 create or replace function energy.prepare_issue(issued_at timestamptz, horizon interval) returns void
@@ -97,7 +101,8 @@ begin
     exception when others then
         -- The hours there are will do.
         get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-        perform energy.record_job_run('refresh_hours', null, energy.clock(), started_at, 'failed', 0, state, message, advice);
+        perform energy.record_job_run(
+            'refresh_hours', null, energy.clock(), started_at, 'failed', 0, state, message, advice);
     end;
     perform energy.plan_slots(issued_at, horizon);
     if issued_at is null then
@@ -106,7 +111,8 @@ begin
 end;
 $$;
 comment on function energy.prepare_issue(timestamptz, interval) is
-    'Brings the hours up to date and plans the slots that are due, in the transaction of the caller; arguments as energy.issue_forecasts.';
+$$Brings the hours up to date and plans the slots that are due, in the transaction of the caller; arguments as
+energy.issue_forecasts.$$;
 revoke all on function energy.prepare_issue(timestamptz, interval) from public;
 
 -- It commits after each batch, so it can have no SET clause; every name is qualified instead.
@@ -124,7 +130,8 @@ declare
 begin
     if issued_at <> pg_catalog.date_trunc('hour', issued_at, 'UTC') then
         raise exception 'forecasts are issued at full hours, not at %', issued_at
-            using errcode = 'invalid_parameter_value', hint = 'Give a full hour of UTC, or none for those that are due.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Give a full hour of UTC, or none for those that are due.';
     end if;
     perform energy.check_timescaledb();
     while not is_over loop
@@ -147,13 +154,15 @@ begin
 end;
 $$;
 comment on procedure energy.issue_forecasts(timestamptz, interval) is
-$$Issues the forecasts that are due of every building, by the first source that can (energy.issue_slot): each day's at inference.issue_time_local, and since then those
-that were missed, the oldest first. Sessions that call energy.work_on_forecasts() share the work. Running it twice changes nothing; a run that is killed has left whole
+$$Issues the forecasts that are due of every building, by the first source that can (energy.issue_slot): each day's at
+inference.issue_time_local, and since then those that were missed, the oldest first. Sessions that call
+energy.work_on_forecasts() share the work. Running it twice changes nothing; a run that is killed has left whole
 slots, and the next one goes on.
 
-issued_at: the forecasts of that hour instead, whether due or not. Only what was known then is used, but for weather that was late: it is waited for until
-inference.weather_deadline, each run tries again, and what is there then is read. A building that fails is a row of energy.job_runs with its SQLSTATE, message and hint;
-the others go on. It commits on the way. Errors: 22023 no full hour.$$;
+issued_at: the forecasts of that hour instead, whether due or not. Only what was known then is used, but for weather
+that was late: it is waited for until inference.weather_deadline, each run tries again, and what is there then is
+read. A building that fails is a row of energy.job_runs with its SQLSTATE, message and hint; the others go on. It
+commits on the way. Errors: 22023 no full hour.$$;
 revoke all on procedure energy.issue_forecasts(timestamptz, interval) from public;
 
 create or replace function energy.record_issue_run(
@@ -177,7 +186,9 @@ begin
     )
 
     select count(*) filter (where status = 'failed'), count(*) filter (where status = 'waiting'), (
-            select count(*) from tried as slots join energy.forecasts as made on made.building_id = slots.building_id and made.issued_at = slots.slot_at
+            select count(*)
+            from tried as slots
+            join energy.forecasts as made on made.building_id = slots.building_id and made.issued_at = slots.slot_at
             where slots.status = 'issued' and made.issued_at between oldest and newest)
     into failed, waiting, written
     from tried;
@@ -189,8 +200,8 @@ begin
 end;
 $$;
 comment on function energy.record_issue_run(timestamptz, timestamptz, text, text, text) is
-$$Writes the row of energy.job_runs of energy.issue_forecasts as a whole, over all sessions that had a part in it: rows written, how many forecasts failed, and how many
-wait.$$;
+$$Writes the row of energy.job_runs of energy.issue_forecasts as a whole, over all sessions that had a part in it: rows
+written, how many forecasts failed, and how many wait.$$;
 revoke all on function energy.record_issue_run(timestamptz, timestamptz, text, text, text) from public;
 
 create or replace procedure energy.reissue_forecasts(issued_at timestamptz, building_ids text[] default null)
@@ -205,6 +216,7 @@ begin
 end;
 $$;
 comment on procedure energy.reissue_forecasts(timestamptz, text[]) is
-$$Issues the forecasts of a slot anew, of these buildings (by default all), from what is known now: as their next revision. What readers saw before stands in
-energy.superseded_forecasts. It commits. A rule does the same by itself: see inference.reissue_until.$$;
+$$Issues the forecasts of a slot anew, of these buildings (by default all), from what is known now: as their next
+revision. What readers saw before stands in energy.superseded_forecasts. It commits. A rule does the same by itself:
+see inference.reissue_until.$$;
 revoke all on procedure energy.reissue_forecasts(timestamptz, text[]) from public;

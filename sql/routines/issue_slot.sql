@@ -1,9 +1,11 @@
 -- They took no inputs, and no model.
 drop function if exists energy.issue_forecast(text, timestamptz, interval);
-drop function if exists energy.served_series(text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]);
+drop function if exists energy.served_series(
+    text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]);
 
 create or replace function energy.served_series(
-    building_id text, model_id bigint, archetype text, inputs energy.place_inputs, target double precision[], received_at timestamptz[]
+    building_id text, model_id bigint, archetype text, inputs energy.place_inputs, target double precision[],
+    received_at timestamptz[]
 ) returns edf.series
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -18,7 +20,8 @@ begin
         return edf.series_of(
             case when archetype is null then query else energy.with_apartments(query, building_id, inputs.slot_at) end,
             energy.stored_regressor_forecasts(
-                building_id, inputs.slot_at, inputs.slot_at - (energy.current_config() #>> '{inference,history}')::interval, regressors));
+                building_id, inputs.slot_at, inputs.slot_at - (energy.current_config() #>> '{inference,history}')::interval,
+                regressors));
     end if;
     return row(
         inputs.times, target, received_at, inputs.names || case when archetype is not null then array['apartments'] end,
@@ -54,7 +57,8 @@ begin
         select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, ahead.confidence, served.model_id, served.archetype
         from edf.models
         cross join lateral edf.predict(
-            models.artifact, energy.served_series(forecast_by.building_id, served.model_id, served.archetype, inputs, target, received_at),
+            models.artifact,
+            energy.served_series(forecast_by.building_id, served.model_id, served.archetype, inputs, target, received_at),
             horizon, slot_at, '{}') as ahead
         where models.model_id = served.model_id;
     elsif source = 'design' then

@@ -204,8 +204,8 @@ as $$
         limit 1))
 $$;
 comment on function energy.served_regressors(text) is
-$$The regressors that a building's forecast reads: those that the model was trained with which forecasts it, its own or that of its archetype. Without one those that
-the configuration names.$$;
+$$The regressors that a building's forecast reads: those that the model was trained with which forecasts it, its own or
+that of its archetype. Without one those that the configuration names.$$;
 revoke all on function energy.served_regressors(text) from public;
 
 create or replace function energy.keep_life_cycle_events() returns trigger

@@ -15,11 +15,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     -- A model of no training that was noted reads what is named now.
     select energy.regressors_of(coalesce(
-        (select config from energy.trainings join energy.configs using (config_id) where trainings.model_id = model_regressors.model_id),
+        (
+            select config from energy.trainings join energy.configs using (config_id)
+            where trainings.model_id = model_regressors.model_id
+        ),
         energy.current_config()))
 $$;
 comment on function energy.model_regressors(bigint) is
-    'The regressors that a model was trained with, whatever the configuration names since. NULL: those that the configuration names.';
+$$The regressors that a model was trained with, whatever the configuration names since. NULL: those that the
+configuration names.$$;
 revoke all on function energy.model_regressors(bigint) from public;
 
 create or replace function energy.approved_regressors(building_id text, is_archetype boolean) returns text[]
@@ -29,11 +33,13 @@ as $$
     select energy.model_regressors((
         select model_id
         from raw.buildings
-        join edf.models on status = 'approved' and subject = case when is_archetype then energy.archetype_subject(archetype) else buildings.building_id end
+        join edf.models on status = 'approved'
+            and subject = case when is_archetype then energy.archetype_subject(archetype) else buildings.building_id end
         where buildings.building_id = approved_regressors.building_id))
 $$;
 comment on function energy.approved_regressors(text, boolean) is
-    'The regressors of a building''s own approved model, or of that of its archetype. Without one those that the configuration names.';
+$$The regressors of a building's own approved model, or of that of its archetype. Without one those that the
+configuration names.$$;
 revoke all on function energy.approved_regressors(text, boolean) from public;
 
 create or replace function energy.regressor_joins(
@@ -56,5 +62,6 @@ as $$
     from unnest(regressors) with ordinality as named (name, at)
 $$;
 comment on function energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz) is
-    'Parts of energy.building_inputs: the columns of these regressors as they were known at as_of, and the joins that they come by.';
+$$Parts of energy.building_inputs: the columns of these regressors as they were known at as_of, and the joins that they
+come by.$$;
 revoke all on function energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz) from public;

@@ -9,7 +9,8 @@ create or replace view energy.cron_jobs as
 with
 
 workers as (
-    select coalesce((config #>> '{training,workers}')::integer, 1) as training, coalesce((config #>> '{inference,workers}')::integer, 1) as inference
+    select coalesce((config #>> '{training,workers}')::integer, 1) as training,
+        coalesce((config #>> '{inference,workers}')::integer, 1) as inference
     from (select energy.current_config() as config) as current
 )
 
@@ -26,8 +27,9 @@ select 'edf issue worker ' || n, schedule, 'call energy.work_on_forecasts()', fa
 from energy.jobs cross join workers cross join generate_series(2, inference) as n
 where job_name = 'issue_forecasts';
 comment on view energy.cron_jobs is
-$$What pg_cron is to run, by name: the jobs of energy.jobs, and the sessions beside them that share the work of the queue of trainings (training.workers) and of the
-forecasts that are due (inference.workers). schedule is in UTC; NULL: it is off.$$;
+$$What pg_cron is to run, by name: the jobs of energy.jobs, and the sessions beside them that share the work of the
+queue of trainings (training.workers) and of the forecasts that are due (inference.workers). schedule is in UTC; NULL:
+it is off.$$;
 
 create or replace function energy.reschedule_jobs() returns void
 language plpgsql
@@ -63,6 +65,7 @@ begin
 end;
 $$;
 comment on function energy.reschedule_jobs() is
-$$Gives the jobs of pg_cron the schedules of energy.cron_jobs, and removes those that are off or, of all whose name begins with "edf ", no longer there. A job that pg_cron
-does not have is named in a notice: a deployment schedules it. Does nothing where there is no pg_cron, or before sql/jobs.sql has granted it.$$;
+$$Gives the jobs of pg_cron the schedules of energy.cron_jobs, and removes those that are off or, of all whose name
+begins with "edf ", no longer there. A job that pg_cron does not have is named in a notice: a deployment schedules it.
+Does nothing where there is no pg_cron, or before sql/jobs.sql has granted it.$$;
 revoke all on function energy.reschedule_jobs() from public;

@@ -8,7 +8,8 @@ as $$
         where pg_try_advisory_xact_lock(hashtext('energy.work_on_forecasts'), seat))
 $$;
 comment on function energy.take_issue_seat() is
-    'Takes one of the seats that inference.workers leaves beside a run, until the transaction of the caller ends. False: all are taken.';
+$$Takes one of the seats that inference.workers leaves beside a run, until the transaction of the caller ends. False:
+all are taken.$$;
 revoke all on function energy.take_issue_seat() from public;
 
 -- It commits after each batch, so it can have no SET clause; every name is qualified instead.
@@ -41,7 +42,8 @@ begin
 end;
 $$;
 comment on procedure energy.work_on_forecasts() is
-$$Shares the work of the run of job issue_forecasts that is at work, or begins within 15 seconds, until that ends: takes batches of what is due and no other session has,
-each a transaction. Call it in inference.workers - 1 sessions beside each run; one more leaves. A run counts what its workers do; what a killed one was at is free for
-the others. Without a run it issues what is due and was not tried yet.$$;
+$$Shares the work of the run of job issue_forecasts that is at work, or begins within 15 seconds, until that ends: takes
+batches of what is due and no other session has, each a transaction. Call it in inference.workers - 1 sessions beside
+each run; one more leaves. A run counts what its workers do; what a killed one was at is free for the others. Without
+a run it issues what is due and was not tried yet.$$;
 revoke all on procedure energy.work_on_forecasts() from public;

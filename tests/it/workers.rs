@@ -1,4 +1,5 @@
-//! Several sessions issue forecasts together: each slot once and whole, whoever is killed, and nobody waits for another while there is work.
+//! Several sessions issue forecasts together: each slot once and whole, whoever is killed, and nobody waits for another
+//! while there is work.
 //!
 //! Each test works on a copy whose sixty buildings are one place: batches of forty and of twenty. A row that a session holds
 //! back stops whoever issues the first batch in the middle of it.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The daily issue of a fleet through the whole pipeline: service.sh [BUILDINGS...], by default 120 1200. Each size is a database of its own with
-# the measured homes over and over, their year of hours, a year of hourly weather runs, and a model of the configured strategy each. Prints a
-# table: seconds by the clock and of the processor, and the memory that the session holds. Of the first size TRAININGS buildings (default 6) are
-# trained too, steps and all, by one session and by two. Its cluster is its own and is removed at the end.
+# The daily issue of a fleet through the whole pipeline: service.sh [BUILDINGS...], by default 120 1200. Each size is a database of its own
+# with the measured homes over and over, their year of hours, a year of hourly weather runs, and a model of the configured strategy each.
+# Forecasts are issued by one session and by two, a day each. Prints a table: seconds by the clock and of the processor (of all sessions), and
+# the memory that a session holds. Of the first size TRAININGS buildings (default 6) are trained too, steps and all, by one session and by
+# two. Its cluster is its own and is removed at the end.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 [ $# -gt 0 ] || set -- 120 1200
@@ -17,7 +18,28 @@ load() {
     "$PYTHON" "$ROOT/bench/speed/data.py" "$CACHE/downloads" "$HOMES" | query -v buildings="$1" -v homes="$HOMES" -f "$HERE/load.sql"
 }
 
-issue() { query -v buildings="$1" -f "$HERE/issue.sql" | tee -a "$STATE/service.psv"; }
+# day BUILDINGS DAY SESSIONS: the issue of one day by so many sessions, from their first connection to the end of the run.
+day() {
+    local worker pids=()
+    for ((worker = 1; worker < $3; worker++)); do
+        query -v day="$2" -v sessions="$3" -f "$HERE/worker.sql" >&2 &
+        pids+=($!)
+    done
+    query -v buildings="$1" -v day="$2" -v sessions="$3" -f "$HERE/day.sql" >&2
+    for worker in "${pids[@]}"; do wait "$worker"; done
+}
+
+issue() {
+    query -c 'drop table if exists measured' -c 'create table measured (what text, seconds numeric, cpu numeric, mb numeric, rows bigint)'
+    # A day that warms the server.
+    day "$1" 0 1
+    query -c 'truncate measured'
+    for sessions in 1 2; do day "$1" "$sessions" "$sessions"; done
+    query -c "select '$1|' || what || '|' || round(sum(seconds), 2) || '|' || sum(cpu) || '|' || max(mb) || '|' || sum(rows)
+              from measured group by what order by what" \
+        | tee -a "$STATE/service.psv"
+    query -v buildings="$1" -v day=2 -f "$HERE/issue.sql" | tee -a "$STATE/service.psv"
+}
 
 work() { query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" -c 'call energy.work_on_trainings()'; }
 

@@ -97,7 +97,7 @@ resume_jobs() { [ -z "$RESTING" ] || run_sql -c "update cron.job set active = tr
 
 deploy_jobs() {
     if has_jobs; then
-        run_sql -c 'create extension if not exists pg_cron' -f "$ROOT/sql/jobs.sql" -f "$ROOT/sql/model_jobs.sql"
+        run_sql -c 'create extension if not exists pg_cron' -f "$ROOT/sql/jobs.sql"
     else
         echo "No jobs are scheduled: cron.database_name is not $PGDATABASE."
     fi

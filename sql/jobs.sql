@@ -1,4 +1,4 @@
--- Jobs of pg_cron, as energy.jobs has them (times in UTC); idempotent: a job's name is its key. Run as a superuser.
+-- What pg_cron runs, as energy.cron_jobs has it (times in UTC); idempotent: a name is a key. Run as a superuser.
 do $$
 declare
     job    record;
@@ -17,18 +17,11 @@ begin
     grant select, delete, update (schedule) on cron.job to edf_owner;
     drop policy if exists edf_owner_reschedules on cron.job;
     create policy edf_owner_reschedules on cron.job to edf_owner using (jobname like 'edf %');
-    for job in
-        select energy.cron_name(job_name) as name, schedule, format('call energy.run_job(%L)', job_name) as command,
-            -- These two make and drop partitions, and empty pg_cron's own history.
-            case when job_name in ('make_partitions', 'apply_retention') then session_user else 'pipeline' end as username
-        from energy.jobs
-    loop
+    for job in select * from energy.cron_jobs where schedule is not null loop
         begin
-            if job.schedule is null then
-                perform cron.unschedule(jobid) from cron.job where jobname = job.name and database = current_database();
-            else
-                perform cron.schedule_in_database(job.name, job.schedule, job.command, current_database()::text, job.username);
-            end if;
+            perform cron.schedule_in_database(
+                job.name, job.schedule, job.command, current_database()::text,
+                case when job.needs_superuser then session_user else 'pipeline' end);
         exception when others then
             -- It keeps the schedule that it had; the other jobs get theirs.
             get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;
@@ -37,8 +30,9 @@ begin
                 using errcode = state, hint = 'Its schedule is in section schedules of config/edf.yaml.';
         end;
     end loop;
-    -- What apply_retention does now, and jobs that are no more.
+    -- Those that are off, and those that are no more.
     perform cron.unschedule(jobid) from cron.job
-    where jobname in ('edf purge weather fetches', 'edf purge cron history') and database = current_database();
+    where jobname like 'edf %' and database = current_database()
+      and not exists (select from energy.cron_jobs where name = jobname and schedule is not null);
 end;
 $$;

@@ -77,7 +77,9 @@ set local role edf_owner;
 \ir routines/forecast_sources.sql
 \ir routines/issue_slot.sql
 \ir routines/issue_batch.sql
+\ir routines/claim_slots.sql
 \ir routines/issue_forecasts.sql
+\ir routines/work_on_forecasts.sql
 \ir routines/watch_jobs.sql
 \ir routines/run_job.sql
 \ir routines/weather_likeness.sql

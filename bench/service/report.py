@@ -16,7 +16,7 @@ def main() -> None:
         print(f"| {what} | " + " | ".join(cells) + " |")
     peaks = [max(float(row[4]) for row in rows if row[0] == size) for size in sizes]
     print("| memory of the session's own afterwards, MB | " + " | ".join(f"{peak:.0f}" for peak in peaks) + " |")
-    issued = [next(row[5] for row in rows if row[:2] == [size, "daily issue"]) for size in sizes]
+    issued = [next(row[5] for row in rows if row[:2] == [size, "daily issue by 1"]) for size in sizes]
     print("| hours forecast by models | " + " | ".join(f"{int(count):,}" for count in issued) + " |")
 
 

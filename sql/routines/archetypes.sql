@@ -75,8 +75,10 @@ create or replace function energy.newcomer_query(building_id text, issued_at tim
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select energy.with_apartments(energy.forecast_query(building_id, issued_at, horizon), building_id, issued_at)
+    select energy.with_apartments(
+        energy.forecast_query(building_id, issued_at, horizon, energy.approved_regressors(building_id, true)), building_id, issued_at)
 $$;
 comment on function energy.newcomer_query(text, timestamptz, interval) is
-    'energy.forecast_query with the number of the building''s apartments, for a forecast by the model of its archetype.';
+$$energy.forecast_query with the regressors of the model of a building's archetype and the number of its apartments: what
+that model forecasts it from.$$;
 revoke all on function energy.newcomer_query(text, timestamptz, interval) from public;

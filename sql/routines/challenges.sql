@@ -82,40 +82,40 @@ on all. Which buildings these are is drawn by challenge. Needs role edf_approver
 Errors: 22023 no reason, no share of 0 to 1, or a challenge about one building; 42704 no such challenge; 55000 it is over, or its model may not be approved.$$;
 revoke all on function energy.serve_share(bigint, double precision, text) from public;
 
-create or replace function energy.shadow_forecast(model_id bigint, building_id text, issued_at timestamptz, horizon interval) returns bigint
+-- It read its inputs by itself.
+drop function if exists energy.shadow_forecast(bigint, text, timestamptz, interval);
+
+create or replace function energy.shadow_forecast(
+    model_id bigint, building_id text, inputs energy.place_inputs, target double precision[], received_at timestamptz[]
+) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    since      constant timestamptz := shadow_forecast.issued_at - (energy.current_config() #>> '{inference,history}')::interval;
-    training   energy.trainings;
-    regressors text[];
-    inputs     text;
-    written    bigint;
+    training energy.trainings;
+    written  bigint;
 begin
     select * into strict training from energy.trainings where trainings.model_id = shadow_forecast.model_id;
-    regressors := (select energy.regressors_of(configs.config) from energy.configs where configs.config_id = training.config_id);
-    inputs := energy.building_inputs(shadow_forecast.building_id, shadow_forecast.issued_at, since, shadow_forecast.issued_at + horizon, regressors);
-    if training.archetype is not null then
-        inputs := energy.with_apartments(inputs, shadow_forecast.building_id, shadow_forecast.issued_at);
-    end if;
     insert into energy.shadow_forecasts (model_id, building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
-    select models.model_id, shadow_forecast.building_id, shadow_forecast.issued_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower, p.yhat_upper
+    select models.model_id, shadow_forecast.building_id, inputs.slot_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower,
+        p.yhat_upper
     from edf.models
     cross join lateral edf.predict(
         models.artifact,
-        edf.series_of(inputs, energy.stored_regressor_forecasts(shadow_forecast.building_id, shadow_forecast.issued_at, since, regressors)),
-        horizon, shadow_forecast.issued_at, '{0.05,0.95}') as p
+        energy.served_series(
+            shadow_forecast.building_id, models.model_id, training.archetype, inputs, target, shadow_forecast.received_at),
+        inputs.horizon, inputs.slot_at, '{0.05,0.95}') as p
     where models.model_id = shadow_forecast.model_id
     on conflict do nothing;
     get diagnostics written = row_count;
     return written;
 end;
 $$;
-comment on function energy.shadow_forecast(bigint, text, timestamptz, interval) is
-    'Forecasts a building with a model in whatever state from what was known at issued_at, as energy.issue_forecast does, into energy.shadow_forecasts. Returns the rows written. Errors: as edf.predict.';
-revoke all on function energy.shadow_forecast(bigint, text, timestamptz, interval) from public;
+comment on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) is
+$$Forecasts a building with a model in whatever state into energy.shadow_forecasts, from what energy.issue_slot reads
+too. Returns the rows written. Errors: as edf.predict.$$;
+revoke all on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.compare_models(
     models_a bigint[], models_b bigint[], since timestamptz default '-infinity', until timestamptz default 'infinity',
@@ -268,18 +268,20 @@ create or replace view energy.shadows_due as
 with
 
 issued as (
-    select challenges.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
+    select challenges.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at,
+        forecasts.revision
     from energy.challenges
     join energy.forecasts on forecasts.model_id = champion_id and forecasts.issued_at >= first_at
     where state = 'running'
     union all
-    select challenges.champion_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
+    select challenges.champion_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at,
+        forecasts.revision
     from energy.challenges
     join energy.forecasts on forecasts.model_id = challenges.model_id and forecasts.issued_at >= first_at
     where state = 'running'
     union all
     -- Of a building whose own model and that of its archetype are compared, the one that did not forecast it; nothing from before it was trained.
-    select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours
+    select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at, forecasts.revision
     from energy.building_stages as stages
     join raw.buildings using (building_id)
     join edf.models as rivals on rivals.status = 'approved' and rivals.subject in (stages.building_id, energy.archetype_subject(archetype))
@@ -291,16 +293,19 @@ issued as (
     where is_compared
 )
 
-select model_id, building_id, issued_at, max(lead_hours) * interval '1 hour' as horizon
+select model_id, building_id, issued_at, max(lead_hours) * interval '1 hour' as horizon,
+    coalesce(max(known_at), issued_at) as known_at, coalesce(max(revision), 0) > 0 as is_revision
 from issued
 where not exists (
     select from energy.shadow_forecasts as made
     where made.model_id = issued.model_id and made.building_id = issued.building_id and made.issued_at = issued.issued_at)
 group by model_id, building_id, issued_at;
 comment on view energy.shadows_due is
-$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast, by champions of what their challengers
-have (energy.serve_share), and where a building's own model is compared with that
-of its archetype, by the one that did not forecast it.$$;
+$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast, by
+champions of what their challengers have (energy.serve_share), and where a building's own model is compared with that of
+its archetype, by the one that did not forecast it.$$;
+comment on column energy.shadows_due.known_at is
+    'When the weather was known that the forecast in service read; of a revision also its demand.';
 
 create or replace procedure energy.issue_shadow_forecasts()
 language plpgsql security definer
@@ -309,7 +314,10 @@ as $$
 #variable_conflict use_column
 declare
     started_at constant timestamptz := clock_timestamp();
-    slot       record;
+    due        record;
+    inputs     energy.place_inputs;
+    demand     record;
+    demand_of  text;
     running    bigint;
     written    bigint := 0;
     failed     bigint := 0;
@@ -324,15 +332,34 @@ begin
         perform energy.record_job_run('issue_shadow_forecasts', null, energy.clock(), started_at, 'skipped', message => 'another run is at work');
         return;
     end if;
-    for slot in
-        select * from energy.shadows_due order by issued_at, model_id, building_id
+    for due in
+        select *
+        from energy.shadows_due
+        join energy.building_places using (building_id)
+        order by issued_at, horizon, is_revision, known_at, place, building_id, model_id
     loop
         begin
-            written := written + energy.shadow_forecast(slot.model_id, slot.building_id, slot.issued_at, slot.horizon);
+            -- Once for all of a place, and for all models of a building.
+            if (due.issued_at, due.horizon, due.is_revision, due.known_at, due.place)
+               is distinct from (inputs.slot_at, inputs.horizon, inputs.is_revision, inputs.known_at, inputs.place) then
+                demand_of := null;
+                inputs := energy.inputs_of_place(
+                    due.weather_location_id, due.building_id, due.time_zone, due.issued_at, due.horizon, due.is_revision,
+                    due.known_at);
+            end if;
+            if due.building_id is distinct from demand_of then
+                select * into strict demand
+                from energy.demand_of(
+                    array[due.building_id], due.issued_at,
+                    case when due.is_revision then due.known_at else due.issued_at end, inputs.times);
+                demand_of := due.building_id;
+            end if;
+            written := written + energy.shadow_forecast(
+                due.model_id, due.building_id, inputs, demand.target, demand.received_at);
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('issue_shadow_forecasts', slot.building_id, slot.issued_at, started_at, 'failed', 0, state,
-                                          format('model %s: %s', slot.model_id, message), advice);
+            perform energy.record_job_run('issue_shadow_forecasts', due.building_id, due.issued_at, started_at, 'failed', 0, state,
+                                          format('model %s: %s', due.model_id, message), advice);
             failed := failed + 1;
         end;
     end loop;
@@ -345,6 +372,6 @@ begin
 end;
 $$;
 comment on procedure energy.issue_shadow_forecasts() is
-$$Makes the forecasts of energy.shadows_due, each from what was known at the issue time, so that it may run late; then ends the challenges whose days are over
+$$Makes the forecasts of energy.shadows_due, each from what the forecast in service read, so that it may run late; then ends the challenges whose days are over
 (energy.conclude_challenge). Running it twice changes nothing. A forecast that fails is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.issue_shadow_forecasts() from public;

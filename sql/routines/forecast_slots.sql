@@ -27,6 +27,14 @@ $$When forecasts of buildings in a time zone are issued from a time up to anothe
 configured, at inference.issue_hour_utc. NULL: at none. Errors: 22023 no such time zone.$$;
 revoke all on function energy.issue_times(text, timestamptz, timestamptz) from public;
 
+create or replace function energy.lock_planning() returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$ select pg_advisory_xact_lock(hashtextextended('energy.plan_slots', 0)) $$;
+comment on function energy.lock_planning() is
+    'Lets one session plan slots at a time, until the transaction of the caller ends: the next one sees what was planned.';
+revoke all on function energy.lock_planning() from public;
+
 create or replace function energy.plan_slots(slot_at timestamptz, horizon interval) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -41,11 +49,16 @@ declare
     message    text;
     advice     text;
 begin
+    perform energy.lock_planning();
     if plan_slots.slot_at is not null then
         insert into energy.forecast_slots (building_id, slot_at, horizon)
         select building_id, plan_slots.slot_at, plan_slots.horizon from raw.buildings
         where not exists (
             select from energy.forecasts where forecasts.building_id = buildings.building_id and forecasts.issued_at = plan_slots.slot_at)
+          -- An insert of one that is there would wait for the session that is issuing it.
+          and not exists (
+            select from energy.forecast_slots as slots
+            where slots.building_id = buildings.building_id and slots.slot_at = plan_slots.slot_at)
         on conflict on constraint forecast_slots_pkey do nothing;
         -- Issued, and deleted since.
         update energy.forecast_slots as slots
@@ -98,6 +111,7 @@ declare
     now_at    constant timestamptz := energy.clock();
     planned   bigint;
 begin
+    perform energy.lock_planning();
     with asked as (
         select slots.building_id, slots.slot_at from energy.forecast_slots as slots
         where slots.slot_at = plan_revisions.slot_at and status = 'issued' and (building_ids is null or slots.building_id = any (building_ids))

@@ -1,3 +1,18 @@
+create or replace view energy.building_places as
+select building_id, weather_location_id, time_zone,
+    (
+        weather_location_id, time_zone, region,
+        case when exists (
+            select from raw.calendar_events as events where events.building_id = buildings.building_id) then building_id end
+    )::text as place
+from raw.buildings;
+comment on view energy.building_places is
+$$Which buildings read the same weather and calendar: those of one place, which is a weather location, time zone and
+region. A building that has calendar events of its own is a place of its own.$$;
+
+-- It was not told when the weather of a forecast was known.
+drop function if exists energy.inputs_of_place(text, text, text, timestamptz, interval, boolean);
+
 create or replace function energy.weather_hours(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
 returns table (valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, issued_at timestamptz)
 language plpgsql stable
@@ -95,7 +110,8 @@ last four weeks, as known at as_of. No row where nothing is stored of an hour.$$
 revoke all on function energy.weather_climatology(text, timestamptz, timestamptz, timestamptz) from public;
 
 create or replace function energy.inputs_of_place(
-    weather_location_id text, building_id text, time_zone text, slot_at timestamptz, horizon interval, is_revision boolean
+    weather_location_id text, building_id text, time_zone text, slot_at timestamptz, horizon interval, is_revision boolean,
+    known_at timestamptz default null
 ) returns energy.place_inputs
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -111,14 +127,20 @@ declare
     columns  text;
     slots    timestamptz[];
 begin
-    inputs.known_at := case when is_revision then now_at else slot_at end;
+    inputs.place := (
+        select place from energy.building_places as places where places.building_id = inputs_of_place.building_id);
+    inputs.slot_at := slot_at;
+    inputs.horizon := horizon;
+    inputs.is_revision := is_revision;
+    inputs.known_at := coalesce(known_at, case when is_revision then now_at else slot_at end);
     inputs.weather_reaches_to := energy.weather_reaches(weather_location_id, inputs.known_at, slot_at, until);
     -- Weather that came late is better than none.
-    if inputs.weather_reaches_to < until and now_at > inputs.known_at then
+    if known_at is null and inputs.weather_reaches_to < until and now_at > inputs.known_at then
         inputs.weather_reaches_to := energy.weather_reaches(weather_location_id, now_at, slot_at, until);
         inputs.known_at := now_at;
     end if;
-    inputs.is_waiting := inputs.weather_reaches_to < until and not is_revision and now_at < slot_at + energy.inference_span('weather_deadline')
+    inputs.is_waiting := known_at is null and inputs.weather_reaches_to < until and not is_revision
+        and now_at < slot_at + energy.inference_span('weather_deadline')
         and exists (
             select from raw.weather_forecasts as runs
             where runs.weather_location_id = inputs_of_place.weather_location_id and runs.issued_at > slot_at - interval '7 days');
@@ -186,9 +208,9 @@ begin
     return inputs;
 end;
 $$;
-comment on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean) is
+comment on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean, timestamptz) is
 $$What forecasts of the buildings of a place and time zone read for a slot, but for their own demand: hours, weather and calendar as of building_id, which has no
 events of its own or is alone. Weather that is not there is that of energy.weather_climatology, and reasons say so. A forecast that was not issued in time, and
-whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come. likeness: energy.weather_likeness of
-its days.$$;
-revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean) from public;
+whose weather was late, reads the weather as it is known now, and so does a revision; is_waiting: its weather may still come. known_at:
+reads the weather as it was known then, such as that of a forecast that was issued. likeness: energy.weather_likeness of its days.$$;
+revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean, timestamptz) from public;

@@ -1,35 +1,40 @@
--- It took no inputs, and had one source.
+-- They took no inputs, and no model.
 drop function if exists energy.issue_forecast(text, timestamptz, interval);
+drop function if exists energy.served_series(
+    text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]);
 
 create or replace function energy.served_series(
-    building_id text, slot_at timestamptz, horizon interval, archetype text, inputs energy.place_inputs,
-    target double precision[], received_at timestamptz[]
+    building_id text, model_id bigint, archetype text, inputs energy.place_inputs, target double precision[],
+    received_at timestamptz[]
 ) returns edf.series
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    regressors constant text[] := energy.served_regressors(building_id);
-    hours      constant integer := cardinality(inputs.times);
+    regressors constant text[] := energy.model_regressors(model_id);
+    query      text;
 begin
     -- Regressors of its own are read for it alone.
     if regressors <> '{}' then
+        query := energy.forecast_query(building_id, inputs.slot_at, inputs.horizon, regressors);
         return edf.series_of(
-            case when archetype is null then energy.forecast_query(building_id, slot_at, horizon) else energy.newcomer_query(building_id, slot_at, horizon) end,
+            case when archetype is null then query else energy.with_apartments(query, building_id, inputs.slot_at) end,
             energy.stored_regressor_forecasts(
-                building_id, slot_at, slot_at - (energy.current_config() #>> '{inference,history}')::interval, regressors));
+                building_id, inputs.slot_at, inputs.slot_at - (energy.current_config() #>> '{inference,history}')::interval,
+                regressors));
     end if;
     return row(
         inputs.times, target, received_at, inputs.names || case when archetype is not null then array['apartments'] end,
-        inputs.regressors || case when archetype is not null then array_fill(energy.apartments_of(building_id, slot_at)::double precision, array[hours]) end,
+        inputs.regressors || case when archetype is not null then
+            array_fill(energy.apartments_of(building_id, inputs.slot_at)::double precision, array[cardinality(inputs.times)]) end,
         inputs.forecast_times, inputs.forecast_received_at,
         case when inputs.forecast_times is not null then array['temperature_c', 'ghi_w_m2'] end, inputs.forecast_values)::edf.series;
 end;
 $$;
-comment on function energy.served_series(text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]) is
+comment on function energy.served_series(text, bigint, text, energy.place_inputs, double precision[], timestamptz[]) is
 $$What a model forecasts a building from: its demand, with what it has in common with the others of its place; for the model of an archetype with the number of
 its apartments. A building whose model reads rows of raw.regressors is read by energy.forecast_query, as a training is.$$;
-revoke all on function energy.served_series(text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]) from public;
+revoke all on function energy.served_series(text, bigint, text, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.forecast_by(
     source text, building_id text, slot_at timestamptz, horizon interval, inputs energy.place_inputs,
@@ -52,7 +57,8 @@ begin
         select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, ahead.confidence, served.model_id, served.archetype
         from edf.models
         cross join lateral edf.predict(
-            models.artifact, energy.served_series(forecast_by.building_id, slot_at, horizon, served.archetype, inputs, target, received_at),
+            models.artifact,
+            energy.served_series(forecast_by.building_id, served.model_id, served.archetype, inputs, target, received_at),
             horizon, slot_at, '{}') as ahead
         where models.model_id = served.model_id;
     elsif source = 'design' then

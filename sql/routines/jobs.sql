@@ -61,6 +61,16 @@ comment on function energy.is_run_alive(energy.job_runs) is
     'Whether the statement that began this run is still at work. Its owner sees the sessions of all roles: see pg_read_all_stats.';
 revoke all on function energy.is_run_alive(energy.job_runs) from public;
 
+create or replace function energy.run_at_work(job_name text) returns timestamptz
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select started_at from energy.job_runs as runs
+    where runs.job_name = run_at_work.job_name and status = 'running' and energy.is_run_alive(runs)
+$$;
+comment on function energy.run_at_work(text) is 'When the run of a job began that is at work; NULL: none is.';
+revoke all on function energy.run_at_work(text) from public;
+
 create or replace function energy.close_dead_runs(job_name text default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

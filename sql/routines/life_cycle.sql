@@ -192,6 +192,22 @@ $$The sources of a building's forecast, in the order in which they are tried: by
 before its own hours where demand is known of fewer than life_cycle.profile_after_days of those that a forecast reads.$$;
 revoke all on function energy.sources_of(text, double precision) from public;
 
+create or replace function energy.served_regressors(building_id text) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select energy.model_regressors((
+        select energy.approved_model(building_id, source = 'archetype')
+        from unnest(energy.sources_of(building_id, 0)) with ordinality as sources (source, at)
+        where source in ('model', 'archetype') and energy.approved_model(building_id, source = 'archetype') is not null
+        order by at
+        limit 1))
+$$;
+comment on function energy.served_regressors(text) is
+$$The regressors that a building's forecast reads: those that the model was trained with which forecasts it, its own or
+that of its archetype. Without one those that the configuration names.$$;
+revoke all on function energy.served_regressors(text) from public;
+
 create or replace function energy.keep_life_cycle_events() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -9,25 +9,38 @@ return array(
 comment on function energy.regressors_of(jsonb) is 'The regressors that a configuration names, in its order.';
 revoke all on function energy.regressors_of(jsonb) from public;
 
-create or replace function energy.served_regressors(building_id text) returns text[]
+create or replace function energy.model_regressors(model_id bigint) returns text[]
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- The building's own model before that of its archetype, as in energy.model_of_building; one of no training that was noted reads what is named now.
-    select coalesce(
-        (select energy.regressors_of(configs.config)
-         from raw.buildings
-         join edf.models on status = 'approved' and subject in (buildings.building_id, energy.archetype_subject(buildings.archetype))
-         join energy.trainings using (model_id)
-         join energy.configs using (config_id)
-         where buildings.building_id = served_regressors.building_id
-         order by subject = buildings.building_id desc
-         limit 1),
-        energy.regressors_of(energy.current_config()))
+    -- A model of no training that was noted reads what is named now.
+    select energy.regressors_of(coalesce(
+        (
+            select config from energy.trainings join energy.configs using (config_id)
+            where trainings.model_id = model_regressors.model_id
+        ),
+        energy.current_config()))
 $$;
-comment on function energy.served_regressors(text) is
-    'The regressors that a building''s forecast reads: those that its approved model was trained with, whatever the configuration names since.';
-revoke all on function energy.served_regressors(text) from public;
+comment on function energy.model_regressors(bigint) is
+$$The regressors that a model was trained with, whatever the configuration names since. NULL: those that the
+configuration names.$$;
+revoke all on function energy.model_regressors(bigint) from public;
+
+create or replace function energy.approved_regressors(building_id text, is_archetype boolean) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select energy.model_regressors((
+        select model_id
+        from raw.buildings
+        join edf.models on status = 'approved'
+            and subject = case when is_archetype then energy.archetype_subject(archetype) else buildings.building_id end
+        where buildings.building_id = approved_regressors.building_id))
+$$;
+comment on function energy.approved_regressors(text, boolean) is
+$$The regressors of a building's own approved model, or of that of its archetype. Without one those that the
+configuration names.$$;
+revoke all on function energy.approved_regressors(text, boolean) from public;
 
 create or replace function energy.regressor_joins(
     regressors text[], building_id text, as_of timestamptz, since timestamptz, until timestamptz, out columns text, out joins text
@@ -49,5 +62,6 @@ as $$
     from unnest(regressors) with ordinality as named (name, at)
 $$;
 comment on function energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz) is
-    'Parts of energy.building_inputs: the columns of these regressors as they were known at as_of, and the joins that they come by.';
+$$Parts of energy.building_inputs: the columns of these regressors as they were known at as_of, and the joins that they
+come by.$$;
 revoke all on function energy.regressor_joins(text[], text, timestamptz, timestamptz, timestamptz) from public;

@@ -5,13 +5,38 @@ return 'edf ' || replace(job_name, '_', ' ');
 comment on function energy.cron_name(text) is 'The name of a job in pg_cron.';
 revoke all on function energy.cron_name(text) from public;
 
+create or replace view energy.cron_jobs as
+with
+
+workers as (
+    select coalesce((config #>> '{training,workers}')::integer, 1) as training,
+        coalesce((config #>> '{inference,workers}')::integer, 1) as inference
+    from (select energy.current_config() as config) as current
+)
+
+select energy.cron_name(job_name) as name, schedule, command,
+    -- These two make and drop partitions, and empty pg_cron's own history.
+    job_name in ('make_partitions', 'apply_retention') as needs_superuser
+from energy.jobs
+union all
+select 'edf train worker ' || n, '*/5 * * * *', 'call energy.work_on_trainings()', false
+from workers cross join generate_series(1, training) as n
+union all
+-- The first is the run of the job.
+select 'edf issue worker ' || n, schedule, 'call energy.work_on_forecasts()', false
+from energy.jobs cross join workers cross join generate_series(2, inference) as n
+where job_name = 'issue_forecasts';
+comment on view energy.cron_jobs is
+$$What pg_cron is to run, by name: the jobs of energy.jobs, and the sessions beside them that share the work of the
+queue of trainings (training.workers) and of the forecasts that are due (inference.workers). schedule is in UTC; NULL:
+it is off.$$;
+
 create or replace function energy.reschedule_jobs() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 -- pg_cron lets a role see the jobs that a policy of rows grants it; a session that turns policies off would be refused.
 set row_security = on
 as $$
-#variable_conflict use_column
 declare
     unknown text;
 begin
@@ -21,19 +46,18 @@ begin
     -- pg_cron reads its table anew. A job that rests, as during a deployment, goes on resting.
     execute $update$
         update cron.job
-        set schedule = jobs.schedule
-        from energy.jobs
-        where jobname = energy.cron_name(job_name) and database = current_database() and jobs.schedule <> job.schedule
+        set schedule = wanted.schedule
+        from energy.cron_jobs as wanted
+        where jobname = name and database = current_database() and wanted.schedule <> job.schedule
     $update$;
     execute $delete$
         delete from cron.job
-        using energy.jobs
-        where jobname = energy.cron_name(job_name) and database = current_database() and jobs.schedule is null
+        where jobname like 'edf %' and database = current_database()
+          and not exists (select from energy.cron_jobs as wanted where jobname = name and wanted.schedule is not null)
     $delete$;
     execute $lacking$
-        select string_agg(job_name, ', ' order by job_name) from energy.jobs
-        where schedule is not null
-          and not exists (select from cron.job where jobname = energy.cron_name(job_name) and database = current_database())
+        select string_agg(name, ', ' order by name) from energy.cron_jobs as wanted
+        where schedule is not null and not exists (select from cron.job where jobname = name and database = current_database())
     $lacking$ into unknown;
     if unknown is not null then
         raise notice 'pg_cron does not have these jobs yet: %', unknown using hint = 'docker/deploy.sh jobs schedules them.';
@@ -41,7 +65,7 @@ begin
 end;
 $$;
 comment on function energy.reschedule_jobs() is
-$$Gives the jobs of pg_cron the schedules of energy.jobs, and removes those that are off. A job that pg_cron does not have is named in a notice: a deployment
-schedules it.
+$$Gives the jobs of pg_cron the schedules of energy.cron_jobs, and removes those that are off or, of all whose name
+begins with "edf ", no longer there. A job that pg_cron does not have is named in a notice: a deployment schedules it.
 Does nothing where there is no pg_cron, or before sql/jobs.sql has granted it.$$;
 revoke all on function energy.reschedule_jobs() from public;

@@ -2,7 +2,7 @@
 
 use edf_tests::{Throwaway, approver, configure, connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
+use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
 
 /// A copy with a champion of seasonal naive and a pending challenger, of the same building.
 async fn two_models() -> (Throwaway, PgConnection, i64, i64) {
@@ -266,10 +266,20 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
     for slot in ["2017-07-20 05:00Z", "2017-07-22 05:00Z"] {
         assert_eq!(served_by(&mut pipeline, slot).await, drawn, "{slot}: the same buildings every day");
     }
-    // The other one forecasts each building in shadow.
-    for _ in 0..2 {
-        pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
-    }
+    // The other one forecasts each building in shadow; what buildings share is read once a slot.
+    postgres
+        .execute(raw_sql("begin; set local track_functions = 'all'; call energy.issue_shadow_forecasts()"))
+        .await
+        .unwrap();
+    let calls: Vec<(String, i64)> = query_as(
+        "select funcname, calls from pg_stat_xact_user_functions where funcname in ('inputs_of_place', 'shadow_forecast') order by 1",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(calls, [("inputs_of_place".to_owned(), 3), ("shadow_forecast".to_owned(), 3 * drawn.len() as i64)]);
+    postgres.execute("commit").await.unwrap();
+    pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
     let compared: (i64, i64) = query_as("select buildings, issues from energy.compare_models($1, $2)")
         .bind(challenger)
         .bind(champion)

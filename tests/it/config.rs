@@ -441,15 +441,17 @@ async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() 
         .iter()
         .map(|(name, schedule)| (format!("edf {}", name.replace('_', " ")), schedule.as_str().unwrap().to_owned()))
         .collect();
-    // Those of sql/model_jobs.sql go by training.workers.
-    let workers = config["training"]["workers"].as_i64().unwrap();
-    configured.extend((1..=workers).map(|n| (format!("edf train worker {n}"), "*/5 * * * *".to_owned())));
+    // And the sessions beside them.
+    let workers = |section: &str| config[section]["workers"].as_i64().unwrap();
+    configured.extend((1..=workers("training")).map(|n| (format!("edf train worker {n}"), "*/5 * * * *".to_owned())));
+    let issue = config["schedules"]["issue_forecasts"].as_str().unwrap();
+    configured.extend((2..=workers("inference")).map(|n| (format!("edf issue worker {n}"), issue.to_owned())));
     configured.sort();
     assert_eq!(jobs, configured);
 }
 
 #[tokio::test]
-async fn a_schedule_follows_the_configuration_and_null_turns_its_job_off() {
+async fn a_schedule_follows_the_configuration_and_null_turns_its_job_and_its_workers_off() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let config = current(&mut work).await;
@@ -463,4 +465,28 @@ async fn a_schedule_follows_the_configuration_and_null_turns_its_job_off() {
             .await
             .unwrap();
     assert_eq!(schedules, [("edf train models".to_owned(), "15 3 1,15 * *".to_owned())]);
+    let workers = "select jobname, schedule from cron.job where jobname like 'edf % worker %' order by 1";
+    for (path, value, expected) in [
+        ("/inference/workers", json!(3), vec![("issue", 2, "*/15 * * * *"), ("issue", 3, "*/15 * * * *")]),
+        ("/schedules/issue_forecasts", json!("5 * * * *"), vec![("issue", 2, "5 * * * *"), ("issue", 3, "5 * * * *")]),
+        ("/inference/workers", json!(2), vec![("issue", 2, "5 * * * *")]),
+        ("/schedules/issue_forecasts", json!(null), vec![]),
+        ("/training/workers", json!(1), vec![]),
+    ] {
+        let changed = with(&current(&mut work).await, path, value);
+        query("call energy.load_config($1)").bind(&changed).execute(&mut *work).await.unwrap();
+        if path == "/inference/workers" {
+            // More of them are scheduled by a deployment, fewer at once.
+            work.execute(AssertSqlSafe(read_file("sql/jobs.sql"))).await.unwrap();
+        }
+        let found: Vec<(String, String)> = query_as(workers).fetch_all(&mut *work).await.unwrap();
+        let trainers = if path == "/training/workers" { 1 } else { 2 };
+        let trainers = (1..=trainers).map(|n| ("train", n, "*/5 * * * *"));
+        let expected: Vec<_> = expected
+            .into_iter()
+            .chain(trainers)
+            .map(|(work, n, schedule)| (format!("edf {work} worker {n}"), schedule.to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{path}");
+    }
 }

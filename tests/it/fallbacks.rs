@@ -141,11 +141,11 @@ async fn own_hours_forecast_with_intervals_that_hold() {
     for source in ["profile", "last_week"] {
         let (hours, covered, width): (i64, f64, f64) = query_as(
             "select count(*), avg((consumption_kwh between yhat_lower and yhat_upper)::integer)::double precision, avg((yhat_upper - yhat_lower) / yhat)
-             from generate_series('2017-06-25 05:00Z'::timestamptz, '2017-07-22 05:00Z', '3 days') as slot_at
+             from generate_series('2017-06-25 05:00Z'::timestamptz, '2017-07-22 05:00Z', '3 days') as issue_at
              cross join (select building_id, time_zone, weather_location_id from raw.buildings where building_id ~ '^(all-)?homes') as buildings
-             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, slot_at, '72 hours', false) as inputs
-             cross join lateral energy.demand_of(array[buildings.building_id], slot_at, slot_at, inputs.times) as demand
-             cross join lateral energy.forecast_by($1, buildings.building_id, slot_at, '72 hours', inputs, demand.target, demand.received_at) as ahead
+             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, issue_at, '72 hours', false) as inputs
+             cross join lateral energy.demand_of(array[buildings.building_id], issue_at, issue_at, inputs.times) as demand
+             cross join lateral energy.forecast_by($1, buildings.building_id, issue_at, '72 hours', inputs, demand.target, demand.received_at) as ahead
              join energy.building_hours as hours on hours.building_id = buildings.building_id and hour_at = ahead.valid_at and quality = 'measured'",
         )
         .bind(source)

@@ -67,26 +67,14 @@ pub fn issuing(slot: Option<&str>) -> AssertSqlSafe<String> {
         "do $$
          declare
              began  timestamptz := clock_timestamp();
-             due    record;
              inputs energy.place_inputs;
-             rows   bigint := 0;
          begin
-             call energy.refresh_building_hours();
-             perform energy.plan_slots({slot}, null);
-             if {slot} is null then
-                 perform energy.plan_revisions();
-             end if;
+             perform energy.prepare_issue({slot}, null);
              loop
-                 select * into due from energy.due_batch({slot}, began);
-                 exit when due.building_ids is null;
-                 inputs := energy.inputs_of_batch(due);
-                 if inputs.is_waiting then
-                     perform energy.fail_slot(id, due.slot_at, began, 'waiting', null, 'late', null) from unnest(due.building_ids) as id;
-                 else
-                     rows := rows + energy.issue_batch(due.building_ids, due.slot_at, due.horizon, inputs, due.is_revision);
-                 end if;
+                 inputs := energy.issue_next({slot}, began, inputs);
+                 exit when inputs.slot_at is null;
              end loop;
-             perform energy.record_issue_run({slot}, began, rows, null, null, null);
+             perform energy.record_issue_run({slot}, began);
          end $$"
     ))
 }
@@ -252,18 +240,6 @@ async fn a_building_that_cannot_be_forecast_is_a_failed_row_and_the_others_go_on
     let (status, _, message) = last_run(&mut work).await;
     assert_eq!(status, "failed");
     assert!(message.unwrap().contains("failed"));
-}
-
-#[tokio::test]
-async fn a_second_run_at_the_same_time_records_itself_as_skipped() {
-    let (_turn, _) = turn().await;
-    let (mut holder, mut second) = (as_role("pipeline").await, as_role("pipeline").await);
-    holder
-        .execute(raw_sql("begin; select pg_advisory_xact_lock(hashtextextended('energy.issue_forecasts', 0))"))
-        .await
-        .unwrap();
-    second.execute("call energy.issue_forecasts('2017-07-29 04:00Z')").await.unwrap();
-    assert_eq!(last_run(&mut second).await, ("skipped".to_owned(), 0, Some("another run is at work".to_owned())));
 }
 
 #[tokio::test]

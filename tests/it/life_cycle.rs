@@ -255,10 +255,10 @@ async fn plans_hold_their_intervals_for_buildings_that_they_did_not_learn_from()
         run(&mut postgres, "update raw.buildings set archetype = 'homes'").await;
         let found: (i64, f64) = query_as(
             "select count(*), sum((consumption_kwh between yhat_lower and yhat_upper)::integer)::float8
-             from generate_series('2017-07-02 05:00Z'::timestamptz, '2017-07-23 05:00Z', '3 days') as slot_at
+             from generate_series('2017-07-02 05:00Z'::timestamptz, '2017-07-23 05:00Z', '3 days') as issue_at
              join raw.buildings on building_id = $1
-             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, slot_at, '72 hours', false) as inputs
-             cross join lateral energy.design_forecast(building_id, slot_at, inputs, array_fill(null::float8, array[cardinality((inputs).times)])) as ahead
+             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, issue_at, '72 hours', false) as inputs
+             cross join lateral energy.design_forecast(building_id, issue_at, inputs, array_fill(null::float8, array[cardinality((inputs).times)])) as ahead
              join energy.building_hours as hours on hours.building_id = buildings.building_id and hour_at = ahead.valid_at and consumption_kwh is not null",
         )
         .bind(left_out)

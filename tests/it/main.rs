@@ -72,3 +72,4 @@ mod upgrade;
 mod weather;
 mod weather_hours;
 mod withdrawals;
+mod workers;

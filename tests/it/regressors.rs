@@ -68,6 +68,81 @@ async fn a_regressor_that_drives_demand_makes_the_forecast_better_and_the_servic
 }
 
 #[tokio::test]
+async fn a_building_that_its_archetype_forecasts_is_read_with_the_regressors_of_that_model() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    work.execute(
+        "insert into raw.regressors (name, region, valid_at, received_at, value)
+         select 'price', region, at, at - interval '5 days', extract(hour from at)
+         from (select distinct region from raw.buildings) as regions
+         cross join generate_series('2017-03-31 00:00Z'::timestamptz, '2017-08-02 00:00Z', '1 hour') as at",
+    )
+    .await
+    .unwrap();
+    add_plan(&mut work, "5 days").await;
+    name(&mut work, &serde_json::json!(["units_planned"])).await;
+    let (own, _) = trained(&mut work).await;
+    name(&mut work, &serde_json::json!(["price"])).await;
+    let shared: i64 =
+        query_scalar("select energy.train_archetype('homes', '{\"max_rows\": 20000, \"trees\": {\"rounds\": 20}}')")
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
+    query("select edf.approve_model(model_id) from unnest(array[$1, $2]) as model_id")
+        .bind(own)
+        .bind(shared)
+        .execute(&mut *work)
+        .await
+        .unwrap();
+    name(&mut work, &serde_json::json!([])).await;
+    for (stage, source, model, regressor) in
+        [("archetype", "archetype", shared, "price"), ("own", "model", own, "units_planned")]
+    {
+        query(
+            "insert into energy.building_stages values ($1, $2, now(), 100, false, 'a test', '{}', now())
+             on conflict (building_id) do update set stage = excluded.stage",
+        )
+        .bind(BUILDING)
+        .bind(stage)
+        .execute(&mut *work)
+        .await
+        .unwrap();
+        query("delete from energy.forecast_slots where building_id = $1 and slot_at = '2017-07-29 05:00Z'")
+            .bind(BUILDING)
+            .execute(&mut *work)
+            .await
+            .unwrap();
+        query("delete from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'")
+            .bind(BUILDING)
+            .execute(&mut *work)
+            .await
+            .unwrap();
+        work.execute(issuing(Some("2017-07-29 05:00Z"))).await.unwrap();
+        let served: Vec<(String, Option<i64>, i64)> = query_as(
+            "select source, model_id, count(*) from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z' group by 1, 2",
+        )
+        .bind(BUILDING)
+        .fetch_all(&mut *work)
+        .await
+        .unwrap();
+        assert_eq!(served, [(source.to_owned(), Some(model), 72)]);
+        let names: Vec<String> =
+            query_scalar("select energy.served_regressors($1)").bind(BUILDING).fetch_one(&mut *work).await.unwrap();
+        assert_eq!(names, [regressor], "{stage}");
+    }
+    // The queries of analysts: one for each of the two models.
+    let queries: (String, String) = query_as(
+        "select energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours'), energy.newcomer_query($1, '2017-07-29 05:00Z', '72 hours')",
+    )
+    .bind(BUILDING)
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert!(queries.0.contains("units_planned") && !queries.0.contains("price"), "{}", queries.0);
+    assert!(queries.1.contains("price") && !queries.1.contains("units_planned"), "{}", queries.1);
+}
+
+#[tokio::test]
 async fn a_regressor_that_is_only_known_afterwards_teaches_nothing_that_a_forecast_would_lack() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();

@@ -210,14 +210,9 @@ async fn what_buildings_of_a_place_share_gives_the_forecast_that_each_alone_woul
 async fn readers_see_whole_slots_and_a_run_after_one_that_was_killed_goes_on() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
-    // A building with a calendar of its own is a batch of its own, the last.
-    let clean = "delete from raw.calendar_events where name = 'a test of slots'; delete from energy.forecasts where issued_at = '2017-07-28 02:00Z';
+    let clean = "delete from energy.forecasts where issued_at = '2017-07-28 02:00Z';
                  delete from energy.forecast_slots where slot_at = '2017-07-28 02:00Z'";
     postgres.execute(raw_sql(clean)).await.unwrap();
-    postgres
-        .execute("insert into raw.calendar_events (building_id, first_date, last_date, kind, name) values ('homes-9-13', '2019-01-01', '2019-01-01', 'event', 'a test of slots')")
-        .await
-        .unwrap();
     let mut holder = as_role("pipeline").await;
     holder.execute(raw_sql("select energy.plan_slots('2017-07-28 02:00Z', null)")).await.unwrap();
     holder

@@ -6,6 +6,7 @@
 import json
 import pathlib
 import sys
+import textwrap
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "api.md"
 HEADING = "## Reference\n"
@@ -22,7 +23,7 @@ def split(description: str) -> tuple[str, str]:
 
 def endpoint(path: str, get: dict, columns: dict) -> list[str]:
     text, example = split(get["description"])
-    lines = [f"\n### GET {path}\n", f"{get['summary']}. {text}\n", f"{EXAMPLE}{example}\n"]
+    lines = [f"\n### GET {path}\n", textwrap.fill(f"{get['summary']}. {text}", 120), f"\n{EXAMPLE}{example}\n"]
     lines += ["| column | type | what it is | example |", "|---|---|---|---|"]
     for name, column in columns.items():
         text, example = split(column["description"])

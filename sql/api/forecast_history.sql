@@ -48,13 +48,13 @@ comment on column api.forecast_history.demand_upper_kwh is
 comment on column api.forecast_history.confidence is 'As in /forecasts. Example: 0.98';
 comment on column api.forecast_history.source is 'As in /forecasts. Example: model';
 comment on column api.forecast_history.quality is 'As in /forecasts. Example: 1';
-comment on column api.forecast_history.quality_reasons is 'As in /forecasts. Example: {weather_stale}';
+comment on column api.forecast_history.quality_reasons is 'As in /forecasts. Example: ["weather_stale"]';
 comment on column api.forecast_history.published_at is
     'From when on readers saw it, by the clock of the server. Example: 2017-07-29T05:00:07+00:00';
 comment on column api.forecast_history.superseded_at is
     'When a later revision of the issue replaced it; NULL: none has. Example: 2017-07-29T06:15:02+00:00';
 comment on column api.forecast_history.quantile_levels is
-    'Levels of quantile_values, ascending. Example: {0.05,0.5,0.95}';
+    'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.forecast_history.quantile_values is
-    'Quantiles of demand at quantile_levels, in kWh per hour. Example: {16.9,21.4,27.2}';
+    'Quantiles of demand at quantile_levels, in kWh per hour. Example: [16.9,21.4,27.2]';
 grant select on api.forecast_history to supplier, resident;

@@ -40,11 +40,11 @@ comment on column api.forecasts.quality is
     'From 1, as good as it gets, down to 0; below 1, quality_reasons says why. NULL: not known. Example: 1';
 comment on column api.forecasts.quality_reasons is
 $$What lowers quality: weather_missing, weather_short, weather_stale, meter_flat, recent_gap, no_model, no_archetype,
-model_damaged, model_format, model_failed. Example: {weather_stale}$$;
+model_damaged, model_format, model_failed. Example: ["weather_stale"]$$;
 comment on column api.forecasts.revision is
     '0: the first forecast of its issued_at; a later one replaced it with newer data. Example: 0';
 comment on column api.forecasts.lead_hours is 'Hours from the issue to the end of the hour. Example: 2';
-comment on column api.forecasts.quantile_levels is 'Levels of quantile_values, ascending. Example: {0.05,0.5,0.95}';
+comment on column api.forecasts.quantile_levels is 'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.forecasts.quantile_values is
-    'Quantiles of demand at quantile_levels, in kWh per hour. Example: {16.9,21.4,27.2}';
+    'Quantiles of demand at quantile_levels, in kWh per hour. Example: [16.9,21.4,27.2]';
 grant select on api.forecasts to supplier, resident;

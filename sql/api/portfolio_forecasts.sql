@@ -67,9 +67,9 @@ comment on column api.portfolio_forecasts.demand_lower_kwh is
 comment on column api.portfolio_forecasts.demand_upper_kwh is
     'Upper bound of the 90 % interval of the sum, in kWh per hour. Example: 26.8';
 comment on column api.portfolio_forecasts.quantile_levels is
-    'Levels of quantile_values, ascending. Example: {0.05,0.5,0.95}';
+    'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.portfolio_forecasts.quantile_values is
-    'Quantiles of demand at quantile_levels, in kWh per hour. Example: {17.5,21.6,26.8}';
+    'Quantiles of demand at quantile_levels, in kWh per hour. Example: [17.5,21.6,26.8]';
 comment on column api.portfolio_forecasts.interval_method is
 $$joint_errors: from what the buildings were wrong by together. sum_of_bounds: as if their errors always met, which is
 too wide; until they have been scored together on 14 days. Example: joint_errors$$;

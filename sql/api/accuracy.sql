@@ -16,7 +16,7 @@ from energy.request_buildings as own
 -- Of each building by itself, so that those of others are not read.
 cross join lateral (select * from energy.accuracy where accuracy.building_id = own.lookup_id) as scored
 where own.shown_from <= (select energy.clock() - look_back from energy.monitoring_limits)
-order by own.building_id, scored.lead_day;
+order by own.lookup_id, scored.lead_day;
 comment on view api.accuracy is $$How good the forecasts were that were issued
 
 One row per building and day of lead, over the last 28 days (monitoring.window), in this order: building_id, lead_day.

@@ -27,7 +27,7 @@ from (
 ) as said
 join energy.request_buildings as own on own.lookup_id = said.building_id
 where said.issued_at >= own.shown_from
-order by own.building_id, said.issued_at, said.valid_at, said.revision;
+order by own.lookup_id, said.issued_at, said.valid_at, said.revision;
 comment on view api.forecast_history is $$What was forecast when
 
 Every issue and every revision of it, in this order: building_id, issued_at, valid_at, revision. Readers saw a row from

@@ -16,7 +16,7 @@ select
     array[yhat_lower, yhat, yhat_upper] as quantile_values
 from energy.request_forecasts
 where is_shown
-order by building_id, valid_at;
+order by lookup_id, valid_at;
 comment on view api.forecasts is $$Forecasts from the current hour on
 
 The newest forecast of each hour and building, in this order: building_id, valid_at. Past hours and earlier issues stand

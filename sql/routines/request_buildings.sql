@@ -9,10 +9,10 @@ comment on view energy.api_limits is 'Section api of the configuration: one row.
 
 create or replace view energy.request_buildings as
 select
-    access.building_id,
-    -- A caller can ask for the planner's estimate of a count. By this expression tables are looked up without what
-    -- their statistics say of the building that it names, which may be another's.
-    access.building_id || '' as lookup_id,
+    -- A caller can ask for the planner's estimate of a count. A condition on this expression is estimated without what
+    -- statistics say of the building that it names, which may be another's.
+    access.building_id || '' as building_id,
+    access.building_id as lookup_id,
     sizes.apartments,
     case when current_user = 'resident' then '-infinity' else sizes.shown_from end as shown_from
 from energy.building_access as access
@@ -45,13 +45,13 @@ by themselves.
 
 A supplier sees a building from when on it has had api.min_apartments without a break; forecasts that were issued before
 count in the sum of its buildings only. A resident sees its own, however small.$$;
-comment on column energy.request_buildings.lookup_id is 'building_id, to join other tables by.';
+comment on column energy.request_buildings.lookup_id is 'building_id, to join and to sort by.';
 comment on column energy.request_buildings.apartments is 'As of energy.clock().';
 comment on column energy.request_buildings.shown_from is
     'Issue time from which on its forecasts are shown; NULL: none is.';
 
 create or replace view energy.request_forecasts as
-select own.building_id, own.apartments, coalesce(newest.issued_at >= own.shown_from, false) as is_shown, newest.*
+select own.building_id, own.lookup_id, own.apartments, coalesce(newest.issued_at >= own.shown_from, false) as is_shown, newest.*
 from energy.request_buildings as own
 -- Of each building the index has its hours in order, the newest issue of each first.
 cross join lateral (

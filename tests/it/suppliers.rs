@@ -155,7 +155,7 @@ async fn interval(api: &Api, subject: &str, lead: u32) -> (f64, f64, String, Opt
     let rows = api.rows(&format!("portfolio_forecasts?lead_hours=eq.{lead}"), subject, "supplier").await;
     let row = &rows[0];
     let median = number(row, "demand_kwh");
-    assert_eq!(row["quantile_values"], json!([row["demand_lower_kwh"], median, row["demand_upper_kwh"]]));
+    assert_eq!(row["quantile_values"], json!([row["demand_lower_kwh"], row["demand_kwh"], row["demand_upper_kwh"]]));
     (
         median - number(row, "demand_lower_kwh"),
         number(row, "demand_upper_kwh") - median,

@@ -148,9 +148,9 @@ Done in $(seconds_since "$began"). The servers stay up. Go on with:
   make sql Q='select * from energy.forecasts limit 5'
   psql -h $PGHOST -p $PGPORT -U analyst edf
   API=$(api_url)
-  TOKEN=$(api_token demo-supplier supplier)             (sees all-homes by itself)
-  TOKEN=$(api_token demo-grid-operator supplier)        (sees the sum of four buildings that are too small for that)
+  TOKEN=$(api_token demo-supplier supplier)   # sees all-homes
   curl -s -H "Authorization: Bearer \$TOKEN" "\$API/forecasts?limit=3"
+  TOKEN=$(api_token demo-grid-operator supplier)   # sees the sum of four smaller buildings, and none by itself
   curl -s -H "Authorization: Bearer \$TOKEN" "\$API/portfolio_forecasts?limit=3"
   make stop      stop the servers; make demo starts them again
   make clean     stop them and remove the demo's database

@@ -13,17 +13,19 @@ select
     -- statistics say of the building that it names, which may be another's.
     access.building_id || '' as building_id,
     access.building_id as lookup_id,
+    sizes.changed_at,
     sizes.apartments,
     case when current_user = 'resident' then '-infinity' else sizes.shown_from end as shown_from
 from energy.building_access as access
 cross join lateral (
     select
-        coalesce(sum(change), 0) as apartments,
+        array_agg(at order by at) as changed_at,
+        array_agg(size order by at) as apartments,
         case when sum(change) >= (select min_apartments from energy.api_limits)
              then max(at) filter (where size - change < (select min_apartments from energy.api_limits))
         end as shown_from
     from (
-        select at, sum(change) as change, sum(sum(change)) over (order by at) as size
+        select at, sum(change) as change, (sum(sum(change)) over (order by at))::integer as size
         from (
             select coalesce(valid_from, '-infinity') as at, 1 as change
             from raw.apartments
@@ -46,12 +48,22 @@ by themselves.
 A supplier sees a building from when on it has had api.min_apartments without a break; forecasts that were issued before
 count in the sum of its buildings only. A resident sees its own, however small.$$;
 comment on column energy.request_buildings.lookup_id is 'building_id, to join and to sort by.';
-comment on column energy.request_buildings.apartments is 'As of energy.clock().';
+comment on column energy.request_buildings.changed_at is
+    'When the number of its apartments changed, up to energy.clock().';
+comment on column energy.request_buildings.apartments is 'How many there were from then on.';
 comment on column energy.request_buildings.shown_from is
     'Issue time from which on its forecasts are shown; NULL: none is.';
 
 create or replace view energy.request_forecasts as
-select own.building_id, own.lookup_id, own.apartments, coalesce(newest.issued_at >= own.shown_from, false) as is_shown, newest.*
+select
+    own.building_id,
+    own.lookup_id,
+    least(
+        coalesce(own.apartments[width_bucket(newest.issued_at, own.changed_at)], 0),
+        own.apartments[cardinality(own.apartments)]
+    ) as apartments,
+    coalesce(newest.issued_at >= own.shown_from, false) as is_shown,
+    newest.*
 from energy.request_buildings as own
 -- Of each building the index has its hours in order, the newest issue of each first.
 cross join lateral (
@@ -64,5 +76,6 @@ cross join lateral (
     order by valid_at, issued_at desc
 ) as newest;
 comment on view energy.request_forecasts is
-$$The newest forecast of each hour from the current one on, of the buildings of a request. is_shown: it may be shown by
-itself.$$;
+    'The newest forecast of each hour from the current one on, of the buildings of a request.';
+comment on column energy.request_forecasts.apartments is 'The fewer of when it was issued and of now.';
+comment on column energy.request_forecasts.is_shown is 'It may be shown by itself.';

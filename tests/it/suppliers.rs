@@ -145,6 +145,11 @@ async fn a_sum_less_the_buildings_that_are_shown_is_nobody_or_enough_apartments(
         let expected = if of_hidden == 0 { 0.0 } else { hidden as f64 + 1.5 * of_hidden as f64 };
         assert!((rest - expected).abs() < 1e-9, "{subject}: {rest} of {granted:?}");
     }
+    // Its forecast was made when it was small, and it has grown since.
+    run(&mut postgres, "update raw.apartments set valid_from = '2026-03-15 08:00Z' where valid_from is not null").await;
+    for path in ["forecasts", "portfolio_forecasts"] {
+        assert_eq!(api.rows(path, "grown", "supplier").await, Vec::<Value>::new(), "{path}");
+    }
     // A building that is not forecast does not lend its apartments to another one.
     run(&mut postgres, "delete from energy.forecasts where building_id = 'small-3'").await;
     assert_eq!(api.rows("portfolio_forecasts", "hidden", "supplier").await, Vec::<Value>::new());

@@ -20,6 +20,8 @@ grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
 grant update (checked_at) on energy.alert_rules to pipeline;
 grant insert on energy.alert_deliveries to pipeline;
 grant insert, update, delete on energy.weather_days to pipeline;
+grant insert, update, delete on energy.portfolio_errors to pipeline;
+grant insert, delete on energy.portfolio_spreads to pipeline;
 grant execute on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz),
     energy.days_of_weather(text, timestamptz, timestamptz, timestamptz) to analyst;
 grant execute on function energy.population_stability(double precision[], double precision[], integer),
@@ -138,6 +140,8 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
 grant usage on schema api to supplier, resident, gateway, operator;
+-- Which its views call. Without usage on the schema no role can name them.
+grant execute on function energy.clock(), energy.current_config() to supplier, resident;
 
 -- Life cycle: stages and events are written by routines of the owner alone; analysts describe buildings and keep the rules.
 revoke insert, update, delete on energy.life_cycle_events, energy.building_stages, energy.design_profiles from pipeline, analyst;

@@ -84,6 +84,7 @@ set local role edf_owner;
 \ir routines/run_job.sql
 \ir routines/weather_likeness.sql
 \ir routines/monitoring_limits.sql
+\ir routines/portfolios.sql
 \ir routines/score_forecasts.sql
 \ir routines/drift.sql
 \ir routines/freshness.sql
@@ -93,8 +94,13 @@ set local role edf_owner;
 \ir routines/queues.sql
 \ir routines/health.sql
 \ir routines/request.sql
+\ir routines/request_buildings.sql
+\ir api/schema.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql
+\ir api/forecast_history.sql
+\ir api/portfolio_forecasts.sql
+\ir api/accuracy.sql
 \ir api/ingest_meter_messages.sql
 \ir api/topology.sql
 \ir api/models.sql

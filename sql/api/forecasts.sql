@@ -1,35 +1,50 @@
 create or replace view api.forecasts with (security_barrier = true) as
-select distinct on (forecasts.building_id, forecasts.valid_at)
-    forecasts.building_id,
-    forecasts.valid_at,
-    forecasts.issued_at,
-    forecasts.yhat as demand_kwh,
-    forecasts.yhat_lower as demand_lower_kwh,
-    forecasts.yhat_upper as demand_upper_kwh,
-    forecasts.confidence,
-    forecasts.source,
-    forecasts.quality,
-    forecasts.quality_reasons,
-    coalesce(forecasts.revision, 0) as revision
-from energy.forecasts
-join energy.building_access as access
-    on access.building_id = forecasts.building_id
-    -- A reset setting reads as '', not null, and '' is not json; a subquery, so that it is read once.
-    and access.subject = (select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
-order by forecasts.building_id, forecasts.valid_at, forecasts.issued_at desc;
-comment on view api.forecasts is $$Latest hourly demand forecast
+select
+    building_id,
+    valid_at,
+    issued_at,
+    yhat as demand_kwh,
+    yhat_lower as demand_lower_kwh,
+    yhat_upper as demand_upper_kwh,
+    confidence,
+    source,
+    quality,
+    quality_reasons,
+    revision,
+    lead_hours,
+    array[0.05, 0.5, 0.95]::double precision[] as quantile_levels,
+    array[yhat_lower, yhat, yhat_upper] as quantile_values
+from energy.request_forecasts
+where is_shown
+order by lookup_id, valid_at;
+comment on view api.forecasts is $$Forecasts from the current hour on
 
-One row per building and hour; `issued_at` says how fresh it is.$$;
-comment on column api.forecasts.valid_at is 'Start of the hour.';
-comment on column api.forecasts.demand_kwh is 'Expected demand, in kWh per hour.';
-comment on column api.forecasts.demand_lower_kwh is 'Lower bound of the 90 % interval, in kWh per hour.';
-comment on column api.forecasts.demand_upper_kwh is 'Upper bound of the 90 % interval, in kWh per hour.';
+The newest forecast of each hour and building, in this order: building_id, valid_at. Past hours and earlier issues stand
+in /forecast_history. Of a building with fewer apartments than the operator lets suppliers see there is none; it counts
+in /portfolio_forecasts.
+
+Example: `GET /forecasts?building_id=eq.all-homes&valid_at=lt.2017-07-30&limit=48`$$;
+comment on column api.forecasts.building_id is 'The building. Example: all-homes';
+comment on column api.forecasts.valid_at is 'Start of the hour. Example: 2017-07-29T06:00:00+00:00';
+comment on column api.forecasts.issued_at is 'When the forecast was made. Example: 2017-07-29T05:00:00+00:00';
+comment on column api.forecasts.demand_kwh is 'Expected demand (median), in kWh per hour. Example: 21.4';
+comment on column api.forecasts.demand_lower_kwh is 'Lower bound of the 90 % interval, in kWh per hour. Example: 16.9';
+comment on column api.forecasts.demand_upper_kwh is 'Upper bound of the 90 % interval, in kWh per hour. Example: 27.2';
 comment on column api.forecasts.confidence is
-    'How like the hour is to what the model has learnt, from 1 down to 0: missing or unusual weather and late demand lower it. NULL: not known.';
+$$How like the hour is to what the model has learnt, from 1 down to 0: missing or unusual weather and late demand lower
+it. NULL: not known. Example: 0.98$$;
 comment on column api.forecasts.source is
-    'model: the building''s own. archetype: that of buildings like it. design: a plan from how they use their hours. profile: its usual hours. last_week: the hours a week before. recent_mean: a mean. NULL: not known.';
-comment on column api.forecasts.quality is 'From 1, as good as it gets, down to 0; NULL: not known.';
+$$model: the building's own. archetype: that of buildings like it. design: a plan from how they use their hours.
+profile: its usual hours. last_week: the hours a week before. recent_mean: a mean. NULL: not known. Example: model$$;
+comment on column api.forecasts.quality is
+    'From 1, as good as it gets, down to 0; below 1, quality_reasons says why. NULL: not known. Example: 1';
 comment on column api.forecasts.quality_reasons is
-    'What lowers quality: weather_missing, weather_short, weather_stale, meter_flat, recent_gap, no_model, no_archetype, model_damaged, model_format, model_failed.';
-comment on column api.forecasts.revision is '0: the first forecast of its issued_at; a later one replaced it with newer data.';
+$$What lowers quality: weather_missing, weather_short, weather_stale, meter_flat, recent_gap, no_model, no_archetype,
+model_damaged, model_format, model_failed. Example: ["weather_stale"]$$;
+comment on column api.forecasts.revision is
+    '0: the first forecast of its issued_at; a later one replaced it with newer data. Example: 0';
+comment on column api.forecasts.lead_hours is 'Hours from the issue to the end of the hour. Example: 2';
+comment on column api.forecasts.quantile_levels is 'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
+comment on column api.forecasts.quantile_values is
+    'Quantiles of demand at quantile_levels, in kWh per hour. Example: [16.9,21.4,27.2]';
 grant select on api.forecasts to supplier, resident;

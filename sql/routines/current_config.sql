@@ -1,5 +1,6 @@
+-- Security definer, since views run their functions with the rights of their reader: those of the API have none here.
 create or replace function energy.current_config_id() returns bigint
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -17,7 +18,7 @@ comment on function energy.current_config_id() is 'The version of the current co
 revoke all on function energy.current_config_id() from public;
 
 create or replace function energy.current_config() returns jsonb
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 return (select config from energy.configs where config_id = energy.current_config_id());
 comment on function energy.current_config() is 'The current configuration. Errors: 55000 where none is loaded.';

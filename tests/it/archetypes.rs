@@ -199,12 +199,13 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
 
     postgres
         .execute(raw_sql(
-            r#"insert into energy.building_access values ('me', 'new-4'); set request.jwt.claims = '{"sub": "me"}'"#,
+            r#"insert into energy.building_access values ('me', 'new-4'); set request.jwt.claims = '{"sub": "me"}'; set role resident"#,
         ))
         .await
         .unwrap();
     let served: i64 = query_scalar("select count(*) from api.forecasts").fetch_one(&mut postgres).await.unwrap();
-    assert_eq!(served, 72);
+    assert_eq!(served, 71, "the hour of the issue is over");
+    postgres.execute("reset role").await.unwrap();
 
     let by_archetype = forecast(&mut pipeline, "homes-5-8", "2017-07-29 04:00Z").await;
     assert_eq!((by_archetype.3, by_archetype.4.as_deref()), (model, Some("homes")));

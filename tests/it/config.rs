@@ -50,7 +50,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
     let config = current(&mut analyst).await;
     let config = with(&config, "/training", json!({"strategy": "xgboost", "parameters": {"eta": 0.05}}));
     let cases = [
-        ("/qualty", json!({}), "qualty: is not known, did you mean \"quality\"?", "Known: evaluation, features"),
+        ("/qualty", json!({}), "qualty: is not known, did you mean \"quality\"?", "Known: api, evaluation, features"),
         ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
         ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),
         (

@@ -58,7 +58,7 @@ async fn writing_to_forecasts_is_a_method_that_is_not_allowed_whoever_asks_and_h
                 assert!(is_read, "{role}: {method} {path} {headers:?} {body}: {}", answer.status);
                 if answer.body["code"] == "PT405" {
                     let hint = answer.body["hint"].as_str().unwrap();
-                    assert!(hint.starts_with("GET reads forecasts"), "{hint}");
+                    assert!(hint.starts_with("GET reads;"), "{hint}");
                 }
             }
             let plain = ask(method, "forecasts?building_id=eq.all-homes", &claims(subject, role), &[JSON], row).await;
@@ -252,6 +252,11 @@ async fn no_way_of_asking_for_forecasts_is_an_error_of_the_server() {
             }
         }
     }
+    for view in ["forecast_history", "portfolio_forecasts", "accuracy"] {
+        for path in paths.iter().filter(|path| path.starts_with("forecasts?")) {
+            ask("GET", &path.replacen("forecasts", view, 1), &claims(SUPPLIER, "supplier"), &[], "").await;
+        }
+    }
     ask("GET", &format!("forecasts?building_id=eq.{long}"), &claims(SUPPLIER, "supplier"), &[], "").await;
     ask(
         "GET",
@@ -296,6 +301,59 @@ async fn no_way_of_asking_for_forecasts_is_an_error_of_the_server() {
             ask(method, path, &claims(SUPPLIER, "gateway"), &[header], "").await;
             ask(method, path, &claims(SUPPLIER, "supplier"), &[header], "").await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_bad_parameter_is_named_and_nothing_is_told_of_the_query() {
+    for (view, time, number, whole) in [
+        ("forecasts", "valid_at", "demand_kwh", "lead_hours"),
+        ("forecast_history", "issued_at", "quality", "revision"),
+        ("portfolio_forecasts", "valid_at", "demand_kwh", "buildings"),
+        ("accuracy", "", "rmse_kwh", "lead_day"),
+    ] {
+        let mut cases = vec![
+            (format!("{number}=gt.much"), "22P02", "\"much\""),
+            (format!("{number}=gt.1e999"), "22003", "\"1e999\""),
+            (format!("{whole}=eq.99999999999"), "22003", "\"99999999999\""),
+            (format!("{whole}=eq.1.5"), "22P02", "\"1.5\""),
+            (format!("{number}=like.1*"), "42883", "operator does not exist"),
+            ("nothing=eq.1".to_owned(), "42703", "nothing"),
+            ("order=nothing".to_owned(), "42703", "nothing"),
+            ("select=nothing".to_owned(), "42703", "nothing"),
+            (format!("select={number}::nothing"), "42704", "\"nothing\""),
+            (format!("{number}=over.1"), "PGRST100", "over.1"),
+            (format!("or=({number}.eq.1"), "PGRST100", "logic tree"),
+            ("offset=9223372036854775808".to_owned(), "22003", "9223372036854775808"),
+            ("limit=-1".to_owned(), "PGRST103", "not satisfiable"),
+            ("select=*,buildings(*)".to_owned(), "PGRST200", "relationship"),
+        ];
+        if !time.is_empty() {
+            cases.push((format!("{time}=gt.soon"), "22007", "\"soon\""));
+            cases.push((format!("{time}=gt.999999999-01-01"), "22008", "\"999999999-01-01\""));
+            cases.push((format!("{time}=lt.2017-02-30"), "22008", "\"2017-02-30\""));
+        }
+        for (query, code, named) in cases {
+            let answer = ask("GET", &format!("{view}?{query}"), &claims(SUPPLIER, "supplier"), &[], "").await;
+            assert!(answer.status.is_client_error(), "{view}?{query}: {}", answer.status);
+            assert_eq!(answer.body["code"], code, "{view}?{query}: {}", answer.body);
+            let text = answer.body.to_string().to_lowercase();
+            assert!(answer.body["message"].as_str().unwrap().contains(named), "{view}?{query}: {}", answer.body);
+            for of_the_query in ["select ", "energy.", " join ", "yhat", "building_access"] {
+                assert!(!text.contains(of_the_query), "{view}?{query}: {}", answer.body);
+            }
+        }
+        // What lies far ahead, far back or below zero is nothing, and no error.
+        for empty in
+            [format!("{number}=lt.-1e300"), format!("{whole}=lt.-2147483648"), format!("{whole}=gt.2147483646")]
+        {
+            let answer = ask("GET", &format!("{view}?{empty}"), &claims(SUPPLIER, "supplier"), &[], "").await;
+            assert_eq!((answer.status, answer.body), (StatusCode::OK, json!([])), "{view}?{empty}");
+        }
+    }
+    for far in ["forecasts?valid_at=gt.9999-12-31", "forecast_history?issued_at=lt.4000-01-01%20BC"] {
+        let answer = ask("GET", far, &claims(SUPPLIER, "supplier"), &[], "").await;
+        assert_eq!((answer.status, answer.body), (StatusCode::OK, json!([])), "{far}");
     }
 }
 

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const file = (path) => readFileSync(root + path, 'utf8')
 const config = JSON.parse(readFileSync(0, 'utf8'))
 const ROUTINES = ['clock', 'current_config', 'record_job_run', 'check_timescaledb', 'storage', 'make_partitions', 'apply_retention',
-  'enable_timescaledb']
+  'enable_timescaledb', 'request_buildings']
 
 async function rows(db, sql) {
   try {
@@ -28,7 +28,7 @@ async function deployed(db) {
   for (const name of readdirSync(`${root}migrations`).sort()) await db.exec(`begin;${file(`migrations/${name}`)};commit`)
   await db.exec('grant create on database postgres to edf_owner; set role edf_owner')
   for (const name of ROUTINES) await db.exec(file(`sql/routines/${name}.sql`))
-  await db.exec(file('sql/api/forecasts.sql'))
+  for (const name of ['forecasts', 'forecast_history', 'portfolio_forecasts']) await db.exec(file(`sql/api/${name}.sql`))
   await db.exec('reset role')
   await load(db, config)
   return db
@@ -42,6 +42,8 @@ async function load(db, wanted) {
 // Whole numbers, longer than readings are kept, the newest of today; what stands at the end is new, and late.
 const DATA = `
   insert into raw.weather_locations values ('here', 47, 8);
+  insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id) values ('b1', 'b1', 'UTC', 'CH', 47, 8, 'here');
+  insert into raw.apartments (building_id, apartment_id) select 'b1', 'flat-' || n from generate_series(1, 5) as n;
   insert into energy.building_access values ('me', 'b1');
   insert into raw.meter_readings
     select n, at, at + interval '1 minute', extract(epoch from at) / 3600 * n
@@ -85,6 +87,8 @@ const QUERIES = {
      where weather_location_id = 'here' and received_at <= date_trunc('day', now()) - interval '7 days' and valid_at >= now() - interval '20 days'
      order by valid_at, issued_at desc`,
   'forecasts that the API serves': 'select * from api.forecasts order by valid_at',
+  'sums that it serves': 'select * from api.portfolio_forecasts order by valid_at',
+  'what it says was forecast': 'select * from api.forecast_history order by issued_at, valid_at',
 }
 
 async function same(plain, timescale, when) {

@@ -11,7 +11,7 @@ mod database;
 mod demand;
 mod refusal;
 
-pub use api::{api_url, token};
+pub use api::{Api, api_url, postgrest, token, token_of};
 pub use copies::{approver, configure, deployment, dump_and_restore, run_at, run_program};
 pub use database::{
     Throwaway, as_role, connect, connect_when_up, environment, until_blocked, until_blocked_by, until_busy,

@@ -1,0 +1,145 @@
+//! docs/api.md and the README say of the API what is so: examples run, the reference is that of the OpenAPI document,
+//! which is valid.
+
+use crate::jobs::issue_forecasts;
+use edf_tests::{api_url, as_role, environment, token_of};
+use reqwest::Client;
+use serde_json::Value;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const SUPPLIER: &str = "supplier-of-the-contract";
+
+fn root() -> String {
+    std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/.."
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/{path}", root())).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The contents of the fenced blocks in a language.
+fn blocks(markdown: &str, language: &str) -> Vec<String> {
+    let fence = format!("\n```{language}\n");
+    markdown.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+/// Grants the supplier a building with forecasts and a score.
+async fn served() {
+    issue_forecasts().await;
+    let mut postgres = as_role("postgres").await;
+    sqlx::query(
+        "insert into energy.building_access select $1, unnest(array['all-homes', 'homes-1-4']) on conflict do nothing",
+    )
+    .bind(SUPPLIER)
+    .execute(&mut postgres)
+    .await
+    .unwrap();
+}
+
+/// A program of the environment that docker/local/requirements.txt describes, given something to read.
+fn python(program: &str, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(format!("{}/venv/bin/{program}", environment("EDF_CACHE")))
+        .args(arguments)
+        .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+async fn openapi() -> String {
+    let answer = Client::new().get(api_url("")).bearer_auth(token_of(SUPPLIER, "supplier")).send().await.unwrap();
+    answer.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_examples_of_the_pages_run() {
+    served().await;
+    let (page, readme) = (read("docs/api.md"), read("README.md"));
+    let mut shells = blocks(&page, "sh");
+    assert!(shells.len() >= 2);
+    let about_the_api: Vec<String> = blocks(&readme, "sh").into_iter().filter(|block| block.contains("$API")).collect();
+    assert!(!about_the_api.is_empty(), "the README shows the API");
+    shells.extend(about_the_api);
+    for block in &shells {
+        // Each command by itself counts.
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", block])
+            .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{block}\n{}", said(&output));
+        // Nothing has been scored yet; CSV and answers that are thrown away show no JSON.
+        let asked = block.matches("$API/").count() - block.matches("$API/accuracy").count();
+        let shown = asked - block.matches("text/csv").count() - block.matches("-o /dev/null").count();
+        assert_eq!(said(&output).matches("[{").count(), shown, "{block}\n{}", said(&output));
+    }
+    let scripts = blocks(&page, "python");
+    assert_eq!(scripts.len(), 1);
+    let output = python("python", &["-"], &scripts[0]);
+    assert!(output.status.success() && said(&output).contains("hours ahead"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn the_reference_is_that_of_the_api() {
+    let output = python("python", &[&format!("{}/sql/api/describe.py", root())], &openapi().await);
+    assert!(output.status.success(), "{}", said(&output));
+    let written = String::from_utf8(output.stdout).unwrap();
+    assert!(written == read("docs/api.md"), "write it anew by sql/api/describe.py:\n{written}");
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_valid() {
+    let output = python("openapi-spec-validator", &["--schema", "2.0", "-"], &openapi().await);
+    assert!(output.status.success(), "{}", said(&output));
+    // One that is not is found.
+    let broken = openapi().await.replace("\"in\":\"query\"", "\"in\":\"nowhere\"");
+    assert!(!python("openapi-spec-validator", &["--schema", "2.0", "-"], &broken).status.success());
+}
+
+#[tokio::test]
+async fn each_path_and_column_has_a_description_and_an_example_that_runs() {
+    served().await;
+    let document: Value = serde_json::from_str(&openapi().await).unwrap();
+    assert!(document["info"]["description"].as_str().unwrap().starts_with("Contract 1.0."), "{}", document["info"]);
+    let paths = document["paths"].as_object().unwrap();
+    let views: Vec<&str> =
+        paths.keys().map(|path| &path[1..]).filter(|path| !path.is_empty() && !path.starts_with("rpc")).collect();
+    let mut sorted = views.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, ["accuracy", "forecast_history", "forecasts", "portfolio_forecasts"]);
+    for view in views {
+        let get = &paths[&format!("/{view}")]["get"];
+        let description = get["description"].as_str().unwrap();
+        let (_, example) = description.split_once("Example: `GET /").unwrap_or_else(|| panic!("{view}: {description}"));
+        let url = api_url(example.trim_end_matches('`'));
+        let answer = Client::new().get(&url).bearer_auth(token_of(SUPPLIER, "supplier")).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{url}");
+        let rows: Vec<Value> = answer.json().await.unwrap();
+        let columns = document["definitions"][view]["properties"].as_object().unwrap();
+        for (column, about) in columns {
+            let description =
+                about["description"].as_str().unwrap_or_else(|| panic!("{view}.{column} has no description"));
+            assert!(description.contains("Example: "), "{view}.{column}: {description}");
+            let kind = about["type"].as_str().unwrap();
+            for found in rows.iter().filter_map(|row| row.get(column)).filter(|found| !found.is_null()) {
+                let fits = match kind {
+                    "string" => found.is_string(),
+                    "number" => found.is_number(),
+                    "integer" => found.is_i64(),
+                    "array" => found.is_array(),
+                    _ => false,
+                };
+                assert!(fits, "{view}.{column} is said to be {kind}, and is {found}");
+            }
+        }
+    }
+}

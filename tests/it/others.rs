@@ -1,0 +1,140 @@
+//! A building of somebody else is to a caller as one that does not exist, however it is asked for.
+
+use crate::storage::run;
+use crate::street::street;
+use edf_tests::Api;
+use serde_json::json;
+
+/// `{b}` stands for the building. One that is there, and one that is not, of the same length.
+const THERE: &str = "wide";
+const NOT_THERE: &str = "wild";
+
+const PATHS: [&str; 4] = ["forecasts", "forecast_history", "portfolio_forecasts", "accuracy"];
+
+const QUERIES: [&str; 46] = [
+    "building_id=eq.{b}",
+    "building_id=neq.{b}",
+    "building_id=gt.{b}",
+    "building_id=gte.{b}",
+    "building_id=lt.{b}",
+    "building_id=lte.{b}",
+    "building_id=like.{b}",
+    "building_id=like(any).{{b},x}",
+    "building_id=ilike.*{b}*",
+    "building_id=match.^{b}$",
+    "building_id=imatch.{b}",
+    "building_id=in.({b})",
+    "building_id=in.(%22{b}%22,small-2)",
+    "building_id=isdistinct.{b}",
+    "building_id=fts.{b}",
+    "building_id=plfts.{b}",
+    "building_id=phfts(english).{b}",
+    "building_id=wfts.{b}",
+    "building_id=cs.{{b}}",
+    "building_id=cd.{{b}}",
+    "building_id=ov.{{b}}",
+    "building_id=sl.{b}",
+    "building_id=sr.{b}",
+    "building_id=nxl.{b}",
+    "building_id=nxr.{b}",
+    "building_id=adj.{b}",
+    "building_id=is.{b}",
+    "building_id=eq(any).{{b}}",
+    "building_id=eq(all).{{b}}",
+    "building_id=not.eq.{b}",
+    "building_id=not.in.({b})",
+    "or=(building_id.eq.{b},demand_kwh.gt.0)",
+    "not.or=(building_id.eq.{b})",
+    "and=(building_id.eq.{b},or(building_id.eq.{b},valid_at.is.null))",
+    "building_id=eq.{b}&order=demand_kwh.desc",
+    "order={b}",
+    "select={b}",
+    "select=building_id::int&building_id=eq.{b}",
+    "select=building_id::date&building_id=gte.{b}",
+    "select=*,{b}(*)",
+    "select=*,buildings!{b}(*)&buildings.building_id=eq.{b}",
+    "select={b}:building_id",
+    "building_id->>{b}=eq.1",
+    "columns={b}",
+    "limit={b}",
+    "building_id=eq.{b}&limit=1&offset=1",
+];
+
+const HEADERS: [&[(&str, &str)]; 7] = [
+    // PostgREST reads all of these headers, and shows api.check_token the last.
+    &[("prefer", "count=planned"), ("prefer", "return=minimal")],
+    &[("prefer", "count=estimated"), ("prefer", "return=minimal")],
+    &[],
+    &[("prefer", "count=exact")],
+    &[("range", "0-5")],
+    &[("accept", "text/csv")],
+    &[("accept", "application/vnd.pgrst.object+json")],
+];
+
+/// All that an answer tells, with the building's name taken out.
+async fn answer(api: &Api, path: &str, building: &str, who: (&str, &str), headers: &[(&str, &str)]) -> String {
+    let mut request = api.get(&path.replace("{b}", building), who.0, who.1);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    let told: Vec<_> =
+        answer.headers().iter().filter(|(name, _)| *name != "date").map(|header| format!("{header:?}")).collect();
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert!(!status.is_server_error(), "{who:?}: {path} {headers:?}: {status} {text}");
+    format!("{status} {told:?} {text}").replace(building, "{b}")
+}
+
+#[tokio::test]
+async fn a_building_of_others_is_as_one_that_does_not_exist() {
+    let (_database, api, mut postgres) = street().await;
+    // So that the statistics of the planner know the one, and how many rows it has.
+    run(
+        &mut postgres,
+        "delete from energy.forecasts where building_id <> 'wide' and issued_at < '2026-03-12'; analyze",
+    )
+    .await;
+    for who in [("hidden", "supplier"), ("hidden", "resident"), ("hidden", "gateway")] {
+        for path in PATHS {
+            for (n, query) in QUERIES.iter().enumerate() {
+                let asked = format!("{path}?{query}");
+                // Estimates with each; of the other headers one.
+                for headers in [HEADERS[0], HEADERS[1], HEADERS[2 + n % (HEADERS.len() - 2)]] {
+                    let one = answer(&api, &asked, THERE, who, headers).await;
+                    assert_eq!(
+                        one,
+                        answer(&api, &asked, NOT_THERE, who, headers).await,
+                        "{who:?}: {asked} {headers:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn arguments_of_functions_tell_no_more() {
+    let (_database, api, _postgres) = street().await;
+    let calls = [
+        ("set_apartment_validity", json!({ "building_id": "{b}", "apartment_id": "flat-1" })),
+        ("set_sensor_validity", json!({ "building_id": "{b}", "sensor_type": "electricity_kwh_total" })),
+        ("continue_sensor", json!({ "building_id": "{b}", "sensor_type": "electricity_kwh_total" })),
+        ("ingest_meter_messages", json!({ "messages": [{ "building_id": "{b}" }] })),
+        ("check_token", json!({ "building_id": "{b}" })),
+    ];
+    for (function, body) in &calls {
+        for who in [("hidden", "gateway"), ("hidden", "supplier"), ("nobody", "resident")] {
+            let mut told = Vec::new();
+            for building in [THERE, NOT_THERE] {
+                let body = body.to_string().replace("{b}", building);
+                let request =
+                    api.post(&format!("rpc/{function}"), who.0, who.1).header("content-type", "application/json");
+                let answer = request.body(body).send().await.unwrap();
+                let (status, text) = (answer.status(), answer.text().await.unwrap());
+                assert!(!status.is_server_error(), "{who:?}: {function}: {status} {text}");
+                told.push(format!("{status} {text}").replace(building, "{b}"));
+            }
+            assert_eq!(told[0], told[1], "{who:?}: {function}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What suppliers and residents read of forecasts: from when on, of whom, and what their sums give away.
+
+use crate::storage::run;
+use crate::street::{ACCESS, BUILDINGS, grant, street};
+use edf_tests::Api;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::query_scalar;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Apartments that a supplier sees at least of a building, as deployed.
+const LEAST: i64 = 5;
+/// Hours from the clock to the end of the newest issue.
+const HOURS: usize = 65;
+
+fn number(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap_or_else(|| panic!("{name} of {row}"))
+}
+
+fn buildings(rows: &[Value]) -> BTreeSet<&str> {
+    rows.iter().map(|row| row["building_id"].as_str().unwrap()).collect()
+}
+
+fn size(building: &str) -> i64 {
+    BUILDINGS.iter().find(|(name, _)| *name == building).unwrap().1
+}
+
+/// A column of the rows, in their order.
+fn column<'a>(rows: &'a [Value], name: &str) -> Vec<&'a str> {
+    rows.iter().map(|row| row[name].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn forecasts_begin_with_the_current_hour_and_are_of_the_newest_issue() {
+    let (_database, api, _postgres) = street().await;
+    let first = api.rows("forecasts?building_id=eq.tall&limit=3", "utility", "supplier").await;
+    let next = ["2026-03-15T12:00:00+00:00", "2026-03-15T13:00:00+00:00", "2026-03-15T14:00:00+00:00"];
+    assert_eq!(column(&first, "valid_at"), next);
+    let row = &first[0];
+    assert_eq!(
+        (&row["issued_at"], &row["revision"], &row["lead_hours"], &row["source"], &row["quality"], &row["confidence"]),
+        (&json!("2026-03-15T05:00:00+00:00"), &json!(1), &json!(8), &json!("profile"), &json!(0.5), &json!(0.9))
+    );
+    assert_eq!(row["quantile_levels"], json!([0.05, 0.5, 0.95]));
+    assert_eq!(row["quantile_values"], json!([row["demand_lower_kwh"], row["demand_kwh"], row["demand_upper_kwh"]]));
+
+    let all = api.rows("forecasts", "utility", "supplier").await;
+    assert_eq!(all.len(), 3 * HOURS);
+    let keys: Vec<_> = all.iter().map(|row| (row["building_id"].as_str(), row["valid_at"].as_str())).collect();
+    assert!(keys.is_sorted(), "by building and hour without being asked");
+    assert!(all.iter().all(|row| row["issued_at"] == first[0]["issued_at"]));
+    assert_eq!(
+        api.rows("forecasts?valid_at=lt.2026-03-15T12:00:00Z", "utility", "supplier").await,
+        Vec::<Value>::new()
+    );
+}
+
+#[tokio::test]
+async fn the_history_has_every_issue_and_revision_with_when_it_was_seen() {
+    let (_database, api, _postgres) = street().await;
+    let hour = "forecast_history?building_id=eq.tall&valid_at=eq.2026-03-15T12:00:00Z";
+    let said = api.rows(hour, "utility", "supplier").await;
+    let what = |row: &Value| {
+        (
+            row["issued_at"].as_str().unwrap()[..13].to_owned(),
+            row["revision"].as_i64().unwrap(),
+            row["lead_hours"].as_i64().unwrap(),
+        )
+    };
+    let expected =
+        [("2026-03-13T05", 0, 56), ("2026-03-14T05", 0, 32), ("2026-03-15T05", 0, 8), ("2026-03-15T05", 1, 8)];
+    assert_eq!(
+        said.iter().map(what).collect::<Vec<_>>(),
+        expected.map(|(at, revision, lead)| (at.to_owned(), revision, lead))
+    );
+    assert_eq!(said[2]["superseded_at"], said[3]["published_at"]);
+    assert_eq!(
+        (number(&said[2], "demand_kwh") - number(&said[3], "demand_kwh"), &said[3]["superseded_at"]),
+        (1.0, &Value::Null)
+    );
+    let old = api.rows("forecast_history?issued_at=eq.2026-02-20T05:00:00Z", "utility", "supplier").await;
+    assert_eq!((old.len(), buildings(&old)), (3 * 72, ["broad", "tall", "wide"].into()));
+}
+
+#[tokio::test]
+async fn a_supplier_sees_buildings_with_enough_apartments_and_a_resident_its_own() {
+    let (_database, api, mut postgres) = street().await;
+    for (subject, granted) in ACCESS {
+        let shown: BTreeSet<&str> = granted.iter().copied().filter(|building| size(building) >= LEAST).collect();
+        for path in ["forecasts", "accuracy"] {
+            let rows = api.rows(path, subject, "supplier").await;
+            // It was smaller on some of the days that are scored.
+            let expected: BTreeSet<&str> =
+                shown.iter().copied().filter(|one| path == "forecasts" || *one != "grown").collect();
+            assert_eq!(buildings(&rows), expected, "{subject}: {path}");
+            let rows = api.rows(path, subject, "resident").await;
+            assert_eq!(buildings(&rows), granted.iter().copied().collect(), "{subject}: {path} of residents");
+        }
+        let refused = api.get("portfolio_forecasts", subject, "resident").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+    // What was forecast while a building was smaller stays out of sight.
+    let grown = api
+        .rows("forecast_history?building_id=eq.grown&select=issued_at&order=issued_at&limit=1", "changing", "supplier")
+        .await;
+    assert_eq!(grown, [json!({ "issued_at": "2026-03-11T05:00:00+00:00" })]);
+    assert_eq!(api.rows("forecast_history?building_id=eq.shrunk", "changing", "supplier").await, Vec::<Value>::new());
+    assert_eq!(api.rows("forecast_history?building_id=eq.shrunk&limit=9", "changing", "resident").await.len(), 9);
+
+    run(
+        &mut postgres,
+        "call energy.load_config(jsonb_set(energy.current_config(), '{api}', '{\"min_apartments\": 1}'))",
+    )
+    .await;
+    let all = api.rows("forecasts", "utility", "supplier").await;
+    assert_eq!(buildings(&all).len(), 6, "the configuration counts at once");
+}
+
+#[tokio::test]
+async fn a_sum_less_the_buildings_that_are_shown_is_nobody_or_enough_apartments() {
+    let (_database, api, mut postgres) = street().await;
+    // Every choice of buildings.
+    let mut subjects: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for choice in 1_u32..1 << BUILDINGS.len() {
+        let chosen: Vec<&str> =
+            (0..BUILDINGS.len()).filter(|at| choice >> at & 1 == 1).map(|at| BUILDINGS[at].0).collect();
+        subjects.insert(chosen.join("+"), chosen);
+    }
+    let all = subjects.iter().map(|(subject, granted)| (subject.as_str(), granted.as_slice()));
+    grant(&mut postgres, all).await;
+    for (subject, granted) in &subjects {
+        let sums = api.rows("portfolio_forecasts?limit=1", subject, "supplier").await;
+        let shown = api.rows("forecasts?valid_at=eq.2026-03-15T12:00:00Z", subject, "supplier").await;
+        let hidden: i64 = granted.iter().map(|building| size(building)).filter(|size| *size < LEAST).sum();
+        let of_hidden =
+            if hidden < LEAST { 0 } else { granted.iter().filter(|building| size(building) < LEAST).count() };
+        let in_sum = shown.len() + of_hidden;
+        assert_eq!(sums.is_empty(), in_sum == 0, "{subject}: {granted:?}");
+        let Some(sum) = sums.first() else { continue };
+        let counts =
+            (sum["buildings"].as_u64().unwrap() as usize, sum["buildings_left_out"].as_u64().unwrap() as usize);
+        assert_eq!(counts, (in_sum, granted.len() - in_sum), "{subject}: {granted:?}");
+        let rest = number(sum, "demand_kwh") - shown.iter().map(|row| number(row, "demand_kwh")).sum::<f64>();
+        // At noon each building is forecast to use as many kWh as it has apartments in the fixture, and one and a half.
+        let expected = if of_hidden == 0 { 0.0 } else { hidden as f64 + 1.5 * of_hidden as f64 };
+        assert!((rest - expected).abs() < 1e-9, "{subject}: {rest} of {granted:?}");
+    }
+    // Its forecast was made when it was small, and it has grown since.
+    run(&mut postgres, "update raw.apartments set valid_from = '2026-03-15 08:00Z' where valid_from is not null").await;
+    for path in ["forecasts", "portfolio_forecasts"] {
+        assert_eq!(api.rows(path, "grown", "supplier").await, Vec::<Value>::new(), "{path}");
+    }
+    // A building that is not forecast does not lend its apartments to another one.
+    run(&mut postgres, "delete from energy.forecasts where building_id = 'small-3'").await;
+    assert_eq!(api.rows("portfolio_forecasts", "hidden", "supplier").await, Vec::<Value>::new());
+}
+
+/// Widths below and above the sum of forecasts, and how they were found.
+async fn interval(api: &Api, subject: &str, lead: u32) -> (f64, f64, String, Option<u64>) {
+    let rows = api.rows(&format!("portfolio_forecasts?lead_hours=eq.{lead}"), subject, "supplier").await;
+    let row = &rows[0];
+    let median = number(row, "demand_kwh");
+    assert_eq!(row["quantile_values"], json!([row["demand_lower_kwh"], row["demand_kwh"], row["demand_upper_kwh"]]));
+    (
+        median - number(row, "demand_lower_kwh"),
+        number(row, "demand_upper_kwh") - median,
+        row["interval_method"].as_str().unwrap().to_owned(),
+        row["interval_days"].as_u64(),
+    )
+}
+
+#[tokio::test]
+async fn the_interval_of_a_sum_is_as_wide_as_its_errors_meet() {
+    let (_database, api, mut postgres) = street().await;
+    for (lead, scored) in [(10, 24), (30, 23), (60, 22)] {
+        // Half intervals of 2 and 1.75 kWh, which always miss to the same side.
+        let (below, above, method, days) = interval(&api, "together", lead).await;
+        assert!((below - 3.75).abs() < 1e-9 && (above - 3.75).abs() < 1e-9, "{lead}: {below} {above}");
+        assert_eq!((method.as_str(), days), ("joint_errors", Some(scored)), "{lead}");
+        // Of 2 and 1.5 kWh, which miss to opposite sides: what is left is a seventh.
+        let (below, above, ..) = interval(&api, "apart", lead).await;
+        assert!((below - 0.5).abs() < 1e-9 && (above - 0.5).abs() < 1e-9, "{lead}: {below} {above}");
+    }
+    // The same again changes nothing.
+    assert_eq!(
+        query_scalar::<_, i64>("select energy.score_portfolios('-infinity')").fetch_one(&mut postgres).await.unwrap(),
+        0
+    );
+
+    run(
+        &mut postgres,
+        "delete from energy.portfolio_errors where valid_at < '2026-03-03'; select energy.learn_portfolio_spreads()",
+    )
+    .await;
+    let (below, above, method, days) = interval(&api, "apart", 10).await;
+    assert_eq!((below, above, method.as_str(), days), (3.5, 3.5, "sum_of_bounds", None), "13 days are too few");
+    run(
+        &mut postgres,
+        "delete from energy.building_access where subject = 'apart'; select energy.score_portfolios('-infinity')",
+    )
+    .await;
+    let left: i64 = query_scalar("select count(*) from energy.portfolio_errors where subject = 'apart'")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn accuracy_is_that_of_what_was_issued() {
+    let (_database, api, mut postgres) = street().await;
+    let rows = api.rows("accuracy?building_id=eq.tall", "utility", "supplier").await;
+    assert_eq!(rows.iter().map(|row| row["lead_day"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    for row in &rows {
+        let same: Vec<f64> = query_scalar(
+            "select unnest(array[hours, mae_kwh, rmse_kwh, bias_kwh, coverage_pct])
+             from energy.accuracy where building_id = 'tall' and lead_day = $1",
+        )
+        .bind(row["lead_day"].as_i64().unwrap() as i32)
+        .fetch_all(&mut postgres)
+        .await
+        .unwrap();
+        let served = ["hours", "mae_kwh", "rmse_kwh", "bias_kwh", "coverage_pct"].map(|name| number(row, name));
+        assert_eq!(served.as_slice(), same.as_slice());
+        // Two kWh in two hours of ten, a tenth of that in the others, and all of it inside.
+        assert!((served[1] - 0.56).abs() < 0.02 && served[4] == 100.0, "{row}");
+        assert_eq!(row["promised_rmse_kwh"], Value::Null);
+    }
+}

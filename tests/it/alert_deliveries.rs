@@ -254,7 +254,9 @@ async fn an_open_alert_is_told_again_until_somebody_acknowledges_it() {
     until(&mut postgres, ALL_DELIVERED).await;
     assert_eq!(texts(&mut postgres, told_so_far).await, ["day firing", "night firing firing", "once firing"]);
 
-    run(&mut postgres, "call energy.acknowledge_alert((select alert_id from energy.alerts))").await;
+    let acknowledge = "do $$ declare open bigint := (select alert_id from energy.alerts);
+                       begin call energy.acknowledge_alert(open); end $$";
+    run(&mut postgres, acknowledge).await;
     run(&mut postgres, later).await;
     check(&mut postgres).await;
     run(&mut postgres, FAULTS[0].2).await;

@@ -121,7 +121,9 @@ async fn another_supplier_gets_no_rows() {
 
 #[tokio::test]
 async fn nothing_outside_schema_api_can_be_reached() {
-    for path in ["building_hours", "building_access", "meter_readings", "model_events", "rpc/issue_forecasts", "rpc/train"] {
+    for path in
+        ["building_hours", "building_access", "meter_readings", "model_events", "rpc/issue_forecasts", "rpc/train"]
+    {
         assert_eq!(status(get(path, &claims(SUPPLIER))).await, StatusCode::NOT_FOUND, "{path}");
     }
     for schema in ["energy", "raw", "edf", "pg_catalog"] {

@@ -5,8 +5,6 @@ use crate::error::Error;
 
 /// The most differences of two numbers that a score may take: some ten seconds.
 const MOST_DIFFERENCES: usize = 10_000_000_000;
-/// The order of the variogram score that its authors find best.
-const ORDER: f64 = 0.5;
 
 /// The energy score: mean distance of the scenarios from what happened, less half of their mean distance from each
 /// other (Gneiting and Raftery, *Strictly Proper Scoring Rules, Prediction, and Estimation*, 2007); in the unit of the
@@ -30,7 +28,7 @@ pub fn energy_score(actual: &[f64], scenarios: &[f64], checkpoint: Checkpoint<'_
 /// whether the dependence of the steps is right. In the unit of the target; zero for a single step.
 pub fn variogram_score(actual: &[f64], scenarios: &[f64], checkpoint: Checkpoint<'_>) -> Result<f64, Error> {
     let paths = paths(actual, scenarios, |steps, count| steps.saturating_mul(steps).saturating_mul(count))?;
-    let root = |path: &[f64], a: usize, b: usize| (path[a] - path[b]).abs().powf(ORDER);
+    let root = |path: &[f64], a: usize, b: usize| (path[a] - path[b]).abs().sqrt();
     let mut sum = 0.0;
     for a in 1..actual.len() {
         checkpoint();

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Scenarios of edf.scenarios beside independent draws and perfect rank dependence of the same values: energy score, variogram
+# score and coverage of sums, on 4 and on 15 real homes; the table of bench/README.md.
+#
+# Its cluster is its own and is removed at the end. Five minutes on a quiet core.
+set -euo pipefail
+HERE=$(cd "$(dirname "$0")" && pwd)
+EDF_STATE=${EDF_STATE:-$(cd "$HERE/.." && pwd)/.edf-bench}
+. "$HERE/../docker/local/lib.sh"
+. "$HERE/../docker/local/cluster.sh"
+. "$HERE/../docker/local/tools.sh"
+
+load() {
+    psql -X -q -d postgres -c 'create database edf'
+    query -c 'create extension edf' -c 'create table homes (
+        home text, hour_at timestamptz, kwh float8, temperature_c float8, ghi_w_m2 float8, primary key (home, hour_at))'
+    "$PYTHON" "$HERE/portfolio/homes.py" | query -c '\copy homes from pstdin with (format csv)'
+}
+
+at_the_end() { cluster_remove; }
+
+take_lock
+on_end at_the_end
+install_steps
+cluster_remove
+step 'private cluster' 'Its log is above.' create_and_start
+cluster_env
+step '15 homes' 'PyPI must be reachable.' load
+step 'their forecasts' 'What is wrong is above.' query -f "$HERE/portfolio/backtest.sql"
+step 'scenarios' 'What is wrong is above.' query -f "$HERE/scenarios/draw.sql"
+query -P format=aligned -P tuples_only=off -f "$HERE/scenarios/report.sql"

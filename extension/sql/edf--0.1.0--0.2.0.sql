@@ -1181,7 +1181,8 @@ $$Trains a model on a query and writes it to edf.models as pending; returns its 
 
 subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
 per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
-sarimax, prophet, mstl, profile or seasonal_naive; global learns from one series what edf.train_global learns from many.
+sarimax, prophet, mstl, profile or seasonal_naive; solar for the generation of a roof; global learns from one series what
+edf.train_global learns from many.
 parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
 known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
 ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
@@ -1463,6 +1464,8 @@ alter table edf.model_events add column session_role text;
 alter table edf.model_events alter column session_role set default session_user;
 alter table edf.model_events add column person text;
 alter table edf.model_events alter column person set default nullif(current_setting('edf.person', true), '');
+comment on column edf.models.strategy is
+    'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar.';
 comment on column edf.models.status is
     'pending -> approved or rejected; approved -> retired when another model of the subject is approved; retired -> approved by edf.rollback_model.';
 comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256. Empty: see edf.empty_model.';

@@ -23,7 +23,8 @@ create table edf.models (
 comment on table edf.models is
     'Trained models. A model is used once it is approved; a subject has at most one approved model.';
 comment on column edf.models.subject is 'What the model forecasts: a building''s id, a meter, any name.';
-comment on column edf.models.strategy is 'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global.';
+comment on column edf.models.strategy is
+    'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar.';
 comment on column edf.models.status is
     'pending -> approved or rejected; approved -> retired when another model of the subject is approved; retired -> approved by edf.rollback_model.';
 comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256. Empty: see edf.empty_model.';

@@ -29,7 +29,8 @@ $$Trains a model on a query and writes it to edf.models as pending; returns its 
 
 subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
 per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
-sarimax, prophet, mstl, profile or seasonal_naive; global learns from one series what edf.train_global learns from many.
+sarimax, prophet, mstl, profile or seasonal_naive; solar for the generation of a roof; global learns from one series what
+edf.train_global learns from many.
 parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
 known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
 ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that

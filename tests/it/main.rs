@@ -63,6 +63,7 @@ mod score;
 mod server;
 mod sessions;
 mod slots;
+mod solar;
 mod storage;
 mod street;
 mod stress;

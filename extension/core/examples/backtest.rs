@@ -42,21 +42,23 @@ fn main() -> Result<()> {
         let forecasts = backtest(&[candidate], schedule, &frame, &[0.1, 0.9], 1, &mut || ())?.remove(0);
         let mut line = String::new();
         for most in [24, 72] {
-            let (mut absolute, mut squared, mut total, mut inside, mut n) = (0.0, 0.0, 0.0, 0.0, 0.0);
+            let (mut absolute, mut squared, mut total, mut inside, mut uncertain, mut n) =
+                (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
             for f in forecasts.iter().filter(|f| f.lead <= most) {
                 let actual = frame.target[f.target()];
                 if actual.is_finite() {
                     let error: f64 = f.yhat - actual;
                     (absolute, squared, total, n) =
                         (absolute + error.abs(), squared + error * error, total + actual.abs(), n + 1.0);
-                    inside += f64::from(u8::from(f.lower <= actual && actual <= f.upper));
+                    inside += f64::from(u8::from(f.lower <= actual && actual <= f.upper && f.lower < f.upper));
+                    uncertain += f64::from(u8::from(f.lower < f.upper));
                 }
             }
             line += &format!(
                 "  1-{most}: WAPE {:6.3} RMSE {:7.4} in {:4.1} %",
                 100.0 * absolute / total,
                 f64::sqrt(squared / n),
-                100.0 * inside / n
+                100.0 * inside / uncertain
             );
         }
         println!(

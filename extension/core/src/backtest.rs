@@ -155,6 +155,7 @@ fn forecast(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Strategy;
     use crate::testing::hourly_frame;
     use serde_json::json;
 
@@ -227,7 +228,8 @@ mod tests {
     #[test]
     fn every_strategy_forecasts_from_a_sliding_window() {
         let frame = hourly_frame(2200);
-        for strategy in crate::model::Strategy::ALL {
+        let of_demand = |strategy: &Strategy| strategy.name() != "solar";
+        for strategy in Strategy::ALL.into_iter().filter(of_demand) {
             let schedule = Schedule { first: 2112, window: Some(1400), ..SCHEDULE };
             let found = backtest(&candidates(json!([strategy.name()])), schedule, &frame, &[], 1, &mut || ()).unwrap();
             let near = |f: &&Forecast| (f.yhat - frame.target[f.target()]).abs() < 8.0;

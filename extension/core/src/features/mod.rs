@@ -20,6 +20,7 @@ mod weather;
 
 pub(crate) use calendar::{Calendar, DayType};
 pub use known::Known;
+pub(crate) use solar::{Place, Sun};
 pub use spec::{FeatureSpec, Preset, SEASON_H};
 pub(crate) use weather::{cooling_degrees, heating_degrees, smooth};
 

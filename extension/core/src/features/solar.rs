@@ -1,7 +1,7 @@
 //! The sun of a clear sky, and how much of it comes through.
 //!
 //! Position: the equations of NOAA's solar calculator, after Meeus, *Astronomical Algorithms*, 1991; within 0.02
-//! degrees from 1900 to 2100. Irradiance on the ground: Haurwitz, *Insolation in relation to cloudiness and cloud
+//! degrees from 1900 to 2100, without refraction. Irradiance on the ground: Haurwitz, *Insolation in relation to cloudiness and cloud
 //! density*, 1945, of the sun's height alone; the best of the models that need no more, by Reno, Hansen and
 //! Stein, *Global horizontal irradiance clear sky models*, 2012.
 //!
@@ -18,15 +18,46 @@ const BRIGHTEST: f64 = 1.5;
 /// Minutes of a row that one position of the sun stands for.
 const MINUTES: i64 = 20;
 
+/// Irradiance above the air, at the mean distance of the sun.
+const SOLAR_CONSTANT_W_M2: f64 = 1361.0;
+/// Sine of the height of the sun's centre at sunrise: half of the disc and the refraction are 0.833 degrees.
+const SUNRISE: f64 = -0.014_54;
+
+/// Degrees north and east.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    latitude: f64,
+    longitude: f64,
+}
+
+impl Place {
+    /// Where the spec says that the building is.
+    pub fn of(spec: &FeatureSpec) -> Option<Self> {
+        Some(Self { latitude: spec.latitude?, longitude: spec.longitude? })
+    }
+
+    /// The sun at evenly spread moments of a row.
+    pub fn suns(self, grid: &Grid, row: usize) -> impl ExactSizeIterator<Item = Sun> {
+        let (start, step) = (grid.time(row).timestamp() as f64, grid.step().num_seconds());
+        let parts = usize::try_from(step / (60 * MINUTES)).unwrap_or(0).max(1);
+        let at = move |part| start + (part as f64 + 0.5) * step as f64 / parts as f64;
+        (0..parts).map(move |part| Sun::at(at(part), self))
+    }
+
+    /// Whether the sun is up at any time of a row.
+    pub fn is_lit(self, grid: &Grid, row: usize) -> bool {
+        let border = |row| Sun::at(grid.time(row).timestamp() as f64, self);
+        self.suns(grid, row).chain([border(row), border(row + 1)]).any(|sun| sun.up > SUNRISE)
+    }
+}
+
 /// The mean irradiance of a clear sky in each row, where the spec says where the building is.
 pub(super) fn clear_sky_of(spec: &FeatureSpec, grid: &Grid) -> Option<Vec<f64>> {
-    let (latitude, longitude) = (spec.latitude?, spec.longitude?);
-    let step = grid.step().num_seconds();
-    let parts = (step / (60 * MINUTES)).max(1);
+    let place = Place::of(spec)?;
     let mean = |row| {
-        let start = grid.time(row).timestamp() as f64;
-        let at = |part| start + (part as f64 + 0.5) * step as f64 / parts as f64;
-        (0..parts).map(|part| clear_sky_w_m2(cos_zenith(at(part), latitude, longitude))).sum::<f64>() / parts as f64
+        let suns = place.suns(grid, row);
+        let parts = suns.len() as f64;
+        suns.map(Sun::clear_sky_w_m2).sum::<f64>() / parts
     };
     Some((0..grid.len()).map(mean).collect())
 }
@@ -39,36 +70,55 @@ pub(super) fn clear_sky_index(irradiance_w_m2: f64, clear_sky_w_m2: f64) -> f64 
     (irradiance_w_m2 / clear_sky_w_m2).clamp(0.0, BRIGHTEST)
 }
 
-/// Global horizontal irradiance of a clear sky, of the cosine of the sun's zenith angle.
-fn clear_sky_w_m2(cos_zenith: f64) -> f64 {
-    if cos_zenith > 0.0 { 1098.0 * cos_zenith * (-0.059 / cos_zenith).exp() } else { 0.0 }
+/// Where the sun stands, as a vector of length one, and how strong it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sun {
+    pub east: f64,
+    pub north: f64,
+    /// The cosine of its zenith angle.
+    pub up: f64,
+    /// Irradiance above the air of a plane that faces it.
+    pub extraterrestrial_w_m2: f64,
 }
 
-/// The cosine of the sun's zenith angle at a time in seconds since 1970, without refraction.
-fn cos_zenith(seconds: f64, latitude: f64, longitude: f64) -> f64 {
-    let days = seconds / 86_400.0 - 10_957.5;
-    let century = days / 36_525.0;
-    let mean_longitude = (280.46646 + century * (36_000.769_83 + century * 0.000_303_2)).to_radians();
-    let anomaly = (357.52911 + century * (35_999.050_29 - 0.000_153_7 * century)).to_radians();
-    let eccentricity = 0.016_708_634 - century * (0.000_042_037 + 0.000_000_126_7 * century);
-    let center = anomaly.sin() * (1.914_602 - century * (0.004_817 + 0.000_014 * century))
-        + (2.0 * anomaly).sin() * (0.019_993 - 0.000_101 * century)
-        + (3.0 * anomaly).sin() * 0.000_289;
-    let node = (125.04 - 1934.136 * century).to_radians();
-    let apparent = mean_longitude + (center - 0.005_69 - 0.004_78 * node.sin()).to_radians();
-    let obliquity = 23.439_291 - century * (0.013_004_2 + century * 0.000_000_16) + 0.002_56 * node.cos();
-    let obliquity = obliquity.to_radians();
-    let declination = (obliquity.sin() * apparent.sin()).asin();
-    let y = (obliquity / 2.0).tan().powi(2);
-    // Radians by which the sun is ahead of the clock.
-    let equation_of_time = y * (2.0 * mean_longitude).sin() - 2.0 * eccentricity * anomaly.sin()
-        + 4.0 * eccentricity * y * anomaly.sin() * (2.0 * mean_longitude).cos()
-        - 0.5 * y * y * (4.0 * mean_longitude).sin()
-        - 1.25 * eccentricity * eccentricity * (2.0 * anomaly).sin();
-    let day_share = (seconds / 86_400.0).rem_euclid(1.0);
-    let hour_angle = (360.0 * day_share + longitude - 180.0).to_radians() + equation_of_time;
-    let latitude = latitude.to_radians();
-    latitude.sin() * declination.sin() + latitude.cos() * declination.cos() * hour_angle.cos()
+impl Sun {
+    /// At a time in seconds since 1970.
+    fn at(seconds: f64, place: Place) -> Self {
+        let days = seconds / 86_400.0 - 10_957.5;
+        let century = days / 36_525.0;
+        let mean_longitude = (280.46646 + century * (36_000.769_83 + century * 0.000_303_2)).to_radians();
+        let anomaly = (357.52911 + century * (35_999.050_29 - 0.000_153_7 * century)).to_radians();
+        let eccentricity = 0.016_708_634 - century * (0.000_042_037 + 0.000_000_126_7 * century);
+        let center = anomaly.sin() * (1.914_602 - century * (0.004_817 + 0.000_014 * century))
+            + (2.0 * anomaly).sin() * (0.019_993 - 0.000_101 * century)
+            + (3.0 * anomaly).sin() * 0.000_289;
+        let node = (125.04 - 1934.136 * century).to_radians();
+        let apparent = mean_longitude + (center - 0.005_69 - 0.004_78 * node.sin()).to_radians();
+        let obliquity = 23.439_291 - century * (0.013_004_2 + century * 0.000_000_16) + 0.002_56 * node.cos();
+        let obliquity = obliquity.to_radians();
+        let declination = (obliquity.sin() * apparent.sin()).asin();
+        let y = (obliquity / 2.0).tan().powi(2);
+        // Radians by which the sun is ahead of the clock.
+        let equation_of_time = y * (2.0 * mean_longitude).sin() - 2.0 * eccentricity * anomaly.sin()
+            + 4.0 * eccentricity * y * anomaly.sin() * (2.0 * mean_longitude).cos()
+            - 0.5 * y * y * (4.0 * mean_longitude).sin()
+            - 1.25 * eccentricity * eccentricity * (2.0 * anomaly).sin();
+        let day_share = (seconds / 86_400.0).rem_euclid(1.0);
+        let hour_angle = (360.0 * day_share + place.longitude - 180.0).to_radians() + equation_of_time;
+        let latitude = place.latitude.to_radians();
+        let distance = (1.0 - eccentricity.powi(2)) / (1.0 + eccentricity * (anomaly + center.to_radians()).cos());
+        Self {
+            east: -declination.cos() * hour_angle.sin(),
+            north: latitude.cos() * declination.sin() - latitude.sin() * declination.cos() * hour_angle.cos(),
+            up: latitude.sin() * declination.sin() + latitude.cos() * declination.cos() * hour_angle.cos(),
+            extraterrestrial_w_m2: SOLAR_CONSTANT_W_M2 / distance.powi(2),
+        }
+    }
+
+    /// Global horizontal irradiance of a clear sky.
+    pub fn clear_sky_w_m2(self) -> f64 {
+        if self.up > 0.0 { 1098.0 * self.up * (-0.059 / self.up).exp() } else { 0.0 }
+    }
 }
 
 #[cfg(test)]
@@ -83,11 +133,19 @@ mod tests {
         for case in cases.as_array().unwrap() {
             let number = |name: &str| case[name].as_f64().unwrap();
             let time: DateTime<Utc> = case["at"].as_str().unwrap().parse().unwrap();
-            let cos = cos_zenith(time.timestamp() as f64, number("latitude"), number("longitude"));
-            let zenith = cos.acos().to_degrees();
+            let place = Place { latitude: number("latitude"), longitude: number("longitude") };
+            let sun = Sun::at(time.timestamp() as f64, place);
+            let zenith = sun.up.acos().to_degrees();
             assert!((zenith - number("zenith")).abs() < 0.02, "{case}: {zenith}");
-            let clear = clear_sky_w_m2(cos);
+            let across = number("zenith").to_radians().sin();
+            let (sin, cos) = number("azimuth").to_radians().sin_cos();
+            assert!(
+                (sun.east - sin * across).abs() < 5e-4 && (sun.north - cos * across).abs() < 5e-4,
+                "{case}: {sun:?}"
+            );
+            let clear = sun.clear_sky_w_m2();
             assert!((clear - number("ghi_w_m2")).abs() < 0.5, "{case}: {clear}");
+            assert!((sun.extraterrestrial_w_m2 - number("extra_w_m2")).abs() < 1.0, "{case}: {sun:?}");
         }
     }
 

@@ -20,6 +20,7 @@ mod robustness;
 mod sarimax;
 mod seasonal_naive;
 mod seasons;
+mod solar;
 mod target;
 mod xgboost;
 
@@ -33,6 +34,7 @@ use crate::series::Frame;
 pub use memo::Memo;
 use ndarray::{Array2, Axis};
 use serde_json::Value;
+use std::ops::Range;
 pub use xgboost::TreeFile;
 pub(crate) use xgboost::of_files;
 
@@ -63,7 +65,13 @@ pub trait Forecaster {
 
     /// The level of demand at `origin` that its errors grow with.
     fn level(&self, frame: &Frame, origin: Origin) -> f64 {
-        recent_level(frame, origin)
+        recent_level(frame, origin, LEVEL_DAYS)
+    }
+
+    /// Between which values each of `rows` lies whatever the weather, where that is known: the sun does not shine at
+    /// night. Forecasts and intervals are held within; a row whose bounds are equal is no test of them.
+    fn bounds(&self, _frame: &Frame, _rows: Range<usize>) -> Option<Vec<(f64, f64)>> {
+        None
     }
 
     /// Its trees in XGBoost's own format, where it is made of nothing else but what is around them.
@@ -90,9 +98,9 @@ pub struct OfLeadDay {
 /// Days before the origin over which the recent level is the mean of the absolute target.
 const LEVEL_DAYS: usize = 7;
 
-/// Mean absolute target of the last days before the origin; zero where none is known.
-fn recent_level(frame: &Frame, origin: Origin) -> f64 {
-    let first = origin.row.saturating_sub(LEVEL_DAYS * frame.grid.rows_per_day());
+/// Mean absolute target of so many days before the origin; zero where none is known.
+fn recent_level(frame: &Frame, origin: Origin, days: usize) -> f64 {
+    let first = origin.row.saturating_sub(days * frame.grid.rows_per_day());
     let target = frame.known_target(origin, first);
     let known = target.iter().filter(|value| value.is_finite());
     let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value.abs(), count + 1.0));
@@ -239,7 +247,7 @@ impl std::fmt::Debug for Strategy {
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self(&seasonal_naive::STRATEGY),
         Self(&profile::STRATEGY),
         Self(&mstl::STRATEGY),
@@ -249,6 +257,7 @@ impl Strategy {
         Self(&xgboost::STRATEGY),
         Self(&ensemble::STRATEGY),
         Self(&global::STRATEGY),
+        Self(&solar::STRATEGY),
     ];
     /// The floor that every model must beat.
     pub const SEASONAL_NAIVE: Self = Self(&seasonal_naive::STRATEGY);
@@ -346,6 +355,6 @@ mod tests {
         let mut frame = hourly_frame(800);
         frame.target[532..700].fill(-3.0);
         frame.target[600] = f64::NAN;
-        assert_eq!([recent_level(&frame, Origin::at(700)), recent_level(&frame, Origin::at(0))], [3.0, 0.0]);
+        assert_eq!([700, 0].map(|row| recent_level(&frame, Origin::at(row), LEVEL_DAYS)), [3.0, 0.0]);
     }
 }

@@ -37,9 +37,16 @@ fn case(name: &'static str, strategy: &str, parameters: &Value, past: &[&str]) -
     Case { name, recipe: Recipe::new(strategy, parameters, &features, HORIZON).unwrap() }
 }
 
-/// Every strategy, quick ones; the trees with either base.
+/// Every strategy of demand, quick ones; the trees with either base.
 fn all() -> Vec<Case> {
     all_with(&[])
+}
+
+/// Those of demand, and what forecasts something else: for what holds whatever the series is.
+fn every() -> Vec<Case> {
+    let features = json!({"time_zone": "Europe/Zurich", "latitude": 47.4, "longitude": 8.5});
+    let solar = Case { name: "solar", recipe: Recipe::new("solar", &json!({}), &features, HORIZON).unwrap() };
+    all().into_iter().chain([solar]).collect()
 }
 
 fn all_with(past: &[&str]) -> Vec<Case> {
@@ -54,7 +61,8 @@ fn all_with(past: &[&str]) -> Vec<Case> {
         case(strategy.name(), strategy.name(), &quick, past)
     };
     let linear = case("xgboost on base linear", "xgboost", &json!({"base": "linear", "rounds": 60}), past);
-    Strategy::ALL.into_iter().map(quick).chain([linear]).collect()
+    let demand = Strategy::ALL.into_iter().filter(|strategy| strategy.name() != "solar");
+    demand.map(quick).chain([linear]).collect()
 }
 
 /// Fits ten days before `end` and forecasts from there on, through the model's bytes.
@@ -256,13 +264,13 @@ fn a_holiday_that_no_training_day_was() {
 fn too_little_of_everything() {
     for rows in [3, 30, 200, 400, 800] {
         let frame = hourly_frame(rows + HORIZON);
-        for tried in all() {
+        for tried in every() {
             stands(&tried, &format!("{rows} hours"), &frame, rows, &[], SIGHTED);
         }
     }
     let mut frame = frame();
     frame.target.fill(f64::NAN);
-    for tried in all() {
+    for tried in every() {
         let refused = !stands(&tried, "no demand is known", &frame, END, &[], SIGHTED);
         assert!(refused, "{} forecasts from nothing", tried.name);
     }
@@ -294,7 +302,7 @@ fn other_steps_than_an_hour() {
 #[test]
 fn no_target_at_or_after_an_issue_is_read() {
     let (whole, issues) = (frame(), [END - 240, END - 101, END - 24]);
-    for tried in all() {
+    for tried in every() {
         let model = fit(&tried, &whole, issues[0], &issues).unwrap();
         let together = model.forecast(&whole, &issues, HORIZON, &[], &mut || ()).unwrap();
         for (at, issued) in issues.into_iter().enumerate() {
@@ -330,7 +338,7 @@ fn nothing_that_was_received_later_is_read() {
         later.target[row] += 3.0;
         later.regressors[0].values[row] += 0.0;
     }
-    for tried in all() {
+    for tried in every() {
         let model = fit(&tried, &whole, END - 240, &[issued]).unwrap();
         let yhat = |frame: &Frame| model.forecast(frame, &[issued], HORIZON, &[], &mut || ()).unwrap();
         assert_eq!(yhat(&whole), yhat(&later), "{}", tried.name);
@@ -361,7 +369,7 @@ fn a_frame_of_recent_weeks_gives_nearly_the_same_forecast() {
     let whole = frame();
     let first = END - 60 * 24;
     let recent = whole.since(first);
-    for tried in all() {
+    for tried in every() {
         let model = fit(&tried, &whole, END, &[END]).unwrap();
         let long = model.forecast(&whole, &[END], HORIZON, &[], &mut || ()).unwrap();
         let short = model.forecast(&recent, &[END - first], HORIZON, &[], &mut || ()).unwrap();
@@ -375,7 +383,7 @@ proptest! {
 
     #[test]
     fn bytes_that_are_no_state_are_refused(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
-        for tried in all() {
+        for tried in every() {
             let keeps_state = !matches!(tried.name, "seasonal_naive" | "profile");
             let Recipe { strategy, ref features, ref parameters, .. } = tried.recipe;
             let restored = strategy.restore(features, parameters, &bytes);

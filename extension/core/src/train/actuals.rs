@@ -19,6 +19,13 @@ pub(super) struct Actual {
     pub yhat: f64,
 }
 
+impl Actual {
+    /// The row it is about.
+    pub fn target(&self) -> usize {
+        self.origin.row + self.lead - 1
+    }
+}
+
 /// The residuals, in the order of the origins.
 pub(super) fn residuals(
     forecaster: &dyn Forecaster,
@@ -30,7 +37,7 @@ pub(super) fn residuals(
         let origin = of_origin[0].origin;
         let (origin_at, level) = (frame.grid.time(origin.row).timestamp(), forecaster.level(frame, origin));
         let residual = move |actual: &Actual| {
-            let row = origin.row + actual.lead - 1;
+            let row = actual.target();
             let known_at =
                 frame.known_at.as_ref().map_or_else(|| frame.grid.end_seconds(row), |known_at| known_at[row]);
             let error = actual.actual - actual.yhat;

@@ -5,7 +5,7 @@
 //! and metrics come from what was not known when they were made.
 
 use super::actuals::{Actual, actuals, residuals, scores};
-use super::floor::{bound, floor};
+use super::bounds::{Bounds, floor};
 use super::{Model, Recipe, reaching};
 use crate::Checkpoint;
 use crate::artifact::Header;
@@ -110,8 +110,11 @@ impl Model {
             (None, Some((origins, forecasts))) => (origins.to_vec(), forecasts.clone()),
             (None, None) => hold_out(recipe, training, &clock, checkpoint)?,
         };
-        bound(&mut forecasts, floor);
+        let bounds = Bounds::new(forecaster.as_ref(), &frame, &held_out, reach, floor);
+        bounds.apply(&held_out, &mut forecasts);
         let actuals: Vec<Actual> = actuals(&frame, &held_out, &forecasts, end).collect();
+        let uncertain = |actual: &&Actual| !bounds.is_certain(actual.target());
+        let uncertain: Vec<Actual> = actuals.iter().filter(uncertain).copied().collect();
         let naive = Strategy::SEASONAL_NAIVE.fit(TrainingSet { parameters: &json!({}), ..training }, checkpoint)?;
         let naive = naive.predict(&frame, &held_out, reach, checkpoint).ok();
         let held_out = json!({
@@ -121,7 +124,7 @@ impl Model {
             "model": scores(actuals.iter().copied()),
             "seasonal_naive": naive.map(|naive| scores(self::actuals(&frame, &held_out, &naive, end))),
         });
-        let residuals = residuals(forecaster.as_ref(), &frame, &clock, &actuals);
+        let residuals = residuals(forecaster.as_ref(), &frame, &clock, &uncertain);
         let intervals = Intervals::learn(day, reach, &residuals, checkpoint);
         let all: Vec<usize> = (end % day..end).step_by(day).collect();
         let vintage_shares = frame.vintage_shares(&all, horizon);

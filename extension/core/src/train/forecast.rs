@@ -1,7 +1,7 @@
 //! From a model to a forecast.
 
 use super::actuals::{Actual, actuals, residuals};
-use super::floor::bound;
+use super::bounds::Bounds;
 use super::{Model, reaching};
 use crate::Checkpoint;
 use crate::artifact::Header;
@@ -100,9 +100,11 @@ impl Model {
                 "the forecast is no finite number: the input holds values of absurd size".to_owned(),
             ));
         }
-        bound(&mut forecasts, self.header.floor);
+        let bounds = Bounds::new(self.forecaster.as_ref(), &frame, &all, reach, self.header.floor);
+        bounds.apply(&all, &mut forecasts);
         let is_past = |actual: &Actual| past.binary_search_by_key(&actual.origin.row, |origin| origin.row).is_ok();
-        let actuals: Vec<Actual> = actuals(&frame, &all, &forecasts, last).filter(is_past).collect();
+        let tells = |actual: &Actual| is_past(actual) && !bounds.is_certain(actual.target());
+        let actuals: Vec<Actual> = actuals(&frame, &all, &forecasts, last).filter(tells).collect();
         let residuals = residuals(self.forecaster.as_ref(), &frame, &clock, &actuals);
         let given = reaching(Cow::Borrowed(given), last + horizon);
         let trust = Asked {
@@ -120,19 +122,19 @@ impl Model {
             intervals.calibrate(&residuals, now, checkpoint);
             let fan = intervals.fan(now, self.forecaster.level(&frame, *origin));
             let confidence = self.header.learnt.confidence(&trust, *origin, horizon);
-            let floored = |value: f64| self.header.floor.map_or(value, |floor| value.max(floor));
             let corrections = self.corrections(&frame, &clock, *origin, forecasts.row(at), horizon);
             rows.extend((0..horizon).map(|ahead| {
                 let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
-                let yhat = floored(forecasts[[at, from_origin - 1]] + corrections[ahead]);
+                let within = |value: f64| bounds.clamp(origin.issued + ahead, value);
+                let yhat = within(forecasts[[at, from_origin - 1]] + corrections[ahead]);
                 let (lower, upper) = fan.interval(from_origin, slot, yhat);
-                let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(floored).collect();
+                let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(within).collect();
                 Forecast {
                     issued: origin.issued,
                     lead: ahead + 1,
                     yhat,
-                    lower: floored(lower),
-                    upper: floored(upper),
+                    lower: within(lower),
+                    upper: within(upper),
                     quantiles,
                     confidence: confidence[ahead],
                 }

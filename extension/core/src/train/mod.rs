@@ -4,8 +4,8 @@
 //! several, [`Model::forecast`] asks it.
 
 mod actuals;
+mod bounds;
 mod fit;
-mod floor;
 mod forecast;
 mod model;
 mod panel;

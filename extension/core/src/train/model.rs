@@ -88,10 +88,10 @@ mod tests {
 
     #[test]
     fn every_strategy_survives_its_bytes_and_orders_its_interval() {
-        let frame = hourly_frame(1500);
+        let (frame, place) = (hourly_frame(1500), json!({"latitude": 47.4, "longitude": 8.5}));
         for strategy in Strategy::ALL {
             let parameters = if strategy.name() == "xgboost" { json!({"rounds": 40}) } else { json!({}) };
-            let recipe = Recipe::new(strategy.name(), &parameters, &json!({}), 48).unwrap();
+            let recipe = Recipe::new(strategy.name(), &parameters, &place, 48).unwrap();
             let model = Model::fit(&recipe, &frame, 1400, &mut || ()).unwrap();
             let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
             let forecasts = again.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9], &mut || ()).unwrap();

@@ -7,8 +7,8 @@
 //! before that a newcomer has not.
 
 use super::actuals::{Actual, actuals, residuals, scores};
+use super::bounds::{Bounds, floor};
 use super::fit::HELD_OUT_DAYS;
-use super::floor::{bound, floor};
 use super::{Model, Recipe, reaching};
 use crate::Checkpoint;
 use crate::artifact::Header;
@@ -87,7 +87,8 @@ impl Model {
                     let frame = reaching(life.frame(newcomer.frame), life.end() + reach);
                     let clock = Clock::new(&frame.grid, spec.time_zone, frame.grid.len());
                     let mut forecasts = others.predict(&frame, &life.origins, reach, checkpoint)?;
-                    bound(&mut forecasts, floor);
+                    Bounds::new(others.as_ref(), &frame, &life.origins, reach, floor)
+                        .apply(&life.origins, &mut forecasts);
                     let actuals: Vec<Actual> = actuals(&frame, &life.origins, &forecasts, life.end()).collect();
                     learnt.extend(residuals(others.as_ref(), &frame, &clock, &actuals));
                     naive.extend(actuals.iter().filter_map(|actual| week_before(newcomer.frame, &frame, actual)));

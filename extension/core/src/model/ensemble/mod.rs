@@ -26,6 +26,7 @@ use online::{Online, OnlineV5};
 use parameters::Parameters;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// Its row in the table.
 pub(super) const STRATEGY: Definition = Definition {
@@ -274,6 +275,13 @@ impl Forecaster for Ensemble {
 
     fn held_out(&self) -> Option<(&[Origin], &Array2<f64>)> {
         Some((&self.held_out.0, &self.held_out.1))
+    }
+
+    /// Those of all members that know any.
+    fn bounds(&self, frame: &Frame, rows: Range<usize>) -> Option<Vec<(f64, f64)>> {
+        let of_members = self.members.iter().filter_map(|member| member.model.bounds(frame, rows.clone()));
+        of_members
+            .reduce(|all, of_one| all.into_iter().zip(of_one).map(|(a, b)| (a.0.max(b.0), a.1.min(b.1))).collect())
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {

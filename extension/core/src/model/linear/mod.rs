@@ -4,11 +4,13 @@
 //! the column's mean. [`ridge`] and [`lasso`] work on the same [`Standardised`] rows.
 
 mod lasso;
+mod non_negative;
 #[cfg(test)]
 mod reference;
 mod ridge;
 
 pub(super) use lasso::lasso;
+pub(super) use non_negative::non_negative;
 pub(super) use ridge::ridge;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};

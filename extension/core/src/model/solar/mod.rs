@@ -1,0 +1,365 @@
+//! Solar: what the panels on a roof will generate.
+//!
+//! The sun's position is known for ever, and how irradiance falls on planes of any tilt ([`sky`]). What nobody has
+//! written down, size and orientation, is learnt from generation ([`panels`]); so is what has changed lately, and what
+//! shades the panels at which hour ([`recent`]). Antonanzas and others, *Review of photovoltaic power forecasting*,
+//! 2016, call it a hybrid of a physical and a statistical model.
+//!
+//! An irradiance that is forecast may be good, or that of another town. So three forecasts are blended, for each day of
+//! lead, with non-negative weights that have been best on days before: what the panels make of the irradiance; what
+//! they make under the usual sky, which is the clear-sky index of recent weeks at that hour; and the last day's
+//! deviation from it. Without an irradiance the latter two remain, a persistence of the clear-sky index (Bacher, Madsen
+//! and Nielsen, *Online short-term solar power forecasting*, 2009).
+//!
+//! A forecast is never negative, zero while the sun is down, and never more than the inverter lets through.
+
+mod panels;
+mod recent;
+mod sky;
+#[cfg(test)]
+mod tests;
+
+use super::linear::non_negative;
+use super::{Definition, Forecaster, Origins, TrainingSet, recent_level};
+use crate::Checkpoint;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::features::{FeatureSpec, Place, Preset};
+use crate::options;
+use crate::origin::{Origin, origins};
+use crate::series::{Frame, Regressor};
+use ndarray::{Array1, Array2};
+use panels::{Generated, Panels};
+use recent::{FORECASTS, Recent, Seen, stood_still};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sky::{Sky, Weather};
+use std::ops::Range;
+
+/// Its row in the table.
+pub(super) const STRATEGY: Definition = Definition {
+    name: "solar",
+    preset: Preset::Advanced,
+    origins: Origins::Newest,
+    read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
+    history: |_, _, grid| Ok(LEAST_DAYS * grid.rows_per_day()),
+    fit: |training, checkpoint| Ok(Box::new(Solar::fit(training, checkpoint)?)),
+    fit_panel: None,
+    restore: |spec, parameters, state| Ok(Box::new(Solar::restore(spec, parameters, state)?)),
+    state_of_v5: None,
+    space: || {
+        json!({
+            "half_life_days": {"low": 3, "high": 60, "log": true},
+            "window_days": {"low": 84, "high": 1460, "log": true},
+        })
+    },
+};
+
+/// Days before an origin that a forecast needs, and those that it reads where they are there.
+const LEAST_DAYS: usize = 14;
+const RECENT_DAYS: usize = 56;
+/// Lit hours with an irradiance below which it is not learnt from.
+const LEAST_KNOWN: usize = 48;
+/// The ridge of the blend, as a share of the mean of the Gram matrix' diagonal.
+const RIDGE: f64 = 1e-3;
+/// What is taken of the days after one on which the panels stood still, as if it had been seen on so many days.
+const STAY: f64 = 0.8;
+const STILL_DAYS: f64 = 3.0;
+/// Days over which the level is a mean: weather comes and goes within.
+const LEVEL_DAYS: usize = 28;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// Days after which a day counts half in what has come over what was expected.
+    half_life_days: f64,
+    /// Days of history that are learnt from, at most.
+    window_days: u32,
+}
+
+impl Parameters {
+    fn from_json(json: &Value) -> Result<Self, Error> {
+        let read: Self = options::read("parameter", json, &Self { half_life_days: 14.0, window_days: 730 })?;
+        options::check_ranges(
+            "parameter",
+            &[
+                ("half_life_days", read.half_life_days, 1.0, 366.0),
+                ("window_days", f64::from(read.window_days), 28.0, 3660.0),
+            ],
+        )?;
+        Ok(read)
+    }
+}
+
+struct Solar {
+    spec: FeatureSpec,
+    parameters: Parameters,
+    place: Place,
+    state: State,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    /// Learnt from generation in the irradiance that came; none where it is not known.
+    in_weather: Option<Panels>,
+    /// Learnt from generation as if the sky had always been clear.
+    clear: Panels,
+    by_lead_day: Vec<OfLeadDay>,
+    feature_names: Vec<String>,
+}
+
+/// What is learnt for a day of lead.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct OfLeadDay {
+    /// The weights of the forecasts.
+    weights: [f64; FORECASTS],
+    /// The share of days on which the panels stand still, of those that follow one on which they did.
+    stay: f64,
+}
+
+/// What the panels would generate in the rows of a range.
+struct Expected {
+    sky: Sky,
+    first: usize,
+    /// In the weather of the frame; missing where the irradiance is.
+    in_weather: Vec<f64>,
+    clear: Vec<f64>,
+}
+
+fn place_of(spec: &FeatureSpec) -> Result<Place, Error> {
+    Place::of(spec).ok_or_else(|| {
+        Error::InvalidArgument(
+            "strategy \"solar\" follows the sun over the panels: say where they are by \"latitude\" and \"longitude\" \
+             in features, in degrees north and east"
+                .to_owned(),
+        )
+    })
+}
+
+/// The weather of each row of `rows`, by these regressors of the same rows.
+fn weather_of(spec: &FeatureSpec, regressors: &[Regressor], rows: Range<usize>) -> Vec<Weather> {
+    let column = |name: &String| {
+        regressors
+            .iter()
+            .find(|regressor| regressor.name == *name && !spec.past.contains(name))
+            .map(|found| &found.values)
+    };
+    let (irradiance, temperature) = (column(&spec.irradiance), column(&spec.temperature));
+    let at =
+        |column: Option<&Vec<f64>>, row: usize| column.and_then(|values| values.get(row)).copied().unwrap_or(f64::NAN);
+    rows.map(|row| Weather { irradiance_w_m2: at(irradiance, row), temperature_c: at(temperature, row) }).collect()
+}
+
+impl Solar {
+    fn fit(training: TrainingSet<'_>, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
+        let TrainingSet { frame, end, spec, .. } = training;
+        let (place, parameters) = (place_of(spec)?, Parameters::from_json(training.parameters)?);
+        let day = frame.grid.rows_per_day();
+        let oldest = end.saturating_sub(parameters.window_days as usize * day);
+        let known = (oldest..end).filter(|row| frame.target[*row].is_finite());
+        if known.clone().map(|row| frame.target[row]).sum::<f64>() < 0.0 {
+            return Err(Error::InvalidArgument("generation is given in positive numbers; this is negative".to_owned()));
+        }
+        let sky = Sky::new(place, &frame.grid, oldest..end, checkpoint);
+        let weather = weather_of(spec, &frame.regressors, oldest..end);
+        let came = known.filter(|row| sky.is_lit(*row)).map(|row| Generated {
+            row,
+            weather: weather[row - oldest],
+            actual: frame.target[row],
+        });
+        let came: Vec<Generated> = came.collect();
+        if came.is_empty() {
+            return Err(Error::TooLittleHistory { need: LEAST_DAYS * day, have: 0 });
+        }
+        let in_weather: Vec<Generated> =
+            came.iter().filter(|seen| seen.weather.irradiance_w_m2.is_finite()).copied().collect();
+        let in_weather = (in_weather.len() >= LEAST_KNOWN).then(|| Panels::fit(&sky, &in_weather, day, checkpoint));
+        let clear: Vec<Generated> =
+            came.into_iter().map(|seen| Generated { weather: sky.clear(seen.row, seen.weather), ..seen }).collect();
+        let clear = Panels::fit(&sky, &clear, day, checkpoint);
+        let reads = [(&spec.irradiance, in_weather.is_some()), (&spec.temperature, true)];
+        let reads = reads.into_iter().filter(|(name, read)| *read && spec.ahead(frame, name).is_some());
+        let feature_names = reads.map(|(name, _)| name.clone()).collect();
+        let state = State { in_weather, clear, by_lead_day: Vec::new(), feature_names };
+        let mut solar = Self { spec: spec.clone(), parameters, place, state };
+        solar.state.by_lead_day = solar.learn_blend(training, oldest, checkpoint);
+        Ok(solar)
+    }
+
+    /// By day of lead, the weights that would have been best on days before which the panels did not stand still.
+    fn learn_blend(&self, training: TrainingSet<'_>, oldest: usize, checkpoint: Checkpoint<'_>) -> Vec<OfLeadDay> {
+        let TrainingSet { frame, end, horizon, spec, phases, .. } = training;
+        let day = frame.grid.rows_per_day();
+        let expected = self.expected(frame, oldest..end, checkpoint);
+        let clock = Clock::new(&frame.grid, spec.time_zone, end);
+        let lead_days = horizon.div_ceil(day);
+        let mut grams = vec![Array2::<f64>::zeros((FORECASTS, FORECASTS)); lead_days];
+        let mut moments = vec![Array1::<f64>::zeros(FORECASTS); lead_days];
+        let mut still = vec![(STILL_DAYS * STAY, STILL_DAYS); lead_days];
+        for origin in origins(phases[0], frame, &clock, oldest + LEAST_DAYS * day..end) {
+            checkpoint();
+            let ahead = horizon.min(end - origin.row);
+            let (stand_still, forecasts) = self.ahead(frame, &expected, origin, ahead);
+            if stand_still {
+                for (lead_day, (stayed, days)) in (0..ahead / day).zip(&mut still) {
+                    let rows = (0..day).map(|n| origin.row + lead_day * day + n);
+                    let known = rows.filter(|row| frame.target[*row].is_finite());
+                    let [actual, clear] = known.fold([0.0; 2], |[actual, clear], row| {
+                        [actual + frame.target[row], clear + expected.clear[row - oldest]]
+                    });
+                    *stayed += f64::from(u8::from(stood_still(actual, clear)));
+                    *days += 1.0;
+                }
+                continue;
+            }
+            for (ahead, forecasts) in forecasts.into_iter().enumerate() {
+                let actual = frame.target[origin.row + ahead];
+                if actual.is_finite() {
+                    let forecasts = Array1::from_iter(forecasts);
+                    moments[ahead / day].scaled_add(actual, &forecasts);
+                    let forecasts = forecasts.insert_axis(ndarray::Axis(1));
+                    grams[ahead / day] += &forecasts.dot(&forecasts.t());
+                }
+            }
+        }
+        let mut by_lead_day = Vec::with_capacity(lead_days);
+        // In the weather where it is known, else in the usual one: where nothing has been tried, this is taken.
+        let usual = usize::from(self.state.in_weather.is_none());
+        let mut drawn_to = std::array::from_fn(|n| f64::from(u8::from(n == usual)));
+        for ((gram, moments), (stayed, days)) in grams.iter_mut().zip(&mut moments).zip(still) {
+            let ridge = RIDGE * gram.diag().mean().unwrap_or(0.0);
+            if ridge > 0.0 {
+                for (n, to) in drawn_to.iter().enumerate() {
+                    gram[[n, n]] += ridge;
+                    moments[n] += ridge * to;
+                }
+                let weights = non_negative(gram, moments);
+                drawn_to = std::array::from_fn(|n| weights[n]);
+            }
+            by_lead_day.push(OfLeadDay { weights: drawn_to, stay: stayed / days });
+        }
+        by_lead_day
+    }
+
+    fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
+        let damaged = |what: String| Error::DamagedArtifact(format!("solar's state: {what}"));
+        let state: State = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
+        let weights = state.by_lead_day.iter().all(|of_day| {
+            of_day.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+                && (0.0..=1.0).contains(&of_day.stay)
+        });
+        let sound = state.clear.is_sound() && state.in_weather.iter().all(Panels::is_sound);
+        if !weights || !sound || state.by_lead_day.is_empty() {
+            return Err(damaged("impossible numbers".to_owned()));
+        }
+        let place = place_of(spec).map_err(|error| damaged(error.to_string()))?;
+        Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, place, state })
+    }
+
+    fn expected(&self, frame: &Frame, rows: Range<usize>, checkpoint: Checkpoint<'_>) -> Expected {
+        let sky = Sky::new(self.place, &frame.grid, rows.clone(), checkpoint);
+        let weather = weather_of(&self.spec, &frame.regressors, rows.clone());
+        let both = || rows.clone().zip(&weather);
+        let in_weather = both().map(|(row, weather)| self.in_weather(&sky, row, *weather)).collect();
+        let clear = both().map(|(row, weather)| self.state.clear.power(&sky, row, sky.clear(row, *weather))).collect();
+        Expected { first: rows.start, in_weather, clear, sky }
+    }
+
+    fn in_weather(&self, sky: &Sky, row: usize, weather: Weather) -> f64 {
+        self.state.in_weather.as_ref().map_or(f64::NAN, |panels| panels.power(sky, row, weather))
+    }
+
+    /// Whether the panels stood still on the last day before an origin, and the forecasts of each row ahead of it where
+    /// they do not; zero where the sun is down.
+    fn ahead(
+        &self,
+        frame: &Frame,
+        expected: &Expected,
+        origin: Origin,
+        horizon: usize,
+    ) -> (bool, Vec<[f64; FORECASTS]>) {
+        let grid = &frame.grid;
+        let (day, slot) = (grid.rows_per_day(), |row| grid.row_of_day(row));
+        let first = origin.row.saturating_sub(RECENT_DAYS * day).max(expected.first);
+        let target = frame.known_target(origin, first);
+        let lit = (first..).zip(target.iter()).filter(|(row, actual)| actual.is_finite() && expected.sky.is_lit(*row));
+        let seen = lit.map(|(row, actual)| Seen {
+            slot: slot(row),
+            days_ago: (origin.row - row) as f64 / day as f64,
+            actual: *actual,
+            in_weather: expected.in_weather[row - expected.first],
+            clear: expected.clear[row - expected.first],
+        });
+        let recent = Recent::learn(day, self.parameters.half_life_days, &seen.collect::<Vec<_>>());
+        let rows = origin.row..origin.row + horizon;
+        let as_forecast = frame.vintages.as_ref().filter(|_| self.state.in_weather.is_some()).map(|_| {
+            let regressors = frame.regressors_as_known(origin, origin.row..rows.end.min(grid.len()));
+            weather_of(&self.spec, &regressors, 0..horizon)
+        });
+        let forecasts = rows.enumerate().map(|(ahead, row)| {
+            if !expected.sky.is_lit(row) {
+                return [0.0; FORECASTS];
+            }
+            let in_weather = match &as_forecast {
+                Some(weather) => self.in_weather(&expected.sky, row, weather[ahead]),
+                None => expected.in_weather[row - expected.first],
+            };
+            recent.forecasts(slot(row), in_weather, expected.clear[row - expected.first])
+        });
+        (recent.stood_still, forecasts.collect())
+    }
+
+    /// What the inverter lets through.
+    fn most(&self) -> f64 {
+        self.state.clear.most().unwrap_or(f64::INFINITY)
+    }
+}
+
+impl Forecaster for Solar {
+    fn predict(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        let rows = || origins.iter().map(|origin| origin.row);
+        let recent = RECENT_DAYS * frame.grid.rows_per_day();
+        let first = rows().min().unwrap_or(0).saturating_sub(recent);
+        let expected = self.expected(frame, first..rows().max().unwrap_or(0) + horizon, checkpoint);
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        for (origin, mut leads) in origins.iter().zip(forecasts.rows_mut()) {
+            checkpoint();
+            let (stand_still, of_rows) = self.ahead(frame, &expected, *origin, horizon);
+            for (ahead, (forecasts, yhat)) in of_rows.iter().zip(&mut leads).enumerate() {
+                let lead_day = (ahead / frame.grid.rows_per_day()).min(self.state.by_lead_day.len() - 1);
+                let OfLeadDay { weights, stay } = &self.state.by_lead_day[lead_day];
+                let blended: f64 = forecasts.iter().zip(weights).map(|(each, weight)| each * weight).sum();
+                let work = if stand_still { 1.0 - stay } else { 1.0 };
+                *yhat = (work * blended).clamp(0.0, self.most());
+            }
+        }
+        Ok(forecasts)
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.state.feature_names.clone()
+    }
+
+    fn parameters(&self) -> Value {
+        json!(self.parameters)
+    }
+
+    fn level(&self, frame: &Frame, origin: Origin) -> f64 {
+        recent_level(frame, origin, LEVEL_DAYS)
+    }
+
+    fn bounds(&self, frame: &Frame, rows: Range<usize>) -> Option<Vec<(f64, f64)>> {
+        let most = |row| if self.place.is_lit(&frame.grid, row) { self.most() } else { 0.0 };
+        Some(rows.map(|row| (0.0, most(row))).collect())
+    }
+
+    fn state(&self) -> Result<Vec<u8>, Error> {
+        postcard::to_allocvec(&self.state).map_err(|error| Error::Internal(error.to_string()))
+    }
+}

@@ -77,8 +77,9 @@ async fn the_examples_of_the_pages_run() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{block}\n{}", said(&output));
-        // Nothing has been scored yet; CSV and answers that are thrown away show no JSON.
-        let asked = block.matches("$API/").count() - block.matches("$API/accuracy").count();
+        // Nothing has been scored yet; CSV, pictures and answers that are thrown away show no JSON.
+        let asked = ["", "accuracy", "rpc/forecast_chart"].map(|path| block.matches(&format!("$API/{path}")).count());
+        let asked = asked[0] - asked[1] - asked[2];
         let shown = asked - block.matches("text/csv").count() - block.matches("-o /dev/null").count();
         assert_eq!(said(&output).matches("[{").count(), shown, "{block}\n{}", said(&output));
     }

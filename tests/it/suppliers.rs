@@ -227,3 +227,26 @@ async fn accuracy_is_that_of_what_was_issued() {
         assert_eq!(row["promised_rmse_kwh"], Value::Null);
     }
 }
+
+#[tokio::test]
+async fn a_forecast_is_a_picture_and_of_what_is_not_shown_there_is_none() {
+    let (_database, api, _postgres) = street().await;
+    let picture = async |query: &str| {
+        let request = api.get(&format!("rpc/forecast_chart?{query}"), "utility", "supplier");
+        let answer = request.header("Accept", "image/svg+xml").send().await.unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (answer.status(), kind, answer.text().await.unwrap())
+    };
+    let (status, kind, svg) = picture("building_id=tall&hours=24").await;
+    assert!(status == StatusCode::OK && kind.starts_with("image/svg+xml"), "{status} {kind} {svg}");
+    // By the clock of Zurich, an hour ahead of UTC.
+    for says in ["<svg ", "<polygon", ">tall</title>", "Forecast of Sun 15 Mar 13:00 to Mon 16 Mar 13:00"] {
+        assert!(svg.contains(says), "{says}: {svg}");
+    }
+    for other in ["building_id=lone", "building_id=nobody", "building_id=tall&hours=-1", "hours=5"] {
+        let (status, _, svg) = picture(other).await;
+        assert!(status == StatusCode::OK && svg.contains("No forecast."), "{other}: {status} {svg}");
+    }
+    let (status, _, error) = picture("building_id=tall&width=9").await;
+    assert!(status == StatusCode::BAD_REQUEST && error.contains("200 to 4000"), "{status} {error}");
+}

@@ -27,23 +27,24 @@ async fn get(path: &str) -> Value {
     body
 }
 
-/// Pending models of a subject of the test's own, by the analyst.
-async fn pending(subject: &str, models: usize) -> (PgConnection, Vec<i64>) {
+/// Pending models of a subject of the test's own, by the analyst; the subject, which no earlier run has decided about.
+async fn pending(models: usize) -> (PgConnection, String, Vec<i64>) {
+    let subject = format!("operations-{}", Utc::now().timestamp_micros());
     let mut analyst = as_role("analyst").await;
     analyst.execute("set search_path = pg_temp, public").await.unwrap();
     seed_demand(&mut analyst).await;
     let mut ids = Vec::new();
     for _ in 0..models {
         let train = "select edf.train($1, 'select at, demand_kwh, temperature_c from hourly', 'seasonal_naive')";
-        ids.push(query_scalar(train).bind(subject).fetch_one(&mut analyst).await.unwrap());
+        ids.push(query_scalar(train).bind(&subject).fetch_one(&mut analyst).await.unwrap());
     }
-    (analyst, ids)
+    (analyst, subject, ids)
 }
 
 #[tokio::test]
 async fn a_model_is_approved_rejected_and_rolled_back_by_a_person_whose_name_is_kept() {
-    let (mut analyst, models) = pending("operations-decides", 3).await;
-    let waiting = get("models?subject=eq.operations-decides&status=eq.pending&order=model_id").await;
+    let (mut analyst, subject, models) = pending(3).await;
+    let waiting = get(&format!("models?subject=eq.{subject}&status=eq.pending&order=model_id")).await;
     assert_eq!(waiting.as_array().unwrap().len(), 3, "{waiting}");
     assert_eq!((&waiting[0]["trained_by"], &waiting[0]["problem"]), (&json!("analyst"), &Value::Null));
 
@@ -57,10 +58,9 @@ async fn a_model_is_approved_rejected_and_rolled_back_by_a_person_whose_name_is_
     let (status, again) = decide("rpc/approve_model", models[2], "after all").await;
     assert_eq!(status, StatusCode::CONFLICT, "{again}");
     assert!(!again["message"].as_str().unwrap().is_empty() && !again["hint"].is_null(), "{again}");
-    let (status, back) =
-        operator("bob", "rpc/rollback_model", json!({"subject": "operations-decides", "reason": "worse"})).await;
+    let (status, back) = operator("bob", "rpc/rollback_model", json!({"subject": subject, "reason": "worse"})).await;
     assert_eq!((status, &back["model_id"]), (StatusCode::OK, &json!(models[0])), "{back}");
-    let nothing_before = json!({"subject": "operations-decides", "reason": "worse still"});
+    let nothing_before = json!({"subject": subject, "reason": "worse still"});
     assert_eq!(operator("bob", "rpc/rollback_model", nothing_before).await.0, StatusCode::CONFLICT);
 
     let events: Vec<(String, String, Option<String>, Option<String>)> = query_as(
@@ -84,7 +84,7 @@ async fn a_model_is_approved_rejected_and_rolled_back_by_a_person_whose_name_is_
 
 #[tokio::test]
 async fn bad_decisions_are_refused_by_name_and_other_roles_may_not_decide() {
-    let (_analyst, models) = pending("operations-refuses", 1).await;
+    let (_analyst, _, models) = pending(1).await;
     let model = models[0];
     let cases = [
         ("rpc/approve_model", json!({}), StatusCode::BAD_REQUEST, "model_id is missing"),

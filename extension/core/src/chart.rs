@@ -152,7 +152,8 @@ fn in_words(hours: &[Hour], zone: Tz) -> String {
         return "No forecast.".to_owned();
     };
     let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%a %d %b %H:%M");
-    let (from, to) = (ahead().next().map_or(peak_at, |hour| hour.0), ahead().last().map_or(peak_at, |hour| hour.0));
+    let (from, to) =
+        (ahead().next().map_or(peak_at, |hour| hour.0), ahead().next_back().map_or(peak_at, |hour| hour.0));
     let total: f64 = ahead().map(|hour| hour.1).sum();
     format!(
         "Forecast of {} to {}: {total:.0} kWh in all, most at {} with {peak:.1} kWh.",

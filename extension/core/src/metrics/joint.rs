@@ -89,12 +89,13 @@ mod tests {
         }
     }
 
+    type Score = fn(&[f64], &[f64], Checkpoint<'_>) -> Result<f64, Error>;
+
     #[test]
     fn what_would_take_minutes_is_refused() {
-        let refused =
-            |scenarios: usize, steps: usize, score: fn(&[f64], &[f64], Checkpoint<'_>) -> Result<f64, Error>| {
-                score(&vec![0.0; steps], &vec![0.0; steps * scenarios], &mut || ()).unwrap_err().to_string()
-            };
+        let refused = |scenarios: usize, steps: usize, score: Score| {
+            score(&vec![0.0; steps], &vec![0.0; steps * scenarios], &mut || ()).unwrap_err().to_string()
+        };
         assert!(refused(10, 40_000, variogram_score).contains("10000000000 differences are the most"));
         assert!(refused(40_000, 10, energy_score).contains("10000000000 differences are the most"));
     }

@@ -278,7 +278,7 @@ mod tests {
         let model = Lear::fit(set, &mut || ()).unwrap();
         // 05:00 of UTC in winter, after both changes.
         let origin = Origin::at(8021);
-        let yhat = model.predict(&frame, &[origin], 130, &mut || ()).unwrap();
+        let yhat = model.predict(&frame, &[origin], 100, &mut || ()).unwrap();
         for (ahead, yhat) in yhat.iter().enumerate() {
             let actual = frame.target[origin.row + ahead];
             assert!((yhat - actual).abs() < 6.0, "lead {}: {yhat} for {actual}", ahead + 1);

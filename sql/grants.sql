@@ -65,7 +65,8 @@ grant execute on function energy.current_config_id(), energy.config_schema(), en
 -- The owner, since views read and security definer routines train with its rights.
 grant select on edf.models, edf.model_events to edf_owner;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest,
-    edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model, edf.approve_model, edf.rollback_model, edf.empty_model to edf_owner;
+    edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model, edf.approve_model, edf.rollback_model, edf.empty_model,
+    edf.scenarios, edf.draw_scenarios to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.checked_columns, edf.reject_model to pipeline, analyst;

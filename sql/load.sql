@@ -104,6 +104,7 @@ set local role edf_owner;
 \ir api/ingest_meter_messages.sql
 \ir api/topology.sql
 \ir api/forecast_chart.sql
+\ir api/scenarios.sql
 \ir api/models.sql
 \ir api/alerts.sql
 \ir pin_sessions.sql

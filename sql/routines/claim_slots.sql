@@ -49,12 +49,12 @@ begin
           and coalesce(slots.horizon, usual) = claim_slots.horizon and (revision > 0) = claim_slots.is_revision
           and status <> 'issued' and (tried_at < tried_before) is not false
         order by building_id
-        limit 20
+        limit 40
         for update of slots skip locked);
 end;
 $$;
 comment on function energy.claim_slots(text, timestamptz, interval, boolean, timestamptz) is
-$$Takes slots of a row of energy.due_places for this transaction, which no other session has: up to 20 buildings. Empty:
+$$Takes slots of a row of energy.due_places for this transaction, which no other session has: up to 40 buildings. Empty:
 there are none, or others have them.$$;
 revoke all on function energy.claim_slots(text, timestamptz, interval, boolean, timestamptz) from public;
 

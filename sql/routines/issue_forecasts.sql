@@ -82,7 +82,7 @@ end;
 $$;
 comment on function energy.issue_next(timestamptz, timestamptz, energy.place_inputs) is
 $$Issues the next batch of forecasts that are due and no other session has, in the transaction of the caller: of the
-oldest slot, up to 20 buildings of one place, that of inputs while it lasts. Returns the inputs of the place, for the
+oldest slot, up to 40 buildings of one place, that of inputs while it lasts. Returns the inputs of the place, for the
 next call; NULL: nothing is left, or other sessions have it. Arguments as energy.due_places.$$;
 revoke all on function energy.issue_next(timestamptz, timestamptz, energy.place_inputs) from public;
 

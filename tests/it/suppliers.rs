@@ -250,3 +250,36 @@ async fn a_forecast_is_a_picture_and_of_what_is_not_shown_there_is_none() {
     let (status, _, error) = picture("building_id=tall&width=9").await;
     assert!(status == StatusCode::BAD_REQUEST && error.contains("200 to 4000"), "{status} {error}");
 }
+
+#[tokio::test]
+async fn scenarios_are_of_what_is_shown_alone_and_errors_that_meet_meet_in_them() {
+    let (_database, api, _postgres) = street().await;
+    let all = api.rows("rpc/scenarios?scenarios=150&seed=3", "utility", "supplier").await;
+    assert_eq!(buildings(&all), BTreeSet::from(["broad", "tall", "wide"]));
+    assert_eq!(all.len(), 150 * 3);
+    let path = |building: &str| {
+        let rows = all.iter().filter(move |row| row["building_id"] == building);
+        rows.map(|row| {
+            row["demand_kwh"].as_array().unwrap().iter().map(|kwh| kwh.as_f64().unwrap()).collect::<Vec<_>>()
+        })
+        .collect::<Vec<_>>()
+    };
+    assert!(path("tall").iter().all(|path| path.len() == HOURS));
+    // Tall and wide are wrong in the same way, broad in the other.
+    let together = |a: &str, b: &str| {
+        let (a, b) = (path(a), path(b));
+        let mean = |paths: &[Vec<f64>]| paths.iter().map(|path| path[9]).sum::<f64>() / paths.len() as f64;
+        let (mean_a, mean_b) = (mean(&a), mean(&b));
+        a.iter().zip(&b).map(|(a, b)| (a[9] - mean_a) * (b[9] - mean_b)).sum::<f64>()
+    };
+    assert!(together("tall", "wide") > 0.0 && together("tall", "broad") < 0.0);
+    let one = api.rows("rpc/scenarios?building_ids={tall,lone}", "utility", "supplier").await;
+    assert_eq!((buildings(&one), one.len()), (BTreeSet::from(["tall"]), 20));
+    assert_eq!(api.rows("rpc/scenarios", "nobody", "supplier").await, Vec::<Value>::new());
+    for count in ["0", "201", "-1"] {
+        let refused = api.get(&format!("rpc/scenarios?scenarios={count}"), "utility", "supplier").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{count}");
+    }
+    let resident = api.get("rpc/scenarios", "utility", "resident").send().await.unwrap();
+    assert_eq!(resident.status(), StatusCode::FORBIDDEN);
+}

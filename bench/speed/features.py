@@ -6,7 +6,7 @@ bench.sh checks names and values against edf.features.
 import numpy as np
 import pandas as pd
 
-DAY, HORIZON = 24, 72
+DAY, HORIZON, YEAR = 24, 72, 8760
 LAGS, DAYS, RECENT, WINDOWS = (168, 336), range(1, 8), (1, 2, 3, 24), (24, 168)
 SAME_HOUR, SAME_TYPE = ((1, DAY, "1d"), (7, DAY, "7d"), (28, DAY, "28d"), (1, 7 * DAY, "1w"), (4, 7 * DAY, "4w")), (4, 10)
 HEATING_BASE, COOLING_BASE, SUN_GAIN = 18.0, 22.0, 0.03
@@ -59,9 +59,9 @@ def weather(frame: pd.DataFrame, weekend: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class Table:
-    """Every feature over one building's hours."""
+    """Every feature over one building's hours, of which so many are learnt from: of less than a year none of the season."""
 
-    def __init__(self, frame: pd.DataFrame, time_zone: str):
+    def __init__(self, frame: pd.DataFrame, time_zone: str, history: int):
         demand = self.demand = frame["demand_kwh"].to_numpy(float)
         local = frame.index.tz_convert(time_zone)
         weekend = (local.dayofweek >= 5).astype(float)
@@ -76,8 +76,9 @@ class Table:
         year = 2 * np.pi * (local.dayofyear.to_numpy() - 1) / 365.25
         self.ahead = weather(frame, weekend) | {
             "hour": local.hour.to_numpy(float), "weekday": local.dayofweek.to_numpy(float) + 1, "is_weekend": weekend,
-            "year_sin": np.sin(year), "year_cos": np.cos(year),
         }
+        if history >= YEAR:
+            self.ahead |= {"year_sin": np.sin(year), "year_cos": np.cos(year)}
 
     def names(self) -> list[str]:
         return ["lead", *(f"lag_{hours}h" for hours in LAGS), *(f"newest_day_{n}" for n in DAYS), *self.at_issue, *self.same_hour, *self.same_type, *self.ahead]

@@ -18,7 +18,7 @@ import pandas as pd
 import psycopg
 import xgboost
 
-from features import DAY, HISTORY, HORIZON, Table, samples
+from features import DAY, HISTORY, HORIZON, YEAR, Table, samples
 
 TIME_ZONE = "Etc/GMT+8"
 HELD_OUT_DAYS = 56
@@ -84,7 +84,7 @@ def fit(table: Table, end: int) -> tuple[Model, np.ndarray, dict]:
 
 def train(connection, number: int, times: dict) -> None:
     frame = read(connection, number, times["starts_at"], times["trained_until"])
-    model, quantiles, metrics = fit(Table(frame, TIME_ZONE), len(frame))
+    model, quantiles, metrics = fit(Table(frame, TIME_ZONE, len(frame)), len(frame))
     stored = pickle.dumps({"boosters": [booster.save_raw("ubj") for booster in model.boosters], "quantiles": quantiles})
     connection.execute("insert into python_models (number, model, metrics) values (%s, %s, %s)", (number, stored, json.dumps(metrics)))
     connection.commit()
@@ -96,7 +96,7 @@ def forecast(connection, number: int, times: dict) -> None:
     model.boosters = [xgboost.Booster({"nthread": 1}, model_file=raw) for raw in stored["boosters"]]
     frame = read(connection, number, times["issued_at"] - pd.Timedelta("60 days"), times["ends_at"])
     origin = int(frame.index.searchsorted(times["issued_at"]))
-    _, target, yhat = model.predict(Table(frame, TIME_ZONE), np.array([origin]), len(frame))
+    _, target, yhat = model.predict(Table(frame, TIME_ZONE, YEAR), np.array([origin]), len(frame))
     fan = yhat[:, None] + stored["quantiles"]
     with connection.cursor().copy("copy python_forecasts from stdin") as copy:
         for at, value, quantiles in zip(frame.index[target], yhat, fan):
@@ -107,7 +107,8 @@ def forecast(connection, number: int, times: dict) -> None:
 def backtest(connection, number: int, times: dict) -> None:
     """Ten weeks of daily origins, a new fit every 14 days."""
     frame = read(connection, number, times["starts_at"], times["trained_until"])
-    table, end = Table(frame, TIME_ZONE), len(frame)
+    end = len(frame)
+    table = Table(frame, TIME_ZONE, end - 70 * DAY)
     with connection.cursor().copy("copy python_backtests from stdin") as copy:
         for first in range(end - 70 * DAY, end, 14 * DAY):
             model, quantiles, _ = fit(table, first)
@@ -131,8 +132,8 @@ def check() -> None:
     with psycopg.connect() as connection:
         times = clock(connection)
         frame = read(connection, 0, times["starts_at"], times["ends_at"])
-        table = Table(frame, TIME_ZONE)
         for back in (0, 100):
+            table = Table(frame, TIME_ZONE, int(frame.index.searchsorted(times["issued_at"])) - back * DAY)
             issued_at = times["issued_at"] - back * pd.Timedelta("1 day")
             rows = connection.execute("select lead_hours, feature, value from check_features(%s)", (issued_at,)).fetchall()
             theirs = pd.DataFrame(rows, columns=["lead", "feature", "value"]).pivot(index="lead", columns="feature", values="value")

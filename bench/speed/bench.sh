@@ -121,10 +121,11 @@ step 'the same features on both sides' 'They are not the same work then.' python
 rm -f "$STATE/measured.csv"
 
 # What edf sets of XGBoost, for the script in Python to set the same.
-SETTINGS=$(query -c "select (select jsonb_object_agg(key, value) from jsonb_each(parameters_used)
-                             where key in ('rounds', 'eta', 'max_depth', 'min_child_weight', 'subsample', 'colsample_bytree', 'max_bin'))
-                     from clock, edf.series_of(hours_of(0, trained_until - interval '40 days', trained_until)) as s,
-                     edf.fit('xgboost', s.times, s.target, s.regressor_names, s.regressors, '{}', '{}', '{}', '{}', '$TREES', '{}', '72 hours')")
+query -c "select edf.train('settings', hours_of(0, trained_until - interval '40 days', trained_until), strategy => 'xgboost', parameters => '$TREES')
+          from clock" >"$STATE/output"
+SETTINGS=$(query -c "select jsonb_object_agg(key, value) from edf.models cross join jsonb_each(parameters)
+                     where key in ('rounds', 'eta', 'max_depth', 'min_child_weight', 'subsample', 'colsample_bytree', 'max_bin')")
+query -c 'truncate edf.models cascade'
 short_tasks
 query -c 'truncate memory, python_models'
 measure train edf edf train xgboost "$TREES" "$BUILDINGS"

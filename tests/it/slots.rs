@@ -328,9 +328,11 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
         (72, text("model"), Some(1.0), Some(1.0), text("{}"), text("07-28 09:45"))
     );
     let replaced: Vec<(i32, i64, f64)> = query_as(
-        "select revision, count(*), min(quality) from energy.superseded_forecasts where building_id = $1 group by 1",
+        "select revision, count(*), min(quality) from energy.superseded_forecasts
+         where building_id = $1 and issued_at = $2::text::timestamptz group by 1",
     )
     .bind(BUILDING)
+    .bind(slot)
     .fetch_all(&mut *work)
     .await
     .unwrap();

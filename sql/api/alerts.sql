@@ -18,7 +18,8 @@ left join energy.alert_rules using (rule)
 where resolved_at is null or resolved_at > energy.clock() - interval '30 days';
 comment on view api.alerts is $$What is wrong, and was lately
 
-One row per alert that is open or was resolved in the last 30 days. `GET /alerts?resolved_at=is.null&order=severity,opened_at` lists those that are open.$$;
+One row per alert that is open or was resolved in the last 30 days. `GET /alerts?resolved_at=is.null&order=opened_at`
+lists those that are open.$$;
 comment on column api.alerts.subject is 'What it is about: a building, a place, a job.';
 comment on column api.alerts.message is 'What is wrong, as it was last seen, at `seen_at`.';
 comment on column api.alerts.meaning is 'What the rule finds.';
@@ -36,13 +37,15 @@ declare
     advice text;
 begin
     if alert_id is null then
-        raise exception 'alert_id is missing' using errcode = 'invalid_parameter_value', hint = 'Send {"alert_id": 1, "note": "..."}.';
+        raise exception 'alert_id is missing'
+            using errcode = 'invalid_parameter_value', hint = 'Send {"alert_id": 1, "note": "..."}.';
     end if;
     begin
         call energy.acknowledge_alert(alert_id, note);
     exception
         when undefined_object then
-            raise sqlstate 'PT404' using message = format('there is no alert %s', alert_id), hint = 'GET /alerts lists them.';
+            raise sqlstate 'PT404' using message = format('there is no alert %s', alert_id),
+                hint = 'GET /alerts lists them.';
         when object_not_in_prerequisite_state then
             get stacked diagnostics said = message_text, advice = pg_exception_hint;
             raise sqlstate 'PT409' using message = said, hint = advice;

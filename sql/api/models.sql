@@ -3,11 +3,13 @@ create or replace function energy.decision_state(model_id bigint, out stress_fai
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select energy.stress_failures(models.model_id), case when status = 'pending' then energy.approval_problem(models.model_id) end
+    select energy.stress_failures(models.model_id),
+        case when status = 'pending' then energy.approval_problem(models.model_id) end
     from edf.models where models.model_id = decision_state.model_id
 $$;
 comment on function energy.decision_state(bigint) is
-    'What the stress test of a model found, and why who asks may not approve it now, where it is pending; for the API, whose roles read nothing else.';
+$$What the stress test of a model found, and why who asks may not approve it now, where it is pending; for the API,
+whose roles read nothing else.$$;
 revoke all on function energy.decision_state(bigint) from public;
 grant execute on function energy.decision_state(bigint), energy.clock() to operator;
 
@@ -43,8 +45,9 @@ left join lateral (
 where models.status in ('pending', 'approved') or models.decided_at > now() - interval '90 days';
 comment on view api.models is $$Models and decisions about them
 
-One row per model that is pending or approved, or was decided about in the last 90 days. `GET /models?status=eq.pending` lists those that wait. Errors are those of a
-rolling-origin backtest, all days of lead; `champion_rmse_kwh` is what the model approved at the time has on the same hours.$$;
+One row per model that is pending or approved, or was decided about in the last 90 days. `GET /models?status=eq.pending`
+lists those that wait. Errors are those of a rolling-origin backtest, all days of lead; `champion_rmse_kwh` is what the
+model approved at the time has on the same hours.$$;
 comment on column api.models.subject is 'The building that it forecasts, or `archetype:` and a name.';
 comment on column api.models.status is 'pending, approved, rejected or retired.';
 comment on column api.models.trained_by is 'The role that trained it.';
@@ -57,7 +60,9 @@ comment on column api.models.problem is 'Why you cannot approve it now; null: yo
 grant select on api.models to operator;
 
 -- Of what the registry refuses, HTTP has other codes.
-create or replace function energy.decide_over_http(decision text, model_id bigint, reason text, despite_stress boolean default false) returns jsonb
+create or replace function energy.decide_over_http(
+    decision text, model_id bigint, reason text, despite_stress boolean default false
+) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -68,16 +73,21 @@ declare
 begin
     if model_id is null or coalesce(btrim(reason), '') = '' then
         raise exception '% is missing', case when model_id is null then 'model_id' else 'reason' end
-            using errcode = 'invalid_parameter_value', hint = 'Send {"model_id": 1, "reason": "..."}: what convinced you is kept.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Send {"model_id": 1, "reason": "..."}: what convinced you is kept.';
     end if;
     if not exists (select from edf.models where models.model_id = decide_over_http.model_id) then
-        raise sqlstate 'PT404' using message = format('there is no model %s', model_id), hint = 'GET /models lists them.';
+        raise sqlstate 'PT404' using message = format('there is no model %s', model_id),
+            hint = 'GET /models lists them.';
     end if;
     begin
         if decision = 'approve' then
-            select * into found from energy.approve_models(reason, model_ids => array[model_id], despite_stress => despite_stress);
+            select * into found
+            from energy.approve_models(reason, model_ids => array[model_id], despite_stress => despite_stress);
             if not found.approved then
-                raise sqlstate 'PT409' using message = format('model %s was not approved: %s', model_id, found.problem), hint = 'GET /models says what each model waits for.';
+                raise sqlstate 'PT409' using
+                    message = format('model %s was not approved: %s', model_id, found.problem),
+                    hint = 'GET /models says what each model waits for.';
             end if;
         else
             perform edf.reject_model(model_id, reason);
@@ -87,23 +97,28 @@ begin
         raise sqlstate 'PT409' using message = said, hint = advice;
     end;
     return (
-        select jsonb_build_object('model_id', models.model_id, 'subject', subject, 'status', status, 'decided_at', decided_at)
+        select jsonb_build_object(
+            'model_id', models.model_id, 'subject', subject, 'status', status, 'decided_at', decided_at)
         from edf.models where models.model_id = decide_over_http.model_id);
 end;
 $$;
 comment on function energy.decide_over_http(text, bigint, text, boolean) is
-    'What api.approve_model and api.reject_model share. Errors: 22023 no model_id or reason; PT404 no such model; PT409 it cannot be decided so, and why.';
+$$What api.approve_model and api.reject_model share. Errors: 22023 no model_id or reason; PT404 no such model; PT409 it
+cannot be decided so, and why.$$;
 revoke all on function energy.decide_over_http(text, bigint, text, boolean) from public;
 
-create or replace function api.approve_model(model_id bigint default null, reason text default null, despite_stress boolean default false) returns jsonb
+create or replace function api.approve_model(
+    model_id bigint default null, reason text default null, despite_stress boolean default false
+) returns jsonb
 language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$ select energy.decide_over_http('approve', model_id, reason, coalesce(despite_stress, false)) $$;
 comment on function api.approve_model(bigint, text, boolean) is
 $$Approves a model that is pending
 
-From now on it forecasts its subject; the one approved before is retired. `reason` is kept with your name, and so is the time. `despite_stress`: although it failed its stress
-test. 409 says why it cannot be approved, as where you trained it yourself.$$;
+From now on it forecasts its subject; the one approved before is retired. `reason` is kept with your name, and so is the
+time. `despite_stress`: although it failed its stress test. 409 says why it cannot be approved, as where you trained it
+yourself.$$;
 revoke all on function api.approve_model(bigint, text, boolean) from public;
 grant execute on function api.approve_model(bigint, text, boolean) to operator;
 

@@ -24,7 +24,8 @@ begin
             $query$, shown),
         format(
             $query$
-            select forecasts.building_id as series, forecasts.issued_at, forecasts.lead_hours, consumption_kwh as actual, yhat
+            select forecasts.building_id as series, forecasts.issued_at, forecasts.lead_hours,
+                consumption_kwh as actual, yhat
             from energy.forecasts
             join energy.building_hours as hours on hours.building_id = forecasts.building_id and hour_at = valid_at
             where forecasts.building_id = any (%1$L::text[])
@@ -35,8 +36,8 @@ begin
 end;
 $$;
 comment on function energy.request_scenarios(integer, text[], bigint) is
-$$edf.scenarios of the newest forecasts that a request of the API may be shown by building, from what the forecasts of the
-last 180 days were wrong by.$$;
+$$edf.scenarios of the newest forecasts that a request of the API may be shown by building, from what the forecasts of
+the last 180 days were wrong by.$$;
 revoke all on function energy.request_scenarios(integer, text[], bigint) from public;
 
 create or replace function api.scenarios(
@@ -64,16 +65,17 @@ exception
     when invalid_parameter_value then
         raise;
     when data_exception then
-        raise sqlstate 'PT409' using message = 'no scenarios can be drawn: ' || sqlerrm, hint = 'They follow what past forecasts of all these buildings were wrong by at the same issues; of new buildings nothing is known yet.';
+        raise sqlstate 'PT409' using message = 'no scenarios can be drawn: ' || sqlerrm,
+            hint = 'They follow what forecasts of all these buildings were wrong by at the same past issues.';
 end;
 $$;
 comment on function api.scenarios(integer, text[], bigint) is
 $$Possible paths of demand
 
-Joint scenarios of your buildings over the hours ahead: one row per scenario and building, whose `demand_kwh` holds the hours
-from `first_at` on. Each hour by itself is distributed as its forecast; hours and buildings of one scenario go together as the
-errors of past forecasts did (the Schaake shuffle, docs/backtesting.md). `origins`: past issues that they follow; 60 or more
-are good. `building_ids`: these only. The same `seed` draws the same. 409: too little is known.
+Joint scenarios of your buildings over the hours ahead: one row per scenario and building, whose `demand_kwh` holds the
+hours from `first_at` on. Each hour by itself is distributed as its forecast; hours and buildings of one scenario go
+together as the errors of past forecasts did (the Schaake shuffle, docs/backtesting.md). `origins`: past issues that
+they follow; 60 or more are good. `building_ids`: these only. The same `seed` draws the same. 409: too little is known.
 
 Example: `GET /rpc/scenarios?scenarios=20&building_ids={all-homes}`$$;
 revoke all on function api.scenarios(integer, text[], bigint) from public;

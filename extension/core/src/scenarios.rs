@@ -80,7 +80,8 @@ pub fn scenarios(
         return Err(Error::NoJointResidual);
     }
     let mut random = Random::new(seed, 0);
-    let margins = steps.iter().map(|step| Margin::new(levels, &step.quantiles)).collect::<Vec<_>>();
+    let scores: Vec<f64> = levels.iter().map(|level| Normal::standard().inverse_cdf(*level)).collect();
+    let margins = steps.iter().map(|step| Margin { scores: &scores, quantiles: &step.quantiles }).collect::<Vec<_>>();
     let ranks = ranks(&errors, &mut random, checkpoint);
     let origins = errors.len();
     let mut values = Array2::zeros((count, steps.len()));
@@ -158,15 +159,12 @@ fn ranks(errors: &[Vec<f64>], random: &mut Random, checkpoint: Checkpoint<'_>) -
 /// A distribution that is known by quantiles: between them linear in the standard normal quantile of the level, and
 /// beyond the outer two as between the last two. Where no quantile is negative, no value is.
 struct Margin<'a> {
-    scores: Vec<f64>,
+    /// Standard normal quantiles of the levels.
+    scores: &'a [f64],
     quantiles: &'a [f64],
 }
 
-impl<'a> Margin<'a> {
-    fn new(levels: &[f64], quantiles: &'a [f64]) -> Self {
-        Self { scores: levels.iter().map(|level| Normal::standard().inverse_cdf(*level)).collect(), quantiles }
-    }
-
+impl Margin<'_> {
     fn quantile(&self, probability: f64) -> f64 {
         // A millionth: what is drawn at the ends stays finite.
         let score = Normal::standard().inverse_cdf(probability.clamp(1e-6, 1.0 - 1e-6));

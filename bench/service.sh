@@ -8,15 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 [ $# -gt 0 ] || set -- 120 1200
 HERE=$ROOT/bench/service
-HOMES=15
 TRAININGS=${TRAININGS:-6}
-
-load() {
-    query -d postgres -c 'drop database if exists service with (force)' -c 'create database service'
-    deploy database migrations sql config
-    deploy dbt
-    "$PYTHON" "$ROOT/bench/speed/data.py" "$CACHE/downloads" "$HOMES" | query -v buildings="$1" -v homes="$HOMES" -f "$HERE/load.sql"
-}
 
 # day BUILDINGS DAY SESSIONS: the issue of one day by so many sessions, from their first connection to the end of the run.
 day() {
@@ -62,7 +54,7 @@ export PGDATABASE=service
 FIRST=$1
 rm -f "$STATE/service.psv"
 for buildings in "$@"; do
-    step "$buildings buildings" 'Nothing can be measured without them.' load "$buildings"
+    step "$buildings buildings" 'Nothing can be measured without them.' load_fleet "$buildings"
     step "forecasts of $buildings buildings" 'What was measured is above.' issue "$buildings"
     if [ "$buildings" = "$FIRST" ] && [ "$TRAININGS" -gt 0 ]; then
         for sessions in 1 2; do step "$TRAININGS trainings by $sessions" 'What was measured is above.' train "$sessions"; done

@@ -17,6 +17,17 @@ seconds() {
 
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
+# load_fleet BUILDINGS: database service with the measured homes over and over, their year of hours and of hourly weather runs, and a model of the
+# configured strategy each.
+load_fleet() {
+    local homes=15
+    query -d postgres -c 'drop database if exists service with (force)' -c 'create database service'
+    deploy database migrations sql config
+    deploy dbt
+    "$PYTHON" "$ROOT/bench/speed/data.py" "$CACHE/downloads" "$homes" |
+        query -v buildings="$1" -v homes="$homes" -f "$ROOT/bench/service/load.sql"
+}
+
 at_the_end() {
     cluster_remove
     rm -rf "$STATE"

@@ -7,6 +7,7 @@
 #   build    server headers and the compilers of the extension
 #   local    what the scripts in docker/local use: Python, Node, shellcheck, curl
 #   deploy   the client that docker/deploy.sh uses
+#   bench    what bench/api.sh makes requests with
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
 #   monitoring   what the tests of config/monitoring run, unpacked below EDF_CACHE: the packages would start servers
 #
@@ -129,8 +130,9 @@ main() {
             need_command npm npm
             ;;
         deploy) need postgresql-client ;;
+        bench) need wrk ;;
         pgrx | monitoring) ;;
-        *) fail "Unknown group '$group': use server, build, local, deploy, pgrx or monitoring." ;;
+        *) fail "Unknown group '$group': use server, build, local, deploy, bench, pgrx or monitoring." ;;
         esac
     done
     install_missing

@@ -103,7 +103,7 @@ grant select (rejected_id, received_at, source, reason_code, reason, replayed_at
 grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
-    energy.degree_day_bases, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
+    energy.degree_day_bases, energy.refreshed_forecasts, energy.refresh_accuracy, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
     energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.api_errors, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
@@ -131,7 +131,7 @@ revoke execute on function energy.record_api_errors(jsonb) from pipeline;
 
 -- Forecasts: what is due, and what a revision replaces.
 grant insert, update on energy.forecast_slots to pipeline;
-grant insert on energy.superseded_forecasts to pipeline;
+grant insert on energy.superseded_forecasts, energy.refreshed_forecasts to pipeline;
 grant delete on energy.forecasts to pipeline;
 -- What trainings of analysts read.
 grant execute on function energy.issue_times(text, timestamptz, timestamptz), energy.model_of_building(text, boolean, timestamptz), energy.model_known_at(bigint, timestamptz), energy.challenger_of(bigint, text), energy.quality_factor(text),

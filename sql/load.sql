@@ -80,12 +80,14 @@ set local role edf_owner;
 \ir routines/claim_slots.sql
 \ir routines/issue_forecasts.sql
 \ir routines/work_on_forecasts.sql
+\ir routines/refresh_forecasts.sql
 \ir routines/watch_jobs.sql
 \ir routines/run_job.sql
 \ir routines/weather_likeness.sql
 \ir routines/monitoring_limits.sql
 \ir routines/portfolios.sql
 \ir routines/score_forecasts.sql
+\ir routines/refresh_accuracy.sql
 \ir routines/drift.sql
 \ir routines/freshness.sql
 \ir routines/api_errors.sql
@@ -99,6 +101,7 @@ set local role edf_owner;
 \ir api/check_token.sql
 \ir api/forecasts.sql
 \ir api/forecast_history.sql
+\ir api/refresh_history.sql
 \ir api/portfolio_forecasts.sql
 \ir api/accuracy.sql
 \ir api/ingest_meter_messages.sql

@@ -3,6 +3,7 @@
 import time
 
 import faults
+import refreshes
 import served
 
 COUNTS = {
@@ -85,6 +86,8 @@ def conclude(database, config: dict, clock, options, plan) -> int:
         print(f"{job}: {count} failed with {state}, such as: {message}")
     failures = faults.report(database, plan, options.end) if plan else []
     table(cursor)
+    if options.refreshes:
+        refreshes.report(database)
     text, ratio = served.summary(cursor)
     if missing and (plan or options.max_ratio is not None):
         failures.append(f"{missing} forecasts are missing")

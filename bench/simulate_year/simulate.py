@@ -49,6 +49,8 @@ def arguments() -> argparse.Namespace:
                         help='a value of the configuration, such as training.strategy="lear"')
     parser.add_argument("--faults", action="store_true",
                         help="things go wrong, and are to be seen and to heal in time (faults.py): the year of three buildings, trained monthly")
+    parser.add_argument("--refreshes", action="store_true",
+                        help="forecasts are refreshed as often as the hours, and compared with those that they correct")
     parser.add_argument("--record", type=pathlib.Path, help="with --faults: write what plot.py draws to this file")
     parser.add_argument("--min-ratio", type=float, help="fail below it")
     parser.add_argument("--max-ratio", type=float, help="fail above it, or where a forecast is missing")
@@ -126,7 +128,8 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
     training = options.train_weeks * WEEK
     # With faults each runs as scheduled: it would be late otherwise.
     apart = {} if plan else {
-        "refresh_hours": options.refresh_minutes * delays.MINUTE, "issue_forecasts": source.HOUR, "score_forecasts": DAY,
+        "refresh_hours": options.refresh_minutes * delays.MINUTE,
+        "refresh_forecasts": options.refresh_minutes * delays.MINUTE, "issue_forecasts": source.HOUR, "score_forecasts": DAY,
         "check_alerts": DAY, "train_models": training, "gate_models": training,
     }
     runs = timetable(
@@ -136,7 +139,8 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
         {"": dt.timedelta(), **apart},
     )
     received = ((at, -2, what) for at, *what in arrivals(data, options, plan))
-    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name not in NOT_WATCHED))
+    left_out = NOT_WATCHED if options.refreshes else NOT_WATCHED | {"refresh_forecasts"}
+    chosen = (run for run in runs if (plan.runs(run[0], run[2]) if plan else run[2].name not in left_out))
     events = [received, chosen]
     if plan:
         events.append([(plan.commissioned_at, -1, commission), (plan.bad_model_at, -1, train_a_bad_model)])
@@ -151,7 +155,7 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
         if rank == -1:
             what(database, at)
             continue
-        if what.name != "issue_forecasts" or has_model:
+        if what.name not in ("issue_forecasts", "refresh_forecasts") or has_model:
             call(database, what, at, plan)
         if what.name == "gate_models":
             has_model = database.approve(at) > 0 or has_model
@@ -200,7 +204,7 @@ def main() -> None:
     if options.faults:
         # One weather run a day is late only then; scores once a day are enough.
         overrides |= {"monitoring.weather_late": "36 hours", "schedules.score_forecasts": "35 0 * * *",
-                      "schedules.ingest_inbox": None, "schedules.train_models": "0 1 1 * *", "schedules.gate_models": "0 4 1 * *",
+                      "schedules.refresh_forecasts": "3 * * * *", "schedules.ingest_inbox": None, "schedules.train_models": "0 1 1 * *", "schedules.gate_models": "0 4 1 * *",
                       # Away from faults the simulation calls it once a day.
                       "jobs.watch_jobs": {"late_after": "25 hours"}}
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}

@@ -13,14 +13,17 @@ select
     revision,
     lead_hours,
     array[0.05, 0.5, 0.95]::double precision[] as quantile_levels,
-    array[yhat_lower, yhat, yhat_upper] as quantile_values
+    array[yhat_lower, yhat, yhat_upper] as quantile_values,
+    refreshed_at,
+    issued_yhat as issued_demand_kwh
 from energy.request_forecasts
 where is_shown
 order by lookup_id, valid_at;
 comment on view api.forecasts is $$Forecasts from the current hour on
 
-The newest forecast of each hour and building, in this order: building_id, valid_at. Past hours and earlier issues stand
-in /forecast_history. Of a building with fewer apartments than the operator lets suppliers see there is none; it counts
+The newest forecast of each hour and building, in this order: building_id, valid_at. The first hours are corrected every
+15 minutes by the newest actuals and weather: refreshed_at says when. Past hours and earlier issues stand in
+/forecast_history, earlier refreshes in /refresh_history. Of a building with fewer apartments than the operator lets suppliers see there is none; it counts
 in /portfolio_forecasts.
 
 Example: `GET /forecasts?building_id=eq.all-homes&valid_at=lt.2017-07-30&limit=48`$$;
@@ -47,4 +50,8 @@ comment on column api.forecasts.lead_hours is 'Hours from the issue to the end o
 comment on column api.forecasts.quantile_levels is 'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.forecasts.quantile_values is
     'Quantiles of demand at quantile_levels, in kWh per hour. Example: [16.9,21.4,27.2]';
+comment on column api.forecasts.refreshed_at is
+$$When demand, interval, confidence and quality of the hour were corrected by newer actuals and weather; NULL: they are as
+issued. Example: 2017-07-29T05:18:02+00:00$$;
+comment on column api.forecasts.issued_demand_kwh is 'Expected demand as it was issued, in kWh per hour. Example: 20.9';
 grant select on api.forecasts to supplier, resident;

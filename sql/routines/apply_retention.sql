@@ -74,6 +74,7 @@ declare
         when 'energy.api_errors' then 'minute < now() - $1'
         when 'energy.alert_deliveries' then 'created_at < now() - $1'
         when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
+        when 'energy.refreshed_forecasts' then 'refreshed_at < energy.clock() - $1'
         when 'energy.superseded_forecasts' then 'issued_at < energy.clock() - $1'
         -- The refresh needs it from the first hour that may be made anew, and each building's newest row.
         when 'energy.building_heard' then 'hour_at < energy.hours_floor()
@@ -121,6 +122,8 @@ begin
         select 'energy.building_heard', null, null
         union all
         select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries'), ('energy.api_errors')) as names (name)
+        union all
+        select 'energy.refreshed_forecasts', null, interval '35 days'
         union all
         select 'edf.models', null, null where pg_catalog.to_regclass('edf.models') is not null
     loop

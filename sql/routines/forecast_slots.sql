@@ -2,7 +2,8 @@ create or replace function energy.inference_span(name text) returns interval
 language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(energy.current_config() -> 'inference' ->> name, case name
-    when 'catch_up' then '3 days' when 'weather_deadline' then '3 hours' when 'weather_stale_after' then '36 hours' end)::interval;
+    when 'catch_up' then '3 days' when 'weather_deadline' then '3 hours' when 'weather_stale_after' then '36 hours'
+    when 'refresh_ahead' then '6 hours' end)::interval;
 comment on function energy.inference_span(text) is 'A span of section inference of the configuration, or its default; NULL where it has none.';
 revoke all on function energy.inference_span(text) from public;
 

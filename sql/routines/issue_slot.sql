@@ -79,29 +79,70 @@ $$The forecast of a building by one source: model, archetype, design, profile, l
 energy.design_forecast and energy.fallback_forecast.$$;
 revoke all on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) from public;
 
+create or replace function energy.rated_forecast(
+    source text, building_id text, inputs energy.place_inputs, target double precision[], received_at timestamptz[],
+    reasons text[]
+)
+returns table (
+    valid_at timestamptz, lead_hours double precision, yhat double precision, yhat_lower double precision,
+    yhat_upper double precision, confidence double precision, model_id bigint, archetype text, quality double precision,
+    quality_reasons text[]
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- That of weather counts for the hours that it does not reach.
+    base   double precision := energy.quality_factor(source);
+    beyond double precision := energy.quality_factor('weather_short');
+    reason text;
+begin
+    -- Own hours know no weather.
+    if source not in ('model', 'archetype', 'design') then
+        reasons := array(
+            select name from unnest(reasons) with ordinality as named (name, at)
+            where name not like 'weather%' order by at);
+        beyond := 1;
+    end if;
+    foreach reason in array array_remove(array_remove(reasons, 'weather_missing'), 'weather_short') loop
+        base := base * energy.quality_factor(reason);
+    end loop;
+    return query
+    select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper,
+        -- Each regressor may be as learnt, and yet the day like none that is known.
+        case when ahead.confidence is not null then least(
+            ahead.confidence,
+            inputs.likeness[array_position(inputs.likeness_days, date_trunc('day', ahead.valid_at, 'UTC'))]) end,
+        ahead.model_id, ahead.archetype,
+        case when ahead.valid_at >= inputs.weather_reaches_to then base * beyond else base end,
+        case when ahead.valid_at >= inputs.weather_reaches_to
+             then reasons else array_remove(reasons, 'weather_short') end
+    from energy.forecast_by(source, building_id, inputs.slot_at, inputs.horizon, inputs, target, received_at) as ahead;
+end;
+$$;
+comment on function energy.rated_forecast(text, text, energy.place_inputs, double precision[], timestamptz[], text[]) is
+$$energy.forecast_by with confidence and quality. reasons: what lowers the quality of the inputs, in the terms of
+energy.quality_factor. Errors: as energy.forecast_by.$$;
+revoke all on function energy.rated_forecast(text, text, energy.place_inputs, double precision[], timestamptz[], text[])
+    from public;
+
+-- It was given the horizon, which the inputs have.
+drop function if exists energy.write_forecast(
+    text, energy.forecast_slots, interval, energy.place_inputs, double precision[], timestamptz[], text[]);
+
 create or replace function energy.write_forecast(
-    source text, slot energy.forecast_slots, horizon interval, inputs energy.place_inputs, target double precision[], received_at timestamptz[], reasons text[]
+    source text, slot energy.forecast_slots, inputs energy.place_inputs, target double precision[],
+    received_at timestamptz[], reasons text[]
 ) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    -- That of weather counts for the hours that it does not reach.
-    base    double precision := energy.quality_factor(source);
-    beyond  double precision := energy.quality_factor('weather_short');
     version constant bigint := energy.current_config_id();
-    reason  text;
     written bigint;
 begin
-    -- Own hours know no weather.
-    if source not in ('model', 'archetype', 'design') then
-        reasons := array(select name from unnest(reasons) with ordinality as named (name, at) where name not like 'weather%' order by at);
-        beyond := 1;
-    end if;
-    foreach reason in array array_remove(array_remove(reasons, 'weather_missing'), 'weather_short') loop
-        base := base * energy.quality_factor(reason);
-    end loop;
     -- Readers see this revision whole, or the one before it.
     with replaced as (
         delete from energy.forecasts where building_id = slot.building_id and issued_at = slot.slot_at returning *
@@ -116,23 +157,21 @@ begin
     insert into energy.forecasts
         (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, config_id,
          archetype, confidence, revision, known_at, source, quality, quality_reasons)
-    select slot.building_id, slot.slot_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, inputs.weather_issued_at, version,
-        archetype,
-        -- Each regressor may be as learnt, and yet the day like none that is known.
-        case when confidence is not null
-             then least(confidence, inputs.likeness[array_position(inputs.likeness_days, date_trunc('day', valid_at, 'UTC'))]) end,
-        slot.revision, inputs.known_at, write_forecast.source,
-        case when valid_at >= inputs.weather_reaches_to then base * beyond else base end,
-        case when valid_at >= inputs.weather_reaches_to then reasons else array_remove(reasons, 'weather_short') end
-    from energy.forecast_by(write_forecast.source, slot.building_id, slot.slot_at, horizon, inputs, target, received_at);
+    select slot.building_id, slot.slot_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper,
+        inputs.weather_issued_at, version, archetype, confidence, slot.revision, inputs.known_at, write_forecast.source,
+        quality, quality_reasons
+    from energy.rated_forecast(
+        write_forecast.source, slot.building_id, inputs, target, received_at, write_forecast.reasons);
     get diagnostics written = row_count;
     return written;
 end;
 $$;
-comment on function energy.write_forecast(text, energy.forecast_slots, interval, energy.place_inputs, double precision[], timestamptz[], text[]) is
-$$Writes the forecast of a slot by one source, with its quality; what it replaces moves to energy.superseded_forecasts. Returns the rows written. Errors: as
-energy.forecast_by.$$;
-revoke all on function energy.write_forecast(text, energy.forecast_slots, interval, energy.place_inputs, double precision[], timestamptz[], text[]) from public;
+comment on function energy.write_forecast(
+    text, energy.forecast_slots, energy.place_inputs, double precision[], timestamptz[], text[]) is
+$$Writes the forecast of a slot by one source, with its quality; what it replaces moves to energy.superseded_forecasts.
+Returns the rows written. Errors: as energy.forecast_by.$$;
+revoke all on function energy.write_forecast(
+    text, energy.forecast_slots, energy.place_inputs, double precision[], timestamptz[], text[]) from public;
 
 create or replace function energy.issue_slot(
     building_id text, slot_at timestamptz, horizon interval, inputs energy.place_inputs,
@@ -161,7 +200,7 @@ begin
     end if;
     foreach source in array energy.sources_of(building_id, cardinality(array_remove(target, null)) / 24.0) loop
         begin
-            written := energy.write_forecast(source, slot, horizon, inputs, target, received_at, because);
+            written := energy.write_forecast(source, slot, inputs, target, received_at, because);
             chosen := source;
             exit;
         exception when others then

@@ -17,6 +17,7 @@ as $$
             ('refresh_days', 'Makes the days of apartments that hours and gauges affect.', '1 hour', '3 hours'),
             ('learn_gap_profiles', 'Learns how long gaps of meters are spread over the day.', '1 hour', '12 hours'),
             ('issue_forecasts', 'Issues the forecasts that are due, and those that were missed.', '1 hour', '1 hour'),
+            ('refresh_forecasts', 'Corrects the coming hours by the newest actuals and weather.', '15 minutes', '1 hour'),
             ('issue_shadow_forecasts', 'Lets challengers forecast in shadow what their champions have forecast.', '1 hour', '3 hours'),
             ('score_forecasts', 'Scores what was issued against what came true.', '30 minutes', '3 hours'),
             ('check_alerts', 'Opens an alert for what is wrong, and resolves those that are over.', '5 minutes', '15 minutes'),

@@ -54,6 +54,17 @@ comment on column energy.request_buildings.apartments is 'How many there were fr
 comment on column energy.request_buildings.shown_from is
     'Issue time from which on its forecasts are shown; NULL: none is.';
 
+-- It had no refreshes; views of schema api are made anew after it.
+do $$
+begin
+    if not exists (
+        select from pg_attribute
+        where attrelid = to_regclass('energy.request_forecasts') and attname = 'refreshed_at') then
+        drop view if exists energy.request_forecasts cascade;
+    end if;
+end;
+$$;
+
 create or replace view energy.request_forecasts as
 select
     own.building_id,
@@ -65,17 +76,44 @@ select
     coalesce(newest.issued_at >= own.shown_from, false) as is_shown,
     newest.*
 from energy.request_buildings as own
--- Of each building the index has its hours in order, the newest issue of each first.
 cross join lateral (
-    select distinct on (valid_at)
-        valid_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, confidence, source, quality, quality_reasons,
-        coalesce(revision, 0) as revision
-    from energy.forecasts
-    where forecasts.building_id = own.lookup_id
-      and valid_at >= (select date_trunc('hour', energy.clock(), 'UTC'))
-    order by valid_at, issued_at desc
+    select
+        issued.valid_at,
+        issued.issued_at,
+        issued.lead_hours,
+        issued.yhat as issued_yhat,
+        coalesce(refreshed.yhat, issued.yhat) as yhat,
+        coalesce(refreshed.yhat_lower, issued.yhat_lower) as yhat_lower,
+        coalesce(refreshed.yhat_upper, issued.yhat_upper) as yhat_upper,
+        case when refreshed_at is null then issued.confidence else refreshed.confidence end as confidence,
+        coalesce(refreshed.source, issued.source) as source,
+        coalesce(refreshed.quality, issued.quality) as quality,
+        coalesce(refreshed.quality_reasons, issued.quality_reasons) as quality_reasons,
+        coalesce(issued.revision, 0) as revision,
+        refreshed_at
+    from (
+        -- Of each building the index has its hours in order, the newest issue of each first.
+        select distinct on (valid_at) *
+        from energy.forecasts
+        where forecasts.building_id = own.lookup_id
+          and valid_at >= (select date_trunc('hour', energy.clock(), 'UTC'))
+        order by valid_at, issued_at desc
+    ) as issued
+    left join (
+        select distinct on (valid_at) *
+        from energy.refreshed_forecasts
+        where refreshed_forecasts.building_id = own.lookup_id
+          and valid_at >= (select date_trunc('hour', energy.clock(), 'UTC'))
+        order by valid_at, refreshed_at desc
+    ) as refreshed
+        on refreshed.valid_at = issued.valid_at
+        and refreshed_at > coalesce(issued.known_at, issued.issued_at)
 ) as newest;
 comment on view energy.request_forecasts is
-    'The newest forecast of each hour from the current one on, of the buildings of a request.';
+$$The newest forecast of each hour from the current one on, of the buildings of a request, as the newest refresh has
+corrected it.$$;
+comment on column energy.request_forecasts.issued_yhat is 'As it was issued.';
+comment on column energy.request_forecasts.refreshed_at is
+    'When it was corrected: energy.refreshed_forecasts; NULL: it stands as issued.';
 comment on column energy.request_forecasts.apartments is 'The fewer of when it was issued and of now.';
 comment on column energy.request_forecasts.is_shown is 'It may be shown by itself.';

@@ -22,6 +22,7 @@ begin
         -- These commit on the way, which no exception block allows: they record what goes wrong themselves.
         when 'ingest_inbox' then call energy.ingest_meter_inbox();
         when 'issue_forecasts' then call energy.issue_forecasts();
+        when 'refresh_forecasts' then call energy.refresh_forecasts();
         when 'train_models' then call energy.train_due_models();
         when 'make_partitions' then call energy.make_partitions();
         when 'apply_retention' then call energy.apply_retention();

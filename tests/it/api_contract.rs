@@ -116,7 +116,7 @@ async fn each_path_and_column_has_a_description_and_an_example_that_runs() {
         paths.keys().map(|path| &path[1..]).filter(|path| !path.is_empty() && !path.starts_with("rpc")).collect();
     let mut sorted = views.clone();
     sorted.sort_unstable();
-    assert_eq!(sorted, ["accuracy", "forecast_history", "forecasts", "portfolio_forecasts"]);
+    assert_eq!(sorted, ["accuracy", "forecast_history", "forecasts", "portfolio_forecasts", "refresh_history"]);
     for view in views {
         let get = &paths[&format!("/{view}")]["get"];
         let description = get["description"].as_str().unwrap();

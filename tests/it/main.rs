@@ -54,6 +54,7 @@ mod random_calls;
 mod random_requests;
 mod readme;
 mod rebuild;
+mod refreshes;
 mod registry;
 mod regressors;
 mod requests;

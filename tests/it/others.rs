@@ -9,7 +9,7 @@ use serde_json::json;
 const THERE: &str = "wide";
 const NOT_THERE: &str = "wild";
 
-const PATHS: [&str; 4] = ["forecasts", "forecast_history", "portfolio_forecasts", "accuracy"];
+const PATHS: [&str; 5] = ["forecasts", "forecast_history", "refresh_history", "portfolio_forecasts", "accuracy"];
 
 const QUERIES: [&str; 46] = [
     "building_id=eq.{b}",

@@ -33,7 +33,7 @@ pub const ACCESS: [(&str, &[&str]); 8] = [
 
 /// A forecast of an hour is the same in each issue; where it is wrong, all but `broad` are wrong in the same way, and
 /// `broad` in the other: by the half interval in two hours of ten, by a tenth of it in the others. The newest issue was
-/// made anew once.
+/// made anew once. Two hours that are over were refreshed.
 const DATA: &str = "
     insert into raw.weather_locations values ('here', 47, 8);
     insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
@@ -68,6 +68,13 @@ const DATA: &str = "
         '2026-03-15 05:01Z', '2026-03-15 06:15Z'
     from energy.forecasts where issued_at = '2026-03-15 05:00Z';
     update energy.forecasts set revision = 1, created_at = '2026-03-15 06:15Z' where issued_at = '2026-03-15 05:00Z';
+    insert into energy.refreshed_forecasts
+        (building_id, valid_at, refreshed_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, source, quality,
+         quality_reasons)
+    select building_id, valid_at, '2026-03-15 10:05Z', issued_at, lead_hours - 5, yhat, yhat_lower, yhat_upper, 'model',
+        1, '{}'
+    from energy.forecasts
+    where issued_at = '2026-03-15 05:00Z' and valid_at between '2026-03-15 10:00Z' and '2026-03-15 11:00Z';
     call energy.score_forecasts('-infinity')";
 
 /// Gives subjects access to buildings.

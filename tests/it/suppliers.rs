@@ -87,11 +87,11 @@ async fn a_supplier_sees_buildings_with_enough_apartments_and_a_resident_its_own
     let (_database, api, mut postgres) = street().await;
     for (subject, granted) in ACCESS {
         let shown: BTreeSet<&str> = granted.iter().copied().filter(|building| size(building) >= LEAST).collect();
-        for path in ["forecasts", "accuracy"] {
+        for path in ["forecasts", "refresh_history", "accuracy"] {
             let rows = api.rows(path, subject, "supplier").await;
             // It was smaller on some of the days that are scored.
             let expected: BTreeSet<&str> =
-                shown.iter().copied().filter(|one| path == "forecasts" || *one != "grown").collect();
+                shown.iter().copied().filter(|one| path != "accuracy" || *one != "grown").collect();
             assert_eq!(buildings(&rows), expected, "{subject}: {path}");
             let rows = api.rows(path, subject, "resident").await;
             assert_eq!(buildings(&rows), granted.iter().copied().collect(), "{subject}: {path} of residents");

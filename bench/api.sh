@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Latency of the API: api.sh [BUILDINGS [ISSUES]], by default 120 buildings with 365 daily forecasts each, and models of the
+# measured homes that issue and refresh on top while requests are made. Everything runs on this machine, wrk included.
+# Prints the table of bench/README.md. Its cluster is its own and is removed at the end. Ten minutes on two quiet cores.
+set -euo pipefail
+. "$(dirname "$0")/setup.sh"
+. "$ROOT/docker/local/api.sh"
+HERE=$ROOT/bench/api
+BUILDINGS=${1:-120}
+ISSUES=${2:-365}
+SPAN=${SPAN:-10}
+export PGDATABASE=service
+
+at_the_end() {
+    api_stop
+    cluster_remove
+    rm -rf "$STATE"
+}
+
+fill() { query -v buildings="$BUILDINGS" -v issues="$ISSUES" -f "$HERE/fill.sql"; }
+
+serve() {
+    query -c "select format('alter database service set energy.clock = %L', served_from + interval '6 hours') as clock from clock \gexec"
+    api_start
+    EDF_JWT_SECRET=$(jwt_secret) "$PYTHON" "$HERE/tokens.py" "$BUILDINGS" "$STATE"
+}
+
+# ask WHAT WHO PATH CONNECTIONS [DELAY_MS [ACCEPT]]: a line of the table.
+ask() {
+    local line
+    line=$(TOKENS=$STATE/$2.tokens PATH_ASKED=$3 DELAY_MS=${5:-0} ACCEPT=${6:-application/json} \
+        wrk -t 1 -c "$4" -d "$SPAN" --timeout 10 -s "$HERE/requests.lua" "$(api_url)" | grep '^measured|')
+    echo "$1|$4|${line#measured|}" | tee -a "$STATE/api.psv"
+}
+
+CHART='/forecasts?building_id=eq.{b}&limit=48&select=valid_at,demand_kwh,demand_lower_kwh,demand_upper_kwh'
+
+# 3,000 apartments that open the app within a minute: 50 requests a second.
+minute() { SPAN=60 ask "$1: 3,000 apartments within a minute" homes "$CHART" 50 1000; }
+
+quiet() {
+    local connections
+    for connections in 1 50 200; do
+        ask 'chart of 48 hours' homes "$CHART" "$connections"
+        ask 'portfolio' utility '/portfolio_forecasts?limit=48' "$connections"
+        ask 'picture of 48 hours' homes '/rpc/forecast_chart?building_id={b}' "$connections" 0 image/svg+xml
+    done
+    minute quiet
+}
+
+by_hand() {
+    "$PG_BIN/pgbench" -n -M prepared -c 1 -T "$SPAN" -D buildings="$BUILDINGS" -f "$HERE/by_hand.sql" service 2>/dev/null |
+        awk '/^latency average/ { ms = $4 } /^tps/ { tps = $3 } END { printf "chart by hand, one connection|1|%.0f|%.2f|||0\n", tps, ms }' |
+        tee -a "$STATE/api.psv"
+}
+
+# Until it is stopped.
+work() {
+    local day
+    for day in 1 2 3 4 5 6 7; do query -v day="$day" -f "$HERE/beside.sql" || true; done
+}
+
+busy() {
+    local pid
+    work & pid=$!
+    minute 'issue and refresh beside'
+    ask 'chart of 48 hours, issue and refresh beside' homes "$CHART" 50
+    pkill -P "$pid" || true
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" || true
+}
+
+prepare
+step 'wrk' 'Debian has it.' "$ROOT/docker/install.sh" bench
+step "$BUILDINGS buildings" 'Nothing can be measured without them.' load_fleet "$BUILDINGS"
+step "$ISSUES days of forecasts" 'Nothing can be measured without them.' fill
+step 'PostgREST' 'Nothing can be measured without it.' serve
+step 'the newest issue' 'What went wrong is above.' query -v day=0 -f "$HERE/beside.sql"
+step 'requests' 'What was measured is above.' quiet
+step 'by hand' 'What was measured is above.' by_hand
+step 'requests while forecasts are issued' 'What was measured is above.' busy
+"$PYTHON" "$HERE/report.py" <"$STATE/api.psv"

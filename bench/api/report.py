@@ -1,0 +1,7 @@
+"""The table of api.sh, from lines of what|connections|requests a second|p50|p99|most|errors."""
+
+import sys
+
+print("| what | connections | requests/s | p50 ms | p99 ms | most ms | errors |\n|---|---|---|---|---|---|---|")
+for line in sys.stdin:
+    print("| " + " | ".join(line.rstrip("\n").split("|")) + " |")

@@ -1,0 +1,231 @@
+//! Between two issues: the coming hours are corrected by the newest actuals and weather, beside what was issued.
+
+use edf_tests::{Api, Throwaway, configure, connect, deployment};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
+
+const BUILDING: &str = "homes-1-4";
+const RUN: &str = "call energy.run_job('refresh_forecasts')";
+
+/// Two buildings with models of their own and one without, all issued at 05:00, as seen at a time after it.
+async fn issued() -> (Throwaway, PgConnection) {
+    let (copy, mut postgres) = deployment().await;
+    configure(&mut postgres, "training,strategy", "\"lear\"").await;
+    postgres
+        .execute(raw_sql(
+            "delete from energy.refreshed_forecasts;
+             select edf.approve_model(energy.train_model(building), 'a test')
+             from unnest('{homes-1-4,homes-5-8}'::text[]) as building",
+        ))
+        .await
+        .unwrap();
+    postgres.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
+    (copy, postgres)
+}
+
+async fn set_clock(postgres: &mut PgConnection, copy: &Throwaway, clock: &str) {
+    postgres.execute(AssertSqlSafe(format!("set energy.clock = '{clock}'"))).await.unwrap();
+    let of_all = format!("alter database {} set energy.clock = '{clock}'", copy.name);
+    postgres.execute(AssertSqlSafe(of_all)).await.unwrap();
+}
+
+/// Actuals of an hour that lie above the forecast, by a share of its half interval.
+async fn measure(postgres: &mut PgConnection, building: &str, hour: &str, received: &str, share: f64) {
+    query(
+        "insert into energy.building_hours
+             (building_id, hour_at, consumption_kwh, apartments_reporting, apartments_expected, coverage_share, quality,
+              received_at)
+         select building_id, valid_at, yhat + $4 * (yhat_upper - yhat), 1, 1, 1, 'measured', $3::text::timestamptz
+         from energy.forecasts
+         where (building_id, issued_at, valid_at) = ($1, '2017-07-29 05:00Z', $2::text::timestamptz)",
+    )
+    .bind(building)
+    .bind(hour)
+    .bind(received)
+    .bind(share)
+    .execute(postgres)
+    .await
+    .unwrap();
+}
+
+async fn a_high_morning(postgres: &mut PgConnection, building: &str) {
+    for (hour, received) in [("05", "06:11"), ("06", "07:11"), ("07", "08:11"), ("08", "09:05")] {
+        let (hour, received) = (format!("2017-07-29 {hour}:00Z"), format!("2017-07-29 {received}Z"));
+        measure(postgres, building, &hour, &received, 1.5).await;
+    }
+}
+
+/// Hour of the day, lead, and the correction in units of the half interval above the forecast.
+async fn corrections(postgres: &mut PgConnection, building: &str) -> Vec<(String, f64, f64)> {
+    query_as(
+        "select to_char(valid_at at time zone 'UTC', 'HH24'), refreshed.lead_hours,
+             (refreshed.yhat - issued.yhat) / (issued.yhat_upper - issued.yhat)
+         from energy.refreshed_forecasts as refreshed
+         join energy.forecasts as issued using (building_id, issued_at, valid_at)
+         where building_id = $1 order by refreshed_at, valid_at",
+    )
+    .bind(building)
+    .fetch_all(postgres)
+    .await
+    .unwrap()
+}
+
+async fn refreshed(postgres: &mut PgConnection) -> i64 {
+    query_scalar("select count(*) from energy.refreshed_forecasts").fetch_one(postgres).await.unwrap()
+}
+
+async fn due(postgres: &mut PgConnection) -> Vec<String> {
+    query_scalar("select building_id from energy.refreshes_due order by 1").fetch_all(postgres).await.unwrap()
+}
+
+#[tokio::test]
+async fn actuals_correct_the_coming_hours_and_the_correction_fades() {
+    let (copy, mut postgres) = issued().await;
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    pipeline.execute(RUN).await.unwrap();
+    assert_eq!(refreshed(&mut postgres).await, 0, "nothing has come since the issue");
+
+    a_high_morning(&mut postgres, BUILDING).await;
+    set_clock(&mut postgres, &copy, "2017-07-29 09:10Z").await;
+    assert_eq!(due(&mut postgres).await, [BUILDING]);
+    let mut pipeline = connect("pipeline", &copy.name).await;
+    pipeline.execute(RUN).await.unwrap();
+    let hours = corrections(&mut postgres, BUILDING).await;
+    let expected = [("09", 1.0), ("10", 2.0), ("11", 3.0), ("12", 4.0), ("13", 5.0), ("14", 6.0)];
+    assert_eq!(hours.iter().map(|(hour, lead, _)| (hour.as_str(), *lead)).collect::<Vec<_>>(), expected);
+    let by: Vec<f64> = hours.iter().map(|(_, _, by)| *by).collect();
+    assert!(by[0] > 0.05 && by[0] < 1.5 && by.iter().all(|by| *by > -0.02), "towards the actuals: {by:?}");
+    assert!(by[5] < by[0], "it fades: {by:?}");
+    let what: (i64, i64, bool) = query_as(
+        "select count(*) filter (where source = 'model' and model_id is not null and quality = 1),
+             count(*) filter (where refreshed_at = '2017-07-29 09:10Z'), bool_and(yhat between yhat_lower and yhat_upper)
+         from energy.refreshed_forecasts",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(what, (6, 6, true));
+
+    pipeline.execute(RUN).await.unwrap();
+    assert_eq!(refreshed(&mut postgres).await, 6, "a second run changes nothing");
+    // What is received later is not read, and is due when it has come.
+    measure(&mut postgres, BUILDING, "2017-07-29 09:00Z", "2017-07-29 10:20Z", -5.0).await;
+    set_clock(&mut postgres, &copy, "2017-07-29 10:15Z").await;
+    assert_eq!(due(&mut postgres).await, [""; 0]);
+    set_clock(&mut postgres, &copy, "2017-07-29 10:20Z").await;
+    assert_eq!(due(&mut postgres).await, [BUILDING]);
+    connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
+    let hours = corrections(&mut postgres, BUILDING).await;
+    assert_eq!((hours.len(), hours[6].0.as_str()), (12, "10"));
+    assert!(hours[6].2 < by[1], "the newest error counts: {hours:?}");
+}
+
+#[tokio::test]
+async fn a_new_weather_forecast_is_read() {
+    let (copy, mut postgres) = issued().await;
+    set_clock(&mut postgres, &copy, "2017-07-29 08:10Z").await;
+    assert_eq!(due(&mut postgres).await, [""; 0]);
+    postgres
+        .execute(raw_sql(
+            "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at, temperature_c, ghi_w_m2)
+             select weather_location_id, '2017-07-29 07:00Z', valid_at, '2017-07-29 08:00Z', temperature_c - 8, 0
+             from (select distinct on (weather_location_id, valid_at) * from raw.weather_forecasts
+                   where valid_at >= '2017-07-29 07:00Z' order by weather_location_id, valid_at, issued_at desc) as newest",
+        ))
+        .await
+        .unwrap();
+    // Buildings that are forecast from their usual hours know no weather.
+    assert_eq!(due(&mut postgres).await, [BUILDING, "homes-5-8"]);
+    connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
+    let hours = corrections(&mut postgres, BUILDING).await;
+    assert_eq!(hours.len(), 6);
+    assert!(hours.iter().any(|(_, _, by)| by.abs() > 0.01), "{hours:?}");
+    let run: String = query_scalar(
+        "select to_char(max(weather_issued_at) at time zone 'UTC', 'HH24:MI') from energy.refreshed_forecasts",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(run, "07:00");
+}
+
+#[tokio::test]
+async fn a_building_that_fails_keeps_what_was_issued_and_the_others_go_on() {
+    let (copy, mut postgres) = issued().await;
+    a_high_morning(&mut postgres, BUILDING).await;
+    a_high_morning(&mut postgres, "homes-5-8").await;
+    set_clock(&mut postgres, &copy, "2017-07-29 09:10Z").await;
+    postgres
+        .execute(raw_sql(
+            "create function refuse() returns trigger language plpgsql as
+                 $$ begin raise exception 'a fault of %', new.building_id using errcode = '22000'; end $$;
+             create trigger refuse before insert on energy.refreshed_forecasts
+                 for each row when (new.building_id = 'homes-1-4') execute function refuse()",
+        ))
+        .await
+        .unwrap();
+    let failed = connect("pipeline", &copy.name).await.execute(RUN).await;
+    assert!(failed.is_ok(), "what fails of one building is a row: {failed:?}");
+    assert_eq!(corrections(&mut postgres, BUILDING).await, []);
+    assert_eq!(corrections(&mut postgres, "homes-5-8").await.len(), 6);
+    let rows: Vec<(Option<String>, String, Option<String>, Option<String>)> = query_as(
+        "select building_id, status, sqlstate, message from energy.job_runs
+         where job_name = 'refresh_forecasts' order by building_id nulls first, job_run_id",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    let text = |value: &str| Some(value.to_owned());
+    assert_eq!(rows[0], (None, "failed".to_owned(), None, text("1 buildings failed")), "{rows:?}");
+    let last = rows.last().unwrap();
+    assert_eq!(*last, (text(BUILDING), "failed".to_owned(), text("22000"), text("a fault of homes-1-4")), "{rows:?}");
+    postgres.execute("drop trigger refuse on energy.refreshed_forecasts").await.unwrap();
+    connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
+    assert_eq!(corrections(&mut postgres, BUILDING).await.len(), 6, "the next run makes good");
+
+    // Another session at work: this one leaves, and says so.
+    set_clock(&mut postgres, &copy, "2017-07-29 10:10Z").await;
+    measure(&mut postgres, BUILDING, "2017-07-29 09:00Z", "2017-07-29 10:05Z", 1.0).await;
+    let lock = "select pg_advisory_lock(hashtextextended('energy.refresh_forecasts', 0))";
+    let mut other = copy.connect().await;
+    other.execute(lock).await.unwrap();
+    connect("pipeline", &copy.name).await.execute("call energy.refresh_forecasts()").await.unwrap();
+    let said: (String, Option<String>) = query_as(
+        "select status, message from energy.job_runs where job_name = 'refresh_forecasts' order by job_run_id desc limit 1",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(said, ("skipped".to_owned(), text("another run is at work")));
+    assert_eq!(corrections(&mut postgres, BUILDING).await.len(), 6);
+}
+
+#[tokio::test]
+async fn readers_get_refreshed_hours_then_those_that_were_issued_and_the_next_issue_replaces_both() {
+    let (copy, mut postgres) = issued().await;
+    a_high_morning(&mut postgres, BUILDING).await;
+    set_clock(&mut postgres, &copy, "2017-07-29 09:10Z").await;
+    connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
+    postgres.execute("insert into energy.building_access values ('reader', 'homes-1-4')").await.unwrap();
+    let api = Api::of(&copy).await;
+    let path = "forecasts?building_id=eq.homes-1-4&limit=8";
+    let rows = api.rows(path, "reader", "resident").await;
+    let is_refreshed = |rows: &[Value]| rows.iter().map(|row| !row["refreshed_at"].is_null()).collect::<Vec<_>>();
+    assert_eq!(is_refreshed(&rows), [true, true, true, true, true, true, false, false]);
+    assert_eq!(rows[0]["valid_at"], json!("2017-07-29T09:00:00+00:00"));
+    assert!(rows.iter().all(|row| row["issued_at"] == json!("2017-07-29T05:00:00+00:00")));
+    assert!(rows[0]["demand_kwh"].as_f64() > rows[0]["issued_demand_kwh"].as_f64());
+    assert_eq!(rows[7]["demand_kwh"], rows[7]["issued_demand_kwh"]);
+    let said = api.rows("refresh_history?building_id=eq.homes-1-4", "reader", "resident").await;
+    assert_eq!(
+        said.iter().map(|row| &row["demand_kwh"]).collect::<Vec<_>>(),
+        rows[..6].iter().map(|row| &row["demand_kwh"]).collect::<Vec<_>>()
+    );
+    assert_eq!(api.rows("refresh_history", "another", "resident").await, Vec::<Value>::new());
+
+    // The forecast is issued anew from what was known at 09:10 as well: the refresh has nothing to add.
+    postgres.execute("call energy.reissue_forecasts('2017-07-29 05:00Z', '{homes-1-4}')").await.unwrap();
+    let rows = api.rows(path, "reader", "resident").await;
+    assert_eq!((is_refreshed(&rows), &rows[0]["revision"]), (vec![false; 8], &json!(1)));
+}

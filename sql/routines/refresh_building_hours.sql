@@ -30,24 +30,38 @@ begin
     from raw.meter_readings join raw.sensors using (sensor_id)
     where building_id = any (building_ids)
     group by building_id, date_trunc('hour', read_at, 'UTC');
-    -- Hours in which, after all, nobody was heard.
+    -- Hours in which, after all, nobody was heard. What was loaded without meters stays: hours of a building that rest on
+    -- none of its apartments, and those of apartments that have no sensor.
+    delete from energy.building_hours as hours
+    where building_id = any (building_ids) and hour_at >= floor_at
+      and not exists (
+          select from energy.building_spans as spans
+          where spans.building_id = hours.building_id
+            and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+      and (consumption_kwh is null and solar_kwh is null or exists (
+          select from energy.apartment_hours as parts
+          join raw.sensors using (building_id, apartment_id)
+          where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at));
     delete from energy.apartment_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at and not exists (
-        select from energy.building_spans as spans
-        where spans.building_id = hours.building_id
-          and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'));
+    where building_id = any (building_ids) and hour_at >= floor_at
+      and exists (
+          select from raw.sensors
+          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id))
+      and not exists (
+          select from energy.building_spans as spans
+          where spans.building_id = hours.building_id
+            and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'));
     -- And those of an apartment whose registers are continued in another one.
     delete from energy.apartment_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at and not exists (
-        select from raw.sensors
-        join energy.sensor_types using (sensor_type)
-        where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
-          and register_id is null and kind = 'register');
-    delete from energy.building_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at and not exists (
-        select from energy.building_spans as spans
-        where spans.building_id = hours.building_id
-          and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'));
+    where building_id = any (building_ids) and hour_at >= floor_at
+      and exists (
+          select from raw.sensors
+          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id))
+      and not exists (
+          select from raw.sensors
+          join energy.sensor_types using (sensor_type)
+          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
+            and register_id is null and kind = 'register');
     delete from energy.apartment_days as days
     using raw.buildings
     where days.building_id = any (building_ids) and buildings.building_id = days.building_id

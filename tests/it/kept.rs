@@ -57,6 +57,54 @@ async fn a_profile_that_is_learnt_spreads_no_gap_whose_readings_were_dropped() {
     assert_eq!((learnt, known(&mut work).await), (1, before));
 }
 
+/// Hours of the house in May, of a source other than readings.
+async fn load_may(work: &mut PgConnection) {
+    work.execute(raw_sql(
+        "insert into energy.building_hours (building_id, hour_at, consumption_kwh, apartments_reporting,
+             apartments_expected, coverage_share, quality, received_at)
+         select 'a-test-house', hour_at, 2, 1, 1, 1, 'measured', hour_at + interval '1 hour'
+         from generate_series('2017-05-01'::timestamptz, '2017-05-31 23:00Z', '1 hour') as hour_at",
+    ))
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn hours_that_were_loaded_without_meters_are_kept_by_refreshes_and_rebuilds() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    work.execute(raw_sql("update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'"))
+        .await
+        .unwrap();
+    load_may(&mut work).await;
+    let may = "select count(consumption_kwh) from energy.building_hours
+               where building_id = 'a-test-house' and hour_at < '2017-06-01Z'";
+    let may = async |work: &mut PgConnection| query_scalar::<_, i64>(may).fetch_one(work).await.unwrap();
+    // Its topology is new: all that its meters ever said is news, and they have said nothing.
+    refresh(&mut work).await;
+    assert_eq!(may(&mut work).await, 744);
+    // Then meters come, are withdrawn, and topology changes.
+    ingest(&mut work, &evenings(20, 3, 1), 10 * DAY).await;
+    refresh(&mut work).await;
+    let metered = known(&mut work).await;
+    assert!(metered[2][0] > 744.0, "{metered:?}");
+    work.execute("call energy.refresh_building_hours('-infinity')").await.unwrap();
+    assert_eq!(known(&mut work).await, metered);
+    work.execute(raw_sql(
+        "delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house';
+         delete from energy.sensor_spans using raw.sensors
+         where sensors.sensor_id = sensor_spans.sensor_id and building_id = 'a-test-house';
+         insert into energy.buildings_due values ('a-test-house') on conflict do nothing",
+    ))
+    .await
+    .unwrap();
+    refresh(&mut work).await;
+    let left = known(&mut work).await;
+    assert_eq!((may(&mut work).await, left[2][0], left[0][0]), (744, 744.0, 0.0), "only what readings had said goes");
+}
+
 #[tokio::test]
 async fn an_hour_after_a_long_silence_is_kept_where_the_reading_before_it_was_dropped() {
     let mut postgres = as_role("postgres").await;

@@ -15,7 +15,9 @@ COMPARED = """
         from energy.refreshed_forecasts order by building_id, valid_at, lead_hours, refreshed_at desc
     ) as refreshed
     join energy.building_hours as hours on hours.building_id = refreshed.building_id and hour_at = valid_at
-    join energy.forecasts as issued using (building_id, issued_at, valid_at)
+    join energy.forecasts as issued
+        on (issued.building_id, issued.issued_at, issued.valid_at)
+            = (refreshed.building_id, refreshed.issued_at, refreshed.valid_at)
     left join lateral (
         select known.consumption_kwh - said.yhat as error
         from energy.building_hours as known

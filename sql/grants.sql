@@ -29,6 +29,9 @@ grant execute on function energy.population_stability(double precision[], double
 grant execute on procedure energy.acknowledge_alert(bigint, text) to analyst;
 -- People keep the calendar.
 grant insert on raw.regressors to pipeline, analyst;
+grant insert on raw.tariff_prices, raw.carbon_intensity to pipeline, analyst;
+grant insert, update, delete on raw.tariffs, raw.building_tariffs to analyst;
+grant delete on raw.tariff_prices, raw.carbon_intensity to analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
 -- dbt drops and creates its views: what it makes later is readable too.
@@ -133,6 +136,11 @@ revoke execute on function energy.record_api_errors(jsonb) from pipeline;
 grant insert, update on energy.forecast_slots to pipeline;
 grant insert on energy.superseded_forecasts, energy.refreshed_forecasts to pipeline;
 grant delete on energy.forecasts to pipeline;
+grant insert, delete on energy.solar_forecasts to pipeline;
+-- Solar generation and tariffs: analysts train the one and check the other.
+grant execute on function energy.solar_subject(text), energy.solar_features(text), energy.solar_training_query(text, timestamptz),
+    energy.train_solar_model(text), energy.grid_hours(text, timestamptz, timestamptz) to analyst;
+grant select on energy.solar_forecasts, energy.solar_accuracy, raw.tariffs, raw.tariff_prices, raw.building_tariffs, raw.carbon_intensity to dashboard;
 -- What trainings of analysts read.
 grant execute on function energy.issue_times(text, timestamptz, timestamptz), energy.model_of_building(text, boolean, timestamptz), energy.model_known_at(bigint, timestamptz), energy.challenger_of(bigint, text), energy.quality_factor(text),
     energy.weather_hours(text, timestamptz, timestamptz, timestamptz) to analyst;

@@ -64,6 +64,7 @@ set local role edf_owner;
 \ir routines/training_steps.sql
 \ir routines/train_models.sql
 \ir routines/model_of_building.sql
+\ir routines/solar_models.sql
 \ir routines/challenges.sql
 \ir routines/design_profiles.sql
 \ir routines/design_forecast.sql
@@ -76,6 +77,7 @@ set local role edf_owner;
 \ir routines/inputs_of_place.sql
 \ir routines/forecast_sources.sql
 \ir routines/issue_slot.sql
+\ir routines/issue_solar.sql
 \ir routines/issue_batch.sql
 \ir routines/claim_slots.sql
 \ir routines/issue_forecasts.sql
@@ -87,6 +89,7 @@ set local role edf_owner;
 \ir routines/monitoring_limits.sql
 \ir routines/portfolios.sql
 \ir routines/score_forecasts.sql
+\ir routines/solar_accuracy.sql
 \ir routines/refresh_accuracy.sql
 \ir routines/drift.sql
 \ir routines/freshness.sql
@@ -97,6 +100,7 @@ set local role edf_owner;
 \ir routines/health.sql
 \ir routines/request.sql
 \ir routines/request_buildings.sql
+\ir routines/tariffs.sql
 \ir api/schema.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql

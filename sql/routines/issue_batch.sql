@@ -34,6 +34,7 @@ declare
     building   text;
     demand     record;
     failed     energy.forecast_slots;
+    issued     bigint;
     written    bigint := 0;
     state      text;
     message    text;
@@ -44,8 +45,12 @@ begin
             building_ids, slot_at, case when is_revision then inputs.known_at else slot_at end, inputs.times) loop
             building := demand.building_id;
             begin
-                written := written + energy.issue_slot(
+                issued := energy.issue_slot(
                     building, slot_at, horizon, inputs, demand.target, demand.received_at, demand.known_hours, demand.reasons);
+                if issued > 0 then
+                    perform energy.issue_solar(building, slot_at, horizon, inputs, is_revision);
+                end if;
+                written := written + issued;
                 select * into failed from energy.forecast_slots as slots
                 where slots.building_id = building and slots.slot_at = issue_batch.slot_at and sqlstate is not null and sqlstate <> '42704';
                 if found then
@@ -73,6 +78,6 @@ begin
 end;
 $$;
 comment on function energy.issue_batch(text[], timestamptz, interval, energy.place_inputs, boolean) is
-$$Issues the forecasts of some buildings of one place that are due, in the transaction of the caller. One that fails is a row of energy.job_runs with its SQLSTATE,
-message and hint, and due again; the others go on. Returns the rows written.$$;
+$$Issues the forecasts of some buildings of one place that are due, with those of their solar generation, in the transaction of the caller. One that fails is a row of
+energy.job_runs with its SQLSTATE, message and hint, and due again; the others go on. Returns the rows of demand written.$$;
 revoke all on function energy.issue_batch(text[], timestamptz, interval, energy.place_inputs, boolean) from public;

@@ -13,9 +13,17 @@ from (values
     ('raw.weather_forecasts', 'valid_at', 'weather_location_id', 'valid_at desc, issued_at desc'),
     ('energy.apartment_hours', 'hour_at', 'building_id, apartment_id', 'hour_at desc'),
     ('energy.building_hours', 'hour_at', 'building_id', 'hour_at desc'),
-    ('energy.forecasts', 'valid_at', 'building_id', 'valid_at desc, issued_at desc')
+    ('energy.forecasts', 'valid_at', 'building_id', 'valid_at desc, issued_at desc'),
+    ('energy.solar_forecasts', 'valid_at', 'building_id', 'valid_at desc, issued_at desc')
 ) as known (table_name, time_column, segment_by, order_by)
-join jsonb_each(energy.current_config() #> '{storage,tables}') as tables (table_name, settings) using (table_name);
+cross join (select energy.current_config() #> '{storage,tables}' as tables) as config
+cross join lateral (
+    select coalesce(
+        config.tables -> known.table_name,
+        -- A configuration of before there was the table.
+        case known.table_name when 'energy.solar_forecasts' then config.tables -> 'energy.forecasts' end) as settings
+) as tables
+where tables.settings is not null;
 comment on view energy.storage is
     'Large tables, and section storage of the configuration: time_column is what they are divided by; segment_by and order_by are those of compressed chunks.';
 

@@ -65,6 +65,7 @@ mod server;
 mod sessions;
 mod slots;
 mod solar;
+mod solar_forecasts;
 mod storage;
 mod street;
 mod stress;

@@ -14,13 +14,16 @@ use tokio::process::Command;
 /// What every one of the databases takes for now.
 const CLOCK: &str = "2026-03-15 12:00Z";
 /// The tables that are divided.
-pub const LARGE: [&str; 5] = [
+pub const LARGE: [&str; 6] = [
     "energy.apartment_hours",
     "energy.building_hours",
     "energy.forecasts",
     "raw.meter_readings",
     "raw.weather_forecasts",
+    "energy.solar_forecasts",
 ];
+/// Those that were there before any was divided.
+const FIRST: [&str; 5] = [LARGE[0], LARGE[1], LARGE[2], LARGE[3], LARGE[4]];
 
 /// Applies the migrations in `folder` and loads the routines, with the configuration of the deployed database.
 async fn deploy(database: &Throwaway, folder: &Path) -> PgConnection {
@@ -93,7 +96,7 @@ async fn months_are_made_ahead_and_a_second_run_changes_nothing() {
         let expected = ["2026_03", "2026_04", "2026_05", "2026_06", "earlier", "later"];
         assert_eq!(partitions(&mut postgres, table).await, expected, "{table}");
     }
-    assert_eq!(last_run(&mut postgres, "make_partitions").await, ("succeeded".to_owned(), 25, None));
+    assert_eq!(last_run(&mut postgres, "make_partitions").await, ("succeeded".to_owned(), 30, None));
     let all = "select relname || oid from pg_class where relispartition order by 1";
     let before = texts(&mut postgres, all).await;
     run(&mut postgres, "call energy.make_partitions()").await;
@@ -104,6 +107,20 @@ async fn months_are_made_ahead_and_a_second_run_changes_nothing() {
     run(&mut postgres, "call energy.make_partitions()").await;
     let months = partitions(&mut postgres, "raw.meter_readings").await;
     assert_eq!(months, ["2026_03", "2026_04", "2026_05", "2026_06", "2026_07", "2026_08", "earlier", "later"]);
+}
+
+#[tokio::test]
+async fn a_configuration_of_before_there_were_solar_forecasts_stores_them_as_those_of_demand() {
+    let (_database, mut postgres) = deployed().await;
+    run(
+        &mut postgres,
+        "call energy.load_config(jsonb_set(
+             energy.current_config() #- '{storage,tables,energy.solar_forecasts}',
+             '{storage,tables,energy.forecasts,keep}', '\"7 years\"'))",
+    )
+    .await;
+    let keep = "select keep::text from energy.storage where table_name like 'energy.%forecasts' order by table_name";
+    assert_eq!(texts(&mut postgres, keep).await, ["7 years", "7 years"]);
 }
 
 #[tokio::test]
@@ -307,17 +324,17 @@ async fn the_migration_keeps_rows_keys_indexes_comments_grants_and_views() {
         union all
         select 'barrier ' || reloptions::text from pg_class where oid = 'public.warm'::regclass
         order by 1";
-    let before: Vec<String> = query_scalar(shape).bind(&LARGE[..]).fetch_all(&mut postgres).await.unwrap();
+    let before: Vec<String> = query_scalar(shape).bind(&FIRST[..]).fetch_all(&mut postgres).await.unwrap();
     assert!(before.len() > 40 && before.contains(&"rows 219 73".to_owned()), "{before:#?}");
 
     migrate_below("0008", &database, &mut postgres).await;
-    let after: Vec<String> = query_scalar(shape).bind(&LARGE[..]).fetch_all(&mut postgres).await.unwrap();
+    let after: Vec<String> = query_scalar(shape).bind(&FIRST[..]).fetch_all(&mut postgres).await.unwrap();
     assert_eq!(after, before);
 
     let mut postgres = deploy(&database, Path::new("../migrations")).await;
-    let before: Vec<String> = query_scalar(shape).bind(&LARGE[..]).fetch_all(&mut postgres).await.unwrap();
+    let before: Vec<String> = query_scalar(shape).bind(&FIRST[..]).fetch_all(&mut postgres).await.unwrap();
     run(&mut postgres, "call energy.make_partitions()").await;
-    let after: Vec<String> = query_scalar(shape).bind(&LARGE[..]).fetch_all(&mut postgres).await.unwrap();
+    let after: Vec<String> = query_scalar(shape).bind(&FIRST[..]).fetch_all(&mut postgres).await.unwrap();
     assert_eq!(after, before);
     run(&mut postgres, "insert into raw.weather_forecasts values ('here', now(), now(), now(), 1, 2, 3)").await;
     assert_eq!(

@@ -101,6 +101,11 @@ set local role edf_owner;
 \ir routines/request.sql
 \ir routines/request_buildings.sql
 \ir routines/tariffs.sql
+\ir routines/request_outlook.sql
+\ir routines/surplus_paths.sql
+\ir routines/local_instant.sql
+\ir routines/deadline_of.sql
+\ir routines/advice.sql
 \ir api/schema.sql
 \ir api/check_token.sql
 \ir api/forecasts.sql
@@ -112,6 +117,10 @@ set local role edf_owner;
 \ir api/topology.sql
 \ir api/forecast_chart.sql
 \ir api/scenarios.sql
+\ir api/my_building.sql
+\ir api/energy_advice.sql
+\ir api/my_self_consumption.sql
+\ir api/energy_plan.sql
 \ir api/models.sql
 \ir api/alerts.sql
 \ir pin_sessions.sql

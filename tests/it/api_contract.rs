@@ -97,6 +97,7 @@ async fn the_examples_of_the_pages_run() {
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", block])
             .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
+            .env("RESIDENT_TOKEN", token_of(SUPPLIER, "resident"))
             .output()
             .unwrap();
         assert!(output.status.success(), "{block}\n{}", said(&output));

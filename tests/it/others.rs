@@ -121,9 +121,13 @@ async fn arguments_of_functions_tell_no_more() {
         ("continue_sensor", json!({ "building_id": "{b}", "sensor_type": "electricity_kwh_total" })),
         ("ingest_meter_messages", json!({ "messages": [{ "building_id": "{b}" }] })),
         ("check_token", json!({ "building_id": "{b}" })),
+        ("my_building", json!({ "building_id": "{b}" })),
+        ("energy_advice", json!({ "building_id": "{b}", "energy_kwh": 1, "duration_hours": 1 })),
+        ("my_self_consumption", json!({ "building_id": "{b}", "period": "week" })),
+        ("energy_plan", json!({ "building_id": "{b}" })),
     ];
     for (function, body) in &calls {
-        for who in [("hidden", "gateway"), ("hidden", "supplier"), ("nobody", "resident")] {
+        for who in [("hidden", "gateway"), ("hidden", "supplier"), ("hidden", "resident"), ("nobody", "resident")] {
             let mut told = Vec::new();
             for building in [THERE, NOT_THERE] {
                 let body = body.to_string().replace("{b}", building);

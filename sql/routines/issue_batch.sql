@@ -46,7 +46,7 @@ begin
             building := demand.building_id;
             begin
                 issued := energy.issue_slot(
-                    building, slot_at, horizon, inputs, demand.target, demand.received_at, demand.known_hours, demand.reasons);
+                    building, slot_at, inputs, demand.target, demand.received_at, demand.known_hours, demand.reasons);
                 if issued > 0 then
                     perform energy.issue_solar(building, slot_at, horizon, inputs, is_revision);
                 end if;

@@ -173,8 +173,12 @@ Returns the rows written. Errors: as energy.forecast_by.$$;
 revoke all on function energy.write_forecast(
     text, energy.forecast_slots, energy.place_inputs, double precision[], timestamptz[], text[]) from public;
 
+-- It was given the horizon, which the inputs have.
+drop function if exists energy.issue_slot(
+    text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]);
+
 create or replace function energy.issue_slot(
-    building_id text, slot_at timestamptz, horizon interval, inputs energy.place_inputs,
+    building_id text, slot_at timestamptz, inputs energy.place_inputs,
     target double precision[], received_at timestamptz[], known_hours integer, reasons text[]
 ) returns bigint
 language plpgsql
@@ -227,9 +231,9 @@ begin
     return written;
 end;
 $$;
-comment on function energy.issue_slot(text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]) is
+comment on function energy.issue_slot(text, timestamptz, energy.place_inputs, double precision[], timestamptz[], integer, text[]) is
 $$Issues the forecast of a building that is due, by the first of energy.sources_of that can: its own model, that of its archetype, a plan, its usual hours by type
 of day, the same hours of last week, the mean of what is known. Returns the rows written; 0: it was issued already.
 
 Errors: what the first source that had something to say failed with, where none could.$$;
-revoke all on function energy.issue_slot(text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]) from public;
+revoke all on function energy.issue_slot(text, timestamptz, energy.place_inputs, double precision[], timestamptz[], integer, text[]) from public;

@@ -42,6 +42,8 @@ fn python(program: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(format!("{}/venv/bin/{program}", environment("EDF_CACHE")))
         .args(arguments)
         .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
+        // Where what it leaves behind disturbs nobody.
+        .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -15,13 +15,17 @@ begin
     from energy.take_meter_messages(
         array(select message::text from json_array_elements(messages) as message), energy.clock(), energy.request_subject());
     return json_build_object(
-        'messages', json_array_length(messages), 'readings_taken', taken.readings_taken, 'messages_rejected', taken.messages_rejected);
+        'messages', json_array_length(messages), 'readings_taken', taken.readings_taken,
+        'messages_rejected', taken.messages_rejected,
+        'rejected', jsonb_path_query_array(taken.rejections, '$[0 to 99]'));
 end;
 $$;
 comment on function api.ingest_meter_messages(json) is
 $$Sends meter messages
 
-For gateways: an array of {timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}. Sending one again changes nothing. A message
-that cannot be used, or is of a building that is not the gateway's, is kept aside; the others are taken. Returns the counts.$$;
+For gateways: an array of {timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}.
+Sending one again changes nothing. A message that cannot be used, or is of a building that is not the gateway's, is kept
+aside; the others are taken. Returns the counts, and of the first hundred rejected messages in `rejected` which it is
+(`index`, from 0) and why (`reason_code`, `reason`).$$;
 revoke all on function api.ingest_meter_messages(json) from public;
 grant execute on function api.ingest_meter_messages(json) to gateway;

@@ -1,5 +1,49 @@
+-- What a sender may still have rejected and kept.
+create or replace function energy.rejected_room(sender text, received_at timestamptz) returns double precision
+language sql stable
+set search_path = pg_catalog, pg_temp
+return case when sender is not null then
+    (select max_rejected_bytes from energy.quality_limits)
+    - coalesce((
+        select bytes from energy.rejected_volumes as kept
+        where kept.sender = rejected_room.sender and day = (rejected_room.received_at at time zone 'UTC')::date), 0)
+end;
+comment on function energy.rejected_room(text, timestamptz) is
+    'Bytes of rejected messages that may still be kept of a sender on this day; NULL, of the pipeline itself: any.';
+revoke all on function energy.rejected_room(text, timestamptz) from public;
+
+create or replace function energy.note_rejected(sender text, received_at timestamptz, bytes bigint) returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into energy.rejected_volumes as kept (sender, day, bytes)
+    select sender, (received_at at time zone 'UTC')::date, bytes where sender is not null and bytes > 0
+    on conflict on constraint rejected_volumes_pkey do update
+    set bytes = case when kept.day = excluded.day then kept.bytes else 0 end + excluded.bytes, day = excluded.day
+$$;
+comment on function energy.note_rejected(text, timestamptz, bigint) is
+    'Counts what was kept: see energy.rejected_room.';
+revoke all on function energy.note_rejected(text, timestamptz, bigint) from public;
+
+-- They did not say what was rejected.
+do $$
+declare
+    earlier regprocedure;
+begin
+    for earlier in
+        select oid from pg_proc
+        where pronamespace = 'energy'::regnamespace
+          and proname in ('take_meter_messages', 'take_or_set_aside', 'store_meter_messages')
+          and 'sender' = any (proargnames) and not 'rejections' = any (proargnames)
+    loop
+        execute format('drop function %s', earlier);
+    end loop;
+end;
+$$;
+
 create or replace function energy.store_meter_messages(
-    messages text[], received_at timestamptz, sender text, overrule boolean, out readings_taken bigint, out messages_rejected bigint
+    messages text[], received_at timestamptz, sender text, overrule boolean,
+    out readings_taken bigint, out messages_rejected bigint, out rejections jsonb
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -22,9 +66,13 @@ declare
     -- Looks that go no further back than this open few chunks of a hypertable.
     near_from  constant timestamptz := greatest(oldest, least(
         known_at - interval '4 days', (select min(read_at) from edf.parse_meter_messages(messages))));
+    -- Of those who are told.
+    most_told  constant integer := case when store_meter_messages.sender is null then 0 else 100 end;
+    room       constant double precision := energy.rejected_room(store_meter_messages.sender, known_at);
     allowed    text[];
     unresolved bigint;
     taken_now  bigint;
+    kept_now   bigint;
     tries_left integer := 3;
 begin
     if store_meter_messages.sender is not null and not overrule then
@@ -137,9 +185,8 @@ begin
                 from wrong_unit join judged using (at, sensor_id, read_at)
             ),
 
-            rejected as (
-                insert into raw.rejected_messages (source, received_at, reason_code, reason, message, sender)
-                select distinct on (verdict, md5(left(messages[at], 1048576))) 'meter', known_at, verdict,
+            explained as materialized (
+                select at, verdict, building_id,
                     case verdict
                         when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
                         when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
@@ -153,13 +200,39 @@ begin
                         when 'wrong_unit' then format('%s of %s goes on from %s by a factor of a thousand: name its unit', value, left(sensor_type, 80), last_value)
                         when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
                         else reason
-                    end,
+                    end as why,
                     -- No more is kept of what is too long to be read.
-                    left(messages[at], 1048576), store_meter_messages.sender
+                    left(messages[at], 1048576) as message
                 from rejections
-                -- In one order, so that of two who reject the same none waits for the other.
-                order by verdict, md5(left(messages[at], 1048576))
+            ),
+
+            -- Each once, in one order, so that of two who reject the same none waits for the other.
+            to_keep as (
+                select verdict, why, message, sum(octet_length(message)) over (order by verdict, md5(message)) as bytes
+                from (
+                    select distinct on (verdict, md5(message)) * from explained order by verdict, md5(message)
+                ) as once
+            ),
+
+            rejected as (
+                insert into raw.rejected_messages (source, received_at, reason_code, reason, message, sender)
+                select 'meter', known_at, verdict, why, message, store_meter_messages.sender
+                from to_keep
+                where coalesce(bytes <= room, true)
+                order by verdict, md5(message)
                 on conflict do nothing
+                returning octet_length(rejected_messages.message) as bytes
+            ),
+
+            -- A sender is not told whether a building of others exists.
+            told as (
+                select distinct on (at) at,
+                    case when verdict = 'unknown_building' then 'not_allowed' else verdict end as reason_code,
+                    case when verdict in ('unknown_building', 'not_allowed')
+                         then format('building %s is not yours', left(building_id, 80)) else why end as reason
+                from explained
+                order by at, verdict
+                limit most_told
             ),
 
             -- Seldom: a sensor's first reading. It is taken when the batch is gone through again; the others then change nothing.
@@ -221,9 +294,13 @@ begin
             )
 
             select (select count(*) from news), (select count(distinct at) from rejections),
-                count(*) filter (where verdict is null and sensor_id is null)
-            into taken_now, messages_rejected, unresolved
+                count(*) filter (where verdict is null and sensor_id is null),
+                (select coalesce(jsonb_agg(jsonb_build_object(
+                    'index', at - 1, 'reason_code', reason_code, 'reason', reason) order by at), '[]') from told),
+                (select sum(bytes) from rejected)
+            into taken_now, messages_rejected, unresolved, rejections, kept_now
             from judged;
+            perform energy.note_rejected(store_meter_messages.sender, known_at, kept_now);
         exception when unique_violation then
             -- Somebody wrote the same reading past this door: its row is seen now.
             tries_left := tries_left - 1;
@@ -236,5 +313,6 @@ begin
 end;
 $$;
 comment on function energy.store_meter_messages(text[], timestamptz, text, boolean) is
-    'Judges meter messages, and stores their readings or why they are rejected; energy.take_meter_messages calls it, whose turn it must be.';
+$$Judges meter messages, and stores their readings or why they are rejected; energy.take_meter_messages calls it, whose
+turn it must be. rejections, for a sender: index in the batch from 0, reason_code and reason of the first hundred.$$;
 revoke all on function energy.store_meter_messages(text[], timestamptz, text, boolean) from public;

@@ -21,7 +21,8 @@ comment on function energy.await_turns(integer[]) is
 revoke all on function energy.await_turns(integer[]) from public;
 
 create or replace function energy.take_or_set_aside(
-    messages text[], received_at timestamptz, sender text, overrule boolean, out readings_taken bigint, out messages_rejected bigint
+    messages text[], received_at timestamptz, sender text, overrule boolean,
+    out readings_taken bigint, out messages_rejected bigint, out rejections jsonb
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -32,8 +33,11 @@ declare
     state      text;
     message    text;
     advice     text;
+    line       constant text := left(coalesce(messages[1], ''), 1048576);
+    taken      record;
 begin
-    select taken.readings_taken, taken.messages_rejected into readings_taken, messages_rejected
+    select taken.readings_taken, taken.messages_rejected, taken.rejections
+    into readings_taken, messages_rejected, rejections
     from energy.store_meter_messages(messages, take_or_set_aside.received_at, take_or_set_aside.sender, overrule) as taken;
 exception when others then
     get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
@@ -41,19 +45,36 @@ exception when others then
     if left(state, 2) not in ('21', '22', '23', '2F', '38', '39', '54', 'P0', 'XX') or state in ('XX001', 'XX002') then
         raise;
     elsif cardinality(messages) > 1 then
-        select sum(taken.readings_taken), sum(taken.messages_rejected) into readings_taken, messages_rejected
-        from (values (messages[:half]), (messages[half + 1:])) as halves (part)
-        cross join lateral energy.take_or_set_aside(part, take_or_set_aside.received_at, take_or_set_aside.sender, overrule) as taken;
+        select * into taken
+        from energy.take_or_set_aside(
+            messages[:half], take_or_set_aside.received_at, take_or_set_aside.sender, overrule);
+        select taken.readings_taken + rest.readings_taken, taken.messages_rejected + rest.messages_rejected,
+            taken.rejections || (
+                select coalesce(jsonb_agg(told || jsonb_build_object('index', half + (told -> 'index')::integer)), '[]')
+                from jsonb_array_elements(rest.rejections) as told)
+        into readings_taken, messages_rejected, rejections
+        from energy.take_or_set_aside(
+            messages[half + 1:], take_or_set_aside.received_at, take_or_set_aside.sender, overrule) as rest;
     else
-        insert into raw.rejected_messages (source, received_at, reason_code, reason, message, sender)
-        values ('meter', take_or_set_aside.received_at, 'ingest_error', format('%s: %s', state, left(message, 1000)),
-                left(coalesce(messages[1], ''), 1048576), take_or_set_aside.sender)
-        on conflict do nothing;
+        if coalesce(octet_length(line)
+                    <= energy.rejected_room(take_or_set_aside.sender, take_or_set_aside.received_at), true) then
+            insert into raw.rejected_messages (source, received_at, reason_code, reason, message, sender)
+            values ('meter', take_or_set_aside.received_at, 'ingest_error', format('%s: %s', state, left(message, 1000)),
+                    line, take_or_set_aside.sender)
+            on conflict do nothing;
+            if found then
+                perform energy.note_rejected(
+                    take_or_set_aside.sender, take_or_set_aside.received_at, octet_length(line));
+            end if;
+        end if;
         perform energy.record_job_run(
             'take_meter_messages', (select min(building_id) from edf.parse_meter_messages(messages)), take_or_set_aside.received_at,
             clock_timestamp(), 'failed', 0, state, message, advice);
         readings_taken := 0;
         messages_rejected := 1;
+        rejections := jsonb_build_array(jsonb_build_object(
+            'index', 0, 'reason_code', 'ingest_error',
+            'reason', 'the database cannot store it; the operator sees why'));
     end if;
 end;
 $$;
@@ -67,7 +88,7 @@ drop function if exists energy.take_meter_messages(text[], timestamptz, text[]);
 
 create or replace function energy.take_meter_messages(
     messages text[], received_at timestamptz default null, sender text default null, overrule boolean default false,
-    out readings_taken bigint, out messages_rejected bigint
+    out readings_taken bigint, out messages_rejected bigint, out rejections jsonb
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -88,7 +109,8 @@ begin
         lines := array(select ltrim(sent, chr(65279)) from unnest(messages) with ordinality as sent (sent, at) where btrim(sent, blank) <> '' order by at);
     end if;
     perform energy.await_turns(array(select energy.turns_of(coalesce(lines, '{}'))));
-    select taken.readings_taken, taken.messages_rejected into readings_taken, messages_rejected
+    select taken.readings_taken, taken.messages_rejected, taken.rejections
+    into readings_taken, messages_rejected, rejections
     from energy.take_or_set_aside(coalesce(lines, '{}'), known_at, take_meter_messages.sender, overrule) as taken;
     insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected, sender, overruled)
     values (known_at, coalesce(cardinality(lines), 0), readings_taken, messages_rejected, take_meter_messages.sender, overrule);
@@ -100,7 +122,9 @@ $$The one path of meter messages, each a line of JSON: judges, rejects, stores, 
 A message is its readings: the same again, whenever it comes, changes nothing; another value of a reading is a correction, kept beside the earlier ones, and
 counts from when it was received. What cannot be used goes to raw.rejected_messages with its reason. sender: whose buildings may be written, by
 energy.building_access; NULL is the pipeline itself, which may write all. overrule: take them for any building all the same, which is noted. Returns the
-readings that were new and the messages that were rejected, in whole or in part. Errors: 22023 received_at is no time.$$;
+readings that were new and the messages that were rejected, in whole or in part; for a sender also the first hundred or
+so of these: index from 0 (blank lines not counted), reason_code, reason. Of what one sender has rejected,
+quality.max_rejected_mb are kept a day. Errors: 22023 received_at is no time.$$;
 revoke all on function energy.take_meter_messages(text[], timestamptz, text, boolean) from public;
 
 create or replace function energy.take_meter_messages(

@@ -1,7 +1,9 @@
 //! Meter messages over HTTP, from a gateway that may write its own buildings.
 
+use crate::storage::run;
+use crate::street::street;
 use chrono::DateTime;
-use edf_tests::{api_url, as_role, token};
+use edf_tests::{api_url, as_role, configure, token};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use sqlx::query_scalar;
@@ -48,9 +50,18 @@ async fn a_gateway_writes_its_own_buildings_and_no_other() {
             .fetch_all(&mut postgres)
             .await
             .unwrap();
-    assert_eq!(sent, (StatusCode::OK, json!({ "messages": 3, "readings_taken": 1, "messages_rejected": 2 })));
-    assert_eq!(again.1["readings_taken"], 0);
-    assert_eq!(stranger.1, json!({ "messages": 1, "readings_taken": 0, "messages_rejected": 1 }));
+    let not_yours = |index: usize, building: &str| json!({ "index": index, "reason_code": "not_allowed", "reason": format!("building {building} is not yours") });
+    let (status, answer) = sent;
+    assert_eq!((status, &answer["messages"], &answer["readings_taken"]), (StatusCode::OK, &json!(3), &json!(1)));
+    assert_eq!((&answer["messages_rejected"], &answer["rejected"][0]), (&json!(2), &not_yours(1, "homes-1-4")));
+    assert_eq!(
+        (&answer["rejected"][1]["index"], &answer["rejected"][1]["reason_code"]),
+        (&json!(2), &json!("wrong_type"))
+    );
+    assert!(answer["rejected"][1]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{answer}");
+    assert_eq!((&again.1["readings_taken"], &again.1["rejected"]), (&json!(0), &answer["rejected"]));
+    let rejected = json!([not_yours(0, BUILDING)]);
+    assert_eq!(stranger.1, json!({ "messages": 1, "readings_taken": 0, "messages_rejected": 1, "rejected": rejected }));
     assert_eq!(values, [777.5]);
     let mut codes = codes;
     codes.sort();
@@ -65,6 +76,95 @@ async fn what_is_no_array_is_a_bad_request_and_nobody_else_may_send() {
         let (status, _) = send(role, GATEWAY, &json!({ "messages": [message(BUILDING, 779.5)] })).await;
         assert!(status == StatusCode::FORBIDDEN || status == StatusCode::NOT_FOUND, "{role}: {status}");
     }
+}
+
+#[tokio::test]
+async fn what_a_sender_has_rejected_is_kept_up_to_a_limit_and_answered_all_the_same() {
+    let (database, api, mut postgres) = street().await;
+    configure(&mut postgres, "quality,max_rejected_mb", "1").await;
+    run(&mut postgres, "insert into energy.building_access values ('full', 'tall'), ('other', 'tall')").await;
+    let kept = async |postgres: &mut sqlx::postgres::PgConnection, sender: &str| -> (i64, i64) {
+        sqlx::query_as("select count(*), coalesce(sum(octet_length(message)), 0)::bigint from raw.rejected_messages where sender = $1")
+            .bind(sender)
+            .fetch_one(postgres)
+            .await
+            .unwrap()
+    };
+    let send = async |sender: &str, count: usize, from: usize| -> Value {
+        let bad = |n: usize| json!({ "building_id": "tall", "n": from + n, "x": "y".repeat(2000) });
+        let body = json!({ "messages": (0..count).map(bad).collect::<Vec<_>>() });
+        let answer = api.post("rpc/ingest_meter_messages", sender, "gateway").json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json().await.unwrap()
+    };
+    for batch in 0..4 {
+        let answer = send("full", 300, batch * 300).await;
+        assert_eq!((&answer["messages_rejected"], answer["rejected"].as_array().unwrap().len()), (&json!(300), 100));
+    }
+    let (count, bytes) = kept(&mut postgres, "full").await;
+    assert!((900_000..=1_000_000).contains(&bytes) && count < 500, "{count} {bytes}");
+    // Those kept already cost nothing more, and another sender has room of its own.
+    send("full", 300, 0).await;
+    assert_eq!(kept(&mut postgres, "full").await, (count, bytes));
+    send("other", 10, 0).await;
+    assert_eq!(kept(&mut postgres, "other").await.0, 10);
+    // What can be used is taken as ever.
+    let good = json!({ "messages": [{ "timestamp_str": "2026-03-15T11:45:00Z", "building_id": "tall", "apartment_id": "flat-1",
+                       "readings": [{ "sensor_type": "electricity_kwh_total", "value": 1.0 }] }] });
+    let answer = api.post("rpc/ingest_meter_messages", "full", "gateway").json(&good).send().await.unwrap();
+    assert_eq!(answer.json::<Value>().await.unwrap()["readings_taken"], 1);
+    // Every rejection is counted, and on the next day there is room again.
+    let counted: i64 = query_scalar("select sum(messages_rejected)::bigint from raw.ingestions where sender = 'full'")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert_eq!(counted, 1500);
+    run(&mut postgres, "update energy.rejected_volumes set day = day - 1").await;
+    send("full", 10, 5000).await;
+    assert_eq!(kept(&mut postgres, "full").await.0, count + 10);
+    // What the pipeline itself takes has no limit.
+    run(
+        &mut postgres,
+        "select energy.take_meter_messages(array(select jsonb_build_object('building_id', 'tall', 'n', n, 'x', repeat('y', 2000))::text
+                                                 from generate_series(1, 700) as n))",
+    )
+    .await;
+    let all: i64 = query_scalar("select count(*) from raw.rejected_messages where sender is null")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert_eq!(all, 700);
+    drop(database);
+}
+
+#[tokio::test]
+async fn a_message_that_the_database_refuses_is_named_by_its_place_in_the_batch() {
+    let (_database, api, mut postgres) = street().await;
+    // A row that the table refuses, in the midst of a batch.
+    run(
+        &mut postgres,
+        "insert into energy.building_access values ('gw', 'tall');
+         alter table raw.meter_readings add constraint no_13 check (value <> 13)",
+    )
+    .await;
+    let message = |minute: usize, value: f64| {
+        json!({ "timestamp_str": format!("2026-03-15T11:{minute:02}:00Z"), "building_id": "tall", "apartment_id": "flat-1",
+                "readings": [{ "sensor_type": "room_temperature_c", "value": value }] })
+    };
+    let mut messages: Vec<Value> =
+        (0..20).map(|n| message(n, if n == 13 { 13.0 } else { 20.0 + n as f64 / 10.0 })).collect();
+    messages[17]["building_id"] = json!("wide");
+    let answer = api.post("rpc/ingest_meter_messages", "gw", "gateway").json(&json!({ "messages": messages }));
+    let answer: Value = answer.send().await.unwrap().json().await.unwrap();
+    assert_eq!((&answer["readings_taken"], &answer["messages_rejected"]), (&json!(18), &json!(2)), "{answer}");
+    let told: Vec<(u64, &str)> = answer["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["index"].as_u64().unwrap(), one["reason_code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [(13, "ingest_error"), (17, "not_allowed")]);
+    assert!(!answer.to_string().contains("no_13"), "{answer}");
 }
 
 const DOORS: &str = "b-of-the-doors";

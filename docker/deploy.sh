@@ -6,7 +6,7 @@
 #   database    roles, database, extension
 #   migrations  tables: each file once, in order
 #   sql         routines, API, grants
-#   config      config/edf.yaml
+#   config      config/edf.yaml, and keys of tokens
 #   storage     hypertables where there is TimescaleDB, else partitions by month
 #   dbt         views, with their tests
 #   jobs        pg_cron's schedule
@@ -68,6 +68,18 @@ deploy_config() {
 \getenv config CONFIG
 call energy.load_config(:'config'::jsonb);
 SQL
+    deploy_keys
+}
+
+# Keys that tokens are signed with: the JWKS in file EDF_JWKS, and the secret EDF_JWT_SECRET. As rows of COPY, since
+# statements are logged.
+deploy_keys() {
+    [ -n "${EDF_JWKS:-}${EDF_JWT_SECRET:-}" ] || return 0
+    local jwks
+    jwks=$("$PYTHON" "$ROOT/config/jwks.py")
+    run_sql -c 'create temporary table given (jwks jsonb)' \
+        -c "copy given from stdin with (format csv, quote e'\\x01', delimiter e'\\x02')" \
+        -c 'do $$ begin perform energy.set_token_keys(jwks) from given; end; $$' <<<"$jwks"
 }
 
 deploy_storage() { run_sql -f "$ROOT/sql/storage.sql"; }

@@ -148,7 +148,7 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
 -- Jobs: rows of runs are written by routines of the owner alone.
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
-grant usage on schema api to supplier, resident, gateway, operator;
+grant usage on schema api to authenticator, anonymous, supplier, resident, gateway, operator;
 -- Which its views call. Without usage on the schema no role can name them.
 grant execute on function energy.clock(), energy.current_config() to supplier, resident;
 
@@ -161,3 +161,11 @@ grant execute on function energy.suggest_archetype(text), energy.judge_stage(tex
     energy.sources_of(text, double precision) to analyst;
 grant execute on procedure energy.describe_building(text, jsonb) to analyst;
 grant select on energy.life_cycle_events, energy.building_stages, energy.archetype_rules, energy.design_profiles to dashboard;
+
+-- Keys of the API: secrets, and who may make them.
+revoke all on energy.token_keys, energy.api_keys from pipeline, analyst;
+grant select (key_id, subject, role, note, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by)
+    on energy.api_keys to analyst;
+revoke execute on function energy.set_token_keys(jsonb), energy.rotate_signing_key(), energy.token_jwks(),
+    energy.signed_token(jsonb), energy.create_api_key(text, text, interval, text), energy.revoke_api_key(text),
+    energy.exchange_api_key(text) from pipeline;

@@ -106,8 +106,13 @@ set local role edf_owner;
 \ir routines/local_instant.sql
 \ir routines/deadline_of.sql
 \ir routines/advice.sql
+\ir routines/token_keys.sql
+\ir routines/api_keys.sql
+\ir routines/forecast_etag.sql
 \ir api/schema.sql
 \ir api/check_token.sql
+\ir api/token.sql
+\ir api/api_keys.sql
 \ir api/forecasts.sql
 \ir api/forecast_history.sql
 \ir api/refresh_history.sql

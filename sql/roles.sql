@@ -15,6 +15,7 @@ begin
             ('alerts', 'login'),
             ('api_log', 'login'),
             ('authenticator', 'login noinherit'),
+            ('anonymous', 'nologin'),
             ('supplier', 'nologin'),
             ('resident', 'nologin'),
             ('gateway', 'nologin'),
@@ -35,7 +36,18 @@ alter role pipeline set default_transaction_isolation = 'read committed';
 -- A query that a dashboard repeats every minute ends before the next one.
 alter role dashboard set default_transaction_read_only = on;
 alter role dashboard set statement_timeout = '30s';
-grant supplier, resident, gateway, operator to authenticator;
+-- What a request may take, by its role; PostgREST sets these for each.
+alter role anonymous set statement_timeout = '5s';
+alter role supplier set statement_timeout = '30s';
+alter role resident set statement_timeout = '15s';
+alter role gateway set statement_timeout = '60s';
+alter role operator set statement_timeout = '60s';
+-- Its parameters are bodies and headers of requests, with keys and tokens: of a slow statement, too, none is logged.
+alter role authenticator set log_parameter_max_length = 0;
+alter role authenticator set log_parameter_max_length_on_error = 0;
+-- A transaction of a request that nobody goes on with.
+alter role authenticator set idle_in_transaction_session_timeout = '60s';
+grant anonymous, supplier, resident, gateway, operator to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
@@ -46,6 +58,8 @@ comment on role weather is 'Fetches weather: reads where, ingests what comes, re
 comment on role alerts is 'Tells receivers of alerts: takes what is due, records each try.';
 comment on role api_log is 'Records which requests to the API failed.';
 comment on role authenticator is 'PostgREST''s login; becomes the role of a token.';
+comment on role anonymous is
+    'A request without a token, over HTTP only, where API keys are exchanged: it may do that and nothing else.';
 comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';
 comment on role gateway is 'Sends what meters say, over HTTP only.';

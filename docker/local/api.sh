@@ -10,12 +10,6 @@ api_url() {
     echo "http://127.0.0.1:$API_PORT"
 }
 
-# Made once for a cluster, readable by its owner alone.
-jwt_secret() {
-    [ -s "$STATE/jwt_secret" ] || (umask 077 && od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/jwt_secret")
-    cat "$STATE/jwt_secret"
-}
-
 started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
 api_is_up() {
@@ -30,7 +24,7 @@ api_start() {
     local pid port admin log=$STATE/log/postgrest.log _
     port=$(free_port)
     admin=$(free_port)
-    env -i PATH=/usr/bin:/bin LANG=C.UTF-8 PGRST_JWT_SECRET="$(jwt_secret)" \
+    env -i PATH=/usr/bin:/bin LANG=C.UTF-8 \
         PGRST_DB_URI="host='$PGHOST' port=$PGPORT dbname=$PGDATABASE user=authenticator" \
         PGRST_SERVER_PORT="$port" PGRST_ADMIN_SERVER_PORT="$admin" \
         setsid "$(postgrest_binary)" "$ROOT/config/postgrest.conf" >"$log" 2>&1 </dev/null 9>&- &

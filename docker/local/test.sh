@@ -76,6 +76,10 @@ configuration() {
     local answer
     answer=$(printf 'quality: {}\nquality: {}\n' | "$PYTHON" config/read.py /dev/stdin 2>&1 || true)
     grep -F "the key 'quality' stands there twice" <<<"$answer"
+    # The keys of a file and the secret are one JWKS.
+    answer=$(printf '{"keys": [{"kty": "EC", "kid": "a"}]}' |
+        EDF_JWKS=/dev/stdin EDF_JWT_SECRET=0123 "$PYTHON" config/jwks.py)
+    grep -xF '{"keys": [{"kty": "EC", "kid": "a"}, {"kty": "oct", "kid": "shared", "k": "MDEyMw"}]}' <<<"$answer"
 }
 
 # What Prometheus, Alertmanager and Grafana read. The queries are run by the tests of the database.

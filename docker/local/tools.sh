@@ -113,10 +113,16 @@ uninstall_extension() {
 
 build_migrate() { cd "$ROOT" && cargo build --release -p edf-tests --bin migrate; }
 
+# Signs the tokens of the local stack. Made once for a cluster, readable by its owner alone.
+jwt_secret() {
+    [ -s "$STATE/jwt_secret" ] || (umask 077 && od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/jwt_secret")
+    cat "$STATE/jwt_secret"
+}
+
 # The database's deployment on the local cluster, by stages: see docker/deploy.sh.
 deploy() {
     EDF_MIGRATE=$CARGO_TARGET_DIR/release/migrate EDF_PYTHON=$PYTHON EDF_DBT=$CACHE/venv/bin/dbt EDF_DBT_STATE=$STATE/dbt \
-        "$ROOT/docker/deploy.sh" "$@"
+        EDF_JWT_SECRET=$(jwt_secret) "$ROOT/docker/deploy.sh" "$@"
 }
 
 query() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }

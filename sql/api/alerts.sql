@@ -44,11 +44,10 @@ begin
         call energy.acknowledge_alert(alert_id, note);
     exception
         when undefined_object then
-            raise sqlstate 'PT404' using message = format('there is no alert %s', alert_id),
-                hint = 'GET /alerts lists them.';
+            perform energy.refuse('PT404', format('there is no alert %s', alert_id), 'GET /alerts lists them.');
         when object_not_in_prerequisite_state then
             get stacked diagnostics said = message_text, advice = pg_exception_hint;
-            raise sqlstate 'PT409' using message = said, hint = advice;
+            perform energy.refuse('PT409', said, advice);
     end;
 end;
 $$;

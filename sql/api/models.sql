@@ -77,24 +77,22 @@ begin
                   hint = 'Send {"model_id": 1, "reason": "..."}: what convinced you is kept.';
     end if;
     if not exists (select from edf.models where models.model_id = decide_over_http.model_id) then
-        raise sqlstate 'PT404' using message = format('there is no model %s', model_id),
-            hint = 'GET /models lists them.';
+        perform energy.refuse('PT404', format('there is no model %s', model_id), 'GET /models lists them.');
     end if;
     begin
         if decision = 'approve' then
             select * into found
             from energy.approve_models(reason, model_ids => array[model_id], despite_stress => despite_stress);
             if not found.approved then
-                raise sqlstate 'PT409' using
-                    message = format('model %s was not approved: %s', model_id, found.problem),
-                    hint = 'GET /models says what each model waits for.';
+                perform energy.refuse('PT409', format('model %s was not approved: %s', model_id, found.problem),
+                    'GET /models says what each model waits for.');
             end if;
         else
             perform edf.reject_model(model_id, reason);
         end if;
     exception when object_not_in_prerequisite_state or data_corrupted then
         get stacked diagnostics said = message_text, advice = pg_exception_hint;
-        raise sqlstate 'PT409' using message = said, hint = advice;
+        perform energy.refuse('PT409', said, advice);
     end;
     return (
         select jsonb_build_object(
@@ -150,7 +148,7 @@ begin
         model := edf.rollback_model(subject, reason);
     exception when undefined_object or object_not_in_prerequisite_state or data_corrupted then
         get stacked diagnostics said = message_text, advice = pg_exception_hint;
-        raise sqlstate 'PT409' using message = left(said, 300), hint = advice;
+        perform energy.refuse('PT409', left(said, 300), advice);
     end;
     return jsonb_build_object('model_id', model, 'subject', subject, 'status', 'approved');
 end;

@@ -65,8 +65,8 @@ exception
     when invalid_parameter_value then
         raise;
     when data_exception then
-        raise sqlstate 'PT409' using message = 'no scenarios can be drawn: ' || sqlerrm,
-            hint = 'They follow what forecasts of all these buildings were wrong by at the same past issues.';
+        perform energy.refuse('PT409', 'no scenarios can be drawn: ' || sqlerrm,
+            'They follow what forecasts of all these buildings were wrong by at the same past issues.');
 end;
 $$;
 comment on function api.scenarios(integer, text[], bigint) is

@@ -23,6 +23,12 @@ begin
           (select configs.config from energy.configs order by config_id desc limit 1);
     perform energy.define_jobs();
     perform energy.reschedule_jobs();
+    -- Whether API keys are exchanged is read by PostgREST, as is the secret of their tokens, before there is a token.
+    if (select exchange_lifetime from energy.api_limits) is not null
+       and not exists (select from energy.token_keys where secret is not null) then
+        perform energy.rotate_signing_key();
+    end if;
+    notify pgrst, 'reload config';
 end;
 $$;
 comment on function energy.keep_config(jsonb, bigint) is

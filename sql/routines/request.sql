@@ -6,6 +6,21 @@ return coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb -
 comment on function energy.request_subject() is 'Whose token the request of the API came with. Empty: nobody''s, who has no building; NULL would be the pipeline.';
 revoke all on function energy.request_subject() from public;
 
+create or replace function energy.refuse(status text, message text, hint text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- PostgREST writes the message into the status line of its answer, where a line break would begin a header.
+    raise exception using
+        errcode = status, hint = hint, message = regexp_replace(left(message, 1000), '[[:cntrl:]]', ' ', 'g');
+end;
+$$;
+comment on function energy.refuse(text, text, text) is
+$$Refuses a request of the API: PT404 is answered with 404. The message may quote what was sent. Errors: the given
+one.$$;
+revoke all on function energy.refuse(text, text, text) from public;
+
 create or replace function energy.check_is_own(building_id text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -15,8 +30,9 @@ begin
         select from energy.building_access as access
         where (access.subject, access.building_id) = (energy.request_subject(), check_is_own.building_id) and access.subject <> ''
     ) then
-        raise sqlstate 'PT403' using message = format('building %s is not yours', coalesce(left(check_is_own.building_id, 80), 'null')),
-            hint = 'Name a building that energy.building_access grants to the subject of the token.';
+        perform energy.refuse(
+            'PT403', format('building %s is not yours', coalesce(left(check_is_own.building_id, 80), 'null')),
+            'Name a building that energy.building_access grants to the subject of the token.');
     end if;
 end;
 $$;
@@ -35,10 +51,12 @@ begin
     where (building_id, apartment_id, sensor_type, room_name)
         = (sensor_named.building_id, coalesce(sensor_named.apartment_id, ''), sensor_named.sensor_type, coalesce(sensor_named.room_name, ''));
     if found_id is null then
-        raise sqlstate 'PT404' using
-            message = format('there is no sensor %s in apartment %L, room %L of building %s', coalesce(left(sensor_named.sensor_type, 80), 'null'),
-                             left(coalesce(sensor_named.apartment_id, ''), 80), left(coalesce(sensor_named.room_name, ''), 80), sensor_named.building_id),
-            hint = 'GET /sensors lists those that have sent a reading.';
+        perform energy.refuse('PT404',
+            format('there is no sensor %s in apartment %L, room %L of building %s',
+                   coalesce(left(sensor_named.sensor_type, 80), 'null'),
+                   left(coalesce(sensor_named.apartment_id, ''), 80), left(coalesce(sensor_named.room_name, ''), 80),
+                   sensor_named.building_id),
+            'GET /sensors lists those that have sent a reading.');
     end if;
     return found_id;
 end;

@@ -2,9 +2,11 @@
 
 -- From the table, in a tenth of the time of energy.current_config(): each request reads it.
 create or replace view energy.api_limits as
-select coalesce(
-    (select (config #>> '{api,min_apartments}')::integer from energy.configs order by config_id desc limit 1), 5
-) as min_apartments;
+select
+    coalesce((api ->> 'min_apartments')::integer, 5) as min_apartments,
+    coalesce((api ->> 'max_lifetime')::interval, interval '8 days') as max_lifetime,
+    (api ->> 'exchange_lifetime')::interval as exchange_lifetime
+from (select (select config -> 'api' from energy.configs order by config_id desc limit 1) as api) as configs;
 comment on view energy.api_limits is 'Section api of the configuration: one row.';
 
 create or replace view energy.request_buildings as

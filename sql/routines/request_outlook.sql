@@ -21,8 +21,8 @@ begin
     select * into asked from raw.buildings
     where buildings.building_id = coalesce(request_building.building_id, own[1]);
     if not found then
-        raise sqlstate 'PT404' using message = 'no building is yours yet',
-            hint = 'Ask who runs the service to grant your building to you.';
+        perform energy.refuse(
+            'PT404', 'no building is yours yet', 'Ask who runs the service to grant your building to you.');
     end if;
     return asked;
 end;

@@ -4,6 +4,7 @@ use crate::storage::run;
 use crate::street::street;
 use edf_tests::Api;
 use serde_json::json;
+use std::time::Instant;
 
 /// `{b}` stands for the building. One that is there, and one that is not, of the same length.
 const THERE: &str = "wide";
@@ -141,4 +142,100 @@ async fn arguments_of_functions_tell_no_more() {
             assert_eq!(told[0], told[1], "{who:?}: {function}");
         }
     }
+}
+
+/// Interleaved, so that what else the machine does falls on both; medians of many.
+#[tokio::test]
+async fn the_time_of_an_answer_does_not_tell_a_building_of_others_from_none() {
+    let (_database, api, _postgres) = street().await;
+    let body = |building: &str| json!({ "building_id": building, "apartment_id": "flat-1" });
+    for (path, role) in [
+        ("forecasts?building_id=eq.{b}", "supplier"),
+        ("forecast_history?building_id=eq.{b}", "resident"),
+        ("rpc/forecast_chart?building_id={b}", "supplier"),
+        ("rpc/set_apartment_validity", "gateway"),
+    ] {
+        let mut took = [Vec::new(), Vec::new()];
+        for n in 0..400 {
+            // Each is the first as often as the other.
+            for at in [n % 2, 1 - n % 2] {
+                let (building, took) = ([THERE, NOT_THERE][at], &mut took[at]);
+                let path = path.replace("{b}", building);
+                let request = match role {
+                    "gateway" => api.post(&path, "hidden", role).json(&body(building)),
+                    _ => api.get(&path, "hidden", role),
+                };
+                let asked = Instant::now();
+                request.send().await.unwrap().bytes().await.unwrap();
+                took.push(asked.elapsed());
+            }
+        }
+        let medians = took.map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2].as_secs_f64()
+        });
+        assert!((medians[0] / medians[1] - 1.0).abs() < 0.2, "{path}: {medians:?}");
+    }
+}
+
+/// Whatever a caller may send as text: no line of it becomes a header, and no error shows a statement.
+#[tokio::test]
+async fn what_is_sent_is_never_a_header_of_the_answer_nor_a_part_of_a_statement() {
+    let (_database, api, mut postgres) = street().await;
+    let functions: Vec<(String, Vec<String>, Vec<String>)> = sqlx::query_as(
+        "select proname::text, coalesce(proargnames[1:pronargs], '{}'), array(select format_type(type, null) from unnest(proargtypes) as type)
+         from pg_proc where pronamespace = 'api'::regnamespace and proname not in ('check_token', 'configure')",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    assert!(functions.len() >= 10, "{functions:?}");
+    let injected = [
+        "x\r\nX-Injected: 1\r\n\r\nboo",
+        "x\nX-Injected: 1",
+        "'; drop table energy.forecasts; --",
+        "\u{0}",
+        "\u{85}\u{2028}X-Injected: 1",
+    ];
+    for (name, arguments, types) in &functions {
+        for text in injected {
+            for role in ["supplier", "resident", "gateway", "operator"] {
+                let value = |kind: &String| match kind.as_str() {
+                    "text[]" => json!([text]),
+                    "bigint" | "integer" | "double precision" => json!(1),
+                    "boolean" => json!(true),
+                    "json" => json!([{ "building_id": text }]),
+                    _ => json!(text),
+                };
+                // Of all that is not text something that can be read, so that the text is.
+                let body: serde_json::Map<_, _> = arguments
+                    .iter()
+                    .zip(types)
+                    .filter(|(_, kind)| !["timestamp with time zone", "interval"].contains(&kind.as_str()))
+                    .map(|(argument, kind)| (argument.clone(), value(kind)))
+                    .collect();
+                let answer = api.post(&format!("rpc/{name}"), "hidden", role).json(&body).send().await.unwrap();
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                let said = answer.text().await.unwrap();
+                assert!(!status.is_server_error(), "{role}: {name} {body:?}: {status} {said}");
+                assert!(headers.get("x-injected").is_none(), "{role}: {name} {body:?}: {headers:?}");
+                for words in
+                    ["pgrst_", "insert into", "pl/pgsql", "energy.take", "drop table energy.forecasts; --\" does not"]
+                {
+                    assert!(!said.to_lowercase().contains(words), "{role}: {name}: {said}");
+                }
+            }
+        }
+    }
+    for header in ["prefer", "range", "accept", "if-none-match", "accept-profile", "x-forwarded-for", "cookie"] {
+        for text in
+            ["'; drop table energy.forecasts; --", "\"x", "count=exact, count=planned", "\u{e9}", &"x".repeat(5000)]
+        {
+            let value = reqwest::header::HeaderValue::from_bytes(text.as_bytes()).unwrap();
+            let answer = api.get("forecasts", "hidden", "supplier").header(header, value).send().await.unwrap();
+            assert!(!answer.status().is_server_error(), "{header}: {text}: {}", answer.status());
+        }
+    }
+    let left: i64 = sqlx::query_scalar("select count(*) from energy.forecasts").fetch_one(&mut postgres).await.unwrap();
+    assert!(left > 0);
 }

@@ -43,22 +43,22 @@ async fn every_security_definer_function_pins_its_search_path() {
 async fn api_roles_have_no_privilege_outside_schema_api() {
     none(
         "select role || ' may use schema ' || nspname
-         from pg_namespace, unnest(array['supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
+         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
          where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
            and has_schema_privilege(role, oid, 'usage, create')
          union all
          select role || ' may read or write ' || oid::regclass
-         from pg_class, unnest(array['supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
+         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
          where relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
            and relkind in ('r', 'p', 'v', 'm')
            and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
          union all
          select role || ' may create in ' || nspname
-         from pg_namespace, unnest(array['supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
+         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
          where nspname in ('api', 'public') and has_schema_privilege(role, oid, 'create')
          union all
          select role || ' may write ' || oid::regclass
-         from pg_class, unnest(array['supplier', 'resident', 'gateway', 'operator']) as role
+         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator']) as role
          where relnamespace = 'api'::regnamespace and has_table_privilege(role, oid, 'insert, update, delete, truncate')",
     )
     .await;
@@ -99,6 +99,16 @@ async fn what_is_deployed_belongs_to_its_owner_role() {
          union all
          select oid::regprocedure::text from pg_proc
          where pronamespace::regnamespace::text in ('energy', 'api') and proowner <> 'edf_owner'::regrole",
+    )
+    .await;
+}
+
+/// PostgREST writes the message of such an error into the status line.
+#[tokio::test]
+async fn errors_that_choose_their_status_are_raised_in_one_place() {
+    none(
+        "select oid::regprocedure::text from pg_proc
+         where pronamespace in ('energy'::regnamespace, 'api'::regnamespace) and prosrc ~* '(sqlstate|errcode *=) *''PT'",
     )
     .await;
 }

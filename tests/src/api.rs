@@ -71,6 +71,11 @@ impl Api {
         panic!("PostgREST does not answer");
     }
 
+    /// The address of `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.url)
+    }
+
     /// A request of `path` as a subject in a role.
     pub fn get(&self, path: &str, subject: &str, role: &str) -> reqwest::RequestBuilder {
         self.client.get(format!("{}/{path}", self.url)).bearer_auth(token_of(subject, role))

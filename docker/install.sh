@@ -9,6 +9,8 @@
 #   deploy   the client that docker/deploy.sh uses
 #   bench    what bench/api.sh makes requests with
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
+#   front    nginx, without starting it
+#   nginx    the same for the tests, unpacked below EDF_CACHE
 #   monitoring   what the tests of config/monitoring run, unpacked below EDF_CACHE: the packages would start servers
 #
 # PG_MAJOR (default 15) picks the PostgreSQL version. The Dockerfile runs this same script.
@@ -100,19 +102,20 @@ install_pgrx() {
     fi
 }
 
-# Debian's programs, with nothing started and nothing configured.
-install_monitoring() {
-    local place=$EDF_CACHE/monitoring new=$EDF_CACHE/monitoring.new package
+# unpack FOLDER PACKAGE...: Debian's programs, with nothing started and nothing configured.
+unpack() {
+    local place=$EDF_CACHE/$1 new=$EDF_CACHE/$1.new package
+    shift
     if [ -d "$place" ]; then return; fi
     rm -rf "$new"
     mkdir -p "$new"
-    for package in prometheus-postgres-exporter prometheus prometheus-alertmanager; do
+    for package in "$@"; do
         (cd "$new" && { apt-get download "$package" || { as_root apt-get update && apt-get download "$package"; }; })
         dpkg-deb -x "$new/$package"_*.deb "$new"
         rm "$new/$package"_*.deb
     done
-    # Of the servers nothing is run.
-    find "$new" -type f -not -name promtool -not -name amtool -not -name '*-exporter' -delete
+    # Of the servers of monitoring nothing is run.
+    find "$new" -type f -not -name promtool -not -name amtool -not -name '*-exporter' -not -name nginx -delete
     mv "$new" "$place"
 }
 
@@ -126,18 +129,23 @@ main() {
         local)
             need python3-venv shellcheck
             need_command curl curl ca-certificates
+            need_command openssl openssl
             need_command node nodejs
             need_command npm npm
             ;;
         deploy) need postgresql-client ;;
         bench) need wrk ;;
-        pgrx | monitoring) ;;
-        *) fail "Unknown group '$group': use server, build, local, deploy, bench, pgrx or monitoring." ;;
+        front) need nginx ;;
+        pgrx | monitoring | nginx) ;;
+        *) fail "Unknown group '$group': use server, build, local, deploy, bench, front, pgrx, monitoring or nginx." ;;
         esac
     done
     install_missing
     case " ${groups[*]} " in *" pgrx "*) install_pgrx ;; esac
-    case " ${groups[*]} " in *" monitoring "*) install_monitoring ;; esac
+    case " ${groups[*]} " in
+    *" monitoring "*) unpack monitoring prometheus-postgres-exporter prometheus prometheus-alertmanager ;;
+    esac
+    case " ${groups[*]} " in *" nginx "*) unpack nginx nginx ;; esac
 }
 
 main "$@"

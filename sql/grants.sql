@@ -130,7 +130,8 @@ revoke execute on function energy.claim_alerts(text, text, timestamptz, integer)
 
 grant usage on schema energy to api_log;
 grant execute on function energy.record_api_errors(jsonb) to api_log;
-revoke execute on function energy.record_api_errors(jsonb) from pipeline;
+grant execute on function energy.record_api_reads(jsonb) to api_log;
+revoke execute on function energy.record_api_errors(jsonb), energy.record_api_reads(jsonb) from pipeline;
 
 -- Forecasts: what is due, and what a revision replaces.
 grant insert, update on energy.forecast_slots to pipeline;
@@ -164,6 +165,7 @@ grant select on energy.life_cycle_events, energy.building_stages, energy.archety
 
 -- Keys of the API: secrets, and who may make them.
 revoke all on energy.token_keys, energy.api_keys from pipeline, analyst;
+revoke all on energy.api_reads from pipeline;
 grant select (key_id, subject, role, note, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by)
     on energy.api_keys to analyst;
 revoke execute on function energy.set_token_keys(jsonb), energy.rotate_signing_key(), energy.token_jwks(),

@@ -94,6 +94,7 @@ set local role edf_owner;
 \ir routines/drift.sql
 \ir routines/freshness.sql
 \ir routines/api_errors.sql
+\ir routines/api_reads.sql
 \ir routines/alert_deliveries.sql
 \ir routines/alerts.sql
 \ir routines/queues.sql

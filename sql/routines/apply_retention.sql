@@ -72,6 +72,7 @@ declare
         when 'energy.job_runs' then 'finished_at < now() - $1'
         when 'cron.job_run_details' then 'end_time < now() - $1'
         when 'energy.api_errors' then 'minute < now() - $1'
+        when 'energy.api_reads' then 'minute < now() - $1'
         when 'energy.alert_deliveries' then 'created_at < now() - $1'
         when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
         when 'energy.refreshed_forecasts' then 'refreshed_at < energy.clock() - $1'

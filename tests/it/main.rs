@@ -27,6 +27,7 @@ mod exporter;
 mod fallbacks;
 mod features;
 mod forecasting;
+mod front;
 mod gap_profiles;
 mod gateway;
 mod global;

@@ -2,7 +2,9 @@
 //! database can know of all of them, since what fails is rolled back or never gets there.
 //!
 //! Requests are counted by minute, method, path, role and status. The query of an address is not kept: it may say who
-//! was asked about.
+//! was asked about. The same program reads nginx's log of [`reads`].
+
+pub mod reads;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};

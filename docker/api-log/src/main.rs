@@ -1,10 +1,12 @@
-//! `postgrest postgrest.conf 2>&1 | edf-api-log`: passes the log on, and counts failed requests in the database.
+//! `postgrest postgrest.conf 2>&1 | edf-api-log`: passes the log on, and counts failed requests in the database; of
+//! nginx (docker/nginx/start.sh) it counts who read of which building.
 //!
 //! Settings come from the environment: `EDF_API_LOG_EVERY` (default 10s), after which counts are written, and libpq's
 //! `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` (`api_log`), `PGPASSWORD`, `PGSSLMODE`. While the database does not answer
 //! it reads and counts on: PostgREST never waits for it. It ends when the log ends.
 
 use anyhow::Context;
+use edf_api_log::reads::{self, Reads};
 use edf_api_log::{Counts, parse};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-type Shared = Arc<Mutex<Counts>>;
+type Shared = Arc<Mutex<(Counts, Reads)>>;
 
 fn main() -> ExitCode {
     match run() {
@@ -51,8 +53,11 @@ fn run() -> anyhow::Result<()> {
     });
     for line in stdin().lock().split(b'\n') {
         let line = line?;
-        if let Some(kind) = parse(&String::from_utf8_lossy(&line)) {
-            lock(&counts).add(kind);
+        let text = String::from_utf8_lossy(&line);
+        if let Some(kind) = parse(&text) {
+            lock(&counts).0.add(kind);
+        } else if let Some((read, rows)) = reads::parse(&text) {
+            lock(&counts).1.add(read, rows);
         }
         // Nobody may be reading; it counts all the same.
         let _ = stdout().write_all(&[&line[..], b"\n"].concat());
@@ -62,16 +67,23 @@ fn run() -> anyhow::Result<()> {
 }
 
 async fn write(pool: &PgPool, counts: &Shared) {
-    let taken = std::mem::take(&mut *lock(counts));
-    if taken.is_empty() {
-        return;
+    let (errors, reads) = std::mem::take(&mut *lock(counts));
+    if !errors.is_empty() && !recorded(pool, "select energy.record_api_errors($1)", errors.document()).await {
+        lock(counts).0.merge(errors);
     }
-    if let Err(error) = query("select energy.record_api_errors($1)").bind(taken.document()).execute(pool).await {
-        eprintln!("edf-api-log: counts are kept for the next time: {error}");
-        lock(counts).merge(taken);
+    if !reads.is_empty() && !recorded(pool, "select energy.record_api_reads($1)", reads.document()).await {
+        lock(counts).1.merge(reads);
     }
 }
 
-fn lock(counts: &Shared) -> std::sync::MutexGuard<'_, Counts> {
+async fn recorded(pool: &PgPool, statement: &'static str, document: serde_json::Value) -> bool {
+    let result = query(statement).bind(document).execute(pool).await;
+    if let Err(error) = &result {
+        eprintln!("edf-api-log: counts are kept for the next time: {error}");
+    }
+    result.is_ok()
+}
+
+fn lock(counts: &Shared) -> std::sync::MutexGuard<'_, (Counts, Reads)> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }

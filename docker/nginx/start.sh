@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Starts nginx in front of PostgREST, and edf-api-log, which records its log of reads; both end together.
+#
+#   EDF_UPSTREAM         PostgREST: host:port
+#   EDF_LISTEN           port, or address:port (default 8443)
+#   EDF_CERTIFICATE, EDF_CERTIFICATE_KEY   files, in PEM
+#   PGHOST, PGDATABASE, PGUSER, PGPASSWORD   of role api_log
+set -euo pipefail
+
+run=$(mktemp -d)
+# Workers of a master that is root are another user.
+chmod 0755 "$run"
+trap 'rm -rf "$run"' EXIT
+sed -e "s|\${RUN}|$run|g" -e "s|\${UPSTREAM}|${EDF_UPSTREAM:?}|g" -e "s|\${LISTEN}|${EDF_LISTEN:-8443}|g" \
+    -e "s|\${CERTIFICATE}|${EDF_CERTIFICATE:?}|g" -e "s|\${CERTIFICATE_KEY}|${EDF_CERTIFICATE_KEY:?}|g" \
+    "$(dirname "$0")/nginx.conf" >"$run/nginx.conf"
+mkfifo "$run/log"
+edf-api-log <"$run/log" &
+log=$!
+nginx -e stderr -c "$run/nginx.conf" -g 'daemon off;' >"$run/log" &
+nginx=$!
+asked=
+trap 'asked=1; kill -QUIT "$nginx" 2>/dev/null' TERM INT
+# Without the one the other ends too: nothing is read that is not recorded.
+status=0
+wait -n "$nginx" "$log" || status=$?
+kill -QUIT "$nginx" 2>/dev/null || true
+wait "$nginx" "$log" || true
+[ -n "$asked" ] || exit "$((status ? status : 1))"

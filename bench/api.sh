@@ -20,7 +20,7 @@ at_the_end() {
 fill() { query -v buildings="$BUILDINGS" -v issues="$ISSUES" -f "$HERE/fill.sql"; }
 
 serve() {
-    query -c "select format('alter database service set energy.clock = %L', served_from + interval '6 hours') as clock from clock \gexec"
+    query <<<"select format('alter database service set energy.clock = %L', served_from + interval '6 hours') from clock \gexec"
     api_start
     EDF_JWT_SECRET=$(jwt_secret) "$PYTHON" "$HERE/tokens.py" "$BUILDINGS" "$STATE"
 }
@@ -49,7 +49,7 @@ quiet() {
 }
 
 by_hand() {
-    "$PG_BIN/pgbench" -n -M prepared -c 1 -T "$SPAN" -D buildings="$BUILDINGS" -f "$HERE/by_hand.sql" service 2>/dev/null |
+    "$PG_BIN/pgbench" -n -M prepared -c 1 -T "$SPAN" -D buildings="$BUILDINGS" -f "$HERE/by_hand.sql" service |
         awk '/^latency average/ { ms = $4 } /^tps/ { tps = $3 } END { printf "chart by hand, one connection|1|%.0f|%.2f|||0\n", tps, ms }' |
         tee -a "$STATE/api.psv"
 }

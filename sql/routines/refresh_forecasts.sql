@@ -69,11 +69,18 @@ as $$
         insert into energy.refreshed_forecasts
             (building_id, valid_at, refreshed_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, confidence, source,
              quality, quality_reasons, model_id, archetype, weather_issued_at, config_id)
-        select due.building_id, valid_at, inputs.known_at, due.issued_at, lead_hours, yhat, yhat_lower, yhat_upper,
-            confidence, due.source, quality, quality_reasons, model_id, archetype, inputs.weather_issued_at,
-            energy.current_config_id()
+        select due.building_id, fresh.valid_at, inputs.known_at, due.issued_at, fresh.lead_hours,
+            fresh.yhat - kept * (fresh.yhat - issued.yhat), fresh.yhat_lower - kept * (fresh.yhat_lower - issued.yhat_lower),
+            fresh.yhat_upper - kept * (fresh.yhat_upper - issued.yhat_upper), fresh.confidence, due.source, fresh.quality,
+            fresh.quality_reasons, fresh.model_id, fresh.archetype, inputs.weather_issued_at, energy.current_config_id()
         from energy.rated_forecast(
-            due.source, due.building_id, inputs, target, received_at, inputs.reasons || refresh_forecast.reasons)
+            due.source, due.building_id, inputs, target, received_at, inputs.reasons || refresh_forecast.reasons) as fresh
+        join energy.forecasts as issued
+            on (issued.building_id, issued.issued_at, issued.valid_at)
+                = (due.building_id, due.issued_at, fresh.valid_at)
+        -- Corrections are partly noise. Of one that is right on average, 0.7 have 0.91 of the gain (2 x 0.7 - 0.7^2), and
+        -- half (0.7^2) of the squared error that it adds where there is nothing to correct.
+        cross join (select 0.3 as kept) as share
         on conflict do nothing
         returning valid_at
     )

@@ -14,8 +14,7 @@ async fn issued() -> (Throwaway, PgConnection) {
     configure(&mut postgres, "training,strategy", "\"lear\"").await;
     postgres
         .execute(raw_sql(
-            "delete from energy.refreshed_forecasts;
-             select edf.approve_model(energy.train_model(building), 'a test')
+            "select edf.approve_model(energy.train_model(building), 'a test')
              from unnest('{homes-1-4,homes-5-8}'::text[]) as building",
         ))
         .await
@@ -226,6 +225,14 @@ async fn readers_get_refreshed_hours_then_those_that_were_issued_and_the_next_is
 
     // The forecast is issued anew from what was known at 09:10 as well: the refresh has nothing to add.
     postgres.execute("call energy.reissue_forecasts('2017-07-29 05:00Z', '{homes-1-4}')").await.unwrap();
+    let slot: Vec<Option<String>> = query_scalar(
+        "select array[status, revision::text, sqlstate, message] from energy.forecast_slots
+         where building_id = 'homes-1-4' and slot_at = '2017-07-29 05:00Z'",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
+    assert_eq!(slot, ["issued", "1", "", ""].map(|value| (!value.is_empty()).then(|| value.to_owned())));
     let rows = api.rows(path, "reader", "resident").await;
     assert_eq!((is_refreshed(&rows), &rows[0]["revision"]), (vec![false; 8], &json!(1)));
 }

@@ -24,9 +24,7 @@ async fn fleet() -> (Throwaway, PgConnection) {
              insert into energy.building_hours
              select 'more-' || n, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at
              from energy.building_hours cross join generate_series(1, 55) as n
-             where building_id = 'homes-1-4' and hour_at >= energy.clock() - interval '35 days';
-             -- Of the database that was copied.
-             delete from energy.superseded_forecasts",
+             where building_id = 'homes-1-4' and hour_at >= energy.clock() - interval '35 days'",
         ))
         .await
         .unwrap();

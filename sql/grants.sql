@@ -151,7 +151,7 @@ grant execute on function energy.schedule_field(text, integer, integer), energy.
 
 grant usage on schema api to authenticator, anonymous, supplier, resident, gateway, operator;
 -- Which its views call. Without usage on the schema no role can name them.
-grant execute on function energy.clock(), energy.current_config() to supplier, resident;
+grant execute on function energy.clock(), energy.current_config() to supplier, resident, operator;
 
 -- Life cycle: stages and events are written by routines of the owner alone; analysts describe buildings and keep the rules.
 revoke insert, update, delete on energy.life_cycle_events, energy.building_stages, energy.design_profiles from pipeline, analyst;

@@ -110,6 +110,7 @@ set local role edf_owner;
 \ir routines/token_keys.sql
 \ir routines/api_keys.sql
 \ir routines/forecast_etag.sql
+\ir routines/building_states.sql
 \ir api/schema.sql
 \ir api/check_token.sql
 \ir api/token.sql
@@ -129,6 +130,10 @@ set local role edf_owner;
 \ir api/energy_plan.sql
 \ir api/models.sql
 \ir api/alerts.sql
+\ir api/health.sql
+\ir api/buildings.sql
+\ir api/measured_demand.sql
+\ir api/jobs.sql
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
 do $$ begin perform energy.record_deployment(); end; $$;

@@ -40,4 +40,4 @@ comment on column api.accuracy.pinball_kwh is
 comment on column api.accuracy.promised_rmse_kwh is
 $$RMSE of the evaluation that the building's model was approved with; NULL: it has no model of its own.
 Example: 4.8$$;
-grant select on api.accuracy to supplier, resident;
+grant select on api.accuracy to supplier, resident, operator;

@@ -57,4 +57,4 @@ comment on column api.forecast_history.quantile_levels is
     'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.forecast_history.quantile_values is
     'Quantiles of demand at quantile_levels, in kWh per hour. Example: [16.9,21.4,27.2]';
-grant select on api.forecast_history to supplier, resident;
+grant select on api.forecast_history to supplier, resident, operator;

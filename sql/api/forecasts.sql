@@ -54,4 +54,4 @@ comment on column api.forecasts.refreshed_at is
 $$When demand, interval, confidence and quality of the hour were corrected by newer actuals and weather; NULL: they are as
 issued. Example: 2017-07-29T05:18:02+00:00$$;
 comment on column api.forecasts.issued_demand_kwh is 'Expected demand as it was issued, in kWh per hour. Example: 20.9';
-grant select on api.forecasts to supplier, resident;
+grant select on api.forecasts to supplier, resident, operator;

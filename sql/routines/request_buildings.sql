@@ -17,8 +17,15 @@ select
     access.building_id as lookup_id,
     sizes.changed_at,
     sizes.apartments,
-    case when current_user = 'resident' then '-infinity' else sizes.shown_from end as shown_from
-from energy.building_access as access
+    case when current_user in ('resident', 'operator') then '-infinity' else sizes.shown_from end as shown_from
+from (
+    select building_id from energy.building_access
+    -- A reset setting reads as '', not null, and '' is not json; a subquery, so that it is read once.
+    where subject = (select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
+      and current_user <> 'operator'
+    union all
+    select building_id from raw.buildings where current_user = 'operator'
+) as access
 cross join lateral (
     select
         array_agg(at order by at) as changed_at,
@@ -40,15 +47,13 @@ cross join lateral (
         where at <= (select energy.clock())
         group by at
     ) as steps
-) as sizes
--- A reset setting reads as '', not null, and '' is not json; a subquery, so that it is read once.
-where access.subject = (select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub');
+) as sizes;
 comment on view energy.request_buildings is
 $$The buildings of the token that a request of the API came with, and from when on forecasts of each may be shown to it
 by themselves.
 
 A supplier sees a building from when on it has had api.min_apartments without a break; forecasts that were issued before
-count in the sum of its buildings only. A resident sees its own, however small.$$;
+count in the sum of its buildings only. A resident sees its own, however small; an operator sees all.$$;
 comment on column energy.request_buildings.lookup_id is 'building_id, to join and to sort by.';
 comment on column energy.request_buildings.changed_at is
     'When the number of its apartments changed, up to energy.clock().';

@@ -17,9 +17,9 @@ $$;
 comment on function energy.is_scheduled(text) is 'Whether pg_cron runs a job. False where there is no pg_cron, or another scheduler runs it.';
 revoke all on function energy.is_scheduled(text) from public;
 
--- Drops and creates: a view's columns cannot change otherwise. Alerts read it, and are made after it.
+-- Drops and creates: a view's columns cannot change otherwise. Alerts and the API read it, and are made after it.
 drop view if exists energy.late_jobs cascade;
-drop view if exists energy.job_status;
+drop view if exists energy.job_status cascade;
 create view energy.job_status as
 select
     jobs.job_name,

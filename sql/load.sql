@@ -134,6 +134,15 @@ set local role edf_owner;
 \ir api/buildings.sql
 \ir api/measured_demand.sql
 \ir api/jobs.sql
+\ir pages/style.sql
+\ir pages/script.sql
+\ir pages/parts.sql
+\ir pages/chart.sql
+\ir pages/errors.sql
+\ir pages/operator.sql
+\ir pages/resident.sql
+\ir api/dashboard.sql
+\ir api/login.sql
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
 do $$ begin perform energy.record_deployment(); end; $$;

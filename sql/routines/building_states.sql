@@ -82,6 +82,7 @@ begin atomic
         from energy.building_states
     ) as states;
 end;
-comment on function energy.overview() is 'energy.health with counts of energy.building_states, for the view of the API.';
+comment on function energy.overview() is
+    'energy.health with counts of energy.building_states, for the view of the API.';
 revoke all on function energy.overview() from public;
 grant execute on function energy.overview() to operator;

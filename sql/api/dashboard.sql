@@ -1,0 +1,51 @@
+do $$
+begin
+    -- PostgREST answers with the media type that a function's result is called.
+    if to_regtype('api."text/html"') is null then
+        create domain api."text/html" as text;
+    end if;
+end;
+$$;
+comment on domain api."text/html" is 'A page in HTML.';
+
+create or replace function api.dashboard(building_id text default null, lead_day integer default 1)
+returns api."text/html"
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    -- With the rights of who asks, to whom each page is one of what they may read anyhow.
+    select case current_user
+        when 'operator' then energy.operator_page(building_id, lead_day)
+        when 'resident' then energy.resident_page(building_id)
+        else energy.supplier_page()
+    end::api."text/html"
+    from energy.page_headers();
+end;
+comment on function api.dashboard(text, integer) is
+$$A page for people
+
+HTML, for a browser. An operator sees how the whole is, alerts and models to decide about, and a building
+(`building_id`) with its forecasts as they were up to `lead_day` days ahead (1 to 7); a resident the coming days of
+their building; a supplier the sum of its buildings.
+
+Example: `GET /rpc/dashboard?building_id=all-homes&lead_day=1` with `Accept: text/html`$$;
+revoke all on function api.dashboard(text, integer) from public;
+grant execute on function api.dashboard(text, integer), energy.page_headers(), energy.operator_page(text, integer),
+    energy.resident_page(text), energy.supplier_page(), energy.check_page(text, boolean, integer),
+    energy.page(text, xml, xml), energy.page_style(), energy.page_script(),
+    energy.page_section(text, text, xml, boolean), energy.page_number(double precision, integer),
+    energy.page_percent(double precision),
+    energy.page_time(timestamptz, text), energy.page_tile(text, text, text, text, text),
+    energy.page_table(text, text, text[], xml), energy.page_bar(double precision), energy.page_errors(text),
+    energy.page_scale(double precision, double precision),
+    energy.page_chart(text, text, text, timestamptz[], double precision[], double precision[], double precision[],
+                      double precision[], double precision[]),
+    energy.request_subject(), energy.iso(timestamptz) to operator, resident, supplier;
+grant execute on function energy.page_link(text, integer) to operator, resident;
+grant execute on function energy.page_clock(timestamptz, text), energy.page_ahead(text, text),
+    energy.page_week(text, text) to resident;
+grant execute on function energy.page_tiles(), energy.page_alerts(), energy.page_models(),
+    energy.page_buildings(integer), energy.page_building(text, integer), energy.page_jobs(),
+    energy.page_mark(text, text), energy.page_cell(text, xml), energy.page_cell(text, text),
+    energy.page_heatmap(text, text, timestamptz[], double precision[]),
+    energy.page_button(text, jsonb, text, text, text, text, text, boolean) to operator;

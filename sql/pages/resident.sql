@@ -1,0 +1,160 @@
+-- The pages of residents and suppliers. Each reads the views of the API with the rights of who asks, and shows no more.
+
+create or replace function energy.page_ahead(building_id text, zone text) returns xml
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    with
+
+    ahead as materialized (
+        select * from api.forecasts
+        where forecasts.building_id = page_ahead.building_id and valid_at < energy.clock() + interval '48 hours'
+    ),
+
+    measured as (
+        select valid_at, demand_kwh from api.measured_demand
+        where measured_demand.building_id = page_ahead.building_id
+          and valid_at >= date_trunc('hour', energy.clock(), 'UTC') - interval '24 hours' and valid_at < energy.clock()
+    ),
+
+    hours as (
+        select valid_at, measured.demand_kwh as measured_kwh, ahead.demand_kwh, demand_lower_kwh, demand_upper_kwh
+        from ahead full join measured using (valid_at)
+    ),
+
+    -- What is left of today by the clock of the building.
+    today as (
+        select sum(demand_kwh) as kwh, max(valid_at) + interval '1 hour' as ends_at,
+            (array_agg(valid_at order by demand_kwh desc, valid_at))[1] as peak_at, max(demand_kwh) as peak_kwh,
+            (array_agg(valid_at order by demand_kwh, valid_at))[1] as least_at, min(demand_kwh) as least_kwh,
+            max(issued_at) as issued_at
+        from ahead where valid_at < energy.clock() + interval '24 hours'
+    )
+
+    select xmlconcat(
+        xmlelement(name dl, xmlattributes('tiles' as class),
+            energy.page_tile('next_day', 'Next 24 hours', energy.page_number(kwh, 0) || ' kWh', null,
+                'expected of the whole building'),
+            energy.page_tile('peak', 'Most', energy.page_clock(peak_at, zone), null,
+                energy.page_number(peak_kwh) || ' kWh in the hour'),
+            energy.page_tile('least', 'Least', energy.page_clock(least_at, zone), null,
+                energy.page_number(least_kwh) || ' kWh in the hour'),
+            energy.page_tile('issued', 'Forecast made', energy.page_clock(issued_at, zone), null,
+                case when issued_at is null then 'there is none yet' else 'times of the building' end)),
+        energy.page_section('today', 'Today and tomorrow',
+            (
+                select energy.page_chart('Your building.',
+                    'What it used in the last day, and what it is expected to use in the next two.', zone,
+                    coalesce(array_agg(valid_at order by valid_at), '{}'), array_agg(measured_kwh order by valid_at),
+                    array_agg(demand_kwh order by valid_at), array_agg(demand_lower_kwh order by valid_at),
+                    array_agg(demand_upper_kwh order by valid_at))
+                from hours
+            )))
+    from today;
+end;
+comment on function energy.page_ahead(text, text) is
+    'The next two days of a building, after the last one: /forecasts, /measured_demand.';
+revoke all on function energy.page_ahead(text, text) from public;
+
+create or replace function energy.page_week(building_id text, zone text) returns xml
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    with
+
+    hours as (
+        select valid_at, demand_kwh as measured_kwh, null::double precision as forecast_kwh from api.measured_demand
+        where measured_demand.building_id = page_week.building_id
+          and valid_at >= date_trunc('day', energy.clock() at time zone zone - interval '7 days') at time zone zone
+          and valid_at < energy.clock()
+        union all
+        select valid_at, null, demand_kwh from api.forecasts where forecasts.building_id = page_week.building_id
+    ),
+
+    days as (
+        select (valid_at at time zone zone)::date as local_date, sum(measured_kwh) as measured_kwh,
+            sum(forecast_kwh) as forecast_kwh, count(measured_kwh) + count(forecast_kwh) as known,
+            extract(epoch from ((valid_at at time zone zone)::date + 1)::timestamp at time zone zone
+                - (valid_at at time zone zone)::date::timestamp at time zone zone) / 3600 as hours
+        from hours group by 1, 5
+    )
+
+    select energy.page_section('week', 'The week', xmlconcat(
+        case when count(*) = 0 then xmlelement(name p, 'Nothing is known yet.') else energy.page_table('numbers',
+            'Demand of the whole building by day, in kWh.', array['Day', 'Measured', 'Expected', 'Total'],
+            xmlagg(xmlelement(name tr,
+                xmlelement(name th, xmlattributes('row' as scope), to_char(local_date, 'Dy DD Mon')),
+                xmlforest(energy.page_number(measured_kwh) as td, energy.page_number(forecast_kwh) as td,
+                    xmlconcat(
+                        xmlelement(name span, energy.page_number(kwh) || case when known < hours then ' *' else '' end),
+                        energy.page_bar(kwh / highest)) as td))
+                order by local_date)) end,
+        case when bool_or(known < hours) then xmlelement(name p, xmlattributes('soft' as class),
+            '* Not all hours of the day are known.') end))
+    from (
+        select *, coalesce(measured_kwh, 0) + coalesce(forecast_kwh, 0) as kwh,
+            nullif(max(coalesce(measured_kwh, 0) + coalesce(forecast_kwh, 0)) over (), 0) as highest
+        from days
+    ) as days;
+end;
+comment on function energy.page_week(text, text) is
+    'The last seven days and those to come of a building, day by day: /measured_demand, /forecasts.';
+revoke all on function energy.page_week(text, text) from public;
+
+create or replace function energy.resident_page(building_id text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    with
+
+    buildings as materialized (
+        select * from api.buildings
+    ),
+
+    chosen as materialized (
+        select * from buildings
+        where resident_page.building_id is null or buildings.building_id = resident_page.building_id
+        order by buildings.building_id limit 1
+    )
+
+    select energy.page(
+        coalesce((select name from chosen), 'Your building'),
+        case when (select count(*) from buildings) > 1 then xmlelement(name nav,
+            xmlattributes('Your buildings' as "aria-label"), (
+            select xmlagg(xmlelement(name a, xmlattributes(
+                energy.page_link(buildings.building_id) as href,
+                case when buildings.building_id = chosen.building_id then 'page' end as "aria-current"),
+                name || ' ') order by buildings.building_id)
+            from buildings cross join (select chosen.building_id from chosen) as chosen)) end,
+        coalesce(
+            (
+                select xmlconcat(
+                    energy.page_ahead(chosen.building_id, time_zone), energy.page_week(chosen.building_id, time_zone))
+                from chosen
+            ),
+            xmlelement(name p, 'No building is yours yet. Ask who runs this service to grant you one.')))
+    where energy.check_page(building_id, exists (select from chosen), 1);
+end;
+comment on function energy.resident_page(text) is
+    'The page of role resident: a building of theirs, by default the first. Errors: as energy.check_page.';
+revoke all on function energy.resident_page(text) from public;
+
+create or replace function energy.supplier_page() returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select energy.page('Portfolio', null, xmlconcat(
+        energy.page_section('sum', 'The sum of your buildings',
+            (
+                select energy.page_chart(
+                    'Forecast.', 'The newest forecasts added up, with an interval of the sum.', 'UTC',
+                    coalesce(array_agg(valid_at order by valid_at), '{}'), null,
+                    array_agg(demand_kwh order by valid_at), array_agg(demand_lower_kwh order by valid_at),
+                    array_agg(demand_upper_kwh order by valid_at))
+                from api.portfolio_forecasts
+            )),
+        energy.page_section('errors', 'How good forecasts were', energy.page_errors())));
+end;
+comment on function energy.supplier_page() is
+    'The page of role supplier: /portfolio_forecasts and /accuracy.';
+revoke all on function energy.supplier_page() from public;

@@ -8,6 +8,7 @@
 #   local    what the scripts in docker/local use: Python, Node, shellcheck, curl
 #   deploy   the client that docker/deploy.sh uses
 #   bench    what bench/api.sh makes requests with
+#   browser  Chromium, for the tests of the pages
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
 #   front    nginx, without starting it
 #   nginx    the same for the tests, unpacked below EDF_CACHE
@@ -135,9 +136,10 @@ main() {
             ;;
         deploy) need postgresql-client ;;
         bench) need wrk ;;
+        browser) need_command chromium chromium ;;
         front) need nginx ;;
         pgrx | monitoring | nginx) ;;
-        *) fail "Unknown group '$group': use server, build, local, deploy, bench, front, pgrx, monitoring or nginx." ;;
+        *) fail "Unknown group '$group': use server, build, local, deploy, bench, browser, front, pgrx, monitoring or nginx." ;;
         esac
     done
     install_missing

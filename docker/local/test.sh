@@ -173,6 +173,15 @@ simulation() (
     query -d postgres -c 'drop database edf_simulation with (force)'
 )
 
+# In Chromium; pictures of them stay in the state folder.
+pages() {
+    "$ROOT/docker/install.sh" browser || echo 'Chromium cannot be installed from here.'
+    install_axe
+    api_stop
+    api_start
+    EDF_TEST_API_URL=$(api_url) EDF_AXE=$(axe_script) "$PYTHON" tests/browser/pages.py --save "$STATE/pages"
+}
+
 # The doors, the hours and the API once more, in sessions that are set to what a client can set. One test at a time and without jobs beside them:
 # serializable transactions that meet are refused, as SQL has it.
 hostile_sessions() {
@@ -253,6 +262,8 @@ EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TE
 export EDF_TEST_SOCKET EDF_TEST_PORT EDF_TEST_API_URL EDF_TEST_JWT_SECRET
 suite 'database and API tests' cargo test --release -p edf-tests
 suite 'the same in hostile sessions' hostile_sessions
+# The last: it decides about a model.
+check 'pages in a browser' pages
 
 say
 say "$PASSED passed, $FAILED failed"

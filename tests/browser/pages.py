@@ -129,6 +129,9 @@ def set_up():
     sql("call energy.score_forecasts('-infinity')", role="pipeline")
     sql("select energy.train_model(%s)", TRAINED, role="analyst")
     sql("call energy.check_alerts(true)", role="pipeline")
+    sql("insert into raw.tariffs (tariff_id, name, kind, currency, price_per_kwh, low_price_per_kwh, low_from, low_to)"
+        " values ('pages', 'Day and night', 'two_rate', 'CHF', 0.28, 0.19, '22:00', '06:00')")
+    sql("insert into raw.building_tariffs values ('homes-1-4', 'pages')")
     sql("insert into energy.building_access values (%s, 'homes-1-4'), (%s, 'homes-1-4'), (%s, 'all-homes')",
         RESIDENT, LANDLORD, SUPPLIER)
 
@@ -144,6 +147,8 @@ def add_what_people_wrote():
 
 def tear_down():
     sql("delete from energy.alerts where rule = 'pages_test'")
+    for relation in ["raw.building_tariffs", "raw.tariffs"]:
+        sql(f"delete from {relation} where tariff_id = 'pages'")
     sql("delete from energy.building_access where subject = any (%s)", list(ROLES))
     for relation in ["energy.building_stages", "energy.forecasts", "energy.forecast_slots", "raw.buildings"]:
         sql(f"delete from {relation} where building_id = %s", BUILDING)
@@ -346,19 +351,33 @@ def residents_and_suppliers_see_their_own(browser):
     quiet(browser)
     name, zone = sql("select name, time_zone from raw.buildings where building_id = 'homes-1-4'")[0]
     equal(browser.run("document.querySelector('h1').innerText"), name)
-    ahead = rows("forecasts?building_id=eq.homes-1-4", RESIDENT)
+    ahead = rows("rpc/my_building", RESIDENT)
+    equal([row["demand_kwh"] for row in ahead],
+          [row["demand_kwh"] for row in rows("forecasts?building_id=eq.homes-1-4&limit=48", RESIDENT)])
     day = ahead[:24]
     peak = max(day, key=lambda row: row["demand_kwh"])
     found = tiles(browser)
-    equal(found["next_day"], f"{number(sum(row['demand_kwh'] for row in day), 0)} kWh")
+    equal(found["next_day"], f"{number(sum(row['demand_kwh'] for row in day), 0)}\u00a0kWh")
     clock = "select to_char(%s::timestamptz at time zone %s, 'Dy HH24:MI')"
     equal(found["peak"], sql(clock, peak["valid_at"], zone)[0][0])
     shown = [row for row in body(browser, "#today details") if row[2] != "–"]
-    equal([row[2] for row in shown], [number(row["demand_kwh"], 2) for row in ahead[:48]])
+    equal([row[2] for row in shown], [number(row["demand_kwh"], 2) for row in ahead])
+    if ahead[0]["solar_kwh"] is not None:
+        equal([row[5] for row in shown], [number(row["solar_kwh"], 2) for row in ahead])
+        equal(found["solar"], f"{number(sum(row['solar_kwh'] for row in day), 0)}\u00a0kWh")
+    advised = table(browser, "#advice")
+    for name, kwh, hours in [("Washing machine", 1, 2), ("Dishwasher", 1.2, 3), ("Electric car", 12, 5)]:
+        (best,) = rows(f"rpc/energy_advice?energy_kwh={kwh}&duration_hours={hours}", RESIDENT)
+        start = sql(clock, best["start_at"], zone)[0][0]
+        equal(advised[name][1:], [start, best["advice"]], name)
+        assert "CHF" in best["advice"], best
     week = body(browser, "#week")
     measured = sql("select round(sum(consumption_kwh)::numeric, 1)::text from energy.building_hours where building_id ="
                    " 'homes-1-4' and (hour_at at time zone %s)::date = '2017-07-27'", zone)[0][0]
-    equal([row[1] for row in week if row[0] == "Thu 27 Jul"], [measured])
+    sun = sql("select round(sum(solar_kwh)::numeric, 1)::text, round(100 * (sum(least(solar_kwh, consumption_kwh))"
+              " / sum(solar_kwh))::numeric) || e'\\u00a0%%' from energy.building_hours where building_id = 'homes-1-4'"
+              " and (hour_at at time zone %s)::date = '2017-07-27'", zone)[0]
+    equal([[row[1], *row[4:]] for row in week if row[0] == "Thu 27 Jul"], [[measured, *sun]])
     assert all(other not in browser.run("document.body.innerText") for other in ["all-homes", NAMED])
 
     browser.open(page(building_id=BUILDING), token(LANDLORD))

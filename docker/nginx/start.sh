@@ -11,9 +11,13 @@ run=$(mktemp -d)
 # Workers of a master that is root are another user.
 chmod 0755 "$run"
 trap 'rm -rf "$run"' EXIT
-sed -e "s|\${RUN}|$run|g" -e "s|\${UPSTREAM}|${EDF_UPSTREAM:?}|g" -e "s|\${LISTEN}|${EDF_LISTEN:-8443}|g" \
-    -e "s|\${CERTIFICATE}|${EDF_CERTIFICATE:?}|g" -e "s|\${CERTIFICATE_KEY}|${EDF_CERTIFICATE_KEY:?}|g" \
-    "$(dirname "$0")/nginx.conf" >"$run/nginx.conf"
+here=$(dirname "$0")
+cp "$here/login.html" "$run"
+for file in nginx.conf sign_in.conf pages.conf; do
+    sed -e "s|\${RUN}|$run|g" -e "s|\${UPSTREAM}|${EDF_UPSTREAM:?}|g" -e "s|\${LISTEN}|${EDF_LISTEN:-8443}|g" \
+        -e "s|\${CERTIFICATE}|${EDF_CERTIFICATE:?}|g" -e "s|\${CERTIFICATE_KEY}|${EDF_CERTIFICATE_KEY:?}|g" \
+        "$here/$file" >"$run/$file"
+done
 mkfifo "$run/log"
 edf-api-log <"$run/log" &
 log=$!

@@ -375,3 +375,42 @@ async fn without_the_log_of_reads_nothing_can_be_read() {
     assert!(!ended.success(), "{ended}");
     assert!(front.get("forecasts").send().await.is_err());
 }
+
+#[tokio::test]
+async fn people_are_signed_in_by_a_cookie_that_counts_for_what_no_form_of_another_site_sends() {
+    let (_database, _api, front, _postgres) = front().await;
+    let client = {
+        let trusted = std::fs::read(front.folder.join("certificate.pem")).unwrap();
+        let trusted = reqwest::Certificate::from_pem(&trusted).unwrap();
+        let policy = reqwest::redirect::Policy::none();
+        Client::builder().add_root_certificate(trusted).redirect(policy).build().unwrap()
+    };
+    let page = format!("{}/rpc/dashboard", front.url);
+    let away = client.get(&page).send().await.unwrap();
+    assert_eq!((away.status().as_u16(), away.headers()["location"].to_str().unwrap()), (303, "/login"));
+    let login = client.get(format!("{}/login", front.url)).send().await.unwrap();
+    assert_eq!(login.status(), StatusCode::OK);
+    assert!(login.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'; style-src"));
+    assert!(login.text().await.unwrap().contains("<form>"));
+
+    let signed_in = front.ask(Method::POST, "rpc/login", "alice", "operator").json(&json!({})).send().await.unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.ends_with("; HttpOnly; Secure; SameSite=Strict"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let with = |request: RequestBuilder| request.header("cookie", cookie).send();
+    let shown = with(client.get(&page)).await.unwrap();
+    assert_eq!((shown.status(), &shown.headers()["cache-control"]), (StatusCode::OK, &"no-store".parse().unwrap()));
+    assert!(shown.text().await.unwrap().contains("alice"));
+    let decide = format!("{}/rpc/reject_model", front.url);
+    for (kind, body, status) in [
+        ("application/json", r#"{"model_id": -1, "reason": "a test"}"#, 404),
+        ("application/x-www-form-urlencoded", "model_id=-1&reason=x", 401),
+        ("text/plain", r#"{"model_id": -1, "reason": "a test"}"#, 401),
+    ] {
+        let answer = with(client.post(&decide).header("content-type", kind).body(body)).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{kind}");
+    }
+    // Operators see what changes with buildings of no access: nothing of it is kept.
+    let all = with(client.get(format!("{}/forecasts?limit=1", front.url))).await.unwrap();
+    assert_eq!((all.status(), all.headers().contains_key("etag")), (StatusCode::OK, false));
+}

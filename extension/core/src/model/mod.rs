@@ -6,6 +6,7 @@ mod arima;
 #[cfg(test)]
 mod clock_changes;
 mod ensemble;
+mod explanation;
 mod global;
 mod lear;
 mod linear;
@@ -27,10 +28,12 @@ mod xgboost;
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::features::{FeatureSpec, Preset, Sample};
+use crate::features::{FeatureSpec, Preset, Sample, Table};
 use crate::grid::Grid;
 use crate::origin::{Origin, Phase, origins};
 use crate::series::Frame;
+pub use explanation::Explanation;
+pub(crate) use explanation::{BASE, BOUNDS, RECENT_ERRORS};
 pub use memo::Memo;
 use ndarray::{Array2, Axis};
 use serde_json::Value;
@@ -50,6 +53,15 @@ pub trait Forecaster {
         horizon: usize,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error>;
+
+    /// What adds up to the forecasts of [`Self::predict`]: a row for each, origin after origin.
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error>;
 
     /// The features that it reads, in order; empty where it reads only the target.
     fn feature_names(&self) -> Vec<String>;
@@ -177,6 +189,24 @@ fn each_as_known(
     Ok(forecasts)
 }
 
+/// What adds up to the forecasts of such a strategy.
+fn each_explained_as_known(
+    frame: &Frame,
+    origins: &[Origin],
+    horizon: usize,
+    checkpoint: Checkpoint<'_>,
+    explain: impl Fn(&Frame, &[Origin], Checkpoint<'_>) -> Result<Explanation, Error>,
+) -> Result<Explanation, Error> {
+    if !frame.has_versions() {
+        return explain(frame, origins, checkpoint);
+    }
+    let mut explanation = Explanation::new(Vec::new(), origins.len() * horizon);
+    for (at, origin) in origins.iter().enumerate() {
+        explanation.fill(at * horizon, &explain(&frame.as_known(*origin), &[*origin], checkpoint)?);
+    }
+    Ok(explanation)
+}
+
 /// Refuses an input whose features are not those trained with.
 fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
     if trained == given {
@@ -189,6 +219,22 @@ fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
         (true, false) => format!("the input has columns that the model was not trained with: {}", surplus.join(", ")),
         (true, true) => "the input's columns are in another order than in training".to_owned(),
     }))
+}
+
+/// The features of an input that has the columns trained with, and the history that origins look back on.
+fn table_as_trained<'a>(
+    spec: &'a FeatureSpec,
+    trained: &[String],
+    frame: &'a Frame,
+    origins: &[Origin],
+    checkpoint: Checkpoint<'_>,
+) -> Result<Table<'a>, Error> {
+    let table = Table::new(spec, frame, checkpoint)?;
+    same_columns(trained, &table.names())?;
+    match origins.iter().find(|origin| origin.row < table.history()) {
+        Some(origin) => Err(Error::TooLittleHistory { need: table.history(), have: origin.row }),
+        None => Ok(table),
+    }
 }
 
 type Fitted = Result<Box<dyn Forecaster>, Error>;

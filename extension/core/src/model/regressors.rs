@@ -129,6 +129,12 @@ impl Regressors {
             .collect()
     }
 
+    /// A value of [`Self::columns`] in the unit of its regressor.
+    pub fn unscaled(&self, column: usize, value: f64) -> f64 {
+        let Column { mean, scale, .. } = self.0[column];
+        mean + scale * value
+    }
+
     /// Refuses numbers that [`Self::learn`] does not give.
     pub fn check(&self) -> Result<(), Error> {
         let sound = |c: &Column| {

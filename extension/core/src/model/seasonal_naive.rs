@@ -4,6 +4,7 @@
 //! Practice*, section 5.2). Where the value one season ago is not yet known or missing, the newest
 //! known one whole seasons before stands in.
 
+use super::explanation::{Explanation, HISTORY};
 use super::{Definition, Forecaster, Origins, each_as_known};
 use crate::Checkpoint;
 use crate::clock::Clock;
@@ -109,6 +110,16 @@ impl Forecaster for SeasonalNaive {
         each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
             self.forecast(frame, origins, horizon, checkpoint)
         })
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        Ok(Explanation::of_part(HISTORY, &self.predict(frame, origins, horizon, checkpoint)?))
     }
 
     fn feature_names(&self) -> Vec<String> {

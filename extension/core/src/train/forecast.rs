@@ -15,7 +15,7 @@ use crate::model::{Origins, Strategy};
 use crate::origin::{Origin, newest_origin, past_origins};
 use crate::series::{Availability, Frame};
 use chrono::{DateTime, TimeDelta, Utc};
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 use std::borrow::Cow;
 
 /// Residuals since the training that a forecast's intervals rest on, at most: those of a year of three days ahead by
@@ -50,6 +50,29 @@ impl Forecast {
     }
 }
 
+/// What the strategy makes of some issues, before recent errors correct it.
+pub(super) struct Made<'a> {
+    pub frame: Cow<'a, Frame>,
+    pub implausible: Vec<Implausible>,
+    pub clock: Clock,
+    /// By issue.
+    pub asked: Vec<Origin>,
+    /// Those of days since the training.
+    past: Vec<Origin>,
+    /// Both.
+    all: Vec<Origin>,
+    pub bounds: Bounds,
+    /// All by leads, within the bounds.
+    forecasts: Array2<f64>,
+}
+
+impl Made<'_> {
+    /// The forecasts from one of the origins.
+    pub fn of(&self, origin: Origin) -> ArrayView1<'_, f64> {
+        self.forecasts.row(self.all.iter().position(|other| *other == origin).unwrap_or(0))
+    }
+}
+
 impl Model {
     /// Forecasts `horizon` rows from each of the ascending `issues`, with quantiles of these levels; what was not known
     /// when it was issued is not read for it. Days since the training are forecast too, so that the
@@ -74,12 +97,63 @@ impl Model {
         levels: &[f64],
         checkpoint: Checkpoint<'_>,
     ) -> Result<(Vec<Forecast>, Vec<Implausible>), Error> {
+        let last = issues.iter().copied().max().unwrap_or(0);
+        let (given, made) = (frame, self.make(frame, issues, horizon, checkpoint)?);
+        let Made { frame, clock, past, all, bounds, forecasts, .. } = &made;
+        let is_past = |actual: &Actual| past.binary_search_by_key(&actual.origin.row, |origin| origin.row).is_ok();
+        let tells = |actual: &Actual| is_past(actual) && !bounds.is_certain(actual.target());
+        let actuals: Vec<Actual> = actuals(frame, all, forecasts, last).filter(tells).collect();
+        let residuals = residuals(self.forecaster.as_ref(), frame, clock, &actuals);
+        let given = reaching(Cow::Borrowed(given), last + horizon);
+        let stand = Strategy::parse(&self.header.strategy)?.origins();
+        let trust = Asked {
+            frame: &given,
+            plausible: &self.header.plausible,
+            reads: &self.reads(),
+            usual_delay: self.header.phases.usual_delay(),
+            weight_of_demand: if stand == Origins::Pooled { 0.5 } else { 1.0 },
+        };
+        let mut rows = Vec::with_capacity(issues.len() * horizon);
+        for origin in &made.asked {
+            let now = frame.grid.time(origin.issued).timestamp();
+            let mut intervals = self.intervals.clone();
+            intervals.calibrate(&residuals, now, checkpoint);
+            let fan = intervals.fan(now, self.forecaster.level(frame, *origin));
+            let confidence = self.header.learnt.confidence(&trust, *origin, horizon);
+            let (forecasts, corrections) = (made.of(*origin), self.corrections(&made, *origin, horizon));
+            rows.extend((0..horizon).map(|ahead| {
+                let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
+                let within = |value: f64| bounds.clamp(origin.issued + ahead, value);
+                let yhat = within(forecasts[from_origin - 1] + corrections[ahead]);
+                let (lower, upper) = fan.interval(from_origin, slot, yhat);
+                let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(within).collect();
+                Forecast {
+                    issued: origin.issued,
+                    lead: ahead + 1,
+                    yhat,
+                    lower: within(lower),
+                    upper: within(upper),
+                    quantiles,
+                    confidence: confidence[ahead],
+                }
+            }));
+        }
+        Ok((rows, made.implausible))
+    }
+
+    /// What the strategy makes of these issues.
+    pub(super) fn make<'a>(
+        &self,
+        frame: &'a Frame,
+        issues: &[usize],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Made<'a>, Error> {
         let Header { features, phases, .. } = &self.header;
         let last = issues.iter().copied().max().unwrap_or(0);
         let day = frame.grid.rows_per_day();
         let clock = Clock::new(&frame.grid, features.time_zone, last + horizon + 1);
-        let given = frame;
-        let (frame, implausible) = self.header.plausible.apply(given);
+        let (frame, implausible) = self.header.plausible.apply(frame);
         let stand = Strategy::parse(&self.header.strategy)?.origins();
         let origin = |issued: &usize| match stand {
             Origins::Phases => phases.origin(&frame, &clock, *issued),
@@ -102,56 +176,12 @@ impl Model {
         }
         let bounds = Bounds::new(self.forecaster.as_ref(), &frame, &all, reach, self.header.floor);
         bounds.apply(&all, &mut forecasts);
-        let is_past = |actual: &Actual| past.binary_search_by_key(&actual.origin.row, |origin| origin.row).is_ok();
-        let tells = |actual: &Actual| is_past(actual) && !bounds.is_certain(actual.target());
-        let actuals: Vec<Actual> = actuals(&frame, &all, &forecasts, last).filter(tells).collect();
-        let residuals = residuals(self.forecaster.as_ref(), &frame, &clock, &actuals);
-        let given = reaching(Cow::Borrowed(given), last + horizon);
-        let trust = Asked {
-            frame: &given,
-            plausible: &self.header.plausible,
-            reads: &self.reads(),
-            usual_delay: phases.usual_delay(),
-            weight_of_demand: if stand == Origins::Pooled { 0.5 } else { 1.0 },
-        };
-        let mut rows = Vec::with_capacity(issues.len() * horizon);
-        for origin in &asked {
-            let at = all.iter().position(|other| other == origin).unwrap_or(0);
-            let now = frame.grid.time(origin.issued).timestamp();
-            let mut intervals = self.intervals.clone();
-            intervals.calibrate(&residuals, now, checkpoint);
-            let fan = intervals.fan(now, self.forecaster.level(&frame, *origin));
-            let confidence = self.header.learnt.confidence(&trust, *origin, horizon);
-            let corrections = self.corrections(&frame, &clock, *origin, forecasts.row(at), horizon);
-            rows.extend((0..horizon).map(|ahead| {
-                let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
-                let within = |value: f64| bounds.clamp(origin.issued + ahead, value);
-                let yhat = within(forecasts[[at, from_origin - 1]] + corrections[ahead]);
-                let (lower, upper) = fan.interval(from_origin, slot, yhat);
-                let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(within).collect();
-                Forecast {
-                    issued: origin.issued,
-                    lead: ahead + 1,
-                    yhat,
-                    lower: within(lower),
-                    upper: within(upper),
-                    quantiles,
-                    confidence: confidence[ahead],
-                }
-            }));
-        }
-        Ok((rows, implausible))
+        Ok(Made { frame, implausible, clock, asked, past, all, bounds, forecasts })
     }
 
     /// What the rows that were known at the issue and that the forecast did not start from say of those ahead.
-    fn corrections(
-        &self,
-        frame: &Frame,
-        clock: &Clock,
-        origin: Origin,
-        forecasts: ArrayView1<'_, f64>,
-        horizon: usize,
-    ) -> Vec<f64> {
+    pub(super) fn corrections(&self, made: &Made<'_>, origin: Origin, horizon: usize) -> Vec<f64> {
+        let (Made { frame, clock, .. }, forecasts) = (made, made.of(origin));
         let newest = origin.row.max(origin.issued.saturating_sub(frame.grid.rows_per_day()));
         let known = (newest..origin.issued).filter(|row| frame.was_known(*row, origin.issued));
         let actuals = known.filter(|row| frame.target[*row].is_finite()).map(|row| {
@@ -188,13 +218,25 @@ impl Model {
     /// columns are checked against the ones trained with; beside it the values of regressors that were not believed.
     pub fn forecast_at(
         &self,
-        mut frame: Frame,
+        frame: Frame,
         issued_at: Option<DateTime<Utc>>,
         horizon: usize,
         levels: &[f64],
         checkpoint: Checkpoint<'_>,
     ) -> Result<(Frame, Vec<Forecast>, Vec<Implausible>), Error> {
         check_levels(levels)?;
+        let (frame, issued) = self.input(frame, issued_at, horizon)?;
+        let (forecasts, implausible) = self.forecast_and_tell(&frame, &[issued], horizon, levels, checkpoint)?;
+        Ok((frame, forecasts, implausible))
+    }
+
+    /// An input that has what a forecast needs, and the row at which it is issued.
+    pub(super) fn input(
+        &self,
+        mut frame: Frame,
+        issued_at: Option<DateTime<Utc>>,
+        horizon: usize,
+    ) -> Result<(Frame, usize), Error> {
         let header = &self.header;
         if frame.grid.step().num_seconds() != header.step_seconds {
             return Err(Error::InvalidArgument(format!(
@@ -226,8 +268,7 @@ impl Model {
             )));
         }
         frame.extend(end);
-        let (forecasts, implausible) = self.forecast_and_tell(&frame, &[issued], horizon, levels, checkpoint)?;
-        Ok((frame, forecasts, implausible))
+        Ok((frame, issued))
     }
 }
 

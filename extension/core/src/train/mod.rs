@@ -1,10 +1,11 @@
 //! From a series to a model, and from a model to a forecast.
 //!
 //! [`Recipe`] says how a model is to be made, [`Model::fit`] makes it of one series and [`Model::fit_panel`] of
-//! several, [`Model::forecast`] asks it.
+//! several, [`Model::forecast`] asks it, [`Model::explain`] says what its answer is made of.
 
 mod actuals;
 mod bounds;
+mod explain;
 mod fit;
 mod forecast;
 mod model;

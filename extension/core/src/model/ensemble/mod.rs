@@ -14,6 +14,7 @@ mod online;
 mod parameters;
 mod weights;
 
+use super::explanation::{Explanation, RECENT_ERRORS};
 use super::{Definition, Forecaster, Origins, TrainingSet};
 use crate::Checkpoint;
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::features::{FeatureSpec, Preset};
 use crate::origin::{Origin, Phase, origins, past_origins};
 use crate::series::Frame;
-use ndarray::{Array2, Array3, Axis, s};
+use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use online::{Online, OnlineV5};
 use parameters::Parameters;
 use serde::{Deserialize, Serialize};
@@ -170,8 +171,9 @@ impl Ensemble {
         for (at, origin) in held_out.iter().enumerate() {
             checkpoint();
             online.observe(frame, &clock, *origin);
-            let yhat = online.issue(&frame.grid, &clock, *origin, forecasts.index_axis(Axis(1), at));
-            combined.row_mut(at).assign(&yhat);
+            let of_members = forecasts.index_axis(Axis(1), at);
+            combined.row_mut(at).assign(&online.combine(&clock, *origin, of_members));
+            online.keep(&frame.grid, &clock, *origin, of_members);
         }
         let members = (0..members.len()).map(|member| fit(member, end, checkpoint)).collect::<Result<_, _>>()?;
         // The next training set that asks anything ends later and holds out as many blocks.
@@ -221,16 +223,16 @@ impl Ensemble {
         }
         Ok(forecasts)
     }
-}
 
-impl Forecaster for Ensemble {
-    fn predict(
+    /// Shows, for each asked origin, what the members forecast and how they are corrected and weighted by then.
+    fn each_asked(
         &self,
         frame: &Frame,
         asked: &[Origin],
         horizon: usize,
         checkpoint: Checkpoint<'_>,
-    ) -> Result<Array2<f64>, Error> {
+        mut show: impl FnMut(usize, &Online, &Clock, ArrayView2<'_, f64>),
+    ) -> Result<(), Error> {
         let last = asked.iter().map(|origin| origin.row).max().unwrap_or(0);
         let clock = Clock::new(&frame.grid, self.spec.time_zone, last + horizon.max(self.online.horizon()) + 1);
         let history = self.parameters.history(&self.spec, &frame.grid)?;
@@ -242,24 +244,62 @@ impl Forecaster for Ensemble {
         all.dedup();
         let whole = if past.is_empty() { horizon } else { self.online.horizon().max(horizon) };
         let forecasts = self.ahead(frame, &all, whole, checkpoint)?;
-        let mut combined = Array2::zeros((asked.len(), horizon));
         let mut online = self.online.clone();
         for (at, origin) in all.iter().enumerate() {
             checkpoint();
-            let forecasts = forecasts.index_axis(Axis(1), at);
-            let yhat = if past.contains(origin) {
+            let (forecasts, is_past) = (forecasts.index_axis(Axis(1), at), past.contains(origin));
+            if is_past {
                 online.observe(frame, &clock, *origin);
-                online.issue(&frame.grid, &clock, *origin, forecasts)
-            } else {
-                online.combine(&clock, *origin, forecasts)
-            };
-            for (asked, mut into) in asked.iter().zip(combined.rows_mut()) {
-                if asked == origin {
-                    into.assign(&yhat.slice(s![..horizon]));
-                }
+            }
+            for (place, _) in asked.iter().enumerate().filter(|(_, asked)| *asked == origin) {
+                show(place, &online, &clock, forecasts.slice(s![.., ..horizon]));
+            }
+            if is_past {
+                online.keep(&frame.grid, &clock, *origin, forecasts);
             }
         }
+        Ok(())
+    }
+}
+
+impl Forecaster for Ensemble {
+    fn predict(
+        &self,
+        frame: &Frame,
+        asked: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Array2<f64>, Error> {
+        let mut combined = Array2::zeros((asked.len(), horizon));
+        self.each_asked(frame, asked, horizon, checkpoint, |at, online, clock, forecasts| {
+            combined.row_mut(at).assign(&online.combine(clock, asked[at], forecasts));
+        })?;
         Ok(combined)
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        let forecasts = origins.len() * horizon;
+        let (mut weights, mut corrections) = (Array2::zeros((self.members.len(), forecasts)), vec![0.0; forecasts]);
+        self.each_asked(frame, origins, horizon, checkpoint, |at, online, clock, _| {
+            for ((member, lead), weight) in online.weights(horizon).indexed_iter() {
+                weights[[member, at * horizon + lead]] = *weight;
+                corrections[at * horizon + lead] += weight * online.correction(clock, origins[at], member, lead);
+            }
+        })?;
+        let mut explanation = Explanation::new(Vec::new(), forecasts);
+        for (member, weights) in self.members.iter().zip(weights.rows()) {
+            explanation.add(&member.model.explain(frame, origins, horizon, checkpoint)?, weights);
+        }
+        let recent = explanation.part(RECENT_ERRORS);
+        let into = explanation.contributions.column_mut(recent);
+        into.into_iter().zip(corrections).for_each(|(into, correction)| *into += correction);
+        Ok(explanation)
     }
 
     fn feature_names(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 //!
 //! At each origin, the day that has just passed is compared with what the members forecast for it one, two
 //! and more days before ([`Online::observe`]); then a new forecast is made and kept until it has come
-//! true ([`Online::issue`]). Nothing else is read, so the same days in the same order give the same state.
+//! true ([`Online::keep`]). Nothing else is read, so the same days in the same order give the same state.
 
 use super::Parameters;
 use super::weights::convex_weights;
@@ -176,19 +176,18 @@ impl Online {
         self.pending.retain(|pending| pending.origin > oldest);
     }
 
-    /// Combines the members' forecasts (members by leads) made at `origin`, and keeps them until they come
-    /// true.
-    pub fn issue(&mut self, grid: &Grid, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
+    /// Keeps the members' forecasts (members by leads) made at `origin` until they come true.
+    pub fn keep(&mut self, grid: &Grid, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) {
         let corrected = self.corrected(clock, origin, forecasts);
-        let combined = self.weighed(corrected.view());
         let [plain, corrected] = [forecasts, corrected.view()].map(|forecasts| forecasts.iter().copied().collect());
         self.pending.push(Pending { origin: grid.time(origin.row).timestamp(), plain, corrected });
-        combined
     }
 
     /// The weighted mean of the members' corrected forecasts.
     pub fn combine(&self, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) -> Array1<f64> {
-        self.weighed(self.corrected(clock, origin, forecasts).view())
+        let (corrected, weights) = (self.corrected(clock, origin, forecasts), self.weights(forecasts.ncols()));
+        let of_leads = corrected.columns().into_iter().zip(weights.columns());
+        of_leads.map(|(yhats, weights)| weights.iter().zip(yhats).map(|(weight, yhat)| weight * yhat).sum()).collect()
     }
 
     fn corrected(&self, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) -> Array2<f64> {
@@ -197,7 +196,8 @@ impl Online {
         })
     }
 
-    fn weighed(&self, corrected: ArrayView2<'_, f64>) -> Array1<f64> {
+    /// The weight of each member at so many leads.
+    pub fn weights(&self, leads: usize) -> Array2<f64> {
         let square = self.members * self.members;
         let both = self.products.chunks(square).zip(self.recent.chunks(square));
         let weights: Vec<Vec<f64>> = both
@@ -206,15 +206,12 @@ impl Online {
                 convex_weights(&products, self.members, self.shrinkage)
             })
             .collect();
-        let combined = corrected.columns().into_iter().enumerate().map(|(lead, of_members)| {
-            let of_day = &weights[(lead / self.rows_per_day).min(weights.len() - 1)];
-            of_day.iter().zip(of_members).map(|(weight, yhat)| weight * yhat).sum()
-        });
-        combined.collect()
+        let of_lead = |lead: usize| &weights[(lead / self.rows_per_day).min(weights.len() - 1)];
+        Array2::from_shape_fn((self.members, leads), |(member, lead)| of_lead(lead)[member])
     }
 
     /// A member's recent bias at this hour and day of lead, as far as it is corrected.
-    fn correction(&self, clock: &Clock, origin: Origin, member: usize, lead: usize) -> f64 {
+    pub fn correction(&self, clock: &Clock, origin: Origin, member: usize, lead: usize) -> f64 {
         let day = self.rows_per_day;
         let lead_days = self.horizon.div_ceil(day);
         let lead_day = (lead / day).min(lead_days - 1);
@@ -251,7 +248,7 @@ mod tests {
         for day in 0..days {
             let origin = first + 24 * day;
             online.observe(&frame, &clock(&frame), Origin::at(origin));
-            online.issue(&frame.grid, &clock(&frame), Origin::at(origin), biased(&frame, origin, biases).view());
+            online.keep(&frame.grid, &clock(&frame), Origin::at(origin), biased(&frame, origin, biases).view());
         }
         let now = first + 24 * days;
         online.observe(&frame, &clock(&frame), Origin::at(now));
@@ -279,7 +276,7 @@ mod tests {
     #[test]
     fn a_missing_day_is_not_learnt_from_and_only_fades_what_is_known() {
         let (mut frame, mut online, now) = after(30, &[1.0]);
-        online.issue(&frame.grid, &clock(&frame), Origin::at(now), biased(&frame, now, &[1.0]).view());
+        online.keep(&frame.grid, &clock(&frame), Origin::at(now), biased(&frame, now, &[1.0]).view());
         frame.target[now..now + 24].fill(f64::NAN);
         let before = online.correction(&clock(&frame), Origin::at(now + 24), 0, 0);
         online.observe(&frame, &clock(&frame), Origin::at(now + 24));

@@ -12,7 +12,8 @@
 mod parameters;
 mod scale;
 
-use super::xgboost::{Booster, COMPARED_ROWS, Matrix, Trees};
+use super::explanation::{BASE, Explanation};
+use super::xgboost::{Booster, COMPARED_ROWS, Matrix, StoredCovers, Trees, set_covers, with_covers};
 use super::{Definition, Forecaster, Origins, TrainingSet, ahead, same_columns};
 use crate::Checkpoint;
 use crate::clock::Clock;
@@ -77,7 +78,7 @@ impl Global {
                     .flat_map(|origin| ahead(origin, first.horizon))
                     .filter(|sample| sample.target < life.end() && frame.target[sample.target].is_finite())
                     .collect();
-                let (names, matrix) = features(spec, &frame, &samples, scale, checkpoint)?;
+                let Features { names, matrix, .. } = features(spec, &frame, &samples, scale, checkpoint)?;
                 feature_names = names;
                 for (sample, row) in samples.iter().zip(matrix.rows()) {
                     let examples = &mut days[(sample.lead() - 1) / day];
@@ -112,8 +113,9 @@ impl Global {
 
     fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::DamagedArtifact("the global model's state cannot be read".to_owned());
-        let (mut scale, feature_names, days): (Scale, Vec<String>, Vec<Trees>) =
-            postcard::from_bytes(state).map_err(|_| damaged())?;
+        let ((mut scale, feature_names, mut days), covers): ((Scale, Vec<String>, Vec<Trees>), _) =
+            with_covers(state).map_err(|_| damaged())?;
+        set_covers(days.iter_mut(), covers)?;
         let parameters = Parameters::from_json(parameters)?;
         scale.prior_days = parameters.prior_days.unwrap_or(scale.prior_days);
         days.iter().try_for_each(|trees| trees.check(feature_names.len()))?;
@@ -141,6 +143,14 @@ struct Examples {
     labels: Vec<f32>,
 }
 
+/// What the trees read of some samples.
+struct Features {
+    names: Vec<String>,
+    /// Which are in the unit of the target, divided by the scale.
+    of_target: Vec<bool>,
+    matrix: Array2<f32>,
+}
+
 /// The features of the spec, those in the unit of the target divided by the scale, and how many days are known.
 fn features(
     spec: &FeatureSpec,
@@ -148,7 +158,7 @@ fn features(
     samples: &[Sample],
     scale: &Scale,
     checkpoint: Checkpoint<'_>,
-) -> Result<(Vec<String>, Array2<f32>), Error> {
+) -> Result<Features, Error> {
     let table = Table::new(spec, frame, checkpoint)?;
     let mut names = table.names();
     names.push("known_days".to_owned());
@@ -165,7 +175,30 @@ fn features(
         }
         row[columns] = days as f32;
     }
-    Ok((names, matrix))
+    Ok(Features { names, of_target, matrix })
+}
+
+impl Global {
+    /// Shows the trees of each day of lead the features of their samples, and which ones these are.
+    fn each_day(
+        &self,
+        frame: &Frame,
+        samples: &[Sample],
+        matrix: &Array2<f32>,
+        checkpoint: Checkpoint<'_>,
+        mut show: impl FnMut(&Trees, &[usize], ArrayView2<'_, f32>, Checkpoint<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (day, last) = (frame.grid.rows_per_day(), self.days.len() - 1);
+        for (lead_day, trees) in self.days.iter().enumerate() {
+            let serves = |sample: &Sample| ((sample.lead() - 1) / day).min(last) == lead_day;
+            let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
+            if !rows.is_empty() {
+                checkpoint();
+                show(trees, &rows, matrix.select(Axis(0), &rows).view(), checkpoint)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Forecaster for Global {
@@ -176,25 +209,42 @@ impl Forecaster for Global {
         horizon: usize,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error> {
-        let day = frame.grid.rows_per_day();
         let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
-        let (names, matrix) = features(&self.spec, frame, &samples, &self.scale, checkpoint)?;
+        let Features { names, matrix, .. } = features(&self.spec, frame, &samples, &self.scale, checkpoint)?;
         same_columns(&self.feature_names, &names)?;
         let mut forecasts = Array2::zeros((origins.len(), horizon));
-        let last = self.days.len() - 1;
-        for (lead_day, trees) in self.days.iter().enumerate() {
-            let serves = |sample: &Sample| ((sample.lead() - 1) / day).min(last) == lead_day;
-            let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
-            if rows.is_empty() {
-                continue;
+        self.each_day(frame, &samples, &matrix, checkpoint, |trees, rows, features, _| {
+            for (row, yhat) in rows.iter().zip(trees.predict(features)?) {
+                let scale = self.scale.at(frame, samples[*row].origin);
+                forecasts[[row / horizon, row % horizon]] = f64::from(yhat) * scale;
             }
-            checkpoint();
-            let predicted = trees.predict(matrix.select(Axis(0), &rows).view())?;
-            for (row, yhat) in rows.into_iter().zip(predicted) {
-                forecasts[[row / horizon, row % horizon]] = f64::from(yhat) * self.scale.at(frame, samples[row].origin);
-            }
-        }
+            Ok(())
+        })?;
         Ok(forecasts)
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+        let Features { names, of_target, matrix } = features(&self.spec, frame, &samples, &self.scale, checkpoint)?;
+        same_columns(&self.feature_names, &names)?;
+        let mut explanation = Explanation::new(Explanation::names_of(&names, &[BASE]), samples.len());
+        self.each_day(frame, &samples, &matrix, checkpoint, |trees, rows, features, checkpoint| {
+            let values = trees.explain(features, checkpoint)?;
+            for ((row, features), (base, parts)) in rows.iter().zip(features.rows()).zip(values) {
+                let scale = self.scale.at(frame, samples[*row].origin);
+                explanation.set(*row, features, parts.into_iter().chain([base]).map(|part| scale * part));
+                let read = explanation.values.row_mut(*row);
+                read.into_iter().zip(&of_target).filter(|(_, of)| **of).for_each(|(value, _)| *value *= scale);
+            }
+            Ok(())
+        })?;
+        Ok(explanation)
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -209,9 +259,10 @@ impl Forecaster for Global {
         self.scale.at(frame, origin)
     }
 
-    /// The scale, the feature names, and the trees by day of lead.
+    /// The scale, the feature names, and the trees by day of lead; then their covers.
     fn state(&self) -> Result<Vec<u8>, Error> {
-        postcard::to_allocvec(&(&self.scale, &self.feature_names, &self.days))
+        let covers: Vec<StoredCovers> = self.days.iter().map(|trees| StoredCovers::from(&trees.covers)).collect();
+        postcard::to_allocvec(&(&self.scale, &self.feature_names, &self.days, covers))
             .map_err(|error| Error::Internal(error.to_string()))
     }
 }

@@ -16,16 +16,17 @@
 
 mod parameters;
 
+use super::explanation::{BASE, BOUNDS, Explanation};
 use super::linear::{Linear, LinearV5, Range, Standardised, lasso, ridge};
 use super::target::Target;
-use super::{Definition, Forecaster, Origins, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
+use super::{Definition, Forecaster, Origins, TrainingSet, ahead, some_at_once, table_as_trained, weight_of_age};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Known, Preset, Sample, Table};
 use crate::origin::{Origin, Phase};
 use crate::series::Frame;
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 use parameters::{Parameters, Penalty};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -205,22 +206,34 @@ impl Lear {
         found.ok_or_else(|| Error::Internal(format!("no function was fitted for origins at row {slot} of the day")))
     }
 
-    fn forecast(
-        &self,
-        functions: &Functions,
-        clock: &Clock,
-        sample: &Sample,
-        row: ndarray::ArrayView1<'_, f32>,
-    ) -> f64 {
-        let State { range, target, rows_per_day: day, .. } = &self.state;
+    /// The function that forecasts a sample; none where there is none at all of its time of day.
+    fn function<'a>(&self, functions: &'a Functions, clock: &Clock, sample: &Sample) -> Option<&'a Linear> {
+        let day = self.state.rows_per_day;
         let days = functions.by_slot.len() / day;
         // Beyond the longest lead, or where it was never learnt, the nearest day of lead before.
         let (lead_day, slot) = (((sample.lead() - 1) / day).min(days - 1), clock.slot(sample.target));
         let at = |lead_day: usize| functions.by_slot[lead_day * day + slot].as_ref();
-        match (0..=lead_day).rev().find_map(at).or_else(|| (lead_day..days).find_map(at)) {
-            Some(function) => range.clamp(target.unscaled(function.at(row))),
-            None => range.middle(),
+        (0..=lead_day).rev().find_map(at).or_else(|| (lead_day..days).find_map(at))
+    }
+
+    /// Shows the features of each forecast and the function that makes it.
+    fn each_forecast(
+        &self,
+        table: &Table<'_>,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+        mut show: impl FnMut(ArrayView1<'_, f32>, Option<&Linear>),
+    ) -> Result<(), Error> {
+        let clock = &table.calendar().clock;
+        for some in some_at_once(origins, horizon) {
+            let samples: Vec<Sample> = some.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+            let matrix = table.matrix(&samples, checkpoint)?;
+            for (sample, row) in samples.iter().zip(matrix.rows()) {
+                show(row, self.function(self.functions(clock, sample.origin)?, clock, sample));
+            }
         }
+        Ok(())
     }
 }
 
@@ -232,21 +245,41 @@ impl Forecaster for Lear {
         horizon: usize,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error> {
-        let table = Table::new(&self.spec, frame, checkpoint)?;
-        same_columns(&self.state.feature_names, &table.names())?;
-        if let Some(origin) = origins.iter().find(|origin| origin.row < table.history()) {
-            return Err(Error::TooLittleHistory { need: table.history(), have: origin.row });
-        }
-        let clock = &table.calendar().clock;
+        let State { range, target, .. } = &self.state;
+        let table = table_as_trained(&self.spec, &self.state.feature_names, frame, origins, checkpoint)?;
         let mut forecasts = Vec::with_capacity(origins.len() * horizon);
-        for some in some_at_once(origins, horizon) {
-            let samples: Vec<Sample> = some.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
-            let matrix = table.matrix(&samples, checkpoint)?;
-            for (sample, row) in samples.iter().zip(matrix.rows()) {
-                forecasts.push(self.forecast(self.functions(clock, sample.origin)?, clock, sample, row));
-            }
-        }
+        self.each_forecast(&table, origins, horizon, checkpoint, |row, function| {
+            let yhat = function.map(|function| range.clamp(target.unscaled(function.at(row))));
+            forecasts.push(yhat.unwrap_or_else(|| range.middle()));
+        })?;
         Array2::from_shape_vec((origins.len(), horizon), forecasts).map_err(|e| Error::Internal(e.to_string()))
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        let State { feature_names, range, target, .. } = &self.state;
+        let table = table_as_trained(&self.spec, feature_names, frame, origins, checkpoint)?;
+        let names = Explanation::names_of(feature_names, &[BASE, BOUNDS]);
+        let mut explanation = Explanation::new(names, origins.len() * horizon);
+        let mut forecast = 0;
+        self.each_forecast(&table, origins, horizon, checkpoint, |row, function| {
+            let mut parts = vec![0.0; feature_names.len()];
+            let (base, beyond) = match function {
+                Some(function) => {
+                    function.contributions(row).for_each(|(column, part)| parts[column] += part);
+                    target.unscaled_parts(function.intercept, &mut parts, range.bounds())
+                }
+                None => (range.middle(), 0.0),
+            };
+            explanation.set(forecast, row, parts.into_iter().chain([base, beyond]));
+            forecast += 1;
+        })?;
+        Ok(explanation)
     }
 
     fn feature_names(&self) -> Vec<String> {

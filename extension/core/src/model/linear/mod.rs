@@ -70,11 +70,16 @@ pub(super) struct Term {
 impl Linear {
     /// The value at a row; missing columns count as their mean.
     pub fn at(&self, row: ArrayView1<'_, f32>) -> f64 {
-        let part = |term: &Term| match f64::from(row[term.column]) {
+        self.intercept + self.contributions(row).map(|(_, part)| part).sum::<f64>()
+    }
+
+    /// What columns of a row add to the intercept.
+    pub fn contributions<'a>(&'a self, row: ArrayView1<'a, f32>) -> impl Iterator<Item = (usize, f64)> + 'a {
+        let part = move |term: &Term| match f64::from(row[term.column]) {
             value if value.is_finite() => term.weight * (value - term.mean),
             _ => 0.0,
         };
-        self.intercept + self.terms.iter().map(part).sum::<f64>()
+        self.terms.iter().map(move |term| (term.column, part(term)))
     }
 
     /// With a share of its slopes, as exact as they are stored.

@@ -14,7 +14,8 @@
 mod wall;
 
 use super::arima::{self, Arima};
-use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
+use super::explanation::{Explanation, RECENT_ERRORS, SEASONS, TREND};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known, each_explained_as_known};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -125,19 +126,20 @@ impl Mstl {
         Ok(Self { parameters: Parameters::from_json(parameters)?, time_zone: spec.time_zone, remainder })
     }
 
-    fn forecast(
+    /// Level, seasons and remainder of each forecast.
+    fn parts(
         &self,
         frame: &Frame,
         origins: &[Origin],
         horizon: usize,
         checkpoint: Checkpoint<'_>,
-    ) -> Result<Array2<f64>, Error> {
+    ) -> Result<Array2<[f64; 3]>, Error> {
         let last = origins.iter().map(|origin| origin.row).max().unwrap_or(0);
         let clock = Clock::new(&frame.grid, self.time_zone, last + horizon);
         let (day, need) = (frame.grid.rows_per_day(), self.parameters.history(&frame.grid)?);
         let most = frame.grid.rows_in_hours(self.parameters.weeks * 168)?;
         let clip = arima::clip(self.parameters.outlier_sigmas, self.remainder.sigma);
-        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        let mut forecasts = Array2::from_elem((origins.len(), horizon), [0.0; 3]);
         for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(origins.iter().map(|origin| origin.row)) {
             checkpoint();
             let wall = Wall::new(&frame.target[..origin.min(frame.target.len())], &clock, most, need)?;
@@ -145,9 +147,9 @@ impl Mstl {
             let filtered = self.remainder.filter(&parts.remainder, clip);
             // Spring skips an hour on the wall: one step more.
             let remainder = self.remainder.forecast(&filtered, parts.remainder.len(), horizon + day);
-            for (ahead, yhat) in leads.iter_mut().enumerate() {
+            for (ahead, forecast) in leads.iter_mut().enumerate() {
                 let at = wall.position(&clock, origin + ahead);
-                *yhat = parts.ahead(at, &remainder);
+                *forecast = parts.ahead(at, &remainder);
             }
         }
         Ok(forecasts)
@@ -163,7 +165,24 @@ impl Forecaster for Mstl {
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error> {
         each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
-            self.forecast(frame, origins, horizon, checkpoint)
+            Ok(self.parts(frame, origins, horizon, checkpoint)?.mapv(|[level, seasons, rest]| level + seasons + rest))
+        })
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        each_explained_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            let parts = self.parts(frame, origins, horizon, checkpoint)?;
+            let names = Explanation::names_of(&[], &[TREND, SEASONS, RECENT_ERRORS]);
+            let mut explanation = Explanation::new(names, parts.len());
+            let rows = explanation.contributions.rows_mut().into_iter().zip(&parts);
+            rows.for_each(|(row, parts)| row.into_iter().zip(parts).for_each(|(into, part)| *into = *part));
+            Ok(explanation)
         })
     }
 

@@ -66,8 +66,9 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The forecast at position `at`; `remainder` is what is foretold of it.
-    pub fn ahead(&self, at: usize, remainder: &[f64]) -> f64 {
+    /// Level, seasons and remainder at position `at`, which add up to the forecast; `remainder` is what is foretold of
+    /// it.
+    pub fn ahead(&self, at: usize, remainder: &[f64]) -> [f64; 3] {
         let len = self.remainder.len();
         let season = |(period, values): &(usize, Vec<f64>)| match at.checked_sub(len) {
             Some(ahead) => values[len - period + ahead % period],
@@ -75,7 +76,7 @@ impl Parts {
             None => values[at],
         };
         let step = at.saturating_sub(len).min(remainder.len() - 1);
-        self.level + self.seasons.iter().map(season).sum::<f64>() + remainder[step]
+        [self.level, self.seasons.iter().map(season).sum::<f64>(), remainder[step]]
     }
 }
 

@@ -5,6 +5,7 @@
 //! forecasting*, Proceedings of the IEEE 75(12), 1987), and a floor that is harder to beat than the seasonal
 //! naive. Where an hour is known on no day of its type, the other days stand in, then all hours, then what is older.
 
+use super::explanation::{Explanation, HISTORY};
 use super::{Definition, Forecaster, Origins, each_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
@@ -115,6 +116,16 @@ impl Forecaster for Profile {
         each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
             self.forecast(frame, origins, horizon, checkpoint)
         })
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        Ok(Explanation::of_part(HISTORY, &self.predict(frame, origins, horizon, checkpoint)?))
     }
 
     fn feature_names(&self) -> Vec<String> {

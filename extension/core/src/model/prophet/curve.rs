@@ -5,6 +5,7 @@ use super::map::Prior;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::features::{Calendar, FeatureSpec};
+use crate::model::explanation::{SEASONS, TREND};
 use crate::model::regressors::Regressors;
 use crate::model::seasons::Seasons;
 use crate::series::Frame;
@@ -92,6 +93,24 @@ impl Curve {
 
     pub fn regressor_names(&self) -> Vec<String> {
         self.holidays.iter().cloned().chain(self.regressors.names()).collect()
+    }
+
+    /// The part of a forecast that each column belongs to.
+    pub fn parts(&self) -> Vec<String> {
+        let around = self.holiday_columns().checked_div(self.holidays.len()).unwrap_or(0);
+        std::iter::repeat_n(TREND, 2 + self.bends.len())
+            .chain(std::iter::repeat_n(SEASONS, self.seasons().columns()))
+            .map(str::to_owned)
+            .chain(self.holidays.iter().flat_map(|name| std::iter::repeat_n(name.clone(), around)))
+            .chain(self.regressors.names())
+            .collect()
+    }
+
+    /// What was read of a regressor, by its column and the value there; none of other columns.
+    pub fn read(&self, column: usize, value: f64) -> Option<f64> {
+        let first = self.columns() - self.regressors.len();
+        let of_regressors = column.checked_sub(first).map(|at| self.regressors.unscaled(at, value));
+        of_regressors.or_else(|| (column >= first - self.holiday_columns()).then_some(value))
     }
 
     /// The prior of each column's coefficient.

@@ -20,7 +20,8 @@ mod parameters;
 #[cfg(test)]
 mod reference;
 
-use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
+use super::explanation::Explanation;
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known, each_explained_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset};
@@ -141,6 +142,35 @@ impl Forecaster for Prophet {
     ) -> Result<Array2<f64>, Error> {
         each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
             self.forecast(frame, origins, horizon, checkpoint)
+        })
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        each_explained_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            let Fitted { curve, coefficients, unit, .. } = &self.fitted;
+            let end = origins.iter().map(|origin| origin.row).max().unwrap_or(0) + horizon;
+            let mut rows = curve.rows(&self.spec, frame, end)?;
+            let mut explanation = Explanation::new(Vec::new(), origins.len() * horizon);
+            let parts: Vec<usize> = curve.parts().iter().map(|name| explanation.part(name)).collect();
+            let targets = origins.iter().flat_map(|origin| origin.row..origin.row + horizon);
+            for (forecast, row) in targets.enumerate() {
+                checkpoint();
+                for (column, (value, coefficient)) in rows.at(row).iter().zip(coefficients).enumerate() {
+                    let at = [forecast, parts[column]];
+                    explanation.contributions[at] += unit * value * coefficient;
+                    // A day may be a holiday and lie near another one.
+                    if let Some(read) = curve.read(column, *value) {
+                        explanation.values[at] = read.max(explanation.values[at]);
+                    }
+                }
+            }
+            Ok(explanation)
         })
     }
 

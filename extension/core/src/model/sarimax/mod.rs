@@ -21,9 +21,10 @@ mod parameters;
 mod reference;
 
 use super::arima::{self, Arima};
+use super::explanation::{BASE, Explanation, RECENT_ERRORS, SEASONS};
 use super::regressors::Regressors;
 use super::seasons::Seasons;
-use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known};
+use super::{Definition, Forecaster, Origins, TrainingSet, each_as_known, each_explained_as_known};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{Calendar, FeatureSpec, Preset};
@@ -139,13 +140,15 @@ impl Sarimax {
         Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone(), fitted })
     }
 
-    fn forecast(
+    /// The regression at each row up to the last forecast, and what the ARIMA makes of its errors, both in units of
+    /// `unit`.
+    fn parts(
         &self,
         frame: &Frame,
         origins: &[Origin],
         horizon: usize,
         checkpoint: Checkpoint<'_>,
-    ) -> Result<Array2<f64>, Error> {
+    ) -> Result<(Vec<f64>, Array2<f64>), Error> {
         let Fitted { design, coefficients, arima, unit } = &self.fitted;
         let rows: Vec<usize> = origins.iter().map(|origin| origin.row).collect();
         let last = rows.iter().copied().max().unwrap_or(0).min(frame.target.len());
@@ -160,14 +163,12 @@ impl Sarimax {
         })?;
         let errors: Vec<f64> = frame.target[..last].iter().zip(&line).map(|(y, line)| y / unit - line).collect();
         let filtered = arima.filter(&errors, arima::clip(self.parameters.outlier_sigmas, arima.sigma));
-        let mut forecasts = Array2::zeros((origins.len(), horizon));
-        for (mut leads, origin) in forecasts.rows_mut().into_iter().zip(rows) {
-            let ahead = arima.forecast(&filtered, origin, horizon);
-            for ((yhat, error), line) in leads.iter_mut().zip(ahead).zip(&line[origin..]) {
-                *yhat = unit * (line + error);
-            }
+        let mut ahead = Array2::zeros((origins.len(), horizon));
+        for (mut leads, origin) in ahead.rows_mut().into_iter().zip(rows) {
+            let errors = arima.forecast(&filtered, origin, horizon);
+            leads.iter_mut().zip(errors).for_each(|(into, error)| *into = error);
         }
-        Ok(forecasts)
+        Ok((line, ahead))
     }
 }
 
@@ -180,7 +181,46 @@ impl Forecaster for Sarimax {
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error> {
         each_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
-            self.forecast(frame, origins, horizon, checkpoint)
+            let (line, mut forecasts) = self.parts(frame, origins, horizon, checkpoint)?;
+            for ((at, ahead), yhat) in forecasts.indexed_iter_mut() {
+                *yhat = self.fitted.unit * (line[origins[at].row + ahead] + *yhat);
+            }
+            Ok(forecasts)
+        })
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        each_explained_as_known(frame, origins, horizon, checkpoint, |frame, origins, checkpoint| {
+            let Fitted { design, coefficients, unit, .. } = &self.fitted;
+            let (_, errors) = self.parts(frame, origins, horizon, checkpoint)?;
+            let mut explanation = Explanation::new(Vec::new(), errors.len());
+            let seasons = std::iter::repeat_n(SEASONS, design.seasons().columns());
+            let of_columns = std::iter::once(BASE).chain(seasons).map(str::to_owned).chain(design.regressors.names());
+            let parts: Vec<usize> = of_columns.map(|name| explanation.part(&name)).collect();
+            let recent = explanation.part(RECENT_ERRORS);
+            let first = design.columns() - design.regressors.len();
+            for (at, origin) in origins.iter().enumerate() {
+                let mut forecast = at * horizon;
+                design.each_row(frame, &self.spec, origin.row..origin.row + horizon, |row| {
+                    checkpoint();
+                    for (column, (value, coefficient)) in row.iter().zip(coefficients).enumerate() {
+                        explanation.contributions[[forecast, parts[column]]] += unit * value * coefficient;
+                        if let Some(regressor) = column.checked_sub(first) {
+                            let read = design.regressors.unscaled(regressor, *value);
+                            explanation.values[[forecast, parts[column]]] = read;
+                        }
+                    }
+                    explanation.contributions[[forecast, recent]] = unit * errors[[at, forecast - at * horizon]];
+                    forecast += 1;
+                })?;
+            }
+            Ok(explanation)
         })
     }
 

@@ -19,6 +19,7 @@ mod sky;
 #[cfg(test)]
 mod tests;
 
+use super::explanation::{BOUNDS, Explanation};
 use super::linear::non_negative;
 use super::{Definition, Forecaster, Origins, TrainingSet, recent_level};
 use crate::Checkpoint;
@@ -309,6 +310,32 @@ impl Solar {
         (recent.stood_still, forecasts.collect())
     }
 
+    /// What each of the blended forecasts adds.
+    fn parts(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Array2<[f64; FORECASTS]> {
+        let rows = || origins.iter().map(|origin| origin.row);
+        let recent = RECENT_DAYS * frame.grid.rows_per_day();
+        let first = rows().min().unwrap_or(0).saturating_sub(recent);
+        let expected = self.expected(frame, first..rows().max().unwrap_or(0) + horizon, checkpoint);
+        let mut parts = Array2::from_elem((origins.len(), horizon), [0.0; FORECASTS]);
+        for (origin, mut leads) in origins.iter().zip(parts.rows_mut()) {
+            checkpoint();
+            let (stand_still, of_rows) = self.ahead(frame, &expected, *origin, horizon);
+            for (ahead, (forecasts, into)) in of_rows.iter().zip(&mut leads).enumerate() {
+                let lead_day = (ahead / frame.grid.rows_per_day()).min(self.state.by_lead_day.len() - 1);
+                let OfLeadDay { weights, stay } = &self.state.by_lead_day[lead_day];
+                let work = if stand_still { 1.0 - stay } else { 1.0 };
+                *into = std::array::from_fn(|n| work * forecasts[n] * weights[n]);
+            }
+        }
+        parts
+    }
+
     /// What the inverter lets through.
     fn most(&self) -> f64 {
         self.state.clear.most().unwrap_or(f64::INFINITY)
@@ -323,23 +350,26 @@ impl Forecaster for Solar {
         horizon: usize,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error> {
-        let rows = || origins.iter().map(|origin| origin.row);
-        let recent = RECENT_DAYS * frame.grid.rows_per_day();
-        let first = rows().min().unwrap_or(0).saturating_sub(recent);
-        let expected = self.expected(frame, first..rows().max().unwrap_or(0) + horizon, checkpoint);
-        let mut forecasts = Array2::zeros((origins.len(), horizon));
-        for (origin, mut leads) in origins.iter().zip(forecasts.rows_mut()) {
-            checkpoint();
-            let (stand_still, of_rows) = self.ahead(frame, &expected, *origin, horizon);
-            for (ahead, (forecasts, yhat)) in of_rows.iter().zip(&mut leads).enumerate() {
-                let lead_day = (ahead / frame.grid.rows_per_day()).min(self.state.by_lead_day.len() - 1);
-                let OfLeadDay { weights, stay } = &self.state.by_lead_day[lead_day];
-                let blended: f64 = forecasts.iter().zip(weights).map(|(each, weight)| each * weight).sum();
-                let work = if stand_still { 1.0 - stay } else { 1.0 };
-                *yhat = (work * blended).clamp(0.0, self.most());
-            }
+        let parts = self.parts(frame, origins, horizon, checkpoint);
+        Ok(parts.mapv(|parts| parts.iter().sum::<f64>().clamp(0.0, self.most())))
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        let parts = self.parts(frame, origins, horizon, checkpoint);
+        let names = Explanation::names_of(&[], &["(irradiance)", "(usual sky)", "(last day)", BOUNDS]);
+        let mut explanation = Explanation::new(names, parts.len());
+        for (row, parts) in explanation.contributions.rows_mut().into_iter().zip(&parts) {
+            let sum: f64 = parts.iter().sum();
+            let all = parts.iter().copied().chain([sum.clamp(0.0, self.most()) - sum]);
+            row.into_iter().zip(all).for_each(|(into, part)| *into = part);
         }
-        Ok(forecasts)
+        Ok(explanation)
     }
 
     fn feature_names(&self) -> Vec<String> {

@@ -154,10 +154,25 @@ impl Booster {
 
     /// One prediction per row.
     pub(crate) fn predict(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
+        self.numbers(
+            matrix,
+            c"{\"type\": 0, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, \"strict_shape\": false}",
+        )
+    }
+
+    /// A contribution per row and column, and after those of each row the mean prediction.
+    #[cfg(test)]
+    pub(crate) fn contributions(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
+        self.numbers(
+            matrix,
+            c"{\"type\": 2, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, \"strict_shape\": false}",
+        )
+    }
+
+    fn numbers(&self, matrix: &Matrix, config: &CStr) -> Result<Vec<f32>, Error> {
         if matrix.columns != self.columns {
             return Err(internal("the matrix has other columns than the booster"));
         }
-        let config = c"{\"type\": 0, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, \"strict_shape\": false}";
         let (mut shape, mut dimensions, mut result) = (ptr::null(), 0, ptr::null());
         // SAFETY: both handles are live; the results are XGBoost's until its next call, and copied here.
         let predictions = unsafe {

@@ -9,7 +9,7 @@ const NO_PARENT: i32 = i32::MAX;
 /// The model as XGBoost's JSON has it.
 pub(super) fn document(trees: &Trees, names: &[String]) -> Value {
     let count = trees.trees.len();
-    let of = |(id, tree): (usize, &Vec<Node>)| of_tree(id, tree, trees.columns);
+    let of = |(id, tree): (usize, &Vec<Node>)| of_tree(id, tree, trees.columns, trees.covers.get(id));
     json!({
         // The oldest format that has one tree format for all of these parts; newer libraries read it.
         "version": [2, 0, 0],
@@ -35,7 +35,7 @@ pub(super) fn document(trees: &Trees, names: &[String]) -> Value {
     })
 }
 
-fn of_tree(id: usize, tree: &[Node], columns: usize) -> Value {
+fn of_tree(id: usize, tree: &[Node], columns: usize, covers: Option<&Vec<f32>>) -> Value {
     let child = |node: &Node, after: i32| if node.left == 0 { -1 } else { node.left as i32 + after };
     let mut parents = vec![NO_PARENT; tree.len()];
     for (at, node) in tree.iter().enumerate().filter(|(_, node)| node.left != 0) {
@@ -57,7 +57,7 @@ fn of_tree(id: usize, tree: &[Node], columns: usize) -> Value {
         "default_left": tree.iter().map(|node| u8::from(node.missing_goes_left)).collect::<Vec<_>>(),
         "base_weights": nothing,
         "loss_changes": nothing,
-        "sum_hessian": nothing,
+        "sum_hessian": covers.unwrap_or(&nothing),
         "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [],
     })
 }

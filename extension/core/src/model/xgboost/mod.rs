@@ -15,12 +15,14 @@ mod export;
 mod fit;
 mod import;
 mod parameters;
+mod shap;
 mod trees;
 mod ubjson;
 
+use super::explanation::{BASE, BOUNDS, Explanation};
 use super::linear::{Linear, LinearV5, Range, Standardised, Term, ridge};
 use super::target::Target;
-use super::{Definition, Forecaster, OfLeadDay, TrainingSet, ahead, same_columns, some_at_once, weight_of_age};
+use super::{Definition, Forecaster, OfLeadDay, TrainingSet, ahead, some_at_once, table_as_trained, weight_of_age};
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::features::{FeatureSpec, Preset, Sample, Table};
@@ -32,9 +34,10 @@ pub use import::TreeFile;
 pub(crate) use import::of_files;
 use ndarray::{Array2, ArrayView2, Axis};
 pub(super) use parameters::Parameters;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-pub(super) use trees::{COMPARED_ROWS, Trees};
+pub(super) use trees::{COMPARED_ROWS, Covers, StoredCovers, Trees};
 
 /// Its row in the table.
 pub(super) const STRATEGY: Definition = Definition {
@@ -120,6 +123,25 @@ pub(super) fn state_of_v5(state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
+/// A state, and the covers of its trees, which stand after it since they came later.
+pub(super) fn with_covers<T: DeserializeOwned>(bytes: &[u8]) -> postcard::Result<(T, Vec<Covers>)> {
+    let (state, rest) = postcard::take_from_bytes(bytes)?;
+    let stored: Vec<StoredCovers> = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest)? };
+    Ok((state, stored.into_iter().map(Covers::from).collect()))
+}
+
+/// Gives trees their covers; models that were stored without them have none.
+pub(super) fn set_covers<'a>(trees: impl Iterator<Item = &'a mut Trees>, covers: Vec<Covers>) -> Result<(), Error> {
+    let trees: Vec<&mut Trees> = trees.collect();
+    if covers.is_empty() {
+        return Ok(());
+    }
+    if trees.len() != covers.len() {
+        return Err(damaged());
+    }
+    trees.into_iter().zip(covers).try_for_each(|(trees, covers)| trees.set_covers(covers))
+}
+
 fn damaged() -> Error {
     Error::DamagedArtifact("the trees cannot be read".to_owned())
 }
@@ -143,8 +165,9 @@ impl Xgboost {
     }
 
     fn restore(spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Result<Self, Error> {
-        let state: State = postcard::from_bytes(state).map_err(|_| damaged())?;
+        let (mut state, covers): (State, Vec<Covers>) = with_covers(state).map_err(|_| damaged())?;
         let columns = state.feature_names.len();
+        set_covers(state.phases.iter_mut().flat_map(|phase| &mut phase.days).map(|day| &mut day.trees), covers)?;
         let days = || state.phases.iter().flat_map(|phase| &phase.days);
         days().try_for_each(|day| day.trees.check(columns))?;
         let bases_are_sound = days().all(|day| day.base.as_ref().is_none_or(|base| base.is_sound(columns)));
@@ -155,38 +178,44 @@ impl Xgboost {
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
     }
 
-    /// Forecasts of some origins; NaN where no trees were fitted for the time of day.
-    fn forecast_some(
+    /// Shows each model the features of the forecasts that it makes, and which ones these are.
+    fn each_day(
         &self,
         table: &Table<'_>,
         origins: &[Origin],
         horizon: usize,
         checkpoint: Checkpoint<'_>,
-    ) -> Result<Array2<f64>, Error> {
-        let samples: Vec<Sample> = origins.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
-        let matrix = table.matrix(&samples, checkpoint)?;
+        mut show: impl FnMut(&Day, &[usize], ArrayView2<'_, f32>, Checkpoint<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (day, clock) = (table.calendar().clock.rows_per_day(), &table.calendar().clock);
-        let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
-        for OfPhase { slot, days } in &self.state.phases {
-            for (at, model) in days.iter().enumerate() {
-                // The last one serves all leads from its day on.
-                let last = at + 1 == days.len();
-                let serves = |sample: &Sample| {
-                    clock.slot(sample.origin.row) == *slot
-                        && matches!((sample.lead() - 1) / day, d if d == at || last && d > at)
-                };
-                checkpoint();
-                let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
-                if rows.is_empty() {
-                    continue;
-                }
-                let forecast = self.forecast(model, matrix.select(Axis(0), &rows).view())?;
-                for (row, yhat) in rows.into_iter().zip(forecast) {
-                    forecasts[[row / horizon, row % horizon]] = yhat;
+        let (mut first, mut shown) = (0, 0);
+        for some in some_at_once(origins, horizon) {
+            let samples: Vec<Sample> = some.iter().flat_map(|origin| ahead(*origin, horizon)).collect();
+            let matrix = table.matrix(&samples, checkpoint)?;
+            for OfPhase { slot, days } in &self.state.phases {
+                for (at, model) in days.iter().enumerate() {
+                    // The last one serves all leads from its day on.
+                    let last = at + 1 == days.len();
+                    let serves = |sample: &Sample| {
+                        clock.slot(sample.origin.row) == *slot
+                            && matches!((sample.lead() - 1) / day, d if d == at || last && d > at)
+                    };
+                    checkpoint();
+                    let rows: Vec<usize> = (0..samples.len()).filter(|row| serves(&samples[*row])).collect();
+                    if rows.is_empty() {
+                        continue;
+                    }
+                    let forecasts: Vec<usize> = rows.iter().map(|row| first + row).collect();
+                    show(model, &forecasts, matrix.select(Axis(0), &rows).view(), checkpoint)?;
+                    shown += rows.len();
                 }
             }
+            first += samples.len();
         }
-        Ok(forecasts)
+        if shown < first {
+            return Err(Error::Internal("no trees were fitted for origins at this time of day".to_owned()));
+        }
+        Ok(())
     }
 
     /// Forecasts of rows of features.
@@ -211,21 +240,43 @@ impl Forecaster for Xgboost {
         horizon: usize,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error> {
-        let table = Table::new(&self.spec, frame, checkpoint)?;
-        if let Some(origin) = origins.iter().find(|origin| origin.row < table.history()) {
-            return Err(Error::TooLittleHistory { need: table.history(), have: origin.row });
-        }
-        same_columns(&self.state.feature_names, &table.names())?;
-        let mut forecasts = Array2::from_elem((origins.len(), horizon), f64::NAN);
-        let mut rows = forecasts.axis_iter_mut(Axis(0));
-        for some in some_at_once(origins, horizon) {
-            let of_some = self.forecast_some(&table, some, horizon, checkpoint)?;
-            rows.by_ref().zip(of_some.rows()).for_each(|(mut into, row)| into.assign(&row));
-        }
-        if forecasts.iter().any(|yhat| yhat.is_nan()) {
-            return Err(Error::Internal("no trees were fitted for origins at this time of day".to_owned()));
-        }
+        let table = table_as_trained(&self.spec, &self.state.feature_names, frame, origins, checkpoint)?;
+        let mut forecasts = Array2::zeros((origins.len(), horizon));
+        self.each_day(&table, origins, horizon, checkpoint, |day, rows, features, _| {
+            for (row, yhat) in rows.iter().zip(self.forecast(day, features)?) {
+                forecasts[[row / horizon, row % horizon]] = yhat;
+            }
+            Ok(())
+        })?;
         Ok(forecasts)
+    }
+
+    fn explain(
+        &self,
+        frame: &Frame,
+        origins: &[Origin],
+        horizon: usize,
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<Explanation, Error> {
+        let State { feature_names, target, range, .. } = &self.state;
+        let table = table_as_trained(&self.spec, feature_names, frame, origins, checkpoint)?;
+        let names = Explanation::names_of(feature_names, &[BASE, BOUNDS]);
+        let mut explanation = Explanation::new(names, origins.len() * horizon);
+        self.each_day(&table, origins, horizon, checkpoint, |day, rows, features, checkpoint| {
+            let values = day.trees.explain(features, checkpoint)?;
+            for ((row, features), (mut base, mut parts)) in rows.iter().zip(features.rows()).zip(values) {
+                let mut bounds = (f64::NEG_INFINITY, f64::INFINITY);
+                if let Some(linear) = &day.base {
+                    bounds = range.bounds();
+                    base += linear.intercept;
+                    linear.contributions(features).for_each(|(column, part)| parts[column] += part);
+                }
+                let (base, beyond) = target.unscaled_parts(base, &mut parts, bounds);
+                explanation.set(*row, features, parts.into_iter().chain([base, beyond]));
+            }
+            Ok(())
+        })?;
+        Ok(explanation)
     }
 
     fn feature_names(&self) -> Vec<String> {
@@ -254,7 +305,9 @@ impl Forecaster for Xgboost {
     }
 
     fn state(&self) -> Result<Vec<u8>, Error> {
-        postcard::to_allocvec(&self.state).map_err(|error| Error::Internal(error.to_string()))
+        let days = self.state.phases.iter().flat_map(|phase| &phase.days);
+        let covers: Vec<StoredCovers> = days.map(|day| StoredCovers::from(&day.trees.covers)).collect();
+        postcard::to_allocvec(&(&self.state, covers)).map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

@@ -23,6 +23,42 @@ pub(crate) struct Trees {
     pub(super) base_score: f32,
     pub(super) columns: usize,
     pub(super) trees: Vec<Vec<Node>>,
+    /// By tree and node, the weight of the rows that it was learnt from. Stored after all that a forecast reads
+    /// ([`Covers`]); empty where that is not known.
+    #[serde(skip)]
+    pub(crate) covers: Covers,
+}
+
+/// By tree and node, the weight of the rows that it was learnt from.
+pub(crate) type Covers = Vec<Vec<f32>>;
+
+/// Covers as they are stored: where all rows count alike they are whole numbers, of which small ones take a byte.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum StoredCovers {
+    Counts(Vec<Vec<u32>>),
+    Weights(Covers),
+}
+
+impl From<&Covers> for StoredCovers {
+    fn from(covers: &Covers) -> Self {
+        // Beyond, not every whole number has a float of its own.
+        let is_count = |cover: f32| cover.fract() == 0.0 && (0.0..=16_777_216.0).contains(&cover);
+        if !covers.iter().flatten().all(|cover| is_count(*cover)) {
+            return Self::Weights(covers.clone());
+        }
+        Self::Counts(covers.iter().map(|tree| tree.iter().map(|cover| *cover as u32).collect()).collect())
+    }
+}
+
+impl From<StoredCovers> for Covers {
+    fn from(stored: StoredCovers) -> Self {
+        match stored {
+            StoredCovers::Counts(trees) => {
+                trees.into_iter().map(|tree| tree.into_iter().map(|count| count as f32).collect()).collect()
+            }
+            StoredCovers::Weights(covers) => covers,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +69,12 @@ pub(super) struct Node {
     pub(super) missing_goes_left: bool,
     /// What goes left lies below it; of a leaf, its value.
     pub(super) value: f32,
+}
+
+impl Node {
+    pub(super) fn goes_left(&self, value: f32) -> bool {
+        (value < self.value) | (value.is_nan() & self.missing_goes_left)
+    }
 }
 
 impl Trees {
@@ -56,7 +98,12 @@ impl Trees {
         let base_score = learner.at(&["learner_model_param", "base_score"])?.text()?;
         let base_score = base_score.trim_matches(['[', ']']).parse().map_err(|_| damaged("their base score"))?;
         let trees = learner.at(&["gradient_booster", "model", "trees"])?.items()?.iter().map(read_tree);
-        let trees = Self { base_score, columns, trees: trees.collect::<Result<_, _>>()? };
+        let (trees, mut covers): (_, Covers) = trees.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        // Files that edf wrote before it knew them hold zeros.
+        if !covers.iter().all(|tree| tree.first().is_some_and(|root| *root > 0.0)) {
+            covers.clear();
+        }
+        let trees = Self { base_score, columns, trees, covers };
         trees.check(columns)?;
         Ok(trees)
     }
@@ -98,6 +145,22 @@ impl Trees {
         Ok(())
     }
 
+    /// With the covers that were stored beside them, if any; refuses those of other trees.
+    pub(crate) fn set_covers(&mut self, covers: Covers) -> Result<(), Error> {
+        if covers.is_empty() {
+            return Ok(());
+        }
+        let sizes = |nodes: usize, covers: &Vec<f32>| nodes == covers.len();
+        let alike = covers.len() == self.trees.len()
+            && self.trees.iter().zip(&covers).all(|(tree, covers)| sizes(tree.len(), covers));
+        let sound = covers.iter().flatten().all(|cover| cover.is_finite() && *cover >= 0.0);
+        if !(alike && sound) {
+            return Err(damaged("the rows of a tree"));
+        }
+        self.covers = covers;
+        Ok(())
+    }
+
     /// As a file in XGBoost's UBJ format, which any XGBoost reads; XGBoost itself writes it.
     pub(crate) fn to_xgboost(&self, names: &[String]) -> Result<Vec<u8>, Error> {
         let document = serde_json::to_vec(&export::document(self, names));
@@ -119,9 +182,7 @@ impl Trees {
                 for _ in 0..depth {
                     for (at, row) in at.iter_mut().zip(rows) {
                         let node = &tree[*at];
-                        let value = row[usize::from(node.feature)];
-                        let goes_left = (value < node.value) | (value.is_nan() & node.missing_goes_left);
-                        let next = node.left as usize + usize::from(!goes_left);
+                        let next = node.left as usize + usize::from(!node.goes_left(row[usize::from(node.feature)]));
                         *at = if node.left == 0 { *at } else { next };
                     }
                 }
@@ -136,7 +197,7 @@ impl Trees {
 }
 
 /// Steps from the root to the deepest leaf.
-fn depth(tree: &[Node]) -> usize {
+pub(super) fn depth(tree: &[Node]) -> usize {
     let mut depths = vec![0; tree.len()];
     for (at, node) in tree.iter().enumerate().filter(|(_, node)| node.left != 0) {
         let below = depths[at] + 1;
@@ -145,17 +206,19 @@ fn depth(tree: &[Node]) -> usize {
     depths.into_iter().max().unwrap_or(0)
 }
 
-fn read_tree(tree: &Value<'_>) -> Result<Vec<Node>, Error> {
+/// The nodes of a tree, and the weight of the rows of each.
+fn read_tree(tree: &Value<'_>) -> Result<(Vec<Node>, Vec<f32>), Error> {
     let integers = |name: &str| tree.at(&[name])?.numbers(b'l', i32::from_be_bytes);
     let (left, right, features) = (integers("left_children")?, integers("right_children")?, integers("split_indices")?);
     if tree.at(&["tree_param", "size_leaf_vector"])?.text()?.parse::<u32>().is_ok_and(|size| size > 1) {
         return Err(damaged("a leaf holds several numbers"));
     }
     let values = tree.at(&["split_conditions"])?.numbers(b'd', f32::from_be_bytes)?;
+    let covers = tree.at(&["sum_hessian"])?.numbers(b'd', f32::from_be_bytes)?;
     let missing_goes_left = tree.at(&["default_left"])?.numbers(b'U', |[byte]| byte != 0)?;
     let categorical = tree.at(&["split_type"])?.numbers(b'U', |[byte]| byte != 0)?;
     let count = values.len();
-    if [left.len(), right.len(), features.len(), missing_goes_left.len()] != [count; 4] {
+    if [left.len(), right.len(), features.len(), missing_goes_left.len(), covers.len()] != [count; 5] {
         return Err(damaged("a tree's nodes differ in number"));
     }
     if categorical.contains(&true) {
@@ -176,25 +239,28 @@ fn read_tree(tree: &Value<'_>) -> Result<Vec<Node>, Error> {
             value: values[at],
         })
     };
-    (0..count).map(node).collect()
+    if !covers.iter().all(|cover| cover.is_finite() && *cover >= 0.0) {
+        return Err(damaged("the rows of a node"));
+    }
+    Ok(((0..count).map(node).collect::<Result<_, _>>()?, covers))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::parameters::Parameters;
     use super::*;
     use ndarray::Array2;
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn train(rows: &Array2<f32>, labels: &[f32], parameters: &Parameters) -> Booster {
+    pub fn train(rows: &Array2<f32>, labels: &[f32], parameters: &Parameters) -> Booster {
         let names: Vec<String> = (0..rows.ncols()).map(|column| format!("column_{column}")).collect();
         let matrix = Matrix::new(rows.view()).unwrap().with_labels(labels, &vec![1.0; labels.len()]).unwrap();
         Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, &mut || ()).unwrap()
     }
 
     /// Numbers of a column, one in five of them missing, ties among them.
-    fn cell() -> impl Strategy<Value = f32> {
+    pub fn cell() -> impl Strategy<Value = f32> {
         prop_oneof![1 => Just(f32::NAN), 2 => (-3_i8..3).prop_map(f32::from), 2 => -1e6_f32..1e6]
     }
 
@@ -254,7 +320,16 @@ mod tests {
         let booster = train(&rows, &labels, &Parameters::from_json(&json!({"rounds": 3})).unwrap());
         let trees = Trees::of(&booster, rows.view()).unwrap();
         let kept = postcard::to_allocvec(&trees).unwrap();
-        assert_eq!(postcard::from_bytes::<Trees>(&kept).unwrap(), trees);
+        let mut again: Trees = postcard::from_bytes(&kept).unwrap();
+        assert!(again.check_explainable().is_err() && again.set_covers(vec![vec![1.0]]).is_err());
+        for scale in [1.0, 0.3] {
+            let covers: Covers =
+                trees.covers.iter().map(|tree| tree.iter().map(|cover| scale * cover).collect()).collect();
+            let bytes = postcard::to_allocvec(&StoredCovers::from(&covers)).unwrap();
+            assert_eq!(Covers::from(postcard::from_bytes::<StoredCovers>(&bytes).unwrap()), covers);
+        }
+        again.set_covers(trees.covers.clone()).unwrap();
+        assert_eq!(again, trees);
         assert!(kept.len() * 4 < booster.save().unwrap().len());
         assert!(trees.check(3).is_ok() && trees.check(4).is_err());
         for at in 0..kept.len() {

@@ -69,7 +69,7 @@ grant execute on function energy.current_config_id(), energy.config_schema(), en
 grant select on edf.models, edf.model_events to edf_owner;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest,
     edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model, edf.approve_model, edf.rollback_model, edf.empty_model,
-    edf.scenarios, edf.draw_scenarios to edf_owner;
+    edf.scenarios, edf.draw_scenarios, edf.feature_importance to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.checked_columns, edf.reject_model to pipeline, analyst;
@@ -81,6 +81,7 @@ grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_back
     edf.end_of_target, edf.best_parameters, edf.portfolio, edf.portfolio_quantiles, edf.scenarios, edf.draw_scenarios,
     edf.score_scenarios to analyst;
 grant execute on procedure edf.tune to analyst;
+grant execute on function edf.explain, edf.contributions, edf.feature_importance, edf.require_artifact to analyst;
 grant execute on function edf.export_models, edf.import_model, edf.export_xgboost, edf.xgboost_files, edf.import_xgboost, edf.fit_xgboost_files to analyst;
 
 -- Approval is a decision of people who have this role, by the rules of the configuration: see energy.approve_models.

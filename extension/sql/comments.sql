@@ -6,6 +6,9 @@ revoke all on function edf.fit from public;
 comment on function edf.predict is
     'Forecasts with an artifact over arrays; edf.forecast is the way to call it. Errors: as edf.forecast.';
 revoke all on function edf.predict from public;
+comment on function edf.contributions is
+    'What adds up to a forecast, over arrays; edf.explain is the way to call it. Errors: as edf.explain.';
+revoke all on function edf.contributions from public;
 comment on function edf.xgboost_files is
     'The trees of an artifact as files of XGBoost; edf.export_xgboost is the way to call it. Errors: as edf.export_xgboost.';
 revoke all on function edf.xgboost_files from public;

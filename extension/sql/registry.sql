@@ -35,7 +35,7 @@ comment on column edf.models.feature_names is 'The features that the model reads
 comment on column edf.models.training_end is 'First time that was not learnt from.';
 comment on column edf.models.training_rows is 'Rows between start and end whose target was known.';
 comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from.';
+    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance.';
 
 -- A subject's forecasts come from one model.
 create unique index models_one_approved_per_subject on edf.models (subject) where status = 'approved';

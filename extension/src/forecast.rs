@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::convert::{frame_of, from_utc, given, given_all, interrupts, issue_of, to_span, to_utc};
 use crate::document::{Document, document};
+use crate::explain::importance;
 use crate::report::report;
 
 /// Fits a model; one row.
@@ -81,6 +82,7 @@ pub fn fitted_row(model: &Model, frame: &Frame) -> Result<FittedRow, Error> {
             "issue": model.header().phases,
             "spikes": spikes(frame),
             "implausible": model.implausible().len(),
+            "importance": importance(model, &[frame])?,
         })),
     ))
 }
@@ -103,7 +105,7 @@ fn tell_spikes(frame: &Frame) {
 }
 
 /// Names regressors that were not believed: the first of each.
-fn tell_implausible(found: &[Implausible]) {
+pub fn tell_implausible(found: &[Implausible]) {
     let mut told: Vec<&str> = Vec::new();
     for Implausible { regressor, at, value } in found {
         if !told.contains(&regressor.as_str()) {

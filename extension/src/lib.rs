@@ -11,6 +11,7 @@ mod chart;
 mod config;
 mod convert;
 mod document;
+mod explain;
 mod forecast;
 mod import;
 mod limit;
@@ -39,6 +40,7 @@ pgrx::extension_sql_file!(
 );
 pgrx::extension_sql_file!("../sql/decide.sql", name = "decide", requires = ["registry"]);
 pgrx::extension_sql_file!("../sql/forecast.sql", name = "forecast", requires = ["series_of", "registry"]);
+pgrx::extension_sql_file!("../sql/explain.sql", name = "explain", requires = ["series_of", "decide", "settings"]);
 pgrx::extension_sql_file!("../sql/backtest.sql", name = "backtest", requires = ["series_of", "schedule"]);
 pgrx::extension_sql_file!("../sql/settings.sql", name = "settings", requires = ["backtest", "metrics"]);
 pgrx::extension_sql_file!("../sql/keep_backtest.sql", name = "keep_backtest", requires = ["settings", "registry"]);

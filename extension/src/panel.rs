@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::convert::{Composite, frame_of, from_utc, given, interrupts, issue_of, to_span};
 use crate::document::{Document, document};
+use crate::explain::importance;
 use crate::report::report;
 
 pgrx::extension_sql_file!("../sql/fit_panel.sql", name = "fit_panel", requires = ["series", panel_add, panel_fit]);
@@ -87,6 +88,8 @@ fn panel_fit(state: Internal) -> Result<pgrx::composite_type!('static, "edf.fitt
         let ends = members.iter().map(|member| member.frame.grid.time(member.frame.end_of_target())).max();
         let known = |frame: &Frame| frame.target.iter().filter(|value| value.is_finite()).count();
         let rows = members.iter().map(|member| known(&member.frame)).sum::<usize>();
+        let frames: Vec<&Frame> = members.iter().map(|member| &member.frame).collect();
+        let metrics = json!({ "held_out": model.held_out(), "importance": importance(&model, &frames)? });
         let (artifact, starts) = (model.to_bytes()?, from_utc(starts.unwrap_or_default())?);
         let ends = from_utc(ends.unwrap_or_default())?;
         let fitted =
@@ -100,7 +103,7 @@ fn panel_fit(state: Internal) -> Result<pgrx::composite_type!('static, "edf.fitt
             fitted.set_by_name("training_start", starts)?;
             fitted.set_by_name("training_end", ends)?;
             fitted.set_by_name("training_rows", rows as i64)?;
-            fitted.set_by_name("metrics", JsonB(json!({ "held_out": model.held_out() })))?;
+            fitted.set_by_name("metrics", JsonB(metrics))?;
             Ok(fitted)
         };
         fill().map_err(|error: pgrx::datum::TryFromDatumError| Error::Internal(error.to_string()))

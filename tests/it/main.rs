@@ -22,6 +22,7 @@ mod challenges;
 mod compare;
 mod config;
 mod dump;
+mod explain;
 mod export;
 mod exporter;
 mod fallbacks;

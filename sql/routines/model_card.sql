@@ -27,6 +27,7 @@ declare
     scores   text[];
     weather  text[];
     decided  text[];
+    matters  text[];
     stressed text[];
     code     energy.deployments;
     served   record;
@@ -49,6 +50,14 @@ begin
     from energy.training_weather
     cross join lateral unnest(array[lead_day::text, round((100 * forecast_share)::numeric)::text, round((100 * observation_share)::numeric)::text]) with ordinality as cells (cell, at)
     where training_weather.model_id = model.model_id;
+    if jsonb_typeof(model.metrics -> 'importance') = 'object' then
+        select array_agg(cell order by n, at) into matters
+        from (
+            select row_number() over () as n, feature, mean_contribution, share
+            from edf.feature_importance(model.model_id) limit 10
+        ) as most
+        cross join lateral unnest(array[feature, round(mean_contribution::numeric, 3)::text, round(100 * share::numeric, 1)::text]) with ordinality as cells (cell, at);
+    end if;
     select array_agg(cell order by scenario, rule, at) into stressed
     from energy.stress_tests
     cross join lateral unnest(array[scenario, rule, case when passed then 'yes' else 'no' end, round(value::numeric, 2)::text, round(limit_value::numeric, 2)::text])
@@ -94,6 +103,7 @@ begin
                          round(served.rmse::numeric, 3), coalesce(round(served.mape::numeric, 1)::text, '-'), round(served.coverage::numeric, 1)) end,
         '## Inputs',
         format('%s features: %s.', cardinality(model.feature_names), coalesce(nullif(array_to_string(model.feature_names, ', '), ''), 'none')),
+        case when matters is not null then energy.markdown_table(array['matters most', 'mean contribution, kWh', 'share %'], matters) end,
         case when weather is not null then energy.markdown_table(array['day of lead', 'weather as forecast %', 'as observed %'], weather) end,
         format('Spikes taken out of the demand: %s.', coalesce(jsonb_array_length(model.metrics -> 'spikes'), 0)),
         '## Recipe',

@@ -181,6 +181,7 @@ async fn a_model_card_says_what_there_is_to_know() {
         "| strategy | seasonal_naive |",
         "UTC by pipeline, with edf 0.2.0, code ",
         "| this model | 1 | ",
+        "| (history) | ",
         "72 hours were forecast with it; of 24 the demand is known: RMSE 1.000 kWh",
         "| approved | edf_approver (logged in as postgres) | a test |",
         "## Limits",

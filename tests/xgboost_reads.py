@@ -25,8 +25,8 @@ SERIES = """
 QUERY = "select at, demand_kwh, temperature_c from hourly"
 
 
-def predicted(cursor, model: int) -> np.ndarray:
-    """What Python makes of the exported files: a value for each hour ahead."""
+def predicted(cursor, model: int) -> tuple[np.ndarray, np.ndarray]:
+    """What Python makes of the exported files: a value for each hour ahead, and the SHAP values of its trees, by feature."""
     cursor.execute("select issue_slot, lead_day, ubj, feature_names, around from edf.export_xgboost(%s) order by 1, 2", (model,))
     files = cursor.fetchall()
     cursor.execute("select features from edf.models where model_id = %s", (model,))
@@ -38,7 +38,7 @@ def predicted(cursor, model: int) -> np.ndarray:
     # The trees of the time of day at which this forecast starts; the model's time zone is UTC.
     start = min(rows)[0].astimezone(dt.timezone.utc).hour
     files = [file for file in files if file[0] == start]
-    answers = []
+    answers, contributions = [], []
     for (_, lead), row in sorted(rows.items()):
         _, _, ubj, names, around = files[min(int((lead - 1) // 24), len(files) - 1)]
         booster = xgboost.Booster()
@@ -46,6 +46,7 @@ def predicted(cursor, model: int) -> np.ndarray:
         if booster.feature_names != names:
             sys.exit(f"the file names {booster.feature_names}, the model {names}")
         matrix = xgboost.DMatrix(np.array([[row[name] for name in names]], dtype=np.float32), feature_names=names)
+        contributions.append(booster.predict(matrix, pred_contribs=True)[0, :-1])
         value, base, unit = float(booster.predict(matrix)[0]), around["base"], around["asinh_unit"]
         if base is not None:
             known = ((term, np.float32(row[term["feature"]])) for term in base["terms"])
@@ -55,7 +56,17 @@ def predicted(cursor, model: int) -> np.ndarray:
         if base is not None:
             value = min(max(value, base["least"]), base["most"])
         answers.append(value)
-    return np.array(answers)
+    return np.array(answers), np.array(contributions)
+
+
+def explained(cursor, subject: str, names: list[str]) -> np.ndarray:
+    """The contributions of edf.explain, hours by features."""
+    cursor.execute("select valid_at, feature, contribution from edf.explain(%s, %s) where feature = any (%s)", (subject, QUERY, names))
+    hours = {}
+    for valid_at, feature, contribution in cursor.fetchall():
+        hours.setdefault(valid_at, {})[feature] = contribution
+    # A feature that was neither known nor counted has no row.
+    return np.array([[hours[hour].get(name, 0.0) for name in names] for hour in sorted(hours)])
 
 
 def rows_of(cursor, spec: dict, issued_at: str | None = None) -> tuple[list, list[str], np.ndarray]:
@@ -154,8 +165,16 @@ def main() -> None:
             model = cursor.fetchone()[0]
             cursor.execute("select edf.approve_model(%s, 'a test')", (model,))
             cursor.execute("select yhat from edf.forecast('xgboost in Python', %s) order by valid_at", (QUERY,))
-            ours, theirs = np.array([row[0] for row in cursor.fetchall()]), predicted(cursor, model)
+            ours = np.array([row[0] for row in cursor.fetchall()])
+            theirs, contributions = predicted(cursor, model)
             check(f"{parameters}, xgboost {xgboost.__version__}", ours, theirs)
+            if parameters["base"] == "mean":
+                cursor.execute("select feature_names from edf.models where model_id = %s", (model,))
+                ours = explained(cursor, "xgboost in Python", cursor.fetchone()[0])
+                apart = float(np.abs(ours - contributions).max())
+                print(f"contributions: {contributions.shape[1]} features; at most {apart:.1e} kWh apart")
+                if apart > 1e-5 or np.abs(contributions).max() < 1:
+                    sys.exit("they explain something else")
         exported_and_back(cursor)
         trained_in_python(cursor)
         connection.rollback()

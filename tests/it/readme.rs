@@ -1,4 +1,4 @@
-//! The SQL of the README, and then that of the pages on metrics and backtesting, runs as it stands there, on an empty database.
+//! The SQL of the README, and then that of the pages on metrics, backtesting and analysis, runs as it stands there, on an empty database.
 
 use edf_tests::Throwaway;
 use sqlx::{AssertSqlSafe, Executor, raw_sql};
@@ -20,7 +20,7 @@ async fn every_sql_block_of_the_readme_runs() {
     let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/..";
     let database = Throwaway::empty().await;
     let mut analyst = database.connect().await;
-    for page in ["README.md", "docs/metrics.md", "docs/backtesting.md"] {
+    for page in ["README.md", "docs/metrics.md", "docs/backtesting.md", "docs/analysis.md"] {
         let path = format!("{root}/{page}");
         let blocks = sql_blocks(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
         assert!(!blocks.is_empty(), "{path} has no ```sql block");

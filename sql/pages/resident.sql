@@ -92,7 +92,8 @@ begin atomic
           and valid_at >= date_trunc('day', energy.clock() at time zone zone - interval '7 days') at time zone zone
           and valid_at < energy.clock()
         union all
-        select valid_at, null, demand_kwh from api.forecasts where forecasts.building_id = page_week.building_id
+        select valid_at, null as measured_kwh, demand_kwh from api.forecasts
+        where forecasts.building_id = page_week.building_id
     ),
 
     days as (

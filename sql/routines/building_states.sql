@@ -32,7 +32,7 @@ left join lateral (
     group by issued_at order by issued_at desc limit 1
 ) as newest on true
 left join energy.accuracy_days as yesterday
-    on (yesterday.building_id, yesterday.lead_day) = (buildings.building_id, 1)
+    on yesterday.building_id = buildings.building_id and yesterday.lead_day = 1
     and yesterday.local_date = (energy.clock() at time zone buildings.time_zone)::date - 1;
 comment on view energy.building_states is
     'How each building is doing: what is measured and forecast of it, and how good its forecasts of yesterday were.';

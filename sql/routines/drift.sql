@@ -69,6 +69,13 @@ $$Whether the errors of a building's forecasts have begun to grow: Page-Hinkley 
 monitoring.window but not before the champion was trained. is_alarm: as of the newest day.$$;
 
 create or replace view energy.feature_drift as
+with
+
+-- Once: else each hour of a year reads the configuration.
+limits as materialized (
+    select energy.clock() as now_at, look_back from energy.monitoring_limits
+)
+
 select building_id, feature, hours, reference_hours, energy.population_stability(reference, recent) as psi
 from (
     select building_id, feature,
@@ -76,8 +83,7 @@ from (
         array_agg(value) filter (where is_recent) as recent, array_agg(value) filter (where not is_recent) as reference
     from (
         select hours.building_id, feature, value, hour_at >= now_at - look_back as is_recent
-        from energy.monitoring_limits
-        cross join energy.clock() as now_at
+        from limits
         join energy.building_hours as hours on hour_at >= now_at - interval '1 year' - 2 * look_back
         join raw.buildings using (building_id)
         left join raw.weather_observations as weather

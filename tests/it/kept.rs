@@ -23,6 +23,12 @@ const KNOWN: &str = "
     select array[count(consumption_kwh), coalesce(sum(consumption_kwh) filter (where quality < 'estimated'), 0)]
     from energy.apartment_days where building_id = 'a-test-house'";
 
+async fn add_house_of_one_flat(work: &mut PgConnection) {
+    add_house(work).await;
+    let others = "update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'";
+    work.execute(others).await.unwrap();
+}
+
 async fn known(connection: &mut PgConnection) -> Vec<Vec<f64>> {
     query_scalar(KNOWN).fetch_all(connection).await.unwrap()
 }
@@ -31,10 +37,7 @@ async fn known(connection: &mut PgConnection) -> Vec<Vec<f64>> {
 async fn a_profile_that_is_learnt_spreads_no_gap_whose_readings_were_dropped() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    add_house(&mut work).await;
-    work.execute(raw_sql("update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'"))
-        .await
-        .unwrap();
+    add_house_of_one_flat(&mut work).await;
     ingest(&mut work, &evenings(20, 3, 1), 10 * DAY).await;
     refresh(&mut work).await;
     let before = known(&mut work).await;
@@ -73,10 +76,7 @@ async fn load_may(work: &mut PgConnection) {
 async fn hours_that_were_loaded_without_meters_are_kept_by_refreshes_and_rebuilds() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    add_house(&mut work).await;
-    work.execute(raw_sql("update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'"))
-        .await
-        .unwrap();
+    add_house_of_one_flat(&mut work).await;
     load_may(&mut work).await;
     let may = "select count(consumption_kwh) from energy.building_hours
                where building_id = 'a-test-house' and hour_at < '2017-06-01Z'";
@@ -109,10 +109,7 @@ async fn hours_that_were_loaded_without_meters_are_kept_by_refreshes_and_rebuild
 async fn an_hour_after_a_long_silence_is_kept_where_the_reading_before_it_was_dropped() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    add_house(&mut work).await;
-    work.execute(raw_sql("update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'"))
-        .await
-        .unwrap();
+    add_house_of_one_flat(&mut work).await;
     // Nothing was used from the second day of May to the end of June, and then a kWh an hour.
     let mut messages = vec![message(-70 * DAY, 1, 99.0), message(-69 * DAY, 1, 100.0)];
     messages.extend((0..=240).map(|hour| message(-10 * DAY + hour * 60, 1, 100.0 + hour as f64)));

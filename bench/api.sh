@@ -49,9 +49,11 @@ quiet() {
 }
 
 by_hand() {
-    "$PG_BIN/pgbench" -n -M prepared -c 1 -T "$SPAN" -D buildings="$BUILDINGS" -f "$HERE/by_hand.sql" service |
-        awk '/^latency average/ { ms = $4 } /^tps/ { tps = $3 } END { printf "chart by hand, one connection|1|%.0f|%.2f|||0\n", tps, ms }' |
-        tee -a "$STATE/api.psv"
+    local said
+    said=$("$PG_BIN/pgbench" -n -M prepared -c 1 -T "$SPAN" -D buildings="$BUILDINGS" -f "$HERE/by_hand.sql" service)
+    echo "$said"
+    awk '/^latency average/ { ms = $4 } /^tps/ { tps = $3 }
+        END { printf "chart by hand, one connection|1|%.0f|%.2f|||0\n", tps, ms }' <<<"$said" | tee -a "$STATE/api.psv"
 }
 
 # Until it is stopped.

@@ -9,7 +9,6 @@ HERE=$ROOT/bench/api
 BUILDINGS=${1:-120}
 ISSUES=${2:-365}
 SPAN=${SPAN:-10}
-export PGDATABASE=service
 
 at_the_end() {
     api_stop
@@ -38,8 +37,20 @@ CHART='/forecasts?building_id=eq.{b}&limit=48&select=valid_at,demand_kwh,demand_
 # 3,000 apartments that open the app within a minute: 50 requests a second.
 minute() { SPAN=60 ask "$1: 3,000 apartments within a minute" homes "$CHART" 50 1000; }
 
+# What is measured is an answer: two days of hours, of one building and of all.
+check() {
+    local who path rows
+    for who in homes utility; do
+        path=$([ "$who" = homes ] && echo "${CHART/\{b\}/b1}" || echo '/portfolio_forecasts?limit=48')
+        rows=$(curl -fsS -H "Authorization: Bearer $(head -n 1 "$STATE/$who.tokens" | cut -d ' ' -f 2)" "$(api_url)$path" |
+            "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))')
+        [ "$rows" = 48 ] || fail "$path has $rows rows"
+    done
+}
+
 quiet() {
     local connections
+    check
     for connections in 1 50 200; do
         ask 'chart of 48 hours' homes "$CHART" "$connections"
         ask 'portfolio' utility '/portfolio_forecasts?limit=48' "$connections"
@@ -73,6 +84,7 @@ busy() {
 }
 
 prepare
+export PGDATABASE=service
 step 'wrk' 'Debian has it.' "$ROOT/docker/install.sh" bench
 step "$BUILDINGS buildings" 'Nothing can be measured without them.' load_fleet "$BUILDINGS"
 step "$ISSUES days of forecasts" 'Nothing can be measured without them.' fill

@@ -42,26 +42,22 @@ begin
           select from energy.apartment_hours as parts
           join raw.sensors using (building_id, apartment_id)
           where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at));
-    delete from energy.apartment_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at
-      and exists (
-          select from raw.sensors
-          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id))
-      and not exists (
-          select from energy.building_spans as spans
-          where spans.building_id = hours.building_id
-            and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'));
     -- And those of an apartment whose registers are continued in another one.
     delete from energy.apartment_hours as hours
     where building_id = any (building_ids) and hour_at >= floor_at
       and exists (
           select from raw.sensors
           where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id))
-      and not exists (
-          select from raw.sensors
-          join energy.sensor_types using (sensor_type)
-          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
-            and register_id is null and kind = 'register');
+      and (
+          not exists (
+              select from energy.building_spans as spans
+              where spans.building_id = hours.building_id
+                and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+          or not exists (
+              select from raw.sensors
+              join energy.sensor_types using (sensor_type)
+              where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
+                and register_id is null and kind = 'register'));
     delete from energy.apartment_days as days
     using raw.buildings
     where days.building_id = any (building_ids) and buildings.building_id = days.building_id

@@ -12,6 +12,8 @@ cd "$ROOT"
 CLOCK='2017-07-29 05:00+00'
 PASSED=0
 FAILED=0
+# What failed, told once more at the end, where a log that is cut still shows it.
+FAILURES=
 
 # check TITLE COMMAND...: one check, which passes or fails as a whole.
 check() {
@@ -20,6 +22,7 @@ check() {
         PASSED=$((PASSED + 1))
     else
         FAILED=$((FAILED + 1))
+        FAILURES+="$1"$'\n'$(tail -n 5 "$LOG" | sed 's/^/     | /')$'\n'
         tail -n 40 "$LOG" | sed 's/^/     | /'
     fi
     grep '^skipped: ' "$LOG" | sed 's/^/     /' || true
@@ -35,7 +38,11 @@ suite() {
     if [ "$failed" = 0 ] && { [ "$STATUS" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
-    [ "$failed" = 0 ] || tail -n 80 "$LOG" | sed 's/^/     | /'
+    if [ "$failed" != 0 ]; then
+        tail -n 80 "$LOG" | sed 's/^/     | /'
+        # "---- test::name stdout ----" and what it said.
+        FAILURES+="$1"$'\n'$(grep -A 6 -E '^---- .* ----$' "$LOG" | cut -c 1-300 | sed 's/^/     | /')$'\n'
+    fi
     grep '^skipped: ' "$LOG" | sed 's/^/     /' || true
 }
 
@@ -267,5 +274,6 @@ suite 'the same in hostile sessions' hostile_sessions
 check 'pages in a browser' pages
 
 say
+[ -z "$FAILURES" ] || say "FAILED $FAILURES"
 say "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]

@@ -10,6 +10,7 @@ mod copies;
 mod database;
 mod demand;
 mod refusal;
+mod timing;
 
 pub use api::{Api, api_url, postgrest, token, token_of};
 pub use copies::{approver, configure, deployment, dump_and_restore, run_at, run_program};
@@ -18,3 +19,4 @@ pub use database::{
 };
 pub use demand::{DEMAND, KNOWN_HOURS, QUICK, seed_demand, train, trained};
 pub use refusal::{Refusal, refusal, refusals};
+pub use timing::assert_times_alike;

@@ -12,8 +12,8 @@ revoke insert on energy.forecasts, energy.model_scores, energy.trainings from an
 revoke insert on energy.configs, energy.job_runs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
 grant insert, update on energy.meter_turns, energy.rejected_volumes to pipeline;
-grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.building_hours,
-    energy.apartment_days to pipeline;
+grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.measure_hours,
+    energy.building_hours, energy.apartment_days to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;

@@ -12,6 +12,7 @@ from (values
     ('raw.meter_readings', 'read_at', 'sensor_id', 'read_at desc, received_at desc'),
     ('raw.weather_forecasts', 'valid_at', 'weather_location_id', 'valid_at desc, issued_at desc'),
     ('energy.apartment_hours', 'hour_at', 'building_id, apartment_id', 'hour_at desc'),
+    ('energy.measure_hours', 'hour_at', 'building_id, apartment_id, room_name, measures', 'hour_at desc'),
     ('energy.building_hours', 'hour_at', 'building_id', 'hour_at desc'),
     ('energy.forecasts', 'valid_at', 'building_id', 'valid_at desc, issued_at desc'),
     ('energy.solar_forecasts', 'valid_at', 'building_id', 'valid_at desc, issued_at desc')
@@ -21,7 +22,10 @@ cross join lateral (
     select coalesce(
         config.tables -> known.table_name,
         -- A configuration of before there was the table.
-        case known.table_name when 'energy.solar_forecasts' then config.tables -> 'energy.forecasts' end) as settings
+        case known.table_name
+            when 'energy.solar_forecasts' then config.tables -> 'energy.forecasts'
+            when 'energy.measure_hours' then config.tables -> 'energy.apartment_hours'
+        end) as settings
 ) as tables
 where tables.settings is not null;
 comment on view energy.storage is

@@ -14,13 +14,14 @@ use tokio::process::Command;
 /// What every one of the databases takes for now.
 const CLOCK: &str = "2026-03-15 12:00Z";
 /// The tables that are divided.
-pub const LARGE: [&str; 6] = [
+pub const LARGE: [&str; 7] = [
     "energy.apartment_hours",
     "energy.building_hours",
     "energy.forecasts",
     "raw.meter_readings",
     "raw.weather_forecasts",
     "energy.solar_forecasts",
+    "energy.measure_hours",
 ];
 /// Those that were there before any was divided.
 const FIRST: [&str; 5] = [LARGE[0], LARGE[1], LARGE[2], LARGE[3], LARGE[4]];

@@ -18,7 +18,7 @@ refresh() { query -U pipeline -c 'call energy.refresh_building_hours()'; }
 
 empty() {
     query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
-              energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days'
+              energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days'
 }
 
 # Partitions and chunks alike inherit from the table.

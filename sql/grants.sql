@@ -63,7 +63,7 @@ grant execute on procedure energy.train_models(text[], text[], text, jsonb, json
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
     energy.set_apartment_validity(text, text, timestamptz, timestamptz) to analyst;
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
-    energy.schedule_error(text), energy.config_secrets(jsonb), energy.config_errors(jsonb) to analyst;
+    energy.schedule_error(text), energy.config_secrets(jsonb), energy.measure_errors(jsonb), energy.config_errors(jsonb) to analyst;
 
 -- The owner, since views read and security definer routines train with its rights.
 grant select on edf.models, edf.model_events to edf_owner;

@@ -1278,6 +1278,8 @@ comment on function edf.next_trial is
 comment on function edf.register_hours is
 $$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one cumulative register, reported on change; any order.
 
+Of a register that counts something else, such as litres of water, energy_kwh is the amount in its unit, and so are resolution_kwh, jitter_kwh and width_kwh; max_kw is the most in an hour.
+
 The register is interpolated at the border of each hour, so that hours add up to its difference. quality: measured, interpolated, estimated or missing.
 known_at: when the last reading that the hour rests on was received; rests_on_silence: it rests also on what came after the last one. settings: sample_minutes, max_silence_h, max_interpolation_h, max_gap_h, long_gaps, resolution_kwh, jitter_kwh,
 jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
@@ -1300,9 +1302,9 @@ begins, so that a procedure cannot limit itself by it. An earlier limit stays. T
 
 timeout: 1 millisecond to 24 days. Errors: 22004 a NULL, 22023 another span.$$;
 comment on function edf.convert_unit is
-$$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
+$$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, litres, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
 
-Read are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), temperatures (degC, degF, K), shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in
+Read are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), volumes (mL, dL, L, hL, m3), temperatures (degC, degF, K), shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in
 Wh/m2, kWh/m2, J/m2, kJ/m2, MJ/m2, J/cm2), however they are spelled; any other unit is only itself.$$;
 comment on function edf.parse_weather_document is
     'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label, values in the columns'' units, whatever hourly_units says; one that cannot be read is a row with reason_code and reason.';

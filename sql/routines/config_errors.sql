@@ -37,6 +37,52 @@ $$;
 comment on function energy.schedule_error(text) is 'What is wrong with the values of a five-field schedule; NULL if nothing is.';
 revoke all on function energy.schedule_error(text) from public;
 
+create or replace function energy.measure_errors(config jsonb) returns table (path text, message text, hint text)
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    with types as (
+        select
+            key as sensor_type,
+            value ->> 'kind' as kind,
+            value ->> 'measures' as measures,
+            value ->> 'unit' as unit,
+            -- What stands under the name of a column, or is summed with it.
+            value ->> 'measures' in ('consumption', 'solar') or demand ? (value ->> 'measures') as is_energy
+        from (select coalesce(config #> '{demand,measures}', '["consumption"]') as demand) as configs
+        cross join lateral jsonb_each(config -> 'meters')
+        where value ? 'measures'
+    )
+
+    select 'meters', format('no register measures %s', wanted.measures),
+        format('Without one no hour has a demand: measures: %s.', wanted.measures)
+    from jsonb_array_elements_text(coalesce(config #> '{demand,measures}', '["consumption"]')) as wanted (measures)
+    where not exists (select from types where types.kind = 'register' and types.measures = wanted.measures)
+    union all
+    select 'demand.measures', 'solar is no demand', 'Name what is used: consumption, heating.'
+    where config #> '{demand,measures}' ? 'solar'
+    union all
+    select format('meters.%s.kind', sensor_type), format('"%s" cannot measure %s', kind, measures),
+        case when is_energy then 'Registers count it.' else 'Gauges show it.' end
+    from types
+    where kind <> case when is_energy then 'register' when measures in ('room_temperature', 'setpoint') then 'gauge' else kind end
+    union all
+    select format('meters.%s.unit', sensor_type), format('"%s" is not "kWh"', unit),
+        format('Registers of %s count kWh.', measures)
+    from types where is_energy and unit <> 'kWh'
+    union all
+    -- Their values are summed, or are those of one gauge and of the next.
+    select format('meters.%s', one.sensor_type),
+        format('it measures %s as a %s in %s, and %s does as a %s in %s', one.measures, one.kind, one.unit, other.sensor_type, other.kind, other.unit),
+        'One measure has one kind and one unit; give the other a name of its own.'
+    from types as one join types as other on other.measures = one.measures and other.sensor_type < one.sensor_type collate "C"
+    where one.kind <> other.kind
+       or not coalesce(edf.convert_unit(0, one.unit, other.unit) = 0 and edf.convert_unit(1, one.unit, other.unit) = 1, false)
+$$;
+comment on function energy.measure_errors(jsonb) is
+    'What is wrong with what sensor types measure, and with what demand is made of: path, message and what is allowed. Loads nothing.';
+revoke all on function energy.measure_errors(jsonb) from public;
+
 create or replace function energy.config_secrets(config jsonb) returns setof text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -98,8 +144,7 @@ begin
     from jsonb_each(config -> 'meters')
     where (value ->> 'min_value')::double precision >= (value ->> 'max_value')::double precision
     union all
-    select 'meters', 'no register measures consumption', 'Without one no hour has a demand: measures: consumption.'
-    where not exists (select from jsonb_each(config -> 'meters') where value ->> 'measures' = 'consumption')
+    select * from energy.measure_errors(config)
     union all
     select 'training.regressors', format('"%s" is the name of a column that models have already', name), 'Enter it under another name in raw.regressors.'
     from unnest(energy.regressors_of(config)) as name

@@ -7,23 +7,33 @@ declare
     quality  constant jsonb := energy.current_config() -> 'quality';
     since    constant timestamptz := known_at - coalesce((quality ->> 'profile_days')::int, 56) * interval '1 day';
     least_n  constant integer := coalesce((quality ->> 'profile_min_days')::int, 14);
+    -- What registers count whose hours stand apart; and what alone is demand, where those of it do not.
+    apart    constant text[] := array(select measures from energy.measures where kind = 'register' and is_kept_apart);
+    alone    constant text := (select measures from energy.measures where is_demand and not is_kept_apart);
     changed  text[];
     days     timestamptz[];
 begin
     with energies as (
-        select building_id, measures, extract(hour from hour_at at time zone time_zone) as local_hour, hour_at, energy_kwh
-        from energy.apartment_hours as hours
+        select building_id, measures, extract(hour from hour_at at time zone time_zone) as local_hour, hour_at, amount
+        from (
+            select building_id, hour_at, measured.*
+            from energy.apartment_hours as hours
+            cross join lateral (values
+                (alone, consumption_kwh, hours.quality, hours.received_at),
+                ('solar', solar_kwh, coalesce(solar_quality, hours.quality), coalesce(solar_received_at, hours.received_at))
+            ) as measured (measures, amount, quality, received_at)
+            where building_id = any (building_ids) and hour_at >= since
+            union all
+            select building_id, hour_at, measures, value, quality, received_at
+            from energy.measure_hours
+            where building_id = any (building_ids) and hour_at >= since and measures = any (apart)
+        ) as measured
         join raw.buildings using (building_id)
-        cross join lateral (values
-            ('consumption', consumption_kwh, hours.quality, hours.received_at),
-            ('solar', solar_kwh, coalesce(solar_quality, hours.quality), coalesce(solar_received_at, hours.received_at))
-        ) as measured (measures, energy_kwh, quality, received_at)
-        where building_id = any (building_ids)
-          and measured.quality = 'measured' and measured.received_at <= known_at and hour_at >= since and energy_kwh is not null
+        where quality = 'measured' and received_at <= known_at and amount is not null and measures is not null
     ),
 
     by_hour as (
-        select building_id, measures, local_hour, avg(energy_kwh) as mean_kwh, count(distinct hour_at) as days
+        select building_id, measures, local_hour, avg(amount) as mean_kwh, count(distinct hour_at) as days
         from energies
         group by building_id, measures, local_hour
     ),
@@ -57,9 +67,13 @@ begin
 
     select array_agg(building_id), array_agg(day_at) into changed, days
     from (
-        select distinct building_id, date_trunc('day', hour_at, 'UTC') as day_at
+        select building_id, date_trunc('day', hour_at, 'UTC') as day_at
         from energy.apartment_hours as hours
         where building_id = any (changed) and (hours.quality >= 'estimated' or solar_quality >= 'estimated') and hour_at >= energy.hours_floor()
+        union
+        select building_id, date_trunc('day', hour_at, 'UTC')
+        from energy.measure_hours
+        where building_id = any (changed) and quality >= 'estimated' and measures = any (apart) and hour_at >= energy.hours_floor()
     ) as spread;
     perform energy.write_hours(changed, days);
 end;
@@ -81,7 +95,7 @@ begin
 end;
 $$;
 comment on procedure energy.learn_gap_profiles(text[], timestamptz) is
-$$Learns how consumption and solar generation of each building (by default all) go with the local hour, and spreads the gaps of its registers anew where that has changed.
+$$Learns how consumption, heat, hot water and solar generation of each building (by default all) go with the local hour, and spreads the gaps of its registers anew where that has changed.
 
 From the measured hours of its apartments in the last quality.profile_days; each local hour needs profile_min_days of them. A profile is kept as a new row of
 energy.gap_profiles only where the weight of an hour has moved by more than 0.1. It is used by registers whose setting long_gaps is profile.

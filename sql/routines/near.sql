@@ -143,3 +143,27 @@ $$;
 comment on function energy.apartment_hours_between(text, timestamptz, timestamptz) is
     'The hours of the apartments of a building from one time to before another.';
 revoke all on function energy.apartment_hours_between(text, timestamptz, timestamptz) from public;
+
+create or replace function energy.measure_hours_between(
+    building_id text, wanted text[], from_at timestamptz, to_at timestamptz
+)
+returns table (
+    apartment_id text, room_name text, measures text, hour_at timestamptz, value double precision,
+    quality energy.quality, received_at timestamptz
+)
+language plpgsql stable rows 100
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select apartment_id, room_name, measures, hour_at, value, quality, received_at
+        from energy.measure_hours as hours
+        where hours.building_id = measure_hours_between.building_id and apartment_id <> ''
+          and measures = any (wanted) and hour_at >= from_at and hour_at < to_at;
+end;
+$$;
+comment on function energy.measure_hours_between(text, text[], timestamptz, timestamptz) is
+    'The hours of some measures of the apartments of a building from one time to before another.';
+revoke all on function energy.measure_hours_between(text, text[], timestamptz, timestamptz) from public;

@@ -20,6 +20,7 @@ begin
         begin
             -- A refresh, and so a forecast, waits for one building at most.
             perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('energy.refresh_building_hours', 0));
+            perform energy.remove_unheard_hours(array[span.building_id]);
             perform energy.write_hours(
                 pg_catalog.array_agg(span.building_id), pg_catalog.array_agg(day_at))
             from pg_catalog.generate_series(pg_catalog.date_trunc('day', span.since, 'UTC'), span.until, interval '24 hours') as day_at;

@@ -8,6 +8,9 @@ as $$
 declare
     first_date constant date := (select min(date) from unnest(dates) as date);
     last_date  constant date := (select max(date) from unnest(dates) as date);
+    -- In any zone.
+    first_at   constant timestamptz := (first_date - 1)::timestamp at time zone 'UTC';
+    last_at    constant timestamptz := (last_date + 2)::timestamp at time zone 'UTC';
 begin
     -- Of an apartment that has gone into another one.
     delete from energy.apartment_days as days
@@ -17,6 +20,23 @@ begin
           select from raw.sensors
           join energy.sensor_types using (sensor_type)
           where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id) and register_id is null
+      );
+    -- Of one whose first readings were withdrawn: no hour of the day is left.
+    delete from energy.apartment_days as days
+    using unnest(buildings, dates) as due (building_id, local_date), raw.buildings
+    where (days.building_id, days.local_date) = (due.building_id, due.local_date) and buildings.building_id = due.building_id
+      and not exists (
+          select from energy.apartment_hours as hours
+          where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
+            and hour_at >= days.local_date::timestamp at time zone time_zone
+            and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+      )
+      and not exists (
+          select from energy.measure_hours as hours
+          where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
+            and measures in ('room_temperature', 'setpoint')
+            and hour_at >= days.local_date::timestamp at time zone time_zone
+            and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
       );
 
     insert into energy.apartment_days
@@ -58,11 +78,8 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-    floor_at  constant timestamptz := energy.hours_floor();
-    due       energy.hours_due[];
-    stretches energy.hours_due[];
-    near_from timestamptz;
-    near_to   timestamptz;
+    floor_at  constant timestamptz := energy.days_floor();
+    due       energy.days_due[];
     buildings text[];
     dates     date[];
     slice     record;
@@ -71,57 +88,16 @@ begin
         delete from energy.days_due where building_id = any (building_ids) returning *
     )
 
-    select array_agg(row(building_id, coalesce(sensor_id, 0), first_at, last_at, null)::energy.hours_due) into due from due;
-    stretches := energy.stretches_of(array(select read from unnest(due) as read where read.sensor_id <> 0));
-    select min(first_at) - interval '4 days', max(last_at) + interval '4 days' into near_from, near_to
-    from unnest(stretches);
+    select array_agg(row(building_id, sensor_id, first_at, last_at)::energy.days_due) into due from due;
 
-    -- What a gauge says holds until it says something else, and was known when both were.
-    with touched as (
-        select read.building_id, coalesce(before.read_at, read.first_at) as since,
-            coalesce(after.read_at, read.last_at + energy.hours_setting(sensor_types.settings || sensors.settings, 'max_silence_h')) as until
-        from unnest(stretches) as read
-        join raw.sensors using (sensor_id)
-        join energy.sensor_types using (sensor_type)
-        left join energy.sensor_spans as known using (sensor_id)
-        left join lateral (
-            (
-                select read_at from raw.meter_readings
-                where meter_readings.sensor_id = read.sensor_id and read_at < read.first_at
-                  and read_at between near_from and near_to
-                order by read_at desc limit 1
-            )
-            union all
-            -- Only where there is none near.
-            (select read_at from energy.reading_before(read.sensor_id, read.first_at))
-            limit 1
-        ) as before on true
-        left join lateral (
-            (
-                select read_at from raw.meter_readings
-                where meter_readings.sensor_id = read.sensor_id and read_at > read.last_at
-                  and read_at between near_from and near_to
-                order by read_at limit 1
-            )
-            union all
-            (
-                select read_at from energy.reading_after(read.sensor_id, read.last_at)
-                where (known.last_at <= read.last_at) is not true
-            )
-            limit 1
-        ) as after on true
-        union all
-        select building_id, first_at, last_at from unnest(due) as hours where sensor_id = 0
-    ),
-
-    dates_due as (
-        select distinct building_id, (since at time zone time_zone)::date + n as local_date
-        from touched
+    with dates_due as (
+        select distinct building_id, (first_at at time zone time_zone)::date + n as local_date
+        from unnest(due)
         join raw.buildings using (building_id)
-        cross join lateral generate_series(0, (until at time zone time_zone)::date - (since at time zone time_zone)::date) as n
+        cross join lateral generate_series(0, (last_at at time zone time_zone)::date - (first_at at time zone time_zone)::date) as n
     )
 
-    -- What gauges said before may have been dropped.
+    -- What they rest on may have been dropped.
     select array_agg(building_id), array_agg(local_date) into buildings, dates
     from dates_due
     join raw.buildings using (building_id)
@@ -156,7 +132,7 @@ begin
 end;
 $$;
 comment on procedure energy.refresh_apartment_days() is
-$$Brings energy.apartment_days up to date: the days whose hours energy.refresh_building_hours() made anew since, and those that gauges were read on.
+$$Brings energy.apartment_days up to date: the days whose hours energy.refresh_building_hours() made anew since.
 
 The result equals that of a full rebuild, call energy.refresh_building_hours('-infinity') before it, bit for bit. Running it twice changes nothing. A building that fails keeps its days, and what is due, and is a row of energy.job_runs; the others go on.$$;
 revoke all on procedure energy.refresh_apartment_days() from public;

@@ -1,3 +1,79 @@
+create or replace function energy.remove_unheard_hours(building_ids text[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    floor_at  constant timestamptz := energy.hours_floor();
+    days_from constant timestamptz := energy.days_floor();
+begin
+    -- Hours in which, after all, nobody was heard. What was loaded without meters stays: hours of a building that rest on
+    -- none of its apartments, and those of apartments that have no sensor.
+    delete from energy.building_hours as hours
+    where building_id = any (building_ids) and hour_at >= floor_at
+      and not exists (
+          select from energy.building_spans as spans
+          where spans.building_id = hours.building_id
+            and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+      and (consumption_kwh is null and solar_kwh is null or exists (
+          select from energy.apartment_hours as parts
+          join raw.sensors using (building_id, apartment_id)
+          where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at));
+    -- And those of an apartment whose registers are continued in another one.
+    delete from energy.apartment_hours as hours
+    where building_id = any (building_ids) and hour_at >= floor_at
+      and exists (
+          select from raw.sensors
+          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id))
+      and (
+          not exists (
+              select from energy.building_spans as spans
+              where spans.building_id = hours.building_id
+                and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+          or not exists (
+              select from raw.sensors
+              join energy.sensor_types using (sensor_type)
+              where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
+                and register_id is null and kind = 'register' and (is_demand or measures = 'solar')));
+    -- The same of what else is measured, and hours before the first that is left of what was said.
+    with begun as materialized (
+        select sensors.building_id, sensors.apartment_id, case kind when 'gauge' then sensors.room_name else '' end as room_name, measures,
+            min(spans.first_at) as first_at
+        from raw.sensors
+        join energy.sensor_types using (sensor_type)
+        -- It, and those that continue it.
+        join raw.sensors as part
+            on coalesce(part.register_id, part.sensor_id) = sensors.sensor_id and part.building_id = sensors.building_id
+        join energy.sensor_spans as spans on spans.sensor_id = part.sensor_id
+        where sensors.building_id = any (building_ids) and sensors.register_id is null and is_kept_apart
+        group by 1, 2, 3, 4
+    )
+
+    delete from energy.measure_hours as hours
+    using (select distinct building_id, apartment_id from raw.sensors where building_id = any (building_ids)) as places
+    where (hours.building_id, hours.apartment_id) = (places.building_id, places.apartment_id) and hour_at >= days_from
+      and not exists (
+          select from begun
+          join energy.building_spans as spans using (building_id)
+          where (begun.building_id, begun.apartment_id, begun.room_name, begun.measures)
+                = (hours.building_id, hours.apartment_id, hours.room_name, hours.measures)
+            and hour_at >= date_trunc('hour', greatest(begun.first_at, spans.first_at), 'UTC')
+            and hour_at < date_trunc('hour', spans.heard_at, 'UTC'));
+    delete from energy.apartment_days as days
+    using raw.buildings
+    where days.building_id = any (building_ids) and buildings.building_id = days.building_id
+      and local_date::timestamp at time zone time_zone >= days_from
+      and not exists (
+          select from energy.building_spans as spans
+          where spans.building_id = days.building_id
+            and local_date between (first_at at time zone time_zone)::date and (heard_at at time zone time_zone)::date);
+end;
+$$;
+comment on function energy.remove_unheard_hours(text[]) is
+$$Removes hours and days of buildings in which nobody is heard any more, and those of places that no sensor is left of, or
+none that is understood as the configuration is now. Energy of before energy.hours_floor() stays.$$;
+revoke all on function energy.remove_unheard_hours(text[]) from public;
+
 create or replace function energy.begin_rebuild(building_ids text[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -30,46 +106,11 @@ begin
     from raw.meter_readings join raw.sensors using (sensor_id)
     where building_id = any (building_ids)
     group by building_id, date_trunc('hour', read_at, 'UTC');
-    -- Hours in which, after all, nobody was heard. What was loaded without meters stays: hours of a building that rest on
-    -- none of its apartments, and those of apartments that have no sensor.
-    delete from energy.building_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at
-      and not exists (
-          select from energy.building_spans as spans
-          where spans.building_id = hours.building_id
-            and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
-      and (consumption_kwh is null and solar_kwh is null or exists (
-          select from energy.apartment_hours as parts
-          join raw.sensors using (building_id, apartment_id)
-          where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at));
-    -- And those of an apartment whose registers are continued in another one.
-    delete from energy.apartment_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at
-      and exists (
-          select from raw.sensors
-          where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id))
-      and (
-          not exists (
-              select from energy.building_spans as spans
-              where spans.building_id = hours.building_id
-                and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
-          or not exists (
-              select from raw.sensors
-              join energy.sensor_types using (sensor_type)
-              where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
-                and register_id is null and kind = 'register'));
-    delete from energy.apartment_days as days
-    using raw.buildings
-    where days.building_id = any (building_ids) and buildings.building_id = days.building_id
-      and local_date::timestamp at time zone time_zone >= floor_at
-      and not exists (
-          select from energy.building_spans as spans
-          where spans.building_id = days.building_id
-            and local_date between (first_at at time zone time_zone)::date and (heard_at at time zone time_zone)::date);
+    perform energy.remove_unheard_hours(building_ids);
 end;
 $$;
 comment on function energy.begin_rebuild(text[]) is
-    'Makes energy.refresh_building_hours() take all that buildings said for news, and removes hours and days in which nobody is heard any more.';
+    'Makes energy.refresh_building_hours() take all that buildings said for news, and removes what nobody says any more.';
 revoke all on function energy.begin_rebuild(text[]) from public;
 
 create or replace function energy.stretches_of(readings energy.hours_due[]) returns energy.hours_due[]
@@ -243,6 +284,11 @@ begin
         group by building_id, date_trunc('hour', read_at, 'UTC');
     end if;
 
+    -- A full rebuild also forgets what is no longer understood; not of buildings whose spans are still to be found.
+    if from_at = '-infinity' then
+        perform energy.remove_unheard_hours(array(select building_id from energy.building_spans where building_id = any (building_ids)));
+    end if;
+
     with due as materialized (
         delete from energy.hours_due where building_id = any (building_ids) returning *
     ),
@@ -306,16 +352,6 @@ begin
         where (before.received_at <= news.received_at) is not true
         on conflict (building_id, hour_at) do update set received_at = excluded.received_at
         returning building_id, hour_at
-    ),
-
-    -- What gauges say bears on the hours of registers only by being heard, but on the days of apartments.
-    gauges as (
-        insert into energy.days_due (building_id, sensor_id, first_at, last_at)
-        select due.building_id, due.sensor_id, due.first_at, due.last_at
-        from due
-        join raw.sensors using (sensor_id)
-        join energy.sensor_types using (sensor_type)
-        where kind = 'gauge'
     ),
 
     -- How far each sensor was heard, before and now; of those that are continued under another name, as one.
@@ -409,8 +445,8 @@ begin
 end;
 $$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is
-$$Brings energy.apartment_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and buildings whose
-topology changed.
+$$Brings energy.apartment_hours, energy.measure_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and
+buildings whose topology changed.
 
 With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild in one transaction, for a database that is
 loaded; energy.rebuild_building_hours goes building by building. Both give the same, bit for

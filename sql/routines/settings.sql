@@ -15,10 +15,39 @@ select
     meters.value ->> 'unit' as unit,
     (meters.value ->> 'min_value')::double precision as min_value,
     (meters.value ->> 'max_value')::double precision as max_value,
-    coalesce(meters.value -> 'settings', '{}') as settings
-from jsonb_each(energy.current_config() -> 'meters') as meters;
+    coalesce(meters.value -> 'settings', '{}') as settings,
+    coalesce(meters.value ->> 'kind' = 'register' and demand ? (meters.value ->> 'measures'), false) as is_demand,
+    -- Heat and hot water are there whatever demand is made of, so that who reads them need not know.
+    coalesce(
+        meters.value ->> 'measures' <> 'solar'
+        and (meters.value ->> 'measures' <> 'consumption' or demand <> '["consumption"]'),
+        false
+    ) as is_kept_apart
+from (
+    select config, coalesce(config #> '{demand,measures}', '["consumption"]') as demand
+    from energy.current_config() as config
+) as configs
+cross join lateral jsonb_each(config -> 'meters') as meters;
 comment on view energy.sensor_types is
-    'Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: consumption or solar (registers), room_temperature or setpoint (gauges); limits in the type''s unit.';
+$$Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: what a register
+counts (consumption, heating, hot_water, solar) or a gauge shows (room_temperature, setpoint), as the configuration names
+it; limits in the type's unit. is_demand: demand counts it (section demand); is_kept_apart: its hours stand in
+energy.measure_hours.$$;
+
+create or replace view energy.measures as
+select
+    measures,
+    min(kind) as kind,
+    min(unit) as unit,
+    bool_or(is_demand) as is_demand,
+    bool_or(is_kept_apart) as is_kept_apart
+from energy.sensor_types
+where measures is not null
+group by measures;
+comment on view energy.measures is
+$$What is measured, from section meters of the configuration: of registers an amount in the hour, of gauges a mean, in unit.
+is_demand: the demand of a building is made of it (section demand). is_kept_apart: its hours stand in
+energy.measure_hours; of the others energy.apartment_hours has a column.$$;
 
 create or replace view energy.quality_limits as
 select

@@ -63,6 +63,17 @@ comment on function energy.hours_floor() is
     'Hours before this stay as they are: the rows that they rest on may have been dropped, and made anew they would be missing.';
 revoke all on function energy.hours_floor() from public;
 
+create or replace function energy.days_floor() returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select greatest(
+        energy.hours_floor(), date_trunc('day', energy.dropped_before('energy.measure_hours'), 'UTC') + interval '1 day');
+$$;
+comment on function energy.days_floor() is
+    'Days of apartments, and hours in energy.measure_hours, before this stay as they are: see energy.hours_floor().';
+revoke all on function energy.days_floor() from public;
+
 -- Whether energy.building_days reads the continuous aggregate or the hours; both give the same.
 create or replace function energy.define_building_days() returns void
 language plpgsql

@@ -1,3 +1,45 @@
+create or replace function energy.write_measure_hours_of(buildings text[], days timestamptz[], from_at timestamptz, to_at timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    floor_at constant timestamptz := energy.days_floor();
+begin
+    -- Where nothing but electricity is measured, not even a plan is made.
+    if not exists (
+        select from raw.sensors
+        where building_id = any (buildings)
+          and sensor_type = any (array(select types.sensor_type from energy.sensor_types as types where is_kept_apart))
+    ) then
+        return;
+    end if;
+
+    insert into energy.measure_hours (building_id, apartment_id, room_name, measures, hour_at, value, quality, received_at)
+    select fresh.building_id, fresh.apartment_id, fresh.room_name, fresh.measures, fresh.hour_at, fresh.value, fresh.quality, fresh.received_at
+    from unnest(buildings, days) as due (building_id, day_at)
+    cross join lateral (
+        select * from processed.int_measure_hours as hours
+        where hours.building_id = due.building_id and hours.day_at = due.day_at
+        offset 0
+    ) as fresh
+    left join energy.measure_hours as kept
+        on (kept.building_id, kept.apartment_id, kept.room_name, kept.measures, kept.hour_at)
+            = (fresh.building_id, fresh.apartment_id, fresh.room_name, fresh.measures, fresh.hour_at)
+        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
+    where due.day_at >= floor_at
+      and (fresh.is_lost and kept.value is not null and fresh.value is null) is not true
+      and (kept.value, kept.quality, kept.received_at) is distinct from (fresh.value, fresh.quality, fresh.received_at)
+    on conflict (building_id, apartment_id, room_name, measures, hour_at) do update
+        set (value, quality, received_at) = (excluded.value, excluded.quality, excluded.received_at);
+end;
+$$;
+comment on function energy.write_measure_hours_of(text[], timestamptz[], timestamptz, timestamptz) is
+    'Makes the hours of what energy.apartment_hours has no column for anew, as energy.write_hours_of(), which calls it, does the others.';
+revoke all on function energy.write_measure_hours_of(text[], timestamptz[], timestamptz, timestamptz) from public;
+
 create or replace function energy.write_hours_of(buildings text[], days timestamptz[], from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -33,6 +75,8 @@ begin
         set (consumption_kwh, solar_kwh, quality, received_at, consumption_registers, solar_quality, solar_received_at)
           = (excluded.consumption_kwh, excluded.solar_kwh, excluded.quality, excluded.received_at, excluded.consumption_registers,
              excluded.solar_quality, excluded.solar_received_at);
+
+    perform energy.write_measure_hours_of(buildings, days, from_at, to_at);
 
     insert into energy.building_hours (building_id, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected,
                                        coverage_share, quality, received_at, solar_quality, solar_received_at)

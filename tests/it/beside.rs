@@ -323,7 +323,7 @@ async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_
     let kept: Vec<String> = query_scalar(HOURS).fetch_one(&mut postgres).await.unwrap();
     postgres
         .execute(raw_sql(
-            "truncate energy.apartment_hours, energy.building_hours, energy.apartment_days, energy.building_spans, energy.building_heard, energy.days_due;
+            "truncate energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.apartment_days, energy.building_spans, energy.building_heard, energy.days_due;
              call energy.refresh_building_hours('-infinity'); call energy.refresh_apartment_days()",
         ))
         .await

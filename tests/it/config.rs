@@ -50,7 +50,12 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
     let config = current(&mut analyst).await;
     let config = with(&config, "/training", json!({"strategy": "xgboost", "parameters": {"eta": 0.05}}));
     let cases = [
-        ("/qualty", json!({}), "qualty: is not known, did you mean \"quality\"?", "Known: api, evaluation, features"),
+        (
+            "/qualty",
+            json!({}),
+            "qualty: is not known, did you mean \"quality\"?",
+            "Known: api, demand, evaluation, features",
+        ),
         ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
         ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),
         (
@@ -181,6 +186,33 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "Known: apply_retention",
         ),
         ("/storage", json!([]), "storage: [] is not of type object", ""),
+        ("/demand", json!({"measures": []}), "demand.measures: 0 entries are fewer than 1", "forecast"),
+        ("/demand", json!({"measures": ["heat"]}), "meters: no register measures heat", "measures: heat"),
+        (
+            "/demand",
+            json!({"measures": ["consumption", "hot_water"]}),
+            "meters.hot_water_litres.unit: \"L\" is not \"kWh\"",
+            "hot_water",
+        ),
+        ("/demand", json!({"measures": ["solar"]}), "demand.measures: solar is no demand", "what is used"),
+        (
+            "/meters/room_temp_c/unit",
+            json!("°F"),
+            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, and room_temp_c does as a gauge in °F",
+            "one unit",
+        ),
+        (
+            "/meters/power_kw",
+            json!({"kind": "gauge", "measures": "consumption", "unit": "kWh", "min_value": 0, "max_value": 9}),
+            "meters.power_kw.kind: \"gauge\" cannot measure consumption",
+            "Registers",
+        ),
+        (
+            "/meters/cold_water_m3",
+            json!({"kind": "register", "measures": "Cold Water", "unit": "m3", "min_value": 0, "max_value": 9}),
+            "meters.cold_water_m3.measures: \"Cold Water\" is not a name of lower-case letters",
+            "",
+        ),
     ];
     let mut wrong = Vec::new();
     for (path, value, says, hint) in cases {

@@ -2,7 +2,7 @@
 //!
 //! Each test has a building of its own, rolled back at the end.
 
-use crate::house::{DAY, add_house, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed};
+use crate::house::{DAY, add_house, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed, told};
 use chrono::{DateTime, Utc};
 use edf_tests::as_role;
 use rand::rngs::StdRng;
@@ -18,6 +18,8 @@ pub const HOURS: &str = "
         union all
         select to_jsonb(h) from energy.building_hours as h where building_id = 'a-test-house'
         union all
+        select to_jsonb(m) from energy.measure_hours as m where building_id = 'a-test-house'
+        union all
         select to_jsonb(d) from energy.apartment_days as d where building_id = 'a-test-house'
     ) as hours";
 
@@ -28,6 +30,7 @@ pub async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
          where sensors.sensor_id = sensor_spans.sensor_id and building_id = 'a-test-house';
          delete from energy.apartment_hours where building_id = 'a-test-house';
          delete from energy.building_hours where building_id = 'a-test-house';
+         delete from energy.measure_hours where building_id = 'a-test-house';
          delete from energy.building_spans where building_id = 'a-test-house';
          delete from energy.building_heard where building_id = 'a-test-house';
          delete from energy.apartment_days where building_id = 'a-test-house';
@@ -40,15 +43,23 @@ pub async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
     query_scalar(HOURS).fetch_one(work).await.unwrap()
 }
 
-/// What three registers and four gauges say in four days, change by change: silences, jitter, a replacement, corrections.
+/// What three registers of electricity, three of heat and water and six gauges say in four days, change by change: silences,
+/// jitter, a replacement, corrections, and some that are first heard on a later day.
 fn readings(rng: &mut impl Rng) -> Vec<String> {
     let mut messages = Vec::new();
-    for apartment in 1..=3 {
-        let (mut minute, mut value) = (rng.random_range(0..600), 100.0_f64);
+    for (apartment, sensor_type, latest) in [
+        (1, "electricity_kwh_total", 600),
+        (2, "electricity_kwh_total", 600),
+        (3, "electricity_kwh_total", 600),
+        (1, "heating_energy_kwh", 600),
+        (2, "heating_energy_kwh", 3 * DAY),
+        (1, "hot_water_litres", 3 * DAY),
+    ] {
+        let (mut minute, mut value) = (rng.random_range(0..latest), 100.0_f64);
         while minute < 4 * 24 * 60 {
-            messages.push(message(minute, apartment, value));
+            messages.push(sensed(minute, apartment, sensor_type, value));
             if rng.random_bool(0.05) {
-                messages.push(message(minute, apartment, value + 0.125));
+                messages.push(sensed(minute, apartment, sensor_type, value + 0.125));
             }
             minute += if rng.random_bool(0.06) { rng.random_range(60..2000) } else { rng.random_range(5..40) };
             value += match rng.random_range(0..20) {
@@ -59,12 +70,18 @@ fn readings(rng: &mut impl Rng) -> Vec<String> {
             };
         }
     }
-    for (apartment, sensor_type) in
-        [(1, "room_temperature_c"), (1, "setpoint_c"), (2, "room_temperature_c"), (3, "setpoint_c")]
-    {
-        let mut minute = rng.random_range(0..900);
+    for (apartment, sensor_type, room, latest) in [
+        (1, "room_temperature_c", None, 900),
+        (1, "setpoint_c", None, 900),
+        (2, "room_temperature_c", None, 3 * DAY),
+        (3, "setpoint_c", None, 900),
+        (1, "room_temp_c", Some("hall"), 900),
+        (1, "setpoint_temp_c", Some("hall"), 3 * DAY),
+    ] {
+        let (mut minute, flat) = (rng.random_range(0..latest), format!("flat-{apartment}"));
         while minute < 4 * 24 * 60 {
-            messages.push(sensed(minute, apartment, sensor_type, 18.0 + f64::from(rng.random_range(0..32_u8)) / 8.0));
+            let value = 18.0 + f64::from(rng.random_range(0..32_u8)) / 8.0;
+            messages.push(told(minute, Some(&flat), sensor_type, room, value));
             minute += rng.random_range(20..700);
         }
     }

@@ -1,6 +1,8 @@
 //! Nothing that was measured is lost: what retention dropped is never made anew from nothing.
 
-use crate::house::{DAY, add_house, evenings, ingest, learn, learn_from_a_day, message, refresh};
+use crate::house::{
+    DAY, add_house, evenings, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed, told,
+};
 use edf_tests::{Throwaway, as_role, dump_and_restore};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -21,6 +23,15 @@ const KNOWN: &str = "
     from energy.building_hours where building_id = 'a-test-house'
     union all
     select array[count(consumption_kwh), coalesce(sum(consumption_kwh) filter (where quality < 'estimated'), 0)]
+    from energy.apartment_days where building_id = 'a-test-house'
+    union all
+    select array[count(value), coalesce(sum(value) filter (where quality < 'estimated'), 0)]
+    from energy.measure_hours where building_id = 'a-test-house' and measures = 'heating'
+    union all
+    select array[count(value), coalesce(sum(value), 0)]
+    from energy.measure_hours where building_id = 'a-test-house' and measures = 'room_temperature'
+    union all
+    select array[count(room_temperature_c), coalesce(sum(comfort_hours), 0)]
     from energy.apartment_days where building_id = 'a-test-house'";
 
 async fn add_house_of_one_flat(work: &mut PgConnection) {
@@ -150,6 +161,33 @@ async fn what_is_older_than_is_kept_is_rejected_even_where_the_configuration_kee
 }
 
 #[tokio::test]
+async fn days_stay_where_the_hours_of_rooms_that_they_rest_on_were_dropped() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house_of_one_flat(&mut work).await;
+    let mut messages = evenings(10, 20, 1);
+    messages.extend((0..240).map(|hour| told(hour * 60, Some("flat-1"), "room_temp_c", Some("hall"), 20.0)));
+    messages.extend((0..240).map(|hour| sensed(hour * 60, 1, "heating_energy_kwh", hour as f64)));
+    ingest(&mut work, &messages, 0).await;
+    refresh(&mut work).await;
+    refresh_days(&mut work).await;
+    let before = known(&mut work).await;
+    work.execute(raw_sql(
+        "delete from energy.measure_hours where building_id = 'a-test-house' and hour_at < '2017-07-15';
+         insert into energy.dropped_rows values ('energy.measure_hours', '2017-07-15')
+         on conflict (table_name) do update set dropped_before = excluded.dropped_before;
+         insert into energy.buildings_due values ('a-test-house');
+         call energy.refresh_building_hours('-infinity')",
+    ))
+    .await
+    .unwrap();
+    refresh_days(&mut work).await;
+    let after = known(&mut work).await;
+    assert_eq!((&after[..4], &after[6]), (&before[..4], &before[6]), "hours of electricity, and days");
+    assert_eq!((before[4][0], after[4][0]), (240.0, 120.0), "what was dropped does not come back");
+}
+
+#[tokio::test]
 async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() {
     let aged = Throwaway::empty().await;
     dump_and_restore("edf", &aged.name, &["--extension=edf", "--exclude-schema=cron"]).await;
@@ -158,7 +196,7 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
     postgres
         .execute(raw_sql(
             "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
-                energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due;
+                energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due;
              set energy.clock = '2017-07-20 00:00Z'",
         ))
         .await
@@ -181,11 +219,21 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
             value += f64::from(rng.random_range(0..16_u8)) / 16.0;
         }
     }
+    // Heat that is counted all the time, and a room with what was asked of it.
+    let mut heat = 500.0;
+    for hour in (-80 * 24..9 * 24).filter(|_| rng.random_bool(0.9)).collect::<Vec<i64>>() {
+        heat += f64::from(rng.random_range(0..8_u8)) / 8.0;
+        let room = 19.0 + f64::from(rng.random_range(0..16_u8)) / 8.0;
+        messages.push(sensed(hour * 60, 1, "heating_energy_kwh", heat));
+        messages.push(told(hour * 60, Some("flat-1"), "room_temp_c", Some("hall"), room));
+        messages.push(told(hour * 60, Some("flat-1"), "setpoint_temp_c", Some("hall"), 21.0));
+    }
     ingest(&mut postgres, &messages, 0).await;
     refresh(&mut postgres).await;
     postgres.execute("call energy.refresh_apartment_days()").await.unwrap();
     let mut before = known(&mut postgres).await;
     assert!(before[0][0] > 4000.0 && before[3][0] > 150.0, "{before:?}");
+    assert!(before[4][0] > 1900.0 && before[5][0] > 2000.0 && before[6][0] > 85.0, "{before:?}");
     let routines = [
         "call energy.refresh_building_hours()",
         "call energy.refresh_building_hours('-infinity')",

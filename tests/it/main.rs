@@ -48,6 +48,7 @@ mod known;
 mod known_weather;
 mod life_cycle;
 mod lines;
+mod measures;
 mod metrics;
 mod monitoring;
 mod operations;

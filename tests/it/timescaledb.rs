@@ -13,16 +13,19 @@ const DATA: &str = "
     insert into energy.building_hours
         select 'b', at, extract(hour from at), null, 1, 1, 1, 'measured', at from generate_series('2025-09-01', '2026-03-14 23:00', interval '1 hour') as at;
     insert into energy.apartment_hours select building_id, 'a', hour_at, consumption_kwh, null, quality, received_at from energy.building_hours;
+    insert into energy.measure_hours
+        select building_id, 'a', '', 'heating', hour_at, consumption_kwh, quality, received_at from energy.building_hours;
     insert into energy.forecasts select 'b', at, at + lead * interval '1 hour', lead, 1, 1, 1, 1, at, at
         from generate_series('2025-09-01', '2026-03-15', interval '1 day') as at, generate_series(0, 71) as lead";
 
-const QUERIES: [&str; 5] = [
+const QUERIES: [&str; 6] = [
     "select sensor_id || ' ' || sum(value) from (select distinct on (sensor_id, read_at) * from raw.meter_readings
      order by sensor_id, read_at, received_at desc) as newest group by sensor_id order by 1",
     "select at || ' ' || coalesce((select value from raw.meter_readings where sensor_id = 1 and read_at < at order by read_at desc, received_at desc limit 1), 0)
      from generate_series('2019-01-01', '2026-04-01', interval '7 days') as at order by 1",
     "select building_days::text from energy.building_days order by building_id, day_at",
     "select count(*) || ' ' || sum(consumption_kwh) from energy.apartment_hours where received_at <= '2026-02-01'",
+    "select measures || ' ' || count(*) || ' ' || sum(value) from energy.measure_hours where received_at <= '2026-02-01' group by measures",
     "select distinct on (valid_at) forecasts::text from energy.forecasts where building_id = 'b' order by valid_at, issued_at desc",
 ];
 

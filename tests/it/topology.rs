@@ -320,6 +320,12 @@ fn said(rng: &mut impl Rng) -> Vec<String> {
         (None, REGISTER),
         (None, "solar_kwh_total"),
         (Some("flat-1"), "room_temperature_c"),
+        (Some("flat-1"), "room_temp_c"),
+        (Some("flat-1"), "heating_energy_kwh"),
+        (Some("flat-2"), "heating_energy_kwh"),
+        (Some("flat-2"), "hot_water_litres"),
+        (Some("flat-4"), "setpoint_temp_c"),
+        (None, "heating_energy_kwh"),
     ] {
         let room = *rooms.choose(rng).unwrap();
         let end = if rng.random_bool(0.4) { rng.random_range(0..4 * DAY) } else { 4 * DAY };
@@ -453,7 +459,7 @@ async fn hours_are_those_of_a_rebuild_when_several_sessions_change_what_they_res
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
     let mut postgres = copy.connect().await;
     let empty = "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
-        energy.apartment_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due";
+        energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due";
     postgres.execute(empty).await.unwrap();
     postgres
         .execute(AssertSqlSafe(format!("alter database {} set energy.clock = '2017-07-29 05:00Z'", copy.name)))

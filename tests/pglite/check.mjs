@@ -53,6 +53,9 @@ const DATA = `
     from generate_series(1, 2) as n, generate_series(date_trunc('day', now()) - interval '400 days', date_trunc('day', now()) - interval '1 hour', '1 hour') as at;
   insert into energy.apartment_hours
     select building_id, 'a', hour_at, consumption_kwh, null, quality, received_at from energy.building_hours;
+  insert into energy.measure_hours
+    select building_id, 'a', room, measures, hour_at, consumption_kwh, quality, received_at
+    from energy.building_hours cross join (values ('', 'heating'), ('hall', 'room_temperature')) as kinds (room, measures);
   insert into raw.weather_forecasts
     select 'here', at, at + lead * interval '1 hour', at + interval '2 hours', lead, 0, 0
     from generate_series(date_trunc('day', now()) - interval '60 days', date_trunc('day', now()), '12 hours') as at, generate_series(0, 71) as lead;
@@ -83,6 +86,7 @@ const QUERIES = {
   'days of buildings': 'select * from energy.building_days order by building_id, day_at',
   'hours as they were known': `select count(*), sum(consumption_kwh) from energy.building_hours where received_at <= date_trunc('day', now()) - interval '7 days'`,
   'hours of apartments': `select building_id, count(*), sum(consumption_kwh), max(quality) from energy.apartment_hours group by 1 order by 1`,
+  'hours of heat and rooms': `select building_id, room_name, measures, count(*), sum(value), max(quality) from energy.measure_hours group by 1, 2, 3 order by 1, 2, 3`,
   'newest weather run known': `select distinct on (valid_at) valid_at, temperature_c from raw.weather_forecasts
      where weather_location_id = 'here' and received_at <= date_trunc('day', now()) - interval '7 days' and valid_at >= now() - interval '20 days'
      order by valid_at, issued_at desc`,

@@ -17,8 +17,8 @@ apartment_hours as (
     where apartment_id <> ''
 ),
 
-gauge_hours as (
-    select * from {{ ref('int_gauge_hours') }}
+measure_hours as (
+    select * from {{ source('energy', 'measure_hours') }}
     where apartment_id <> '' and measures in ('room_temperature', 'setpoint')
 ),
 
@@ -96,13 +96,21 @@ measured as (
                 select
                     apartment_id,
                     hour_at,
-                    avg(mean order by sensor_id) filter (where measures = 'room_temperature') as room_c,
-                    avg(mean order by sensor_id) filter (where measures = 'setpoint') as asked_c,
+                    avg(value order by room_name) filter (where measures = 'room_temperature') as room_c,
+                    avg(value order by room_name) filter (where measures = 'setpoint') as asked_c,
                     max(received_at) as received_at
-                from gauge_hours
-                where gauge_hours.building_id = days.building_id
-                    and day_at > days.start_at - interval '24 hours' and day_at < days.end_at
-                    and hour_at >= days.start_at and hour_at < days.end_at
+                from (
+                    select apartment_id, room_name, measures, hour_at, value, received_at from measure_hours
+                    where measure_hours.building_id = days.building_id
+                        and hour_at >= days.start_at and hour_at < days.end_at
+                        and {{ is_near('hour_at') }} and {{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}
+                    union all
+                    select apartment_id, room_name, measures, hour_at, value, received_at
+                    from energy.measure_hours_between(days.building_id, array['room_temperature', 'setpoint'], days.start_at, days.end_at)
+                    where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
+                        and {{ looks_further() }}
+                    offset 0
+                ) as kept
                 group by apartment_id, hour_at
             ) as rooms
             group by apartment_id

@@ -33,7 +33,7 @@ apartments as not materialized (
                 (
                     select min(sensor_spans.first_at)
                     from sensors
-                    join sensor_types on sensor_types.sensor_type = sensors.sensor_type and sensor_types.measures = 'consumption'
+                    join sensor_types on sensor_types.sensor_type = sensors.sensor_type and sensor_types.is_demand
                     join sensor_spans on sensor_spans.sensor_id = sensors.sensor_id
                     where sensors.building_id = apartments.building_id and sensors.apartment_id = apartments.apartment_id
                 )

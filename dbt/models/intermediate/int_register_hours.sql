@@ -23,9 +23,11 @@ hours as (
         sensor_days.building_id,
         sensor_days.apartment_id,
         sensor_days.measures,
+        sensor_days.is_demand,
+        sensor_days.is_kept_apart,
         sensor_days.day_at,
         hours.hour_at,
-        hours.energy_kwh,
+        hours.energy_kwh as amount,
         hours.quality::energy.quality as quality,
         greatest(
             hours.known_at,
@@ -40,7 +42,8 @@ hours as (
         ) as received_at,
         hours.hour_at >= sensor_days.valid_from and hours.hour_at < sensor_days.valid_to as is_valid,
         -- It had said something before, which retention has dropped.
-        sensor_days.first_at <= hours.hour_at and (sensor_days.read_at[1] <= hours.hour_at) is not true as is_lost
+        sensor_days.first_at <= hours.hour_at and (sensor_days.read_at[1] <= hours.hour_at) is not true as is_lost,
+        sensor_days.first_at < hours.hour_at + interval '1 hour' as has_begun
     from sensor_days
     join buildings using (building_id)
     left join lateral (

@@ -43,6 +43,8 @@ understood as (
         sensors.room_name,
         sensor_types.kind,
         sensor_types.measures,
+        sensor_types.is_demand,
+        sensor_types.is_kept_apart,
         sensor_types.settings || sensors.settings as settings,
         sensors.replaced_at,
         sensors.valid_from,
@@ -81,6 +83,8 @@ sensor_days as (
         understood.room_name,
         understood.kind,
         understood.measures,
+        understood.is_demand,
+        understood.is_kept_apart,
         understood.settings,
         understood.replaced_at,
         -- Hours that it is not known in from the start to the end are none of its own.

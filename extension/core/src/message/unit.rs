@@ -14,6 +14,8 @@ pub(super) enum Quantity {
     Irradiance,
     /// In kilowatt hours.
     Energy,
+    /// In litres.
+    Volume,
 }
 
 /// One unit, as `value * factor + offset`.
@@ -28,12 +30,13 @@ pub(super) struct Unit {
 impl Unit {
     /// Reads a unit's name; `None` where it is not known.
     pub fn parse(name: &str) -> Option<Self> {
-        use Quantity::{Energy, Irradiance, Share, Temperature};
+        use Quantity::{Energy, Irradiance, Share, Temperature, Volume};
         let unit = |quantity, factor| Some(Self { quantity, factor, offset: 0.0 });
         // Prefixes differ by case alone: mWh and MWh.
         match name.trim() {
             "mWh" => return unit(Energy, 1e-6),
             "mJ" => return unit(Energy, 1e-9 / 3.6),
+            "ML" => return unit(Volume, 1e6),
             name if name.starts_with("mW") || name.starts_with("mJ") => return None,
             _ => {}
         }
@@ -61,6 +64,11 @@ impl Unit {
             "kj" => unit(Energy, 1e-3 / 3.6),
             "mj" => unit(Energy, 1.0 / 3.6),
             "gj" => unit(Energy, 1e3 / 3.6),
+            "ml" => unit(Volume, 1e-3),
+            "dl" => unit(Volume, 0.1),
+            "l" | "litre" | "litres" | "liter" | "liters" => unit(Volume, 1.0),
+            "hl" => unit(Volume, 100.0),
+            "m3" | "cbm" => unit(Volume, 1e3),
             _ => None,
         }
     }
@@ -79,6 +87,7 @@ impl Quantity {
             Self::Share => "%, a fraction of 1 or oktas",
             Self::Irradiance => "W/m², kW/m², Wh/m², kWh/m², J/m², kJ/m², MJ/m² or J/cm²",
             Self::Energy => "Wh, kWh, MWh, GWh, J, kJ, MJ or GJ",
+            Self::Volume => "mL, dL, L, hL or m³",
         }
     }
 }
@@ -106,6 +115,8 @@ fn canonical(name: &str) -> String {
         match letter {
             '°' | 'º' | '·' | '*' | '^' | '_' | '⋅' => {}
             '²' => text.push('2'),
+            '³' => text.push('3'),
+            'ℓ' => text.push('l'),
             '⁻' | '−' => text.push('-'),
             '℃' => text.push('c'),
             '℉' => text.push('f'),
@@ -144,6 +155,12 @@ mod tests {
             (&["kJ"], 5400.0, 1.5),
             (&["MJ"], 5.4, 1.5),
             (&["GJ"], 0.0054, 1.5),
+            (&["L", "l", "ℓ", "litres", "Liter"], 1.5, 1.5),
+            (&["mL", "ml"], 1500.0, 1.5),
+            (&["ML"], 1.5e-6, 1.5),
+            (&["dL"], 15.0, 1.5),
+            (&["hl"], 0.015, 1.5),
+            (&["m³", "m3", "m^3"], 0.0015, 1.5),
         ] {
             for name in names {
                 let found = Unit::parse(name).unwrap_or_else(|| panic!("{name} is not read")).convert(value);
@@ -161,6 +178,8 @@ mod tests {
             (68.0, "°F", Some("degC"), Some(20.0)),
             (20.0, "°C", Some("°F"), Some(68.0)),
             (1500.0, "Wh", None, Some(1.5)),
+            (89.5412, "m³", Some("L"), Some(89_541.2)),
+            (1.0, "L", Some("kWh"), None),
             (400.0, "ppm", Some("PPM"), Some(400.0)),
             (400.0, "ppm", None, Some(400.0)),
             (400.0, "ppm", Some("kWh"), None),
@@ -177,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_is_no_unit_of_these_is_not_read() {
-        for name in ["", "undefined", "°R", "m/s", "W", "kW", "mW/m²", "kWh/m³", "ppm", "²", "kWh kWh"] {
+        for name in ["", "undefined", "°R", "m/s", "W", "kW", "mW/m²", "kWh/m³", "m³/h", "ppm", "²", "kWh kWh"] {
             assert_eq!(Unit::parse(name), None, "{name}");
         }
     }

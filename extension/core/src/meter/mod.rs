@@ -1,9 +1,9 @@
 //! From what meters report to hours: registers become energy, gauges become means.
 //!
-//! A **register** counts upwards (kWh since it was made) and is reported when it has changed. The energy of an hour is
-//! the register at its end less the register at its start, the register between two readings being interpolated: so
-//! hours add up to the register's difference, and nothing is lost between them. See [`register`] for how two readings
-//! are read. A **gauge** (a temperature, a setpoint) holds its last value; its hour is the time-weighted mean:
+//! A **register** counts upwards (kWh since it was made, or litres) and is reported when it has changed. The energy of
+//! an hour is the register at its end less the register at its start, the register between two readings being
+//! interpolated: so hours add up to the register's difference, and nothing is lost between them. See [`register`] for
+//! how two readings are read. A **gauge** (a temperature, a setpoint) holds its last value; its hour is the time-weighted mean:
 //! [`gauge`].
 //!
 //! A silence up to `max_silence_h` means that nothing changed; a longer one, that the meter was offline.

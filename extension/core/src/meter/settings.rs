@@ -1,4 +1,7 @@
 //! How a meter counts and reports, as users write it in JSON.
+//!
+//! Most registers count kWh, and settings are named for them. Of one that counts something else, such as litres, what is
+//! named in kWh is in its own unit, and `max_kw` is the most of it in an hour.
 
 use super::hours;
 use crate::error::Error;

@@ -246,7 +246,7 @@ async fn a_heat_meter_has_its_validity_and_the_one_that_goes_on_is_one_with_it()
     };
     // The whole flat, a bath that is counted apart from noon on, and a hall whose meter gets another name.
     let messages = [
-        of_room(0, 48, "", 1.0),
+        of_room(0, 48, "main", 1.0),
         of_room(12, 48, "bath", 2.0),
         of_room(0, 20, "hall", 4.0),
         of_room(23, 48, "Hall", 4.0),

@@ -97,7 +97,7 @@ async fn months_are_made_ahead_and_a_second_run_changes_nothing() {
         let expected = ["2026_03", "2026_04", "2026_05", "2026_06", "earlier", "later"];
         assert_eq!(partitions(&mut postgres, table).await, expected, "{table}");
     }
-    assert_eq!(last_run(&mut postgres, "make_partitions").await, ("succeeded".to_owned(), 30, None));
+    assert_eq!(last_run(&mut postgres, "make_partitions").await, ("succeeded".to_owned(), 35, None));
     let all = "select relname || oid from pg_class where relispartition order by 1";
     let before = texts(&mut postgres, all).await;
     run(&mut postgres, "call energy.make_partitions()").await;

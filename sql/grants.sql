@@ -14,6 +14,11 @@ grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due 
 grant insert, update on energy.meter_turns, energy.rejected_volumes to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.measure_hours,
     energy.building_hours, energy.apartment_days to pipeline;
+-- Scores are the pipeline's. What they rest on names rooms and their temperatures, which analysts do not read.
+grant insert, update, delete on energy.anomaly_scores, energy.anomaly_days, energy.anomaly_days_due to pipeline;
+revoke select on energy.anomaly_scores from analyst;
+grant select (building_id, apartment_id, local_date, detector, score, is_alarm, hours, model_id, config_id, known_at)
+    on energy.anomaly_scores to analyst;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
@@ -63,7 +68,7 @@ grant execute on procedure energy.train_models(text[], text[], text, jsonb, json
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
     energy.set_apartment_validity(text, text, timestamptz, timestamptz) to analyst;
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
-    energy.schedule_error(text), energy.config_secrets(jsonb), energy.measure_errors(jsonb), energy.config_errors(jsonb) to analyst;
+    energy.schedule_error(text), energy.config_secrets(jsonb), energy.measure_errors(jsonb), energy.rule_errors(jsonb), energy.config_errors(jsonb) to analyst;
 
 -- The owner, since views read and security definer routines train with its rights.
 grant select on edf.models, edf.model_events to edf_owner;
@@ -107,7 +112,7 @@ grant select (rejected_id, received_at, source, reason_code, reason, replayed_at
 grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
-    energy.degree_day_bases, energy.refreshed_forecasts, energy.refresh_accuracy, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
+    energy.degree_day_bases, energy.anomaly_limits, energy.anomaly_rules, energy.anomaly_days, energy.refreshed_forecasts, energy.refresh_accuracy, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
     energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.api_errors, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
 grant select on all tables in schema processed, features to dashboard;
 alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;

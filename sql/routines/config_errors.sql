@@ -83,6 +83,29 @@ comment on function energy.measure_errors(jsonb) is
     'What is wrong with what sensor types measure, and with what demand is made of: path, message and what is allowed. Loads nothing.';
 revoke all on function energy.measure_errors(jsonb) from public;
 
+create or replace function energy.rule_errors(config jsonb) returns table (path text, message text, hint text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format('anomalies.rules.%s', given.key), 'there is no such rule', 'select rule, description from energy.anomaly_rules lists them.'
+    from jsonb_each(config #> '{anomalies,rules}') as given
+    where not exists (select from energy.anomaly_rules where rule = given.key)
+    union all
+    -- Of the rules that the schema knows nothing of their own defaults say what they have.
+    select format('anomalies.rules.%s.%s', given.key, setting.key),
+        case when defaults ? setting.key then format('a %s is given, its default is a %s', jsonb_typeof(setting.value), jsonb_typeof(defaults -> setting.key))
+            else 'the rule has no such setting' end,
+        format('It has %s.', (select string_agg(name, ', ' order by name) from jsonb_object_keys(defaults) as name))
+    from jsonb_each(config #> '{anomalies,rules}') as given
+    join energy.anomaly_rules as rules on rules.rule = given.key
+    cross join lateral jsonb_each(given.value) as setting
+    where setting.key not in ('enabled', 'severity', 'hours', 'min_known_share')
+      and jsonb_typeof(setting.value) is distinct from jsonb_typeof(defaults -> setting.key)
+$$;
+comment on function energy.rule_errors(jsonb) is
+    'What is wrong with anomalies.rules of a configuration: rules that are not there, and settings that they do not have. Loads nothing.';
+revoke all on function energy.rule_errors(jsonb) from public;
+
 create or replace function energy.config_secrets(config jsonb) returns setof text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -166,6 +189,15 @@ begin
     select 'storage.tables.raw.meter_readings.keep', format('%s is shorter than 40 days', config #>> '{storage,tables,raw.meter_readings,keep}'),
         'Keep readings longer: the hours of the last days could not be made anew.'
     where (config #>> '{storage,tables,raw.meter_readings,keep}')::interval < interval '40 days'
+    union all
+    select 'anomalies.night_to_hour', format('%s is not after night_from_hour, %s', to_hour, from_hour), 'The night is within one local day.'
+    from (
+        select coalesce((config #>> '{anomalies,night_from_hour}')::integer, 1) as from_hour,
+            coalesce((config #>> '{anomalies,night_to_hour}')::integer, 5) as to_hour
+    ) as nights
+    where to_hour <= from_hour
+    union all
+    select * from energy.rule_errors(config)
     union all
     select format('schedules.%s', key), format('"%s": %s', value, energy.schedule_error(value)),
         'Minute, hour, day of the month, month, day of the week: 0 5 * * * is 05:00 UTC every day.'

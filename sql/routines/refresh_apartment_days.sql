@@ -13,56 +13,105 @@ declare
     last_at    constant timestamptz := (last_date + 2)::timestamp at time zone 'UTC';
 begin
     -- Of an apartment that has gone into another one.
-    delete from energy.apartment_days as days
-    using unnest(buildings, dates) as due (building_id, local_date)
-    where (days.building_id, days.local_date) = (due.building_id, due.local_date)
-      and not exists (
-          select from raw.sensors
-          join energy.sensor_types using (sensor_type)
-          where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id) and register_id is null
-      );
-    -- Of one whose first readings were withdrawn: no hour of the day is left.
-    delete from energy.apartment_days as days
-    using unnest(buildings, dates) as due (building_id, local_date), raw.buildings
-    where (days.building_id, days.local_date) = (due.building_id, due.local_date) and buildings.building_id = due.building_id
-      and not exists (
-          select from energy.apartment_hours as hours
-          where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
-            and hour_at >= days.local_date::timestamp at time zone time_zone
-            and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
-      )
-      and not exists (
-          select from energy.measure_hours as hours
-          where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
-            and measures in ('room_temperature', 'setpoint')
-            and hour_at >= days.local_date::timestamp at time zone time_zone
-            and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
-      );
+    with gone as (
+        delete from energy.apartment_days as days
+        using unnest(buildings, dates) as due (building_id, local_date), raw.buildings
+        where (days.building_id, days.local_date) = (due.building_id, due.local_date) and buildings.building_id = due.building_id
+          and (
+              not exists (
+                  select from raw.sensors
+                  join energy.sensor_types using (sensor_type)
+                  where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id) and register_id is null
+              )
+              -- Or of one whose first readings were withdrawn: no hour of the day is left.
+              or not exists (
+                  select from energy.apartment_hours as hours
+                  where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
+                    and hour_at >= days.local_date::timestamp at time zone time_zone
+                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+              )
+              and not exists (
+                  select from energy.measure_hours as hours
+                  where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
+                    and measures in ('heating', 'hot_water', 'room_temperature', 'setpoint')
+                    and hour_at >= days.local_date::timestamp at time zone time_zone
+                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+              )
+          )
+        returning days.building_id, days.local_date
+    )
 
-    insert into energy.apartment_days
-    select fresh.building_id, fresh.apartment_id, fresh.local_date, fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours,
-        fresh.consumption_kwh, fresh.room_temperature_c, fresh.setpoint_c, fresh.setpoint_difference_c, fresh.coverage_share, fresh.quality,
-        fresh.received_at
-    from unnest(buildings, dates) as due (building_id, local_date)
-    cross join lateral (
-        select * from processed.int_apartment_days as days
-        where days.building_id = due.building_id and days.local_date = due.local_date
-        offset 0
-    ) as fresh
-    left join energy.apartment_days as kept
-        on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
-        and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
-    where (kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh, kept.room_temperature_c, kept.setpoint_c,
-           kept.setpoint_difference_c, kept.coverage_share, kept.quality, kept.received_at)
-        is distinct from
-          (fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours, fresh.consumption_kwh, fresh.room_temperature_c, fresh.setpoint_c,
-           fresh.setpoint_difference_c, fresh.coverage_share, fresh.quality, fresh.received_at)
-    on conflict (building_id, apartment_id, local_date) do update
-        set (hours_in_day, consumption_hours, comfort_hours, consumption_kwh, room_temperature_c, setpoint_c, setpoint_difference_c,
-             coverage_share, quality, received_at)
-          = (excluded.hours_in_day, excluded.consumption_hours, excluded.comfort_hours, excluded.consumption_kwh,
-             excluded.room_temperature_c, excluded.setpoint_c, excluded.setpoint_difference_c, excluded.coverage_share, excluded.quality,
-             excluded.received_at);
+    insert into energy.anomaly_days_due (building_id, local_date)
+    select distinct gone.building_id, gone.local_date from gone
+    on conflict do nothing;
+
+    with written as (
+        insert into energy.apartment_days as days (
+            building_id, apartment_id, local_date,
+            hours_in_day, consumption_hours, comfort_hours, consumption_kwh, room_temperature_c, setpoint_c,
+            setpoint_difference_c, coverage_share, quality, received_at, heating_kwh, heating_hours, heating_max_kwh,
+            heating_quality, hot_water_l, hot_water_hours, hot_water_max_l, hot_water_night_min_l, hot_water_quality,
+            rooms, room_hours, least_room_hours, controlled_hours, room_min_c, room_max_c, least_room_range_c,
+            steepest_fall_c, most_over_c, most_under_c, gap_hours
+        )
+        select
+            fresh.building_id, fresh.apartment_id, fresh.local_date,
+            fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours, fresh.consumption_kwh,
+            fresh.room_temperature_c, fresh.setpoint_c, fresh.setpoint_difference_c, fresh.coverage_share,
+            fresh.quality, fresh.received_at, fresh.heating_kwh, fresh.heating_hours, fresh.heating_max_kwh,
+            fresh.heating_quality, fresh.hot_water_l, fresh.hot_water_hours, fresh.hot_water_max_l,
+            fresh.hot_water_night_min_l, fresh.hot_water_quality, fresh.rooms, fresh.room_hours,
+            fresh.least_room_hours, fresh.controlled_hours, fresh.room_min_c, fresh.room_max_c,
+            fresh.least_room_range_c, fresh.steepest_fall_c, fresh.most_over_c, fresh.most_under_c, fresh.gap_hours
+        from unnest(buildings, dates) as due (building_id, local_date)
+        cross join lateral (
+            select * from processed.int_apartment_days as days
+            where days.building_id = due.building_id and days.local_date = due.local_date
+            offset 0
+        ) as fresh
+        left join energy.apartment_days as kept
+            on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+            and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
+        where (
+            kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh,
+            kept.room_temperature_c, kept.setpoint_c, kept.setpoint_difference_c, kept.coverage_share, kept.quality,
+            kept.received_at, kept.heating_kwh, kept.heating_hours, kept.heating_max_kwh, kept.heating_quality,
+            kept.hot_water_l, kept.hot_water_hours, kept.hot_water_max_l, kept.hot_water_night_min_l,
+            kept.hot_water_quality, kept.rooms, kept.room_hours, kept.least_room_hours, kept.controlled_hours,
+            kept.room_min_c, kept.room_max_c, kept.least_room_range_c, kept.steepest_fall_c, kept.most_over_c,
+            kept.most_under_c, kept.gap_hours
+        ) is distinct from (
+            fresh.hours_in_day, fresh.consumption_hours, fresh.comfort_hours, fresh.consumption_kwh,
+            fresh.room_temperature_c, fresh.setpoint_c, fresh.setpoint_difference_c, fresh.coverage_share,
+            fresh.quality, fresh.received_at, fresh.heating_kwh, fresh.heating_hours, fresh.heating_max_kwh,
+            fresh.heating_quality, fresh.hot_water_l, fresh.hot_water_hours, fresh.hot_water_max_l,
+            fresh.hot_water_night_min_l, fresh.hot_water_quality, fresh.rooms, fresh.room_hours,
+            fresh.least_room_hours, fresh.controlled_hours, fresh.room_min_c, fresh.room_max_c,
+            fresh.least_room_range_c, fresh.steepest_fall_c, fresh.most_over_c, fresh.most_under_c, fresh.gap_hours
+        )
+        on conflict (building_id, apartment_id, local_date) do update set (
+            hours_in_day, consumption_hours, comfort_hours, consumption_kwh, room_temperature_c, setpoint_c,
+            setpoint_difference_c, coverage_share, quality, received_at, heating_kwh, heating_hours, heating_max_kwh,
+            heating_quality, hot_water_l, hot_water_hours, hot_water_max_l, hot_water_night_min_l, hot_water_quality,
+            rooms, room_hours, least_room_hours, controlled_hours, room_min_c, room_max_c, least_room_range_c,
+            steepest_fall_c, most_over_c, most_under_c, gap_hours
+        ) = (
+            excluded.hours_in_day, excluded.consumption_hours, excluded.comfort_hours, excluded.consumption_kwh,
+            excluded.room_temperature_c, excluded.setpoint_c, excluded.setpoint_difference_c, excluded.coverage_share,
+            excluded.quality, excluded.received_at, excluded.heating_kwh, excluded.heating_hours,
+            excluded.heating_max_kwh, excluded.heating_quality, excluded.hot_water_l, excluded.hot_water_hours,
+            excluded.hot_water_max_l, excluded.hot_water_night_min_l, excluded.hot_water_quality, excluded.rooms,
+            excluded.room_hours, excluded.least_room_hours, excluded.controlled_hours, excluded.room_min_c,
+            excluded.room_max_c, excluded.least_room_range_c, excluded.steepest_fall_c, excluded.most_over_c,
+            excluded.most_under_c, excluded.gap_hours
+        )
+        returning days.building_id, days.local_date
+    )
+
+    -- News for those who score days, and no news for days that came out the same.
+    insert into energy.anomaly_days_due (building_id, local_date)
+    select distinct written.building_id, written.local_date from written
+    on conflict do nothing;
 end;
 $$;
 comment on function energy.write_days_of(text[], date[]) is

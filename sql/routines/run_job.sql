@@ -31,6 +31,7 @@ begin
                 case job_name
                     when 'refresh_hours' then call energy.refresh_building_hours();
                     when 'refresh_days' then call energy.refresh_apartment_days();
+                    when 'score_anomalies' then call energy.score_anomalies();
                     when 'learn_gap_profiles' then call energy.learn_gap_profiles();
                     when 'issue_shadow_forecasts' then call energy.issue_shadow_forecasts();
                     when 'score_forecasts' then call energy.score_forecasts();

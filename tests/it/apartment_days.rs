@@ -1,8 +1,9 @@
 //! Days of apartments: local, with what tells whether they are unusual.
 
 use crate::house::{add_house, evenings, ingest, refresh, refresh_days, sensed};
+use crate::tower::{add_tower, make_days, say};
 use edf_tests::as_role;
-use sqlx::{Connection, query_as};
+use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
 
 #[tokio::test]
 async fn a_day_of_an_apartment_is_local_and_has_its_rooms_and_lags() {
@@ -36,4 +37,86 @@ async fn a_day_of_an_apartment_is_local_and_has_its_rooms_and_lags() {
     assert_eq!(day(8), ("07-17", 24, &[Some(27.0), Some(27.0), Some(27.0), Some(-1.0)][..]));
     // July in Fontana.
     assert!(days[1..10].iter().all(|day| day.2[4] == Some(0.0)), "{days:?}");
+}
+
+/// The features of a flat's day, as JSON.
+async fn features(work: &mut sqlx::PgConnection, flat: &str, date: &str) -> serde_json::Value {
+    let statement = format!(
+        "select to_jsonb(days) from features.fct_apartment_days as days
+         where building_id = 'a-test-tower' and apartment_id = '{flat}' and local_date = '{date}'"
+    );
+    query_scalar(AssertSqlSafe(statement)).fetch_one(work).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_day_is_compared_with_those_before_with_its_neighbours_and_with_its_like() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_tower(&mut work).await;
+    // f1 uses 0.5 kWh an hour, and twice that on the 20th, a Friday, on which it is a degree colder; f2 to f5 use 0.1 to 0.4 kWh.
+    say(&mut work, "f1", "", "heating", "2017-01-08", "2017-01-20", "0.5").await;
+    say(&mut work, "f1", "", "heating", "2017-01-20", "2017-01-21", "1").await;
+    for (flat, kwh) in [("f2", "0.1"), ("f3", "0.2"), ("f4", "0.3"), ("f5", "0.4")] {
+        say(&mut work, flat, "", "heating", "2017-01-08", "2017-01-21", kwh).await;
+    }
+    say(&mut work, "f1", "%", "room_temperature", "2017-01-20", "2017-01-21", "22.5").await;
+    say(&mut work, "f1", "%", "room_temperature", "2017-01-08", "2017-01-20", "20").await;
+    work.execute(raw_sql(
+        "update raw.weather_observations set temperature_c = case when valid_at >= '2017-01-19 23:00Z' then 2 else 3 end
+         where weather_location_id = 'a-test-hill'",
+    ))
+    .await
+    .unwrap();
+    make_days(&mut work).await;
+    let day = features(&mut work, "f1", "2017-01-20").await;
+    let near = |name: &str, value: f64| {
+        let found = day[name].as_f64().unwrap_or_else(|| panic!("{name}: {}", day[name]));
+        assert!((found - value).abs() < 1e-9, "{name}: {found} is not {value}");
+    };
+    assert_eq!(day["energy_measures"], "heating");
+    near("daily_energy_kwh", 24.0);
+    near("energy_lag_1d", 12.0);
+    near("energy_diff_7d", 12.0);
+    near("energy_ratio_1d", 2.0);
+    near("energy_roll_avg_7d", (6.0 * 12.0 + 24.0) / 7.0);
+    near("avg_temp_diff", -1.5);
+    // Of 1, 1 and -1.5.
+    near("temp_diff_roll_std_3d", (2.5_f64.powi(2) * 2.0 / 3.0 / 2.0).sqrt());
+    near("hot_water_l", 85.0);
+    near("hot_water_night_min_l", 0.0);
+    near("hot_water_diff_1d", 0.0);
+    near("hdd", 16.0);
+    // Of 14 days with a half-life of two: the newest weighs as 1.
+    let halves: Vec<f64> = (0..14).map(|days| 0.5_f64.powf(f64::from(days) / 2.0)).collect();
+    near("hdd_inertia", 15.0 + 1.0 / halves.iter().sum::<f64>());
+    // The median of 2.4, 4.8, 7.2 and 9.6 kWh.
+    near("energy_to_neighbours", 4.0);
+    near("neighbours_known", 4.0);
+    // Working days from the 9th to the 19th.
+    near("like_days_known", 9.0);
+    near("energy_to_like_days", 2.0);
+    assert_eq!((&day["weather_in_range"], &day["is_day_off"]), (&false.into(), &false.into()));
+    near("gap_hours", 0.0);
+    near("room_coverage_share", 1.0);
+
+    // Per area where that is known of both.
+    work.execute("update raw.apartments set area_m2 = case apartment_id when 'f1' then 100 else 50 end where building_id = 'a-test-tower' and apartment_id < 'f4'")
+        .await
+        .unwrap();
+    let day = features(&mut work, "f1", "2017-01-20").await;
+    assert!((day["energy_to_neighbours"].as_f64().unwrap() - 0.24 / 0.072).abs() < 1e-9, "{day}");
+
+    // What scoring reads are the same features, computed from two months alone.
+    let same = |since: &'static str| {
+        format!(
+            "select (
+                 select jsonb_agg(to_jsonb(days) order by apartment_id, local_date) from features.fct_apartment_days as days
+                 where building_id = 'a-test-tower' and local_date >= '{since}')"
+        )
+    };
+    let all: serde_json::Value = query_scalar(AssertSqlSafe(same("2017-01-19"))).fetch_one(&mut *work).await.unwrap();
+    work.execute("select energy.set_feature_days('2017-01-19')").await.unwrap();
+    let few: serde_json::Value = query_scalar(AssertSqlSafe(same("2017-01-01"))).fetch_one(&mut *work).await.unwrap();
+    assert_eq!(all, few);
+    assert_eq!(few.as_array().unwrap().len(), 15);
 }

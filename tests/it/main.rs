@@ -3,6 +3,8 @@
 
 mod alert_deliveries;
 mod all_at_once;
+mod anomaly_rules;
+mod anomaly_scores;
 mod apartment_days;
 mod api;
 mod api_contract;
@@ -80,6 +82,7 @@ mod tenants;
 mod timescaledb;
 mod tokens;
 mod topology;
+mod tower;
 mod training;
 mod training_due;
 mod tuning;

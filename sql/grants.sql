@@ -19,6 +19,8 @@ grant insert, update, delete on energy.anomaly_scores, energy.anomaly_days, ener
 revoke select on energy.anomaly_scores from analyst;
 grant select (building_id, apartment_id, local_date, detector, score, is_alarm, hours, model_id, config_id, known_at)
     on energy.anomaly_scores to analyst;
+-- Which features.fct_apartment_days calls, with the rights of who reads it.
+grant execute on function energy.feature_days_since(), energy.set_feature_days(date), energy.without_one(double precision[], bigint) to analyst, dashboard;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;

@@ -44,10 +44,10 @@ begin
         window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
     ),
 
-    -- Below its setpoint, where it has one: else it cools because less is asked for.
+    -- Well below its setpoint, where it has one: else it cools because less is asked for, or no longer too much.
     flagged as (
         select *, before_c - room_c >= fall_c and before_c <= most_c and steepest_c >= sharp_c and heating_mean_kwh >= min_kwh
-                and coalesce(room_c < setpoint_c, true) and coalesce(outdoor_c <= cold_c, true) as is_on
+                and coalesce(room_c < setpoint_c - fall_c / 2, true) and coalesce(outdoor_c <= cold_c, true) as is_on
         from (
             select *,
                 max(room_c) over (

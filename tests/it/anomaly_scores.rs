@@ -1,5 +1,6 @@
 //! Days are scored by the job: once, again where they changed, after an outage, and whatever another building does.
 
+use crate::house::{add_house, ingest, refresh, refresh_days, told};
 use crate::jobs::TURN;
 use crate::tower::{TOWER, add_tower, alarms, known, make_days, say, scored};
 use edf_tests::{as_role, refusal};
@@ -180,6 +181,56 @@ async fn a_building_that_fails_stops_no_other_and_says_by_which_rule() {
     work.execute("delete from energy.anomaly_rules where rule = 'a_test'").await.unwrap();
     run(&mut work).await;
     assert_eq!(due(&mut work).await, ["2017-01-21"]);
+}
+
+#[tokio::test]
+async fn what_a_tablet_sends_becomes_a_score_and_a_replaced_meter_no_alarm() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_house(&mut work).await;
+    let flat = Some("flat-1");
+    let mut messages = Vec::new();
+    for hour in 0..240 {
+        let (minute, hours) = (hour * 60, hour as f64);
+        // The meter of heat is replaced after a hundred hours by one that starts at zero.
+        let heat = if hour < 100 { 500.0 + 0.5 * hours } else { 0.5 * (hours - 100.0) };
+        messages.push(told(minute, flat, "heating_energy_kwh", None, heat));
+        messages.push(told(minute, flat, "hot_water_litres", None, 9000.0 + 3.0 * hours));
+        messages.push(told(minute, flat, "room_temp_c", Some("living_room"), 24.5 + 0.5 * (hours / 3.0).sin()));
+        messages.push(told(minute, flat, "setpoint_temp_c", Some("living_room"), 25.0));
+    }
+    ingest(&mut work, &messages, 0).await;
+    refresh(&mut work).await;
+    refresh_days(&mut work).await;
+    run(&mut work).await;
+    let day: (String, f64, f64, f64, Option<f64>, i32) = query_as(
+        "select energy_measures, daily_energy_kwh, hot_water_l, hot_water_night_min_l, room_max_c, gap_hours from features.fct_apartment_days
+         where building_id = 'a-test-house' and apartment_id = 'flat-1' and local_date = '2017-07-17'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(day.0, "heating");
+    assert!((day.1 - 12.0).abs() < 0.2 && (day.2 - 72.0).abs() < 0.5 && (day.3 - 3.0).abs() < 0.2 && day.5 == 0, "{day:?}");
+    let scores: Vec<(String, serde_json::Value)> = query_as(
+        "select detector, evidence from energy.anomaly_scores
+         where building_id = 'a-test-house' and local_date = '2017-07-17' and is_alarm order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    let alarms: Vec<_> = scores.iter().map(|(rule, _)| rule.as_str()).collect();
+    assert_eq!(alarms, ["heat_in_summer", "hot_water_at_night"], "{scores:?}");
+    assert_eq!(scores[1].1["hot_water_l"], 72);
+    // Nothing is impossible on the day of the replacement, and what is not measured is no leak.
+    let impossible: i64 = query_scalar(
+        "select count(*) from energy.anomaly_scores
+         where building_id = 'a-test-house' and is_alarm and detector not in ('heat_in_summer', 'hot_water_at_night')",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(impossible, 0);
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ create or replace function energy.rule_settings(rule text) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object('enabled', true, 'severity', 'warning', 'hours', 24, 'min_known_share', limits.min_known_share)
+    select jsonb_build_object('enabled', true, 'severity', 'warning', 'hours', 24, 'min_known_share',
+        limits.min_known_share)
         || rules.defaults || coalesce(energy.current_config() #> array['anomalies', 'rules', rules.rule], '{}')
     from energy.anomaly_rules as rules
     cross join energy.anomaly_limits as limits
@@ -22,7 +23,8 @@ comment on function energy.rule_settings(text) is
     'What a rule works with: its defaults, and over them anomalies.rules.<rule> of the configuration. NULL: there is no such rule.';
 revoke all on function energy.rule_settings(text) from public;
 
-create or replace function energy.rule_score(hours double precision, required_hours double precision, excess double precision default 1)
+create or replace function energy.rule_score(hours double precision, required_hours double precision,
+    excess double precision default 1)
 returns double precision
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -33,7 +35,8 @@ as $$
         else 1 - power(2::double precision, -least(50, hours / required_hours * greatest(1, coalesce(excess, 1)))) end
 $$;
 comment on function energy.rule_score(double precision, double precision, double precision) is
-$$The score of a rule: 0.5 after the required duration, nearer to 1 the longer it lasts and the further it is beyond the threshold (excess, in multiples of it).$$;
+$$The score of a rule: 0.5 after the required duration, nearer to 1 the longer it lasts and the further it is beyond
+the threshold (excess, in multiples of it).$$;
 revoke all on function energy.rule_score(double precision, double precision, double precision) from public;
 
 -- Features of some days rest on those before them only as far as this; without a setting they are those of all days.

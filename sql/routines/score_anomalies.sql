@@ -22,7 +22,8 @@ begin
         ),
 
         known as (
-            select building_id, apartment_id, local_date, coalesce(received_at, building_received_at) as known_at from days
+            select building_id, apartment_id, local_date, coalesce(received_at, building_received_at) as known_at
+                from days
             where building_received_at is not null
             union all
             select building_id, '', local_date, max(building_received_at) from days
@@ -32,10 +33,12 @@ begin
 
         fresh as materialized (
             select found.building_id, found.apartment_id, found.local_date, coalesce(found.score, 0) as score,
-                coalesce(found.score, 0) >= $5 as is_alarm, found.hours, coalesce(found.evidence, '{}') as evidence, known.known_at
+                coalesce(found.score, 0) >= $5 as is_alarm, found.hours, coalesce(found.evidence, '{}') as evidence,
+                    known.known_at
             from (%s) as found
             join known
-                on known.building_id = found.building_id and known.apartment_id = found.apartment_id and known.local_date = found.local_date
+                on known.building_id = found.building_id and known.apartment_id = found.apartment_id
+                    and known.local_date = found.local_date
         ),
 
         -- Of days that are not known any more.
@@ -43,21 +46,26 @@ begin
             delete from energy.anomaly_scores as kept
             where kept.building_id = any ($1) and kept.local_date between $2 and $3 and kept.detector = $6
               -- Hashed, however few rows a rule is thought to return.
-              and (kept.building_id, kept.apartment_id, kept.local_date) not in (select building_id, apartment_id, local_date from fresh)
+              and (kept.building_id, kept.apartment_id, kept.local_date) not in (select building_id, apartment_id,
+                  local_date from fresh)
             returning 1
         ),
 
         written as (
             insert into energy.anomaly_scores as kept
-                (building_id, apartment_id, local_date, detector, score, is_alarm, hours, evidence, model_id, config_id, known_at)
-            select building_id, apartment_id, local_date, $6, score, is_alarm, hours, evidence, $7, energy.current_config_id(), known_at
+                (building_id, apartment_id, local_date, detector, score, is_alarm, hours, evidence, model_id,
+                    config_id, known_at)
+            select building_id, apartment_id, local_date, $6, score, is_alarm, hours, evidence, $7,
+                energy.current_config_id(), known_at
             from fresh
             on conflict (building_id, apartment_id, local_date, detector) do update set
-                score = excluded.score, is_alarm = excluded.is_alarm, hours = excluded.hours, evidence = excluded.evidence,
+                score = excluded.score, is_alarm = excluded.is_alarm, hours = excluded.hours,
+                    evidence = excluded.evidence,
                 model_id = excluded.model_id, config_id = excluded.config_id, known_at = excluded.known_at
             where (kept.score, kept.is_alarm, kept.hours, kept.evidence, kept.model_id, kept.known_at)
                 is distinct from
-                  (excluded.score, excluded.is_alarm, excluded.hours, excluded.evidence, excluded.model_id, excluded.known_at)
+                  (excluded.score, excluded.is_alarm, excluded.hours, excluded.evidence, excluded.model_id,
+                      excluded.known_at)
             returning 1
         )
 
@@ -69,9 +77,12 @@ begin
 end;
 $$;
 comment on function energy.keep_scores(text, text[], date, date, text, jsonb, double precision, bigint) is
-$$Writes the scores that a detector finds for the days of some buildings, and removes those of days that it no longer knows. query gives
-building_id, apartment_id, local_date, score, hours and evidence; in it $1 are the buildings, $2 and $3 the dates and $4 the settings. Days that
-are not over yet or of which nothing was received are left out; a score from threshold on is an alarm. Returns how many rows changed. Rules and
+$$Writes the scores that a detector finds for the days of some buildings, and removes those of days that it no longer
+knows. query gives
+building_id, apartment_id, local_date, score, hours and evidence; in it $1 are the buildings, $2 and $3 the dates and
+$4 the settings. Days that
+are not over yet or of which nothing was received are left out; a score from threshold on is an alarm. Returns how
+many rows changed. Rules and
 models write by it alone.$$;
 revoke all on function energy.keep_scores(text, text[], date, date, text, jsonb, double precision, bigint) from public;
 
@@ -120,7 +131,8 @@ declare
 begin
     if building_ids is null or from_date is null or to_date is null or to_date < from_date then
         raise exception 'no days from % to %', coalesce(from_date::text, 'null'), coalesce(to_date::text, 'null')
-            using errcode = 'invalid_parameter_value', hint = 'Name buildings, a first date and a last one that is not before it.';
+            using errcode = 'invalid_parameter_value',
+                hint = 'Name buildings, a first date and a last one that is not before it.';
     end if;
     perform energy.set_feature_days(from_date);
     -- Models follow here, each by energy.keep_scores.
@@ -128,7 +140,8 @@ begin
     perform energy.set_feature_days(null);
 
     insert into energy.anomaly_days as kept (building_id, local_date, scored_at, config_id, known_at, weather_known_at)
-    select buildings.building_id, from_date + n, energy.clock(), energy.current_config_id(), known.received_at, weather.received_at
+    select buildings.building_id, from_date + n, energy.clock(), energy.current_config_id(), known.received_at,
+        weather.received_at
     from raw.buildings
     cross join generate_series(0, to_date - from_date) as n
     left join lateral (
@@ -136,16 +149,19 @@ begin
         where days.building_id = buildings.building_id and days.local_date = from_date + n
     ) as known on true
     cross join lateral energy.weather_of_day(buildings.building_id, from_date + n) as weather
-    where buildings.building_id = any (building_ids) and from_date + n < (energy.clock() at time zone buildings.time_zone)::date
+    where buildings.building_id = any (building_ids)
+        and from_date + n < (energy.clock() at time zone buildings.time_zone)::date
     on conflict (building_id, local_date) do update set
-        scored_at = excluded.scored_at, config_id = excluded.config_id, known_at = excluded.known_at, weather_known_at = excluded.weather_known_at
+        scored_at = excluded.scored_at, config_id = excluded.config_id, known_at = excluded.known_at,
+            weather_known_at = excluded.weather_known_at
     where (kept.config_id, kept.known_at, kept.weather_known_at)
         is distinct from (excluded.config_id, excluded.known_at, excluded.weather_known_at);
     return changed;
 end;
 $$;
 comment on function energy.score_days_of(text[], date, date) is
-$$Scores the days of some buildings from one local date to another by all detectors, and notes in energy.anomaly_days what they rest on. Days that
+$$Scores the days of some buildings from one local date to another by all detectors, and notes in energy.anomaly_days
+what they rest on. Days that
 are not over are left out. Running it twice changes nothing. Returns how many scores changed.
 
 Errors: 22023 no days; what a rule fails with, under its name.$$;
@@ -161,7 +177,8 @@ as $$
     where buildings.building_id = $1
       and valid_at >= $2::timestamp at time zone time_zone and valid_at < ($2 + 1)::timestamp at time zone time_zone
 $$;
-comment on function energy.weather_of_day(text, date) is 'When the last hour of observed weather of a building''s day was received; NULL: none was.';
+comment on function energy.weather_of_day(text,
+    date) is 'When the last hour of observed weather of a building''s day was received; NULL: none was.';
 revoke all on function energy.weather_of_day(text, date) from public;
 
 create or replace function energy.anomaly_days_to_score() returns table (building_id text, local_date date)
@@ -176,7 +193,8 @@ as $$
     weathers as (
         select scored.building_id, scored.local_date
         from places
-        join energy.anomaly_days as scored on scored.building_id = places.building_id and scored.local_date between today - 7 and today - 1
+        join energy.anomaly_days as scored on scored.building_id = places.building_id
+            and scored.local_date between today - 7 and today - 1
         cross join lateral energy.weather_of_day(scored.building_id, scored.local_date) as weather
         where weather.received_at is distinct from scored.weather_known_at
     ),
@@ -235,7 +253,8 @@ begin
         spans as (
             select building_id, min(local_date) as first_date, max(local_date) as last_date
             from (
-                select *, local_date - (row_number() over (partition by building_id order by local_date))::integer as run from kept
+                select *, local_date - (row_number() over (partition by building_id
+                    order by local_date))::integer as run from kept
             ) as numbered
             group by building_id, run
         )
@@ -250,7 +269,8 @@ begin
 end;
 $$;
 comment on function energy.score_due_days(text[]) is
-$$Scores the days of some buildings that are due, and the week after each that was scored already; energy.score_anomalies() calls it. Days longer ago than
+$$Scores the days of some buildings that are due, and the week after each that was scored already;
+energy.score_anomalies() calls it. Days longer ago than
 anomalies.catch_up are not scored any more.$$;
 revoke all on function energy.score_due_days(text[]) from public;
 
@@ -261,11 +281,14 @@ as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.score_anomalies', 0));
     perform energy.run_by_building(
-        'score_anomalies', array(select distinct due.building_id from energy.anomaly_days_to_score() as due), 'select energy.score_due_days($1)');
+        'score_anomalies', array(select distinct due.building_id
+            from energy.anomaly_days_to_score() as due), 'select energy.score_due_days($1)');
 end;
 $$;
 comment on procedure energy.score_anomalies() is
-$$Scores the days of apartments that are over and changed since they were scored last: yesterday's, those that readings or weather came late for, and those that
-an outage left behind. Running it twice changes nothing. A building that fails keeps its scores, and what is due, and is a row of energy.job_runs; the others
+$$Scores the days of apartments that are over and changed since they were scored last: yesterday's, those that
+readings or weather came late for, and those that
+an outage left behind. Running it twice changes nothing. A building that fails keeps its scores, and what is due, and
+is a row of energy.job_runs; the others
 go on.$$;
 revoke all on procedure energy.score_anomalies() from public;

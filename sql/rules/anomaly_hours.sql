@@ -42,7 +42,8 @@ begin
     rooms as (
         select *, coalesce(
                 own_setpoint_c,
-                max(own_setpoint_c) filter (where room_name = '') over (partition by building_id, apartment_id, hour_at)) as asked_c
+                max(own_setpoint_c) filter (where room_name = '') over (partition by building_id, apartment_id,
+                    hour_at)) as asked_c
         from (
             select building_id, apartment_id, room_name, hour_at,
                 max(value) filter (where measures = 'room_temperature') as room_c,
@@ -70,7 +71,8 @@ begin
     from rooms
     join wanted on wanted.building_id = rooms.building_id and wanted.apartment_id = rooms.apartment_id
     left join heats
-        on heats.building_id = rooms.building_id and heats.apartment_id = rooms.apartment_id and heats.hour_at = rooms.hour_at
+        on heats.building_id = rooms.building_id and heats.apartment_id = rooms.apartment_id
+            and heats.hour_at = rooms.hour_at
     left join raw.weather_observations as weather
         on weather.weather_location_id = wanted.weather_location_id and weather.valid_at = rooms.hour_at
         and weather.valid_at >= near_from and weather.valid_at < near_to
@@ -78,7 +80,8 @@ begin
 end;
 $$;
 comment on function energy.anomaly_hours(text[], text[], date, date) is
-$$The hours of the rooms of some apartments (building and apartment in pairs) over some local days, for rules: known room
+$$The hours of the rooms of some apartments (building and apartment in pairs) over some local days, for rules: known
+room
 temperature, its setpoint or that of the apartment, the apartment's heat in the hour and on average over three, and the
 outdoor temperature as observed. NULL: not known.$$;
 revoke all on function energy.anomaly_hours(text[], text[], date, date) from public;
@@ -93,10 +96,12 @@ as $$
     ),
 
     days as (
-        select weather_location_id, time_zone, (valid_at at time zone time_zone)::date as local_date, avg(temperature_c) as outdoor_c
+        select weather_location_id, time_zone, (valid_at at time zone time_zone)::date as local_date,
+            avg(temperature_c) as outdoor_c
         from places
         join raw.weather_observations using (weather_location_id)
-        where valid_at >= (from_date - 1)::timestamp at time zone 'UTC' and valid_at < (to_date + 2)::timestamp at time zone 'UTC'
+        where valid_at >= (from_date - 1)::timestamp at time zone 'UTC'
+            and valid_at < (to_date + 2)::timestamp at time zone 'UTC'
         group by 1, 2, 3
         -- A day of which too little is known has no temperature.
         having count(temperature_c) >= 18
@@ -116,7 +121,8 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
     -- Of n others the two in the middle, or twice the one; those after the one that is left out are one further on.
-    select case when n >= 1 then (sorted[low + (low >= place)::integer] + sorted[high + (high >= place)::integer]) / 2 end
+    select case when n >= 1
+        then (sorted[low + (low >= place)::integer] + sorted[high + (high >= place)::integer]) / 2 end
     from (
         select n, (n + 1) / 2 as low, n / 2 + 1 as high
         from (select coalesce(cardinality(sorted), 0) - (place is not null)::integer as n) as counted

@@ -24,6 +24,7 @@ values
     ('cold_building', 'Most apartments of a building are colder than they ask for.', 'rule_cold_building', 'building',
      '{"severity": "critical", "hours": 6, "under_c": 2, "min_share": 0.6, "min_apartments": 3, "max_outdoor_c": 12}')
 on conflict (rule) do update set
-    description = excluded.description, routine = excluded.routine, subject = excluded.subject, defaults = excluded.defaults
+    description = excluded.description, routine = excluded.routine, subject = excluded.subject,
+        defaults = excluded.defaults
 where (known.description, known.routine, known.subject, known.defaults)
     is distinct from (excluded.description, excluded.routine, excluded.subject, excluded.defaults);

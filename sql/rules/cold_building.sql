@@ -23,7 +23,8 @@ begin
     ),
 
     known as materialized (
-        select building_id, ''::text as apartment_id, local_date, count(*) as apartments, avg(is_cold::integer) >= cold_share as is_suspect
+        select building_id, ''::text as apartment_id, local_date, count(*) as apartments,
+            avg(is_cold::integer) >= cold_share as is_suspect
         from days
         join energy.outdoor_days(building_ids, from_date, to_date) as outdoors using (building_id, local_date)
         group by building_id, local_date
@@ -40,7 +41,8 @@ begin
 
     -- Each apartment by the mean of its rooms.
     by_apartment as (
-        select building_id, apartment_id, hour_at, local_date, local_time, avg(room_c) as room_c, avg(setpoint_c) as setpoint_c,
+        select building_id, apartment_id, hour_at, local_date, local_time, avg(room_c) as room_c,
+            avg(setpoint_c) as setpoint_c,
             avg(setpoint_c - room_c) as under, min(heating_kwh) as heating_kwh, min(outdoor_c) as outdoor_c
         from suspects
         cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 2, to_date) as hours
@@ -57,8 +59,10 @@ begin
     ),
 
     by_hour as (
-        select building_id, hour_at, min(local_date) as local_date, min(local_time) as local_time, min(cold_apartments) as cold_apartments,
-            count(*) as apartments, avg(room_c) as room_c, avg(setpoint_c) as setpoint_c, sum(heating_kwh) as heating_kwh, min(outdoor_c) as outdoor_c,
+        select building_id, hour_at, min(local_date) as local_date, min(local_time) as local_time,
+            min(cold_apartments) as cold_apartments,
+            count(*) as apartments, avg(room_c) as room_c, avg(setpoint_c) as setpoint_c,
+                sum(heating_kwh) as heating_kwh, min(outdoor_c) as outdoor_c,
             percentile_cont(0.5) within group (order by under) / nullif(under_c, 0) as excess
         from flagged
         where is_on
@@ -69,15 +73,18 @@ begin
         select *, row_number() over (partition by building_id, run order by hour_at) as run_hours,
             first_value(local_time) over (partition by building_id, run order by hour_at) as since
         from (
-            select *, hour_at - interval '1 hour' * row_number() over (partition by building_id order by hour_at) as run from by_hour
+            select *, hour_at - interval '1 hour' * row_number() over (partition by building_id
+                order by hour_at) as run from by_hour
         ) as numbered
     ),
 
     worst as (
         select distinct on (building_id, local_date) *
         from (
-            select building_id, local_date, run, max(run_hours) as run_hours, min(since) as since, max(cold_apartments) as cold_apartments,
-                max(apartments) as apartments, avg(room_c) as room_c, avg(setpoint_c) as setpoint_c, sum(heating_kwh) as heating_kwh,
+            select building_id, local_date, run, max(run_hours) as run_hours, min(since) as since,
+                max(cold_apartments) as cold_apartments,
+                max(apartments) as apartments, avg(room_c) as room_c, avg(setpoint_c) as setpoint_c,
+                    sum(heating_kwh) as heating_kwh,
                 avg(outdoor_c) as outdoor_c, max(excess) as excess
             from runs
             group by building_id, local_date, run
@@ -88,7 +95,8 @@ begin
     select known.building_id, known.apartment_id, known.local_date,
         energy.rule_score(worst.run_hours, required, worst.excess), worst.run_hours::double precision,
         case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'cold_apartments', worst.cold_apartments, 'apartments', worst.apartments, 'rooms_c', round(worst.room_c::numeric, 1),
+            'cold_apartments', worst.cold_apartments, 'apartments', worst.apartments, 'rooms_c',
+                round(worst.room_c::numeric, 1),
             'setpoints_c', round(worst.setpoint_c::numeric, 1), 'heating_kwh', round(worst.heating_kwh::numeric, 1),
             'outdoor_c', round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
     from known
@@ -96,5 +104,6 @@ begin
 end;
 $$;
 comment on function energy.rule_cold_building(text[], date, date, jsonb) is
-$$Rule of buildings: most apartments are colder than they ask for while it is cold outside, as when a boiler or its pump stands still.$$;
+$$Rule of buildings: most apartments are colder than they ask for while it is cold outside, as when a boiler or its
+pump stands still.$$;
 revoke all on function energy.rule_cold_building(text[], date, date, jsonb) from public;

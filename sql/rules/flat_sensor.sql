@@ -43,8 +43,10 @@ begin
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run order by hour_at) as since
+        select *, row_number() over (partition by building_id, apartment_id, room_name, run
+            order by hour_at) as run_hours,
+            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
+                order by hour_at) as since
         from (
             select *, hour_at - interval '1 hour' * row_number() over (
                     partition by building_id, apartment_id, room_name order by hour_at) as run
@@ -85,7 +87,8 @@ begin
         energy.rule_score(worst.run_hours, required, worst.excess), worst.run_hours::double precision,
         case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
             'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 2),
-            'other_rooms_moved_c', round(worst.others_moved_c::numeric, 1), 'outdoor_moved_c', round(worst.outdoor_moved_c::numeric, 1),
+            'other_rooms_moved_c', round(worst.others_moved_c::numeric, 1), 'outdoor_moved_c',
+                round(worst.outdoor_moved_c::numeric, 1),
             'heating_kwh', round(worst.heating_kwh::numeric, 2), 'since', worst.since)) end
     from known
     left join worst
@@ -94,6 +97,7 @@ begin
 end;
 $$;
 comment on function energy.rule_flat_sensor(text[], date, date, jsonb) is
-$$Rule: a room temperature that stays the same hour after hour, while the apartment's other rooms or the weather moved, or the apartment was
+$$Rule: a room temperature that stays the same hour after hour, while the apartment's other rooms or the weather
+moved, or the apartment was
 heated.$$;
 revoke all on function energy.rule_flat_sensor(text[], date, date, jsonb) from public;

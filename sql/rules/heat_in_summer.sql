@@ -13,10 +13,12 @@ declare
 begin
     return query
     with known as materialized (
-        select building_id, apartment_id, local_date, heating_kwh, outdoor_c, heating_kwh >= min_kwh and outdoor_c >= warm_c as is_on
+        select building_id, apartment_id, local_date, heating_kwh, outdoor_c, heating_kwh >= min_kwh
+            and outdoor_c >= warm_c as is_on
         from energy.apartment_days as days
         join energy.outdoor_days(building_ids, from_date - 14, to_date) as outdoors using (building_id, local_date)
-        where days.building_id = any (building_ids) and local_date between from_date - 14 and to_date and heating_kwh is not null
+        where days.building_id = any (building_ids) and local_date between from_date - 14 and to_date
+            and heating_kwh is not null
     ),
 
     -- Days in a row: one that is not known ends a run.
@@ -24,20 +26,24 @@ begin
         select *, row_number() over (partition by building_id, apartment_id, run order by local_date) as days,
             min(local_date) over (partition by building_id, apartment_id, run) as since
         from (
-            select *, local_date - (row_number() over (partition by building_id, apartment_id order by local_date))::integer as run
+            select *, local_date - (row_number() over (partition by building_id, apartment_id
+                order by local_date))::integer as run
             from known
             where is_on
         ) as numbered
     )
 
     select known.building_id, known.apartment_id, known.local_date,
-        energy.rule_score(24 * runs.days, required, known.heating_kwh / nullif(min_kwh, 0)), 24 * runs.days::double precision,
+        energy.rule_score(24 * runs.days, required, known.heating_kwh / nullif(min_kwh, 0)),
+            24 * runs.days::double precision,
         case when runs.days is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'heating_kwh', round(known.heating_kwh::numeric, 2), 'outdoor_c', round(known.outdoor_c::numeric, 1), 'days', runs.days,
+            'heating_kwh', round(known.heating_kwh::numeric, 2), 'outdoor_c',
+                round(known.outdoor_c::numeric, 1), 'days', runs.days,
             'since', runs.since)) end
     from known
     left join runs
-        on runs.building_id = known.building_id and runs.apartment_id = known.apartment_id and runs.local_date = known.local_date
+        on runs.building_id = known.building_id and runs.apartment_id = known.apartment_id
+            and runs.local_date = known.local_date
     where known.local_date >= from_date;
 end;
 $$;

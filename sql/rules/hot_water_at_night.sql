@@ -1,4 +1,5 @@
-create or replace function energy.rule_hot_water_at_night(building_ids text[], from_date date, to_date date, settings jsonb)
+create or replace function energy.rule_hot_water_at_night(building_ids text[], from_date date, to_date date,
+    settings jsonb)
 returns table (
     building_id text, apartment_id text, local_date date, score double precision, hours double precision, evidence jsonb
 )
@@ -14,7 +15,8 @@ begin
     return query
     -- Known is a night that was measured in each of its hours: no gap that was filled makes a leak.
     with nights as materialized (
-        select building_id, apartment_id, local_date, hot_water_night_min_l, hot_water_l, hot_water_night_min_l >= min_l as is_on
+        select building_id, apartment_id, local_date, hot_water_night_min_l, hot_water_l,
+            hot_water_night_min_l >= min_l as is_on
         from energy.apartment_days as days
         where days.building_id = any (building_ids) and local_date between from_date - 30 and to_date
           and hot_water_night_min_l is not null
@@ -25,20 +27,24 @@ begin
         select *, row_number() over (partition by building_id, apartment_id, run order by local_date) as nights,
             min(local_date) over (partition by building_id, apartment_id, run) as since
         from (
-            select *, local_date - (row_number() over (partition by building_id, apartment_id order by local_date))::integer as run
+            select *, local_date - (row_number() over (partition by building_id, apartment_id
+                order by local_date))::integer as run
             from nights
             where is_on
         ) as numbered
     )
 
     select known.building_id, known.apartment_id, known.local_date,
-        energy.rule_score(runs.nights * night, required, known.hot_water_night_min_l / nullif(min_l, 0)), (runs.nights * night)::double precision,
+        energy.rule_score(runs.nights * night, required, known.hot_water_night_min_l / nullif(min_l, 0)),
+            (runs.nights * night)::double precision,
         case when runs.nights is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'litres_each_hour_of_the_night', round(known.hot_water_night_min_l::numeric, 1), 'hot_water_l', round(known.hot_water_l::numeric),
+            'litres_each_hour_of_the_night', round(known.hot_water_night_min_l::numeric, 1), 'hot_water_l',
+                round(known.hot_water_l::numeric),
             'nights', runs.nights, 'since', runs.since)) end
     from nights as known
     left join runs
-        on runs.building_id = known.building_id and runs.apartment_id = known.apartment_id and runs.local_date = known.local_date
+        on runs.building_id = known.building_id and runs.apartment_id = known.apartment_id
+            and runs.local_date = known.local_date
     where known.local_date >= from_date;
 end;
 $$;

@@ -1,4 +1,5 @@
-create or replace function energy.rule_impossible_value(building_ids text[], from_date date, to_date date, settings jsonb)
+create or replace function energy.rule_impossible_value(building_ids text[], from_date date, to_date date,
+    settings jsonb)
 returns table (
     building_id text, apartment_id text, local_date date, score double precision, hours double precision, evidence jsonb
 )
@@ -17,14 +18,16 @@ begin
     with known as materialized (
         select building_id, apartment_id, local_date,
             coalesce(room_min_c < lowest_c, false) or coalesce(room_max_c > highest_c, false)
-                or coalesce(heating_max_kwh > most_kwh, false) or coalesce(hot_water_max_l > most_l, false) as is_suspect
+                or coalesce(heating_max_kwh > most_kwh, false)
+                    or coalesce(hot_water_max_l > most_l, false) as is_suspect
         from energy.apartment_days as days
         where days.building_id = any (building_ids) and local_date between from_date and to_date
           and (rooms > 0 or heating_hours > 0 or hot_water_hours > 0)
     ),
 
     by_room as (
-        select suspects.building_id, suspects.apartment_id, suspects.local_date, hours.measures, hours.room_name, count(*) as run_hours,
+        select suspects.building_id, suspects.apartment_id, suspects.local_date, hours.measures, hours.room_name,
+            count(*) as run_hours,
             -- The one that is furthest out.
             (array_agg(hours.value order by abs(hours.value) desc))[1] as value,
             to_char(min(hours.hour_at) at time zone min(buildings.time_zone), 'YYYY-MM-DD HH24:MI') as since
@@ -34,7 +37,8 @@ begin
             on hours.building_id = suspects.building_id and hours.apartment_id = suspects.apartment_id
             and hours.hour_at >= suspects.local_date::timestamp at time zone buildings.time_zone
             and hours.hour_at < (suspects.local_date + 1)::timestamp at time zone buildings.time_zone
-            and hours.hour_at >= (from_date - 1)::timestamp at time zone 'UTC' and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
+            and hours.hour_at >= (from_date - 1)::timestamp at time zone 'UTC'
+                and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
         where suspects.is_suspect
           and case hours.measures when 'room_temperature' then hours.value < lowest_c or hours.value > highest_c
               when 'heating' then hours.value > most_kwh when 'hot_water' then hours.value > most_l end
@@ -52,7 +56,8 @@ begin
         case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
             'measures', worst.measures, 'room', nullif(worst.room_name, ''), 'value', round(worst.value::numeric, 1),
             'allowed', case worst.measures when 'room_temperature' then format('%s to %s degC', lowest_c, highest_c)
-                when 'heating' then format('up to %s kWh in an hour', most_kwh) else format('up to %s L in an hour', most_l) end,
+                when 'heating' then format('up to %s kWh in an hour', most_kwh)
+                    else format('up to %s L in an hour', most_l) end,
             'since', worst.since)) end
     from known
     left join worst
@@ -61,6 +66,7 @@ begin
 end;
 $$;
 comment on function energy.rule_impossible_value(text[], date, date, jsonb) is
-$$Rule: a value that no apartment has: a room temperature, heat of an hour or hot water of an hour beyond all limits. What is impossible for the kind
+$$Rule: a value that no apartment has: a room temperature, heat of an hour or hot water of an hour beyond all limits.
+What is impossible for the kind
 of meter is rejected before, by section meters of the configuration.$$;
 revoke all on function energy.rule_impossible_value(text[], date, date, jsonb) from public;

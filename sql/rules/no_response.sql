@@ -34,9 +34,11 @@ begin
         from (
             select hours.*,
                 min(setpoint_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding and current row) as asked_c,
+                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
+                        and current row) as asked_c,
                 max(room_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding and settle preceding) as earlier_c
+                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
+                        and settle preceding) as earlier_c
             from suspects
             cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
         ) as asked
@@ -44,8 +46,10 @@ begin
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run order by hour_at) as since
+        select *, row_number() over (partition by building_id, apartment_id, room_name, run
+            order by hour_at) as run_hours,
+            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
+                order by hour_at) as since
         from (
             select *, hour_at - interval '1 hour' * row_number() over (
                     partition by building_id, apartment_id, room_name order by hour_at) as run
@@ -56,7 +60,8 @@ begin
 
     by_room as (
         select building_id, apartment_id, room_name, local_date, run, max(run_hours) as run_hours, min(since) as since,
-            avg(room_c) as room_c, min(asked_c) as asked_c, sum(heating_kwh) as heating_kwh, avg(outdoor_c) as outdoor_c,
+            avg(room_c) as room_c, min(asked_c) as asked_c, sum(heating_kwh) as heating_kwh,
+                avg(outdoor_c) as outdoor_c,
             max(asked_c - room_c) / nullif(under_c, 0) as excess
         from runs
         group by building_id, apartment_id, room_name, local_date, run
@@ -71,8 +76,10 @@ begin
     select known.building_id, known.apartment_id, known.local_date,
         energy.rule_score(worst.run_hours, required, worst.excess), worst.run_hours::double precision,
         case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'setpoint_c', round(worst.asked_c::numeric, 1),
-            'heating_kwh', round(worst.heating_kwh::numeric, 2), 'outdoor_c', round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
+            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'setpoint_c',
+                round(worst.asked_c::numeric, 1),
+            'heating_kwh', round(worst.heating_kwh::numeric, 2), 'outdoor_c',
+                round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
     from known
     left join worst
         on worst.building_id = known.building_id and worst.apartment_id = known.apartment_id
@@ -80,6 +87,7 @@ begin
 end;
 $$;
 comment on function energy.rule_no_response(text[], date, date, jsonb) is
-$$Rule: heat flows and a room that is asked to be warmer does not get warmer. The setpoint is the lowest of the last settle_hours, and the room
+$$Rule: heat flows and a room that is asked to be warmer does not get warmer. The setpoint is the lowest of the last
+settle_hours, and the room
 has warmed by less than min_rise_c since then.$$;
 revoke all on function energy.rule_no_response(text[], date, date, jsonb) from public;

@@ -23,7 +23,8 @@ begin
             -- The fall may have been late on the day before.
             select building_id, apartment_id, local_date, hours_in_day, room_hours, heating_hours,
                 max(steepest_fall_c) over (
-                    partition by building_id, apartment_id order by local_date range between interval '1 day' preceding and current row) >= sharp_c as is_suspect
+                    partition by building_id, apartment_id order by local_date
+                        range between interval '1 day' preceding and current row) >= sharp_c as is_suspect
             from energy.apartment_days as days
             where days.building_id = any (building_ids) and local_date between from_date - 1 and to_date
         ) as days
@@ -38,7 +39,8 @@ begin
 
     stepped as (
         select hours.*,
-            case when lag(hour_at) over room_by_hour = hour_at - interval '1 hour' then lag(room_c) over room_by_hour - room_c end as step_c
+            case when lag(hour_at) over room_by_hour = hour_at - interval '1 hour'
+                then lag(room_c) over room_by_hour - room_c end as step_c
         from suspects
         cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 2, to_date) as hours
         window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
@@ -46,22 +48,27 @@ begin
 
     -- Well below its setpoint, where it has one: else it cools because less is asked for, or no longer too much.
     flagged as (
-        select *, before_c - room_c >= fall_c and before_c <= most_c and steepest_c >= sharp_c and heating_mean_kwh >= min_kwh
+        select *, before_c - room_c >= fall_c and before_c <= most_c and steepest_c >= sharp_c
+            and heating_mean_kwh >= min_kwh
                 and coalesce(room_c < setpoint_c - fall_c / 2, true) and coalesce(outdoor_c <= cold_c, true) as is_on
         from (
             select *,
                 max(room_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between within preceding and current row) as before_c,
+                    partition by building_id, apartment_id, room_name order by hour_at range between within preceding
+                        and current row) as before_c,
                 max(step_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between within preceding and current row) as steepest_c
+                    partition by building_id, apartment_id, room_name order by hour_at range between within preceding
+                        and current row) as steepest_c
             from stepped
         ) as fallen
     ),
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run order by hour_at) as since
+        select *, row_number() over (partition by building_id, apartment_id, room_name, run
+            order by hour_at) as run_hours,
+            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
+                order by hour_at) as since
         from (
             select *, hour_at - interval '1 hour' * row_number() over (
                     partition by building_id, apartment_id, room_name order by hour_at) as run
@@ -72,7 +79,8 @@ begin
 
     by_room as (
         select building_id, apartment_id, room_name, local_date, run, max(run_hours) as run_hours, min(since) as since,
-            avg(room_c) as room_c, max(before_c) as before_c, max(steepest_c) as steepest_c, sum(heating_kwh) as heating_kwh,
+            avg(room_c) as room_c, max(before_c) as before_c, max(steepest_c) as steepest_c,
+                sum(heating_kwh) as heating_kwh,
             avg(outdoor_c) as outdoor_c, max(before_c - room_c) / nullif(fall_c, 0) as excess
         from runs
         group by building_id, apartment_id, room_name, local_date, run
@@ -87,7 +95,8 @@ begin
     select known.building_id, known.apartment_id, known.local_date,
         energy.rule_score(worst.run_hours, required, worst.excess), worst.run_hours::double precision,
         case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'before_c', round(worst.before_c::numeric, 1),
+            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'before_c',
+                round(worst.before_c::numeric, 1),
             'fall_c_per_h', round(worst.steepest_c::numeric, 1), 'heating_kwh', round(worst.heating_kwh::numeric, 2),
             'outdoor_c', round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
     from known
@@ -97,5 +106,6 @@ begin
 end;
 $$;
 comment on function energy.rule_open_window(text[], date, date, jsonb) is
-$$Rule: a room fell sharply, stays so much colder, and is heated all the while. A short airing is over before the required duration.$$;
+$$Rule: a room fell sharply, stays so much colder, and is heated all the while. A short airing is over before the
+required duration.$$;
 revoke all on function energy.rule_open_window(text[], date, date, jsonb) from public;

@@ -1,4 +1,5 @@
-create or replace function energy.rule_sensor_mismatch(building_ids text[], from_date date, to_date date, settings jsonb)
+create or replace function energy.rule_sensor_mismatch(building_ids text[], from_date date, to_date date,
+    settings jsonb)
 returns table (
     building_id text, apartment_id text, local_date date, score double precision, hours double precision, evidence jsonb
 )
@@ -21,23 +22,27 @@ begin
     with compared as materialized (
         select days.*, energy.without_one(sorted, place) as neighbour_c
         from (
-            select building_id, apartment_id, local_date, room_min_c, room_max_c, room_hours >= share * hours_in_day as is_known,
+            select building_id, apartment_id, local_date, room_min_c, room_max_c,
+                room_hours >= share * hours_in_day as is_known,
                 case when room_temperature_c is not null then row_number() over building_day end as place
             from energy.apartment_days
             where building_id = any (building_ids) and local_date between from_date - 7 and to_date
             window building_day as (partition by building_id, local_date order by room_temperature_c, apartment_id)
         ) as days
         join (
-            select building_id, local_date, array_agg(room_temperature_c order by room_temperature_c, apartment_id) as sorted
+            select building_id, local_date, array_agg(room_temperature_c order by room_temperature_c,
+                apartment_id) as sorted
             from energy.apartment_days
-            where building_id = any (building_ids) and local_date between from_date - 7 and to_date and room_temperature_c is not null
+            where building_id = any (building_ids) and local_date between from_date - 7 and to_date
+                and room_temperature_c is not null
             group by building_id, local_date
         ) as buildings using (building_id, local_date)
         where cardinality(sorted) - (place is not null)::integer >= neighbours
     ),
 
     known as materialized (
-        select building_id, apartment_id, local_date, greatest(room_max_c - neighbour_c, neighbour_c - room_min_c) > off_c as is_suspect
+        select building_id, apartment_id, local_date,
+            greatest(room_max_c - neighbour_c, neighbour_c - room_min_c) > off_c as is_suspect
         from compared
         where local_date >= from_date and is_known and neighbour_c between lowest_c and highest_c
     ),
@@ -47,7 +52,8 @@ begin
         from (select distinct building_id, apartment_id from known where is_suspect) as found
     ),
 
-    -- Unlike the apartment's other rooms too, else it is the apartment that is warm or cold, and unlike what it was asked
+    -- Unlike the apartment's other rooms too, else it is the apartment that is warm or cold, and unlike what it was
+    -- asked
     -- for. A room that is colder where nothing is heated and nothing asked for is cold.
     flagged as (
         select *, abs(room_c - neighbour_c) > off_c and coalesce(abs(room_c - others_c) > off_c, true)
@@ -67,8 +73,10 @@ begin
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run order by hour_at) as since
+        select *, row_number() over (partition by building_id, apartment_id, room_name, run
+            order by hour_at) as run_hours,
+            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
+                order by hour_at) as since
         from (
             select *, hour_at - interval '1 hour' * row_number() over (
                     partition by building_id, apartment_id, room_name order by hour_at) as run
@@ -79,7 +87,8 @@ begin
 
     by_room as (
         select building_id, apartment_id, room_name, local_date, run, max(run_hours) as run_hours, min(since) as since,
-            avg(room_c) as room_c, avg(neighbour_c) as neighbour_c, avg(others_c) as others_c, avg(setpoint_c) as setpoint_c,
+            avg(room_c) as room_c, avg(neighbour_c) as neighbour_c, avg(others_c) as others_c,
+                avg(setpoint_c) as setpoint_c,
             max(abs(room_c - neighbour_c)) / nullif(off_c, 0) as excess
         from runs
         group by building_id, apartment_id, room_name, local_date, run
@@ -104,6 +113,8 @@ begin
 end;
 $$;
 comment on function energy.rule_sensor_mismatch(text[], date, date, jsonb) is
-$$Rule: a room temperature that is far from the median of the building's other apartments, from the apartment's other rooms and from what
-was asked for, for long. Fewer neighbours than min_neighbours, or neighbours whose median is no temperature of a heated building, say nothing.$$;
+$$Rule: a room temperature that is far from the median of the building's other apartments, from the apartment's other
+rooms and from what
+was asked for, for long. Fewer neighbours than min_neighbours, or neighbours whose median is no temperature of a
+heated building, say nothing.$$;
 revoke all on function energy.rule_sensor_mismatch(text[], date, date, jsonb) from public;

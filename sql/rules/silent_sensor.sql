@@ -21,19 +21,22 @@ begin
                 range between make_interval(days => forgotten) preceding and current row) as usual_rooms,
             sum(is_heard::integer) over (partition by building_id, local_date) as heard_apartments
         from (
-            select *, coalesce(room_hours, 0) + coalesce(heating_hours, 0) + coalesce(hot_water_hours, 0) + consumption_hours > 0 as is_heard
+            select *, coalesce(room_hours, 0) + coalesce(heating_hours, 0) + coalesce(hot_water_hours,
+                0) + consumption_hours > 0 as is_heard
             from energy.apartment_days
             where building_id = any (building_ids) and local_date between from_date - forgotten and to_date
         ) as days
     ),
 
-    -- What never spoke is not silent, and of a building that is silent as a whole nothing is known. Registers are looked
+    -- What never spoke is not silent, and of a building that is silent as a whole nothing is known. Registers are
+    -- looked
     -- for by the hour alone.
     known as materialized (
         select building_id, apartment_id, local_date,
             rooms < usual_rooms or least_room_hours < hours_in_day or watched <> array['room_temperature'] as is_suspect
         from expected
-        where local_date >= from_date and heard_apartments > 0 and (usual_rooms > 0 or watched <> array['room_temperature'])
+        where local_date >= from_date and heard_apartments > 0
+            and (usual_rooms > 0 or watched <> array['room_temperature'])
     ),
 
     spans as (
@@ -52,7 +55,8 @@ begin
         join energy.measure_hours as hours
             on hours.building_id = spans.building_id and hours.apartment_id = spans.apartment_id
             and hours.hour_at >= spans.from_at and hours.hour_at < spans.to_at and hours.value is not null
-            and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC' and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
+            and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC'
+                and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
         union all
         select spans.building_id, spans.apartment_id, spans.local_date, spans.time_zone, spans.from_at, spans.to_at,
             '', 'consumption', hours.hour_at
@@ -61,16 +65,19 @@ begin
             on hours.building_id = spans.building_id and hours.apartment_id = spans.apartment_id
             and hours.hour_at >= spans.from_at and hours.hour_at < spans.to_at and hours.consumption_kwh is not null
             and hours.quality in ('measured', 'interpolated')
-            and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC' and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
+            and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC'
+                and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
     ),
 
     -- Of each sensor the time since its last known hour, but for those that were said to have gone.
     silences as (
-        select heard.building_id, heard.apartment_id, heard.local_date, heard.room_name, heard.measures, heard.time_zone, heard.to_at,
+        select heard.building_id, heard.apartment_id, heard.local_date, heard.room_name, heard.measures,
+            heard.time_zone, heard.to_at,
             max(heard.hour_at) + interval '1 hour' as since_at
         from heard
         where heard.measures = any (watched)
-        group by heard.building_id, heard.apartment_id, heard.local_date, heard.room_name, heard.measures, heard.time_zone, heard.to_at
+        group by heard.building_id, heard.apartment_id, heard.local_date, heard.room_name, heard.measures,
+            heard.time_zone, heard.to_at
     ),
 
     counted as (
@@ -94,7 +101,8 @@ begin
 
     -- One sensor while the others speak, or all of an apartment while its building is heard: that takes longer to tell.
     judged as (
-        select *, case when heard_hours >= heard_share * silent_hours then required else required_all end as required_hours
+        select *, case when heard_hours >= heard_share * silent_hours then required
+            else required_all end as required_hours
         from counted
     ),
 
@@ -106,7 +114,8 @@ begin
     )
 
     select known.building_id, known.apartment_id, known.local_date,
-        coalesce(energy.rule_score(worst.silent_hours::double precision, worst.required_hours), 0), worst.silent_hours::double precision,
+        coalesce(energy.rule_score(worst.silent_hours::double precision, worst.required_hours), 0),
+            worst.silent_hours::double precision,
         case when worst.silent_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
             'measures', worst.measures, 'room', nullif(worst.room_name, ''), 'silent_sensors', worst.sensors,
             'rest_of_the_apartment', case when worst.required_hours = required then 'heard' else 'silent too' end,
@@ -118,6 +127,8 @@ begin
 end;
 $$;
 comment on function energy.rule_silent_sensor(text[], date, date, jsonb) is
-$$Rule: a sensor that used to speak says nothing, while the rest of its apartment is heard, or nothing of the apartment is heard while its
-building is. By default of room temperatures alone: a register that reports on change says nothing of a vacant apartment either.$$;
+$$Rule: a sensor that used to speak says nothing, while the rest of its apartment is heard, or nothing of the
+apartment is heard while its
+building is. By default of room temperatures alone: a register that reports on change says nothing of a vacant
+apartment either.$$;
 revoke all on function energy.rule_silent_sensor(text[], date, date, jsonb) from public;

@@ -32,7 +32,8 @@ begin
         select *, room_c > asked_c + over_c and heating_mean_kwh >= min_kwh as is_on
         from (
             select hours.*, max(setpoint_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding and current row) as asked_c
+                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
+                        and current row) as asked_c
             from suspects
             cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
         ) as asked
@@ -40,8 +41,10 @@ begin
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run order by hour_at) as since
+        select *, row_number() over (partition by building_id, apartment_id, room_name, run
+            order by hour_at) as run_hours,
+            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
+                order by hour_at) as since
         from (
             select *, hour_at - interval '1 hour' * row_number() over (
                     partition by building_id, apartment_id, room_name order by hour_at) as run
@@ -52,7 +55,8 @@ begin
 
     by_room as (
         select building_id, apartment_id, room_name, local_date, run, max(run_hours) as run_hours, min(since) as since,
-            avg(room_c) as room_c, max(asked_c) as asked_c, sum(heating_kwh) as heating_kwh, avg(outdoor_c) as outdoor_c,
+            avg(room_c) as room_c, max(asked_c) as asked_c, sum(heating_kwh) as heating_kwh,
+                avg(outdoor_c) as outdoor_c,
             max(room_c - asked_c) / nullif(over_c, 0) as excess
         from runs
         group by building_id, apartment_id, room_name, local_date, run
@@ -67,8 +71,10 @@ begin
     select known.building_id, known.apartment_id, known.local_date,
         energy.rule_score(worst.run_hours, required, worst.excess), worst.run_hours::double precision,
         case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'setpoint_c', round(worst.asked_c::numeric, 1),
-            'heating_kwh', round(worst.heating_kwh::numeric, 2), 'outdoor_c', round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
+            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'setpoint_c',
+                round(worst.asked_c::numeric, 1),
+            'heating_kwh', round(worst.heating_kwh::numeric, 2), 'outdoor_c',
+                round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
     from known
     left join worst
         on worst.building_id = known.building_id and worst.apartment_id = known.apartment_id
@@ -76,6 +82,8 @@ begin
 end;
 $$;
 comment on function energy.rule_stuck_valve(text[], date, date, jsonb) is
-$$Rule: heat flows while a room stays far above what is asked for. The setpoint is the highest of the last settle_hours, so that a room
-that cools after its setpoint was lowered is none; heat is the mean over three hours, so that a meter of large steps counts.$$;
+$$Rule: heat flows while a room stays far above what is asked for. The setpoint is the highest of the last
+settle_hours, so that a room
+that cools after its setpoint was lowered is none; heat is the mean over three hours, so that a meter of large steps
+counts.$$;
 revoke all on function energy.rule_stuck_valve(text[], date, date, jsonb) from public;

@@ -25,8 +25,8 @@ probably meant; the settings of meters, features and hyperparameters are also re
 load it by that routine only. `energy.trainings.config_id` and `energy.forecasts.config_id` name the version that a
 model and a forecast came from.
 
-Sections governance, jobs, life_cycle, api, monitoring and anomalies may be left out; of the sections that are there, the settings
-in bold have to be.
+Sections governance, jobs, life_cycle, api, monitoring, anomalies and anomaly_alerts may be left out; of the sections that
+are there, the settings in bold have to be.
 """
 
 

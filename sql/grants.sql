@@ -16,11 +16,6 @@ grant insert, update, delete on energy.building_spans, energy.building_heard, en
     energy.building_hours, energy.apartment_days to pipeline;
 -- Scores are the pipeline's. What they rest on names rooms and their temperatures, which analysts do not read.
 grant insert, update, delete on energy.anomaly_scores, energy.anomaly_days, energy.anomaly_days_due to pipeline;
-revoke select on energy.anomaly_scores from analyst;
-grant select (building_id, apartment_id, local_date, detector, score, is_alarm, hours, model_id, config_id, known_at)
-    on energy.anomaly_scores to analyst;
--- Which features.fct_apartment_days calls, with the rights of who reads it.
-grant execute on function energy.feature_days_since(), energy.set_feature_days(date), energy.without_one(double precision[], bigint) to analyst, dashboard;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
 -- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
@@ -41,9 +36,11 @@ grant insert, update, delete on raw.tariffs, raw.building_tariffs to analyst;
 grant delete on raw.tariff_prices, raw.carbon_intensity to analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
--- dbt drops and creates its views: what it makes later is readable too.
-grant select on all tables in schema staging, processed, features to pipeline, analyst;
-alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline, analyst;
+-- dbt drops and creates its views: what it makes later the pipeline reads, and who else does stands in dbt_project.yml.
+grant select on all tables in schema staging, processed, features to pipeline;
+alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline;
+alter default privileges for role edf_owner in schema staging, processed, features
+    revoke select on tables from analyst, dashboard;
 
 grant execute on all routines in schema energy to pipeline;
 grant execute on function energy.clock(), energy.current_config(), energy.backfill_after(),
@@ -76,7 +73,7 @@ grant execute on function energy.current_config_id(), energy.config_schema(), en
 grant select on edf.models, edf.model_events to edf_owner;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest,
     edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model, edf.approve_model, edf.rollback_model, edf.empty_model,
-    edf.scenarios, edf.draw_scenarios, edf.feature_importance to edf_owner;
+    edf.scenarios, edf.draw_scenarios, edf.feature_importance, edf.pseudonym_key to edf_owner;
 grant select on edf.models, edf.model_events to pipeline, analyst;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest, edf.backtest_series,
     edf.features, edf.feature_rows, edf.score, edf.columns_of, edf.checked_columns, edf.reject_model to pipeline, analyst;
@@ -107,17 +104,14 @@ revoke execute on function energy.approve_models(text, text[], bigint[], boolean
 
 -- What dashboards show: no message as it was sent, no subject of a token, no artifact.
 grant usage on schema edf, raw, processed, features, energy to dashboard;
-grant select on raw.buildings, raw.apartments, raw.weather_locations, raw.weather_fetches, raw.weather_forecasts, raw.weather_observations, raw.ingestions,
+grant select on raw.buildings, raw.weather_locations, raw.weather_fetches, raw.weather_forecasts, raw.weather_observations, raw.ingestions,
     raw.withdrawals, raw.holidays, raw.school_holidays, raw.calendar_events, raw.regressors to dashboard;
-grant select (rejected_id, received_at, source, reason_code, reason, replayed_at, replayed_by, weather_location_id, issued_at)
-    on raw.rejected_messages to dashboard;
-grant select on energy.building_hours, energy.building_days, energy.apartment_hours, energy.apartment_days, energy.building_spans, energy.forecasts,
+grant select on energy.rejections to dashboard;
+grant select on energy.building_hours, energy.building_days, energy.building_spans, energy.forecasts,
     energy.model_scores, energy.trainings, energy.training_weather, energy.job_runs, energy.training_runs, energy.training_steps,
     energy.training_progress, energy.stress_tests, energy.challenges, energy.shadow_forecasts, energy.overall_scores, energy.forecast_lineage, energy.deployments, energy.configs, energy.sensor_types, energy.quality_limits,
     energy.degree_day_bases, energy.anomaly_limits, energy.anomaly_rules, energy.anomaly_days, energy.refreshed_forecasts, energy.refresh_accuracy, energy.accuracy_days, energy.accuracy, energy.champion_scores, energy.error_drift, energy.feature_drift, energy.freshness,
     energy.alerts, energy.alert_rules, energy.alert_receivers, energy.alert_deliveries, energy.queues, energy.api_errors, energy.weather_days, energy.health, energy.jobs, energy.job_status, energy.late_jobs to dashboard;
-grant select on all tables in schema processed, features to dashboard;
-alter default privileges for role edf_owner in schema processed, features grant select on tables to dashboard;
 grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
               created_at, created_by, decided_at, decided_by) on edf.models to dashboard;
 grant select on edf.model_events to dashboard;
@@ -157,9 +151,10 @@ grant execute on function energy.issue_times(text, timestamptz, timestamptz), en
 -- Jobs: rows of runs are written by routines of the owner alone.
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
-grant usage on schema api to authenticator, anonymous, supplier, resident, gateway, operator;
+grant usage on schema api to authenticator, anonymous, supplier, resident, gateway, operator, technician;
 -- Which its views call. Without usage on the schema no role can name them.
-grant execute on function energy.clock(), energy.current_config() to supplier, resident, operator;
+grant execute on function energy.clock(), energy.current_config() to supplier, resident, operator, technician;
+grant execute on function energy.anomaly_alert_id(text, text, date) to technician;
 
 -- Life cycle: stages and events are written by routines of the owner alone; analysts describe buildings and keep the rules.
 revoke insert, update, delete on energy.life_cycle_events, energy.building_stages, energy.design_profiles from pipeline, analyst;
@@ -179,3 +174,46 @@ grant select (key_id, subject, role, note, created_at, created_by, expires_at, l
 revoke execute on function energy.set_token_keys(jsonb), energy.rotate_signing_key(), energy.token_jwks(),
     energy.signed_token(jsonb), energy.create_api_key(text, text, interval, text), energy.revoke_api_key(text),
     energy.exchange_api_key(text) from pipeline;
+
+-- Privacy: what names an apartment, a room or a sensor is read by the pipeline alone; analysts get pseudonyms. A table
+-- that comes later is private by itself; what remains stands here.
+do $$
+declare
+    relation record;
+begin
+    for relation in
+        select pg_class.oid::regclass as name, relnamespace::regnamespace::text as schema,
+            bool_or(attname in ('apartment_id', 'room_name', 'sensor_id', 'alert_id', 'sensor_ids'))
+                and pg_class.oid not in ('energy.alerts'::regclass, 'energy.alert_deliveries'::regclass)
+                or relnamespace = 'staging'::regnamespace
+                or pg_class.oid in ('raw.meter_inbox'::regclass, 'raw.rejected_messages'::regclass) as is_private
+        from pg_class
+        join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        where relnamespace::regnamespace::text in ('raw', 'staging', 'processed', 'features', 'energy')
+          and relkind in ('r', 'p', 'v', 'm', 'f')
+        group by pg_class.oid
+    loop
+        if relation.is_private then
+            execute format('revoke select on %s from analyst, dashboard', relation.name);
+        elsif relation.schema in ('processed', 'features') then
+            execute format('grant select on %s to analyst, dashboard', relation.name);
+        end if;
+    end loop;
+end;
+$$;
+-- How many there are, and what of them is known when.
+grant select (building_id, valid_from, valid_to, added_at) on raw.apartments to analyst, dashboard;
+grant select (sensor_id, building_id, sensor_type, settings, replaced_at, register_id, valid_from, valid_to)
+    on raw.sensors to analyst;
+grant select on raw.withdrawals to analyst, dashboard;
+grant execute on function energy.pseudonymous_days(date, date, text[]),
+    energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
+    energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]) to analyst;
+grant select on energy.anomaly_figures, energy.anomaly_weights, energy.anomaly_thresholds, energy.anomaly_detectors,
+    energy.anomaly_alert_settings to dashboard;
+-- Alerts about apartments are written by routines of the owner alone.
+revoke execute on function energy.pseudonyms(text[]), energy.pseudonymous_days(date, date, text[]),
+    energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
+    energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]),
+    energy.decide_anomaly_alert(text, text, text, text), energy.anomaly_alert_of_request(text),
+    energy.open_anomaly_alert(energy.anomaly_findings, double precision) from pipeline;

@@ -114,7 +114,16 @@ set local role edf_owner;
 \ir routines/alerts.sql
 \ir routines/queues.sql
 \ir routines/health.sql
+\ir routines/anomaly_settings.sql
+\ir routines/anomaly_alert_id.sql
+\ir routines/combined_anomaly_scores.sql
+\ir routines/anomaly_threshold.sql
+\ir routines/anomaly_alert_events.sql
+\ir routines/anomaly_alerts.sql
+\ir routines/anomaly_list.sql
+\ir routines/anomaly_figures.sql
 \ir routines/request.sql
+\ir routines/anomaly_decisions.sql
 \ir routines/request_buildings.sql
 \ir routines/tariffs.sql
 \ir routines/request_outlook.sql
@@ -123,6 +132,7 @@ set local role edf_owner;
 \ir routines/deadline_of.sql
 \ir routines/advice.sql
 \ir routines/token_keys.sql
+\ir routines/pseudonyms.sql
 \ir routines/api_keys.sql
 \ir routines/forecast_etag.sql
 \ir routines/building_states.sql
@@ -145,6 +155,7 @@ set local role edf_owner;
 \ir api/energy_plan.sql
 \ir api/models.sql
 \ir api/alerts.sql
+\ir api/anomaly_alerts.sql
 \ir api/health.sql
 \ir api/buildings.sql
 \ir api/measured_demand.sql
@@ -156,12 +167,14 @@ set local role edf_owner;
 \ir pages/errors.sql
 \ir pages/operator.sql
 \ir pages/resident.sql
+\ir pages/technician.sql
 \ir api/dashboard.sql
 \ir api/login.sql
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
 do $$ begin perform energy.record_deployment(); end; $$;
 reset role;
+\ir pseudonym_key.sql
 \ir grants.sql
 commit;
 notify pgrst, 'reload schema';

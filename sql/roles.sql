@@ -19,7 +19,8 @@ begin
             ('supplier', 'nologin'),
             ('resident', 'nologin'),
             ('gateway', 'nologin'),
-            ('operator', 'nologin')
+            ('operator', 'nologin'),
+            ('technician', 'nologin')
         ) as roles (name, options)
     loop
         if not exists (select from pg_roles where rolname = wanted.name) then
@@ -42,12 +43,13 @@ alter role supplier set statement_timeout = '30s';
 alter role resident set statement_timeout = '15s';
 alter role gateway set statement_timeout = '60s';
 alter role operator set statement_timeout = '60s';
+alter role technician set statement_timeout = '30s';
 -- Its parameters are bodies and headers of requests, with keys and tokens: of a slow statement, too, none is logged.
 alter role authenticator set log_parameter_max_length = 0;
 alter role authenticator set log_parameter_max_length_on_error = 0;
 -- A transaction of a request that nobody goes on with.
 alter role authenticator set idle_in_transaction_session_timeout = '60s';
-grant anonymous, supplier, resident, gateway, operator to authenticator;
+grant anonymous, supplier, resident, gateway, operator, technician to authenticator;
 comment on role edf_owner is 'Owns the schemas, tables, routines and dbt''s relations.';
 comment on role dbt is 'Builds the dbt models, as edf_owner.';
 comment on role pipeline is 'Runs the jobs: ingests, refreshes, trains, forecasts.';
@@ -64,3 +66,5 @@ comment on role supplier is 'An energy supplier, over HTTP only.';
 comment on role resident is 'A resident''s app, over HTTP only.';
 comment on role gateway is 'Sends what meters say, over HTTP only.';
 comment on role operator is 'Sees alerts and models, acknowledges and decides, over HTTP only; the subject of the token is the person.';
+comment on role technician is
+    'Looks after apartments, over HTTP only: sees the alerts of their buildings and says what they were; the subject of the token is the person.';

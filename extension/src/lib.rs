@@ -52,3 +52,4 @@ pgrx::extension_sql_file!("../sql/import_xgboost.sql", name = "import_xgboost", 
 pgrx::extension_sql_file!("../sql/portfolio.sql", name = "portfolio", requires = ["score_inputs"]);
 pgrx::extension_sql_file!("../sql/scenarios.sql", name = "scenarios", requires = ["score_inputs", "portfolio"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series_of"]);
+pgrx::extension_sql_file!("../sql/pseudonym_key.sql", name = "pseudonym_key");

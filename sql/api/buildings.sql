@@ -37,4 +37,4 @@ comment on column api.buildings.is_falling_back is
 comment on column api.buildings.yesterday_wape_pct is
 $$WAPE of the forecasts of its last local day, first day of lead, in percent; NULL: they are not scored yet.
 Example: 14.1$$;
-grant select on api.buildings to operator, resident;
+grant select on api.buildings to operator, resident, technician;

@@ -63,4 +63,4 @@ than api.max_lifetime, or whose API key is revoked (401), all but reading outsid
 (400); sets edf.person to the subject. Header X-Max-Rows tells the most rows that an answer has; ETag what the forecasts
 are: who has them still (If-None-Match) is answered with 304.$$;
 revoke all on function api.check_token() from public;
-grant execute on function api.check_token() to anonymous, supplier, resident, gateway, operator;
+grant execute on function api.check_token() to anonymous, supplier, resident, gateway, operator, technician;

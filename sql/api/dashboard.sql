@@ -17,6 +17,7 @@ begin atomic
     select case current_user
         when 'operator' then energy.operator_page(building_id, lead_day)
         when 'resident' then energy.resident_page(building_id)
+        when 'technician' then energy.technician_page(building_id)
         else energy.supplier_page()
     end::api."text/html"
     from energy.page_headers();
@@ -26,12 +27,13 @@ $$A page for people
 
 HTML, for a browser. An operator sees how the whole is, alerts and models to decide about, and a building
 (`building_id`) with its forecasts as they were up to `lead_day` days ahead (1 to 7); a resident the coming days of
-their building; a supplier the sum of its buildings.
+their building; a technician alerts about apartments; a supplier the sum of its buildings.
 
 Example: `GET /rpc/dashboard?building_id=all-homes&lead_day=1` with `Accept: text/html`$$;
 revoke all on function api.dashboard(text, integer) from public;
 grant execute on function api.dashboard(text, integer), energy.page_headers(), energy.operator_page(text, integer),
-    energy.resident_page(text), energy.supplier_page(), energy.check_page(text, boolean, integer),
+    energy.resident_page(text), energy.technician_page(text), energy.supplier_page(),
+    energy.check_page(text, boolean, integer),
     energy.page(text, xml, xml), energy.page_style(), energy.page_script(),
     energy.page_section(text, text, xml, boolean), energy.page_number(double precision, integer),
     energy.page_percent(double precision, integer),
@@ -41,8 +43,11 @@ grant execute on function api.dashboard(text, integer), energy.page_headers(), e
     energy.page_scale(double precision, double precision),
     energy.page_chart(text, text, text, timestamptz[], double precision[], double precision[], double precision[],
                       double precision[], double precision[]),
-    energy.request_subject(), energy.iso(timestamptz) to operator, resident, supplier;
-grant execute on function energy.page_link(text, integer) to operator, resident;
+    energy.request_subject(), energy.iso(timestamptz) to operator, resident, supplier, technician;
+grant execute on function energy.page_link(text, integer) to operator, resident, technician;
+grant execute on function energy.page_alarms(text[], boolean, text), energy.page_evidence(jsonb),
+    energy.page_value(jsonb, text), energy.page_mark(text, text),
+    energy.page_cell(text, xml), energy.page_button(text, jsonb, text, text, text, text, text, boolean) to technician;
 grant execute on function energy.page_clock(timestamptz, text), energy.page_ahead(text, text),
     energy.page_advice(text, text), energy.page_week(text, text) to resident;
 grant execute on function energy.page_tiles(), energy.page_alerts(), energy.page_models(),

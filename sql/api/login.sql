@@ -46,4 +46,4 @@ $$Signs a browser out
 
 Removes the cookie of `POST /rpc/login`.$$;
 revoke all on function api.logout() from public;
-grant execute on function api.login(), api.logout() to operator, resident, supplier;
+grant execute on function api.login(), api.logout() to operator, resident, supplier, technician;

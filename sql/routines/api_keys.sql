@@ -101,7 +101,7 @@ begin
         when coalesce(claims ->> 'aud', '') = '' or jsonb_typeof(claims -> 'exp') is distinct from 'number'
              or coalesce(claims ->> 'sub', '') = '' then 'the token needs the claims aud, exp and sub'
         when length(claims ->> 'sub') > 200 then 'the sub of the token has more than 200 characters'
-        when (claims ->> 'role' in ('supplier', 'resident', 'gateway', 'operator')) is not true
+        when (claims ->> 'role' in ('supplier', 'resident', 'gateway', 'operator', 'technician')) is not true
             then 'the token has no role of the API'
         when (claims ->> 'exp')::numeric > extract(epoch from now() + most)
             then format('the token expires in more than %s', most)

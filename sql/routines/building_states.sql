@@ -53,7 +53,7 @@ begin atomic
 end;
 comment on function energy.states_of(text[]) is 'energy.building_states of these buildings, for views of the API.';
 revoke all on function energy.states_of(text[]) from public;
-grant execute on function energy.states_of(text[]) to operator, resident;
+grant execute on function energy.states_of(text[]) to operator, resident, technician;
 
 create or replace function energy.jobs_now() returns setof energy.job_status
 language sql stable security definer

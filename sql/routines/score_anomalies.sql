@@ -266,11 +266,12 @@ begin
     loop
         perform energy.score_days_of(stretch.ids, stretch.first_date, stretch.last_date);
     end loop;
+    perform energy.raise_anomaly_alerts(building_ids);
 end;
 $$;
 comment on function energy.score_due_days(text[]) is
-$$Scores the days of some buildings that are due, and the week after each that was scored already;
-energy.score_anomalies() calls it. Days longer ago than
+$$Scores the days of some buildings that are due, and the week after each that was scored already, and raises alerts
+about them; energy.score_anomalies() calls it. Days longer ago than
 anomalies.catch_up are not scored any more.$$;
 revoke all on function energy.score_due_days(text[]) from public;
 

@@ -28,7 +28,9 @@ import front
 
 API = os.environ["EDF_TEST_API_URL"]
 OPERATOR, RESIDENT, LANDLORD, SUPPLIER = "alice@example.org", "pages-resident", "pages-landlord", "pages-supplier"
-ROLES = {OPERATOR: "operator", RESIDENT: "resident", LANDLORD: "resident", SUPPLIER: "supplier"}
+TECHNICIAN = "pages-technician"
+ROLES = {OPERATOR: "operator", RESIDENT: "resident", LANDLORD: "resident", SUPPLIER: "supplier",
+         TECHNICIAN: "technician"}
 # What a person may have written: none of it is markup.
 NAMED = "<script>alert(1)</script>"
 BUILDING = 'x&y="<b>%/ä'
@@ -132,8 +134,23 @@ def set_up():
     sql("insert into raw.tariffs (tariff_id, name, kind, currency, price_per_kwh, low_price_per_kwh, low_from, low_to)"
         " values ('pages', 'Day and night', 'two_rate', 'CHF', 0.28, 0.19, '22:00', '06:00')")
     sql("insert into raw.building_tariffs values ('homes-1-4', 'pages')")
-    sql("insert into energy.building_access values (%s, 'homes-1-4'), (%s, 'homes-1-4'), (%s, 'all-homes')",
-        RESIDENT, LANDLORD, SUPPLIER)
+    sql("insert into energy.building_access values (%s, 'homes-1-4'), (%s, 'homes-1-4'), (%s, 'all-homes'),"
+        " (%s, 'homes-1-4')", RESIDENT, LANDLORD, SUPPLIER, TECHNICIAN)
+    # Two homes of which a detector of the test's own says something, on days that no other has scored.
+    sql("""insert into energy.anomaly_scores (building_id, apartment_id, local_date, detector, score, is_alarm, hours,
+               evidence, config_id, known_at)
+           select 'homes-1-4', apartment_id, '2017-07-27', 'pages_test', score, true, 14,
+               '{"room": "bath", "room_c": 25.1, "setpoint_c": 20}', energy.current_config_id(), energy.clock()
+           from (select apartment_id, 1 - 0.1 * row_number() over (order by apartment_id desc) as score
+                 from raw.apartments where building_id = 'homes-1-4' order by apartment_id desc limit 2) as homes
+           on conflict do nothing""")
+    sql("""insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until, days,
+               anomaly_score, threshold, severity, detectors, evidence, model_version, opened_at, opened_by, updated_at)
+           select energy.anomaly_alert_id(building_id, apartment_id, local_date), building_id, apartment_id, local_date,
+               local_date, local_date, 1, score * 0.8, 0.3, 'warning', array[detector],
+               jsonb_build_object(detector, evidence || '{"hours": 14}'), 'configuration 1', energy.clock(), 'pages',
+               energy.clock()
+           from energy.anomaly_scores where detector = 'pages_test'""")
 
 
 def add_what_people_wrote():
@@ -147,6 +164,8 @@ def add_what_people_wrote():
 
 def tear_down():
     sql("delete from energy.alerts where rule = 'pages_test'")
+    sql("delete from energy.anomaly_alerts where opened_by = 'pages'")
+    sql("delete from energy.anomaly_scores where detector = 'pages_test'")
     for relation in ["raw.building_tariffs", "raw.tariffs"]:
         sql(f"delete from {relation} where tariff_id = 'pages'")
     sql("delete from energy.building_access where subject = any (%s)", list(ROLES))
@@ -346,6 +365,53 @@ def an_alert_is_acknowledged_and_what_people_wrote_stays_text(browser):
     quiet(browser)
 
 
+def a_technician_takes_and_resolves_alerts_of_their_buildings(browser):
+    browser.open(page(), token(TECHNICIAN))
+    quiet(browser)
+    alerts = rows("anomaly_alerts?standing=eq.alert&detectors=cs.{pages_test}&order=rank", TECHNICIAN)
+    equal(len(alerts), 2)
+    listed = table(browser, "#open")
+    keys = [row["alert_id"] for row in alerts]
+    equal([key for key in listed if key in keys], keys, "the most probable first")
+    first = alerts[0]
+    head, score, severity, found, days, status, _ = listed[first["alert_id"]]
+    assert head.startswith(first["apartment_id"]) and "homes-1-4" in head, head
+    equal([score, severity, days, status], [number(first["anomaly_score"], 2), "warning", "27 Jul", "Unseen"])
+    equal(found, "pages test: 14\u00a0h, room bath, room 25.1\u00a0°C, setpoint 20\u00a0°C")
+
+    def click(name, verb):
+        browser.run("[...document.querySelectorAll('tr[data-row] button')].find(button =>"
+                    " button.closest('tr').dataset.row === a[0] && button.innerText === a[1]).click()", [name, verb])
+        browser.until("document.querySelector('dialog').open")
+
+    def done(words, name, part):
+        """It is said, and the list is new: a dialog gives the focus back before."""
+        browser.until("document.querySelector('.said').innerText === a[0] &&"
+                      " [...document.querySelectorAll(a[2] + ' tr[data-row]')].some(row =>"
+                      " row.dataset.row === a[1] && row.cells[5].innerText !== 'Unseen')", [words, name, part])
+
+    click(first["alert_id"], "Take")
+    browser.press("Tab")
+    browser.press("Enter")
+    done(f"Yours: {first['alert_id']}", first["alert_id"], "#open")
+    equal(table(browser, "#open")[first["alert_id"]][5], f"Investigating: {TECHNICIAN}")
+    click(first["alert_id"], "A fault")
+    browser.write("the valve, says <i>Tina</i>")
+    browser.press("Tab")
+    browser.press("Enter")
+    done(f"A fault: {first['alert_id']}", first["alert_id"], "#resolved")
+    assert first["alert_id"] not in table(browser, "#open")
+    equal(table(browser, "#resolved")[first["alert_id"]][5],
+          f"True Positive: {TECHNICIAN}: the valve, says <i>Tina</i>")
+    click(alerts[1]["alert_id"], "No fault")
+    browser.press("Tab")
+    browser.press("Enter")
+    done(f"No fault: {alerts[1]['alert_id']}", alerts[1]["alert_id"], "#resolved")
+    equal(sql("select status, resolved_by from energy.anomaly_alerts where opened_by = 'pages' order by status"),
+          [("Resolved-False Positive", TECHNICIAN), ("Resolved-True Positive", TECHNICIAN)])
+    quiet(browser)
+
+
 def residents_and_suppliers_see_their_own(browser):
     browser.open(page(), token(RESIDENT))
     quiet(browser)
@@ -457,7 +523,7 @@ def faults(browser):
 WIDTHS = [320, 768, 1280]
 VIEWS = [
     (OPERATOR, {"building_id": "all-homes"}), (OPERATOR, {"building_id": BUILDING}), (RESIDENT, {}), (LANDLORD, {}),
-    (SUPPLIER, {}),
+    (SUPPLIER, {}), (TECHNICIAN, {}),
 ]
 
 
@@ -535,6 +601,7 @@ CHECKS = [
     the_operator_sees_what_the_api_and_the_database_say,
     the_chart_and_the_tables_of_a_building_have_the_numbers_of_the_api,
     residents_and_suppliers_see_their_own,
+    a_technician_takes_and_resolves_alerts_of_their_buildings,
     others_are_refused_and_bad_parameters_named,
     the_policy_lets_no_other_script_run,
     it_can_be_read_without_a_script,
@@ -552,6 +619,7 @@ def keep_pictures(browser, folder):
         ("operator", OPERATOR, query, 1100, 4000, False), ("operator-dark", OPERATOR, query, 1100, 900, True),
         ("operator-phone", OPERATOR, query, 390, 1400, False), ("resident", RESIDENT, {}, 800, 1500, False),
         ("resident-phone", RESIDENT, {}, 390, 1400, True), ("supplier", SUPPLIER, {}, 800, 900, False),
+        ("technician", TECHNICIAN, {}, 1100, 900, False), ("technician-phone", TECHNICIAN, {}, 390, 1400, False),
     ]:
         browser.open(page(**asked), token(subject), width=width, dark=dark)
         browser.picture(folder / f"{name}.png", height)

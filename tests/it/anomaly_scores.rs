@@ -346,12 +346,14 @@ async fn scoring_is_a_job_and_analysts_read_scores_without_rooms() {
     assert_eq!(again, 0);
 
     let mut analyst = as_role("analyst").await;
-    query("select building_id, apartment_id, local_date, detector, score, is_alarm, hours from energy.anomaly_scores limit 1")
+    query("select building_id, apartment, local_date, detector, score, is_alarm, hours, status
+           from energy.pseudonymous_anomaly_scores('2017-07-01', '2017-07-29') limit 1")
         .execute(&mut analyst)
         .await
         .unwrap();
     for statement in [
         "select evidence from energy.anomaly_scores",
+        "select score from energy.anomaly_scores",
         "delete from energy.anomaly_scores",
         "call energy.score_anomalies()",
         "insert into energy.anomaly_rules values ('x', 'x', 'x', 'apartment')",

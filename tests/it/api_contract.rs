@@ -69,7 +69,7 @@ async fn openapi_of(token: &str) -> String {
 #[tokio::test]
 async fn no_request_that_schemathesis_makes_of_the_document_is_a_fault_of_the_server() {
     served().await;
-    for role in ["supplier", "resident", "operator"] {
+    for role in ["supplier", "resident", "operator", "technician"] {
         let token = token_of(SUPPLIER, role);
         let document = std::env::temp_dir().join(format!("edf-openapi-{role}-{}.json", std::process::id()));
         std::fs::write(&document, openapi_of(&token).await).unwrap();

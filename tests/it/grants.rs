@@ -83,7 +83,6 @@ async fn a_dashboard_reads_what_it_shows_and_neither_writes_nor_reads_what_was_s
     let mut dashboard = as_role("dashboard").await;
     for shown in [
         "features.fct_training_samples",
-        "features.fct_apartment_days",
         "processed.int_weather_hours",
         "energy.building_hours",
         "energy.building_days",
@@ -98,10 +97,11 @@ async fn a_dashboard_reads_what_it_shows_and_neither_writes_nor_reads_what_was_s
         dashboard.execute(AssertSqlSafe(read)).await.unwrap_or_else(|error| panic!("{shown}: {error}"));
     }
     dashboard.execute("select subject, status, metrics from edf.models").await.unwrap();
-    dashboard.execute("select reason_code, reason, replayed_at from raw.rejected_messages").await.unwrap();
+    dashboard.execute("select reason_code, reason, replayed_at from energy.rejections").await.unwrap();
     for (code, statement) in [
         ("42501", "select artifact from edf.models"),
         ("42501", "select message from raw.rejected_messages"),
+        ("42501", "select * from features.fct_apartment_days"),
         ("42501", "select * from energy.building_access"),
         ("42501", "select * from raw.meter_inbox"),
         ("42501", "select edf.forecast('homes-1-4', 'select 1')"),

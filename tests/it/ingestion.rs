@@ -125,8 +125,11 @@ async fn one_bad_reading_does_not_spoil_its_message() {
 }
 
 #[tokio::test]
-async fn an_analyst_reads_what_was_rejected() {
-    as_role("analyst").await.execute("select reason_code, message from raw.rejected_messages").await.unwrap();
+async fn an_analyst_reads_that_messages_were_rejected_and_not_what_apartments_said() {
+    let mut analyst = as_role("analyst").await;
+    analyst.execute("select rejected_id, reason_code, replayed_at from energy.rejections").await.unwrap();
+    let refused = edf_tests::refusal(&mut analyst, "select message from raw.rejected_messages").await;
+    assert_eq!(refused.code, "42501");
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ async fn without_a_token_a_key_can_be_exchanged_and_nothing_else_where_that_is_c
         assert!([400, 401, 404].contains(&status), "{method} {path}: {status}");
     }
     // A token of somebody has no use for it, and a token is no way to be anonymous.
-    for role in ["supplier", "resident", "gateway", "operator"] {
+    for role in ["supplier", "resident", "gateway", "operator", "technician"] {
         let answer = api.post("rpc/token", "a", role).json(&json!({ "api_key": "x" })).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{role}");
     }
@@ -211,7 +211,7 @@ async fn without_a_token_a_key_can_be_exchanged_and_nothing_else_where_that_is_c
 #[tokio::test]
 async fn an_operator_alone_makes_keys_and_wrong_ones_are_refused() {
     let (_database, api, _postgres) = exchanging().await;
-    for role in ["supplier", "resident", "gateway"] {
+    for role in ["supplier", "resident", "gateway", "technician"] {
         for function in ["create_api_key", "revoke_api_key"] {
             let asked = api.post(&format!("rpc/{function}"), "mallory", role).json(&json!({ "subject": "utility" }));
             let status = asked.send().await.unwrap().status();

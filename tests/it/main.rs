@@ -3,6 +3,9 @@
 
 mod alert_deliveries;
 mod all_at_once;
+mod anomaly_alerts;
+mod anomaly_feedback;
+mod anomaly_privacy;
 mod anomaly_rules;
 mod anomaly_scores;
 mod apartment_days;
@@ -17,6 +20,7 @@ mod bad_messages;
 mod bad_rows;
 mod bad_weather;
 mod beside;
+mod block;
 mod calendar;
 mod cancel;
 mod candidates;

@@ -195,7 +195,7 @@ async fn what_is_sent_is_never_a_header_of_the_answer_nor_a_part_of_a_statement(
     ];
     for (name, arguments, types) in &functions {
         for text in injected {
-            for role in ["supplier", "resident", "gateway", "operator"] {
+            for role in ["supplier", "resident", "gateway", "operator", "technician"] {
                 let value = |kind: &String| match kind.as_str() {
                     "text[]" => json!([text]),
                     "bigint" | "integer" | "double precision" => json!(1),

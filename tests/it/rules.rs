@@ -43,22 +43,22 @@ async fn every_security_definer_function_pins_its_search_path() {
 async fn api_roles_have_no_privilege_outside_schema_api() {
     none(
         "select role || ' may use schema ' || nspname
-         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
+         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
          where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
            and has_schema_privilege(role, oid, 'usage, create')
          union all
          select role || ' may read or write ' || oid::regclass
-         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
+         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
          where relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
            and relkind in ('r', 'p', 'v', 'm')
            and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
          union all
          select role || ' may create in ' || nspname
-         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'authenticator']) as role
+         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
          where nspname in ('api', 'public') and has_schema_privilege(role, oid, 'create')
          union all
          select role || ' may write ' || oid::regclass
-         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator']) as role
+         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician']) as role
          where relnamespace = 'api'::regnamespace and has_table_privilege(role, oid, 'insert, update, delete, truncate')",
     )
     .await;

@@ -301,7 +301,7 @@ async fn a_role_has_so_much_time_for_a_request() {
         &mut postgres,
         "create function api.wait(seconds float) returns text language sql as
              $$ select current_setting('statement_timeout') from pg_sleep(seconds) $$;
-         grant execute on function api.wait to supplier, resident, gateway, operator;
+         grant execute on function api.wait to supplier, resident, gateway, operator, technician;
          notify pgrst, 'reload schema'",
     )
     .await;
@@ -315,7 +315,9 @@ async fn a_role_has_so_much_time_for_a_request() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    for (role, limit) in [("supplier", "30s"), ("resident", "15s"), ("gateway", "1min"), ("operator", "1min")] {
+    for (role, limit) in
+        [("supplier", "30s"), ("resident", "15s"), ("gateway", "1min"), ("operator", "1min"), ("technician", "30s")]
+    {
         assert_eq!(ask(role, 0.0).await, (200, format!("\"{limit}\"")), "{role}");
     }
     // The limit ends a request, and the answer names no statement.
@@ -328,9 +330,18 @@ async fn a_role_has_so_much_time_for_a_request() {
 
 #[tokio::test]
 async fn nobody_but_the_owner_reads_keys_or_makes_tokens() {
-    for role in
-        ["pipeline", "analyst", "dashboard", "edf_approver", "weather", "api_log", "supplier", "operator", "anonymous"]
-    {
+    for role in [
+        "pipeline",
+        "analyst",
+        "dashboard",
+        "edf_approver",
+        "weather",
+        "api_log",
+        "supplier",
+        "operator",
+        "technician",
+        "anonymous",
+    ] {
         let (_, mut session) = (role, edf_tests::as_role("postgres").await);
         raw_sql(sqlx::AssertSqlSafe(format!("set role {role}"))).execute(&mut session).await.unwrap();
         for statement in [

@@ -86,6 +86,9 @@ grant execute on function edf.keep_backtest, edf.run_backtest, edf.register_back
     edf.score_scenarios to analyst;
 grant execute on procedure edf.tune to analyst;
 grant execute on function edf.explain, edf.contributions, edf.feature_importance, edf.require_artifact to analyst;
+grant execute on function edf.train_anomaly_model, edf.score_anomalies, edf.explain_anomaly, edf.observations_of, edf.require_kind, edf.anomaly_model, edf.read_anomaly_parameters, edf.fit_anomalies,
+    edf.anomaly_scores, edf.own_anomaly_scores, edf.anomaly_parts, edf.require_artifact to edf_owner, pipeline, analyst;
+grant execute on function edf.detect_anomalies to analyst;
 grant execute on function edf.export_models, edf.import_model, edf.export_xgboost, edf.xgboost_files, edf.import_xgboost, edf.fit_xgboost_files to analyst;
 
 -- Approval is a decision of people who have this role, by the rules of the configuration: see energy.approve_models.

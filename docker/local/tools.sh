@@ -11,7 +11,7 @@ install_packages() { "$ROOT/docker/install.sh"; }
 
 hash_of() { cat "$@" | sha256sum | cut -c 1-64; }
 
-python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays, croniter, websocket, pandas, matplotlib' 2>/dev/null; }
+python_works() { "$PYTHON" -c 'import dbt.adapters.postgres, jwt, plotext, holidays, croniter, websocket, pandas, matplotlib, sklearn' 2>/dev/null; }
 
 install_python() {
     local key stamp=$CACHE/venv.done

@@ -84,3 +84,17 @@ comment on function edf.read_parameters is
     'A strategy''s hyperparameters with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy.';
 comment on function edf.read_meter_settings is
     'A meter''s settings with the defaults filled in. Errors: 22023 an unknown name or a wrong value.';
+comment on function edf.read_anomaly_parameters is
+    'Parameters of edf.train_anomaly_model for a strategy, with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy; 22004 a NULL.';
+comment on function edf.fit_anomalies is
+    'Fits a model of anomalies over arrays; edf.train_anomaly_model is the way to call it. Errors: as edf.train_anomaly_model.';
+revoke all on function edf.fit_anomalies from public;
+comment on function edf.anomaly_scores is
+    'Scores rows by an artifact, over arrays; edf.score_anomalies is the way to call it. Errors: as edf.score_anomalies.';
+revoke all on function edf.anomaly_scores from public;
+comment on function edf.own_anomaly_scores is
+    'Scores rows by what they themselves teach, over arrays; edf.detect_anomalies is the way to call it. Errors: as edf.train_anomaly_model.';
+revoke all on function edf.own_anomaly_scores from public;
+comment on function edf.anomaly_parts is
+    'What made the score of a row, over arrays; edf.explain_anomaly is the way to call it. Errors: as edf.explain_anomaly.';
+revoke all on function edf.anomaly_parts from public;

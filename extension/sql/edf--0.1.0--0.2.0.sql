@@ -51,6 +51,7 @@ begin
             edf.require('features', features is not null), edf.require('feature_names', feature_names is not null),
             edf.require('training_start', training_start is not null), edf.require('training_end', training_end is not null),
             edf.require('training_rows', training_rows is not null), edf.require('metrics', metrics is not null);
+    perform edf.require_kind(subject, strategy);
     insert into edf.models (
         subject, strategy, artifact, checksum, parameters, features, feature_names,
         training_start, training_end, training_rows, metrics, created_by
@@ -66,7 +67,7 @@ begin
     return model;
 end;
 $$;
-comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train calls it. Returns the model''s id.';
+comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train and edf.train_anomaly_model call it. Returns the model''s id. Errors: 22004 a NULL argument, 22023 the subject has models of another kind.';
 revoke all on function edf.register_model from public;
 create type edf.schedule as (
     first_origin    timestamptz,
@@ -1431,6 +1432,7 @@ begin
         raise exception 'the artifact of model % of "%" does not match its checksum', given.model_id, given.subject
             using errcode = 'data_corrupted', hint = 'Export it again.';
     end if;
+    perform edf.require_kind(given.subject, given.strategy);
     perform pg_advisory_xact_lock(hashtextextended('edf.models ' || given.subject, 0));
     select model_id into imported from edf.models where (subject, checksum) = (given.subject, given.checksum) order by model_id limit 1;
     if found then
@@ -1455,7 +1457,7 @@ $$Takes a model of another database, a document of edf.export_models, as a pendi
 that is there already stays as it is. Returns the model's id.
 
 From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
-Errors: 22023 it is no such document; XX001 its artifact is damaged.$$;
+Errors: 22023 it is no such document, or its subject has models of another kind; XX001 its artifact is damaged.$$;
 revoke all on function edf.import_model(jsonb) from public;
 
 -- Governance: every decision has its event, and events stay.
@@ -2148,3 +2150,394 @@ $$;
 comment on function edf.pseudonym_key() is
 $$The key for pseudonyms: hexadecimal digits in the file edf_pseudonyms.key of the server's data folder, so that a dump does not hold it. Errors: 55000 there is none.$$;
 revoke all on function edf.pseudonym_key() from public;
+
+-- Models of anomalies.
+comment on column edf.models.subject is 'What the model forecasts, or finds anomalies of: a building''s id, a meter, any name.';
+comment on column edf.models.strategy is
+    'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar; or how it finds anomalies: edf.anomaly_strategies().';
+comment on column edf.models.features is
+    'Feature spec, with the defaults filled in; of anomalies for each feature its median, its spread and the share of the rows in which it was known.';
+comment on column edf.models.training_rows is 'Rows between start and end whose target was known; of anomalies those that had enough values.';
+comment on column edf.models.metrics is
+    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomalies.md.';
+-- Models of anomalies beside those of forecasts, in one registry.
+
+create function edf.anomaly_strategies() returns text[]
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return array['expected_energy', 'isolation_forest', 'local_outlier_factor', 'alert_probability'];
+comment on function edf.anomaly_strategies() is 'The strategies of edf.train_anomaly_model.';
+
+create function edf.require_kind(subject text, strategy text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    other edf.models;
+begin
+    perform edf.require('subject', subject is not null), edf.require('strategy', strategy is not null);
+    select * into other
+    from edf.models
+    where models.subject = require_kind.subject
+      and (models.strategy = any (edf.anomaly_strategies())) <> (require_kind.strategy = any (edf.anomaly_strategies()))
+    limit 1;
+    if found then
+        raise exception '"%" has models of %, and a subject has one approved model: one of % needs another subject', subject, other.strategy, strategy
+            using errcode = 'invalid_parameter_value', hint = format('Choose another name, such as %L.', strategy || ' of ' || subject);
+    end if;
+end;
+$$;
+comment on function edf.require_kind(text, text) is
+$$Refuses a model of anomalies for a subject that has models of forecasts, and the other way round (22023): of a subject one model is approved, so that the approval of the
+one would retire the other.$$;
+revoke all on function edf.require_kind(text, text) from public;
+
+create function edf.anomaly_model(model_id bigint) returns edf.models
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model edf.models;
+begin
+    perform edf.require('model_id', model_id is not null);
+    select * into model from edf.models where models.model_id = anomaly_model.model_id;
+    if not found then
+        raise exception 'there is no model %', model_id
+            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
+    end if;
+    if model.strategy <> all (edf.anomaly_strategies()) then
+        raise exception 'model % of "%" forecasts by % and finds no anomalies', model_id, model.subject, model.strategy
+            using errcode = 'feature_not_supported', hint = 'Train one by edf.train_anomaly_model, for another subject.';
+    end if;
+    perform edf.require_artifact(model);
+    return model;
+end;
+$$;
+comment on function edf.anomaly_model(bigint) is
+    'A model of edf.train_anomaly_model whose artifact is whole. Errors: 42704 no such model, 0A000 it forecasts, 55000 its artifact was emptied, XX001 it is damaged.';
+revoke all on function edf.anomaly_model(bigint) from public;
+
+-- Any query as rows that detectors read.
+
+create type edf.observations as (
+    keys     text[],
+    names    text[],
+    features double precision[],
+    target   double precision[],
+    groups   text[],
+    days     double precision[]
+);
+comment on type edf.observations is
+    'Rows as arrays: key of each, names of the features, the features one column after the other, what is explained or the label, the unit that each belongs to, and when, in days since 1970; the last three are NULL where there is no such column.';
+
+-- No pinned search_path: the query is the caller's and is read as the caller would read it.
+create function edf.observations_of(query text, parameters jsonb, features text[] default null, needs_target boolean default true) returns edf.observations
+language plpgsql stable
+as $$
+declare
+    numbers constant text[] := array['double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint', 'boolean'];
+    -- The parameters are those of edf.read_anomaly_parameters, which has refused other types.
+    target  text := parameters ->> 'target';
+    unit    constant text := parameters ->> 'group';
+    time    text := parameters ->> 'time';
+    known   text[];
+    types   text[];
+    chosen  text[];
+    given   text;
+    wrong   record;
+    observations edf.observations;
+begin
+    perform edf.require('query', query is not null), edf.require('parameters', parameters is not null), edf.require('needs_target', needs_target is not null);
+    select array_agg(c.name order by c.at), array_agg(c.type order by c.at) into known, types
+    from edf.columns_of(query) with ordinality as c (name, type, at);
+    if not needs_target and target <> all (known) then
+        target := null;
+    end if;
+    foreach given in array array_remove(array[target, unit, time], null) || coalesce(features, '{}') loop
+        perform edf.require_column('observations', given, known);
+    end loop;
+    if time is null and types[1] in ('date', 'timestamp with time zone') then
+        time := known[1];
+    end if;
+    chosen := coalesce(
+        features,
+        case when jsonb_typeof(parameters -> 'features') = 'array' then array(select jsonb_array_elements_text(parameters -> 'features')) end,
+        array(
+            select c.name from unnest(known[2:]) with ordinality as c (name, at)
+            where c.name <> all (array_remove(array[target, parameters ->> 'target', unit, time], null)) order by c.at));
+    select c.name, c.type, c.needed into wrong
+    from (
+        select k.name, k.type,
+            case when k.name = time then array['date', 'timestamp with time zone'] when k.name = target or k.name = any (chosen) then numbers end as needed
+        from unnest(known, types) as k (name, type)
+    ) as c
+    where c.type <> all (c.needed)
+    limit 1;
+    if found then
+        raise exception 'column % is of type %; it must be one of %', wrong.name, wrong.type, array_to_string(wrong.needed, ', ')
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Leave it out, or cast it; the parameter features names the columns that are read, where others are in the query.';
+    end if;
+    foreach given in array chosen loop
+        perform edf.require_column('observations', given, known);
+    end loop;
+    execute format(
+        e'select array_agg(q.%1$I::text), %2$s, %3$s, %4$s, %5$s from (select * from (\n%6$s\n) as q) as q',
+        known[1],
+        edf.columns_as_array(array(
+            select edf.number_of(c.name, types[array_position(known, c.name)]) from unnest(chosen) with ordinality as c (name, at) order by c.at)),
+        coalesce(format('array_agg(%s)', edf.number_of(target, types[array_position(known, target)])), 'null::double precision[]'),
+        coalesce(format('array_agg(q.%I::text)', unit), 'null::text[]'),
+        coalesce(format('array_agg(extract(epoch from q.%I)::double precision / 86400)', time), 'null::double precision[]'),
+        rtrim(query, e' \t\r\n;'))
+    into observations.keys, observations.features, observations.target, observations.groups, observations.days;
+    observations.names := chosen;
+    if observations.keys is null then
+        -- Without a row an aggregate is NULL.
+        return row('{}', chosen, '{}', case when target is not null then '{}'::double precision[] end,
+            case when unit is not null then '{}'::text[] end, case when time is not null then '{}'::double precision[] end)::edf.observations;
+    end if;
+    if array_position(observations.keys, null) is not null or array_position(observations.groups, null) is not null then
+        raise exception 'column % is NULL in a row', concat_ws(' or ', known[1], unit)
+            using errcode = 'data_exception', hint = 'Every row needs its key, and its unit; leave such rows out.';
+    end if;
+    return observations;
+end;
+$$;
+comment on function edf.observations_of(text, jsonb, text[], boolean) is
+$$Runs a query of (key, columns...), the key being the first column, and returns its rows as arrays. parameters: names of the columns target, group and time, and of the features, by
+default all other columns, which are numbers or booleans; complete, as edf.read_anomaly_parameters returns them. Without a time the key is one, where it is a date or
+timestamptz. features: these, instead of those of the parameters. needs_target: whether the target must be a column.
+
+Memory: five times that of the numbers, eight bytes each. Errors: 22023 a wrong query, a missing column or columns of other types; 22000 a NULL key or unit; 22004 a NULL argument.$$;
+revoke all on function edf.observations_of(text, jsonb, text[], boolean) from public;
+
+create function edf.read_anomaly_parameters(strategy text, parameters jsonb) returns jsonb
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'read_anomaly_parameters_wrapper';
+create function edf.fit_anomalies(strategy text, observations edf.observations, parameters jsonb, prior bytea)
+    returns table (artifact bytea, parameters_used jsonb, features_used jsonb, feature_names text[], training_rows bigint, metrics jsonb)
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'fit_anomalies_wrapper';
+create function edf.anomaly_scores(artifact bytea, observations edf.observations)
+    returns table (n bigint, score double precision, is_anomaly boolean, expected double precision, lower double precision, upper double precision, tail_probability double precision, raw_score double precision, cusum double precision, run_days integer)
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'anomaly_scores_wrapper';
+create function edf.own_anomaly_scores(strategy text, observations edf.observations, parameters jsonb)
+    returns table (n bigint, score double precision, is_anomaly boolean, expected double precision, lower double precision, upper double precision, tail_probability double precision, raw_score double precision, cusum double precision, run_days integer)
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'own_anomaly_scores_wrapper';
+create function edf.anomaly_parts(artifact bytea, observations edf.observations)
+    returns table (feature text, value double precision, typical double precision, contribution double precision, would_explain double precision)
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'anomaly_parts_wrapper';
+comment on function edf.read_anomaly_parameters is
+    'Parameters of edf.train_anomaly_model for a strategy, with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy; 22004 a NULL.';
+comment on function edf.fit_anomalies is
+    'Fits a model of anomalies over arrays; edf.train_anomaly_model is the way to call it. Errors: as edf.train_anomaly_model.';
+revoke all on function edf.fit_anomalies from public;
+comment on function edf.anomaly_scores is
+    'Scores rows by an artifact, over arrays; edf.score_anomalies is the way to call it. Errors: as edf.score_anomalies.';
+revoke all on function edf.anomaly_scores from public;
+comment on function edf.own_anomaly_scores is
+    'Scores rows by what they themselves teach, over arrays; edf.detect_anomalies is the way to call it. Errors: as edf.train_anomaly_model.';
+revoke all on function edf.own_anomaly_scores from public;
+comment on function edf.anomaly_parts is
+    'What made the score of a row, over arrays; edf.explain_anomaly is the way to call it. Errors: as edf.explain_anomaly.';
+revoke all on function edf.anomaly_parts from public;
+
+create function edf.train_anomaly_model(
+    subject        text,
+    query          text,
+    strategy       text   default 'expected_energy',
+    parameters     jsonb  default '{}',
+    prior_model_id bigint default null
+) returns bigint
+language plpgsql
+as $$
+declare
+    prior  edf.models;
+    used   jsonb;
+    rows   edf.observations;
+    fitted record;
+    first  double precision;
+    last   double precision;
+begin
+    perform edf.require('subject', subject is not null), edf.require('query', query is not null), edf.require('strategy', strategy is not null),
+            edf.require('parameters', parameters is not null);
+    used := edf.read_anomaly_parameters(strategy, parameters);
+    perform edf.require_kind(subject, strategy);
+    if prior_model_id is not null then
+        prior := edf.anomaly_model(prior_model_id);
+    end if;
+    rows := edf.observations_of(query, used, prior.feature_names);
+    select * into strict fitted from edf.fit_anomalies(strategy, rows, parameters, prior.artifact);
+    select min(day), max(day) into first, last from unnest(rows.days) as day;
+    return edf.register_model(
+        subject, strategy, fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        coalesce(to_timestamp(first * 86400), now()), coalesce(to_timestamp((floor(last) + 1) * 86400), now()), fitted.training_rows,
+        fitted.metrics, case when prior_model_id is not null then format('its prior is that of model %s', prior_model_id) end);
+end;
+$$;
+comment on function edf.train_anomaly_model is
+$$Trains a model that finds anomalies, on the rows of a query, and writes it to edf.models as pending; returns its id. Approval and the rest are those of forecasts.
+
+subject: any name; of a subject one model is approved, so that each strategy needs a subject of its own, and one that forecasts another. query: its first column is the key of a row, such as a day;
+other columns are features, numbers or booleans, NULL where a value is missing, but for those that parameters name: target, group (such as the apartment, each of which has its own weights), time (date
+or timestamptz, by default the key if it is one), features (an array: only these are read).
+strategy, and its parameters beside these:
+expected_energy explains the target, such as energy in kWh a day, by the features: Bayesian linear regression with conjugate priors (Gelman et al., Bayesian Data Analysis, 2013), which the groups teach each
+other (empirical Bayes) or prior_model_id gives, an earlier model on the same features. Rows further than trim (4) robust standard deviations from a Huber fit are not learnt from. alarm_share (0.01): share
+of normal rows that may be alarms; side: both, upper or lower; noise_by_level (true): noise grows with the level; runs (true): small deviations of many days count, by CUSUM (Page, 1954) with run_drift (0.5)
+and a false alarm in run_arl_days (730), calibrated by simulation to the correlation of days; max_gap_days (7): after which a run starts anew.
+isolation_forest (Liu, Ting and Zhou, 2008): alarm_share, trees (200), sample (256), seed. A missing value goes both ways of a cut.
+local_outlier_factor (Breunig et al., 2000): alarm_share, neighbours (20), max_rows (5000) that are kept to compare with, scale (true), seed. Distances between rows with missing values are of the features
+that both know.
+alert_probability: how likely rows are real, by logistic regression on detectors' scores; target is true, false or NULL (not labelled). base_rate (0.01), weight (1 for each decade of rarity) and weights by name are
+the prior, precision (1) how sure it is: without labels it is the model. alarm_probability (0.5); scores (true): features are scores between 0 and 1.
+Limits: 1,000,000 rows, 200 features, 75 million numbers. Memory: seven times the numbers. Errors: 22000 too few rows, NaN or infinite values, no convergence, a NULL key or group; 22004 a NULL argument;
+22023 wrong columns or parameters, a subject that forecasts; 42704 an unknown strategy or prior model; 55000 its artifact was emptied; 0A000 it is none of anomalies.$$;
+revoke all on function edf.train_anomaly_model from public;
+
+create function edf.score_anomalies(model_id bigint, query text) returns table (
+    key              text,
+    score            double precision,
+    is_anomaly       boolean,
+    expected         double precision,
+    lower            double precision,
+    upper            double precision,
+    tail_probability double precision,
+    raw_score        double precision,
+    cusum            double precision,
+    run_days         integer
+)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+    model edf.models;
+    rows  edf.observations;
+begin
+    perform edf.require('model_id', score_anomalies.model_id is not null), edf.require('query', query is not null);
+    model := edf.anomaly_model(score_anomalies.model_id);
+    rows := edf.observations_of(query, model.parameters, model.feature_names, model.strategy = 'expected_energy');
+    return query
+    select k.key, s.score, s.is_anomaly, s.expected, s.lower, s.upper, s.tail_probability, s.raw_score, s.cusum, s.run_days
+    from edf.anomaly_scores(model.artifact, rows) as s
+    join unnest(rows.keys) with ordinality as k (key, n) using (n)
+    order by n;
+end;
+$$;
+comment on function edf.score_anomalies is
+$$How odd each row of a query is, by a model of edf.train_anomaly_model: one row for each row, in its order. The query has the columns that the model was trained on, by name, the key first; others are ignored.
+
+score: between 0 and 1, one less the probability of a row as odd among normal ones, so that scores of all strategies can be compared; of alert_probability the probability that it is real. is_anomaly: an
+alarm of this detector; all are NULL where less than half of the features or not the target is known: never an alarm about what is not known. expected, lower and upper: of expected_energy what the target
+was expected to be and between which values it is no alarm, in its unit; of alert_probability lower and upper are the 90 % interval of the probability. tail_probability: exact posterior predictive (Student t)
+probability of a day as far off, which the score calibrates by the days that were learnt from. raw_score: the day's normal score; the isolation score, a half being usual; the outlier factor, one being
+usual; the log-odds. cusum, run_days: the sum of a run of days, negative where they are low, in standard deviations, and days since it was zero; the rows of a group are taken in the order of
+their time, so that the query of a day begins some weeks before it.
+Memory: six times the numbers of the query, and the model. Errors: as edf.train_anomaly_model; 42704 no such model; 55000 its artifact was emptied; XX001 it is damaged; 0A000 it forecasts.$$;
+revoke all on function edf.score_anomalies from public;
+
+create function edf.detect_anomalies(
+    subject    text,
+    query      text,
+    strategy   text  default null,
+    parameters jsonb default '{}'
+) returns table (
+    key              text,
+    score            double precision,
+    is_anomaly       boolean,
+    expected         double precision,
+    lower            double precision,
+    upper            double precision,
+    tail_probability double precision,
+    raw_score        double precision,
+    cusum            double precision,
+    run_days         integer,
+    model_id         bigint
+)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+    model  edf.models;
+    chosen text := coalesce(strategy, case when parameters ? 'target' then 'expected_energy' else 'isolation_forest' end);
+    rows   edf.observations;
+begin
+    perform edf.require('subject', subject is not null), edf.require('query', query is not null), edf.require('parameters', parameters is not null);
+    select * into model from edf.models where models.subject = detect_anomalies.subject and status = 'approved';
+    if found then
+        return query select s.*, model.model_id from edf.score_anomalies(model.model_id, query) as s;
+        return;
+    end if;
+    rows := edf.observations_of(query, edf.read_anomaly_parameters(chosen, parameters));
+    return query
+    select k.key, s.score, s.is_anomaly, s.expected, s.lower, s.upper, s.tail_probability, s.raw_score, s.cusum, s.run_days, null::bigint
+    from edf.own_anomaly_scores(chosen, rows, parameters) as s
+    join unnest(rows.keys) with ordinality as k (key, n) using (n)
+    order by n;
+end;
+$$;
+comment on function edf.detect_anomalies is
+$$How odd each row of any query is: by the approved model of the subject, and where there is none by a model that is fitted on the rows of the query themselves and not kept. Columns as edf.score_anomalies, and
+model_id, NULL where the rows judged themselves.
+
+query, strategy and parameters: as edf.train_anomaly_model; strategy and parameters only matter where no model is approved. strategy: by default expected_energy where the parameters name a target, else
+isolation_forest. Of expected_energy each row is judged by the others: the posterior without it, in closed form. Faults among the rows make others look less odd, and many alike are taken for normal: an
+approved model that was trained on other days sees more.
+Errors: as edf.train_anomaly_model; 0A000 the approved model of the subject forecasts.$$;
+revoke all on function edf.detect_anomalies from public;
+
+create function edf.explain_anomaly(model_id bigint, features jsonb) returns table (
+    feature       text,
+    value         double precision,
+    typical       double precision,
+    contribution  double precision,
+    would_explain double precision
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    model  edf.models;
+    target text;
+    unit   text;
+    name   text;
+    given  jsonb;
+    number double precision;
+    numbers double precision[] := '{}';
+begin
+    perform edf.require('model_id', explain_anomaly.model_id is not null), edf.require('features', features is not null);
+    if jsonb_typeof(features) <> 'object' then
+        raise exception 'features are given in a JSON object, not in %', left(features::text, 200)
+            using errcode = 'invalid_parameter_value', hint = 'select edf.explain_anomaly(model_id, to_jsonb(q)) from (...) as q gives a row.';
+    end if;
+    model := edf.anomaly_model(explain_anomaly.model_id);
+    target := case when model.strategy = 'expected_energy' then model.parameters ->> 'target' end;
+    unit := model.parameters ->> 'group';
+    foreach name in array model.feature_names || array_remove(array[target], null) loop
+        given := nullif(features -> name, 'null');
+        begin
+            number := case jsonb_typeof(given) when 'boolean' then (given::text = 'true')::integer else (given::text)::double precision end;
+        exception when data_exception then
+            raise exception 'feature "%" cannot be %', name, left(given::text, 200)
+                using errcode = 'invalid_parameter_value', hint = 'Features are numbers or booleans; null or nothing is a missing value.';
+        end;
+        numbers := numbers || number;
+    end loop;
+    return query
+    select p.*
+    from edf.anomaly_parts(
+        model.artifact,
+        row(array['1'], model.feature_names, numbers[:cardinality(model.feature_names)],
+            case when target is not null then numbers[cardinality(model.feature_names) + 1:] end,
+            case when unit is not null then array[coalesce(features ->> unit, '')] end, null)::edf.observations) as p;
+end;
+$$;
+comment on function edf.explain_anomaly is
+$$What made the score of a row, by a model of edf.train_anomaly_model: a row for each feature, and in parentheses what is none.
+
+features: a row of the query that edf.score_anomalies takes, as to_jsonb makes it; what is missing or null is not known, what the model does not read is ignored. value: the feature's, typical: its median among
+the rows that were learnt from, both in the feature's unit. contribution: of expected_energy what the feature adds to a typical day of this group, in the unit of the target; (base) is such a day, (unexplained) what
+is left, and all add up to the target. would_explain: by how much the feature would have to be another one for nothing to be left, in the feature's unit; NULL where its weight may be nothing. Of isolation_forest and
+local_outlier_factor what the raw score is more than with a typical value of this feature alone; two features that are only odd together have each the whole. Of alert_probability what the score adds to the log-odds.
+Errors: 22004 a NULL argument, 22023 a value that is no number, 42704 no such model, 55000 its artifact was emptied, XX001 it is damaged, 0A000 it forecasts.$$;
+revoke all on function edf.explain_anomaly from public;

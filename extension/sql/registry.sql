@@ -22,20 +22,21 @@ create table edf.models (
 );
 comment on table edf.models is
     'Trained models. A model is used once it is approved; a subject has at most one approved model.';
-comment on column edf.models.subject is 'What the model forecasts: a building''s id, a meter, any name.';
+comment on column edf.models.subject is 'What the model forecasts, or finds anomalies of: a building''s id, a meter, any name.';
 comment on column edf.models.strategy is
-    'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar.';
+    'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar; or how it finds anomalies: edf.anomaly_strategies().';
 comment on column edf.models.status is
     'pending -> approved or rejected; approved -> retired when another model of the subject is approved; retired -> approved by edf.rollback_model.';
 comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256. Empty: see edf.empty_model.';
 comment on column edf.models.checksum is 'SHA-256 of the artifact as it was trained, in hexadecimal.';
 comment on column edf.models.parameters is 'Hyperparameters, with the defaults filled in.';
-comment on column edf.models.features is 'Feature spec, with the defaults filled in.';
+comment on column edf.models.features is
+    'Feature spec, with the defaults filled in; of anomalies for each feature its median, its spread and the share of the rows in which it was known.';
 comment on column edf.models.feature_names is 'The features that the model reads, in order.';
 comment on column edf.models.training_end is 'First time that was not learnt from.';
-comment on column edf.models.training_rows is 'Rows between start and end whose target was known.';
+comment on column edf.models.training_rows is 'Rows between start and end whose target was known; of anomalies those that had enough values.';
 comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance.';
+    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomalies.md.';
 
 -- A subject's forecasts come from one model.
 create unique index models_one_approved_per_subject on edf.models (subject) where status = 'approved';
@@ -154,6 +155,7 @@ begin
             edf.require('features', features is not null), edf.require('feature_names', feature_names is not null),
             edf.require('training_start', training_start is not null), edf.require('training_end', training_end is not null),
             edf.require('training_rows', training_rows is not null), edf.require('metrics', metrics is not null);
+    perform edf.require_kind(subject, strategy);
     insert into edf.models (
         subject, strategy, artifact, checksum, parameters, features, feature_names,
         training_start, training_end, training_rows, metrics, created_by
@@ -169,7 +171,7 @@ begin
     return model;
 end;
 $$;
-comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train calls it. Returns the model''s id.';
+comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train and edf.train_anomaly_model call it. Returns the model''s id. Errors: 22004 a NULL argument, 22023 the subject has models of another kind.';
 revoke all on function edf.register_model from public;
 
 revoke all on edf.models, edf.model_events from public;

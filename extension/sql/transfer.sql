@@ -121,6 +121,7 @@ begin
         raise exception 'the artifact of model % of "%" does not match its checksum', given.model_id, given.subject
             using errcode = 'data_corrupted', hint = 'Export it again.';
     end if;
+    perform edf.require_kind(given.subject, given.strategy);
     perform pg_advisory_xact_lock(hashtextextended('edf.models ' || given.subject, 0));
     select model_id into imported from edf.models where (subject, checksum) = (given.subject, given.checksum) order by model_id limit 1;
     if found then
@@ -145,5 +146,5 @@ $$Takes a model of another database, a document of edf.export_models, as a pendi
 that is there already stays as it is. Returns the model's id.
 
 From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
-Errors: 22023 it is no such document; XX001 its artifact is damaged.$$;
+Errors: 22023 it is no such document, or its subject has models of another kind; XX001 its artifact is damaged.$$;
 revoke all on function edf.import_model(jsonb) from public;

@@ -30,12 +30,14 @@ fn broken(name: &str, error: &TryFromDatumError) -> Error {
     Error::InvalidArgument(format!("field {name}: {error}"))
 }
 
-fn texts(value: &Composite<'_>, name: &str) -> Result<Vec<String>, Error> {
+/// A field of texts, none of which is NULL; empty where it is NULL itself.
+pub fn texts(value: &Composite<'_>, name: &str) -> Result<Vec<String>, Error> {
     let array = value.get_by_name::<Array<'_, String>>(name).map_err(|error| broken(name, &error))?;
     complete(name, array.map_or_else(Vec::new, |array| array.iter().collect()))
 }
 
-fn numbers(value: &Composite<'_>, name: &str) -> Result<Vec<Option<f64>>, Error> {
+/// A field of numbers; empty where it is NULL.
+pub fn numbers(value: &Composite<'_>, name: &str) -> Result<Vec<Option<f64>>, Error> {
     let array = value.get_by_name::<Array<'_, f64>>(name).map_err(|error| broken(name, &error))?;
     Ok(array.map_or_else(Vec::new, |array| array.iter().collect()))
 }

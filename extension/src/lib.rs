@@ -6,6 +6,7 @@
 // pgrx' ErrorReport is large, and carries the SQLSTATE; a table's type lists its columns.
 #![allow(clippy::result_large_err, clippy::type_complexity)]
 
+mod anomaly;
 mod backtest;
 mod chart;
 mod config;
@@ -51,5 +52,13 @@ pgrx::extension_sql_file!("../sql/export_xgboost.sql", name = "export_xgboost", 
 pgrx::extension_sql_file!("../sql/import_xgboost.sql", name = "import_xgboost", requires = ["series_of", "registry"]);
 pgrx::extension_sql_file!("../sql/portfolio.sql", name = "portfolio", requires = ["score_inputs"]);
 pgrx::extension_sql_file!("../sql/scenarios.sql", name = "scenarios", requires = ["score_inputs", "portfolio"]);
+pgrx::extension_sql_file!(
+    "../sql/train_anomaly_model.sql",
+    name = "train_anomaly_model",
+    requires = ["observations", "decide", "anomaly_kinds"]
+);
+pgrx::extension_sql_file!("../sql/anomaly_kinds.sql", name = "anomaly_kinds", requires = ["registry", "series"]);
+pgrx::extension_sql_file!("../sql/score_anomalies.sql", name = "score_anomalies", requires = ["train_anomaly_model"]);
+pgrx::extension_sql_file!("../sql/explain_anomaly.sql", name = "explain_anomaly", requires = ["score_anomalies"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["series_of"]);
 pgrx::extension_sql_file!("../sql/pseudonym_key.sql", name = "pseudonym_key");

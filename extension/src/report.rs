@@ -26,6 +26,14 @@ fn describe(error: &Error, message: String) -> ErrorReport {
             "Give more history (in a backtest also a longer training_window), or shorten the longest lag and window (features: lags_h, recent_h, rolling_h)."
                 .to_owned(),
         ),
+        Error::TooFewRows { .. } => (
+            ERRCODE_DATA_EXCEPTION,
+            "Give more rows, or fewer features. A row counts where half of its features, and the target if there is one, are known.".to_owned(),
+        ),
+        Error::NotConverged { .. } => (
+            ERRCODE_DATA_EXCEPTION,
+            "Give the prior more precision (parameter precision), or features of similar size.".to_owned(),
+        ),
         Error::NoJointResidual => (
             ERRCODE_DATA_EXCEPTION,
             "Give residuals of the same origins and leads for every series, such as those of backtests with one schedule.".to_owned(),

@@ -5,6 +5,7 @@ mod alert_deliveries;
 mod all_at_once;
 mod anomaly_alerts;
 mod anomaly_feedback;
+mod anomaly_models;
 mod anomaly_privacy;
 mod anomaly_rules;
 mod anomaly_scores;

@@ -75,7 +75,9 @@ async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_read
                                    'forecast', 'explain', 'contributions', 'feature_importance', 'backtest', 'backtest_series', 'features', 'feature_rows', 'score', 'columns_of', 'checked_columns',
                                    'run_backtest', 'keep_backtest', 'register_backtest', 'tune', 'open_tuning', 'register_trial',
                                    'rollback_model', 'empty_model', 'retire_approved', 'locked_model', 'require_artifact', 'record_deletions',
-                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'export_xgboost', 'xgboost_files', 'import_xgboost', 'fit_xgboost_files', 'scenarios', 'draw_scenarios', 'score_scenarios', 'delete_children', 'keep_ids_ahead'))",
+                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'export_xgboost', 'xgboost_files', 'import_xgboost', 'fit_xgboost_files', 'scenarios', 'draw_scenarios', 'score_scenarios', 'delete_children', 'keep_ids_ahead',
+                                   'require_kind', 'anomaly_model', 'observations_of', 'train_anomaly_model', 'score_anomalies', 'detect_anomalies', 'explain_anomaly', 'fit_anomalies', 'anomaly_scores',
+                                   'own_anomaly_scores', 'anomaly_parts'))",
     )
     .await;
 }

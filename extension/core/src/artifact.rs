@@ -9,6 +9,8 @@
 //! may write the registry decides whose models are run.
 //!
 //! Format 5 is read too ([`v5`]): a model outlives the release that trained it.
+//!
+//! A header that names its `kind` is of another kind of model than forecasts; see [`crate::anomaly`].
 
 mod v5;
 
@@ -63,6 +65,11 @@ pub struct Header {
 
 /// Header and state as bytes.
 pub fn encode(header: &Header, state: &[u8]) -> Result<Vec<u8>, Error> {
+    pack(header, state)
+}
+
+/// Any header and a state as bytes.
+pub(crate) fn pack(header: &impl Serialize, state: &[u8]) -> Result<Vec<u8>, Error> {
     let header = serde_json::to_vec(header).map_err(|error| Error::Internal(error.to_string()))?;
     let length = u32::try_from(header.len()).map_err(|error| Error::Internal(error.to_string()))?;
     let mut bytes = Vec::with_capacity(HEADER_AT + header.len() + state.len() + DIGEST_LEN);
@@ -75,8 +82,32 @@ pub fn encode(header: &Header, state: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The reverse of [`encode`].
-pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
+/// The parts of an artifact whose digest is right.
+pub(crate) struct Packed<'a> {
+    version: u16,
+    /// The header, in JSON.
+    pub header: &'a [u8],
+    /// The fitted state.
+    pub state: &'a [u8],
+}
+
+impl Packed<'_> {
+    /// The kind of model; none of a forecast's.
+    pub fn kind(&self) -> Result<Option<String>, Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            kind: Option<String>,
+        }
+        serde_json::from_slice::<Named>(self.header).map(|named| named.kind).map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> Error {
+    Error::DamagedArtifact(format!("its header: {error}"))
+}
+
+/// The reverse of [`pack`].
+pub(crate) fn unpack(bytes: &[u8]) -> Result<Packed<'_>, Error> {
     let damaged = |what: &str| Error::DamagedArtifact(what.to_owned());
     let (content, digest) = bytes.split_last_chunk::<DIGEST_LEN>().ok_or_else(|| damaged("it is too short"))?;
     let (magic, rest) = content.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
@@ -102,13 +133,24 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
     let length = u32::from_le_bytes(*length) as usize;
     let (header, state) = rest.split_at_checked(length).ok_or_else(|| damaged("its header is cut"))?;
-    let unreadable = |error: serde_json::Error| damaged(&format!("its header: {error}"));
+    Ok(Packed { version, header, state })
+}
+
+/// The reverse of [`encode`].
+pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
+    let packed = unpack(bytes)?;
+    if let Some(kind) = packed.kind()? {
+        return Err(Error::NotSupported(format!(
+            "this model is one of {kind} and does not forecast; edf.score_anomalies scores rows with it"
+        )));
+    }
+    let Packed { version, header, state } = packed;
     let (header, state) = match version {
-        v5::VERSION => v5::read(serde_json::from_slice(header).map_err(unreadable)?, state)?,
-        _ => (serde_json::from_slice::<Header>(header).map_err(unreadable)?, Cow::Borrowed(state)),
+        v5::VERSION => v5::read(serde_json::from_slice(header).map_err(|error| unreadable(&error))?, state)?,
+        _ => (serde_json::from_slice::<Header>(header).map_err(|error| unreadable(&error))?, Cow::Borrowed(state)),
     };
     if header.step_seconds <= 0 || header.horizon == 0 {
-        return Err(damaged("its header holds impossible numbers"));
+        return Err(Error::DamagedArtifact("its header holds impossible numbers".to_owned()));
     }
     Ok((header, state))
 }

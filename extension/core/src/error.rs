@@ -17,13 +17,27 @@ pub enum Error {
         /// Steps that are there.
         have: usize,
     },
+    /// Fewer rows than are needed whose values are known.
+    TooFewRows {
+        /// Rows that are needed.
+        need: usize,
+        /// Rows that are there.
+        have: usize,
+    },
+    /// An iteration that came to no end.
+    NotConverged {
+        /// Of what.
+        what: &'static str,
+        /// After so many steps.
+        steps: usize,
+    },
     /// No origin at which the residuals of all series of a sum are known.
     NoJointResidual,
-    /// NaN or an infinity in the column, at this time.
+    /// NaN or an infinity in the column, at this time or row.
     NonFinite {
         /// Name of the column.
         column: String,
-        /// When, in RFC 3339.
+        /// When, in RFC 3339; or which row.
         at: String,
     },
     /// A NULL where a value is needed: the argument or element.
@@ -87,6 +101,10 @@ impl fmt::Display for Error {
             Self::TooLittleHistory { need, have } => {
                 write!(f, "too little history: {need} steps are needed, {have} are there")
             }
+            Self::TooFewRows { need, have } => {
+                write!(f, "too few rows: {need} are needed whose values are known, {have} are there")
+            }
+            Self::NotConverged { what, steps } => write!(f, "{what} has not converged in {steps} steps"),
             Self::NoJointResidual => {
                 f.write_str("there is no origin before the forecast at which the residuals of all its series are known")
             }

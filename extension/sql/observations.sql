@@ -20,7 +20,7 @@ declare
     -- The parameters are those of edf.read_anomaly_parameters, which has refused other types.
     target  text := parameters ->> 'target';
     unit    constant text := parameters ->> 'group';
-    time    text := parameters ->> 'time';
+    clock   text := parameters ->> 'time';
     known   text[];
     types   text[];
     chosen  text[];
@@ -34,22 +34,22 @@ begin
     if not needs_target and target <> all (known) then
         target := null;
     end if;
-    foreach given in array array_remove(array[target, unit, time], null) || coalesce(features, '{}') loop
+    foreach given in array array_remove(array[target, unit, clock], null) || coalesce(features, '{}') loop
         perform edf.require_column('observations', given, known);
     end loop;
-    if time is null and types[1] in ('date', 'timestamp with time zone') then
-        time := known[1];
+    if clock is null and types[1] in ('date', 'timestamp with time zone') then
+        clock := known[1];
     end if;
     chosen := coalesce(
         features,
         case when jsonb_typeof(parameters -> 'features') = 'array' then array(select jsonb_array_elements_text(parameters -> 'features')) end,
         array(
             select c.name from unnest(known[2:]) with ordinality as c (name, at)
-            where c.name <> all (array_remove(array[target, parameters ->> 'target', unit, time], null)) order by c.at));
+            where c.name <> all (array_remove(array[target, parameters ->> 'target', unit, clock], null)) order by c.at));
     select c.name, c.type, c.needed into wrong
     from (
         select k.name, k.type,
-            case when k.name = time then array['date', 'timestamp with time zone'] when k.name = target or k.name = any (chosen) then numbers end as needed
+            case when k.name = clock then array['date', 'timestamp with time zone'] when k.name = target or k.name = any (chosen) then numbers end as needed
         from unnest(known, types) as k (name, type)
     ) as c
     where c.type <> all (c.needed)
@@ -67,16 +67,16 @@ begin
         known[1],
         edf.columns_as_array(array(
             select edf.number_of(c.name, types[array_position(known, c.name)]) from unnest(chosen) with ordinality as c (name, at) order by c.at)),
-        coalesce(format('array_agg(%s)', edf.number_of(target, types[array_position(known, target)])), 'null::double precision[]'),
-        coalesce(format('array_agg(q.%I::text)', unit), 'null::text[]'),
-        coalesce(format('array_agg(extract(epoch from q.%I)::double precision / 86400)', time), 'null::double precision[]'),
+        coalesce('array_agg(' || edf.number_of(target, types[array_position(known, target)]) || ')', 'null::double precision[]'),
+        coalesce('array_agg(q.' || quote_ident(unit) || '::text)', 'null::text[]'),
+        coalesce('array_agg(extract(epoch from q.' || quote_ident(clock) || ')::double precision / 86400)', 'null::double precision[]'),
         rtrim(query, e' \t\r\n;'))
     into observations.keys, observations.features, observations.target, observations.groups, observations.days;
     observations.names := chosen;
     if observations.keys is null then
         -- Without a row an aggregate is NULL.
         return row('{}', chosen, '{}', case when target is not null then '{}'::double precision[] end,
-            case when unit is not null then '{}'::text[] end, case when time is not null then '{}'::double precision[] end)::edf.observations;
+            case when unit is not null then '{}'::text[] end, case when clock is not null then '{}'::double precision[] end)::edf.observations;
     end if;
     if array_position(observations.keys, null) is not null or array_position(observations.groups, null) is not null then
         raise exception 'column % is NULL in a row', concat_ws(' or ', known[1], unit)

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const EACH: Duration = Duration::from_secs(28);
 
 /// What a text may be: a query, a name, or nothing of use.
-const TEXTS: [&str; 24] = [
+const TEXTS: [&str; 26] = [
     "null",
     "''",
     "';'",
@@ -27,6 +27,8 @@ const TEXTS: [&str; 24] = [
     "'profile'",
     "'lear'",
     "'ensemble'",
+    "'expected_energy'",
+    "'local_outlier_factor'",
     "'house'",
     "'rmse'",
     "'UTC'",
@@ -70,7 +72,7 @@ const SPANS: [&str; 12] = [
     "'-178000000 years'",
     "'2000000000 days'",
 ];
-const DOCUMENTS: [&str; 24] = [
+const DOCUMENTS: [&str; 26] = [
     "null",
     "'{}'",
     "'[]'",
@@ -95,6 +97,8 @@ const DOCUMENTS: [&str; 24] = [
     "'{\"seed\": {\"low\": 0, \"high\": 4294967295}}'",
     "'[{\"parameters\": {}, \"score\": 1}]'",
     "'{\"max_silence_h\": 1e308}'",
+    "'{\"target\": \"demand_kwh\"}'",
+    "'{\"target\": \"temperature_c\", \"group\": \"at\", \"alarm_share\": 0.3}'",
 ];
 const SERIES: [&str; 6] = [
     "null",
@@ -103,6 +107,16 @@ const SERIES: [&str; 6] = [
     "row(null, null, null, null, null, null, null, null, null)",
     "row(array['infinity', '-infinity']::timestamptz[], '{1,2}', null, '{}', '{}', null, null, null, null)",
     "row(array['9999-12-30Z', '9999-12-31Z']::timestamptz[], '{1,NaN}', array[null, now()], '{a}', '{1,null}', array[now()], array[now()], '{a}', '{1}')",
+];
+
+const OBSERVATIONS: [&str; 7] = [
+    "null",
+    "edf.observations_of('select at, demand_kwh, temperature_c from hourly', '{}')",
+    "edf.observations_of('select at, demand_kwh, temperature_c from hourly', '{\"target\": \"demand_kwh\"}')",
+    "row('{}', '{}', '{}', null, null, null)",
+    "row(null, null, null, null, null, null)",
+    "row('{1,2}', '{a,b}', '{1,null,1e308}', '{1}', '{x,null}', '{infinity}')",
+    "row(array_fill('k'::text, array[30]), '{a}', array_fill(1e308::float8, array[30]), array_fill(-1e308::float8, array[30]), null, array_fill(1e300::float8, array[30]))",
 ];
 
 /// An expression of this type.
@@ -132,6 +146,7 @@ fn argument(random: &mut StdRng, kind: &str) -> String {
         "jsonb" => of(random, &DOCUMENTS),
         "bytea" => of(random, &["null", "'\\x'", "'\\x00ff'", "(select artifact from edf.models limit 1)"]),
         "edf.series" => of(random, &SERIES),
+        "edf.observations" => of(random, &OBSERVATIONS),
         "edf.schedule" => of(random, &["null", "edf.schedule_of('{}')", "row(null, null, null, null, null, null)"]),
         _ => "null".to_owned(),
     };

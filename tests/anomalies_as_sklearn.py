@@ -77,14 +77,13 @@ def outlier_factors(cursor, name: str, matrix: np.ndarray) -> None:
     novelty = LocalOutlierFactor(n_neighbors=NEIGHBOURS, novelty=True).fit(scaler.transform(matrix[::2]))
     ours = by_model(cursor, f"{query} where n % 2 = 0", f"{query} where n % 2 = 1", "local_outlier_factor", parameters)
     apart(f"{name}, of the other {half}", ours, -novelty.score_samples(scaler.transform(matrix[1::2])))
-    gaps = matrix.copy()
-    gaps[np.random.default_rng(1).uniform(size=gaps.shape) < 0.1] = np.nan
-    known = np.isfinite(gaps).sum(axis=1) * 2 >= gaps.shape[1]
-    gaps = gaps[known]
-    distances = nan_euclidean_distances(RobustScaler().fit_transform(gaps))
-    if np.isnan(distances).any():
-        print(f"{name}: rows that share no feature, which scikit-learn has no distance for")
+    if matrix.shape[1] < 3:
         return
+    # At most one gap in a row, so that any two share a feature: scikit-learn has no distance where they share none.
+    gaps, random = matrix.copy(), np.random.default_rng(1)
+    rows = np.flatnonzero(random.uniform(size=len(gaps)) < 0.3)
+    gaps[rows, random.integers(0, gaps.shape[1], len(rows))] = np.nan
+    distances = nan_euclidean_distances(RobustScaler().fit_transform(gaps))
     theirs = -LocalOutlierFactor(n_neighbors=NEIGHBOURS, metric="precomputed").fit(distances).negative_outlier_factor_
     apart(f"{name}, with gaps", own(cursor, stored(cursor, gaps), "local_outlier_factor", parameters), theirs)
 
@@ -97,7 +96,7 @@ def forests(cursor, name: str, matrix: np.ndarray, outliers: np.ndarray) -> None
     auc = [float(roc_auc_score(outliers, score)) for score in (ours, *theirs)]
     level = abs(float(ours.mean() - np.mean(theirs)))
     print(f"{name}, isolation forest: rank correlation {between:.4f}, of seeds of scikit-learn {among:.4f}; AUC {auc[0]:.4f}, theirs {auc[1]:.4f}; mean {level:.4f} apart")
-    if not (between > among - 0.01 and between > 0.95 and auc[0] > min(auc[1:]) - 0.01 and auc[0] > 0.8 and level < 0.01):
+    if not (between > among - 0.01 and between > 0.95 and auc[0] > min(auc[1:]) - 0.01 and auc[0] > 0.8 and level < 0.02):
         sys.exit("they score other rows")
 
 

@@ -3,9 +3,9 @@
 //! Read it in this order: [`grid`] and [`clock`] (rows and local time), [`series`] (what a forecast stands on),
 //! [`origin`] (where it starts), [`features`] (what is known when), [`model`] (the strategies), [`intervals`],
 //! [`train`] and [`backtest`] (how they are put together), [`artifact`] (a model as bytes), [`tuning`] (which
-//! hyperparameters to try), [`portfolio`] (sums of series), [`scenarios`] (joint paths), [`anomaly`] (rows that are not as they
-//! should be). [`message`] reads what meters and weather services send,
-//! [`meter`] turns registers and gauges into hours, [`schema`] judges a configuration.
+//! hyperparameters to try), [`portfolio`] (sums of series), [`scenarios`] (joint paths),
+//! [`anomaly`] (rows that are not as they should be). [`message`] reads what meters and weather services send, [`meter`]
+//! turns registers and gauges into hours, [`schema`] judges a configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

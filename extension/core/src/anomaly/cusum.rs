@@ -5,10 +5,10 @@
 //! ```
 //!
 //! (Page, *Continuous inspection schemes*, 1954), `z` being standard normal on days like those that were learnt from.
-//! Days depend on the day before, which makes sums of independent ones cry wolf: the threshold is found by simulation,
-//! on a fixed stream of an autoregressive process with the correlation that was seen, so that a false alarm comes once
-//! in `arl` days on average. Of independent days it is that of Siegmund's approximation (1985). The same simulation says
-//! how rare a sum is on any one day.
+//! Days depend on the day before, which makes sums of independent ones cry wolf: the threshold is found by
+//! simulation, on a fixed stream of an autoregressive process with the correlation that was seen, so that a false
+//! alarm comes once in `arl` days on average. Of independent days it is that of Siegmund's approximation (1985). The
+//! same simulation says how rare a sum is on any one day.
 
 use super::tail::Tail;
 use crate::Checkpoint;

@@ -1,4 +1,5 @@
-//! Isolation forest: rows that few random cuts set apart from the others (Liu, Ting and Zhou, *Isolation Forest*, 2008).
+//! Isolation forest: rows that few random cuts set apart from the others (Liu, Ting and Zhou, *Isolation Forest*,
+//! 2008).
 //!
 //! Each tree takes a sample of the rows and cuts it at a random value of a random feature, again and again, until rows
 //! are alone or the tree is as high as an average one. The score is `2^(-E(h)/c(n))`, `h` being the number of cuts and
@@ -346,7 +347,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn scores_lie_between_zero_and_one_and_do_not_depend_on_the_order_of_the_rows(seed in 0_u64..1000, missing in 0.0..0.4_f64) {
+        fn scores_are_shares_and_do_not_depend_on_the_order_of_the_rows(seed in 0_u64..1000, missing in 0.0..0.4_f64) {
             let mut values = matrix(120, 3, seed);
             let mut random = Random::new(seed, 9);
             values.mapv_inplace(|value| if random.uniform() < missing { f64::NAN } else { value });

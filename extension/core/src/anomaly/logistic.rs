@@ -6,12 +6,14 @@
 //!
 //! Ridge logistic regression (le Cessie and van Houwelingen, *Ridge estimators in logistic regression*, 1992) whose
 //! penalty draws to a prior and not to zero: the mode of the posterior under independent normal priors, by Newton's
-//! method with halved steps. Without a label it is the prior, whose constant is the base rate of real faults and whose
-//! weights say what a decade of rarity is worth; each label moves it a little, and contradicting labels stop each other.
+//! method with halved steps. Without a label it is the prior, whose constant is the base rate of real faults and
+//! whose weights say what a decade of rarity is worth; each label moves it a little, and contradicting labels stop
+//! each other.
 //!
-//! A score `s` between 0 and 1 counts as its evidence `-log10(1 - s)`, less what it is on average where nothing is wrong
-//! (`log10(e)`), so that a hundred quiet detectors say no more than the base rate. A missing score says nothing.
-//! The interval of the probability is that of the log-odds, whose variance is that of Laplace's approximation.
+//! A score `s` between 0 and 1 counts as its evidence `-log10(1 - s)`, less what it is on average where nothing is
+//! wrong (`log10(e)`), so that a hundred quiet detectors say no more than the base rate. A missing score says
+//! nothing. The interval of the probability is that of the log-odds, whose variance is that of Laplace's
+//! approximation.
 
 use super::cholesky::Factor;
 use super::observations::Observations;
@@ -344,12 +346,14 @@ mod tests {
             pairs in proptest::collection::vec((0.0..=1.0_f64, -1e3..1e3_f64, any::<bool>()), 0..60),
             precision in 1e-3..1e3_f64, scores in any::<bool>(),
         ) {
-            let rows = Array2::from_shape_fn((pairs.len(), 2), |(row, column)| if column == 0 { pairs[row].0 } else { pairs[row].1 });
+            let cell = |(row, column): (usize, usize)| [pairs[row].0, pairs[row].1][column];
+            let rows = Array2::from_shape_fn((pairs.len(), 2), cell);
             let labels: Vec<_> = pairs.iter().map(|pair| Some(f64::from(u8::from(pair.2)))).collect();
             let parameters = json!({"precision": precision, "scores": scores});
             let (one, own, _) = fitted(&rows, labels.clone(), &parameters);
             let turned: Vec<usize> = (0..pairs.len()).rev().collect();
-            let (two, _, _) = fitted(&rows.select(ndarray::Axis(0), &turned), labels.into_iter().rev().collect(), &parameters);
+            let other = rows.select(ndarray::Axis(0), &turned);
+            let (two, _, _) = fitted(&other, labels.into_iter().rev().collect(), &parameters);
             for (a, b) in one.weights.iter().zip(&two.weights) {
                 prop_assert!((a - b).abs() < 1e-3 * (1.0 + a.abs()), "{one:?} {two:?}");
             }

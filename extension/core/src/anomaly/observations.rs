@@ -9,6 +9,9 @@ const MOST_ROWS: usize = 1_000_000;
 const MOST_FEATURES: usize = 200;
 const MOST_NUMBERS: usize = 75_000_000;
 
+/// What is larger is no measurement, and sums of squares of it leave what numbers can hold.
+const LARGEST: f64 = 1e100;
+
 /// Rows of a query by column; NaN is a missing value.
 #[derive(Debug, Clone)]
 pub struct Observations {
@@ -166,7 +169,12 @@ impl Observations {
 
 /// The known values of a column, by row.
 fn known<'a>(name: &str, values: &'a [Option<f64>]) -> Result<impl Iterator<Item = (usize, f64)> + 'a, Error> {
-    match values.iter().position(|value| value.is_some_and(|value| !value.is_finite())) {
+    match values.iter().position(|value| value.is_some_and(|value| !(value.abs() <= LARGEST))) {
+        Some(row) if values[row].is_some_and(f64::is_finite) => Err(Error::InvalidArgument(format!(
+            "column \"{}\" is larger than {LARGEST:e} in row {}",
+            clipped(name, 100),
+            row + 1
+        ))),
         Some(row) => Err(Error::NonFinite { column: name.to_owned(), at: format!("row {}", row + 1) }),
         None => Ok(values.iter().enumerate().filter_map(|(row, value)| value.map(|value| (row, value)))),
     }
@@ -204,6 +212,8 @@ mod tests {
             Observations::new(infinite).unwrap_err(),
             Error::NonFinite { column: "a".to_owned(), at: "row 1".to_owned() }
         );
+        let large = Columns { features: vec![Some(1e200); 6], ..columns() };
+        assert!(matches!(Observations::new(large), Err(Error::InvalidArgument(_))));
         assert!(Observations::new(Columns { rows: 4, ..columns() }).is_err());
         let unknown = Observations::new(columns()).unwrap().select(&["c".to_owned()]).unwrap_err();
         assert_eq!(unknown.to_string(), "feature \"c\" is not among the columns (a, b)");

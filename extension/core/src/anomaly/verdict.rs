@@ -3,7 +3,8 @@
 /// Of one row; nothing where too little of it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Verdict {
-    /// How sure it is an anomaly: one less the probability of a row as odd among normal ones; of alerts their probability.
+    /// How sure it is an anomaly: one less the probability of a row as odd among normal ones; of alerts their
+    /// probability.
     pub score: Option<f64>,
     /// Whether the detector alarms.
     pub is_anomaly: Option<bool>,

@@ -1,8 +1,8 @@
 //! How noise grows with the level: a cold day's heating is further off than a mild one's.
 //!
-//! The standard deviation is taken to be linear in what a typical unit is expected to use, its two weights learnt from
-//! absolute residuals (Carroll and Ruppert, *Transformation and Weighting in Regression*, 1988, chapter 3). Given it the
-//! posterior is conjugate as before.
+//! The standard deviation is taken to be linear in what a typical unit is expected to use, its two weights learnt
+//! from absolute residuals (Carroll and Ruppert, *Transformation and Weighting in Regression*, 1988, chapter 3).
+//! Given it the posterior is conjugate as before.
 
 use serde::{Deserialize, Serialize};
 

@@ -19,8 +19,8 @@ const MOST_UNITS: usize = 200;
 const PRECISIONS: [f64; 6] = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];
 const SHAPES: [f64; 4] = [1.0, 4.0, 16.0, 64.0];
 
-/// The prior of units with these rows. `typical`: weights of all rows together; `noise`: variance around them, or around
-/// each unit's own where units are many enough.
+/// The prior of units with these rows. `typical`: weights of all rows together; `noise`: variance around them, or
+/// around each unit's own where units are many enough.
 pub fn prior(typical: &[f64], noise: f64, units: &[Moments], checkpoint: Checkpoint<'_>) -> Result<Posterior, Error> {
     let stride = units.len().div_ceil(MOST_UNITS).max(1);
     let units: Vec<&Moments> = units.iter().step_by(stride).collect();

@@ -259,7 +259,7 @@ fn a_prior_of_others_helps_a_unit_with_a_week() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
-    fn scores_lie_between_zero_and_one_and_the_order_of_the_rows_does_not_matter(seed in 0_u64..1000, gap in 2_usize..9) {
+    fn scores_are_shares_and_the_order_of_the_rows_does_not_matter(seed in 0_u64..1000, gap in 2_usize..9) {
         let mut all = days(4, 60, seed);
         all.iter_mut().step_by(gap).for_each(|day| day.sun = None);
         all.iter_mut().step_by(gap + 5).for_each(|day| day.kwh = None);

@@ -34,9 +34,9 @@ impl Factor {
     /// `L⁻¹ b` of the scaled matrix: its squares add up to `b'A⁻¹b`.
     fn half(&self, b: &[f64]) -> Vec<f64> {
         let mut half = vec![0.0; b.len()];
-        for row in 0..b.len() {
+        for (row, value) in b.iter().enumerate() {
             let dot: f64 = self.lower.row(row).iter().zip(&half[..row]).map(|(l, h)| l * h).sum();
-            half[row] = (b[row] / self.scale[row] - dot) / self.lower[[row, row]];
+            half[row] = (value / self.scale[row] - dot) / self.lower[[row, row]];
         }
         half
     }

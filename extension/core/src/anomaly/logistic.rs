@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn labels_that_contradict_or_that_a_line_tells_apart_have_an_answer() {
         let rows = Array2::from_shape_fn((60, 1), |(row, _)| if row % 2 == 0 { 0.9999 } else { 0.1 });
-        let real = |row: usize| Some(f64::from(u8::from(row % 2 == 0)));
+        let real = |row: usize| Some(f64::from(u8::from(row.is_multiple_of(2))));
         let (apart, own, _) = fitted(&rows, (0..60).map(real).collect(), &json!({}));
         assert!(apart.weights.iter().all(|weight| weight.abs() < 20.0) && own[0].score > Some(0.8));
         let (_, own, _) = fitted(&rows, (0..60).map(|row| real(row / 2)).collect(), &json!({}));

@@ -169,7 +169,7 @@ impl Observations {
 
 /// The known values of a column, by row.
 fn known<'a>(name: &str, values: &'a [Option<f64>]) -> Result<impl Iterator<Item = (usize, f64)> + 'a, Error> {
-    match values.iter().position(|value| value.is_some_and(|value| !(value.abs() <= LARGEST))) {
+    match values.iter().position(|value| value.is_some_and(|value| value.is_nan() || value.abs() > LARGEST)) {
         Some(row) if values[row].is_some_and(f64::is_finite) => Err(Error::InvalidArgument(format!(
             "column \"{}\" is larger than {LARGEST:e} in row {}",
             clipped(name, 100),

@@ -2159,7 +2159,7 @@ comment on column edf.models.features is
     'Feature spec, with the defaults filled in; of anomalies for each feature its median, its spread and the share of the rows in which it was known.';
 comment on column edf.models.training_rows is 'Rows between start and end whose target was known; of anomalies those that had enough values.';
 comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomalies.md.';
+    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomaly_models.md.';
 -- Models of anomalies beside those of forecasts, in one registry.
 
 create function edf.anomaly_strategies() returns text[]

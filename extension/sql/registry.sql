@@ -36,7 +36,7 @@ comment on column edf.models.feature_names is 'The features that the model reads
 comment on column edf.models.training_end is 'First time that was not learnt from.';
 comment on column edf.models.training_rows is 'Rows between start and end whose target was known; of anomalies those that had enough values.';
 comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomalies.md.';
+    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomaly_models.md.';
 
 -- A subject's forecasts come from one model.
 create unique index models_one_approved_per_subject on edf.models (subject) where status = 'approved';

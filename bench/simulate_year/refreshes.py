@@ -1,35 +1,56 @@
 """How much refreshes of the coming hours gained, beside the forecast of the day and beside that forecast with the last
 known error added (persistence of the error), each with what was known at the time of the refresh."""
 
-# Of each hour and lead the last refresh; persistence reads the newest actual that was known by then.
+# What readers were shown, a minute after each time at which refreshes are made: of each hour ahead the newest refresh of
+# the newest issue, else as it was issued. Persistence reads the newest actual that was known by then.
 COMPARED = """
     create temporary table compared as
-    select refreshed.building_id, refreshed.valid_at, refreshed.lead_hours::integer as lead, refreshed.refreshed_at,
-        hours.consumption_kwh as actual, issued.yhat as issued, refreshed.yhat as refreshed,
-        issued.yhat + coalesce(last.error, 0) as persistence,
-        hours.consumption_kwh between refreshed.yhat_lower and refreshed.yhat_upper as in_refreshed,
+    with moments as (
+        select building_id, at + minutes as at, at as hour_at
+        from (
+            select building_id, date_trunc('hour', min(refreshed_at), 'UTC') as first_at, max(refreshed_at) as last_at
+            from energy.refreshed_forecasts group by building_id
+        ) as spans
+        cross join lateral generate_series(first_at, last_at, interval '1 hour') as at
+        cross join unnest(array[interval '4 minutes', '19 minutes', '34 minutes', '49 minutes']) as minutes
+    )
+
+    select moments.building_id, valid_at, lead, moments.at, newest.issued_at,
+        hours.consumption_kwh as actual, issued.yhat as issued, coalesce(refreshed.yhat, issued.yhat) as refreshed,
+        refreshed.yhat is not null as is_refreshed, issued.yhat + coalesce(last.error, 0) as persistence,
+        hours.consumption_kwh between coalesce(refreshed.yhat_lower, issued.yhat_lower)
+            and coalesce(refreshed.yhat_upper, issued.yhat_upper) as in_refreshed,
         hours.consumption_kwh between issued.yhat_lower and issued.yhat_upper as in_issued,
-        (refreshed.yhat_upper - refreshed.yhat_lower) / nullif(issued.yhat_upper - issued.yhat_lower, 0) as width
-    from (
-        select distinct on (building_id, valid_at, lead_hours) *
-        from energy.refreshed_forecasts order by building_id, valid_at, lead_hours, refreshed_at desc
-    ) as refreshed
-    join energy.building_hours as hours on hours.building_id = refreshed.building_id and hour_at = valid_at
-    join energy.forecasts as issued
-        on (issued.building_id, issued.issued_at, issued.valid_at)
-            = (refreshed.building_id, refreshed.issued_at, refreshed.valid_at)
+        coalesce((refreshed.yhat_upper - refreshed.yhat_lower) / nullif(issued.yhat_upper - issued.yhat_lower, 0), 1) as width
+    from moments
+    cross join lateral (
+        select slot_at as issued_at from energy.forecast_slots as slots
+        where slots.building_id = moments.building_id and status = 'issued'
+          and coalesce(known_at, slot_at) <= moments.at and source in ('model', 'archetype')
+        order by slot_at desc limit 1
+    ) as newest
+    cross join generate_series(1, 6) as lead
+    cross join lateral (select hour_at + (lead - 1) * interval '1 hour' as valid_at) as ahead
+    join energy.building_hours as hours on hours.building_id = moments.building_id and hours.hour_at = valid_at
+    join energy.forecasts as issued using (building_id, issued_at, valid_at)
+    left join lateral (
+        select yhat, yhat_lower, yhat_upper from energy.refreshed_forecasts as written
+        where written.building_id = moments.building_id and written.valid_at = ahead.valid_at
+          and written.issued_at = newest.issued_at and refreshed_at <= moments.at
+        order by refreshed_at desc limit 1
+    ) as refreshed on true
     left join lateral (
         select known.consumption_kwh - said.yhat as error
         from energy.building_hours as known
         join energy.forecasts as said on said.building_id = known.building_id and said.valid_at = known.hour_at
-        where known.building_id = refreshed.building_id and known.received_at <= refreshed.refreshed_at
-          and known.hour_at >= refreshed.refreshed_at - interval '24 hours'
-          and known.hour_at < date_trunc('hour', refreshed.refreshed_at)
-          and known.consumption_kwh is not null and said.issued_at <= refreshed.issued_at
+        where known.building_id = moments.building_id and known.received_at <= moments.at
+          and known.hour_at >= moments.at - interval '24 hours' and known.hour_at < moments.hour_at
+          and known.consumption_kwh is not null and said.issued_at <= newest.issued_at
         order by known.hour_at desc, said.issued_at desc
         limit 1
     ) as last on true
-    where hours.consumption_kwh is not null
+    -- An hour after its issue there is nothing to correct.
+    where hours.consumption_kwh is not null and moments.hour_at > newest.issued_at
 """
 # Errors of a building in units of the root mean square error that its issued forecasts have.
 BY_LEAD = """
@@ -48,7 +69,7 @@ BY_DAY = """
     with days as (
         select building_id, date_trunc('day', valid_at) as day_at, avg((actual - issued) ^ 2) as issued,
             avg((actual - refreshed) ^ 2) as refreshed
-        from compared where lead <= 3 group by 1, 2 having count(*) >= 60
+        from compared where lead <= 3 group by 1, 2 having count(*) >= 240
     ),
 
     ranked as (

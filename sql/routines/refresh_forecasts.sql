@@ -58,6 +58,24 @@ comment on column energy.refreshes_due.slot_at is 'The full hour that has begun,
 comment on column energy.refreshes_due.issued_at is 'Of the newest forecast, which the refresh corrects.';
 comment on column energy.refreshes_due.source is 'Of that forecast, and of the refresh.';
 
+create or replace function energy.correction_share(age interval) returns double precision
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case
+    when age < interval '1 hour' then 0.8
+    when age < interval '2 hours' then 0.5
+    when age < interval '3 hours' then 0.4
+    else 0.3
+end;
+comment on function energy.correction_share(interval) is
+$$Which share of a correction is taken, by how much older the newest actual is than the hour before the current one; NULL
+where none is known counts as oldest.
+
+Corrections are partly noise. Of one that is right on average, 0.5 have 0.75 of the gain (2 x 0.5 - 0.5^2), and a quarter
+(0.5^2) of the squared error that it adds where there is nothing to correct. What an error of two hours ago says is more
+often over, so that less is taken. bench/README.md has what other shares give, on quiet days too.$$;
+revoke all on function energy.correction_share(interval) from public;
+
 create or replace function energy.refresh_forecast(
     due energy.refreshes_due, inputs energy.place_inputs, target double precision[], received_at timestamptz[],
     reasons text[]
@@ -78,9 +96,11 @@ as $$
         join energy.forecasts as issued
             on (issued.building_id, issued.issued_at, issued.valid_at)
                 = (due.building_id, due.issued_at, fresh.valid_at)
-        -- Corrections are partly noise. Of one that is right on average, 0.7 have 0.91 of the gain (2 x 0.7 - 0.7^2), and
-        -- half (0.7^2) of the squared error that it adds where there is nothing to correct.
-        cross join (select 0.3 as kept) as share
+        cross join (
+            select 1 - energy.correction_share(due.slot_at - interval '1 hour' - max(at)) as kept
+            from unnest(inputs.times, target) as known (at, value)
+            where value is not null and at < due.slot_at
+        ) as share
         on conflict do nothing
         returning valid_at
     )

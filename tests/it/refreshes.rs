@@ -121,6 +121,38 @@ async fn actuals_correct_the_coming_hours_and_the_correction_fades() {
 }
 
 #[tokio::test]
+async fn of_a_correction_the_less_is_taken_the_older_the_newest_actual_is() {
+    let (copy, mut postgres) = issued().await;
+    // The hour before the current one is known of one building, and of the other that before it.
+    a_high_morning(&mut postgres, BUILDING).await;
+    for (hour, received) in [("05", "06:11"), ("06", "07:11"), ("07", "08:11")] {
+        let (hour, received) = (format!("2017-07-29 {hour}:00Z"), format!("2017-07-29 {received}Z"));
+        measure(&mut postgres, "homes-5-8", &hour, &received, 1.5).await;
+    }
+    set_clock(&mut postgres, &copy, "2017-07-29 09:10Z").await;
+    connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
+    let taken = [corrections(&mut postgres, BUILDING).await, corrections(&mut postgres, "homes-5-8").await];
+    // The same with all of it.
+    postgres
+        .execute(raw_sql(
+            "delete from energy.refreshed_forecasts;
+             create or replace function energy.correction_share(age interval) returns double precision
+             language sql immutable return 1",
+        ))
+        .await
+        .unwrap();
+    connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
+    let whole = [corrections(&mut postgres, BUILDING).await, corrections(&mut postgres, "homes-5-8").await];
+    for ((taken, whole), share) in taken.iter().zip(&whole).zip([0.8, 0.5]) {
+        assert_eq!((taken.len(), whole.len()), (6, 6));
+        assert!(whole.iter().any(|(_, _, by)| by.abs() > 0.05), "{whole:?}");
+        for ((_, lead, by), (_, _, all)) in taken.iter().zip(whole) {
+            assert!((by - share * all).abs() < 1e-9, "{by} of {all} at lead {lead}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_new_weather_forecast_is_read() {
     let (copy, mut postgres) = issued().await;
     set_clock(&mut postgres, &copy, "2017-07-29 08:10Z").await;

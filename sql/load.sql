@@ -141,6 +141,7 @@ set local role edf_owner;
 \ir api/token.sql
 \ir api/api_keys.sql
 \ir api/forecasts.sql
+\ir api/forecast_quantiles.sql
 \ir api/forecast_history.sql
 \ir api/refresh_history.sql
 \ir api/portfolio_forecasts.sql

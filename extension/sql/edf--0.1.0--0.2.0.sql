@@ -1838,6 +1838,8 @@ create function edf.draw_scenarios(
     scenarios integer, seed bigint
 ) returns table (scenario integer, scenario_values double precision[], origins bigint)
     language c immutable parallel safe as 'MODULE_PATHNAME', 'draw_scenarios_wrapper';
+create function edf.interpolate_quantiles(quantile_values double precision[], quantiles double precision[], levels double precision[]) returns double precision[]
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'interpolate_quantiles_wrapper';
 create function edf.energy_score(actual double precision[], scenarios double precision[]) returns double precision
     language c immutable parallel safe as 'MODULE_PATHNAME', 'energy_score_wrapper';
 create function edf.variogram_score(actual double precision[], scenarios double precision[]) returns double precision
@@ -1845,6 +1847,12 @@ create function edf.variogram_score(actual double precision[], scenarios double 
 comment on function edf.draw_scenarios is
     'Scenarios over arrays, one row each; edf.scenarios is the way to call it. Errors: as edf.scenarios.';
 revoke all on function edf.draw_scenarios from public;
+comment on function edf.interpolate_quantiles is
+$$Quantiles of a forecast at other levels than those that it has, such as at 10, 25, 75 and 90 % of one with 5, 50 and 95 %. Between two levels the value is linear in the standard normal
+quantile of the level, beyond the outer two it goes on so (the two-piece normal distribution; Wallis, 2014); not below zero where no quantile is. edf.scenarios draws from the same.
+
+quantile_values: at quantiles, two or more, ascending. levels: up to 200, ascending, between 0 and 1. Quantiles that a model makes by itself, the argument levels of edf.forecast, are
+better where they can be had. Errors: 22023 quantiles or levels that do not ascend or fit together; 22000 NaN or infinite values; 22004 a NULL.$$;
 comment on function edf.energy_score is
     'Energy score of scenarios, one path after the other, each as long as actual; in the unit of actual. Errors: 22023 paths of another length, too many; 22004 a NULL; 22000 NaN or infinite values.';
 comment on function edf.variogram_score is

@@ -1,6 +1,7 @@
 //! Scenarios over arrays, and their scores: `edf.scenarios` and `edf.score_scenarios` are the ways to call them.
 
 use edf_core::Error;
+use edf_core::margin::interpolate;
 use edf_core::metrics::joint;
 use edf_core::scenarios::{PastError, Step, scenarios};
 use pgrx::datum::TimestampWithTimeZone;
@@ -66,6 +67,20 @@ fn draw_scenarios(
     let (origins, values) = (drawn.origins as i64, drawn.values);
     let rows = (0..values.nrows()).map(move |at| (at as i32 + 1, values.row(at).to_vec(), origins));
     Ok(TableIterator::new(rows))
+}
+
+/// Quantiles at other levels than those that are known of a forecast.
+#[pg_extern(immutable, parallel_safe)]
+fn interpolate_quantiles(
+    quantile_values: Option<Vec<Option<f64>>>,
+    quantiles: Option<Vec<Option<f64>>>,
+    levels: Option<Vec<Option<f64>>>,
+) -> Result<Vec<f64>, ErrorReport> {
+    let run = || {
+        let values = finite("quantile_values", given_all("quantile_values", quantile_values)?)?;
+        interpolate(&values, &given_all("quantiles", quantiles)?, &given_all("levels", levels)?)
+    };
+    run().map_err(report)
 }
 
 /// Energy score of scenarios, one path after the other.

@@ -1,11 +1,23 @@
-create or replace function energy.request_scenarios(scenarios integer, building_ids text[], seed bigint)
-returns table (scenario integer, building_id text, valid_at timestamptz, demand_kwh double precision, origins bigint)
+-- Both had no solar generation.
+drop function if exists api.scenarios(integer, text[], bigint);
+drop function if exists energy.request_scenarios(integer, text[], bigint);
+
+create or replace function energy.request_scenarios(
+    scenarios integer, building_ids text[], seed bigint, with_solar boolean
+)
+returns table (
+    scenario integer, building_id text, valid_at timestamptz, demand_kwh double precision, solar_kwh double precision,
+    origins bigint
+)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- Issues, hours and buildings go together, which the planner does not know: it would expect one row and loop.
+set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
     shown text[];
+    since constant text := energy.iso(energy.clock() - interval '180 days');
 begin
     select array_agg(distinct own.lookup_id) into shown
     from energy.request_forecasts as own
@@ -14,37 +26,76 @@ begin
         return;
     end if;
     return query
-    select drawn.scenario, drawn.series, drawn.valid_at, drawn.value, drawn.origins
-    from edf.scenarios(
-        format(
-            $query$
-            select lookup_id as series, valid_at, lead_hours, array[yhat_lower, yhat, yhat_upper] as quantile_values,
-                array[0.05, 0.5, 0.95] as quantiles
-            from energy.request_forecasts where lookup_id = any (%L::text[]) and is_shown
-            $query$, shown),
-        format(
-            $query$
-            select forecasts.building_id as series, forecasts.issued_at, forecasts.lead_hours,
-                consumption_kwh as actual, yhat
-            from energy.forecasts
-            join energy.building_hours as hours on hours.building_id = forecasts.building_id and hour_at = valid_at
-            where forecasts.building_id = any (%1$L::text[])
-              and forecasts.issued_at >= energy.clock() - interval '180 days' and valid_at < energy.clock()
-              and hour_at >= energy.clock() - interval '180 days'
-            $query$, shown),
-        scenarios, seed) as drawn;
+    with
+
+    -- Errors name a series: the demand or the solar generation of a building.
+    drawn as materialized (
+        select scenarios.scenario, split_part(scenarios.series, ' of ', 1) as kind,
+            substr(scenarios.series, strpos(scenarios.series, ' of ') + 4) as building_id, scenarios.valid_at,
+            scenarios.value, scenarios.origins
+        from edf.scenarios(
+            format(
+                $query$
+                with own as materialized (
+                    select lookup_id, valid_at, lead_hours, array[yhat_lower, yhat, yhat_upper] as quantile_values
+                    from energy.request_forecasts where lookup_id = any (%1$L::text[]) and is_shown
+                )
+
+                select 'demand of ' || lookup_id as series, valid_at, lead_hours, quantile_values,
+                    array[0.05, 0.5, 0.95] as quantiles
+                from own
+                union all
+                select 'solar generation of ' || building_id, valid_at, roof.lead_hours, roof.quantile_values,
+                    array[0.05, 0.5, 0.95]
+                from own
+                join (
+                    select distinct on (building_id, valid_at) building_id, valid_at, lead_hours,
+                        array[yhat_lower, yhat, yhat_upper] as quantile_values
+                    from energy.solar_forecasts
+                    where %2$L and building_id = any (%1$L::text[])
+                      and valid_at >= %3$L::timestamptz
+                    order by building_id, valid_at, issued_at desc
+                ) as roof using (valid_at)
+                where roof.building_id = lookup_id
+                $query$, shown, with_solar, energy.iso(date_trunc('hour', energy.clock(), 'UTC'))),
+            format(
+                $query$
+                select 'demand of ' || forecasts.building_id as series, forecasts.issued_at, forecasts.lead_hours,
+                    consumption_kwh as actual, yhat
+                from energy.forecasts
+                join energy.building_hours as hours on hours.building_id = forecasts.building_id and hour_at = valid_at
+                where forecasts.building_id = any (%1$L::text[])
+                  and forecasts.issued_at >= %3$L::timestamptz and valid_at < energy.clock()
+                  and hour_at >= %3$L::timestamptz
+                union all
+                select 'solar generation of ' || forecasts.building_id, forecasts.issued_at, forecasts.lead_hours,
+                    solar_kwh, yhat
+                from energy.solar_forecasts as forecasts
+                join energy.building_hours as hours on hours.building_id = forecasts.building_id and hour_at = valid_at
+                where %2$L and forecasts.building_id = any (%1$L::text[])
+                  and forecasts.issued_at >= %3$L::timestamptz and valid_at < energy.clock()
+                  and hour_at >= %3$L::timestamptz
+                $query$, shown, with_solar, since),
+            scenarios, seed) as scenarios
+    )
+
+    select own.scenario, own.building_id, own.valid_at, own.value, roof.value, own.origins
+    from (select * from drawn where kind = 'demand') as own
+    left join (select * from drawn where kind = 'solar generation') as roof using (scenario, building_id, valid_at);
 end;
 $$;
-comment on function energy.request_scenarios(integer, text[], bigint) is
+comment on function energy.request_scenarios(integer, text[], bigint, boolean) is
 $$edf.scenarios of the newest forecasts that a request of the API may be shown by building, from what the forecasts of
-the last 180 days were wrong by.$$;
-revoke all on function energy.request_scenarios(integer, text[], bigint) from public;
+the last 180 days were wrong by; with_solar: demand and solar generation together, from the issues at which the errors
+of both are known. solar_kwh is NULL in an hour of a building for which no solar generation is forecast.$$;
+revoke all on function energy.request_scenarios(integer, text[], bigint, boolean) from public;
 
 create or replace function api.scenarios(
-    scenarios integer default 20, building_ids text[] default null, seed bigint default 0
+    scenarios integer default 20, building_ids text[] default null, seed bigint default 0, solar boolean default false
 )
 returns table (
-    scenario integer, building_id text, first_at timestamptz, demand_kwh double precision[], origins bigint
+    scenario integer, building_id text, first_at timestamptz, demand_kwh double precision[], origins bigint,
+    solar_kwh double precision[]
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -57,8 +108,11 @@ begin
     end if;
     return query
     select drawn.scenario, drawn.building_id, min(drawn.valid_at), array_agg(drawn.demand_kwh order by drawn.valid_at),
-        min(drawn.origins)
-    from energy.request_scenarios(scenarios.scenarios, scenarios.building_ids, coalesce(scenarios.seed, 0)) as drawn
+        min(drawn.origins),
+        case when count(drawn.solar_kwh) > 0 then array_agg(drawn.solar_kwh order by drawn.valid_at) end
+    from energy.request_scenarios(
+        scenarios.scenarios, scenarios.building_ids, coalesce(scenarios.seed, 0), coalesce(scenarios.solar, false)
+    ) as drawn
     group by drawn.scenario, drawn.building_id
     order by drawn.scenario, drawn.building_id;
 exception
@@ -69,14 +123,16 @@ exception
             'They follow what forecasts of all these buildings were wrong by at the same past issues.');
 end;
 $$;
-comment on function api.scenarios(integer, text[], bigint) is
+comment on function api.scenarios(integer, text[], bigint, boolean) is
 $$Possible paths of demand
 
 Joint scenarios of your buildings over the hours ahead: one row per scenario and building, whose `demand_kwh` holds the
 hours from `first_at` on. Each hour by itself is distributed as its forecast; hours and buildings of one scenario go
-together as the errors of past forecasts did (the Schaake shuffle, docs/backtesting.md). `origins`: past issues that
-they follow; 60 or more are good. `building_ids`: these only. The same `seed` draws the same. 409: too little is known.
+together as the errors of past forecasts did (the Schaake shuffle, docs/backtesting.md). With `solar=true` solar
+generation is drawn with demand: `solar_kwh` holds the same hours, null where none is forecast. `origins`: past issues
+that they follow; 60 or more are good. `building_ids`: these only. The same `seed` draws the same. 409: too little is
+known.
 
-Example: `GET /rpc/scenarios?scenarios=20&building_ids={all-homes}`$$;
-revoke all on function api.scenarios(integer, text[], bigint) from public;
-grant execute on function api.scenarios(integer, text[], bigint) to supplier;
+Example: `GET /rpc/scenarios?scenarios=20&building_ids={all-homes}&solar=true`$$;
+revoke all on function api.scenarios(integer, text[], bigint, boolean) from public;
+grant execute on function api.scenarios(integer, text[], bigint, boolean) to supplier;

@@ -79,6 +79,7 @@ mod sessions;
 mod slots;
 mod solar;
 mod solar_forecasts;
+mod solar_scenarios;
 mod storage;
 mod street;
 mod stress;

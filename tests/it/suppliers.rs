@@ -252,6 +252,41 @@ async fn a_forecast_is_a_picture_and_of_what_is_not_shown_there_is_none() {
 }
 
 #[tokio::test]
+async fn quantiles_of_any_level_are_of_the_hours_and_buildings_that_the_caller_is_shown() {
+    let (_database, api, _postgres) = street().await;
+    let path = "rpc/forecast_quantiles?levels={0.9,0.05,0.5,0.95,0.25,0.9}";
+    let rows = api.rows(path, "utility", "supplier").await;
+    let shown = api.rows("forecasts", "utility", "supplier").await;
+    for name in ["building_id", "valid_at", "issued_at"] {
+        assert_eq!(column(&rows, name), column(&shown, name));
+    }
+    assert_eq!(rows[0]["quantile_levels"], json!([0.05, 0.25, 0.5, 0.9, 0.95]));
+    for (row, forecast) in rows.iter().zip(&shown) {
+        let at: Vec<f64> = row["quantile_values"].as_array().unwrap().iter().map(|kwh| kwh.as_f64().unwrap()).collect();
+        let [lower, middle, upper] =
+            ["demand_lower_kwh", "demand_kwh", "demand_upper_kwh"].map(|name| number(forecast, name));
+        assert_eq!([at[0], at[2], at[4]], [lower, middle, upper], "{row} {forecast}");
+        // Halves of normal distributions: 0.6745 and 1.2816 in units of 1.6449.
+        let expected = [middle - (middle - lower) * 0.6745 / 1.6449, middle + (upper - middle) * 1.2816 / 1.6449];
+        assert!((at[1] - expected[0]).abs() < 1e-3 && (at[3] - expected[1]).abs() < 1e-3, "{row} {forecast}");
+    }
+    let some = api.rows("rpc/forecast_quantiles?levels={0.5}&building_ids={tall,lone}&limit=5", "utility", "supplier");
+    let some = some.await;
+    assert_eq!((buildings(&some), some.len()), (BTreeSet::from(["tall"]), 5));
+    // Residents see their own, however small, and nobody else's.
+    let own = api.rows("rpc/forecast_quantiles?levels={0.5}", "alone", "resident").await;
+    assert_eq!((buildings(&own), own.len()), (BTreeSet::from(["small-2"]), HOURS));
+    assert_eq!(api.rows("rpc/forecast_quantiles?levels={0.5}", "nobody", "supplier").await, Vec::<Value>::new());
+    for levels in ["", "levels={}", "levels={0.001}", "levels={0.5,NULL}", "levels={0.5,NaN}", "levels={{0.1},{0.2}}"] {
+        let refused =
+            api.get(&format!("rpc/forecast_quantiles?{levels}"), "nobody", "supplier").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{levels}");
+        let error: Value = refused.json().await.unwrap();
+        assert_eq!(error["code"], "22023", "{error}");
+    }
+}
+
+#[tokio::test]
 async fn scenarios_are_of_what_is_shown_alone_and_errors_that_meet_meet_in_them() {
     let (_database, api, _postgres) = street().await;
     let all = api.rows("rpc/scenarios?scenarios=150&seed=3", "utility", "supplier").await;

@@ -22,6 +22,7 @@ pub mod grid;
 pub mod intervals;
 pub mod intraday;
 mod lives;
+pub mod margin;
 pub mod message;
 pub mod meter;
 pub mod metrics;

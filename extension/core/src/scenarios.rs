@@ -15,11 +15,11 @@
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::intervals::check_levels;
+use crate::margin::{Margin, score};
 use crate::portfolio::{common_step, seconds};
 use crate::random::Random;
 use chrono::{DateTime, Utc};
 use ndarray::Array2;
-use statrs::distribution::{ContinuousCDF, Normal};
 use std::collections::HashMap;
 
 /// The most scenarios, and the most values of all of them: 200 MB.
@@ -80,7 +80,7 @@ pub fn scenarios(
         return Err(Error::NoJointResidual);
     }
     let mut random = Random::new(seed, 0);
-    let scores: Vec<f64> = levels.iter().map(|level| Normal::standard().inverse_cdf(*level)).collect();
+    let scores: Vec<f64> = levels.iter().map(|level| score(*level)).collect();
     let margins = steps.iter().map(|step| Margin { scores: &scores, quantiles: &step.quantiles }).collect::<Vec<_>>();
     let ranks = ranks(&errors, &mut random, checkpoint);
     let origins = errors.len();
@@ -154,27 +154,6 @@ fn ranks(errors: &[Vec<f64>], random: &mut Random, checkpoint: Checkpoint<'_>) -
         }
     }
     ranks
-}
-
-/// A distribution that is known by quantiles: between them linear in the standard normal quantile of the level, and
-/// beyond the outer two as between the last two. Where no quantile is negative, no value is.
-struct Margin<'a> {
-    /// Standard normal quantiles of the levels.
-    scores: &'a [f64],
-    quantiles: &'a [f64],
-}
-
-impl Margin<'_> {
-    fn quantile(&self, probability: f64) -> f64 {
-        // A millionth: what is drawn at the ends stays finite.
-        let score = Normal::standard().inverse_cdf(probability.clamp(1e-6, 1.0 - 1e-6));
-        let last = self.scores.len() - 2;
-        let at = self.scores[1..=last].partition_point(|known| *known < score);
-        let (left, right) = (self.scores[at], self.scores[at + 1]);
-        let (low, high) = (self.quantiles[at], self.quantiles[at + 1]);
-        let value = low + (high - low) * (score - left) / (right - left);
-        if self.quantiles[0] >= 0.0 { value.max(0.0) } else { value }
-    }
 }
 
 #[cfg(test)]

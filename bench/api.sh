@@ -33,19 +33,33 @@ ask() {
 }
 
 CHART='/forecasts?building_id=eq.{b}&limit=48&select=valid_at,demand_kwh,demand_lower_kwh,demand_upper_kwh'
+ADVICE='/rpc/energy_advice?building_id={b}&energy_kwh=1.2&duration_hours=2'
+PAGE='/rpc/dashboard?building_id={b}'
 
 # 3,000 apartments that open the app within a minute: 50 requests a second.
 minute() { SPAN=60 ask "$1: 3,000 apartments within a minute" homes "$CHART" 50 1000; }
 
-# What is measured is an answer: two days of hours, of one building and of all.
+# answer WHO PATH [ACCEPT]
+answer() {
+    curl -fsS -H "Authorization: Bearer $(head -n 1 "$STATE/$1.tokens" | cut -d ' ' -f 2)" \
+        -H "Accept: ${3:-application/json}" "$(api_url)$2"
+}
+
+rows_of() { answer "$@" | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))'; }
+
+# holds TEXT WHO PATH [ACCEPT]
+holds() { answer "${@:2}" | grep -F "$1" >/dev/null || fail "$3 does not hold $1"; }
+
+# What is measured is an answer: two days of hours of one building and of all, advice that reads them, whole pages.
 check() {
-    local who path rows
-    for who in homes utility; do
-        path=$([ "$who" = homes ] && echo "${CHART/\{b\}/b1}" || echo '/portfolio_forecasts?limit=48')
-        rows=$(curl -fsS -H "Authorization: Bearer $(head -n 1 "$STATE/$who.tokens" | cut -d ' ' -f 2)" "$(api_url)$path" |
-            "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))')
-        [ "$rows" = 48 ] || fail "$path has $rows rows"
-    done
+    local rows
+    rows=$(rows_of homes "${CHART/\{b\}/b1}")
+    [ "$rows" = 48 ] || fail "the chart has $rows rows"
+    rows=$(rows_of utility '/portfolio_forecasts?limit=48')
+    [ "$rows" = 48 ] || fail "the portfolio has $rows rows"
+    holds '"certainty_method":"scenarios"' homes "${ADVICE/\{b\}/b1}"
+    holds 'data-row="Washing machine"' homes "${PAGE/\{b\}/b1}" text/html
+    holds 'data-row="refresh_forecasts"' operator "${PAGE/\{b\}/b1}" text/html
 }
 
 quiet() {
@@ -55,6 +69,9 @@ quiet() {
         ask 'chart of 48 hours' homes "$CHART" "$connections"
         ask 'portfolio' utility '/portfolio_forecasts?limit=48' "$connections"
         ask 'picture of 48 hours' homes '/rpc/forecast_chart?building_id={b}' "$connections" 0 image/svg+xml
+        ask 'advice' homes "$ADVICE" "$connections"
+        ask 'page of a resident' homes "$PAGE" "$connections" 0 text/html
+        ask 'page of an operator' operator "$PAGE" "$connections" 0 text/html
     done
     minute quiet
 }

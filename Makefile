@@ -1,7 +1,7 @@
 # edf: make demo shows it, make test checks it.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench-accuracy bench-speed sql psql stop clean purge
+.PHONY: help demo test simulate bench-accuracy bench-anomalies bench-speed sql psql stop clean purge
 export Q
 
 help: ## this list
@@ -15,6 +15,9 @@ test: ## set up what is needed and run every test
 
 bench-accuracy: ## forecast measured series with edf and its peers, and write the tables
 	@bench/accuracy/bench.sh
+
+bench-anomalies: ## faults in SIMULATED apartments and in copies of real homes: what alarms find, beside peers, and write the tables: ARGS='--apartments 60'
+	@bench/anomalies/bench.sh $(ARGS)
 
 bench-speed: ## time edf beside a pipeline in Python and libxgboost alone, and write the table: N=12 for fewer than 120 buildings
 	@bench/speed/bench.sh $(N)

@@ -16,7 +16,6 @@ import pandas as pd
 import metrics
 from metrics import KEY
 
-ZONE = "America/Chicago"
 BUDGET = 2.0
 
 
@@ -44,16 +43,31 @@ def of_method(work: pathlib.Path, name: str, about: dict, part: str, budget: flo
     return days, alerts
 
 
+def false_alarms(work: pathlib.Path, methods: list[str] | None = None, budget: float = BUDGET) -> pd.DataFrame:
+    """What is alarmed in a building that nobody touched: alerts per 100 apartments a week, share of days without an alarm."""
+    about, rows = json.loads((work / "about.json").read_text()), {}
+    for name in methods or names(work):
+        days, alerts = of_method(work, name, about, "test", budget)
+        days, alerts = (table[table["building_id"] == about["untouched"]] for table in (days, alerts))
+        homes, weeks = days["apartment_id"].replace("", pd.NA).nunique(), days["local_date"].nunique() / 7
+        rows[name] = {"alerts": len(alerts), "alerts_per_100_week": len(alerts) / homes / weeks * 100,
+                      "quiet_days": 1 - days.loc[days["apartment_id"] != "", "is_alarm"].mean()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def names(work: pathlib.Path) -> list[str]:
     return sorted(path.name.removesuffix(".csv.gz") for path in (work / "scores").glob("*.csv.gz") if ".alerts" not in path.name)
 
 
-def evaluate(work: pathlib.Path, part: str = "test", budget: float = BUDGET, methods: list[str] | None = None) -> pd.DataFrame:
+def evaluate(work: pathlib.Path, part: str = "test", budget: float = BUDGET, methods: list[str] | None = None):
+    """A row of metrics for each method, and how many faults of each kind it found."""
     about = json.loads((work / "about.json").read_text())
-    truth = metrics.read_truth(work / "truth.csv", ZONE, part)
+    truth = metrics.read_truth(work / "truth.csv", about["zone"], part)
     rows, kinds = {}, {}
     for name in methods or names(work):
         days, alerts = of_method(work, name, about, part, budget)
+        if "untouched" in about:
+            days, alerts = (table[table["building_id"] != about["untouched"]] for table in (days, alerts))
         rows[name] = dataclasses.asdict(metrics.scores(days, truth, alerts))
         found = metrics.detections(days, truth)
         kinds[name] = found.groupby("kind")["detected_on"].apply(lambda dates: f"{dates.notna().sum()}/{len(dates)}")

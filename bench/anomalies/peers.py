@@ -31,11 +31,21 @@ from metrics import KEY  # noqa: E402
 
 SCALE = {"zscore": "apartment", "pyod-iforest": "apartment", "pyod-lof": "apartment", "energy-fault-detector": "apartment"}
 LEARNT_ROWS = 40_000
+# Its time grows with their square.
+LEARNT_ROWS_OF_LOF = 12_000
+
+
+def columns_of(days: pd.DataFrame) -> list[str]:
+    """The features of a table of the database: numbers that most days have and that are not always the same."""
+    if set(FEATURES) <= set(days):
+        return FEATURES
+    numbers = days.drop(columns=[*KEY, "local_date"]).select_dtypes("number")
+    return [name for name in numbers if numbers[name].notna().mean() > 0.5 and numbers[name].nunique() > 2]
 
 
 def matrix(days: pd.DataFrame, is_train: np.ndarray, scale: str) -> np.ndarray:
     """Standardised features; what is not known is the median."""
-    values = days[FEATURES].to_numpy(float)
+    values = days[columns_of(days)].to_numpy(float)
     result = np.zeros_like(values)
     whole = spread(values[is_train])
     groups = days.groupby(KEY, sort=False).indices.values() if scale == "apartment" else [np.arange(len(days))]
@@ -52,9 +62,9 @@ def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return middle, (high - low) / 1.349
 
 
-def learnt(is_train: np.ndarray) -> np.ndarray:
+def learnt(is_train: np.ndarray, most: int = LEARNT_ROWS) -> np.ndarray:
     rows = np.flatnonzero(is_train)
-    return np.sort(np.random.default_rng(0).choice(rows, LEARNT_ROWS, replace=False)) if len(rows) > LEARNT_ROWS else rows
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False)) if len(rows) > most else rows
 
 
 def zscore(days: pd.DataFrame, is_train: np.ndarray, scale: str) -> np.ndarray:
@@ -81,7 +91,7 @@ def pyod_lof(days, is_train, scale):
 
     x = matrix(days, is_train, scale)
     # 20 neighbours is the default; of many thousand days that are alike it sees noise, so that 100 is taken.
-    return LOF(n_neighbors=100, novelty=True, n_jobs=1).fit(x[learnt(is_train)]).decision_function(x)
+    return LOF(n_neighbors=100, novelty=True, n_jobs=1).fit(x[learnt(is_train, LEARNT_ROWS_OF_LOF)]).decision_function(x)
 
 
 def energy_fault_detector(days, is_train, scale):
@@ -90,7 +100,7 @@ def energy_fault_detector(days, is_train, scale):
     from energy_fault_detector.config import generate_quickstart_config
 
     tensorflow.keras.utils.set_random_seed(0)
-    x = pd.DataFrame(matrix(days, is_train, scale), columns=FEATURES)
+    x = pd.DataFrame(matrix(days, is_train, scale), columns=columns_of(days))
     # Its index is of times, each once: the rows' numbers as hours.
     x.index = pd.date_range("2000-01-01", periods=len(x), freq="h")
     config = generate_quickstart_config(layers=[20, 14], code_size=8, epochs=30, max_nan_frac=1.0, max_col_zero_frac=1.0)
@@ -112,7 +122,7 @@ def main() -> None:
     parser.add_argument("--features", type=pathlib.Path, help="a table of features.fct_apartment_days instead of the simulation's hours")
     options = parser.parse_args()
     about = json.loads((options.work / "about.json").read_text())
-    days = pd.read_csv(options.features, parse_dates=["local_date"], keep_default_na=True) if options.features else features(options.work)
+    days = pd.read_csv(options.features, parse_dates=["local_date"], dtype=dict.fromkeys(KEY, str)) if options.features else features(options.work)
     days = days.sort_values([*KEY, "local_date"]).reset_index(drop=True)
     is_train = (days["local_date"] < about["test_from"]).to_numpy()
     folder = options.work / "scores"

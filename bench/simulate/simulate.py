@@ -148,7 +148,7 @@ def finish(options, stock, found, parts, start, context, kept, outdoors, receipt
         for fault in found) / (len(stock.apartment_ids) * len(days)) for part, days in parts.items()}
     about = {
         "label": "SIMULATED", "apartments": options.apartments, "buildings": len(stock.building_ids), "seed": options.seed,
-        "first_day": str(FIRST_DAY), "train_days": options.train_days, "test_days": options.test_days,
+        "first_day": str(FIRST_DAY), "zone": weather.ZONE.key, "train_days": options.train_days, "test_days": options.test_days,
         "test_from": str(FIRST_DAY + dt.timedelta(days=options.train_days)),
         "faulty_share": {part: round(share, 5) for part, share in sizes.items()},
         "messages": receipts.count if receipts else 0, "readings": receipts.readings if receipts else 0,

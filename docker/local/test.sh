@@ -263,6 +263,7 @@ check 'dbt docs with lineage' docs
 check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
 check 'trees that XGBoost in Python reads, and trees that it trained' "$PYTHON" tests/xgboost_reads.py
 check 'outliers as scikit-learn finds them' "$PYTHON" tests/anomalies_as_sklearn.py
+check 'metrics and simulation of the bench of anomalies' "$PYTHON" bench/anomalies/check.py
 check 'the notebook of docs/, cell by cell' "$PYTHON" tests/notebook.py
 check 'eight weeks of service, beside their backtest' simulation
 grep '^served/promised' "$LOG" | sed 's/^/     /' || true

@@ -60,10 +60,7 @@ replay() (
     python "$HERE/replay.py" "$@"
 )
 
-labels() (
-    export PGDATABASE=anomalies
-    python "$HERE/labels.py" "$WORK"
-)
+labels() { PGDATABASE=anomalies "$PEERS/bin/python" "$HERE/labels.py" "$WORK"; }
 
 prepare
 step 'environment of the peers' 'PyPI must be reachable.' environment "$PEERS" "$HERE/requirements.txt" /usr/bin/python3

@@ -29,7 +29,9 @@ import pandas as pd  # noqa: E402
 from features_from_hours import FEATURES, features  # noqa: E402
 from metrics import KEY  # noqa: E402
 
-SCALE = {"zscore": "apartment", "pyod-iforest": "apartment", "pyod-lof": "apartment", "energy-fault-detector": "apartment"}
+SCALE = dict.fromkeys(("zscore", "pyod-iforest", "pyod-lof", "energy-fault-detector"), "all")
+# Degree days from which energy is taken per degree day; below, the quotient is noise.
+COLD_K = 8
 LEARNT_ROWS = 40_000
 # Its time grows with their square.
 LEARNT_ROWS_OF_LOF = 12_000
@@ -68,10 +70,10 @@ def learnt(is_train: np.ndarray, most: int = LEARNT_ROWS) -> np.ndarray:
 
 
 def zscore(days: pd.DataFrame, is_train: np.ndarray, scale: str) -> np.ndarray:
-    per_degree = (days["daily_energy_kwh"] / days["hdd_inertia"].clip(lower=3)).to_numpy()
+    per_degree = (days["daily_energy_kwh"] / days["hdd_inertia"].clip(lower=COLD_K)).to_numpy()
     result = np.zeros(len(days))
     for rows in days.groupby(KEY, sort=False).indices.values():
-        cold = days["hdd_inertia"].to_numpy()[rows] >= 3
+        cold = days["hdd_inertia"].to_numpy()[rows] >= COLD_K
         for part in (cold, ~cold):
             own = per_degree[rows][part & is_train[rows]]
             if len(own) >= 14:

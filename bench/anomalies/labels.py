@@ -23,7 +23,7 @@ from evaluate import BUDGET, split  # noqa: E402
 from metrics import KEY  # noqa: E402
 
 TECHNICIAN = "technician-of-the-bench"
-LEARN = "call energy.learn_anomaly_weights()"
+LEARN = "energy.learn_anomaly_weights()"
 COMBINED = """
     select building_id, apartment_id, local_date, anomaly_score
     from energy.combined_anomaly_scores(array(select building_id from raw.buildings), %s::date, %s::date)"""
@@ -88,6 +88,8 @@ def main() -> None:
     truths = {part: metrics.read_truth(options.work / "truth.csv", about["zone"], part) for part in ("train", "test")}
     clock = dt.datetime.combine(dt.date.fromisoformat(about["test_from"]), dt.time(12), dt.timezone.utc)
     database = Database()
+    if max(options.labels) and not database.value("postgres", "select to_regprocedure(%s) is not null", (LEARN,)):
+        raise SystemExit(f"The database has no procedure {LEARN}: deploy a release that learns from answers, or ask for --labels 0.")
     database.run("postgres", "insert into energy.building_access (subject, building_id) select %s, building_id from raw.buildings on conflict do nothing",
                  (TECHNICIAN,))
     claims = json.dumps({"role": "technician", "sub": TECHNICIAN})
@@ -100,7 +102,7 @@ def main() -> None:
             if resolve(database, run.alert_id, run.is_true, clock):
                 given, positives = given + 1, positives + run.is_true
         if given:
-            database.run("pipeline", LEARN, clock=clock)
+            database.run("pipeline", f"call {LEARN}", clock=clock)
             days = combined(database, about)
         threshold = metrics.threshold_for(split(days, about, "train"), options.budget)
         test = split(days, about, "test").assign(is_alarm=lambda table: table["score"] >= threshold)

@@ -177,7 +177,7 @@ def export_features(database: Database, work: pathlib.Path) -> None:
 
 
 def export_combined(database: Database, folder: pathlib.Path, days: list[str]) -> None:
-    """Each known day with the combined score; an alarm is a day that belongs to an alert which was not withdrawn."""
+    """Each known day with the combined score; an alarm is a day of an alert that was not withdrawn, strong enough to extend it."""
     write(folder / "edf-combined.csv.gz", days, database.rows("postgres", """
         with
 
@@ -196,7 +196,7 @@ def export_combined(database: Database, folder: pathlib.Path, days: list[str]) -
                 select from energy.anomaly_alerts as alerts
                 where alerts.building_id = known.building_id and alerts.apartment_id = known.apartment_id
                   and known.local_date between alerts.first_date and alerts.last_date and alerts.withdrawn_at is null
-                  and combined.anomaly_score >= alerts.threshold * 0.5)
+                  and combined.anomaly_score >= alerts.threshold * (select keep_share from energy.anomaly_alert_settings))
         from (select * from known union select building_id, apartment_id, local_date from combined) as known
         left join combined using (building_id, apartment_id, local_date)"""))
     write(folder / "edf-combined.alerts.csv.gz", ["alert_id", "building_id", "apartment_id", "first_date", "last_date", "score"],

@@ -8,6 +8,7 @@ import argparse
 import json
 import pathlib
 import re
+import textwrap
 
 import pandas as pd
 
@@ -128,7 +129,9 @@ def main() -> None:
     options = parser.parse_args()
     parts = [*simulated(options.work, options.budget), *labels(options.work), *timings(options.work), *alert(options.work),
              *real(options.real, options.budget)]
-    text = "\n\n".join([FIRST, *parts, LAST])
+    # Tables and pictures keep their lines.
+    wrapped = [part if part[0] in "|!" else textwrap.fill(part, 118) for part in parts]
+    text = "\n\n".join([FIRST, *wrapped, LAST])
     readme = BENCH / "README.md"
     new, found = re.subn(f"{re.escape(FIRST)}.*{re.escape(LAST)}", lambda _: text, readme.read_text(), flags=re.DOTALL)
     if not found:

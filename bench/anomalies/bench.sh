@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Alarms about SIMULATED apartments with faults of known begin, and about 15 real homes with faults injected into copies: makes what is missing, replays
-# both through the pipeline in a cluster of its own, runs the peers, and writes the section Anomalies of bench/README.md and its plots.
+# Alarms about SIMULATED apartments with faults of known begin, and about 15 real homes with faults injected into
+# copies: makes what is missing, replays both through the pipeline in a cluster of its own, runs the peers, and writes
+# the section Anomalies of bench/README.md and its plots.
 #
 #   bench/anomalies/bench.sh [--apartments N] [--seed N]      by default 300 apartments, seed 1
 #
-# Some hours on two cores the first time; EDF_CACHE/anomalies keeps simulations and scores. What is on disk is not made again, but for the replay.
+# Some hours on two cores the first time. EDF_CACHE/anomalies keeps simulations and scores; what is on disk is not made
+# again, but for the replay.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
 . "$ROOT/bench/accuracy/environment.sh"
@@ -41,10 +43,13 @@ made() {
 }
 
 simulate() {
-    made "$WORK" "$ROOT"/bench/simulate/*.py -- python "$ROOT/bench/simulate/simulate.py" "$WORK" --apartments "$APARTMENTS" --seed "$SEED" --cache "$CACHE/downloads"
+    made "$WORK" "$ROOT"/bench/simulate/*.py -- python "$ROOT/bench/simulate/simulate.py" "$WORK" \
+        --apartments "$APARTMENTS" --seed "$SEED" --cache "$CACHE/downloads"
 }
 
-inject() { made "$REAL" "$HERE/real_homes.py" -- python "$HERE/real_homes.py" "$REAL" --seed "$SEED" --cache "$CACHE/downloads"; }
+inject() {
+    made "$REAL" "$HERE/real_homes.py" -- python "$HERE/real_homes.py" "$REAL" --seed "$SEED" --cache "$CACHE/downloads"
+}
 
 # On the features of the database that has replayed them.
 peers() { python "$HERE/peers.py" "$1" --features "$1/features.csv.gz"; }
@@ -67,9 +72,11 @@ step 'environment of the peers' 'PyPI must be reachable.' environment "$PEERS" "
 step 'checks of metrics and simulation' 'A number that they compute would be wrong.' python "$HERE/check.py"
 step 'SIMULATED apartments' 'PyPI must be reachable.' simulate
 step 'real homes, and copies with injected faults' 'PyPI must be reachable.' inject
-step 'the simulation through the pipeline' 'What the database says is above.' replay anomalies '2023-09-01 06:00+00' "$WORK"
+step 'the simulation through the pipeline' 'What the database says is above.' \
+    replay anomalies '2023-09-01 06:00+00' "$WORK"
 step 'peers on the simulation' 'What they say is above.' peers "$WORK"
 step 'precision against labels' 'What the database says is above.' labels
-step 'real homes through the pipeline' 'What the database says is above.' replay real_homes '2016-08-01 06:00+00' "$REAL"
+step 'real homes through the pipeline' 'What the database says is above.' \
+    replay real_homes '2016-08-01 06:00+00' "$REAL"
 step 'peers on the real homes' 'What they say is above.' peers "$REAL"
 python "$HERE/report.py" "$WORK" --real "$REAL"

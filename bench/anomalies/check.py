@@ -22,17 +22,32 @@ DATES = pd.date_range("2024-11-01", periods=40)
 
 
 def days(alarms: dict[tuple[str, str], dict[int, float]], apartments: int = 4, level: float = 0.5) -> pd.DataFrame:
-    rows = [("b", f"a{at}", date, alarms.get(("b", f"a{at}"), {}).get(number, 0.1))
-            for at in range(apartments) for number, date in enumerate(DATES)]
-    rows += [("b", "", date, alarms[("b", "")].get(number, 0.1)) for number, date in enumerate(DATES) if ("b", "") in alarms]
+    rows = [
+        ("b", f"a{at}", date, alarms.get(("b", f"a{at}"), {}).get(number, 0.1))
+        for at in range(apartments)
+        for number, date in enumerate(DATES)
+    ]
+    rows += [
+        ("b", "", date, alarms[("b", "")].get(number, 0.1)) for number, date in enumerate(DATES) if ("b", "") in alarms
+    ]
     table = pd.DataFrame(rows, columns=["building_id", "apartment_id", "local_date", "score"])
     return table.assign(is_alarm=table["score"] >= level)
 
 
 def truth(*events) -> pd.DataFrame:
-    rows = [{"fault_id": f"f{number}", "kind": "hot_water_leak" if apartment else "boiler_fault", "building_id": "b",
-             "apartment_id": apartment, "start_at": DATES[first] + pd.Timedelta(hours=12), "end_at": DATES[last] + pd.Timedelta(hours=12),
-             "first_date": DATES[first], "last_date": DATES[last]} for number, (apartment, first, last) in enumerate(events)]
+    rows = [
+        {
+            "fault_id": f"f{number}",
+            "kind": "hot_water_leak" if apartment else "boiler_fault",
+            "building_id": "b",
+            "apartment_id": apartment,
+            "start_at": DATES[first] + pd.Timedelta(hours=12),
+            "end_at": DATES[last] + pd.Timedelta(hours=12),
+            "first_date": DATES[first],
+            "last_date": DATES[last],
+        }
+        for number, (apartment, first, last) in enumerate(events)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -118,8 +133,13 @@ def faults_are_rare_and_apart():
 def a_stuck_valve_overheats_its_room_and_no_other_fault_does():
     stock = buildings.make(8, 3)
     room = int(np.flatnonzero((stock.apartment == 5) & (np.array(stock.room_names) == "bedroom"))[0])
-    still = [np.ones((8, 96)), np.full((8, 96), 200.0), np.zeros((8, 96)), np.full((len(stock.apartment), 96), 20.0),
-             np.zeros((len(stock.apartment), 96))]
+    still = [
+        np.ones((8, 96)),
+        np.full((8, 96), 200.0),
+        np.zeros((8, 96)),
+        np.full((len(stock.apartment), 96), 20.0),
+        np.zeros((len(stock.apartment), 96)),
+    ]
     fault = faults.Fault("f", "stuck_valve", 0, 5, room, 2 * 96, 6 * 96, 1.0)
     warmest, heat = {}, {}
     for name, now in (("normal", []), ("faulty", [fault])):
@@ -137,8 +157,10 @@ def tablets_send_what_has_changed_and_signs_of_life():
     stock = buildings.make(4, 5)
     sender = tablets.Tablets(stock, 5)
     rooms = len(stock.apartment)
-    values, sent, _ = sender.day(0, np.full((rooms, 96), 20.0), np.full((4, 96), 0.01), np.zeros((4, 96)), np.full((rooms, 96), 20.0), [])
-    steady = sent[4:8]   # hot water, which nobody draws
+    values, sent, _ = sender.day(
+        0, np.full((rooms, 96), 20.0), np.full((4, 96), 0.01), np.zeros((4, 96)), np.full((rooms, 96), 20.0), []
+    )
+    steady = sent[4:8]  # hot water, which nobody draws
     assert steady.sum(1).tolist() == [48 // tablets.HEARTBEAT] * 4, steady.sum(1)
     # 0.02 kWh a look, in steps of 0.1.
     assert all(8 <= count <= 12 for count in sent[:4].sum(1)), sent[:4].sum(1)
@@ -147,8 +169,10 @@ def tablets_send_what_has_changed_and_signs_of_life():
 
 def truth_is_read_in_local_days():
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
-        file.write("fault_id,kind,building_id,apartment_id,room_name,start_at,end_at,size,part\n"
-                   "f1,hot_water_leak,b,001,,2024-11-02T04:30:00Z,2024-11-04T06:00:00Z,5,test\n")
+        file.write(
+            "fault_id,kind,building_id,apartment_id,room_name,start_at,end_at,size,part\n"
+            "f1,hot_water_leak,b,001,,2024-11-02T04:30:00Z,2024-11-04T06:00:00Z,5,test\n"
+        )
         file.flush()
         (event,) = metrics.read_truth(file.name, "America/Chicago", "test").itertuples()
     # 23:30 on the first, until midnight: the clock goes back on the third.
@@ -156,8 +180,11 @@ def truth_is_read_in_local_days():
     assert event.apartment_id == "001"
 
 
-CHECKS = [check for check in list(globals().values()) if callable(check) and getattr(check, "__module__", "") == "__main__"
-          and check not in (days, truth)]
+CHECKS = [
+    check
+    for check in list(globals().values())
+    if callable(check) and getattr(check, "__module__", "") == "__main__" and check not in (days, truth)
+]
 
 if __name__ == "__main__":
     for check in CHECKS:

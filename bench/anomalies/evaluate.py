@@ -1,10 +1,9 @@
 """Scores and alerts of every method on the test part, against the truth: evaluate.py WORK [--budget N] [--part test]
 
-Reads WORK/scores/METHOD.csv.gz (building_id, apartment_id, local_date, score and, of methods with a threshold of their own,
-is_alarm) and, of those that make alerts themselves, WORK/scores/METHOD.alerts.csv.gz (first_date, last_date, score). A method
-without a threshold gets the one that allows so many alerts per 100 apartments a week on the training part. Writes
-WORK/results.csv and prints it.
-"""
+Reads WORK/scores/METHOD.csv.gz (building_id, apartment_id, local_date, score and, of methods with a threshold of
+their own, is_alarm) and, of those that make alerts themselves, WORK/scores/METHOD.alerts.csv.gz (first_date,
+last_date, score). A method without a threshold gets the one that allows so many alerts per 100 apartments a week on
+the training part. Writes WORK/results.csv and prints it."""
 
 import argparse
 import dataclasses
@@ -20,9 +19,13 @@ BUDGET = 2.0
 
 
 def read(path: pathlib.Path) -> pd.DataFrame:
-    return pd.read_csv(path, parse_dates=[name for name in ("local_date", "first_date", "last_date")
-                                          if name in pd.read_csv(path, nrows=0)], dtype={name: str for name in KEY}, keep_default_na=False,
-                       na_values={"score": [""]})
+    return pd.read_csv(
+        path,
+        parse_dates=[name for name in ("local_date", "first_date", "last_date") if name in pd.read_csv(path, nrows=0)],
+        dtype={name: str for name in KEY},
+        keep_default_na=False,
+        na_values={"score": [""]},
+    )
 
 
 def split(table: pd.DataFrame, about: dict, part: str, by: str = "local_date") -> pd.DataFrame:
@@ -44,19 +47,24 @@ def of_method(work: pathlib.Path, name: str, about: dict, part: str, budget: flo
 
 
 def false_alarms(work: pathlib.Path, methods: list[str] | None = None, budget: float = BUDGET) -> pd.DataFrame:
-    """What is alarmed in a building that nobody touched: alerts per 100 apartments a week, share of days without an alarm."""
+    """Of a building that nobody touched: alerts per 100 apartments a week, and the share of days without an alarm."""
     about, rows = json.loads((work / "about.json").read_text()), {}
     for name in methods or names(work):
         days, alerts = of_method(work, name, about, "test", budget)
         days, alerts = (table[table["building_id"] == about["untouched"]] for table in (days, alerts))
         homes, weeks = days["apartment_id"].replace("", pd.NA).nunique(), days["local_date"].nunique() / 7
-        rows[name] = {"alerts": len(alerts), "alerts_per_100_week": len(alerts) / homes / weeks * 100,
-                      "quiet_days": 1 - days.loc[days["apartment_id"] != "", "is_alarm"].mean()}
+        rows[name] = {
+            "alerts": len(alerts),
+            "alerts_per_100_week": len(alerts) / homes / weeks * 100,
+            "quiet_days": 1 - days.loc[days["apartment_id"] != "", "is_alarm"].mean(),
+        }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def names(work: pathlib.Path) -> list[str]:
-    return sorted(path.name.removesuffix(".csv.gz") for path in (work / "scores").glob("*.csv.gz") if ".alerts" not in path.name)
+    return sorted(
+        path.name.removesuffix(".csv.gz") for path in (work / "scores").glob("*.csv.gz") if ".alerts" not in path.name
+    )
 
 
 def evaluate(work: pathlib.Path, part: str = "test", budget: float = BUDGET, methods: list[str] | None = None):

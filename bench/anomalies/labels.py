@@ -1,10 +1,9 @@
 """How precision grows with technicians' answers: labels.py WORK [--labels 0,25,100,400] [--budget N]
 
-Of a database that replay.py has filled. The highest-ranked runs of the training part are resolved through the technicians' API, as
-many as asked for, with what the truth says of each; weights are learnt from them as they are in production, and the days of the
-test part are combined anew. Nothing of the test part is resolved. Every threshold is the budget's on the training part.
-Writes WORK/labels.json.
-"""
+Of a database that replay.py has filled. The highest-ranked runs of the training part are resolved through the
+technicians' API, as many as asked for, with what the truth says of each; weights are learnt from them as they are in
+production, and the days of the test part are combined anew. Nothing of the test part is resolved. Every threshold is
+the budget's on the training part. Writes WORK/labels.json."""
 
 import argparse
 import dataclasses
@@ -41,24 +40,40 @@ def combined(database: Database, about: dict) -> pd.DataFrame:
 
 
 def candidates(database: Database, days: pd.DataFrame, truth: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Runs of listed days of the training part, the strongest first, and whether they touch a fault: alerts where there are
-    any, else the strongest day of the run."""
+    """Runs of listed days of the training part, the strongest first, and whether they touch a fault.
+
+    alert_id is of their alert where there is one, else of the strongest day.
+    """
     listed = days[days["score"] > 0].assign(is_alarm=True)
     ranked = listed.sort_values("score", ascending=False).head(60 * most)
     runs = metrics.judged(metrics.alerts_of(ranked, gap=5), truth)
     best = ranked.drop_duplicates(KEY + ["local_date"])
     ids = []
     for run in runs.itertuples():
-        own = best[(best["building_id"] == run.building_id) & (best["apartment_id"] == run.apartment_id)
-                   & best["local_date"].between(run.first_date, run.last_date)]
+        own = best[
+            (best["building_id"] == run.building_id)
+            & (best["apartment_id"] == run.apartment_id)
+            & best["local_date"].between(run.first_date, run.last_date)
+        ]
         strongest = own.loc[own["score"].idxmax(), "local_date"].date()
-        ids.append(database.value("postgres", """
+        ids.append(
+            database.value(
+                "postgres",
+                """
             select coalesce(
                 (select alert_id from energy.anomaly_alerts as alerts
                  where building_id = %(building)s and apartment_id = %(apartment)s and withdrawn_at is null
                    and first_date <= %(last)s and run_until >= %(first)s order by anomaly_score desc limit 1),
-                energy.anomaly_alert_id(%(building)s, %(apartment)s, %(day)s))""", {
-            "building": run.building_id, "apartment": run.apartment_id, "first": run.first_date.date(), "last": run.last_date.date(), "day": strongest}))
+                energy.anomaly_alert_id(%(building)s, %(apartment)s, %(day)s))""",
+                {
+                    "building": run.building_id,
+                    "apartment": run.apartment_id,
+                    "first": run.first_date.date(),
+                    "last": run.last_date.date(),
+                    "day": strongest,
+                },
+            )
+        )
         if len(ids) >= 2 * most:
             break
     return runs.head(len(ids)).assign(alert_id=ids).drop_duplicates("alert_id")
@@ -69,8 +84,12 @@ def resolve(database: Database, alert_id: str, is_true: bool, clock: dt.datetime
     import psycopg2
 
     try:
-        database.run("postgres", "select api.resolve_anomaly_alert(%s, %s, %s)",
-                     (alert_id, "true_positive" if is_true else "false_positive", "SIMULATED answer"), clock=clock)
+        database.run(
+            "postgres",
+            "select api.resolve_anomaly_alert(%s, %s, %s)",
+            (alert_id, "true_positive" if is_true else "false_positive", "SIMULATED answer"),
+            clock=clock,
+        )
         return True
     except psycopg2.Error as error:
         if error.pgcode == "PT404":
@@ -81,7 +100,9 @@ def resolve(database: Database, alert_id: str, is_true: bool, clock: dt.datetime
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=pathlib.Path)
-    parser.add_argument("--labels", type=lambda text: [int(part) for part in text.split(",")], default=[0, 25, 100, 400])
+    parser.add_argument(
+        "--labels", type=lambda text: [int(part) for part in text.split(",")], default=[0, 25, 100, 400]
+    )
     parser.add_argument("--budget", type=float, default=BUDGET)
     options = parser.parse_args()
     about = json.loads((options.work / "about.json").read_text())
@@ -89,9 +110,15 @@ def main() -> None:
     clock = dt.datetime.combine(dt.date.fromisoformat(about["test_from"]), dt.time(12), dt.timezone.utc)
     database = Database()
     if max(options.labels) and not database.value("postgres", "select to_regprocedure(%s) is not null", (LEARN,)):
-        raise SystemExit(f"The database has no procedure {LEARN}: deploy a release that learns from answers, or ask for --labels 0.")
-    database.run("postgres", "insert into energy.building_access (subject, building_id) select %s, building_id from raw.buildings on conflict do nothing",
-                 (TECHNICIAN,))
+        raise SystemExit(
+            f"The database has no procedure {LEARN}: deploy a release that learns from answers, or ask for --labels 0."
+        )
+    database.run(
+        "postgres",
+        """insert into energy.building_access (subject, building_id)
+        select %s, building_id from raw.buildings on conflict do nothing""",
+        (TECHNICIAN,),
+    )
     claims = json.dumps({"role": "technician", "sub": TECHNICIAN})
     database.run("postgres", "select set_config('request.jwt.claims', %s, false)", (claims,))
     days = combined(database, about)
@@ -108,7 +135,11 @@ def main() -> None:
         test = split(days, about, "test").assign(is_alarm=lambda table: table["score"] >= threshold)
         found = dataclasses.asdict(metrics.scores(test, truths["test"]))
         results.append({"asked": count, "labels": given, "positives": int(positives), "threshold": threshold, **found})
-        print(f"{given} labels, {positives} of them faults: Precision@50 {found['precision_50']:.2f}, event-wise F0.5 {found['event_f']:.2f}", flush=True)
+        print(
+            f"{given} labels, {positives} of them faults: Precision@50 {found['precision_50']:.2f},"
+            f" event-wise F0.5 {found['event_f']:.2f}",
+            flush=True,
+        )
     (options.work / "labels.json").write_text(json.dumps(results, indent=2, default=float) + "\n")
 
 

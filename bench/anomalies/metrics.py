@@ -5,15 +5,15 @@ reliability, earliness; DOI 10.3390/data9120138, and the package energy-fault-de
 
 - *normal days* are known days that no fault touches; the days after a fault, in which an apartment warms up or cools
   down, are neither normal nor faulty (`AFTER_DAYS`). *Accuracy* is the share of them without an alarm.
-- *criticality* counts up by one on a day with an alarm and down by one on a day without, never below zero. An *event* is
-  detected where it reaches `CRITICAL` within the event.
+- *criticality* counts up by one on a day with an alarm and down by one on a day without, never below zero. An *event*
+  is detected where it reaches `CRITICAL` within the event.
 - *event-wise F-score*, beta 0.5: of the faults those detected are true positives, the others false negatives; of the
-  normal events those detected are false positives. Normal events are as many stretches as there are faults, of the same
-  lengths, in apartments and times without a fault.
+  normal events those detected are false positives. Normal events are as many stretches as there are faults, of the
+  same lengths, in apartments and times without a fault.
 
-CARE's normal events are a sample, so that beside it stands the F-score that a technician sees, in which every alert that
-touches no fault counts: `alert_f`. An *alert* is a run of alarms of one apartment with gaps of at most `GAP_DAYS`.
-"""
+CARE's normal events are a sample, so that beside it stands the F-score that a technician sees, in which every alert
+that touches no fault counts: `alert_f`. An *alert* is a run of alarms of one apartment with gaps of at most
+`GAP_DAYS`."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ CRITICAL = 1
 BETA = 0.5
 DAY = pd.Timedelta(days=1)
 KEY = ["building_id", "apartment_id"]
-# Of the apartments of a building, how many must be alarmed within a fault of the building where there is no alert of it.
+# Of the apartments of a building, how many must be alarmed on a day where there is no alert of the building.
 SHARE_OF_BUILDING = 0.25
 
 
@@ -64,7 +64,9 @@ def state_of_days(days: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
     state = pd.Series("normal", index=days.index)
     for within, name in ((AFTER_DAYS, "after"), (0, "faulty")):
         for event in truth.itertuples():
-            hit = days["building_id"].eq(event.building_id) & days["local_date"].between(event.first_date, event.last_date + within * DAY)
+            hit = days["building_id"].eq(event.building_id) & days["local_date"].between(
+                event.first_date, event.last_date + within * DAY
+            )
             if event.apartment_id:
                 hit &= days["apartment_id"].eq(event.apartment_id)
             state[hit] = name
@@ -85,9 +87,14 @@ def alerts_of(days: pd.DataFrame, gap: int = GAP_DAYS) -> pd.DataFrame:
     same = (alarms[KEY] == alarms[KEY].shift()).all(axis=1)
     number = (~(same & (alarms["local_date"].diff() <= (gap + 1) * DAY))).cumsum()
     runs = alarms.groupby(number.to_numpy())
-    return pd.DataFrame({
-        **{name: runs[name].first() for name in KEY}, "first_date": runs["local_date"].min(),
-        "last_date": runs["local_date"].max(), "score": runs["score"].max()}).reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            **{name: runs[name].first() for name in KEY},
+            "first_date": runs["local_date"].min(),
+            "last_date": runs["local_date"].max(),
+            "score": runs["score"].max(),
+        }
+    ).reset_index(drop=True)
 
 
 def judged(alerts: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +105,9 @@ def judged(alerts: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
         rows.append((not hit.empty, hit["kind"].iloc[0] if len(hit) else ""))
     found = alerts.assign(is_true=[true for true, _ in rows], kind=[kind for _, kind in rows])
     # Of equal scores the older first, as a list would show them.
-    return found.sort_values(["score", "first_date", *KEY], ascending=[False, True, True, True], kind="stable").reset_index(drop=True)
+    return found.sort_values(
+        ["score", "first_date", *KEY], ascending=[False, True, True, True], kind="stable"
+    ).reset_index(drop=True)
 
 
 def precision_at(alerts: pd.DataFrame, truth: pd.DataFrame, k: int = 50) -> float:
@@ -109,8 +118,11 @@ def precision_at(alerts: pd.DataFrame, truth: pd.DataFrame, k: int = 50) -> floa
 
 def alarmed_dates(days: pd.DataFrame, event, members: int) -> list:
     """The local dates within an event on which its subject has an alarm."""
-    inside = days[days["is_alarm"] & days["building_id"].eq(event.building_id)
-                  & days["local_date"].between(event.first_date, event.last_date)]
+    inside = days[
+        days["is_alarm"]
+        & days["building_id"].eq(event.building_id)
+        & days["local_date"].between(event.first_date, event.last_date)
+    ]
     if event.apartment_id:
         return sorted(inside.loc[inside["apartment_id"].eq(event.apartment_id), "local_date"].unique())
     own = set(inside.loc[inside["apartment_id"].eq(""), "local_date"])
@@ -129,10 +141,14 @@ def is_detected(dates: list, first, last, critical: int = CRITICAL):
 
 
 def detections(days: pd.DataFrame, truth: pd.DataFrame, critical: int = CRITICAL) -> pd.DataFrame:
-    """Of each event when it was detected, and how many days after its begin that was known: on the next morning at six."""
+    """When each event was detected, and how many days after its begin that was known: on the next morning at six."""
     members = days[days["apartment_id"] != ""].groupby("building_id")["apartment_id"].nunique()
-    dates = [is_detected(alarmed_dates(days, event, members.get(event.building_id, 0)), event.first_date, event.last_date, critical)
-             for event in truth.itertuples()]
+    dates = [
+        is_detected(
+            alarmed_dates(days, event, members.get(event.building_id, 0)), event.first_date, event.last_date, critical
+        )
+        for event in truth.itertuples()
+    ]
     found = truth.assign(detected_on=pd.to_datetime(pd.Series(dates, index=truth.index)))
     known_at = found["detected_on"] + DAY + pd.Timedelta(hours=6)
     return found.assign(days_to_detection=(known_at - found["start_at"]) / DAY)
@@ -170,8 +186,10 @@ class Scores:
 
 
 def scores(days: pd.DataFrame, truth: pd.DataFrame, alerts: pd.DataFrame | None = None) -> Scores:
-    """days: building_id, apartment_id ('' of a building), local_date, score, is_alarm, of each day that is known. alerts: of
-    a method that makes its own."""
+    """days: building_id, apartment_id ('' of a building), local_date, score, is_alarm, of each day that is known.
+
+    alerts: of a method that makes its own.
+    """
     alerts = alerts_of(days) if alerts is None else alerts
     found = detections(days, truth)
     by_key = {key: group for key, group in days[days["is_alarm"]].groupby(KEY)}
@@ -188,9 +206,14 @@ def scores(days: pd.DataFrame, truth: pd.DataFrame, alerts: pd.DataFrame | None 
         event_f=f_score(true, false, all_faults - true),
         alert_f=f_of(real.mean() if len(real) else 0.0, true / all_faults if all_faults else 0.0),
         found=true / all_faults if all_faults else float("nan"),
-        within_3_days=(found["days_to_detection"] <= 3).mean(), median_days=found["days_to_detection"].dropna().median() if true else float("nan"),
-        accuracy=accuracy_of_normal_days(days, truth), precision_50=precision_at(alerts, truth),
-        alerts_per_100_week=len(alerts) / weeks / apartments * 100, alerts=len(alerts), faults=all_faults)
+        within_3_days=(found["days_to_detection"] <= 3).mean(),
+        median_days=found["days_to_detection"].dropna().median() if true else float("nan"),
+        accuracy=accuracy_of_normal_days(days, truth),
+        precision_50=precision_at(alerts, truth),
+        alerts_per_100_week=len(alerts) / weeks / apartments * 100,
+        alerts=len(alerts),
+        faults=all_faults,
+    )
 
 
 def threshold_for(days: pd.DataFrame, budget: float) -> float:

@@ -2,14 +2,16 @@
 
     peers.py WORK [--methods A,B] [--scale apartment|all] [--features FILE]
 
-- zscore: the naive floor, energy per degree day (and energy where it is warm) against the apartment's own training days;
-- pyod-iforest and pyod-lof: PyOD's isolation forest and local outlier factor with their defaults but for the trees' number;
-- energy-fault-detector: its autoencoder with the package's quick-start configuration and smaller layers, as its documentation
-  advises for few features.
+- zscore: the naive floor, energy per degree day (and energy where it is warm) against the apartment's own training
+  days;
+- pyod-iforest and pyod-lof: PyOD's isolation forest and local outlier factor with their defaults but for the trees'
+  number;
+- energy-fault-detector: its autoencoder with the package's quick-start configuration and smaller layers, as its
+  documentation advises for few features.
 
-Features are standardised by apartment (median and quartiles of its training days) or over all; which of them a peer likes
-better was chosen on another simulation (seed 2), with labels, and is its default here. Scores go to WORK/scores/METHOD.csv.gz.
-"""
+Features are standardised by apartment (median and quartiles of its training days) or over all; which of them a peer
+likes better was chosen on another simulation (seed 2), with labels, and is its default here. Scores go to
+WORK/scores/METHOD.csv.gz."""
 
 import argparse
 import contextlib
@@ -93,7 +95,9 @@ def pyod_lof(days, is_train, scale):
 
     x = matrix(days, is_train, scale)
     # 20 neighbours is the default; of many thousand days that are alike it sees noise, so that 100 is taken.
-    return LOF(n_neighbors=100, novelty=True, n_jobs=1).fit(x[learnt(is_train, LEARNT_ROWS_OF_LOF)]).decision_function(x)
+    return (
+        LOF(n_neighbors=100, novelty=True, n_jobs=1).fit(x[learnt(is_train, LEARNT_ROWS_OF_LOF)]).decision_function(x)
+    )
 
 
 def energy_fault_detector(days, is_train, scale):
@@ -105,7 +109,9 @@ def energy_fault_detector(days, is_train, scale):
     x = pd.DataFrame(matrix(days, is_train, scale), columns=columns_of(days))
     # Its index is of times, each once: the rows' numbers as hours.
     x.index = pd.date_range("2000-01-01", periods=len(x), freq="h")
-    config = generate_quickstart_config(layers=[20, 14], code_size=8, epochs=30, max_nan_frac=1.0, max_col_zero_frac=1.0)
+    config = generate_quickstart_config(
+        layers=[20, 14], code_size=8, epochs=30, max_nan_frac=1.0, max_col_zero_frac=1.0
+    )
     detector = FaultDetector(config=config)
     # It draws a bar for each epoch.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
@@ -113,7 +119,12 @@ def energy_fault_detector(days, is_train, scale):
         return detector.predict_anomaly_score(x).reindex(x.index).to_numpy()
 
 
-METHODS = {"zscore": zscore, "pyod-iforest": pyod_iforest, "pyod-lof": pyod_lof, "energy-fault-detector": energy_fault_detector}
+METHODS = {
+    "zscore": zscore,
+    "pyod-iforest": pyod_iforest,
+    "pyod-lof": pyod_lof,
+    "energy-fault-detector": energy_fault_detector,
+}
 
 
 def main() -> None:
@@ -121,10 +132,16 @@ def main() -> None:
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--methods", type=lambda text: text.split(","), default=list(METHODS))
     parser.add_argument("--scale", choices=["apartment", "all"], help="instead of each method's own")
-    parser.add_argument("--features", type=pathlib.Path, help="a table of features.fct_apartment_days instead of the simulation's hours")
+    parser.add_argument(
+        "--features", type=pathlib.Path, help="a table of features.fct_apartment_days instead of the simulation's hours"
+    )
     options = parser.parse_args()
     about = json.loads((options.work / "about.json").read_text())
-    days = pd.read_csv(options.features, parse_dates=["local_date"], dtype=dict.fromkeys(KEY, str)) if options.features else features(options.work)
+    days = (
+        pd.read_csv(options.features, parse_dates=["local_date"], dtype=dict.fromkeys(KEY, str))
+        if options.features
+        else features(options.work)
+    )
     days = days.sort_values([*KEY, "local_date"]).reset_index(drop=True)
     is_train = (days["local_date"] < about["test_from"]).to_numpy()
     folder = options.work / "scores"
@@ -133,7 +150,9 @@ def main() -> None:
         scale = options.scale or SCALE[method]
         score = METHODS[method](days, is_train, scale)
         name = method if not options.scale else f"{method}-{scale}"
-        days[[*KEY, "local_date"]].assign(score=np.round(score, 6)).to_csv(folder / f"{name}.csv.gz", index=False, compression={"method": "gzip", "compresslevel": 1})
+        days[[*KEY, "local_date"]].assign(score=np.round(score, 6)).to_csv(
+            folder / f"{name}.csv.gz", index=False, compression={"method": "gzip", "compresslevel": 1}
+        )
         print(f"{name}: {len(days):,} days", flush=True)
 
 

@@ -2,9 +2,9 @@
 
     real_homes.py FOLDER [--cache FOLDER] [--seed N]
 
-Electricity of a year in Fontana, California, with its weather (docker/local/citylearn.py). Building `homes` is as it was measured:
-what is alarmed there is a false alarm, as far as anybody knows. Building `copies` has the same homes with faults of known begin in
-the second half of the year, three in each home:
+Electricity of a year in Fontana, California, with its weather (docker/local/citylearn.py). Building `homes` is as it
+was measured: what is alarmed there is a false alarm, as far as anybody knows. Building `copies` has the same homes
+with faults of known begin in the second half of the year, three in each home:
 
 | kind | what is changed |
 |---|---|
@@ -55,8 +55,16 @@ def plan(draw: random.Random) -> list[dict]:
             for one in (home, other) if other else (home,):
                 busy[one] |= days
             begin = 24 * first + draw.randrange(24)
-            found.append({"kind": kind, "home": home, "other": other, "begin": begin, "end": begin + int(24 * length),
-                          "size": round(draw.uniform(0.3, 1.2), 2)})
+            found.append(
+                {
+                    "kind": kind,
+                    "home": home,
+                    "other": other,
+                    "begin": begin,
+                    "end": begin + int(24 * length),
+                    "size": round(draw.uniform(0.3, 1.2), 2),
+                }
+            )
     return sorted(found, key=lambda fault: fault["begin"])
 
 
@@ -66,20 +74,34 @@ def spoilt(demand: dict[int, list[float]], faults: list[dict]) -> dict[int, list
         home, hours = fault["home"], range(fault["begin"], fault["end"])
         for hour in hours:
             match fault["kind"]:
-                case "stuck_on": changed[home][hour] += fault["size"]
-                case "half_counted": changed[home][hour] *= 0.5
-                case "meter_stopped": changed[home][hour] = 0.0
+                case "stuck_on":
+                    changed[home][hour] += fault["size"]
+                case "half_counted":
+                    changed[home][hour] *= 0.5
+                case "meter_stopped":
+                    changed[home][hour] = 0.0
                 case "swapped_meters":
-                    changed[home][hour], changed[fault["other"]][hour] = demand[fault["other"]][hour], demand[home][hour]
+                    changed[home][hour], changed[fault["other"]][hour] = (
+                        demand[fault["other"]][hour],
+                        demand[home][hour],
+                    )
     return changed
 
 
 def rows(faults: list[dict]):
     for number, fault in enumerate(faults):
         for home in [fault["home"]] + ([fault["other"]] if fault["other"] else []):
-            yield {"fault_id": f"fault-{number + 1:03}" + ("b" if home == fault["other"] else ""), "kind": fault["kind"], "building_id": "copies",
-                   "apartment_id": f"home-{home}", "room_name": "", "start_at": source.text(source.to_hour(fault["begin"])),
-                   "end_at": source.text(source.to_hour(fault["end"])), "size": fault["size"], "part": "test"}
+            yield {
+                "fault_id": f"fault-{number + 1:03}" + ("b" if home == fault["other"] else ""),
+                "kind": fault["kind"],
+                "building_id": "copies",
+                "apartment_id": f"home-{home}",
+                "room_name": "",
+                "start_at": source.text(source.to_hour(fault["begin"])),
+                "end_at": source.text(source.to_hour(fault["end"])),
+                "size": fault["size"],
+                "part": "test",
+            }
 
 
 def write_messages(folder: pathlib.Path, demand: dict[str, dict[int, list[float]]]) -> int:
@@ -92,7 +114,9 @@ def write_messages(folder: pathlib.Path, demand: dict[str, dict[int, list[float]
         for building, home in totals:
             if hour:
                 totals[building, home] += demand[building][home][hour - 1]
-            lines.append(source.message(read_at, building, f"home-{home}", "electricity_kwh_total", totals[building, home]))
+            lines.append(
+                source.message(read_at, building, f"home-{home}", "electricity_kwh_total", totals[building, home])
+            )
         until = read_at.replace(minute=0)
         if until.hour % 6 == 0:
             with gzip.open(folder / "messages" / f"{until:%Y-%m-%dT%H}.jsonl.gz", "wt", compresslevel=3) as file:
@@ -113,21 +137,46 @@ def main() -> None:
     with open(options.folder / "place.jsonl", "w") as file:
         file.write(json.dumps({"table": "weather_locations", **source.PLACE}) + "\n")
         for building in ("homes", "copies"):
-            file.write(json.dumps({"table": "buildings", "building_id": building, "name": building, "time_zone": ZONE, "region": "US-CA",
-                                   **source.PLACE, "archetype": building}) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "table": "buildings",
+                        "building_id": building,
+                        "name": building,
+                        "time_zone": ZONE,
+                        "region": "US-CA",
+                        **source.PLACE,
+                        "archetype": building,
+                    }
+                )
+                + "\n"
+            )
         for building in ("homes", "copies"):
             for home in HOMES:
-                file.write(json.dumps({"table": "apartments", "building_id": building, "apartment_id": f"home-{home}"}) + "\n")
+                file.write(
+                    json.dumps({"table": "apartments", "building_id": building, "apartment_id": f"home-{home}"}) + "\n"
+                )
     with open(options.folder / "weather.jsonl", "w") as file:
-        for received_at, document in source.weather_observations(data, source.START - source.HOUR, source.to_hour(source.HOURS)):
+        for received_at, document in source.weather_observations(
+            data, source.START - source.HOUR, source.to_hour(source.HOURS)
+        ):
             file.write(json.dumps({"received_at": received_at.isoformat(), "document": document}) + "\n")
     count = write_messages(options.folder, {"homes": data.demand, "copies": spoilt(data.demand, faults)})
     truth = list(rows(faults))
     write_rows(options.folder / "truth.csv", truth)
     first = dt.date(2016, 8, 1)
-    about = {"label": "15 measured homes, and copies with INJECTED faults", "apartments": 2 * len(HOMES), "first_day": str(first), "zone": ZONE,
-             "train_days": TRAIN_DAYS, "test_days": 365 - TRAIN_DAYS - 1, "test_from": str(first + dt.timedelta(days=TRAIN_DAYS)),
-             "untouched": "homes", "faults": len(truth), "messages": count}
+    about = {
+        "label": "15 measured homes, and copies with INJECTED faults",
+        "apartments": 2 * len(HOMES),
+        "first_day": str(first),
+        "zone": ZONE,
+        "train_days": TRAIN_DAYS,
+        "test_days": 365 - TRAIN_DAYS - 1,
+        "test_from": str(first + dt.timedelta(days=TRAIN_DAYS)),
+        "untouched": "homes",
+        "faults": len(truth),
+        "messages": count,
+    }
     (options.folder / "about.json").write_text(json.dumps(about, indent=2) + "\n")
     print(json.dumps(about))
 

@@ -1,17 +1,15 @@
-"""The SIMULATED apartments through the pipeline: their messages are ingested as they come, the jobs run each morning, and what
-the detectors and the alerts say is written for evaluate.py.
+"""The SIMULATED apartments through the pipeline: their messages are ingested as they come, the jobs run each morning,
+and what the detectors and the alerts say is written for evaluate.py.
 
     replay.py WORK [--history-days N] [--train-step N] [--until DATE]
 
-The database is named by PGHOST, PGPORT and PGDATABASE; it has been deployed and is empty. energy.clock is the time of the
-simulation. In the training part days are scored once a week, from --history-days on, and as many at once; in the test part
-each morning, as production does. Models are trained as the schedule of the configuration says. Writes WORK/scores/edf-*.csv.gz
-and WORK/timings.json.
-"""
+The database is named by PGHOST, PGPORT and PGDATABASE; it has been deployed and is empty. energy.clock is the time of
+the simulation. In the training part days are scored once a week, from --history-days on, and as many at once; in the
+test part each morning, as production does. Models are trained as the schedule of the configuration says. Writes
+WORK/scores/edf-*.csv.gz and WORK/timings.json."""
 
 import argparse
 import collections
-import csv
 import datetime as dt
 import gzip
 import json
@@ -22,13 +20,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "simulate_year"))
 
 from database import Database  # noqa: E402
+from export import export, export_features  # noqa: E402
 
-MORNING = dt.timedelta(hours=12)   # UTC: six in the morning
+MORNING = dt.timedelta(hours=12)  # UTC: six in the morning
 DAY = dt.timedelta(days=1)
 EACH_MORNING = ("refresh_hours", "refresh_days", "score_anomalies")
 BY_MONTH = ("make_partitions", "train_anomaly_models", "learn_anomaly_weights")
 BATCH = 20_000
-RULES = "select rule from energy.anomaly_rules"
 
 
 class Progress:
@@ -51,26 +49,43 @@ class Progress:
 def place(database: Database, work: pathlib.Path) -> None:
     columns = {
         "weather_locations": ("weather_location_id", "latitude", "longitude"),
-        "buildings": ("building_id", "name", "time_zone", "region", "latitude", "longitude", "weather_location_id", "archetype"),
+        "buildings": (
+            "building_id",
+            "name",
+            "time_zone",
+            "region",
+            "latitude",
+            "longitude",
+            "weather_location_id",
+            "archetype",
+        ),
         "apartments": ("building_id", "apartment_id"),
     }
     for line in open(work / "place.jsonl"):
         row = json.loads(line)
         names = columns[row["table"]]
         database.run("postgres", "set role edf_owner")
-        database.run("postgres", f"insert into raw.{row['table']} ({', '.join(names)}) values ({', '.join(['%s'] * len(names))}) on conflict do nothing",
-                     [row[name] for name in names])
+        database.run(
+            "postgres",
+            f"insert into raw.{row['table']} ({', '.join(names)})"
+            f" values ({', '.join(['%s'] * len(names))}) on conflict do nothing",
+            [row[name] for name in names],
+        )
         database.run("postgres", "reset role")
 
 
 def arrivals(work: pathlib.Path, until: dt.datetime):
     """(received_at, kind, what) in order: message files at the end of their six hours, weather when it was sent."""
-    files = [(dt.datetime.strptime(path.name[:13], "%Y-%m-%dT%H").replace(tzinfo=dt.timezone.utc), 0, path)
-             for path in (work / "messages").iterdir()]
+    files = [
+        (dt.datetime.strptime(path.name[:13], "%Y-%m-%dT%H").replace(tzinfo=dt.timezone.utc), 0, path)
+        for path in (work / "messages").iterdir()
+    ]
     documents = []
     for line in open(work / "weather.jsonl"):
         row = json.loads(line)
-        documents.append((dt.datetime.fromisoformat(row["received_at"]).astimezone(dt.timezone.utc), 1, row["document"]))
+        documents.append(
+            (dt.datetime.fromisoformat(row["received_at"]).astimezone(dt.timezone.utc), 1, row["document"])
+        )
     return [item for item in sorted(files + documents, key=lambda item: item[:2]) if item[0] <= until]
 
 
@@ -83,14 +98,20 @@ def receive(database: Database, item, location: str, progress: Progress) -> None
     with gzip.open(what, "rt") as file:
         lines = file.read().splitlines()
     for first in range(0, len(lines), BATCH):
-        database.run("pipeline", "call energy.ingest_meter_messages(%s::text[], %s)", (lines[first : first + BATCH], at))
+        database.run(
+            "pipeline", "call energy.ingest_meter_messages(%s::text[], %s)", (lines[first : first + BATCH], at)
+        )
     progress.add("messages", began)
 
 
 def approve(database: Database, clock: dt.datetime) -> None:
     """What the gate has not rejected serves at once, as a configured rule would have it."""
     database.run("postgres", "set role edf_approver")
-    database.rows("postgres", "select * from energy.approve_models('passed the gate', despite_stress => true) where approved", clock=clock)
+    database.rows(
+        "postgres",
+        "select * from energy.approve_models('passed the gate', despite_stress => true) where approved",
+        clock=clock,
+    )
     database.run("postgres", "reset role")
 
 
@@ -98,7 +119,9 @@ def run_jobs(database: Database, names, known: set[str], at: dt.datetime, progre
     for name in names:
         if name in known:
             began = time.monotonic()
-            database.run("postgres" if name == "make_partitions" else "pipeline", f"call energy.run_job('{name}')", clock=at)
+            database.run(
+                "postgres" if name == "make_partitions" else "pipeline", f"call energy.run_job('{name}')", clock=at
+            )
             progress.add(name, began, keep)
 
 
@@ -120,7 +143,14 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
         is_test = morning > test_from
         if month != morning.month:
             month = morning.month
-            run_jobs(database, BY_MONTH if number > options.history_days else BY_MONTH[:1], known, morning, progress, keep=True)
+            run_jobs(
+                database,
+                BY_MONTH if number > options.history_days else BY_MONTH[:1],
+                known,
+                morning,
+                progress,
+                keep=True,
+            )
             if number > options.history_days and "train_anomaly_models" in known:
                 approve(database, morning)
         if is_test or number % options.train_step == 0:
@@ -131,86 +161,14 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
     return progress
 
 
-def write(path: pathlib.Path, names: list[str], rows: list[tuple]) -> None:
-    with gzip.open(path, "wt", newline="", compresslevel=1) as file:
-        table = csv.writer(file)
-        table.writerow(names)
-        table.writerows(rows)
-
-
-def export(database: Database, work: pathlib.Path) -> list[str]:
-    """Files for evaluate.py: each model alone, the rules together, and the combined score with its alerts."""
-    folder, written = work / "scores", []
-    folder.mkdir(exist_ok=True)
-    for old in folder.glob("edf-*.csv.gz"):
-        old.unlink()
-    days = ["building_id", "apartment_id", "local_date", "score", "is_alarm"]
-    models = [name for name, in database.rows("postgres", f"""
-        select distinct detector from energy.anomaly_scores where detector not in ({RULES}) order by 1""")]
-    for detector in models:
-        rows = database.rows("postgres", "select building_id, apartment_id, local_date, score, is_alarm from energy.anomaly_scores where detector = %s",
-                             (detector,))
-        write(folder / f"edf-{detector.replace('_', '-')}.csv.gz", days, rows)
-        written.append(detector)
-    # For the picture of an alert.
-    write(folder.parent / "expected.csv.gz", ["building_id", "apartment_id", "local_date", "evidence"], database.rows("postgres", """
-        select building_id, apartment_id, local_date, evidence::text from energy.anomaly_scores where detector = 'expected_energy'"""))
-    write(folder / "edf-rules.csv.gz", days, database.rows("postgres", f"""
-        select building_id, apartment_id, local_date, max(score), bool_or(is_alarm) from energy.anomaly_scores
-        where detector in ({RULES}) group by building_id, apartment_id, local_date"""))
-    if database.value("postgres", "select to_regprocedure('energy.combined_anomaly_scores(text[], date, date)') is not null"):
-        export_combined(database, folder, days)
-        written.append("combined")
-    return ["rules", *written]
-
-
-def export_features(database: Database, work: pathlib.Path) -> None:
-    """The daily features, which peers get too."""
-    names = ", ".join(name for name, in database.rows("postgres", """
-        select quote_ident(attname) from pg_attribute
-        where attrelid = 'features.fct_apartment_days'::regclass and attnum > 0 and not attisdropped
-          and (atttypid in ('double precision'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype)
-               or attname in ('building_id', 'apartment_id', 'local_date'))
-        order by attnum"""))
-    with gzip.open(work / "features.csv.gz", "wb", compresslevel=1) as file:
-        database.session("postgres", None).copy_expert(f"copy (select {names} from features.fct_apartment_days) to stdout with csv header", file)
-
-
-def export_combined(database: Database, folder: pathlib.Path, days: list[str]) -> None:
-    """Each known day with the combined score; an alarm is a day of an alert that was not withdrawn, strong enough to extend it."""
-    write(folder / "edf-combined.csv.gz", days, database.rows("postgres", """
-        with
-
-        known as (
-            select building_id, apartment_id, local_date from energy.anomaly_scores group by 1, 2, 3
-        ),
-
-        combined as (
-            select building_id, apartment_id, local_date, anomaly_score
-            from energy.combined_anomaly_scores(
-                array(select building_id from raw.buildings), (select min(local_date) from known), (select max(local_date) from known))
-        )
-
-        select building_id, apartment_id, local_date, coalesce(anomaly_score, 0),
-            exists (
-                select from energy.anomaly_alerts as alerts
-                where alerts.building_id = known.building_id and alerts.apartment_id = known.apartment_id
-                  and known.local_date between alerts.first_date and alerts.last_date and alerts.withdrawn_at is null
-                  and combined.anomaly_score >= alerts.threshold * (select keep_share from energy.anomaly_alert_settings))
-        from (select * from known union select building_id, apartment_id, local_date from combined) as known
-        left join combined using (building_id, apartment_id, local_date)"""))
-    write(folder / "edf-combined.alerts.csv.gz", ["alert_id", "building_id", "apartment_id", "first_date", "last_date", "score"],
-          database.rows("postgres", """
-              select alert_id, building_id, apartment_id, first_date, last_date, anomaly_score
-              from energy.anomaly_alerts where withdrawn_at is null"""))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--history-days", type=int, default=60, help="before the first day is scored")
     parser.add_argument("--train-step", type=int, default=7, help="days that are scored at once in the training part")
-    parser.add_argument("--until", type=dt.datetime.fromisoformat, help="the last morning; default the end of the simulation")
+    parser.add_argument(
+        "--until", type=dt.datetime.fromisoformat, help="the last morning; default the end of the simulation"
+    )
     parser.add_argument("--export-only", action="store_true", help="of a database that was replayed before")
     options = parser.parse_args()
     about = json.loads((options.work / "about.json").read_text())
@@ -220,8 +178,11 @@ def main() -> None:
     if not options.export_only:
         place(database, options.work)
         progress = replay(database, options.work, about, options)
-        timings = {"apartments": about["apartments"], "seconds": {name: round(value, 1) for name, value in progress.seconds.items()},
-                   "median": {name: round(sorted(values)[len(values) // 2], 2) for name, values in progress.daily.items()}}
+        timings = {
+            "apartments": about["apartments"],
+            "seconds": {name: round(value, 1) for name, value in progress.seconds.items()},
+            "median": {name: round(sorted(values)[len(values) // 2], 2) for name, values in progress.daily.items()},
+        }
         (options.work / "timings.json").write_text(json.dumps(timings, indent=2) + "\n")
     print(f"{', '.join(export(database, options.work))} exported")
     export_features(database, options.work)

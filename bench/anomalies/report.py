@@ -1,8 +1,7 @@
 """Writes the section Anomalies of bench/README.md and its plots from what is on disk: report.py WORK [--real WORK]
 
-WORK is a folder of bench/simulate that peers.py, replay.py and labels.py have worked on; what is missing there is left out and
-said to be. WORK of --real is one of real_homes.py.
-"""
+WORK is a folder of bench/simulate that peers.py, replay.py and labels.py have worked on; what is missing there is
+left out and said to be. WORK of --real is one of real_homes.py."""
 
 import argparse
 import json
@@ -19,21 +18,34 @@ BENCH = pathlib.Path(__file__).resolve().parents[1]
 FIRST, LAST = "<!-- anomalies: written by bench/anomalies/report.py -->", "<!-- end of anomalies -->"
 ORDER = ["zscore", "pyod-iforest", "pyod-lof", "energy-fault-detector"]
 COLUMNS = {
-    "accuracy": ("normal days", "{:.1%}"), "event_f": ("event-wise F0.5", "{:.2f}"), "alert_f": ("F0.5 of all alerts", "{:.2f}"),
-    "found": ("faults found", "{:.0%}"), "within_3_days": ("within 3 days", "{:.0%}"), "median_days": ("median days", "{:.1f}"),
-    "precision_50": ("Precision@50", "{:.2f}"), "alerts_per_100_week": ("alerts per 100 a week", "{:.1f}"),
+    "accuracy": ("normal days", "{:.1%}"),
+    "event_f": ("event-wise F0.5", "{:.2f}"),
+    "alert_f": ("F0.5 of all alerts", "{:.2f}"),
+    "found": ("faults found", "{:.0%}"),
+    "within_3_days": ("within 3 days", "{:.0%}"),
+    "median_days": ("median days", "{:.1f}"),
+    "precision_50": ("Precision@50", "{:.2f}"),
+    "alerts_per_100_week": ("alerts per 100 a week", "{:.1f}"),
 }
-AIMS = (("accuracy", 0.98, "normal days"), ("event_f", 0.83, "event-wise F0.5"), ("within_3_days", 0.6, "faults within 3 days"),
-        ("precision_50", 0.75, "Precision@50"))
+AIMS = (
+    ("accuracy", 0.98, "normal days"),
+    ("event_f", 0.83, "event-wise F0.5"),
+    ("within_3_days", 0.6, "faults within 3 days"),
+    ("precision_50", 0.75, "Precision@50"),
+)
 
 
 def ordered(names) -> list[str]:
     """Peers first, then ours, the combined score last."""
-    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name == "edf-combined", name))
+    return sorted(
+        names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name == "edf-combined", name)
+    )
 
 
 def markdown(rows: list[list[str]], head: list[str]) -> str:
-    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *("| " + " | ".join(row) + " |" for row in rows)])
+    return "\n".join(
+        ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+    )
 
 
 def cell(value: float, form: str) -> str:
@@ -41,8 +53,13 @@ def cell(value: float, form: str) -> str:
 
 
 def main_table(results: pd.DataFrame) -> str:
-    rows = [[f"**{name}**" if name.startswith("edf-") else name, *(cell(results.loc[name, key], form) for key, (_, form) in COLUMNS.items())]
-            for name in ordered(results.index)]
+    rows = [
+        [
+            f"**{name}**" if name.startswith("edf-") else name,
+            *(cell(results.loc[name, key], form) for key, (_, form) in COLUMNS.items()),
+        ]
+        for name in ordered(results.index)
+    ]
     return markdown(rows, ["method", *(title for title, _ in COLUMNS.values())])
 
 
@@ -53,7 +70,9 @@ def aims(results: pd.DataFrame) -> str:
     said = []
     for key, aim, title in AIMS:
         best = peers[key].max()
-        said.append(f"{title} {own[key]:.2f} (aim {aim}, {'met' if own[key] >= aim else 'missed'}; best peer {best:.2f})")
+        said.append(
+            f"{title} {own[key]:.2f} (aim {aim}, {'met' if own[key] >= aim else 'missed'}; best peer {best:.2f})"
+        )
     return "Of the combined score: " + "; ".join(said) + "."
 
 
@@ -63,14 +82,18 @@ def simulated(work: pathlib.Path, budget: float) -> list[str]:
     results.round(4).to_csv(work / "results-test.csv", index_label="method")
     faults = int(results["faults"].iloc[0])
     parts = [
-        f"SIMULATED: {about['apartments']} apartments in {about['buildings']} buildings, seed {about['seed']}; {about['train_days']} days of"
-        f" training without labels, {about['test_days']} days of test with {faults} faults on {about['faulty_share']['test']:.2%} of the apartment"
-        f" days. Peers raise at most {budget:g} alerts per 100 apartments a week on the training part; thresholds of `edf` are its configuration's.",
+        f"SIMULATED: {about['apartments']} apartments in {about['buildings']} buildings, seed {about['seed']};"
+        f" {about['train_days']} days of training without labels, {about['test_days']} days of test with"
+        f" {faults} faults"
+        f" on {about['faulty_share']['test']:.2%} of the apartment days. Peers raise at most {budget:g} alerts per 100"
+        " apartments a week on the training part; thresholds of `edf` are its configuration's.",
         main_table(results),
         aims(results),
         "Faults found, by kind:",
-        markdown([[name, *(str(value) for value in kinds.loc[name])] for name in ordered(kinds.index)],
-                 ["method", *(kind.replace("_", " ") for kind in kinds.columns)]),
+        markdown(
+            [[name, *(str(value) for value in kinds.loc[name])] for name in ordered(kinds.index)],
+            ["method", *(kind.replace("_", " ") for kind in kinds.columns)],
+        ),
     ]
     return parts
 
@@ -81,11 +104,24 @@ def labels(work: pathlib.Path) -> list[str]:
         return ["Precision against labels was not measured yet."]
     found = json.loads(path.read_text())
     plots.labels(found, BENCH / "plots" / "anomaly-labels.png")
-    rows = [[str(row["labels"]), str(row["positives"]), f"{row['precision_50']:.2f}", f"{row['event_f']:.2f}", f"{row['accuracy']:.1%}",
-             f"{row['within_3_days']:.0%}"] for row in found]
-    return ["The combined score after technicians' answers about the training part, each threshold the budget's (SIMULATED):",
-            markdown(rows, ["labels", "faults among them", "Precision@50", "event-wise F0.5", "normal days", "within 3 days"]),
-            "![precision against labels](plots/anomaly-labels.png)"]
+    rows = [
+        [
+            str(row["labels"]),
+            str(row["positives"]),
+            f"{row['precision_50']:.2f}",
+            f"{row['event_f']:.2f}",
+            f"{row['accuracy']:.1%}",
+            f"{row['within_3_days']:.0%}",
+        ]
+        for row in found
+    ]
+    return [
+        "SIMULATED: the combined score after technicians' answers about the training part, by the budget's thresholds:",
+        markdown(
+            rows, ["labels", "faults among them", "Precision@50", "event-wise F0.5", "normal days", "within 3 days"]
+        ),
+        "![precision against labels](plots/anomaly-labels.png)",
+    ]
 
 
 def timings(work: pathlib.Path) -> list[str]:
@@ -95,7 +131,11 @@ def timings(work: pathlib.Path) -> list[str]:
     found = json.loads(path.read_text())
     scale = 3000 / found["apartments"]
     median = found["median"]
-    text = f"Scoring a day of {found['apartments']} apartments takes {median['score_anomalies']:.1f} s" if "score_anomalies" in median else ""
+    text = (
+        f"Scoring a day of {found['apartments']} apartments takes {median['score_anomalies']:.1f} s"
+        if "score_anomalies" in median
+        else ""
+    )
     if text:
         text += f", which is {median['score_anomalies'] * scale:.0f} s for 3,000 if it grows with their number"
     if "train_anomaly_models" in median:
@@ -113,12 +153,34 @@ def real(work: pathlib.Path | None, budget: float) -> list[str]:
         return ["On real homes it was not measured yet."]
     results, kinds = evaluate.evaluate(work, "test", budget)
     quiet = evaluate.false_alarms(work, budget=budget)
-    rows = [[name, f"{quiet.loc[name, 'quiet_days']:.1%}", f"{quiet.loc[name, 'alerts_per_100_week']:.1f}", f"{results.loc[name, 'found']:.0%}",
-             f"{results.loc[name, 'within_3_days']:.0%}", *(str(value) for value in kinds.loc[name])] for name in ordered(results.index)]
-    return ["15 measured homes (electricity), untouched, and copies of them with INJECTED faults of known begin; half a year of training, half"
-            " a year of test:",
-            markdown(rows, ["method", "untouched: days without alarm", "untouched: alerts per 100 a week", "copies: faults found", "within 3 days",
-                            *(kind.replace("_", " ") for kind in kinds.columns)])]
+    rows = [
+        [
+            name,
+            f"{quiet.loc[name, 'quiet_days']:.1%}",
+            f"{quiet.loc[name, 'alerts_per_100_week']:.1f}",
+            f"{results.loc[name, 'found']:.0%}",
+            f"{results.loc[name, 'within_3_days']:.0%}",
+            *(str(value) for value in kinds.loc[name]),
+        ]
+        for name in ordered(results.index)
+    ]
+    return [
+        "15 measured homes (electricity), untouched, and copies of them with INJECTED faults of known begin;"
+        " half a year"
+        " of training, half"
+        " a year of test:",
+        markdown(
+            rows,
+            [
+                "method",
+                "untouched: days without alarm",
+                "untouched: alerts per 100 a week",
+                "copies: faults found",
+                "within 3 days",
+                *(kind.replace("_", " ") for kind in kinds.columns),
+            ],
+        ),
+    ]
 
 
 def main() -> None:
@@ -127,8 +189,13 @@ def main() -> None:
     parser.add_argument("--real", type=pathlib.Path)
     parser.add_argument("--budget", type=float, default=evaluate.BUDGET)
     options = parser.parse_args()
-    parts = [*simulated(options.work, options.budget), *labels(options.work), *timings(options.work), *alert(options.work),
-             *real(options.real, options.budget)]
+    parts = [
+        *simulated(options.work, options.budget),
+        *labels(options.work),
+        *timings(options.work),
+        *alert(options.work),
+        *real(options.real, options.budget),
+    ]
     # Tables and pictures keep their lines.
     wrapped = [part if part[0] in "|!" else textwrap.fill(part, 118) for part in parts]
     text = "\n\n".join([FIRST, *wrapped, LAST])

@@ -12,7 +12,7 @@ import numpy as np
 DESIGN_C = -18
 # U of walls and windows in W/m2K, air changes an hour through leaks, and how much larger radiators are than needed.
 INSULATION = {"old": (1.1, 2.6, 0.65, 1.15), "renovated": (0.5, 1.4, 0.50, 1.35), "new": (0.22, 0.9, 0.30, 1.5)}
-ORDER = ("old", "renovated", "new", "old", "renovated")   # of buildings
+ORDER = ("old", "renovated", "new", "old", "renovated")  # of buildings
 FACES = 4
 
 
@@ -21,15 +21,15 @@ class Stock:
     """Apartments in the order of their buildings, rooms in the order of their apartments."""
 
     building_ids: list[str]
-    insulation: list[str]          # of each building
-    building: np.ndarray           # of each apartment
+    insulation: list[str]  # of each building
+    building: np.ndarray  # of each apartment
     apartment_ids: list[str]
-    area: np.ndarray               # m2 of each apartment
-    neighbours: np.ndarray         # of each apartment up to four, itself where there are fewer
-    apartment: np.ndarray          # of each room
+    area: np.ndarray  # m2 of each apartment
+    neighbours: np.ndarray  # of each apartment up to four, itself where there are fewer
+    apartment: np.ndarray  # of each room
     room_names: list[str]
     room_area: np.ndarray
-    has_sensor: np.ndarray         # of each room
+    has_sensor: np.ndarray  # of each room
     air_wh_k: np.ndarray
     mass_wh_k: np.ndarray
     air_mass_w_k: np.ndarray
@@ -37,10 +37,10 @@ class Stock:
     mass_out_w_k: np.ndarray
     mass_neighbours_w_k: np.ndarray
     between_rooms_w_k: np.ndarray
-    open_window_w_k: np.ndarray    # fully open
-    solar_m2: np.ndarray           # of window, times what passes
-    face: np.ndarray               # of the facade: east, south, west, north
-    radiator_w: np.ndarray         # at full supply temperature
+    open_window_w_k: np.ndarray  # fully open
+    solar_m2: np.ndarray  # of window, times what passes
+    face: np.ndarray  # of the facade: east, south, west, north
+    radiator_w: np.ndarray  # at full supply temperature
 
     @property
     def first_room(self) -> np.ndarray:
@@ -72,18 +72,22 @@ def make(apartments: int, seed: int) -> Stock:
         plan = draw.choice([30.0, 48.0, 62.0, 78.0, 96.0], size=4, p=[0.15, 0.3, 0.25, 0.2, 0.1])
         for at in range(count):
             floor, door = divmod(at, 4)
-            near = [base + 4 * f + d for f, d in ((floor - 1, door), (floor + 1, door), (floor, door - 1), (floor, door + 1))
-                    if f >= 0 and 0 <= d < 4 and 4 * f + d < count]
+            near = [
+                base + 4 * f + d
+                for f, d in ((floor - 1, door), (floor + 1, door), (floor, door - 1), (floor, door + 1))
+                if f >= 0 and 0 <= d < 4 and 4 * f + d < count
+            ]
             names.append(f"apt-{floor}{door + 1:02}")
             building.append(number)
             area.append(plan[door] * draw.uniform(0.97, 1.03))
             neighbours.append((near + [base + at] * 4)[:4])
-            outer = 4 - len(near)   # sides of the apartment that have no neighbour: roof, ground, gable
+            outer = 4 - len(near)  # sides of the apartment that have no neighbour: roof, ground, gable
             rooms += [(base + at, name, size, outer) for name, size in rooms_of(area[-1], draw)]
     apartment, room_names, size, outer = (list(column) for column in zip(*rooms))
     apartment, size, outer = np.array(apartment), np.array(size), np.array(outer)
     wall_u, window_u, leaks, oversize = (
-        np.array([INSULATION[kinds[building[at]]][part] for at in apartment]) for part in range(4))
+        np.array([INSULATION[kinds[building[at]]][part] for at in apartment]) for part in range(4)
+    )
     is_bath = np.array(room_names) == "bath"
     facade = 3.6 * np.sqrt(size) * np.where(is_bath, 0.35, 1.0)
     windows = size * np.where(is_bath, 0.04, 0.17)
@@ -96,11 +100,27 @@ def make(apartments: int, seed: int) -> Stock:
     single = draw.random(len(names)) < 0.1
     living = np.array([name == "living_room" for name in room_names])
     return Stock(
-        building_ids=ids, insulation=kinds, building=np.array(building), apartment_ids=names, area=np.array(area),
-        neighbours=np.array(neighbours), apartment=apartment, room_names=room_names, room_area=size,
-        has_sensor=living | ~single[apartment], air_wh_k=size * 4.0, mass_wh_k=size * draw.uniform(45, 75, len(size)),
-        air_mass_w_k=size * 8.0, air_out_w_k=air_out, mass_out_w_k=mass_out,
-        mass_neighbours_w_k=size * 0.9 * (4 - outer) / 4, between_rooms_w_k=np.full(len(size), 14.0),
-        open_window_w_k=0.34 * 8 * 2.5 * size * np.where(is_bath, 0.7, 1.0), solar_m2=windows * 0.35, face=face,
-        radiator_w=np.maximum((air_out + mass_out) * (21 - DESIGN_C) * oversize * draw.uniform(0.95, 1.2, len(size)), 250),
+        building_ids=ids,
+        insulation=kinds,
+        building=np.array(building),
+        apartment_ids=names,
+        area=np.array(area),
+        neighbours=np.array(neighbours),
+        apartment=apartment,
+        room_names=room_names,
+        room_area=size,
+        has_sensor=living | ~single[apartment],
+        air_wh_k=size * 4.0,
+        mass_wh_k=size * draw.uniform(45, 75, len(size)),
+        air_mass_w_k=size * 8.0,
+        air_out_w_k=air_out,
+        mass_out_w_k=mass_out,
+        mass_neighbours_w_k=size * 0.9 * (4 - outer) / 4,
+        between_rooms_w_k=np.full(len(size), 14.0),
+        open_window_w_k=0.34 * 8 * 2.5 * size * np.where(is_bath, 0.7, 1.0),
+        solar_m2=windows * 0.35,
+        face=face,
+        radiator_w=np.maximum(
+            (air_out + mass_out) * (21 - DESIGN_C) * oversize * draw.uniform(0.95, 1.2, len(size)), 250
+        ),
     )

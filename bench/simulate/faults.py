@@ -11,9 +11,8 @@
 | swapped_meters | the heat meters of two apartments count each other's | 8 to 15 days |
 | boiler_fault | a building gets little heat or none, hot water stays | 15 hours to 2.5 days |
 
-Rarity: at most `share` of the apartment days of each part have a fault, those of a boiler counted for each apartment of
-its building. An apartment rests for two weeks between faults. Heat faults begin on days that are heated.
-"""
+Rarity: at most `share` of the apartment days of each part have a fault, those of a boiler counted for each apartment
+of its building. An apartment rests for two weeks between faults. Heat faults begin on days that are heated."""
 
 import dataclasses
 import datetime as dt
@@ -25,8 +24,12 @@ from buildings import Stock
 STEPS = 96
 # How often each kind is drawn, and how many days it lasts; a boiler's number is by building and winter.
 KINDS = {
-    "stuck_valve": (0.20, (3, 9)), "blocked_radiator": (0.18, (3, 9)), "hot_water_leak": (0.18, (3, 9)),
-    "drifted_sensor": (0.11, (7, 14)), "dead_sensor": (0.12, (3, 9)), "window_left_open": (0.17, (0.6, 3)),
+    "stuck_valve": (0.20, (3, 9)),
+    "blocked_radiator": (0.18, (3, 9)),
+    "hot_water_leak": (0.18, (3, 9)),
+    "drifted_sensor": (0.11, (7, 14)),
+    "dead_sensor": (0.12, (3, 9)),
+    "window_left_open": (0.17, (0.6, 3)),
     "swapped_meters": (0.04, (8, 15)),
 }
 BOILER_DAYS, BOILERS_A_WINTER = (0.6, 2.5), 0.15
@@ -34,8 +37,16 @@ NEEDS_HEAT = {"stuck_valve", "blocked_radiator", "window_left_open", "swapped_me
 HEATED_BELOW_C = 8
 REST_DAYS = 14
 SHARE = 0.009
-SIZES = {"stuck_valve": (0.5, 1), "blocked_radiator": (0, 0.12), "hot_water_leak": (4, 25), "drifted_sensor": (0.3, 0.8),
-         "dead_sensor": (0, 1), "window_left_open": (0.5, 1), "swapped_meters": (1, 1), "boiler_fault": (0, 0.3)}
+SIZES = {
+    "stuck_valve": (0.5, 1),
+    "blocked_radiator": (0, 0.12),
+    "hot_water_leak": (4, 25),
+    "drifted_sensor": (0.3, 0.8),
+    "dead_sensor": (0, 1),
+    "window_left_open": (0.5, 1),
+    "swapped_meters": (1, 1),
+    "boiler_fault": (0, 0.3),
+}
 
 
 @dataclasses.dataclass
@@ -43,12 +54,12 @@ class Fault:
     fault_id: str
     kind: str
     building: int
-    apartment: int            # -1: the whole building
-    room: int                 # -1: none
-    begin: int                # quarters of an hour from the beginning of the simulation
+    apartment: int  # -1: the whole building
+    room: int  # -1: none
+    begin: int  # quarters of an hour from the beginning of the simulation
     end: int
     size: float
-    other: int = -1           # the apartment whose meter it is taken for
+    other: int = -1  # the apartment whose meter it is taken for
     sign: float = 1
     limit: float = 0
 
@@ -75,7 +86,7 @@ def plan(stock: Stock, parts: dict[str, range], daily_c: np.ndarray, seed: int, 
             fault.building, left = building, left - len(members) * len(fault.days())
             block(busy, members, fault)
             found.append(fault)
-        kinds, tries = list(KINDS), 0
+        kinds, tries = [kind for kind in KINDS if heated or kind not in NEEDS_HEAT], 0
         weights = np.array([KINDS[kind][0] for kind in kinds])
         while left > 0 and tries < 10_000:
             tries += 1
@@ -108,8 +119,18 @@ def plan(stock: Stock, parts: dict[str, range], daily_c: np.ndarray, seed: int, 
 def begun(draw: np.random.Generator, kind: str, length: tuple, starts: list[int], days: range) -> Fault:
     begin = int(draw.choice(starts)) * STEPS + int(draw.integers(STEPS))
     end = min(begin + int(draw.uniform(*length) * STEPS), days.stop * STEPS)
-    return Fault("", kind, -1, -1, -1, begin, end, float(draw.uniform(*SIZES[kind])),
-                 sign=float(draw.choice([-1, 1])), limit=float(draw.uniform(3, 7)))
+    return Fault(
+        "",
+        kind,
+        -1,
+        -1,
+        -1,
+        begin,
+        end,
+        float(draw.uniform(*SIZES[kind])),
+        sign=float(draw.choice([-1, 1])),
+        limit=float(draw.uniform(3, 7)),
+    )
 
 
 def block(busy: np.ndarray, members: np.ndarray, fault: Fault) -> None:
@@ -124,11 +145,13 @@ def rows(faults: list[Fault], stock: Stock, start: dt.datetime, parts: dict[str,
         part = next(name for name, days in parts.items() if fault.days().start in days)
         for at in [fault.apartment] + ([fault.other] if fault.other >= 0 else []):
             yield {
-                "fault_id": fault.fault_id + ("b" if at == fault.other else ""), "kind": fault.kind,
+                "fault_id": fault.fault_id + ("b" if at == fault.other else ""),
+                "kind": fault.kind,
                 "building_id": stock.building_ids[fault.building],
                 "apartment_id": stock.apartment_ids[at] if at >= 0 else "",
                 "room_name": stock.room_names[fault.room] if fault.room >= 0 else "",
                 "start_at": begin.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "end_at": end.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "size": round(fault.size, 3), "part": part,
+                "size": round(fault.size, 3),
+                "part": part,
             }

@@ -14,7 +14,9 @@ STEPS = 96
 KINDS = ("worker", "home", "shift")
 WANTED_C = {"living_room": 21.3, "bedroom": 18.5, "bedroom_2": 19.5, "kitchen": 20.0, "bath": 22.0}
 # Litres of hot water by hour: most in the morning and in the evening.
-BY_HOUR = np.array([.2, .05, .03, .03, .05, .6, 2, 3, 2.4, 1.6, 1.3, 1.2, 1.4, 1.2, 1, 1, 1.2, 1.7, 2.2, 2.3, 2, 1.6, 1.1, .5])
+BY_HOUR = np.array(
+    [0.2, 0.05, 0.03, 0.03, 0.05, 0.6, 2, 3, 2.4, 1.6, 1.3, 1.2, 1.4, 1.2, 1, 1, 1.2, 1.7, 2.2, 2.3, 2, 1.6, 1.1, 0.5]
+)
 
 
 @dataclasses.dataclass
@@ -23,24 +25,32 @@ class Household:
 
     first_day: int
     last_day: int
-    kind: str                  # of KINDS, or "vacant"
+    kind: str  # of KINDS, or "vacant"
     persons: int
     appliances_w: float
-    night_off: float           # setpoint lowered by night, in K
-    away_off: float            # while nobody is there
-    wanted_c: np.ndarray       # of each room of the apartment
-    litres: float              # a person and day
-    tilts: bool                # sleeps with a tilted window
-    airing: float              # times a day and room
+    night_off: float  # setpoint lowered by night, in K
+    away_off: float  # while nobody is there
+    wanted_c: np.ndarray  # of each room of the apartment
+    litres: float  # a person and day
+    tilts: bool  # sleeps with a tilted window
+    airing: float  # times a day and room
 
 
 def moved_in(draw: np.random.Generator, rooms: list[str], area: float, first: int, last: int) -> Household:
     wanted = np.array([WANTED_C[name] for name in rooms]) + draw.normal(0, 0.9) + draw.normal(0, 0.5, len(rooms))
     return Household(
-        first, last, str(draw.choice(KINDS, p=[0.5, 0.38, 0.12])), int(draw.integers(1, 3 if area < 50 else 5)),
-        draw.uniform(60, 160) + area, float(draw.choice([0, 1.5, 3.0], p=[0.35, 0.4, 0.25])),
-        float(draw.choice([0, 1.5, 2.5], p=[0.6, 0.25, 0.15])), np.round(2 * wanted) / 2, draw.uniform(22, 50),
-        draw.random() < 0.1, draw.uniform(0.3, 1.6))
+        first,
+        last,
+        str(draw.choice(KINDS, p=[0.5, 0.38, 0.12])),
+        int(draw.integers(1, 3 if area < 50 else 5)),
+        draw.uniform(60, 160) + area,
+        float(draw.choice([0, 1.5, 3.0], p=[0.35, 0.4, 0.25])),
+        float(draw.choice([0, 1.5, 2.5], p=[0.6, 0.25, 0.15])),
+        np.round(2 * wanted) / 2,
+        draw.uniform(22, 50),
+        draw.random() < 0.1,
+        draw.uniform(0.3, 1.6),
+    )
 
 
 class Occupants:
@@ -58,7 +68,9 @@ class Occupants:
                 if last >= days:
                     break
                 empty = int(draw.integers(21, 57))
-                homes.append(Household(last + 1, last + empty, "vacant", 0, 15, 0, 0, np.full(len(rooms), 15.0), 0, False, 0))
+                homes.append(
+                    Household(last + 1, last + empty, "vacant", 0, 15, 0, 0, np.full(len(rooms), 15.0), 0, False, 0)
+                )
                 self.note(at, "vacant", last + 1, last + empty)
                 first = last + empty + 1
                 self.note(at, "new_tenant", first, first + 28)
@@ -84,7 +96,7 @@ class Occupants:
         return next((home for home in self.households[at] if day <= home.last_day), self.households[at][-1])
 
     def day(self, day: int, weekday: int):
-        """Presence (apartments), watts (apartments), litres (apartments), setpoints (rooms), airing (rooms) of a day."""
+        """Of a day, by apartment: presence, watts, litres; by room: setpoints and airing."""
         stock, draw = self.stock, np.random.default_rng([self.seed, 3, day])
         count, hours = len(stock.apartment_ids), np.arange(STEPS) / 4
         present, watts, litres = (np.zeros((count, STEPS)) for _ in range(3))

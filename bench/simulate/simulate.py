@@ -7,7 +7,8 @@ README.md beside it says what is modelled and what is not. Writes into FOLDER:
     place.jsonl                   the rows of weather_locations, buildings, apartments, with their table
     messages/YYYY-MM-DDTHH.jsonl.gz    what is received in the six hours before this time (UTC), in order of receipt
     weather.jsonl                 {"received_at": ..., "document": ...}, a document a day
-    truth.csv                     events: fault_id, kind, building_id, apartment_id ('' all), room_name, start_at, end_at, size, part
+    truth.csv                     events: fault_id, kind, building_id, apartment_id ('': all of them), room_name,
+                                  start_at, end_at, size, part
     context.csv                   what is normal and looks odd: holidays, guests, vacancy, new tenants, replaced meters
     hours.npz                     the same measurements by the hour, for those who need no database
     about.json                    size, seed, days of each part, share of faulty apartment days
@@ -52,10 +53,20 @@ def write_place(folder: pathlib.Path, stock: buildings.Stock) -> None:
     with open(folder / "place.jsonl", "w") as file:
         file.write(json.dumps({"table": "weather_locations", **weather.PLACE}) + "\n")
         for building in stock.building_ids:
-            file.write(json.dumps({
-                "table": "buildings", "building_id": building, "name": f"SIMULATED {building}", "time_zone": weather.ZONE.key,
-                "region": "US-IL", **weather.PLACE, "archetype": f"simulated-{stock.insulation[stock.building_ids.index(building)]}",
-            }) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "table": "buildings",
+                        "building_id": building,
+                        "name": f"SIMULATED {building}",
+                        "time_zone": weather.ZONE.key,
+                        "region": "US-IL",
+                        **weather.PLACE,
+                        "archetype": f"simulated-{stock.insulation[stock.building_ids.index(building)]}",
+                    }
+                )
+                + "\n"
+            )
         for at, name in enumerate(stock.apartment_ids):
             building = stock.building_ids[stock.building[at]]
             file.write(json.dumps({"table": "apartments", "building_id": building, "apartment_id": name}) + "\n")
@@ -111,13 +122,17 @@ def main() -> None:
     start = outdoors.start
     receipts = None if options.without_messages else Receipts(options.folder)
     kept: list[list[np.ndarray]] = [[], [], [], []]
-    mean_c = np.convolve(np.concatenate([np.full(23, outdoors.temperature_c[0]), outdoors.temperature_c]), np.full(24, 1 / 24), "valid")
+    mean_c = np.convolve(
+        np.concatenate([np.full(23, outdoors.temperature_c[0]), outdoors.temperature_c]), np.full(24, 1 / 24), "valid"
+    )
     for day in range(days):
         hours = slice(24 * day, 24 * day + 24)
         date = FIRST_DAY + dt.timedelta(days=day)
         behaviour = [np.roll(values, -clock_of(day), axis=1) for values in people.day(day, date.weekday())]
         now = [fault for fault in found if day in fault.days()]
-        air, heat, litres = network.day(outdoors.temperature_c[hours], outdoors.on_walls_w_m2[hours], mean_c[hours], behaviour, now, day)
+        air, heat, litres = network.day(
+            outdoors.temperature_c[hours], outdoors.on_walls_w_m2[hours], mean_c[hours], behaviour, now, day
+        )
         values, sent, measured = tablets.day(day, air, heat, litres, behaviour[3], now)
         for column, part in zip(kept, measured):
             column.append(part.astype(np.float32))
@@ -131,27 +146,63 @@ def main() -> None:
 
 def finish(options, stock, found, parts, start, context, kept, outdoors, receipts) -> None:
     write_rows(options.folder / "truth.csv", list(faults.rows(found, stock, start, parts)))
-    write_rows(options.folder / "context.csv", [
-        {"building_id": stock.building_ids[stock.building[at]], "apartment_id": stock.apartment_ids[at], "what": what,
-         "first_date": FIRST_DAY + dt.timedelta(days=first), "last_date": FIRST_DAY + dt.timedelta(days=last)}
-        for at, what, first, last in sorted(context, key=lambda row: (row[2], row[0]))])
+    write_rows(
+        options.folder / "context.csv",
+        [
+            {
+                "building_id": stock.building_ids[stock.building[at]],
+                "apartment_id": stock.apartment_ids[at],
+                "what": what,
+                "first_date": FIRST_DAY + dt.timedelta(days=first),
+                "last_date": FIRST_DAY + dt.timedelta(days=last),
+            }
+            for at, what, first, last in sorted(context, key=lambda row: (row[2], row[0]))
+        ],
+    )
     heat, litres, temperature, setpoint = (np.concatenate(column, axis=1) for column in kept)
     hours = heat.shape[1]
     np.savez(
-        options.folder / "hours.npz", heating_kwh=heat, hot_water_l=litres, room_c=temperature, setpoint_c=setpoint,
-        apartment=stock.apartment, room_names=np.array(stock.room_names), area=stock.area, building=stock.building,
-        building_ids=np.array(stock.building_ids), apartment_ids=np.array(stock.apartment_ids), start=start.timestamp(),
-        temperature_c=outdoors.temperature_c[:hours], ghi_w_m2=outdoors.ghi_w_m2[:hours])
-    sizes = {part: sum(
-        len(set(fault.days()) & set(days)) * (len(np.flatnonzero(stock.building == fault.building)) if fault.apartment < 0
-                                              else 2 if fault.other >= 0 else 1)
-        for fault in found) / (len(stock.apartment_ids) * len(days)) for part, days in parts.items()}
+        options.folder / "hours.npz",
+        heating_kwh=heat,
+        hot_water_l=litres,
+        room_c=temperature,
+        setpoint_c=setpoint,
+        apartment=stock.apartment,
+        room_names=np.array(stock.room_names),
+        area=stock.area,
+        building=stock.building,
+        building_ids=np.array(stock.building_ids),
+        apartment_ids=np.array(stock.apartment_ids),
+        start=start.timestamp(),
+        temperature_c=outdoors.temperature_c[:hours],
+        ghi_w_m2=outdoors.ghi_w_m2[:hours],
+    )
+    sizes = {
+        part: sum(
+            len(set(fault.days()) & set(days))
+            * (
+                len(np.flatnonzero(stock.building == fault.building))
+                if fault.apartment < 0
+                else 2 if fault.other >= 0 else 1
+            )
+            for fault in found
+        )
+        / (len(stock.apartment_ids) * len(days))
+        for part, days in parts.items()
+    }
     about = {
-        "label": "SIMULATED", "apartments": options.apartments, "buildings": len(stock.building_ids), "seed": options.seed,
-        "first_day": str(FIRST_DAY), "zone": weather.ZONE.key, "train_days": options.train_days, "test_days": options.test_days,
+        "label": "SIMULATED",
+        "apartments": options.apartments,
+        "buildings": len(stock.building_ids),
+        "seed": options.seed,
+        "first_day": str(FIRST_DAY),
+        "zone": weather.ZONE.key,
+        "train_days": options.train_days,
+        "test_days": options.test_days,
         "test_from": str(FIRST_DAY + dt.timedelta(days=options.train_days)),
         "faulty_share": {part: round(share, 5) for part, share in sizes.items()},
-        "messages": receipts.count if receipts else 0, "readings": receipts.readings if receipts else 0,
+        "messages": receipts.count if receipts else 0,
+        "readings": receipts.readings if receipts else 0,
         "heating_kwh_m2_year": round(float(heat[:, : 365 * 24].sum() / stock.area.sum()), 1),
     }
     (options.folder / "about.json").write_text(json.dumps(about, indent=2) + "\n")

@@ -12,10 +12,10 @@ import numpy as np
 from buildings import Stock
 from faults import STEPS, Fault
 
-LOOKS = 48                       # a day
+LOOKS = 48  # a day
 KWH, LITRES, KELVIN = 0.1, 1.0, 0.1
 DEADBAND_K = 0.2
-HEARTBEAT = 8                    # looks: four hours
+HEARTBEAT = 8  # looks: four hours
 OFFLINE_A_DAY, OFFLINE_LOOKS = 0.004, (2, 20)
 REPLACED_A_YEAR = 0.01
 
@@ -100,9 +100,13 @@ class Tablets:
     def messages(self, midnight: dt.datetime, values: np.ndarray, sent: np.ndarray):
         """Yields (look, line) in the order of looks; midnight is the day's, in UTC."""
         stock, apartments, sensors = self.stock, len(self.stock.apartment_ids), len(self.sensors)
-        heads = [f'"building_id": "{stock.building_ids[stock.building[at]]}", "apartment_id": "{name}"'
-                 for at, name in enumerate(stock.apartment_ids)]
-        names = ['{"sensor_type": "heating_energy_kwh"'] * apartments + ['{"sensor_type": "hot_water_litres"'] * apartments
+        heads = [
+            f'"building_id": "{stock.building_ids[stock.building[at]]}", "apartment_id": "{name}"'
+            for at, name in enumerate(stock.apartment_ids)
+        ]
+        names = ['{"sensor_type": "heating_energy_kwh"'] * apartments + [
+            '{"sensor_type": "hot_water_litres"'
+        ] * apartments
         for sensor in ("room_temp_c", "setpoint_temp_c"):
             names += [f'{{"sensor_type": "{sensor}", "room_name": "{stock.room_names[room]}"' for room in self.sensors]
         digits = [1] * (2 * apartments + 2 * sensors)
@@ -113,8 +117,10 @@ class Tablets:
                 readings.setdefault(int(self.owner[column]), []).append(text)
             for at, parts in readings.items():
                 moment = midnight + dt.timedelta(seconds=1800 * (look + 1) - 1800 + int(self.at_second[at]) + 30)
-                yield look, (f'{{"timestamp_str": "{moment:%Y-%m-%dT%H:%M:%SZ}", {heads[at]}, '
-                             f'"readings": [{", ".join(parts)}]}}')
+                yield look, (
+                    f'{{"timestamp_str": "{moment:%Y-%m-%dT%H:%M:%SZ}", {heads[at]}, '
+                    f'"readings": [{", ".join(parts)}]}}'
+                )
 
 
 def by_hour(looks: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""SIMULATED heat in apartments, a quarter of an hour at a time: implicit in the air of each room, so that any step is stable.
+"""SIMULATED heat in apartments, a quarter of an hour at a time: implicit in the air of each room, so that any step is
+stable.
 
 Radiators follow the supply temperature that a boiler sets by the weather; thermostatic valves follow the room with a
 band of 1.6 K; supply rests where the mean of the last day is above 15.5 C.
@@ -17,7 +18,7 @@ HEAD_GAIN = 1 - np.exp(-15 / 20)
 
 
 def supply(mean_c: float) -> float:
-    """The share of a radiator's power that the weather-compensated supply gives, after the mean of a day's temperature."""
+    """The share of a radiator's power that the supply gives after a day of this mean temperature."""
     return 0.0 if mean_c > LIMIT_C else float(np.clip(0.35 + 0.65 * (16 - mean_c) / (16 - DESIGN_C), 0, 1))
 
 
@@ -37,11 +38,16 @@ class Network:
         for fault in faults:
             steps = slice(max(fault.begin - day * STEPS, 0), min(fault.end - day * STEPS, STEPS))
             match fault.kind:
-                case "stuck_valve": at_least[fault.room, steps] = fault.size
-                case "blocked_radiator": at_most[fault.room, steps] = fault.size
-                case "window_left_open": open_at_least[fault.room, steps] = fault.size
-                case "hot_water_leak": litres[fault.apartment, steps] += fault.size * HOURS
-                case "boiler_fault": reaches[fault.building, steps] = fault.size
+                case "stuck_valve":
+                    at_least[fault.room, steps] = fault.size
+                case "blocked_radiator":
+                    at_most[fault.room, steps] = fault.size
+                case "window_left_open":
+                    open_at_least[fault.room, steps] = fault.size
+                case "hot_water_leak":
+                    litres[fault.apartment, steps] += fault.size * HOURS
+                case "boiler_fault":
+                    reaches[fault.building, steps] = fault.size
         reaches = reaches[stock.building[stock.apartment]]
         rooms_in = np.bincount(stock.apartment)
         air, heat = np.empty(shape), np.empty((len(rooms_in), STEPS))
@@ -51,7 +57,9 @@ class Network:
             sun = on_walls[hour][stock.face] * stock.solar_m2 * np.where(self.air > 24, 0.35, 1.0)
             here = present[stock.apartment, step] > 0
             opened = np.maximum(airing[:, step], open_at_least[:, step])
-            opened = np.maximum(opened, np.where(here & (self.air > 24.5) & (outdoors_c[hour] < self.air - 0.5), 0.12, 0))
+            opened = np.maximum(
+                opened, np.where(here & (self.air > 24.5) & (outdoors_c[hour] < self.air - 0.5), 0.12, 0)
+            )
             if mean_c[hour] > LIMIT_C:
                 opened = np.maximum(opened, np.where(here & (self.air > 24) & (outdoors_c[hour] < self.air), 0.8, 0))
             self.head += HEAD_GAIN * (self.air - self.head)
@@ -69,10 +77,17 @@ class Network:
         near = inside[stock.neighbours].mean(axis=1)[stock.apartment]
         out = stock.air_out_w_k + stock.open_window_w_k * opened
         stored = stock.air_wh_k / HOURS
-        into_air = gains + 0.3 * sun + stock.air_mass_w_k * self.mass + stock.between_rooms_w_k * inside[stock.apartment]
+        into_air = (
+            gains + 0.3 * sun + stock.air_mass_w_k * self.mass + stock.between_rooms_w_k * inside[stock.apartment]
+        )
         self.air = (stored * self.air + out * outdoors + into_air) / (
-            stored + out + stock.air_mass_w_k + stock.between_rooms_w_k)
+            stored + out + stock.air_mass_w_k + stock.between_rooms_w_k
+        )
         stored = stock.mass_wh_k / HOURS
-        self.mass = (stored * self.mass + stock.air_mass_w_k * self.air + stock.mass_out_w_k * outdoors
-                     + stock.mass_neighbours_w_k * near + 0.7 * sun) / (
-            stored + stock.air_mass_w_k + stock.mass_out_w_k + stock.mass_neighbours_w_k)
+        self.mass = (
+            stored * self.mass
+            + stock.air_mass_w_k * self.air
+            + stock.mass_out_w_k * outdoors
+            + stock.mass_neighbours_w_k * near
+            + 0.7 * sun
+        ) / (stored + stock.air_mass_w_k + stock.mass_out_w_k + stock.mass_neighbours_w_k)

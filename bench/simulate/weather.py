@@ -1,9 +1,8 @@
 """The weather of the simulation: a cold year of hours, as often as is needed, in the shapes that weather services send.
 
-The PyPI package citylearn 2.0.0 brings the typical meteorological year of climate zone 5A, Chicago: measured months of
-real years, hourly, with a winter down to -19 C. Its first pass is taken as it is. In later years the days of each
-calendar month come in another order, by blocks of five, so that no model meets the same winter twice.
-"""
+The PyPI package citylearn 2.0.0 brings the typical meteorological year of climate zone 5A, Chicago: measured months
+of real years, hourly, with a winter down to -19 C. Its first pass is taken as it is. In later years the days of each
+calendar month come in another order, by blocks of five, so that no model meets the same winter twice."""
 
 import csv
 import datetime as dt
@@ -54,7 +53,9 @@ class Weather:
             # Years are counted from the first day on, so that the first pass is the source as it is.
             year = (date - first_day).days // 365
             order = orders.setdefault(year, order_of_days(year, seed))
-            yearday = min(dt.date(2023, date.month, min(date.day, 28 if date.month == 2 else 31)).timetuple().tm_yday, 365)
+            yearday = min(
+                dt.date(2023, date.month, min(date.day, 28 if date.month == 2 else 31)).timetuple().tm_yday, 365
+            )
             picked.append(order[yearday - 1])
         hours = (np.array(picked)[:, None] * 24 + np.arange(24)).ravel()
         self.start = dt.datetime.combine(first_day, dt.time(), STANDARD_TIME)
@@ -78,25 +79,41 @@ class Weather:
         """Yields (received_at, document): the hours of a local standard day, when its last hour is over."""
         for day in range(len(self.temperature_c) // 24 - 1):
             hours = range(24 * day, 24 * day + 24)
-            labels = [(self.start + dt.timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M") for hour in (*hours, hours.stop)]
-            yield self.start + dt.timedelta(hours=hours.stop), json.dumps({
-                "latitude": PLACE["latitude"], "longitude": PLACE["longitude"], "utc_offset_seconds": -6 * 3600,
-                "hourly": {"time": labels, "cloudcover": [None] * 25,
-                           "temperature_2m": [*(round(float(self.temperature_c[hour]), 1) for hour in hours), None],
-                           "shortwave_radiation": [None, *(round(float(self.ghi_w_m2[hour])) for hour in hours)]},
-            })
+            labels = [
+                (self.start + dt.timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M") for hour in (*hours, hours.stop)
+            ]
+            yield self.start + dt.timedelta(hours=hours.stop), json.dumps(
+                {
+                    "latitude": PLACE["latitude"],
+                    "longitude": PLACE["longitude"],
+                    "utc_offset_seconds": -6 * 3600,
+                    "hourly": {
+                        "time": labels,
+                        "cloudcover": [None] * 25,
+                        "temperature_2m": [*(round(float(self.temperature_c[hour]), 1) for hour in hours), None],
+                        "shortwave_radiation": [None, *(round(float(self.ghi_w_m2[hour])) for hour in hours)],
+                    },
+                }
+            )
 
 
 def sun(yearday: np.ndarray, hour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Elevation and azimuth (from north over east) in radians at a local standard hour of a day counted from 0."""
     angle = 2 * np.pi * (yearday + hour / 24) / 365
     declination = 0.006918 - 0.399912 * np.cos(angle) + 0.070257 * np.sin(angle) - 0.006758 * np.cos(2 * angle)
-    minutes = 229.18 * (0.000075 + 0.001868 * np.cos(angle) - 0.032077 * np.sin(angle) - 0.014615 * np.cos(2 * angle)
-                        - 0.040849 * np.sin(2 * angle))
+    minutes = 229.18 * (
+        0.000075
+        + 0.001868 * np.cos(angle)
+        - 0.032077 * np.sin(angle)
+        - 0.014615 * np.cos(2 * angle)
+        - 0.040849 * np.sin(2 * angle)
+    )
     solar = hour + (minutes + 4 * (PLACE["longitude"] + 90)) / 60
     turned, latitude = np.radians(15 * (solar - 12)), np.radians(PLACE["latitude"])
     sine = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(turned)
     elevation = np.arcsin(np.clip(sine, -1, 1))
-    azimuth = np.arctan2(-np.cos(declination) * np.sin(turned),
-                         np.cos(latitude) * np.sin(declination) - np.sin(latitude) * np.cos(declination) * np.cos(turned))
+    azimuth = np.arctan2(
+        -np.cos(declination) * np.sin(turned),
+        np.cos(latitude) * np.sin(declination) - np.sin(latitude) * np.cos(declination) * np.cos(turned),
+    )
     return elevation, azimuth % (2 * np.pi)

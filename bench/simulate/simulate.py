@@ -34,6 +34,8 @@ from thermal import Network
 
 FIRST_DAY = dt.date(2023, 9, 1)
 BINS = 4
+CONTEXT = ("building_id", "apartment_id", "what", "first_date", "last_date")
+TRUTH = ("fault_id", "kind", "building_id", "apartment_id", "room_name", "start_at", "end_at", "size", "part")
 
 
 def arguments() -> argparse.Namespace:
@@ -72,9 +74,9 @@ def write_place(folder: pathlib.Path, stock: buildings.Stock) -> None:
             file.write(json.dumps({"table": "apartments", "building_id": building, "apartment_id": name}) + "\n")
 
 
-def write_rows(path: pathlib.Path, rows: list[dict]) -> None:
+def write_rows(path: pathlib.Path, rows: list[dict], names: tuple = TRUTH) -> None:
     with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, rows[0].keys() if rows else ["nothing"])
+        table = csv.DictWriter(file, names)
         table.writeheader()
         table.writerows(rows)
 
@@ -158,6 +160,7 @@ def finish(options, stock, found, parts, start, context, kept, outdoors, receipt
             }
             for at, what, first, last in sorted(context, key=lambda row: (row[2], row[0]))
         ],
+        CONTEXT,
     )
     heat, litres, temperature, setpoint = (np.concatenate(column, axis=1) for column in kept)
     hours = heat.shape[1]

@@ -19,7 +19,7 @@ from features_from_hours import daily  # noqa: E402
 
 BEFORE, AFTER = 28, 5
 # What expected_energy says of a day, in its evidence.
-RANGE = ("expected_kwh", "lower_kwh", "upper_kwh")
+RANGE = ("expected", "lower", "upper")
 
 
 def save(figure, path: pathlib.Path) -> None:
@@ -149,7 +149,9 @@ def draw_energy(axes, work: pathlib.Path, chosen, days: pd.DataFrame) -> None:
             "local_date"
         )
         said = [json.loads(text) for text in rows["evidence"]]
-        middle, low, high = ([one.get(name, np.nan) for one in said] for name in RANGE)
+        middle, low, high = (
+            [one.get(f"{name}_kwh", one.get(name, np.nan)) for one in said] for name in RANGE
+        )
         axes.fill_between(
             rows["local_date"],
             np.array(low, float),

@@ -78,7 +78,8 @@ begin
         ) as numbered
     ),
 
-    worst as (
+    -- Once, whatever number of days the planner expects.
+    worst as materialized (
         select distinct on (building_id, local_date) *
         from (
             select building_id, local_date, run, max(run_hours) as run_hours, min(since) as since,

@@ -22,7 +22,7 @@ begin
     ),
 
     -- Days in a row: one that is not known ends a run.
-    runs as (
+    runs as materialized (
         select *, row_number() over (partition by building_id, apartment_id, run order by local_date) as days,
             min(local_date) over (partition by building_id, apartment_id, run) as since
         from (

@@ -23,7 +23,7 @@ begin
     ),
 
     -- Nights in a row: one that is not known ends a run.
-    runs as (
+    runs as materialized (
         select *, row_number() over (partition by building_id, apartment_id, run order by local_date) as nights,
             min(local_date) over (partition by building_id, apartment_id, run) as since
         from (

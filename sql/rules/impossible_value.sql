@@ -45,7 +45,8 @@ begin
         group by 1, 2, 3, 4, 5
     ),
 
-    worst as (
+    -- Once, whatever number of days the planner expects.
+    worst as materialized (
         select distinct on (building_id, apartment_id, local_date) *, 1::double precision as excess
         from by_room
         order by building_id, apartment_id, local_date, run_hours desc, measures, room_name

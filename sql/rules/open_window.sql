@@ -86,7 +86,8 @@ begin
         group by building_id, apartment_id, room_name, local_date, run
     ),
 
-    worst as (
+    -- Once, whatever number of days the planner expects.
+    worst as materialized (
         select distinct on (building_id, apartment_id, local_date) *
         from by_room
         order by building_id, apartment_id, local_date, run_hours desc, room_name

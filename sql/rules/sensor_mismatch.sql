@@ -53,8 +53,7 @@ begin
     ),
 
     -- Unlike the apartment's other rooms too, else it is the apartment that is warm or cold, and unlike what it was
-    -- asked
-    -- for. A room that is colder where nothing is heated and nothing asked for is cold.
+    -- asked for. A room that is colder where nothing is heated and nothing asked for is cold.
     flagged as (
         select *, abs(room_c - neighbour_c) > off_c and coalesce(abs(room_c - others_c) > off_c, true)
                 and coalesce(abs(room_c - setpoint_c) > explained_c, true)
@@ -94,7 +93,8 @@ begin
         group by building_id, apartment_id, room_name, local_date, run
     ),
 
-    worst as (
+    -- Once, whatever number of days the planner expects.
+    worst as materialized (
         select distinct on (building_id, apartment_id, local_date) *
         from by_room
         order by building_id, apartment_id, local_date, run_hours desc, room_name

@@ -106,7 +106,8 @@ begin
         from counted
     ),
 
-    worst as (
+    -- Once, whatever number of days the planner expects.
+    worst as materialized (
         select distinct on (building_id, apartment_id, local_date) *,
             count(*) over (partition by building_id, apartment_id, local_date) as sensors
         from judged

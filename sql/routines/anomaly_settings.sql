@@ -23,7 +23,8 @@ create or replace view energy.anomaly_detectors as
 with
 
 defaults (detector, prior_precision, family) as (
-    values ('stuck_valve', 0.75::double precision, 'valve'), ('heat_in_summer', 0.6, 'valve'), ('no_response', 0.6, 'no_response'),
+    values ('stuck_valve', 0.75::double precision, 'valve'), ('heat_in_summer', 0.6, 'valve'),
+        ('no_response', 0.6, 'no_response'),
         ('sensor_mismatch', 0.5, 'sensor'), ('silent_sensor', 0.8, 'sensor'), ('flat_sensor', 0.6, 'sensor'),
         ('impossible_value', 0.9, 'sensor'), ('no_heat', 0.7, 'no_response'),
         ('cold_building', 0.8, 'no_response'),

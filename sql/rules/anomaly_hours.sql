@@ -28,61 +28,50 @@ begin
         join raw.buildings as buildings on buildings.building_id = ids.building_id
     ),
 
-    kept as materialized (
-        select hours.building_id, hours.apartment_id, hours.room_name, hours.measures, hours.hour_at, hours.value
+    hours as (
+        select wanted.building_id, wanted.apartment_id, wanted.time_zone, wanted.weather_location_id,
+            hours.room_name, hours.hour_at,
+            max(hours.value) filter (where measures = 'room_temperature') as room_c,
+            max(hours.value) filter (where measures = 'setpoint') as own_setpoint_c,
+            -- The apartment's, in the row without a room.
+            max(hours.value) filter (where measures = 'heating') as own_heating_kwh
         from wanted
         join energy.measure_hours as hours
             on hours.building_id = wanted.building_id and hours.apartment_id = wanted.apartment_id
             and hours.hour_at >= near_from and hours.hour_at < near_to
             and hours.hour_at >= wanted.from_at and hours.hour_at < wanted.to_at
             and hours.measures in ('room_temperature', 'setpoint', 'heating')
+        group by 1, 2, 3, 4, 5, 6
     ),
 
-    -- What a room has no setpoint of its own for is asked for in the whole apartment.
-    rooms as (
-        select *, coalesce(
-                own_setpoint_c,
-                max(own_setpoint_c) filter (where room_name = '') over (partition by building_id, apartment_id,
-                    hour_at)) as asked_c
-        from (
-            select building_id, apartment_id, room_name, hour_at,
-                max(value) filter (where measures = 'room_temperature') as room_c,
-                max(value) filter (where measures = 'setpoint') as own_setpoint_c
-            from kept
-            where measures in ('room_temperature', 'setpoint')
-            group by building_id, apartment_id, room_name, hour_at
-        ) as readings
-    ),
-
-    -- A meter that counts in large steps says nothing of a single hour.
-    heats as (
-        select building_id, apartment_id, hour_at, value,
-            avg(value) over (
+    -- In one pass: a join of rooms with heat would compare each hour with each wherever the planner expects few.
+    rooms as materialized (
+        select *,
+            -- What a room has no setpoint of its own for is asked for in the whole apartment.
+            coalesce(own_setpoint_c, max(own_setpoint_c) filter (where room_name = '') over hour) as asked_c,
+            max(own_heating_kwh) over hour as heating_kwh,
+            -- A meter that counts in large steps says nothing of a single hour.
+            avg(own_heating_kwh) over (
                 partition by building_id, apartment_id order by hour_at
-                range between interval '2 hours' preceding and current row) as mean_value
-        from kept
-        where measures = 'heating'
+                range between interval '2 hours' preceding and current row) as heating_mean_kwh
+        from hours
+        window hour as (partition by building_id, apartment_id, hour_at)
     )
 
     select rooms.building_id, rooms.apartment_id, rooms.room_name, rooms.hour_at,
-        (rooms.hour_at at time zone wanted.time_zone)::date,
-        to_char(rooms.hour_at at time zone wanted.time_zone, 'YYYY-MM-DD HH24:MI'),
-        rooms.room_c, rooms.asked_c, heats.value, heats.mean_value, weather.temperature_c
+        (rooms.hour_at at time zone rooms.time_zone)::date,
+        to_char(rooms.hour_at at time zone rooms.time_zone, 'YYYY-MM-DD HH24:MI'),
+        rooms.room_c, rooms.asked_c, rooms.heating_kwh, rooms.heating_mean_kwh, weather.temperature_c
     from rooms
-    join wanted on wanted.building_id = rooms.building_id and wanted.apartment_id = rooms.apartment_id
-    left join heats
-        on heats.building_id = rooms.building_id and heats.apartment_id = rooms.apartment_id
-            and heats.hour_at = rooms.hour_at
     left join raw.weather_observations as weather
-        on weather.weather_location_id = wanted.weather_location_id and weather.valid_at = rooms.hour_at
+        on weather.weather_location_id = rooms.weather_location_id and weather.valid_at = rooms.hour_at
         and weather.valid_at >= near_from and weather.valid_at < near_to
     where rooms.room_c is not null;
 end;
 $$;
 comment on function energy.anomaly_hours(text[], text[], date, date) is
 $$The hours of the rooms of some apartments (building and apartment in pairs) over some local days, for rules: known
-room
-temperature, its setpoint or that of the apartment, the apartment's heat in the hour and on average over three, and the
+room temperature, its setpoint or that of the apartment, the apartment's heat in the hour and on average over three, and the
 outdoor temperature as observed. NULL: not known.$$;
 revoke all on function energy.anomaly_hours(text[], text[], date, date) from public;
 

@@ -86,5 +86,6 @@ impl Rarity {
 /// Of the side on which the score lies: where many days are exactly as expected, they are in the middle of both.
 fn normal(upper: &Tail, lower: &Tail, z: f64) -> f64 {
     let tail = if z >= 0.0 { upper.probability(z) } else { lower.probability(-z) };
-    normal_quantile(tail.min(0.5)) * z.signum()
+    // Where everything is exactly as expected, rounding is no deviation.
+    normal_quantile(tail.min(0.5)).min(2.0 * z.abs()) * z.signum()
 }

@@ -173,7 +173,7 @@ fn a_run_of_days_that_are_each_a_little_high_is_an_alarm_and_noted_how_long_it_l
     for unit in 0..8 {
         assert!(of(unit, 415.0, 500.0).iter().all(|v| v.cusum.unwrap() > 0.0), "unit {unit}");
         let last = of(unit, 499.0, 500.0)[0].clone();
-        assert!((90..110).contains(&last.run_days.unwrap()), "{last:?}");
+        assert!(last.run_days >= Some(85), "{last:?}");
         let alarms = share(&of(unit, 415.0, 500.0), |v| v.is_anomaly == Some(true));
         assert!(alarms > 0.5, "unit {unit}: {alarms}");
     }

@@ -57,7 +57,10 @@ async fn a_valve_is_stuck_where_heat_flows_into_a_room_that_is_too_warm_for_long
     // A setpoint that is lowered for the night, over which the room cools slowly.
     say(&mut work, "f4", "%", "setpoint", "2017-01-17 22:00", "2017-01-18 05:00", "17").await;
     score(&mut work, DAYS.0, DAYS.1).await;
-    assert_eq!(alarms(&mut work).await, [alarm("f1", "2017-01-17", "stuck_valve"), alarm("f1", "2017-01-18", "stuck_valve")]);
+    assert_eq!(
+        alarms(&mut work).await,
+        [alarm("f1", "2017-01-17", "stuck_valve"), alarm("f1", "2017-01-18", "stuck_valve")]
+    );
     let (_, first, hours, evidence) = known(&mut work, "f1", "2017-01-17", "stuck_valve").await;
     assert_eq!(hours, Some(18.0));
     assert_eq!(evidence["room"], "living");
@@ -88,7 +91,10 @@ async fn a_room_does_not_respond_where_it_is_heated_in_vain() {
     let asked = "case when extract(hour from hour_at)::integer % 4 = 0 then 24 else 21 end";
     say(&mut work, "f3", "living", "setpoint", "2017-01-17", "2017-01-19", asked).await;
     score(&mut work, DAYS.0, DAYS.1).await;
-    assert_eq!(alarms(&mut work).await, [alarm("f1", "2017-01-17", "no_response"), alarm("f1", "2017-01-18", "no_response")]);
+    assert_eq!(
+        alarms(&mut work).await,
+        [alarm("f1", "2017-01-17", "no_response"), alarm("f1", "2017-01-18", "no_response")]
+    );
     let (_, _, _, evidence) = known(&mut work, "f1", "2017-01-17", "no_response").await;
     assert_eq!((&evidence["room"], &evidence["setpoint_c"]), (&json!("bath"), &json!(21.0)), "{evidence}");
     // Its first hours were cold, too few to tell.
@@ -135,10 +141,16 @@ async fn a_sensor_is_wrong_where_it_is_unlike_its_neighbours_and_the_other_rooms
     say(&mut work, "f3", "%", "setpoint", "2017-01-08", "2017-01-21", "null").await;
     score(&mut work, DAYS.0, DAYS.1).await;
     let mismatches: Vec<_> = alarms(&mut work).await.into_iter().filter(|alarm| alarm.2 == "sensor_mismatch").collect();
-    assert_eq!(mismatches, [alarm("f1", "2017-01-16", "sensor_mismatch"), alarm("f1", "2017-01-17", "sensor_mismatch")]);
+    assert_eq!(
+        mismatches,
+        [alarm("f1", "2017-01-16", "sensor_mismatch"), alarm("f1", "2017-01-17", "sensor_mismatch")]
+    );
     let (_, _, hours, evidence) = known(&mut work, "f1", "2017-01-16", "sensor_mismatch").await;
     assert_eq!((hours, &evidence["room"]), (Some(24.0), &json!("bath")), "{evidence}");
-    assert!(evidence["neighbours_c"].as_f64().unwrap() < 22.0 && evidence["room_c"].as_f64().unwrap() > 27.0, "{evidence}");
+    assert!(
+        evidence["neighbours_c"].as_f64().unwrap() < 22.0 && evidence["room_c"].as_f64().unwrap() > 27.0,
+        "{evidence}"
+    );
     assert_eq!(known(&mut work, "f2", "2017-01-16", "sensor_mismatch").await.1, 0.0);
 }
 
@@ -155,7 +167,11 @@ async fn where_all_neighbours_are_wrong_nothing_is_said_of_the_one_that_differs(
     assert!(alarms(&mut work).await.iter().all(|alarm| alarm.0 != "f1"));
 
     // Nor with too few of them.
-    work.execute("delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id in ('f4', 'f5')").await.unwrap();
+    work.execute(
+        "delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id in ('f4', 'f5')",
+    )
+    .await
+    .unwrap();
     work.execute("delete from energy.apartment_days where building_id = 'a-test-tower'").await.unwrap();
     score(&mut work, DAYS.0, DAYS.1).await;
     assert!(scored(&mut work, "f2", "2017-01-20", "sensor_mismatch").await.is_none());
@@ -214,14 +230,19 @@ async fn a_temperature_is_flat_where_the_rest_moves() {
     let drifting = "20 + extract(epoch from hour_at - '2017-01-17 00:00 Europe/Zurich'::timestamptz) / 3600 * 0.04";
     say(&mut work, "f3", "bath", "room_temperature", "2017-01-16", "2017-01-20", drifting).await;
     score(&mut work, DAYS.0, DAYS.1).await;
-    assert_eq!(alarms(&mut work).await, [alarm("f1", "2017-01-18", "flat_sensor"), alarm("f1", "2017-01-19", "flat_sensor")]);
+    assert_eq!(
+        alarms(&mut work).await,
+        [alarm("f1", "2017-01-18", "flat_sensor"), alarm("f1", "2017-01-19", "flat_sensor")]
+    );
     let (_, _, hours, evidence) = known(&mut work, "f1", "2017-01-18", "flat_sensor").await;
     assert_eq!((hours, &evidence["room_c"], &evidence["room"]), (Some(48.0), &json!(21.3), &json!("bath")));
 
     // Where nothing else moves either, all may be as constant as they say.
     say(&mut work, "f1", "%", "room_temperature", "2017-01-08", "2017-01-21", "21.3").await;
     say(&mut work, "f1", "", "heating", "2017-01-08", "2017-01-21", "0").await;
-    work.execute("update raw.weather_observations set temperature_c = 5 where weather_location_id = 'a-test-hill'").await.unwrap();
+    work.execute("update raw.weather_observations set temperature_c = 5 where weather_location_id = 'a-test-hill'")
+        .await
+        .unwrap();
     score(&mut work, DAYS.0, DAYS.1).await;
     assert!(alarms(&mut work).await.is_empty());
     assert_eq!(known(&mut work, "f1", "2017-01-18", "flat_sensor").await.1, 0.0);
@@ -239,7 +260,8 @@ async fn a_value_that_no_flat_has_is_impossible() {
     say(&mut work, "f4", "bath", "room_temperature", "2017-01-17 10:00", "2017-01-17 11:00", "44").await;
     say(&mut work, "f4", "", "hot_water", "2017-01-17 10:00", "2017-01-17 11:00", "300").await;
     score(&mut work, DAYS.0, DAYS.1).await;
-    let impossible: Vec<_> = alarms(&mut work).await.into_iter().filter(|alarm| alarm.2 == "impossible_value").collect();
+    let impossible: Vec<_> =
+        alarms(&mut work).await.into_iter().filter(|alarm| alarm.2 == "impossible_value").collect();
     assert_eq!(impossible, ["f1", "f2", "f3"].map(|flat| alarm(flat, "2017-01-17", "impossible_value")));
     let (_, _, hours, evidence) = known(&mut work, "f2", "2017-01-17", "impossible_value").await;
     assert_eq!(hours, Some(2.0));
@@ -256,7 +278,16 @@ async fn hot_water_leaks_where_it_flows_all_night_and_the_night_was_measured() {
     // One night only: somebody had a bath, and another one.
     say(&mut work, "f2", "", "hot_water", "2017-01-17", "2017-01-17 06:00", "4").await;
     // An hour without.
-    say(&mut work, "f3", "", "hot_water", "2017-01-16", "2017-01-19", "case extract(hour from hour_at) when 2 then 0 else 4 end").await;
+    say(
+        &mut work,
+        "f3",
+        "",
+        "hot_water",
+        "2017-01-16",
+        "2017-01-19",
+        "case extract(hour from hour_at) when 2 then 0 else 4 end",
+    )
+    .await;
     // A gap that was filled evenly says nothing of a night.
     say(&mut work, "f4", "", "hot_water", "2017-01-16", "2017-01-19", "4").await;
     work.execute(
@@ -315,7 +346,11 @@ async fn heat_in_summer_is_that_of_warm_days_which_are_known() {
     .unwrap();
     say(&mut work, "f2", "", "heating", "2017-01-16", "2017-01-20", "0").await;
     score(&mut work, DAYS.0, DAYS.1).await;
-    let warm: Vec<_> = alarms(&mut work).await.into_iter().filter(|alarm| alarm.2 == "heat_in_summer" && alarm.0 < "f3".to_owned()).collect();
+    let warm: Vec<_> = alarms(&mut work)
+        .await
+        .into_iter()
+        .filter(|alarm| alarm.2 == "heat_in_summer" && alarm.0 < "f3".to_owned())
+        .collect();
     assert_eq!(warm, ["2017-01-17", "2017-01-18"].map(|date| alarm("f1", date, "heat_in_summer")));
     let (_, _, hours, evidence) = known(&mut work, "f1", "2017-01-17", "heat_in_summer").await;
     assert_eq!((hours, &evidence["days"], &evidence["heating_kwh"]), (Some(48.0), &json!(2), &json!(9.6)));
@@ -395,9 +430,20 @@ async fn what_an_apartment_has_no_sensor_of_is_not_judged() {
     .fetch_all(&mut *work)
     .await
     .unwrap();
-    let owned = |flat: &str, rules: &[&str]| (flat.to_owned(), rules.iter().map(|rule| (*rule).to_owned()).collect::<Vec<_>>());
+    let owned =
+        |flat: &str, rules: &[&str]| (flat.to_owned(), rules.iter().map(|rule| (*rule).to_owned()).collect::<Vec<_>>());
     let expected = [
-        owned("f1", &["flat_sensor", "heat_in_summer", "hot_water_at_night", "impossible_value", "open_window", "silent_sensor"]),
+        owned(
+            "f1",
+            &[
+                "flat_sensor",
+                "heat_in_summer",
+                "hot_water_at_night",
+                "impossible_value",
+                "open_window",
+                "silent_sensor",
+            ],
+        ),
         owned("f2", &["heat_in_summer", "hot_water_at_night", "impossible_value"]),
         owned("f3", &["flat_sensor", "hot_water_at_night", "impossible_value", "silent_sensor"]),
         owned("f4", &["hot_water_at_night", "impossible_value", "silent_sensor"]),
@@ -426,7 +472,9 @@ async fn thresholds_and_durations_are_those_of_the_configuration() {
     score(&mut work, DAYS.0, DAYS.1).await;
     assert!(scored(&mut work, "f3", "2017-01-17", "stuck_valve").await.is_none());
     // A configuration of before there were rules means the defaults.
-    work.execute("insert into energy.configs (config, checksum) select energy.current_config() - 'anomalies', ''").await.unwrap();
+    work.execute("insert into energy.configs (config, checksum) select energy.current_config() - 'anomalies', ''")
+        .await
+        .unwrap();
     make_days(&mut work).await;
     score(&mut work, DAYS.0, DAYS.1).await;
     let (is_alarm, score, hours, _) = known(&mut work, "f3", "2017-01-17", "stuck_valve").await;

@@ -77,7 +77,9 @@ async fn a_day_is_scored_once_when_it_is_over_and_again_where_it_changed() {
     assert_eq!(known(&mut work, "f1", "2017-01-19", "stuck_valve").await, (false, 0.0, None, json!({})));
 
     // A day of which nothing is known any more has no scores.
-    work.execute("delete from energy.apartment_days where building_id = 'a-test-tower' and local_date = '2017-01-16'").await.unwrap();
+    work.execute("delete from energy.apartment_days where building_id = 'a-test-tower' and local_date = '2017-01-16'")
+        .await
+        .unwrap();
     work.execute("insert into energy.anomaly_days_due values ('a-test-tower', '2017-01-16')").await.unwrap();
     run(&mut work).await;
     assert!(scored(&mut work, "f1", "2017-01-16", "stuck_valve").await.is_none());
@@ -172,11 +174,12 @@ async fn a_building_that_fails_stops_no_other_and_says_by_which_rule() {
     assert_eq!(failed, ("22000".to_owned(), "rule \"a_test\": no such luck".to_owned(), "Look again.".to_owned()));
     assert!(days(&mut work).await.is_empty());
     assert_eq!(due(&mut work).await.len(), 14);
-    let other: i64 =
-        query_scalar("select count(*) from energy.anomaly_days where building_id = 'homes-1-4' and local_date = '2017-01-15'")
-            .fetch_one(&mut *work)
-            .await
-            .unwrap();
+    let other: i64 = query_scalar(
+        "select count(*) from energy.anomaly_days where building_id = 'homes-1-4' and local_date = '2017-01-15'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(other, 1);
     // It is tried again.
     work.execute("delete from energy.anomaly_rules where rule = 'a_test'").await.unwrap();
@@ -212,7 +215,10 @@ async fn what_a_tablet_sends_becomes_a_score_and_a_replaced_meter_no_alarm() {
     .await
     .unwrap();
     assert_eq!(day.0, "heating");
-    assert!((day.1 - 12.0).abs() < 0.2 && (day.2 - 72.0).abs() < 0.5 && (day.3 - 3.0).abs() < 0.2 && day.5 == 0, "{day:?}");
+    assert!(
+        (day.1 - 12.0).abs() < 0.2 && (day.2 - 72.0).abs() < 0.5 && (day.3 - 3.0).abs() < 0.2 && day.5 == 0,
+        "{day:?}"
+    );
     let scores: Vec<(String, serde_json::Value)> = query_as(
         "select detector, evidence from energy.anomaly_scores
          where building_id = 'a-test-house' and local_date = '2017-07-17' and is_alarm order by 1",
@@ -279,7 +285,9 @@ async fn a_configuration_says_of_rules_what_they_have_and_an_older_one_says_noth
         .await
         .unwrap()
     };
-    assert!(mistakes(&mut postgres, r#"{"stuck_valve": {"hours": 20, "over_c": 3.5, "enabled": false}}"#).await.is_empty());
+    assert!(
+        mistakes(&mut postgres, r#"{"stuck_valve": {"hours": 20, "over_c": 3.5, "enabled": false}}"#).await.is_empty()
+    );
     for (rules, path) in [
         (r#"{"stuck_valv": {"hours": 20}}"#, "anomalies.rules.stuck_valv"),
         (r#"{"stuck_valve": {"over": 20}}"#, "anomalies.rules.stuck_valve"),
@@ -291,22 +299,24 @@ async fn a_configuration_says_of_rules_what_they_have_and_an_older_one_says_noth
         assert!(found.len() == 1 && found[0].0.starts_with(path), "{rules}: {found:?}");
     }
     let mut work = postgres.begin().await.unwrap();
-    work.execute("insert into energy.anomaly_rules values ('a_test', 'A test.', 'rule_a_test', 'apartment', '{\"share\": 0.5}')")
-        .await
-        .unwrap();
+    work.execute(
+        "insert into energy.anomaly_rules values ('a_test', 'A test.', 'rule_a_test', 'apartment', '{\"share\": 0.5}')",
+    )
+    .await
+    .unwrap();
     let found = mistakes(&mut work, r#"{"a_test": {"share": "half", "hours": 3, "other": 1}}"#).await;
     let mut paths: Vec<_> = found.iter().map(|mistake| mistake.0.as_str()).collect();
     paths.sort_unstable();
     assert_eq!(paths, ["anomalies.rules.a_test.other", "anomalies.rules.a_test.share"], "{found:?}");
 
     // What was loaded before there were anomalies is loaded still: the job is off, and rules have their defaults.
-    work.execute(
-        "call energy.load_config((energy.current_config() - 'anomalies') #- '{schedules,score_anomalies}')",
-    )
-    .await
-    .unwrap();
-    let schedule: Option<String> =
-        query_scalar("select schedule from energy.jobs where job_name = 'score_anomalies'").fetch_one(&mut *work).await.unwrap();
+    work.execute("call energy.load_config((energy.current_config() - 'anomalies') #- '{schedules,score_anomalies}')")
+        .await
+        .unwrap();
+    let schedule: Option<String> = query_scalar("select schedule from energy.jobs where job_name = 'score_anomalies'")
+        .fetch_one(&mut *work)
+        .await
+        .unwrap();
     assert_eq!(schedule, None);
     let same: bool = query_scalar(
         "select bool_and(energy.rule_settings(rule) @> defaults) and (select catch_up from energy.anomaly_limits) = '14 days' from energy.anomaly_rules",
@@ -343,15 +353,18 @@ async fn scoring_is_a_job_and_analysts_read_scores_without_rooms() {
     .await
     .unwrap();
     assert_eq!(status, "succeeded");
-    let again: i64 = query_scalar("select count(*) from energy.anomaly_days_to_score()").fetch_one(&mut pipeline).await.unwrap();
+    let again: i64 =
+        query_scalar("select count(*) from energy.anomaly_days_to_score()").fetch_one(&mut pipeline).await.unwrap();
     assert_eq!(again, 0);
 
     let mut analyst = as_role("analyst").await;
-    query("select building_id, apartment, local_date, detector, score, is_alarm, hours, status
-           from energy.pseudonymous_anomaly_scores('2017-07-01', '2017-07-29') limit 1")
-        .execute(&mut analyst)
-        .await
-        .unwrap();
+    query(
+        "select building_id, apartment, local_date, detector, score, is_alarm, hours, status
+           from energy.pseudonymous_anomaly_scores('2017-07-01', '2017-07-29') limit 1",
+    )
+    .execute(&mut analyst)
+    .await
+    .unwrap();
     for statement in [
         "select evidence from energy.anomaly_scores",
         "select score from energy.anomaly_scores",
@@ -361,6 +374,7 @@ async fn scoring_is_a_job_and_analysts_read_scores_without_rooms() {
     ] {
         assert_eq!(refusal(&mut analyst, statement).await.code, "42501", "{statement}");
     }
-    let refused = refusal(&mut pipeline, "select energy.score_days_of(array['homes-1-4'], '2017-07-02', '2017-07-01')").await;
+    let refused =
+        refusal(&mut pipeline, "select energy.score_days_of(array['homes-1-4'], '2017-07-02', '2017-07-01')").await;
     assert_eq!(refused.code, "22023");
 }

@@ -84,6 +84,9 @@ async fn solar_generation_of_which_no_past_is_known_is_refused_and_demand_is_dra
     let refused = api.get("rpc/scenarios?solar=true", "dora", "supplier").send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     let error: Value = refused.json().await.unwrap();
-    assert!(error["message"].as_str().unwrap().contains("no residual of series \"solar generation of roof\""), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("no residual of series \"solar generation of roof\""),
+        "{error}"
+    );
     assert_eq!(scenarios(&api, "").await.len(), 300);
 }

@@ -278,8 +278,7 @@ async fn quantiles_of_any_level_are_of_the_hours_and_buildings_that_the_caller_i
     assert_eq!((buildings(&own), own.len()), (BTreeSet::from(["small-2"]), HOURS));
     assert_eq!(api.rows("rpc/forecast_quantiles?levels={0.5}", "nobody", "supplier").await, Vec::<Value>::new());
     for levels in ["", "levels={}", "levels={0.001}", "levels={0.5,NULL}", "levels={0.5,NaN}", "levels={{0.1},{0.2}}"] {
-        let refused =
-            api.get(&format!("rpc/forecast_quantiles?{levels}"), "nobody", "supplier").send().await.unwrap();
+        let refused = api.get(&format!("rpc/forecast_quantiles?{levels}"), "nobody", "supplier").send().await.unwrap();
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{levels}");
         let error: Value = refused.json().await.unwrap();
         assert_eq!(error["code"], "22023", "{error}");

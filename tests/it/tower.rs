@@ -70,10 +70,11 @@ pub async fn make_days(work: &mut PgConnection) {
     ))
     .await
     .unwrap();
-    let failed: Option<String> = sqlx::query_scalar("select message from energy.job_runs where building_id = 'a-test-tower' limit 1")
-        .fetch_optional(work)
-        .await
-        .unwrap();
+    let failed: Option<String> =
+        sqlx::query_scalar("select message from energy.job_runs where building_id = 'a-test-tower' limit 1")
+            .fetch_optional(work)
+            .await
+            .unwrap();
     assert_eq!(failed, None);
 }
 

@@ -36,6 +36,9 @@ async fn post(api: &Api, who: &str, role: &str, function: &str, body: Value) -> 
     (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
 }
 
+/// Kind, name, alerts, apartments, alerts per 100 of them, true and false positives, precision, precision@k, hours.
+type Figures = (String, String, i64, i64, f64, i64, i64, Option<f64>, Option<f64>, Option<f64>);
+
 const FIRST: &str = "block/flat-1#2026-03-20";
 
 #[tokio::test]
@@ -64,7 +67,7 @@ async fn a_technician_reads_a_ranked_list_of_their_buildings_by_pages_and_as_csv
     assert_eq!((&first["detectors"], &first["status"]), (&json!(["stuck_valve"]), &json!("Unseen")));
     // One by its key, # being written %23.
     let one = api.rows("anomaly_alerts?alert_id=eq.block%2Fflat-1%232026-03-20", "tina", "technician").await;
-    assert_eq!(one, [first.clone()]);
+    assert_eq!(one, std::slice::from_ref(first));
     // By pages.
     let mut seen = Vec::new();
     for page in 0..3 {
@@ -221,7 +224,7 @@ async fn figures_of_a_week_say_how_good_alerts_were_by_detector_and_model() {
     }
     run(&mut postgres, "update energy.anomaly_alerts set opened_at = opened_at - interval '6 hours'").await;
     edf_tests::configure(&mut postgres, "anomaly_alerts,precision_at", "2").await;
-    let figures: Vec<(String, String, i64, i64, f64, i64, i64, Option<f64>, Option<f64>, Option<f64>)> = query_as(
+    let figures: Vec<Figures> = query_as(
         "select kind, case kind when 'model' then '' else name end, alerts, apartments, alerts_per_100::float8, true_positives,
              false_positives, precision, precision_at_k, median_hours_to_resolution
          from energy.anomaly_figures where week = '2026-03-23' order by kind, name",

@@ -349,7 +349,7 @@ async fn heat_in_summer_is_that_of_warm_days_which_are_known() {
     let warm: Vec<_> = alarms(&mut work)
         .await
         .into_iter()
-        .filter(|alarm| alarm.2 == "heat_in_summer" && alarm.0 < "f3".to_owned())
+        .filter(|alarm| alarm.2 == "heat_in_summer" && alarm.0.as_str() < "f3")
         .collect();
     assert_eq!(warm, ["2017-01-17", "2017-01-18"].map(|date| alarm("f1", date, "heat_in_summer")));
     let (_, _, hours, evidence) = known(&mut work, "f1", "2017-01-17", "heat_in_summer").await;

@@ -115,8 +115,10 @@ revoke all on function energy.pseudonymous_features(date, date, text[]) from pub
 
 create or replace view energy.rejections as
 select rejected_id, received_at, source, reason_code, case when source = 'weather' then reason end as reason, issued_at,
-    weather_location_id, replayed_at, replayed_by, overruled
+    weather_location_id, replayed_at, replayed_by, overruled,
+    case when source = 'weather' then message end as message,
+    case when source = 'weather' then fixed_message end as fixed_message
 from raw.rejected_messages;
 comment on view energy.rejections is
-$$raw.rejected_messages without what was sent: which messages wait, and why. The reason in words names apartments, and is
-shown of weather alone.$$;
+$$raw.rejected_messages without what apartments said: which messages wait, and why. Messages and reasons in words name
+apartments, and are shown of weather alone.$$;

@@ -148,7 +148,7 @@ async fn an_analyst_lists_fixes_and_replays_what_was_rejected() {
 
     work.execute("set local role analyst").await.unwrap();
     let open: Vec<(i64, bool)> = query_as(
-        "select rejected_id, issued_at is null from raw.rejected_messages
+        "select rejected_id, issued_at is null from energy.rejections
          where source = 'weather' and message = $1 and weather_location_id = $2 and replayed_at is null order by 1",
     )
     .bind(&broken)
@@ -160,7 +160,7 @@ async fn an_analyst_lists_fixes_and_replays_what_was_rejected() {
     let ids: Vec<i64> = open.iter().map(|(id, _)| *id).collect();
     query("call energy.replay_rejected($1)").bind(&ids).execute(&mut *work).await.unwrap();
     let still: i64 =
-        query_scalar("select count(*) from raw.rejected_messages where rejected_id = any ($1) and replayed_at is null")
+        query_scalar("select count(*) from energy.rejections where rejected_id = any ($1) and replayed_at is null")
             .bind(&ids)
             .fetch_one(&mut *work)
             .await
@@ -170,7 +170,7 @@ async fn an_analyst_lists_fixes_and_replays_what_was_rejected() {
         query("call energy.replay_rejected(array[$1], $2)").bind(id).bind(GOOD).execute(&mut *work).await.unwrap();
     }
     let replayed: Vec<(String, String)> = query_as(
-        "select replayed_by, fixed_message from raw.rejected_messages where rejected_id = any ($1) and replayed_at is not null",
+        "select replayed_by, fixed_message from energy.rejections where rejected_id = any ($1) and replayed_at is not null",
     )
     .bind(&ids)
     .fetch_all(&mut *work)

@@ -54,7 +54,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "/qualty",
             json!({}),
             "qualty: is not known, did you mean \"quality\"?",
-            "Known: api, demand, evaluation, features",
+            "Known: anomalies, anomaly_alerts, api, demand, evaluation, features",
         ),
         ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
         ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),

@@ -49,16 +49,23 @@ async fn a_replay_takes_no_message_about_a_building_that_is_not_its_senders() {
     add_house(&mut work).await;
     work.execute("set local role pipeline").await.unwrap();
     assert_eq!(send(&mut work, Some(GATEWAY), &message(10, 1, 5.0)).await, 0);
+    let rejected: i64 =
+        query_scalar("select min(rejected_id) from raw.rejected_messages where message like '%a-test-house%'")
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
     for role in ["analyst", "pipeline"] {
         work.execute(sqlx::AssertSqlSafe(format!("set local role {role}"))).await.unwrap();
         work.execute("call energy.replay_rejected()").await.unwrap();
-        work.execute("select energy.take_rejected(array_agg(rejected_id)) from raw.rejected_messages").await.unwrap();
+        work.execute("select energy.take_rejected(array_agg(rejected_id)) from energy.rejections").await.unwrap();
         // Nor with a text that is about the same building.
-        query("select energy.take_rejected(array[min(rejected_id)], $1) from raw.rejected_messages where message like '%a-test-house%'")
+        query("select energy.take_rejected(array[$1], $2)")
+            .bind(rejected)
             .bind(message(20, 1, 6.0))
             .execute(&mut *work)
             .await
             .unwrap();
+        work.execute("reset role").await.unwrap();
         assert_eq!(open(&mut work).await.first(), Some(&kept("not_allowed", GATEWAY)), "{role}");
     }
     assert!(values(&mut work).await.is_empty());
@@ -66,7 +73,7 @@ async fn a_replay_takes_no_message_about_a_building_that_is_not_its_senders() {
     work.execute(raw_sql("reset role; insert into energy.building_access values ('gateway-of-another-house', 'a-test-house'); set local role analyst"))
         .await
         .unwrap();
-    work.execute("call energy.replay_rejected()").await.unwrap();
+    work.execute(raw_sql("call energy.replay_rejected(); reset role")).await.unwrap();
     assert!(open(&mut work).await.is_empty());
     assert_eq!(values(&mut work).await, [5.0, 6.0]);
 }

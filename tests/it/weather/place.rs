@@ -58,11 +58,13 @@ impl Place {
 
     /// (reason_code, message) of the documents that were rejected.
     pub async fn rejected(&self) -> Vec<(String, String)> {
-        query_as("select reason_code, message from energy.rejections where weather_location_id = $1 order by rejected_id")
-            .bind(&self.location.weather_location_id)
-            .fetch_all(&mut as_role("analyst").await)
-            .await
-            .unwrap()
+        query_as(
+            "select reason_code, message from energy.rejections where weather_location_id = $1 order by rejected_id",
+        )
+        .bind(&self.location.weather_location_id)
+        .fetch_all(&mut as_role("analyst").await)
+        .await
+        .unwrap()
     }
 
     /// Removes it with all that it brought.

@@ -243,7 +243,10 @@ async fn a_worker_takes_the_oldest_slots_first_and_keeps_to_its_place() {
     // Three places, and a day that was missed.
     postgres
         .execute(raw_sql(
-            "insert into raw.weather_locations select 'place-' || n, latitude, longitude from raw.weather_locations, generate_series(1, 2) as n;
+            // Of the buildings' place: other tests have places of their own for a while.
+            "insert into raw.weather_locations
+             select 'place-' || n, latitude, longitude from raw.weather_locations, generate_series(1, 2) as n
+             where weather_location_id = (select min(weather_location_id) from raw.buildings);
              update raw.buildings set weather_location_id = 'place-' || 1 + length(building_id) % 2 where building_id ~ '^more-[2-4]';
              insert into energy.forecast_slots (building_id, slot_at)
              select building_id, slot_at from raw.buildings cross join unnest('{2017-07-28 05:00Z,2017-07-29 05:00Z}'::timestamptz[]) as slot_at",

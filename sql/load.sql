@@ -41,6 +41,7 @@ set local role edf_owner;
 \ir rules/anomaly_rules.sql
 \ir rules/anomaly_hours.sql
 \ir rules/stuck_valve.sql
+\ir rules/cold_room_days.sql
 \ir rules/no_response.sql
 \ir rules/no_heat.sql
 \ir rules/sensor_mismatch.sql

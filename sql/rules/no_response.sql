@@ -2,93 +2,12 @@ create or replace function energy.rule_no_response(building_ids text[], from_dat
 returns table (
     building_id text, apartment_id text, local_date date, score double precision, hours double precision, evidence jsonb
 )
-language plpgsql stable
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
-declare
-    required constant double precision := settings ->> 'hours';
-    under_c  constant double precision := settings ->> 'under_c';
-    min_rise constant double precision := settings ->> 'min_rise_c';
-    min_kwh  constant double precision := settings ->> 'min_heating_kwh';
-    settle   constant interval := make_interval(hours => (settings ->> 'settle_hours')::integer);
-    share    constant double precision := settings ->> 'min_known_share';
-begin
-    return query
-    with known as materialized (
-        select building_id, apartment_id, local_date, most_under_c > under_c as is_suspect
-        from energy.apartment_days as days
-        where days.building_id = any (building_ids) and local_date between from_date and to_date
-          and least(controlled_hours, heating_hours) >= share * hours_in_day
-          and controlled_hours is not null and heating_hours is not null
-    ),
-
-    suspects as materialized (
-        select array_agg(building_id) as buildings, array_agg(apartment_id) as apartments
-        from (select distinct building_id, apartment_id from known where is_suspect) as found
-    ),
-
-    -- A room that is asked to be warmer only now has to have had time to warm.
-    flagged as (
-        select *, room_c < asked_c - under_c and heating_mean_kwh >= min_kwh and room_c - earlier_c < min_rise as is_on
-        from (
-            select hours.*,
-                min(setpoint_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                        and current row) as asked_c,
-                max(room_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                        and settle preceding) as earlier_c
-            from suspects
-            cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
-        ) as asked
-    ),
-
-    -- Hours in a row: an hour that is not known ends a run.
-    runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run
-            order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
-                order by hour_at) as since
-        from (
-            select *, hour_at - interval '1 hour' * row_number() over (
-                    partition by building_id, apartment_id, room_name order by hour_at) as run
-            from flagged
-            where is_on
-        ) as numbered
-    ),
-
-    by_room as (
-        select building_id, apartment_id, room_name, local_date, run, max(run_hours) as run_hours, min(since) as since,
-            avg(room_c) as room_c, min(asked_c) as asked_c, sum(heating_kwh) as heating_kwh,
-                avg(outdoor_c) as outdoor_c,
-            max(asked_c - room_c) / nullif(under_c, 0) as excess
-        from runs
-        group by building_id, apartment_id, room_name, local_date, run
-    ),
-
-    -- Once, whatever number of days the planner expects.
-    worst as materialized (
-        select distinct on (building_id, apartment_id, local_date) *
-        from by_room
-        order by building_id, apartment_id, local_date, run_hours desc, room_name
-    )
-
-    select known.building_id, known.apartment_id, known.local_date,
-        energy.rule_score(worst.run_hours, required, worst.excess), worst.run_hours::double precision,
-        case when worst.run_hours is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-            'room', nullif(worst.room_name, ''), 'room_c', round(worst.room_c::numeric, 1), 'setpoint_c',
-                round(worst.asked_c::numeric, 1),
-            'heating_kwh', round(worst.heating_kwh::numeric, 2), 'outdoor_c',
-                round(worst.outdoor_c::numeric, 1), 'since', worst.since)) end
-    from known
-    left join worst
-        on worst.building_id = known.building_id and worst.apartment_id = known.apartment_id
-        and worst.local_date = known.local_date;
-end;
+    select * from energy.cold_room_days(
+        building_ids, from_date, to_date, settings, min_kwh => (settings ->> 'min_heating_kwh')::double precision, max_kwh => 'infinity')
 $$;
 comment on function energy.rule_no_response(text[], date, date, jsonb) is
-$$Rule: heat flows and a room that is asked to be warmer does not get warmer. The setpoint is the lowest of the last
-settle_hours, and the room
-has warmed by less than min_rise_c since then.$$;
+'Rule: heat flows and a room that is asked to be warmer does not get warmer.';
 revoke all on function energy.rule_no_response(text[], date, date, jsonb) from public;

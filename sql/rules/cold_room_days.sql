@@ -1,6 +1,6 @@
 create or replace function energy.cold_room_days(
-    building_ids text[], from_date date, to_date date, settings jsonb, min_kwh double precision, max_kwh double precision,
-    max_outdoor_c double precision default null
+    building_ids text[], from_date date, to_date date, settings jsonb,
+    min_kwh double precision, max_kwh double precision, max_outdoor_c double precision default null
 )
 returns table (
     building_id text, apartment_id text, local_date date, score double precision, hours double precision, evidence jsonb
@@ -96,8 +96,8 @@ end;
 $$;
 comment on function energy.cold_room_days(
     text[], date, date, jsonb, double precision, double precision, double precision) is
-$$Days with a room below its setpoint that does not get warmer, while the heat, in kWh an hour on average over three, lies
-between min_kwh and max_kwh and it is no warmer outside than max_outdoor_c (NULL: whatever the weather). The setpoint is
-the lowest of the last settle_hours, and the room has warmed by less than min_rise_c since then. Rules call it.$$;
+$$Days with a room below its setpoint that does not get warmer, while the heat, in kWh an hour on average over three,
+lies between min_kwh and max_kwh and it is no warmer outside than max_outdoor_c (NULL: whatever the weather).
+The setpoint is the lowest of the last settle_hours, and the room has warmed by less than min_rise_c since then. Rules call it.$$;
 revoke all on function energy.cold_room_days(
     text[], date, date, jsonb, double precision, double precision, double precision) from public;

@@ -6,7 +6,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select * from energy.cold_room_days(
-        building_ids, from_date, to_date, settings, min_kwh => (settings ->> 'min_heating_kwh')::double precision, max_kwh => 'infinity')
+        building_ids, from_date, to_date, settings,
+        min_kwh => (settings ->> 'min_heating_kwh')::double precision, max_kwh => 'infinity')
 $$;
 comment on function energy.rule_no_response(text[], date, date, jsonb) is
 'Rule: heat flows and a room that is asked to be warmer does not get warmer.';

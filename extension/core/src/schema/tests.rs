@@ -8,7 +8,7 @@ fn said(document: Value, schema: Value) -> Vec<String> {
 }
 
 #[test]
-fn each_keyword_says_where_what_and_what_is_allowed() {
+fn each_keyword_reports_path_value_and_rule() {
     for (schema, kept, broken, says) in [
         (json!({"type": "number"}), json!(1.5), json!("fast"), "a: \"fast\" is not of type number"),
         (json!({"type": ["string", "null"]}), json!(null), json!(1), "a: 1 is not of type string or null"),
@@ -70,7 +70,7 @@ fn each_keyword_says_where_what_and_what_is_allowed() {
 }
 
 #[test]
-fn the_hint_is_the_description_or_the_names_that_are_known() {
+fn the_hint_is_the_description_or_the_known_names() {
     let schema = json!({
         "properties": {"share": {"maximum": 1, "description": "A share."}, "rest": true},
         "required": ["share"], "additionalProperties": false,
@@ -84,7 +84,7 @@ fn the_hint_is_the_description_or_the_names_that_are_known() {
 }
 
 #[test]
-fn a_schema_that_would_check_nothing_or_has_no_end_is_an_error() {
+fn unknown_keywords_and_infinite_recursion_are_errors() {
     for (schema, says) in [
         (json!({"minimun": 1}), "uses minimun, a keyword that is not supported"),
         (json!({"properties": {"a": {"type": "int"}}}), "the schema of a cannot have type: \"int\""),
@@ -102,7 +102,7 @@ fn a_schema_that_would_check_nothing_or_has_no_end_is_an_error() {
 }
 
 #[test]
-fn a_long_value_is_cut_short() {
+fn long_values_are_truncated() {
     let said = said(json!("ä".repeat(1000)), json!({"type": "number"}));
     assert!(said[0].len() < 200 && said[0].contains("..."), "{said:?}");
 }

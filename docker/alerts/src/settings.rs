@@ -1,4 +1,4 @@
-//! What is set from outside: receivers with their addresses and tokens, and how patient to be.
+//! Settings: receivers with their addresses and tokens, and the retry policy.
 
 use anyhow::{Context, bail, ensure};
 use edf_http::{Key, Waits};
@@ -6,31 +6,31 @@ use reqwest::Url;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A receiver and where it is. Its address may hold a secret, so it does not print.
+/// A receiver and its address. The address may contain a secret, so `Debug` does not print it.
 pub struct Receiver {
-    /// As in `monitoring.receivers` of the configuration.
+    /// Name, as in `monitoring.receivers` of the configuration.
     pub name: String,
-    /// Where messages go.
+    /// Address for messages.
     pub(crate) url: Url,
-    /// Sent as `Authorization: Bearer`, where it wants one.
+    /// Sent as `Authorization: Bearer`, if set.
     pub(crate) token: Option<Key>,
 }
 
-/// Everything that messages are sent by.
+/// Settings of the program.
 pub struct Settings {
-    /// Who is told.
+    /// The receivers.
     pub receivers: Vec<Receiver>,
-    /// Where people look: `externalURL` and `generatorURL` of messages.
+    /// Link for people: `externalURL` and `generatorURL` of messages.
     pub external_url: String,
-    /// Looks by itself so often, whether it was notified or not.
+    /// Polling interval, in addition to notifications.
     pub poll: Duration,
-    /// Between two tries.
+    /// Waits between retries.
     pub waits: Waits,
 }
 
 impl Settings {
-    /// Reads `EDF_ALERTS_RECEIVERS` or the file `EDF_ALERTS_RECEIVERS_FILE`, `EDF_ALERTS_EXTERNAL_URL`, `EDF_ALERTS_POLL`
-    /// and `EDF_ALERTS_LONGEST_WAIT` by `lookup`; an empty one is not set.
+    /// Reads `EDF_ALERTS_RECEIVERS` or the file `EDF_ALERTS_RECEIVERS_FILE`, `EDF_ALERTS_EXTERNAL_URL`,
+    /// `EDF_ALERTS_POLL` and `EDF_ALERTS_LONGEST_WAIT` with `lookup`; an empty value counts as not set.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let lookup = |name| lookup(name).filter(|value| !value.is_empty());
         let duration = |name, default| match lookup(name) {
@@ -58,7 +58,8 @@ impl Settings {
     }
 }
 
-/// Reads `{"operations": {"url": "https://...", "token": "..."}}`. Errors say where it is wrong, and repeat no value.
+/// Parses `{"operations": {"url": "https://...", "token": "..."}}`. Errors locate the problem without repeating a
+/// value.
 fn receivers(text: &str) -> anyhow::Result<Vec<Receiver>> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_but_no_secret_repeated() {
+    fn errors_name_the_setting_without_secrets() {
         let good = ("EDF_ALERTS_RECEIVERS", r#"{"day": {"url": "http://localhost/s3cret"}}"#);
         for (pairs, name) in [
             (vec![], "EDF_ALERTS_RECEIVERS"),

@@ -31,7 +31,7 @@ fn forecast_chart(
                 Err(Error::InvalidArgument(format!("{} hours and {} values of {name}", times.len(), values.len())))
             }
             Some(values) if values.iter().flatten().any(|value| !value.is_finite()) => {
-                Err(Error::NonFiniteArgument("a value of the picture"))
+                Err(Error::NonFiniteArgument("a value of the chart"))
             }
             Some(values) => Ok(values),
             None => Ok(vec![None; times.len()]),

@@ -100,7 +100,7 @@ fn spikes(frame: &Frame) -> serde_json::Value {
 
 fn tell_spikes(frame: &Frame) {
     if !frame.spikes.is_empty() {
-        pgrx::notice!("{} values are taken for spikes: {}", frame.spikes.len(), frame.spikes_in_words());
+        pgrx::notice!("{} values are treated as spikes and missing: {}", frame.spikes.len(), frame.spikes_in_words());
     }
 }
 
@@ -112,7 +112,7 @@ pub fn tell_implausible(found: &[Implausible]) {
             told.push(regressor);
             let count = found.iter().filter(|other| other.regressor == *regressor).count();
             warning!(
-                "{regressor} is {value} at {}, far outside of what was learnt: {count} of its values are taken for missing",
+                "{regressor} is {value} at {}, far outside its range in training: {count} of its values are treated as missing",
                 rfc3339(*at)
             );
         }

@@ -74,7 +74,7 @@ fn kept(panel: Panel, call: pg_sys::FunctionCallInfo) -> Result<Internal, Error>
 }
 
 fn lost() -> Error {
-    Error::InvalidArgument("there is no series to learn from".to_owned())
+    Error::InvalidArgument("there is no series to train on".to_owned())
 }
 
 /// Fits a global model on all of them.

@@ -50,7 +50,7 @@ fn describe(error: &Error, message: String) -> ErrorReport {
         // Uses the inner error's code and hint; the message names the item.
         Error::Of { error: inner, .. } => return describe(inner, message),
         Error::NotSupported(_) => {
-            (ERRCODE_FEATURE_NOT_SUPPORTED, "Do as the message says; or use a version of edf that can.".to_owned())
+            (ERRCODE_FEATURE_NOT_SUPPORTED, "Follow the message, or use a version of edf that supports it.".to_owned())
         }
         Error::DamagedArtifact(_) => {
             (ERRCODE_DATA_CORRUPTED, "Restore the row from a backup, or train the model again.".to_owned())
@@ -59,7 +59,7 @@ fn describe(error: &Error, message: String) -> ErrorReport {
             (ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Run: alter extension edf update.".to_owned())
         }
         Error::Internal(_) => {
-            (ERRCODE_INTERNAL_ERROR, "This is a fault of edf: please report it with the statement.".to_owned())
+            (ERRCODE_INTERNAL_ERROR, "This is a bug in edf: please report it with the statement.".to_owned())
         }
     };
     ErrorReport::new(code, message, function_name!()).set_hint(hint)

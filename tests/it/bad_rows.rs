@@ -267,7 +267,7 @@ async fn a_message_that_the_database_rejects_does_not_affect_its_batch() {
     work.execute(raw_sql(
         "create function pg_temp.refuse() returns trigger language plpgsql as $$
          begin
-             -- Turned off by a setting: to drop it would wait for sessions that wait for this one.
+             -- Disabled by a setting: dropping it would wait for sessions that wait for this one.
              if current_setting('test.poison', true) = 'gone' then return new; end if;
              raise exception 'this one is poison' using errcode = case new.sensor_type when 'test_poison_1' then '23514' else 'P0001' end;
          end $$;

@@ -85,7 +85,10 @@ async fn a_sliding_window_limits_the_training_set() {
         .await;
         (refusal.code, refusal.message)
     };
-    assert_eq!((code.as_str(), message.as_str()), ("22000", "too little history: 504 steps are needed, 480 are there"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("22000", "too little history: 504 steps are needed, 480 are available")
+    );
 }
 
 #[tokio::test]

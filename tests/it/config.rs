@@ -57,7 +57,12 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "Known: anomalies, anomaly_alerts, api, demand, evaluation, features",
         ),
         ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
-        ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),
+        (
+            "/quality/min_coverage_share",
+            json!(1.5),
+            "quality.min_coverage_share: 1.5 is above the maximum, 1",
+            "up to 1",
+        ),
         (
             "/quality/min_coverage_share",
             json!("high"),
@@ -88,7 +93,7 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "settings.max_silense_h: is not known, did you mean \"max_silence_h\"?",
             "Known: jitter_h",
         ),
-        ("/meters/electricity_kwh_total/settings/max_kw", json!(0), "settings.max_kw: 0 is below the least", "power"),
+        ("/meters/electricity_kwh_total/settings/max_kw", json!(0), "settings.max_kw: 0 is below the minimum", "power"),
         (
             "/meters/Heat Pump",
             json!({"kind": "gauge", "unit": "kW", "min_value": 0, "max_value": 9}),
@@ -101,8 +106,8 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "features.lag_h: is not known, did you mean \"lags_h\"?",
             "Known: cooling_base_c",
         ),
-        ("/features/lags_h", json!([24, 0]), "features.lags_h[1]: 0 is below the least, 1", "1 to 8784"),
-        ("/features/lags_h", json!([24, 24]), "features.lags_h: 24 stands there twice", ""),
+        ("/features/lags_h", json!([24, 0]), "features.lags_h[1]: 0 is below the minimum, 1", "1 to 8784"),
+        ("/features/lags_h", json!([24, 24]), "features.lags_h: 24 is listed twice", ""),
         (
             "/features/lags_h",
             json!([2000]),
@@ -142,7 +147,7 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "evaluation.gate.max_rmse_ratio: 0 is not above 0",
             "seasonal naive",
         ),
-        ("/inference/issue_hour_utc", json!(24), "inference.issue_hour_utc: 24 is above the most, 23", "0 to 23"),
+        ("/inference/issue_hour_utc", json!(24), "inference.issue_hour_utc: 24 is above the maximum, 23", "0 to 23"),
         ("/inference/issue_hour_utc", json!(5.5), "inference.issue_hour_utc: 5.5 is not of type integer", "0 to 23"),
         (
             "/inference/horizon",

@@ -350,7 +350,7 @@ async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() 
 }
 
 #[tokio::test]
-async fn failures_concurrency_and_permissions_of_the_review() {
+async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions() {
     let (copy, mut postgres) = deployment().await;
     run(&mut postgres, "set session_replication_role = replica; update raw.buildings set time_zone = 'Nowhere', commissioned_on = '2017-05-01' where building_id = 'homes-5-8'; reset session_replication_role").await;
     let mut pipeline = connect("pipeline", &copy.name).await;

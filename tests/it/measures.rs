@@ -366,7 +366,7 @@ async fn a_rebuild_restores_measured_hours_and_removes_those_without_a_sensor() 
         .execute(raw_sql(
             "delete from energy.measure_hours where building_id = 'bldg_A123' and measures = 'heating';
              insert into energy.measure_hours values
-             -- Of a type that is not configured any more, and of an apartment that was loaded without meters.
+             -- Of a type that is no longer configured, and of an apartment that was loaded without meters.
              ('bldg_A123', 'apt_404', '', 'steam', '2024-10-27 11:00Z', 7, 'measured', '2024-10-27 12:01Z'),
              ('bldg_A123', 'apt_405', '', 'steam', '2024-10-27 11:00Z', 7, 'measured', '2024-10-27 12:01Z')",
         ))

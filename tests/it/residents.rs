@@ -22,7 +22,7 @@ const TARIFFS: &str = "
     insert into raw.tariff_prices (tariff_id, valid_at, received_at, price_per_kwh)
     select 'market', at, '2026-03-27 12:00Z', case extract(hour from at) when 14 then -0.05 else 0.25 end
     from generate_series('2026-03-28Z'::timestamptz, '2026-03-28 22:00Z', '1 hour') as at;
-    -- Corrected since, and once more, later than now.
+    -- Refreshed since, and once more after the current time.
     insert into raw.tariff_prices values
         ('market', '2026-03-28 14:00Z', '2026-03-28 09:00Z', 0.5),
         ('market', '2026-03-28 16:00Z', '2026-03-28 09:00Z', 0.01),

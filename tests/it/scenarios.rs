@@ -70,7 +70,7 @@ async fn scenarios_score_better_than_independent_draws_and_than_perfect_dependen
         cross join lateral (select '2026-01-01 05:00Z'::timestamptz + n * interval '24 hours' as issued_at) as issue
         cross join lateral edf.scenarios(
             format('select series, valid_at, lead_hours, quantile_values, quantiles from past where day = %s', n), 'select * from past', 100, n) as s;
-        -- The values of each step in another order: at random, and by size.
+        -- The values of each step reordered: at random, and by size.
         create table shuffled as
         select d.issued_at, d.series, d.valid_at, d.value, row_number() over (partition by d.issued_at, d.series, d.valid_at order by random()) as scenario,
             row_number() over (partition by d.issued_at, d.series, d.valid_at order by d.value) as rank

@@ -39,7 +39,7 @@ async fn every_routine_pins_session_settings_unless_it_commits() {
           where pronamespace::regnamespace::text in ('energy', 'api') and prolang in (select oid from pg_language where lanname in ('sql', 'plpgsql'))
             and not exists (select from unnest(proconfig) as setting where lower(setting) like name || '=%')
             and not (prokind = 'p' and prosrc ~ '\mcommit;')
-            -- That of a migration, which makes tables.
+            -- Part of a migration, which creates tables.
             and proname <> 'replace_table'
           order by 1",
     )

@@ -90,7 +90,7 @@ async fn data_received_later_is_only_read_by_a_revision() {
     run(
         &mut work,
         "update energy.building_hours set solar_kwh = 0.2 * solar_kwh where solar_received_at > '2017-07-28 04:00Z';
-         -- The last afternoon came late, and is all wrong.
+         -- The last afternoon was received late and is wrong.
          update energy.building_hours set solar_received_at = '2017-07-28 05:00Z', solar_kwh = 0
          where building_id = 'homes-5-8' and hour_at >= '2017-07-27 18:00Z' and solar_kwh is not null",
     )
@@ -123,7 +123,7 @@ async fn a_failed_solar_forecast_is_reported_and_does_not_affect_demand() {
         &mut work,
         "update energy.building_hours set solar_kwh = -1 - solar_kwh
          where building_id = 'homes-1-4' and solar_kwh is not null;
-         -- One without panels, and one whose panels are new.
+         -- One without panels, and one with new panels.
          update energy.building_hours set solar_kwh = null where building_id = 'homes-5-8';
          update energy.building_hours set solar_kwh = null
          where building_id = 'homes-9-13' and hour_at < '2017-07-10Z'",
@@ -132,7 +132,7 @@ async fn a_failed_solar_forecast_is_reported_and_does_not_affect_demand() {
     issue(&mut work).await;
     let (demand, roof, source, failures) = issued(&mut work, BUILDING).await;
     assert_eq!((demand, roof, source), (72, 0, None));
-    assert_eq!(failures, ["22023 solar generation: generation is given in positive numbers; this is negative"]);
+    assert_eq!(failures, ["22023 solar generation: generation must be given as positive numbers; it is negative"]);
     let status: String = query_scalar("select status from energy.forecast_slots where building_id = 'homes-1-4'")
         .fetch_one(&mut *work)
         .await

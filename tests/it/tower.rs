@@ -40,7 +40,7 @@ pub async fn fill(work: &mut PgConnection, from: &str, to: &str) {
                  when 'setpoint' then 21
                  when 'heating' then 0.4
                  when 'hot_water' then case when extract(hour from hour_at at time zone 'Europe/Zurich') between 6 and 22 then 5 else 0 end
-                 -- No two rooms alike.
+                 -- All rooms differ.
                  else 20.8 + 0.5 * sin(extract(epoch from hour_at) / 13751 + n) + case room_name when 'bath' then 0.3 else 0 end
              end, 'measured', hour_at + interval '1 hour'
          from generate_series(1, 5) as n

@@ -120,7 +120,7 @@ async fn a_failed_trial_is_a_row_and_a_small_space_is_exhausted() {
             .unwrap();
     let states: Vec<_> = found.iter().map(|trial| (trial.0.as_str(), trial.1.as_str())).collect();
     assert_eq!(states, [("1", "succeeded"), ("2", "succeeded"), ("30", "failed")]);
-    assert_eq!(found[2].3.as_deref(), Some("22000: too little history: 5208 steps are needed, 720 are there"));
+    assert_eq!(found[2].3.as_deref(), Some("22000: too little history: 5208 steps are needed, 720 are available"));
     assert!(found[2].2.is_none() && found[0].3.is_none());
 }
 

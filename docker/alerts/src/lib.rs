@@ -142,7 +142,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Time until the next row is due, unless a notification comes first.
+    /// Time until the next alert is due, at most the polling interval.
     async fn idle_time(&self) -> sqlx::Result<Duration> {
         let seconds: Option<f64> =
             query_scalar("select extract(epoch from energy.next_alert_at($1) - clock_timestamp())::double precision")

@@ -36,7 +36,7 @@ impl Settings {
         let duration = |name, default| match lookup(name) {
             None => Ok(default),
             Some(text) => {
-                humantime::parse_duration(&text).with_context(|| format!("{name} is no duration such as 30s or 15m"))
+                humantime::parse_duration(&text).with_context(|| format!("{name} is not a duration such as 30s or 15m"))
             }
         };
         let receivers = match (lookup("EDF_ALERTS_RECEIVERS"), lookup("EDF_ALERTS_RECEIVERS_FILE")) {
@@ -63,15 +63,15 @@ impl Settings {
 fn receivers(text: &str) -> anyhow::Result<Vec<Receiver>> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
-        Ok(_) => bail!("is no JSON object of receivers by name"),
-        Err(error) => bail!("is no JSON: line {}, column {}", error.line(), error.column()),
+        Ok(_) => bail!("is not a JSON object of receivers by name"),
+        Err(error) => bail!("is not JSON: line {}, column {}", error.line(), error.column()),
     };
     ensure!(!object.is_empty(), "names no receiver");
     object.into_iter().map(|(name, settings)| receiver(&name, &settings).context(name)).collect()
 }
 
 fn receiver(name: &str, settings: &Value) -> anyhow::Result<Receiver> {
-    let settings = settings.as_object().context("is no JSON object with a url")?;
+    let settings = settings.as_object().context("is not a JSON object with a url")?;
     if let Some(unknown) = settings.keys().find(|key| !matches!(key.as_str(), "url" | "token")) {
         bail!("{unknown} is not known: a receiver has a url and may have a token");
     }
@@ -80,7 +80,7 @@ fn receiver(name: &str, settings: &Value) -> anyhow::Result<Receiver> {
     ensure!(matches!(url.scheme(), "http" | "https"), "its url is neither http nor https");
     let token = match settings.get("token") {
         None => None,
-        Some(token) => Some(Key::new(token.as_str().context("its token is no text")?.to_owned())),
+        Some(token) => Some(Key::new(token.as_str().context("its token is not a string")?.to_owned())),
     };
     Ok(Receiver { name: name.to_owned(), url, token })
 }

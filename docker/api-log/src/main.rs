@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     let every = match std::env::var("EDF_API_LOG_EVERY") {
-        Ok(text) => humantime::parse_duration(&text).context("EDF_API_LOG_EVERY is no duration such as 10s")?,
+        Ok(text) => humantime::parse_duration(&text).context("EDF_API_LOG_EVERY is not a duration such as 10s")?,
         Err(_) => Duration::from_secs(10),
     };
     let runtime = tokio::runtime::Runtime::new()?;
@@ -79,7 +79,7 @@ async fn write(pool: &PgPool, counts: &Shared) {
 async fn recorded(pool: &PgPool, statement: &'static str, document: serde_json::Value) -> bool {
     let result = query(statement).bind(document).execute(pool).await;
     if let Err(error) = &result {
-        eprintln!("edf-api-log: counts are kept for the next time: {error}");
+        eprintln!("edf-api-log: counts are kept for the next write: {error}");
     }
     result.is_ok()
 }

@@ -87,7 +87,7 @@ fn every(arguments: impl IntoIterator<Item = String>) -> anyhow::Result<Option<D
         [] => Ok(None),
         ["--every", period] => {
             let period = humantime::parse_duration(period).context("--every takes a duration such as 30m or 1h")?;
-            ensure!(period >= Duration::from_secs(60), "--every takes a minute or more: the service is shared");
+            ensure!(period >= Duration::from_secs(60), "--every must be at least a minute: the service is shared");
             Ok(Some(period))
         }
         _ => bail!("usage: edf-weather [--every DURATION]"),

@@ -112,7 +112,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Packed<'_>, Error> {
     let (content, digest) = bytes.split_last_chunk::<DIGEST_LEN>().ok_or_else(|| damaged("it is too short"))?;
     let (magic, rest) = content.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
     if magic != MAGIC {
-        return Err(damaged("it does not start as a model does"));
+        return Err(damaged("it has no model header"));
     }
     if Sha256::digest(content)[..] != digest[..] {
         return Err(damaged("its checksum does not match"));
@@ -150,7 +150,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
         _ => (serde_json::from_slice::<Header>(header).map_err(|error| unreadable(&error))?, Cow::Borrowed(state)),
     };
     if header.step_seconds <= 0 || header.horizon == 0 {
-        return Err(Error::DamagedArtifact("its header holds impossible numbers".to_owned()));
+        return Err(Error::DamagedArtifact("its header has invalid values".to_owned()));
     }
     Ok((header, state))
 }

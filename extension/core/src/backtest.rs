@@ -222,7 +222,7 @@ mod tests {
         // A forecast from the last origin of a block reads more than the window before that origin.
         assert_eq!(run(&frame, Schedule { window: Some(504), ..SCHEDULE }).unwrap().len(), 4 * 48 + 24);
         let error = run(&frame, Schedule { window: Some(503), ..SCHEDULE });
-        assert_eq!(error.unwrap_err().to_string(), "too little history: 504 steps are needed, 503 are there");
+        assert_eq!(error.unwrap_err().to_string(), "too little history: 504 steps are needed, 503 are available");
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
             let error = backtest(&candidates, SCHEDULE, &frame, &[], workers, &mut || ()).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "candidate \"long\": too little history: 1368 steps are needed, 1200 are there"
+                "candidate \"long\": too little history: 1368 steps are needed, 1200 are available"
             );
         }
     }

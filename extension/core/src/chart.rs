@@ -51,15 +51,12 @@ pub fn forecast_chart(hours: &[Hour], frame: &Frame<'_>) -> Result<String, Error
     if !sizes.contains(&frame.width) || !sizes.contains(&frame.height) {
         let (least, most) = SIZES;
         return Err(Error::InvalidArgument(format!(
-            "a picture of {} by {} pixels: each side has {least} to {most}",
+            "a chart of {} by {} pixels: each side must have {least} to {most}",
             frame.width, frame.height
         )));
     }
     if hours.len() > MOST_HOURS {
-        return Err(Error::InvalidArgument(format!(
-            "{} hours are more than the {MOST_HOURS} of a picture",
-            hours.len()
-        )));
+        return Err(Error::InvalidArgument(format!("{} hours are more than the {MOST_HOURS} of a chart", hours.len())));
     }
     let zone: Tz = (frame.zone.parse()).map_err(|_| {
         Error::InvalidArgument(format!("\"{}\" is not an IANA time zone", clipped(frame.zone, LONGEST_TITLE)))

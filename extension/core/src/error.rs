@@ -98,10 +98,10 @@ impl fmt::Display for Error {
         match self {
             Self::InvalidArgument(message) | Self::NotSupported(message) => f.write_str(message),
             Self::TooLittleHistory { need, have } => {
-                write!(f, "too little history: {need} steps are needed, {have} are there")
+                write!(f, "too little history: {need} steps are needed, {have} are available")
             }
             Self::TooFewRows { need, have } => {
-                write!(f, "too few rows: {need} are needed whose values are known, {have} are there")
+                write!(f, "too few rows: {need} are needed with known values, {have} are available")
             }
             Self::NotConverged { what, steps } => write!(f, "{what} has not converged in {steps} steps"),
             Self::NoJointResidual => {

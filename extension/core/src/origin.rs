@@ -66,7 +66,7 @@ impl IssueHours {
                 Ok(hour) if hour < 24 && !read.contains(&hour) => read.push(hour),
                 _ => {
                     return Err(Error::InvalidArgument(format!(
-                        "issue_hours {hours:?}: hours of the local day lie between 0 and 23, each stands there once"
+                        "issue_hours {hours:?}: hours of the local day must lie between 0 and 23, without duplicates"
                     )));
                 }
             }

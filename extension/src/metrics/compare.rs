@@ -84,5 +84,5 @@ fn at_least_one(name: &str, steps: i32) -> Result<usize, Error> {
     usize::try_from(steps)
         .ok()
         .filter(|steps| *steps > 0)
-        .ok_or_else(|| Error::InvalidArgument(format!("the {name} is {steps}; it is 1 or more steps")))
+        .ok_or_else(|| Error::InvalidArgument(format!("the {name} is {steps}; it must be at least 1 step")))
 }

@@ -21,7 +21,7 @@ pub(super) fn read(mut header: Value, state: &[u8]) -> Result<(Header, Cow<'_, [
     let until = header["trained_until"].as_i64().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let zone = header["features"]["time_zone"].as_str().and_then(|zone| zone.parse::<chrono_tz::Tz>().ok());
     let (Some(step), Some(until), Some(zone)) = (step, until, zone) else {
-        return Err(damaged(&"its header holds impossible numbers"));
+        return Err(damaged(&"its header has invalid values"));
     };
     // Settings that format 5 lacked, set to the behaviour it had.
     header["features"]["lag_days"] = json!([]);

@@ -323,7 +323,9 @@ impl FeatureSpec {
         }
         for (name, len) in spec.lengths() {
             if len > MOST_VALUES {
-                return Err(Error::InvalidArgument(format!("{name} holds {len} values, {MOST_VALUES} are the most")));
+                return Err(Error::InvalidArgument(format!(
+                    "{name} holds {len} values, at most {MOST_VALUES} are allowed"
+                )));
             }
         }
         let days = [&spec.lag_days, &spec.same_hour_days, &spec.same_hour_weeks, &spec.same_type_days];
@@ -343,7 +345,7 @@ impl FeatureSpec {
         crate::options::check_ranges(kind, &ranges)?;
         if let Some(name) = spec.days_off_beside_weekends().find(|name| spec.past.contains(name)) {
             return Err(Error::InvalidArgument(format!(
-                "past names \"{name}\", days off of the calendar, which are read ahead"
+                "past names \"{name}\", which marks days off and is read ahead"
             )));
         }
         let bases = [spec.heating_base_c, spec.cooling_base_c];
@@ -412,8 +414,8 @@ mod tests {
             (json!({"preset": "advance"}), "preset"),
             (json!({"lags_h": [0]}), "lags_h holds 0 h, not between 1 and 8784 h"),
             (json!({"lags_h": "24"}), "lags_h"),
-            (json!({"lag_days": vec![1; 201]}), "lag_days holds 201 values, 200 are the most"),
-            (json!({"past": vec!["solar_kwh"; 201]}), "past holds 201 values, 200 are the most"),
+            (json!({"lag_days": vec![1; 201]}), "lag_days holds 201 values, at most 200 are allowed"),
+            (json!({"past": vec!["solar_kwh"; 201]}), "past holds 201 values, at most 200 are allowed"),
             (json!({"heating_base_c": 1e300}), "heating_base_c"),
             (json!({"latitude": 47.4}), "latitude and longitude are given together"),
             (json!({"latitude": 147.4, "longitude": 8.5}), "\"latitude\" = 147.4 is not between -90 and 90"),

@@ -100,8 +100,10 @@ fn told_apart(mut readings: Vec<Result<Reading, Rejection>>) -> Vec<Result<Readi
     for reading in &mut readings {
         let Ok(sensed) = reading else { continue };
         if values.contains_key(&(sensed.sensor_type.clone(), sensed.room_name.clone())) {
-            let names =
-                format!("two values of {} at one time; room_name tells sensors apart", clip(&sensed.sensor_type));
+            let names = format!(
+                "two values of {} at one time; use room_name to distinguish sensors",
+                clip(&sensed.sensor_type)
+            );
             *reading = Err(Rejection::new("ambiguous_sensor", names));
         }
     }

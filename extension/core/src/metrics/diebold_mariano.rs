@@ -118,13 +118,10 @@ impl Test {
             )));
         }
         if self.horizon == 0 {
-            return Err(Error::InvalidArgument("the horizon is 0; it is 1 or more steps".to_owned()));
+            return Err(Error::InvalidArgument("the horizon is 0; it must be at least 1 step".to_owned()));
         }
         if !(self.power > 0.0 && self.power.is_finite()) {
-            return Err(Error::InvalidArgument(format!(
-                "the power of the loss is {}; it is a number above 0",
-                self.power
-            )));
+            return Err(Error::InvalidArgument(format!("the power of the loss is {}; it must be above 0", self.power)));
         }
         Ok(())
     }

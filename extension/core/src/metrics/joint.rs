@@ -56,7 +56,7 @@ fn paths<'a>(
     let count = scenarios.len() / steps;
     if differences(steps, count) > MOST_DIFFERENCES {
         return Err(Error::InvalidArgument(format!(
-            "{count} scenarios of {steps} steps are too many to be scored: {MOST_DIFFERENCES} differences are the most"
+            "{count} scenarios of {steps} steps are too many to score: at most {MOST_DIFFERENCES} differences are allowed"
         )));
     }
     Ok(scenarios.chunks(steps).collect())
@@ -96,7 +96,7 @@ mod tests {
         let refused = |scenarios: usize, steps: usize, score: Score| {
             score(&vec![0.0; steps], &vec![0.0; steps * scenarios], &mut || ()).unwrap_err().to_string()
         };
-        assert!(refused(10, 40_000, variogram_score).contains("10000000000 differences are the most"));
-        assert!(refused(40_000, 10, energy_score).contains("10000000000 differences are the most"));
+        assert!(refused(10, 40_000, variogram_score).contains("at most 10000000000 differences"));
+        assert!(refused(40_000, 10, energy_score).contains("at most 10000000000 differences"));
     }
 }

@@ -13,7 +13,7 @@ use crate::Error;
 /// Pinball loss of one quantile.
 pub fn pinball(actual: f64, predicted: f64, level: f64) -> Result<f64, Error> {
     if !(0.0..=1.0).contains(&level) {
-        return Err(Error::InvalidArgument(format!("the quantile's level is {level}; it lies between 0 and 1")));
+        return Err(Error::InvalidArgument(format!("the quantile's level is {level}; it must lie between 0 and 1")));
     }
     let error = actual - predicted;
     Ok((level * error).max((level - 1.0) * error))

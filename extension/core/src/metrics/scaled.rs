@@ -10,7 +10,7 @@ use crate::Error;
 pub fn scaled_error(actual: f64, predicted: f64, scale: f64) -> Result<Option<f64>, Error> {
     if scale < 0.0 {
         return Err(Error::InvalidArgument(format!(
-            "the scale of mase is {scale}; it is a mean absolute error and not negative"
+            "the scale of mase is {scale}; it is a mean absolute error and cannot be negative"
         )));
     }
     Ok(ratio((predicted - actual).abs(), scale))

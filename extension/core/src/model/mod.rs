@@ -352,7 +352,7 @@ impl Strategy {
     pub(crate) fn fit_panel(self, trainings: &[TrainingSet<'_>], checkpoint: Checkpoint<'_>) -> Fitted {
         match self.0.fit_panel {
             Some(fit) => fit(trainings, checkpoint),
-            None => Err(Error::NotSupported(format!("strategy \"{}\" learns from one series", self.name()))),
+            None => Err(Error::NotSupported(format!("strategy \"{}\" can only be trained on one series", self.name()))),
         }
     }
 

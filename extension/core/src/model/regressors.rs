@@ -144,7 +144,7 @@ impl Regressors {
         if self.0.iter().all(sound) {
             return Ok(());
         }
-        Err(Error::DamagedArtifact("its regressors hold impossible numbers".to_owned()))
+        Err(Error::DamagedArtifact("its regressors have invalid values".to_owned()))
     }
 }
 

@@ -28,13 +28,13 @@ pub fn assert(keyword: &str, rule: &Value, value: &Value, rules: &Map<String, Va
         }
         ("const", _) => (!same(rule, value)).then(|| format!("{} is not {}", shown(value), shown(rule))),
         ("minimum", Value::Number(number)) => {
-            (number.as_f64()? < rule.as_f64()?).then(|| format!("{number} is below the least, {rule}"))
+            (number.as_f64()? < rule.as_f64()?).then(|| format!("{number} is below the minimum, {rule}"))
         }
         ("exclusiveMinimum", Value::Number(number)) => {
             (number.as_f64()? <= rule.as_f64()?).then(|| format!("{number} is not above {rule}"))
         }
         ("maximum", Value::Number(number)) => {
-            (number.as_f64()? > rule.as_f64()?).then(|| format!("{number} is above the most, {rule}"))
+            (number.as_f64()? > rule.as_f64()?).then(|| format!("{number} is above the maximum, {rule}"))
         }
         ("pattern", Value::String(text)) => {
             let fits = Regex::new(rule.as_str()?).ok()?.is_match(text);
@@ -49,7 +49,7 @@ pub fn assert(keyword: &str, rule: &Value, value: &Value, rules: &Map<String, Va
         }
         ("uniqueItems", Value::Array(items)) => {
             let twice = items.iter().enumerate().find(|(at, item)| items[..*at].iter().any(|other| same(other, item)));
-            twice.filter(|_| *rule == Value::Bool(true)).map(|(_, item)| format!("{} stands there twice", shown(item)))
+            twice.filter(|_| *rule == Value::Bool(true)).map(|(_, item)| format!("{} is listed twice", shown(item)))
         }
         ("minimum" | "exclusiveMinimum" | "maximum" | "pattern" | "minItems" | "maxItems" | "uniqueItems", _) => None,
         _ => return Some(Outcome::Unknown),

@@ -53,11 +53,11 @@ impl Check<'_> {
         self.steps += 1;
         (self.checkpoint)();
         if depth > DEEPEST || self.steps > MOST_STEPS {
-            return Err(bad_schema(place, "refers to itself without end"));
+            return Err(bad_schema(place, "refers to itself recursively"));
         }
         match schema {
             Value::Bool(true) => {}
-            Value::Bool(false) => self.violate(place, "has no place here".to_owned(), "Leave it out."),
+            Value::Bool(false) => self.violate(place, "is not allowed here".to_owned(), "Leave it out."),
             Value::Object(rules) => {
                 for (keyword, rule) in rules {
                     self.keyword(value, rules, keyword, rule, place, depth)?;

@@ -171,7 +171,7 @@ impl Model {
         let mut forecasts = self.forecaster.predict(&frame, &all, reach, checkpoint)?;
         if forecasts.iter().any(|yhat| !yhat.is_finite()) {
             return Err(Error::InvalidArgument(
-                "the forecast is no finite number: the input holds values of absurd size".to_owned(),
+                "the forecast is not finite: the input has extremely large values".to_owned(),
             ));
         }
         let bounds = Bounds::new(self.forecaster.as_ref(), &frame, &all, reach, self.header.floor);

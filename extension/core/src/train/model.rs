@@ -39,7 +39,7 @@ impl Model {
             || !header.learnt.is_sound()
             || !header.intraday.is_sound(day)
         {
-            return Err(damaged("it holds impossible numbers".to_owned()));
+            return Err(damaged("it has invalid values".to_owned()));
         }
         let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
         let (held_out, vintage_shares, implausible) = (Value::Null, Vec::new(), Vec::new());

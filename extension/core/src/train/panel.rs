@@ -52,7 +52,7 @@ impl Model {
             .partition(|member| known_rows(&member.frame) >= LEAST_DAYS * member.frame.grid.rows_per_day());
         if taught.len() < 2 {
             return Err(Error::InvalidArgument(format!(
-                "a global model learns from two or more series with {LEAST_DAYS} days of known demand, there are {}",
+                "a global model needs two or more series with {LEAST_DAYS} days of known demand, there are {}",
                 taught.len()
             )));
         }
@@ -261,6 +261,6 @@ mod tests {
         other[1].frame.regressors.pop();
         assert_eq!(fit(&recipe(), &other), "series \"b0\" and \"b1\" have different regressors");
         let lear = Recipe::new("lear", &json!({}), &json!({}), 48).unwrap();
-        assert!(fit(&lear, &members).contains("learns from one series"));
+        assert!(fit(&lear, &members).contains("can only be trained on one series"));
     }
 }

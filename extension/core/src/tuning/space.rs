@@ -137,14 +137,14 @@ impl Dimension {
     fn read(name: &str, values: &Value, default: &Value) -> Result<Self, Error> {
         match values {
             Value::Array(choices) if choices.len() > MOST_CHOICES => Err(invalid(format!(
-                "the list of \"{name}\" holds {} values, {MOST_CHOICES} are the most",
+                "the list of \"{name}\" holds {} values, at most {MOST_CHOICES} are allowed",
                 choices.len()
             ))),
             Value::Array(choices) if choices.is_empty() => Err(invalid(format!("the list of \"{name}\" is empty"))),
             Value::Array(choices) => {
                 match choices.iter().enumerate().find(|(at, value)| choices[..*at].contains(value)) {
                     Some((_, twice)) => {
-                        Err(invalid(format!("{} stands twice in the list of \"{name}\"", clipped(twice, 200))))
+                        Err(invalid(format!("{} occurs twice in the list of \"{name}\"", clipped(twice, 200))))
                     }
                     None => Ok(Self::Choice(choices.clone())),
                 }
@@ -162,19 +162,19 @@ impl Dimension {
                 };
                 let integer = default.is_i64() || default.is_u64();
                 if !default.is_number() {
-                    return Err(invalid(format!("\"{name}\" is no number: give a list of its values")));
+                    return Err(invalid(format!("\"{name}\" is not a number: give a list of its values")));
                 }
                 if low >= high {
                     return Err(invalid(format!("the range of \"{name}\" from {low} to {high} is empty")));
                 }
                 if integer && (low.fract() != 0.0 || high.fract() != 0.0) {
                     return Err(invalid(format!(
-                        "\"{name}\" is a whole number: so are \"low\" and \"high\" of its range"
+                        "\"{name}\" is a whole number: \"low\" and \"high\" must be whole numbers too"
                     )));
                 }
                 if log && low <= 0.0 {
                     return Err(invalid(format!(
-                        "the range of \"{name}\" is by ratio (\"log\"): it begins above zero, not at {low}"
+                        "the range of \"{name}\" is logarithmic (\"log\"): it must start above zero, not at {low}"
                     )));
                 }
                 Ok(Self::Range { low, high, log, integer })
@@ -319,7 +319,7 @@ mod tests {
             (json!({"eta": {"low": 0.3, "high": 0.1}}), "the range of \"eta\" from 0.3 to 0.1 is empty"),
             (json!({"eta": {"low": 0.1, "high": 0.1}}), "is empty"),
             (json!({"eta": []}), "the list of \"eta\" is empty"),
-            (json!({"eta": [0.1, 0.2, 0.1]}), "0.1 stands twice"),
+            (json!({"eta": [0.1, 0.2, 0.1]}), "0.1 occurs twice"),
             (json!({"eta": {"low": 0.1}}), "needs \"low\" and \"high\""),
             (json!({"eta": {"lo": 0.1, "high": 0.2}}), "unknown range key \"lo\", did you mean \"log\"?"),
             (
@@ -331,7 +331,7 @@ mod tests {
             (json!({"eta": {"low": 0.1, "high": 20}}), "parameter \"eta\" = 20 is not between"),
             (json!({"lambda": {"low": 0, "high": 2, "log": true}}), "begins above zero"),
             (json!({"max_depth": {"low": 2.5, "high": 4}}), "is a whole number"),
-            (json!({"monotone_heating": {"low": 0, "high": 1}}), "is no number"),
+            (json!({"monotone_heating": {"low": 0, "high": 1}}), "is not a number"),
             (json!({"monotone_heating": ["yes"]}), "parameter \"monotone_heating\" cannot be \"yes\""),
         ] {
             let error = Space::from_json(strategy("xgboost"), Some(&space)).unwrap_err().to_string();

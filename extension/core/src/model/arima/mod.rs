@@ -98,7 +98,7 @@ impl Arima {
         if sound && small && self.coefficients.len() == order.coefficients() {
             return Ok(());
         }
-        Err(Error::DamagedArtifact("its ARIMA holds impossible numbers".to_owned()))
+        Err(Error::DamagedArtifact("its ARIMA has invalid values".to_owned()))
     }
 }
 

@@ -56,7 +56,7 @@ impl Global {
     /// Trains on several series, whose training sets only differ in frame and end.
     fn fit_panel(trainings: &[TrainingSet<'_>], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         let Some(first) = trainings.first() else {
-            return Err(Error::InvalidArgument("there is no series to learn from".to_owned()));
+            return Err(Error::InvalidArgument("there is no series to train on".to_owned()));
         };
         let (spec, day) = (first.spec, first.frame.grid.rows_per_day());
         let mut parameters = Parameters::from_json(first.parameters)?;

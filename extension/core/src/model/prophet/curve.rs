@@ -135,7 +135,7 @@ impl Curve {
             && self.seasons.iter().all(|order| *order <= 1000)
             && (-7..=0).contains(&from)
             && (0..=7).contains(&to);
-        if sound { self.regressors.check() } else { Err(Error::DamagedArtifact("its curve cannot be".to_owned())) }
+        if sound { self.regressors.check() } else { Err(Error::DamagedArtifact("its curve is invalid".to_owned())) }
     }
 
     /// Prepares the rows of `frame` up to `end`.

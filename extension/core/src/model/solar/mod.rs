@@ -159,7 +159,9 @@ impl Solar {
         let oldest = end.saturating_sub(parameters.window_days as usize * day);
         let known = (oldest..end).filter(|row| frame.target[*row].is_finite());
         if known.clone().map(|row| frame.target[row]).sum::<f64>() < 0.0 {
-            return Err(Error::InvalidArgument("generation is given in positive numbers; this is negative".to_owned()));
+            return Err(Error::InvalidArgument(
+                "generation must be given as positive numbers; it is negative".to_owned(),
+            ));
         }
         let sky = Sky::new(place, &frame.grid, oldest..end, checkpoint);
         let weather = weather_of(spec, &frame.regressors, oldest..end);

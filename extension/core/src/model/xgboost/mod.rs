@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linear_base_excludes_the_season() {
+    fn a_linear_base_excludes_the_yearly_season() {
         let frame = hourly_frame(1500);
         let model = fit_with(&frame, json!({"base": "linear", "rounds": 5}), &mut || ());
         let columns =

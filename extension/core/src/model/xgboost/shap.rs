@@ -24,7 +24,7 @@ struct Step {
     unknown: f64,
     /// Whether the row takes this branch if the feature is known: one or zero.
     known: f64,
-    /// Weight of the subsets of this size, as a permutation weight of the path.
+    /// Share of the feature subsets, of as many features as there are steps before this one, that take this path.
     weight: f64,
 }
 

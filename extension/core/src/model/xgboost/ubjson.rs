@@ -39,14 +39,14 @@ impl<'a> Value<'a> {
     pub(super) fn items(&self) -> Result<&[Self], Error> {
         match self {
             Self::Array(items) => Ok(items),
-            _ => Err(damaged("an array is something else")),
+            _ => Err(damaged("an array is expected")),
         }
     }
 
     pub(super) fn text(&self) -> Result<&'a str, Error> {
         match self {
             Self::Text(text) => Ok(text),
-            _ => Err(damaged("a text is something else")),
+            _ => Err(damaged("a string is expected")),
         }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Value<'a> {
             Self::Numbers(found, bytes) if *found == kind => {
                 Ok(bytes.as_chunks::<N>().0.iter().copied().map(read).collect())
             }
-            _ => Err(damaged("numbers are of another type")),
+            _ => Err(damaged("numbers have an unexpected type")),
         }
     }
 }
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
     /// A length, preceded by its type.
     fn length(&mut self) -> Result<usize, Error> {
         let kind = self.byte()?;
-        let bytes = self.take(width(kind).ok_or_else(|| damaged("a length is no number"))?)?;
+        let bytes = self.take(width(kind).ok_or_else(|| damaged("a length is not a number"))?)?;
         // Lengths are non-negative, so the types only differ in width.
         let length = bytes.iter().fold(0_u64, |length, byte| (length << 8) | u64::from(*byte));
         usize::try_from(length).map_err(|_| damaged("a length is too long"))
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<&'a str, Error> {
         let length = self.length()?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| damaged("a text is no UTF-8"))
+        std::str::from_utf8(self.take(length)?).map_err(|_| damaged("a string is not UTF-8"))
     }
 
     fn value(&mut self, kind: u8, depth: usize) -> Result<Value<'a>, Error> {

@@ -118,7 +118,7 @@ async fn hours_loaded_without_meters_are_kept_by_refreshes_and_rebuilds() {
 }
 
 #[tokio::test]
-async fn an_hour_after_a_long_silence_is_kept_where_the_reading_before_it_was_dropped() {
+async fn an_hour_after_a_long_silence_is_kept_if_the_reading_before_it_was_dropped() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house_of_one_flat(&mut work).await;

@@ -30,13 +30,13 @@ async fn every_feature_reports_when_it_is_known_and_generation_is_not_read_ahead
     .await
     .unwrap();
     let (ahead, newest_day) =
-        ("ahead, as it is forecast at issue", "at issue: the newest hour that is whole 24 h before");
+        ("ahead, as forecast at issue", "at issue: the newest hour a multiple of 24 h before");
     let expected = [
         ("hdd", ahead),
         ("hour", ahead),
         ("lag_168h", "168 h before the end of the hour, so at leads up to 168 h"),
         ("lead", "always"),
-        ("newest_day_2", "at issue: 24 h before the newest hour that is whole 24 h before"),
+        ("newest_day_2", "at issue: 24 h before the newest hour a multiple of 24 h before"),
         ("recent_1h", "at issue"),
         ("solar_kwh_last_day", newest_day),
         ("solar_kwh_mean_24h", "at issue"),

@@ -153,7 +153,7 @@ fn in_words(hours: &[Hour], zone: Tz) -> String {
         (ahead().next().map_or(peak_at, |hour| hour.0), ahead().next_back().map_or(peak_at, |hour| hour.0));
     let total: f64 = ahead().map(|hour| hour.1).sum();
     format!(
-        "Forecast of {} to {}: {total:.0} kWh in all, most at {} with {peak:.1} kWh.",
+        "Forecast of {} to {}: {total:.0} kWh in total, peak of {peak:.1} kWh at {}.",
         local(from),
         local(to + TimeDelta::hours(1)),
         local(peak_at)

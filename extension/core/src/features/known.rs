@@ -41,17 +41,17 @@ impl Known {
                 format!("{hours} h before the end of the hour, so at leads up to {hours} h")
             }
             Self::Newest { season, older: 0 } => {
-                format!("at issue: the newest hour that is whole {} h before", 24 * season)
+                format!("at issue: the newest hour a multiple of {} h before", 24 * season)
             }
             Self::Newest { season, older } => {
                 format!(
-                    "at issue: {} h before the newest hour that is whole {} h before",
+                    "at issue: {} h before the newest hour a multiple of {} h before",
                     24 * season * older,
                     24 * season
                 )
             }
             Self::NewestOfType => "at issue: the same hour of the newest day of its type".to_owned(),
-            Self::Ahead => "ahead, as it is forecast at issue".to_owned(),
+            Self::Ahead => "ahead, as forecast at issue".to_owned(),
             Self::Lead => "always".to_owned(),
         }
     }

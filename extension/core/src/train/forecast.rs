@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_horizon_beyond_the_regressors_or_the_training_is_refused() {
+    fn a_horizon_beyond_the_regressors_or_the_training_is_rejected() {
         let model = Model::fit(&recipe(), &hourly_frame(1500), 1500, &mut || ()).unwrap();
         let error =
             |horizon| model.forecast_at(hourly_frame(1500), None, horizon, &[], &mut || ()).unwrap_err().to_string();

@@ -41,7 +41,7 @@ async fn a_truncated_response_reports_it_and_keyset_pagination_is_complete() {
     let whole = header(&api, "forecasts", "count=exact", "content-range").await;
     assert_eq!(whole, (200, format!("0-{}/{}", BUILDINGS.len() * 65 - 1, BUILDINGS.len() * 65)));
     let configuration = std::fs::read_to_string("../config/postgrest.conf").unwrap();
-    assert!(configuration.contains("\ndb-max-rows = 10000\n"), "as api.check_token tells");
+    assert!(configuration.contains("\ndb-max-rows = 10000\n"), "as in api.check_token");
 
     let key = ["building_id", "issued_at", "valid_at", "revision"];
     let page = format!("forecast_history?order={}&limit=1000", key.join(","));

@@ -14,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let migrator =
         Migrator::new(Path::new(folder)).await.with_context(|| format!("no migrations can be read from {folder}"))?;
     let mut connection = PgConnection::connect(url).await.context("the database cannot be reached")?;
-    migrator.run(&mut connection).await.context("a migration failed; nothing of it was kept")?;
+    migrator.run(&mut connection).await.context("a migration failed and was rolled back")?;
     println!("{} migrations are in place", migrator.iter().count());
     Ok(())
 }

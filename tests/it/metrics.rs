@@ -108,7 +108,7 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
     for (name, expected) in reference["metrics"].as_object().unwrap() {
         assert!(
             close(found[name].as_f64(), expected.as_f64()),
-            "{name}: {} where {expected} was expected",
+            "{name}: {}, expected {expected}",
             found[name]
         );
     }
@@ -123,7 +123,7 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
         for name in ["pinball", "crps", "rcrps"] {
             assert!(
                 close(found[name].as_f64(), case[name].as_f64()),
-                "{name}: {} where {} was expected",
+                "{name}: {}, expected {}",
                 found[name],
                 case[name]
             );

@@ -86,7 +86,7 @@ async fn scores_equal_those_of_the_aggregates() {
                  ('pinball', pinball), ('crps', crps), ('rcrps', rcrps), ('coverage', coverage), ('interval_width', interval_width),
                  ('peak_error', 100 * (1 / 33.0 + 1 / 57.0) / 2)) as m
          )
-         select metric || ': ' || coalesce(s.value::text, 'none') || ' where ' || coalesce(expected.value::text, 'none') || ' was expected'
+         select metric || ': ' || coalesce(s.value::text, 'none') || ', expected ' || coalesce(expected.value::text, 'none')
          from edf.score('select * from forecasts where strategy = ''good''') as s full join expected using (metric)
          where (abs(s.value - expected.value) < 1e-9) is not true",
     )

@@ -43,7 +43,7 @@ pub async fn refusals(connection: &mut PgConnection, cases: &[(&str, &str)]) {
             Err(error) => {
                 let refusal = Refusal::from(error);
                 if refusal.code != *code || refusal.hint.is_empty() {
-                    wrong.push(format!("{code} with a hint was expected: {statement}\n    {refusal:?}"));
+                    wrong.push(format!("expected {code} with a hint: {statement}\n    {refusal:?}"));
                 }
             }
         }

@@ -329,7 +329,7 @@ mod tests {
             (json!({"eta": 0.1}), "the values of \"eta\" cannot be 0.1"),
             (json!({"eta": {"low": 0, "high": 0.2}}), "parameter \"eta\" = 0 is not between"),
             (json!({"eta": {"low": 0.1, "high": 20}}), "parameter \"eta\" = 20 is not between"),
-            (json!({"lambda": {"low": 0, "high": 2, "log": true}}), "begins above zero"),
+            (json!({"lambda": {"low": 0, "high": 2, "log": true}}), "must start above zero"),
             (json!({"max_depth": {"low": 2.5, "high": 4}}), "is a whole number"),
             (json!({"monotone_heating": {"low": 0, "high": 1}}), "is not a number"),
             (json!({"monotone_heating": ["yes"]}), "parameter \"monotone_heating\" cannot be \"yes\""),

@@ -195,7 +195,7 @@ impl Ensemble {
             postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
         let strategies = parameters.members()?;
         if strategies.len() != members.len() || !online.is_sound(strategies.len()) {
-            return Err(damaged("impossible numbers".to_owned()));
+            return Err(damaged("invalid values".to_owned()));
         }
         let members = strategies
             .iter()

@@ -194,7 +194,7 @@ impl Lear {
         };
         let numbers = state.rows_per_day > 0 && state.range.is_sound() && state.target.is_sound();
         if !numbers || state.phases.is_empty() || !state.phases.iter().all(sound) {
-            return Err(damaged("impossible numbers".to_owned()));
+            return Err(damaged("invalid values".to_owned()));
         }
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
     }

@@ -253,7 +253,7 @@ impl Solar {
         });
         let sound = state.clear.is_sound() && state.in_weather.iter().all(Panels::is_sound);
         if !weights || !sound || state.by_lead_day.is_empty() {
-            return Err(damaged("impossible numbers".to_owned()));
+            return Err(damaged("invalid values".to_owned()));
         }
         let place = place_of(spec).map_err(|error| damaged(error.to_string()))?;
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, place, state })

@@ -29,8 +29,7 @@ async fn every_feature_reports_when_it_is_known_and_generation_is_not_read_ahead
     .fetch_all(&mut analyst)
     .await
     .unwrap();
-    let (ahead, newest_day) =
-        ("ahead, as forecast at issue", "at issue: the newest hour a multiple of 24 h before");
+    let (ahead, newest_day) = ("ahead, as forecast at issue", "at issue: the newest hour a multiple of 24 h before");
     let expected = [
         ("hdd", ahead),
         ("hour", ahead),

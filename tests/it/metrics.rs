@@ -106,11 +106,7 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
         from (select jsonb_array_elements($1 -> 'actual')::float8 as a, jsonb_array_elements($1 -> 'predicted')::float8 as p) as pairs";
     let found: Value = query_scalar(point).bind(&reference).fetch_one(&mut analyst).await.unwrap();
     for (name, expected) in reference["metrics"].as_object().unwrap() {
-        assert!(
-            close(found[name].as_f64(), expected.as_f64()),
-            "{name}: {}, expected {expected}",
-            found[name]
-        );
+        assert!(close(found[name].as_f64(), expected.as_f64()), "{name}: {}, expected {expected}", found[name]);
     }
     let of_quantiles = "
         select jsonb_build_object('pinball', edf.pinball(a, p, l), 'crps', edf.crps(a, p, l), 'rcrps', edf.rcrps(a, p, l))

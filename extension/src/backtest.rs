@@ -66,7 +66,7 @@ fn backtest_of<'a>(
             refit: needed("refit")?,
             window: rows("training_window")?,
         };
-        // A negative number is none.
+        // A negative number counts as zero, which is rejected.
         let workers = usize::try_from(given("workers", workers)?).unwrap_or(0);
         let levels = given_all("levels", levels)?;
         let forecasts = backtest(&candidates, schedule, &frame, &levels, workers, &mut interrupts)?;

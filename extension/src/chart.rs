@@ -1,4 +1,4 @@
-//! Forecasts as pictures.
+//! Charts of forecasts.
 
 use edf_core::Error;
 use edf_core::chart::{Frame, Hour, forecast_chart as draw};
@@ -9,7 +9,7 @@ use pgrx::{default, pg_extern};
 use crate::convert::{given, given_all, to_utc};
 use crate::report::report;
 
-/// A forecast as SVG: parallel arrays of hours, in which what is not known is NULL.
+/// A forecast as SVG, from parallel arrays of hours in which unknown values are NULL.
 #[pg_extern(immutable, parallel_safe)]
 #[allow(clippy::too_many_arguments)]
 fn forecast_chart(
@@ -31,7 +31,7 @@ fn forecast_chart(
                 Err(Error::InvalidArgument(format!("{} hours and {} values of {name}", times.len(), values.len())))
             }
             Some(values) if values.iter().flatten().any(|value| !value.is_finite()) => {
-                Err(Error::NonFiniteArgument("a value of the picture"))
+                Err(Error::NonFiniteArgument("a value of the chart"))
             }
             Some(values) => Ok(values),
             None => Ok(vec![None; times.len()]),

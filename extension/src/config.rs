@@ -1,4 +1,4 @@
-//! What a configuration may say: by a JSON Schema, and by the readers of its parts.
+//! Validates a configuration by a JSON Schema and by the parsers of its parts.
 
 use chrono::{DateTime, TimeDelta};
 use edf_core::Error;
@@ -18,8 +18,8 @@ use crate::convert::{given, interrupts};
 use crate::document::Document;
 use crate::report::report;
 
-/// One row for each place in `document` that does not keep to `schema`; both are JSON text, so that what no
-/// reader of JSON takes (a number like 1e400) is an error with its code.
+/// One row for each violation of `schema` in `document`. Both are text and not jsonb, so that a value that JSON parsers
+/// reject (a number like 1e400) is an error with its code.
 #[pg_extern(immutable, parallel_safe)]
 fn validate_json(
     document: Option<&str>,
@@ -37,7 +37,7 @@ fn validate_json(
     Ok(TableIterator::new(run().map_err(report)?.into_iter().map(row)))
 }
 
-/// The whole feature spec: as given, with the defaults that it has for a strategy filled in.
+/// The complete feature spec, with a strategy's defaults filled in.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn read_features(features: Document, strategy: default!(&str, "'xgboost'")) -> Result<JsonB, ErrorReport> {
     let read = || FeatureSpec::from_json(&features.read("features")?, Strategy::parse(strategy)?.preset());
@@ -56,14 +56,14 @@ fn history_hours(strategy: &str, parameters: Document, features: Document) -> Re
     read().map(|hours| hours as i64).map_err(report)
 }
 
-/// All hyperparameters of a strategy: as given, with the defaults filled in.
+/// All hyperparameters of a strategy, with defaults filled in.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn read_parameters(strategy: &str, parameters: Document) -> Result<JsonB, ErrorReport> {
     let read = || Strategy::parse(strategy)?.read_parameters(&parameters.read("parameters")?);
     read().map(JsonB).map_err(report)
 }
 
-/// All settings of a meter: as given, with the defaults filled in.
+/// All settings of a meter, with defaults filled in.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn read_meter_settings(settings: Document) -> Result<JsonB, ErrorReport> {
     let read = || Meter::from_json(&settings.read("settings")?);

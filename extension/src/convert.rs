@@ -1,4 +1,4 @@
-//! Postgres values to the core's and back.
+//! Converts between Postgres and core types.
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use edf_core::Error;
@@ -11,11 +11,11 @@ use pgrx::{AllocatedByRust, check_for_interrupts};
 
 /// Microseconds from the Unix epoch to the one of Postgres, 2000-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
-/// The years that a time may lie in.
+/// The accepted years.
 const FIRST_YEAR: i32 = 1;
 const LAST_YEAR: i32 = 9999;
 
-/// A composite value as it comes from SQL.
+/// A composite value from SQL.
 pub type Composite<'a> = PgHeapTuple<'a, AllocatedByRust>;
 
 /// A field of a composite value.
@@ -30,13 +30,13 @@ fn broken(name: &str, error: &TryFromDatumError) -> Error {
     Error::InvalidArgument(format!("field {name}: {error}"))
 }
 
-/// A field of texts, none of which is NULL; empty where it is NULL itself.
+/// A field of texts without NULL elements; empty if it is NULL itself.
 pub fn texts(value: &Composite<'_>, name: &str) -> Result<Vec<String>, Error> {
     let array = value.get_by_name::<Array<'_, String>>(name).map_err(|error| broken(name, &error))?;
     complete(name, array.map_or_else(Vec::new, |array| array.iter().collect()))
 }
 
-/// A field of numbers; empty where it is NULL.
+/// A field of numbers; empty if it is NULL.
 pub fn numbers(value: &Composite<'_>, name: &str) -> Result<Vec<Option<f64>>, Error> {
     let array = value.get_by_name::<Array<'_, f64>>(name).map_err(|error| broken(name, &error))?;
     Ok(array.map_or_else(Vec::new, |array| array.iter().collect()))
@@ -47,18 +47,18 @@ fn times(value: &Composite<'_>, name: &str) -> Result<Option<Vec<Option<Timestam
     Ok(array.map(|array| array.iter().collect()))
 }
 
-/// Cancel and timeouts are heard here: the core calls it between units of work, and it unwinds through the core.
+/// Processes cancel requests and timeouts: the core calls it between units of work, and it unwinds through the core.
 pub fn interrupts() {
     check_for_interrupts!();
 }
 
-/// An argument that must not be NULL. Only a scalar function can leave that to STRICT: one that returns rows would
-/// return none, and nobody would hear of the NULL.
+/// An argument that must not be NULL. Only scalar functions can use STRICT for that: a set-returning function would
+/// silently return no rows.
 pub fn given<T>(name: &str, argument: Option<T>) -> Result<T, Error> {
     argument.ok_or_else(|| Error::NullArgument(format!("argument {name}")))
 }
 
-/// An array, neither NULL itself nor with a NULL inside.
+/// An array that is not NULL and has no NULL elements.
 pub fn given_all<T>(name: &str, argument: Option<Vec<Option<T>>>) -> Result<Vec<T>, Error> {
     complete(name, given(name, argument)?)
 }
@@ -69,7 +69,7 @@ pub fn complete<T>(name: &str, values: Vec<Option<T>>) -> Result<Vec<T>, Error> 
     complete.ok_or_else(|| Error::NullArgument(format!("an element of {name}")))
 }
 
-/// A value of `edf.series` as a frame. When its rows were known stands in it, or is assumed.
+/// Converts `edf.series` to a frame. When its rows became known is part of it, or given by `availability`.
 pub fn frame_of(series: &Composite<'_>, availability: Option<TimeDelta>) -> Result<Frame, Error> {
     let at = utc("times", times(series, "times")?)?;
     let names = texts(series, "regressor_names")?;
@@ -109,7 +109,7 @@ fn received(times: Vec<Option<TimestampWithTimeZone>>) -> Result<Vec<Option<Date
     times.into_iter().map(|time| time.map(received_at).transpose()).collect()
 }
 
-/// When a row was received; what never was or always was, is at the ends of time.
+/// When a row was received: `-infinity` means always known, `infinity` never.
 fn received_at(time: TimestampWithTimeZone) -> Result<DateTime<Utc>, Error> {
     if time.is_neg_infinity() {
         return Ok(DateTime::UNIX_EPOCH);
@@ -133,8 +133,8 @@ pub fn issue_of(
     Ok((hours, availability.map(|availability| to_span("availability", availability)).transpose()?))
 }
 
-/// A time of Postgres as one of chrono; its infinities are none. Beyond [`LAST_YEAR`] there is no series, so that no sum
-/// of a time and a span leaves what chrono can hold.
+/// Converts a Postgres time to chrono; infinities are rejected. Times after [`LAST_YEAR`] are rejected too, so that
+/// adding a span cannot overflow chrono's range.
 pub fn to_utc(time: TimestampWithTimeZone) -> Result<DateTime<Utc>, Error> {
     let micros: i64 = time.into_inner();
     micros
@@ -146,14 +146,14 @@ pub fn to_utc(time: TimestampWithTimeZone) -> Result<DateTime<Utc>, Error> {
         })
 }
 
-/// A time of chrono as one of Postgres.
+/// Converts a chrono time to Postgres.
 pub fn from_utc(time: DateTime<Utc>) -> Result<TimestampWithTimeZone, Error> {
     let micros = time.timestamp_micros() - POSTGRES_EPOCH;
     TimestampWithTimeZone::try_from(micros)
         .map_err(|_| Error::InvalidArgument("a time is outside of what Postgres can hold".to_owned()))
 }
 
-/// An interval of days and smaller as absolute time.
+/// Converts an interval without months to absolute time.
 pub fn to_span(name: &str, interval: Interval) -> Result<TimeDelta, Error> {
     if interval.months() != 0 {
         return Err(Error::InvalidArgument(format!(

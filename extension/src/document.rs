@@ -1,7 +1,7 @@
-//! A `jsonb` argument as a document of the core.
+//! A `jsonb` argument as a JSON document of the core.
 //!
-//! pgrx' own type panics on what Postgres stores and no reader of JSON takes: a number like 1e400, or 200 nested arrays.
-//! Here that is an error with its code.
+//! pgrx' own type panics on values that Postgres stores and JSON parsers reject: a number like 1e400, or 200 nested
+//! arrays. Here they are errors with a code.
 
 use edf_core::Error;
 use pgrx::callconv::{Arg, ArgAbi};
@@ -13,11 +13,11 @@ use pgrx::{direct_function_call, pg_sys};
 use serde_json::Value;
 use std::ffi::{CStr, c_void};
 
-/// What was read, or why it cannot be.
+/// The parsed document, or why it cannot be parsed.
 pub struct Document(Result<Value, String>);
 
 impl Document {
-    /// The document; `name` is the argument's.
+    /// The document; `name` is the argument's name.
     pub fn read(self, name: &str) -> Result<Value, Error> {
         self.0.map_err(|error| Error::InvalidArgument(format!("{name} cannot be read: {error}")))
     }
@@ -33,7 +33,7 @@ impl FromDatum for Document {
         if is_null {
             return None;
         }
-        // SAFETY: the datum is a jsonb, as the function's signature says; what is made of it is freed here.
+        // SAFETY: the datum is a jsonb, as in the function's signature; its string is freed here.
         unsafe {
             let given = datum.cast_mut_ptr();
             let whole = pg_sys::pg_detoast_datum_packed(given);
@@ -60,7 +60,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Document {
     }
 }
 
-// SAFETY: it stands for jsonb, which is not of this extension.
+// SAFETY: it maps to jsonb, which does not belong to this extension.
 unsafe impl SqlTranslatable for Document {
     const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Document);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;

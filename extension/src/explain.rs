@@ -1,4 +1,4 @@
-//! What adds up to a forecast; see `edf.explain`.
+//! Explanations of forecasts; see `edf.explain`.
 
 use edf_core::Error;
 use edf_core::series::Frame;
@@ -13,7 +13,8 @@ use crate::convert::{frame_of, from_utc, given, interrupts, to_utc};
 use crate::forecast::{rows_of, tell_implausible};
 use crate::report::report;
 
-/// The parts of a forecast, one row per step ahead and part; what was neither read nor contributes is left out.
+/// The contributions to a forecast, one row per step ahead and part; parts with neither a value nor a contribution are
+/// left out.
 #[pg_extern(name = "contributions", requires = ["series"])]
 fn contributions_of<'a>(
     artifact: Option<&[u8]>,
@@ -54,7 +55,7 @@ fn contributions_of<'a>(
     Ok(TableIterator::new(run().map_err(report)?))
 }
 
-/// The importance of features as a model's metrics hold it; none where the model cannot be explained.
+/// Feature importance as stored in a model's metrics; null if the model cannot be explained.
 pub fn importance(model: &Model, frames: &[&Frame]) -> Result<Value, Error> {
     match model.importance(frames, &mut interrupts) {
         Err(Error::NotSupported(_)) => Ok(Value::Null),

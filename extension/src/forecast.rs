@@ -18,7 +18,7 @@ use crate::document::{Document, document};
 use crate::explain::importance;
 use crate::report::report;
 
-/// Fits a model; one row.
+/// Fits a model; returns one row.
 #[pg_extern(name = "fit", requires = ["series"])]
 #[allow(clippy::too_many_arguments)]
 fn fit_series<'a>(
@@ -52,7 +52,7 @@ fn fit_series<'a>(
         let horizon = rows_of(&frame, horizon)?;
         let recipe = Recipe::new(given("strategy", strategy)?, &parameters, &features, horizon)?;
         let recipe = recipe.issued(&hours, availability);
-        // Everything that is given is known by now.
+        // Everything in the input is known by now.
         let end = issue_row(&frame, None)?;
         let model = Model::fit(&recipe, &frame, end, &mut interrupts)?;
         fitted_row(&model, &frame)
@@ -60,10 +60,10 @@ fn fit_series<'a>(
     Ok(TableIterator::once(run().map_err(report)?))
 }
 
-/// What is registered of a model.
+/// The registered columns of a model.
 pub type FittedRow = (Vec<u8>, JsonB, JsonB, Vec<String>, TimestampWithTimeZone, TimestampWithTimeZone, i64, JsonB);
 
-/// The row of a model that was fitted on a series; tells of values that were not believed.
+/// The row of a model that was fitted on a series; reports implausible values.
 pub fn fitted_row(model: &Model, frame: &Frame) -> Result<FittedRow, Error> {
     let known = frame.target.iter().filter(|value| value.is_finite()).count();
     tell_spikes(frame);
@@ -87,12 +87,12 @@ pub fn fitted_row(model: &Model, frame: &Frame) -> Result<FittedRow, Error> {
     ))
 }
 
-/// Rows ahead.
+/// Number of rows ahead.
 pub fn rows_of(frame: &Frame, horizon: Option<Interval>) -> Result<usize, Error> {
     frame.grid.rows_in("horizon", to_span("horizon", given("horizon", horizon)?)?)
 }
 
-/// The spikes that were taken out, at most a hundred.
+/// The removed spikes, at most a hundred.
 fn spikes(frame: &Frame) -> serde_json::Value {
     let newest = frame.spikes.iter().rev().take(100);
     newest.map(|spike| json!({"at": rfc3339(spike.at), "value": spike.value})).collect()
@@ -100,11 +100,11 @@ fn spikes(frame: &Frame) -> serde_json::Value {
 
 fn tell_spikes(frame: &Frame) {
     if !frame.spikes.is_empty() {
-        pgrx::notice!("{} values are taken for spikes: {}", frame.spikes.len(), frame.spikes_in_words());
+        pgrx::notice!("{} values are treated as spikes and missing: {}", frame.spikes.len(), frame.spikes_in_words());
     }
 }
 
-/// Names regressors that were not believed: the first of each.
+/// Warns about implausible values: the first one of each regressor.
 pub fn tell_implausible(found: &[Implausible]) {
     let mut told: Vec<&str> = Vec::new();
     for Implausible { regressor, at, value } in found {
@@ -112,14 +112,14 @@ pub fn tell_implausible(found: &[Implausible]) {
             told.push(regressor);
             let count = found.iter().filter(|other| other.regressor == *regressor).count();
             warning!(
-                "{regressor} is {value} at {}, far outside of what was learnt: {count} of its values are taken for missing",
+                "{regressor} is {value} at {}, far outside its range in training: {count} of its values are treated as missing",
                 rfc3339(*at)
             );
         }
     }
 }
 
-/// Forecasts from `issued_at`, or from when all of the input was known where that is NULL.
+/// Forecasts from `issued_at`, or, if NULL, from the time at which all of the input was known.
 #[pg_extern(name = "predict", requires = ["series"])]
 fn predict_series<'a>(
     artifact: Option<&[u8]>,
@@ -211,7 +211,7 @@ fn feature_rows_of<'a>(
     Ok(TableIterator::new(run().map_err(report)?))
 }
 
-/// The trees of an artifact as files of XGBoost.
+/// The trees of an artifact as XGBoost files.
 #[pg_extern(immutable, strict, name = "xgboost_files")]
 fn xgboost_files(
     artifact: &[u8],

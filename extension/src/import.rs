@@ -1,4 +1,4 @@
-//! Models of trees that were made elsewhere; see `edf.import_xgboost`.
+//! Imports tree models trained elsewhere; see `edf.import_xgboost`.
 
 use edf_core::Error;
 use edf_core::model::TreeFile;
@@ -14,7 +14,7 @@ use crate::document::{Document, document};
 use crate::forecast::{fitted_row, rows_of};
 use crate::report::report;
 
-/// A model of files; one row.
+/// A model of these files; one row.
 #[pg_extern(name = "fit_xgboost_files", requires = ["series"])]
 #[allow(clippy::too_many_arguments)]
 fn fit_xgboost_files<'a>(
@@ -68,7 +68,7 @@ fn fit_xgboost_files<'a>(
     Ok(TableIterator::once(run().map_err(report)?))
 }
 
-/// Numbers that count places, from `least` on.
+/// Indices, each at least `least`.
 fn places(name: &str, numbers: Vec<i32>, least: i32) -> Result<Vec<usize>, Error> {
     let place = |number: i32| {
         let place = usize::try_from(number).ok().filter(|_| number >= least);

@@ -1,9 +1,9 @@
 //! `edf`: energy demand forecasting inside PostgreSQL.
 //!
-//! This crate converts, calls `edf-core` and reports; it computes nothing and names no table. The model
-//! registry and the functions that analysts call stand in `sql/`, over the functions of this crate.
+//! This crate converts, calls `edf-core` and reports; it computes nothing and names no table. The model registry and
+//! the functions for analysts are in `sql/`, built on the functions of this crate.
 
-// pgrx' ErrorReport is large, and carries the SQLSTATE; a table's type lists its columns.
+// pgrx' ErrorReport is large but carries the SQLSTATE; a table's type lists its columns.
 #![allow(clippy::result_large_err, clippy::type_complexity)]
 
 mod anomaly;

@@ -1,7 +1,7 @@
-//! A limit on the time that the running statement may take.
+//! Limits the run time of the current statement.
 //!
-//! `statement_timeout` is read when a statement begins: a procedure that sets it limits only the statement after its
-//! own. This arms the same timer for the statement that runs, which is cancelled with the same error (57014).
+//! `statement_timeout` is read at the start of a statement: a procedure that sets it limits only the next statement.
+//! This sets the same timer for the current statement, which is cancelled with the same error (57014).
 
 use edf_core::Error;
 use pgrx::datum::Interval;
@@ -13,7 +13,7 @@ use std::ffi::c_int;
 use crate::convert::{given, to_span};
 use crate::report::report;
 
-/// `STATEMENT_TIMEOUT` of the server's `utils/timeout.h`, which pgrx has no bindings for.
+/// `STATEMENT_TIMEOUT` of the server's `utils/timeout.h`, for which pgrx has no bindings.
 const STATEMENT_TIMEOUT: c_int = 3;
 
 unsafe extern "C-unwind" {
@@ -22,7 +22,7 @@ unsafe extern "C-unwind" {
     fn get_timeout_finish_time(id: c_int) -> TimestampTz;
 }
 
-/// Cancels the statement that runs once this much more time has passed; an earlier limit stays.
+/// Cancels the current statement after this much more time; an earlier limit is kept.
 #[pg_extern]
 fn cancel_after(timeout: Option<Interval>) -> Result<(), ErrorReport> {
     let read = || {

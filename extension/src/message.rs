@@ -1,4 +1,4 @@
-//! Meter messages and weather documents as rows.
+//! Parses meter messages and weather documents into rows.
 
 use edf_core::message::{convert, read_meter_message, read_weather_document};
 use pgrx::datum::TimestampWithTimeZone;
@@ -24,7 +24,7 @@ type MeterRow = (
 type WeatherRow =
     (Option<TimestampWithTimeZone>, Option<f64>, Option<f64>, Option<f64>, Option<String>, Option<String>);
 
-/// One row per reading of each message, `at` being the message's place; what cannot be read has `reason_code` and `reason`.
+/// One row per reading of each message, with `at` the index of the message; rejections have `reason_code` and `reason`.
 #[pg_extern(immutable, parallel_safe)]
 fn parse_meter_messages(
     messages: Option<Vec<Option<String>>>,
@@ -77,13 +77,14 @@ fn parse_meter_messages(
     Ok(TableIterator::new(rows))
 }
 
-/// `value` of one unit in another, by default in the one that columns have: kWh, degrees Celsius, percent, W/m²; NULL where it cannot be.
+/// Converts `value` to another unit, by default to that of the columns: kWh, degrees Celsius, percent, W/m²; NULL if
+/// the units are incompatible.
 #[pg_extern(immutable, parallel_safe)]
 fn convert_unit(value: Option<f64>, from_unit: Option<&str>, to_unit: default!(Option<&str>, "NULL")) -> Option<f64> {
     convert(value?, from_unit?, to_unit)
 }
 
-/// One row per hour; a document that cannot be read is one row with `reason_code` and `reason`.
+/// One row per hour; a rejected document is one row with `reason_code` and `reason`.
 #[pg_extern(immutable, parallel_safe)]
 fn parse_weather_document(
     document: Option<&str>,

@@ -1,4 +1,4 @@
-//! Registers and gauges as hours.
+//! Hourly values of registers and gauges.
 
 use edf_core::Error;
 use edf_core::meter::gauge::gauge_hours as means;
@@ -13,7 +13,7 @@ use crate::convert::{complete, from_utc, given, given_all, interrupts, to_utc};
 use crate::document::{Document, document};
 use crate::report::report;
 
-/// Energy in kWh by hour from readings of a cumulative register.
+/// Hourly energy in kWh from readings of a cumulative register.
 #[pg_extern(immutable, parallel_safe)]
 #[allow(clippy::too_many_arguments)]
 fn register_hours(
@@ -57,7 +57,7 @@ fn register_hours(
     Ok(TableIterator::new(run().map_err(report)?))
 }
 
-/// Time-weighted mean by hour from readings of a gauge.
+/// Hourly time-weighted mean from readings of a gauge.
 #[pg_extern(immutable, parallel_safe)]
 #[allow(clippy::too_many_arguments)]
 fn gauge_hours(

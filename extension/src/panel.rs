@@ -1,7 +1,7 @@
-//! Fitting one model on several series: `edf.train_global` is the way to call it.
+//! Fits one model on several series: called by `edf.train_global`.
 //!
-//! It is an aggregate, so that the series come one by one and each is kept once, as the core's: the memory of the
-//! reading is that of the numbers.
+//! It is an aggregate, so that the series arrive one by one and each is stored once, in the core's form: memory use is
+//! that of the numbers.
 
 use edf_core::Error;
 use edf_core::model::Strategy;
@@ -20,13 +20,13 @@ use crate::report::report;
 
 pgrx::extension_sql_file!("../sql/fit_panel.sql", name = "fit_panel", requires = ["series", panel_add, panel_fit]);
 
-/// The series so far, and how they are to be fitted: as the first row says.
+/// The series so far, and the recipe, taken from the first row.
 struct Panel {
     recipe: Recipe,
     members: Vec<Member>,
 }
 
-/// Adds one series; the first makes the state.
+/// Adds one series; the first call creates the state.
 #[pg_extern(requires = ["series"])]
 #[allow(clippy::too_many_arguments)]
 fn panel_add<'a>(
@@ -53,7 +53,7 @@ fn panel_add<'a>(
                 Recipe::new(Strategy::GLOBAL.name(), &parameters, &features, horizon)?.issued(&hours, availability);
             state = kept(Panel { recipe, members: Vec::new() }, call)?;
         }
-        // SAFETY: the functions below are the only ones of this aggregate, and all hold the same type.
+        // SAFETY: only the functions below belong to this aggregate, and all use the same type.
         let panel = unsafe { state.get_mut::<Panel>() }.ok_or_else(lost)?;
         panel.members.push(Member { name: name.to_owned(), frame });
         Ok(())
@@ -62,10 +62,10 @@ fn panel_add<'a>(
     Ok(state)
 }
 
-/// A state in memory that lives as long as the aggregate.
+/// A state in the aggregate's memory context.
 fn kept(panel: Panel, call: pg_sys::FunctionCallInfo) -> Result<Internal, Error> {
     let mut context = std::ptr::null_mut();
-    // SAFETY: Postgres filled in the call that we are in; the context outlives every call of the aggregate.
+    // SAFETY: Postgres provides the call info of the current call; the context outlives every call of the aggregate.
     if unsafe { pg_sys::AggCheckCallContext(call, &mut context) } == 0 {
         return Err(Error::NotSupported("this function is called by the aggregate edf.fit_panel alone".to_owned()));
     }
@@ -74,7 +74,7 @@ fn kept(panel: Panel, call: pg_sys::FunctionCallInfo) -> Result<Internal, Error>
 }
 
 fn lost() -> Error {
-    Error::InvalidArgument("there is no series to learn from".to_owned())
+    Error::InvalidArgument("there is no series to train on".to_owned())
 }
 
 /// Fits a global model on all of them.

@@ -1,4 +1,4 @@
-//! Quantiles of sums of series over arrays: `edf.portfolio` is the way to call it.
+//! Quantiles of sums of series, over arrays: called by `edf.portfolio`.
 
 use chrono::{DateTime, Utc};
 use edf_core::Error;

@@ -1,10 +1,10 @@
-//! The one place where a domain error becomes an SQLSTATE and a hint.
+//! The single mapping from domain errors to SQLSTATEs and hints.
 
 use edf_core::Error;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name};
 
-/// The report of an error; the table stands in the design.
+/// The report of an error; see the table in the design.
 pub fn report(error: Error) -> ErrorReport {
     describe(&error, error.to_string())
 }
@@ -47,10 +47,10 @@ fn describe(error: &Error, message: String) -> ErrorReport {
             "Give each step exactly one row: join generate_series() and leave the target NULL where nothing was measured."
                 .to_owned(),
         ),
-        // As what went wrong with it; the text names it.
+        // Uses the inner error's code and hint; the message names the item.
         Error::Of { error: inner, .. } => return describe(inner, message),
         Error::NotSupported(_) => {
-            (ERRCODE_FEATURE_NOT_SUPPORTED, "Do as the message says; or use a version of edf that can.".to_owned())
+            (ERRCODE_FEATURE_NOT_SUPPORTED, "Follow the message, or use a version of edf that supports it.".to_owned())
         }
         Error::DamagedArtifact(_) => {
             (ERRCODE_DATA_CORRUPTED, "Restore the row from a backup, or train the model again.".to_owned())
@@ -59,7 +59,7 @@ fn describe(error: &Error, message: String) -> ErrorReport {
             (ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Run: alter extension edf update.".to_owned())
         }
         Error::Internal(_) => {
-            (ERRCODE_INTERNAL_ERROR, "This is a fault of edf: please report it with the statement.".to_owned())
+            (ERRCODE_INTERNAL_ERROR, "This is a bug in edf: please report it with the statement.".to_owned())
         }
     };
     ErrorReport::new(code, message, function_name!()).set_hint(hint)

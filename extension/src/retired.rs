@@ -1,8 +1,8 @@
 //! Functions of earlier releases whose arguments have changed.
 //!
-//! A server maps a new library at once, a database has its functions until `alter extension edf update`. Under their old
-//! names the new functions would read arguments of other types; so each change of arguments takes a new name in the
-//! library, and the old one says what to do.
+//! A server loads a new library at once, while a database keeps its functions until `alter extension edf update`. Under
+//! its old name a new function would read arguments of the wrong types, so each change of arguments gets a new name in
+//! the library, and the old one raises an error that says what to do.
 
 use edf_core::Error;
 use pgrx::pg_extern;

@@ -1,4 +1,4 @@
-//! Scenarios over arrays, and their scores: `edf.scenarios` and `edf.score_scenarios` are the ways to call them.
+//! Scenarios and their scores, over arrays: called by `edf.scenarios` and `edf.score_scenarios`.
 
 use edf_core::Error;
 use edf_core::margin::interpolate;
@@ -12,8 +12,8 @@ use pgrx::{name, pg_extern};
 use crate::convert::{given, given_all, interrupts, to_utc};
 use crate::report::report;
 
-/// Scenarios of steps, from their quantiles (`quantile_values` one step after the other) and past errors: parallel
-/// arrays of both. One row per scenario, whose values are in the order of the steps.
+/// Draws scenarios of steps from their quantiles (`quantile_values`, one step after the other) and past errors:
+/// parallel arrays of both. One row per scenario, with values in the order of the steps.
 #[pg_extern(immutable, parallel_safe)]
 #[allow(clippy::too_many_arguments)]
 fn draw_scenarios(
@@ -69,7 +69,7 @@ fn draw_scenarios(
     Ok(TableIterator::new(rows))
 }
 
-/// Quantiles at other levels than those that are known of a forecast.
+/// Quantiles at other levels than the known ones.
 #[pg_extern(immutable, parallel_safe)]
 fn interpolate_quantiles(
     quantile_values: Option<Vec<Option<f64>>>,
@@ -83,13 +83,13 @@ fn interpolate_quantiles(
     run().map_err(report)
 }
 
-/// Energy score of scenarios, one path after the other.
+/// Energy score of scenarios, given one path after the other.
 #[pg_extern(immutable, parallel_safe)]
 fn energy_score(actual: Option<Vec<Option<f64>>>, scenarios: Option<Vec<Option<f64>>>) -> Result<f64, ErrorReport> {
     score(actual, scenarios, |actual, scenarios| joint::energy_score(actual, scenarios, &mut interrupts))
 }
 
-/// Variogram score of order one half of scenarios, one path after the other.
+/// Variogram score of order one half of scenarios, given one path after the other.
 #[pg_extern(immutable, parallel_safe)]
 fn variogram_score(actual: Option<Vec<Option<f64>>>, scenarios: Option<Vec<Option<f64>>>) -> Result<f64, ErrorReport> {
     score(actual, scenarios, |actual, scenarios| joint::variogram_score(actual, scenarios, &mut interrupts))

@@ -1,4 +1,4 @@
-//! Which hyperparameters to try next: see `edf.tune`.
+//! Proposes hyperparameters to try: see `edf.tune`.
 
 use edf_core::Error;
 use edf_core::model::Strategy;
@@ -16,15 +16,15 @@ fn space_of(strategy: &str, space: Option<Document>) -> Result<Space, Error> {
     Space::from_json(Strategy::parse(strategy)?, space.as_ref())
 }
 
-/// A space with nothing left out; a strategy's own where it is NULL.
+/// The complete search space; a strategy's own if `space` is NULL.
 #[pg_extern(immutable, parallel_safe)]
 fn tuning_space(strategy: Option<&str>, space: Option<Document>) -> Result<JsonB, ErrorReport> {
     let read = || space_of(given("strategy", strategy)?, space);
     read().map(|space| JsonB(space.to_json())).map_err(report)
 }
 
-/// What to try after `trials`, an array of objects with `parameters` and `score`, which is null for a trial that failed;
-/// NULL where everything has been tried.
+/// The parameters to try after `trials`, an array of objects with `parameters` and `score`, which is null for a failed
+/// trial; NULL if everything has been tried.
 #[pg_extern(immutable, parallel_safe)]
 fn next_trial(
     strategy: Option<&str>,

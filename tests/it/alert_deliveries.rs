@@ -1,4 +1,4 @@
-//! Alerts that reach receivers outside: the compiled sender against a receiver that fails in every way before it takes.
+//! Delivery of alerts: the compiled sender against a receiver that fails in every way before it accepts.
 
 use crate::monitoring::{FAULTS, check, two_buildings};
 use crate::server::{Reply, Server, answer, good};
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-/// The program beside this one.
+/// The sender's binary, in the directory of this one.
 fn program() -> PathBuf {
     let path = std::env::current_exe().unwrap().parent().unwrap().with_file_name("edf-alerts");
     assert!(path.exists(), "{}: build it with cargo build --release -p edf-alerts", path.display());
     path
 }
 
-/// The sender as role `alerts`, in a hurry; it ends with this value.
+/// The sender as role `alerts`, with short waits; killed on drop.
 fn sender(database: &Throwaway, receivers: &Value, poll: &str) -> Command {
     let mut command = Command::new(program());
     command
@@ -40,7 +40,7 @@ fn start(database: &Throwaway, receivers: &Value, poll: &str) -> Child {
     sender(database, receivers, poll).spawn().unwrap()
 }
 
-/// Two buildings whose alerts these receivers are told of.
+/// Two buildings whose alerts go to these receivers.
 async fn told(receivers: Value) -> (Throwaway, PgConnection) {
     let (database, mut postgres) = two_buildings().await;
     let config = format!(
@@ -80,9 +80,9 @@ fn statuses(messages: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_down_and_fails_is_told_all_in_order_once_it_takes() {
+async fn a_receiver_gets_all_alerts_in_order_once_it_accepts() {
     let (database, mut postgres) = told(json!({"operations": {}})).await;
-    // A port that nobody listens on, so far.
+    // A port without a listener, for now.
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let _sender = start(&database, &json!({"operations": {"url": format!("http://{address}/s3cret")}}), "1h");
     run(&mut postgres, FAULTS[0].0).await;
@@ -90,7 +90,7 @@ async fn a_receiver_that_is_down_and_fails_is_told_all_in_order_once_it_takes() 
     until(&mut postgres, "max(tries) >= 2 from energy.alert_deliveries").await;
     let reasons = texts(&mut postgres, "select reason from energy.alert_deliveries").await;
     assert!(reasons[0].contains("onnection refused") && !reasons[0].contains("s3cret"), "{reasons:?}");
-    // Over before anybody was told.
+    // Resolved before it was delivered.
     run(&mut postgres, FAULTS[0].2).await;
     check(&mut postgres).await;
 
@@ -112,12 +112,12 @@ async fn a_receiver_that_is_down_and_fails_is_told_all_in_order_once_it_takes() 
 }
 
 #[tokio::test]
-async fn a_message_is_what_alertmanager_sends() {
+async fn messages_have_the_format_of_alertmanager() {
     let (database, mut postgres) = told(json!({"operations": {}})).await;
     let server = Server::start(vec![good("")]).await;
     let receivers = json!({"operations": {"url": format!("{}/hook?x=1", server.url), "token": "a-token"}});
     let _sender = start(&database, &receivers, "1h");
-    // Of one rule at once: one message.
+    // Two alerts of one rule at the same time: one message.
     for (fault, _, _) in [FAULTS[0], FAULTS[1]] {
         run(&mut postgres, &fault.replace(" where building_id = 'north'", "")).await;
     }
@@ -155,7 +155,7 @@ async fn a_message_is_what_alertmanager_sends() {
     });
     assert_eq!(first, expected);
 
-    // The same alert, over.
+    // The same alert, resolved.
     run(&mut postgres, &FAULTS[0].2.replace(" where building_id = 'north'", "")).await;
     check(&mut postgres).await;
     until(&mut postgres, ALL_DELIVERED).await;
@@ -168,7 +168,7 @@ async fn a_message_is_what_alertmanager_sends() {
 }
 
 #[tokio::test]
-async fn a_sender_that_is_killed_while_it_sends_loses_nothing_and_two_send_nothing_twice() {
+async fn a_killed_sender_loses_no_alert_and_two_senders_send_none_twice() {
     let (database, mut postgres) = told(json!({"operations": {}})).await;
     let mut replies = vec![Reply::Stall(Vec::new())].into_iter();
     let server = Server::start_with(move |_| replies.next().unwrap_or_else(|| good(""))).await;
@@ -179,7 +179,7 @@ async fn a_sender_that_is_killed_while_it_sends_loses_nothing_and_two_send_nothi
     while server.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // While one sends, there is nothing to do for another.
+    // While one sends, another has nothing to do.
     let beside = sender(&database, &receivers, "1h").arg("--once").status().await.unwrap();
     assert!(beside.success());
     assert_eq!(server.requests().len(), 1);
@@ -198,7 +198,7 @@ async fn a_sender_that_is_killed_while_it_sends_loses_nothing_and_two_send_nothi
 }
 
 #[tokio::test]
-async fn receivers_are_told_by_severity_and_a_dead_one_holds_up_no_other() {
+async fn receivers_are_selected_by_severity_and_a_dead_one_does_not_block_others() {
     let (database, mut postgres) =
         told(json!({"operations": {}, "night": {"min_severity": "critical"}, "dead": {}})).await;
     let (operations, night) = (Server::start(vec![good("")]).await, Server::start(vec![good("")]).await);
@@ -215,13 +215,13 @@ async fn receivers_are_told_by_severity_and_a_dead_one_holds_up_no_other() {
     assert_eq!((operations.requests().len(), night.requests().len()), (2, 1));
     assert_eq!(bodies(&night)[0]["groupLabels"]["alertname"], "weather_late");
 
-    // Without a notification it looks by itself.
+    // Without a notification it polls.
     let again = "update energy.alert_deliveries set delivered_at = null, next_try_at = now() where receiver = 'night'";
     run(&mut postgres, again).await;
     until(&mut postgres, told).await;
     assert_eq!(night.requests().len(), 2);
 
-    // What waits for long is an alert itself, and no longer one when its receiver is taken out.
+    // A delivery that is pending for long raises an alert, which is resolved when the receiver is removed.
     run(&mut postgres, "update energy.alert_deliveries set created_at = created_at - interval '16 minutes'").await;
     assert!(check(&mut postgres).await.contains(&"alerts_undelivered critical dead".to_owned()));
     run(
@@ -233,7 +233,7 @@ async fn receivers_are_told_by_severity_and_a_dead_one_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn an_open_alert_is_told_again_until_somebody_acknowledges_it() {
+async fn an_open_alert_is_repeated_until_it_is_acknowledged() {
     let receivers = json!({"day": {}, "night": {"repeat_every": "4 hours"}, "once": {"repeat_every": null}});
     let (database, mut postgres) = told(receivers).await;
     let server = Server::start(vec![good("")]).await;
@@ -268,7 +268,7 @@ async fn an_open_alert_is_told_again_until_somebody_acknowledges_it() {
 }
 
 #[tokio::test]
-async fn many_alerts_of_a_rule_are_few_messages() {
+async fn alerts_of_a_rule_are_grouped_into_few_messages() {
     let (database, mut postgres) = told(json!({"operations": {}})).await;
     run(
         &mut postgres,
@@ -283,7 +283,7 @@ async fn many_alerts_of_a_rule_are_few_messages() {
     assert!(done.success());
     let sizes: Vec<_> = bodies(&server).iter().map(|message| message["alerts"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [100, 100, 50]);
-    // Once: what was refused is left to the next time, and the exit status says so.
+    // With --once, failed deliveries are left for the next run, and the exit status reports them.
     run(&mut postgres, "update energy.alert_deliveries set delivered_at = null, next_try_at = now()").await;
     let refuses = Server::start(vec![answer("503 Service Unavailable", "")]).await;
     let receivers = json!({"operations": {"url": refuses.url}});
@@ -292,7 +292,7 @@ async fn many_alerts_of_a_rule_are_few_messages() {
 }
 
 #[tokio::test]
-async fn the_alerts_role_may_only_take_what_is_due_and_record_it() {
+async fn the_alerts_role_may_only_claim_and_record_deliveries() {
     let mut alerts = as_role("alerts").await;
     for statement in [
         "select * from energy.alerts",

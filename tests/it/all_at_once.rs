@@ -1,4 +1,5 @@
-//! Every job and procedure in several sessions at the same time: one works, the others say so and leave; no deadlock, nothing twice.
+//! Every job and procedure in several sessions at the same time: one works, the others report that and end; no
+//! deadlock, nothing done twice.
 
 use edf_tests::{approver, configure, connect, deployment};
 use rand::SeedableRng;
@@ -7,7 +8,7 @@ use rand::seq::SliceRandom;
 use sqlx::{Executor, query_as, query_scalar};
 use std::sync::Arc;
 
-/// What people call besides the jobs; sessions that are made for it come to the same rows.
+/// Procedures called by people besides the jobs; concurrent sessions must give the same rows.
 const CALLS: [&str; 7] = [
     "call energy.train_models('{homes-1-4,homes-5-8}')",
     "call energy.work_on_trainings()",
@@ -19,12 +20,12 @@ const CALLS: [&str; 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_sessions_call_every_procedure_in_any_order_without_a_deadlock_and_nothing_is_done_twice() {
+async fn concurrent_procedure_calls_do_not_deadlock_or_repeat_work() {
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "2").await;
     configure(&mut postgres, "evaluation,gate,max_champion_rmse_ratio", "2").await;
     configure(&mut postgres, "governance,second_person", "false").await;
-    // Models that are approved, so that there is something to issue; and two more that two people approve at the same time.
+    // Approved models, so that there is something to issue; and two more that two people approve at the same time.
     postgres.execute("call energy.train_models('{homes-1-4,homes-5-8}')").await.unwrap();
     approver(&copy.name)
         .await
@@ -67,7 +68,7 @@ async fn three_sessions_call_every_procedure_in_any_order_without_a_deadlock_and
     let failed: Vec<&String> = outcomes.iter().flat_map(|(failed, _)| failed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
 
-    // A champion each, one forecast of each hour and revision, one successful run of each job at least, and none that failed.
+    // One champion each, one forecast per hour and revision, at least one successful run per job, and no failed run.
     let (champions, subjects, doubles, half, unfinished): (i64, i64, i64, i64, i64) = query_as(
         "select (select count(*) from edf.models where status = 'approved'),
              (select count(distinct subject) from edf.models where status = 'approved'),

@@ -1,4 +1,4 @@
-//! Days of apartments: local, with what tells whether they are unusual.
+//! Apartment days: local days with the features that detect unusual ones.
 
 use crate::house::{add_house, evenings, ingest, refresh, refresh_days, sensed};
 use crate::tower::{add_tower, make_days, say};
@@ -26,20 +26,20 @@ async fn a_day_of_an_apartment_is_local_and_has_its_rooms_and_lags() {
     .fetch_all(&mut *work)
     .await
     .unwrap();
-    // The first message came at 16:00 local time of the 9th.
+    // The first message was received at 16:00 local time on the 9th.
     assert_eq!(days.len(), 11);
     let day = |at: usize| (days[at].0.as_str(), days[at].1, &days[at].2[..4]);
     assert_eq!(day(0), ("07-09", 8, &[None, None, None, Some(-2.0)][..]));
     assert_eq!(day(1), ("07-10", 24, &[Some(27.0), None, None, Some(-2.0)][..]));
     assert_eq!(day(2), ("07-11", 24, &[Some(27.0), Some(27.0), None, Some(-2.0)][..]));
-    // 80 hours on it is midnight.
+    // 80 hours later is midnight.
     assert_eq!(day(4), ("07-13", 24, &[Some(27.0), Some(27.0), None, Some(-1.0)][..]));
     assert_eq!(day(8), ("07-17", 24, &[Some(27.0), Some(27.0), Some(27.0), Some(-1.0)][..]));
     // July in Fontana.
     assert!(days[1..10].iter().all(|day| day.2[4] == Some(0.0)), "{days:?}");
 }
 
-/// The features of a flat's day, as JSON.
+/// The features of an apartment's day, as JSON.
 async fn features(work: &mut sqlx::PgConnection, flat: &str, date: &str) -> serde_json::Value {
     let statement = format!(
         "select to_jsonb(days) from features.fct_apartment_days as days
@@ -49,11 +49,12 @@ async fn features(work: &mut sqlx::PgConnection, flat: &str, date: &str) -> serd
 }
 
 #[tokio::test]
-async fn a_day_is_compared_with_those_before_with_its_neighbours_and_with_its_like() {
+async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_tower(&mut work).await;
-    // f1 uses 0.5 kWh an hour, and twice that on the 20th, a Friday, on which it is a degree colder; f2 to f5 use 0.1 to 0.4 kWh.
+    // f1 uses 0.5 kWh per hour, and twice that on Friday the 20th, which is one degree colder; f2 to f5 use 0.1 to 0.4
+    // kWh.
     say(&mut work, "f1", "", "heating", "2017-01-08", "2017-01-20", "0.5").await;
     say(&mut work, "f1", "", "heating", "2017-01-20", "2017-01-21", "1").await;
     for (flat, kwh) in [("f2", "0.1"), ("f3", "0.2"), ("f4", "0.3"), ("f5", "0.4")] {
@@ -80,22 +81,22 @@ async fn a_day_is_compared_with_those_before_with_its_neighbours_and_with_its_li
     near("energy_ratio_1d", 2.0);
     near("energy_roll_avg_7d", (6.0 * 12.0 + 24.0) / 7.0);
     near("avg_temp_diff", -1.5);
-    // Of 1, 1 and -1.5.
+    // Standard deviation of 1, 1 and -1.5.
     near("temp_diff_roll_std_3d", (2.5_f64.powi(2) * 2.0 / 3.0 / 2.0).sqrt());
     near("hot_water_l", 85.0);
     near("hot_water_night_min_l", 0.0);
     near("hot_water_diff_1d", 0.0);
     near("hdd", 16.0);
-    // Of 14 days with a half-life of two: the newest weighs as 1.
+    // 14 days with a half-life of two: the newest has weight 1.
     let halves: Vec<f64> = (0..14).map(|days| 0.5_f64.powf(f64::from(days) / 2.0)).collect();
     near("hdd_inertia", 15.0 + 1.0 / halves.iter().sum::<f64>());
-    // The median of 2.4, 4.8, 7.2 and 9.6 kWh.
+    // Relative to the median of 2.4, 4.8, 7.2 and 9.6 kWh.
     near("energy_to_neighbours", 4.0);
     near("neighbours_known", 4.0);
     // Working days from the 9th to the 19th.
     near("like_days_known", 9.0);
     near("energy_to_like_days", 2.0);
-    // Twelve days are too few to tell.
+    // Twelve days are too few.
     assert_eq!((&day["weather_in_range"], &day["is_day_off"]), (&serde_json::Value::Null, &false.into()));
     near("gap_hours", 0.0);
     near("room_coverage_share", 1.0);
@@ -109,14 +110,14 @@ async fn a_day_is_compared_with_those_before_with_its_neighbours_and_with_its_li
     assert_eq!(features(&mut work, "f1", "2017-01-20").await["weather_in_range"], false);
     assert_eq!(features(&mut work, "f1", "2017-01-19").await["weather_in_range"], true);
 
-    // Per area where that is known of both.
+    // Per area if the area of both is known.
     work.execute("update raw.apartments set area_m2 = case apartment_id when 'f1' then 100 else 50 end where building_id = 'a-test-tower' and apartment_id < 'f4'")
         .await
         .unwrap();
     let day = features(&mut work, "f1", "2017-01-20").await;
     assert!((day["energy_to_neighbours"].as_f64().unwrap() - 0.24 / 0.072).abs() < 1e-9, "{day}");
 
-    // What scoring reads are the same features, computed from two months alone.
+    // Scoring reads the same features, computed from two months only.
     let same = |since: &'static str| {
         format!(
             "select (

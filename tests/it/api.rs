@@ -6,14 +6,14 @@ use edf_tests::{api_url, as_role, token};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-/// A supplier that may see [`BUILDING`].
+/// A supplier with access to [`BUILDING`].
 const SUPPLIER: &str = "supplier-of-the-tests";
 
 fn claims(subject: &str) -> Value {
     json!({ "sub": subject, "role": "supplier", "aud": "edf-api", "exp": Utc::now().timestamp() + 3600 })
 }
 
-/// Claims of a supplier, less one.
+/// The claims of a supplier without the given one.
 fn claims_without(name: &str) -> Value {
     let mut claims = claims(SUPPLIER);
     claims.as_object_mut().unwrap().remove(name);
@@ -35,20 +35,20 @@ async fn rows(request: RequestBuilder) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_request_without_a_token_is_refused() {
+async fn a_request_without_a_token_is_rejected() {
     let response = Client::new().get(api_url("forecasts")).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn a_token_without_audience_expiry_or_subject_is_refused() {
+async fn a_token_without_audience_expiry_or_subject_is_rejected() {
     for name in ["aud", "exp", "sub"] {
         assert_eq!(status(get("forecasts", &claims_without(name))).await, StatusCode::UNAUTHORIZED, "no {name}");
     }
 }
 
 #[tokio::test]
-async fn an_expired_token_or_one_for_another_audience_is_refused() {
+async fn an_expired_token_or_one_for_another_audience_is_rejected() {
     let mut expired = claims(SUPPLIER);
     expired["exp"] = json!(Utc::now().timestamp() - 3600);
     assert_eq!(status(get("forecasts", &expired)).await, StatusCode::UNAUTHORIZED);
@@ -58,7 +58,7 @@ async fn an_expired_token_or_one_for_another_audience_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_signed_by_somebody_else_is_refused() {
+async fn a_token_with_an_invalid_signature_is_rejected() {
     let token = token(&claims(SUPPLIER));
     let (signed, _) = token.rsplit_once('.').unwrap();
     let forged = Client::new().get(api_url("forecasts")).bearer_auth(format!("{signed}.c29tZWJvZHkgZWxzZQ"));
@@ -76,7 +76,7 @@ async fn a_token_cannot_name_a_role_of_the_database() {
 }
 
 #[tokio::test]
-async fn the_72_hours_of_an_issue_are_served_as_they_were_made_to_whoever_may_see_them() {
+async fn the_72_hours_of_an_issue_are_served_unchanged_to_authorised_callers() {
     issue_forecasts().await;
     sqlx::query("insert into energy.building_access select $1, unnest($2::text[]) on conflict do nothing")
         .bind(SUPPLIER)
@@ -84,7 +84,7 @@ async fn the_72_hours_of_an_issue_are_served_as_they_were_made_to_whoever_may_se
         .execute(&mut as_role("postgres").await)
         .await
         .unwrap();
-    // Four apartments are too few for a supplier, and fifteen are not.
+    // Four apartments are too few for a supplier, fifteen are not.
     let mut resident = claims(SUPPLIER);
     resident["role"] = json!("resident");
     for (claims, building, source) in [(&resident, BUILDING, "model"), (&claims(SUPPLIER), "all-homes", "profile")] {
@@ -120,7 +120,7 @@ async fn another_supplier_gets_no_rows() {
 }
 
 #[tokio::test]
-async fn nothing_outside_schema_api_can_be_reached() {
+async fn only_schema_api_is_exposed() {
     for path in
         ["building_hours", "building_access", "meter_readings", "model_events", "rpc/issue_forecasts", "rpc/train"]
     {

@@ -1,5 +1,5 @@
-//! docs/api.md and the README say of the API what is so: examples run, the reference is that of the OpenAPI document,
-//! which is valid.
+//! docs/api.md and the README match the API: the examples run, and the reference equals the OpenAPI document, which is
+//! valid.
 
 use crate::jobs::issue_forecasts;
 use edf_tests::{api_url, as_role, environment, token_of};
@@ -24,7 +24,7 @@ fn blocks(markdown: &str, language: &str) -> Vec<String> {
     markdown.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
 }
 
-/// Grants the supplier a building with forecasts and a score.
+/// Grants the supplier access to a building with forecasts and a score.
 async fn served() {
     issue_forecasts().await;
     let mut postgres = as_role("postgres").await;
@@ -37,12 +37,12 @@ async fn served() {
     .unwrap();
 }
 
-/// A program of the environment that docker/local/requirements.txt describes, given something to read.
+/// Runs a program of the environment in docker/local/requirements.txt with this input.
 fn python(program: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(format!("{}/venv/bin/{program}", environment("EDF_CACHE")))
         .args(arguments)
         .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
-        // Where what it leaves behind disturbs nobody.
+        // A directory where its leftovers do no harm.
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -70,15 +70,15 @@ async fn openapi() -> String {
     openapi_of(&token_of(SUPPLIER, "supplier")).await
 }
 
-/// The document that PostgREST gives to a token: what its role may ask.
+/// The OpenAPI document that PostgREST returns for a token's role.
 async fn openapi_of(token: &str) -> String {
     Client::new().get(api_url("")).bearer_auth(token).send().await.unwrap().text().await.unwrap()
 }
 
-/// Alone: beside other tests the pool of connections runs dry, which PostgREST rightly answers with 504.
+/// Runs alone: other tests can exhaust the connection pool, and PostgREST then answers 504.
 #[tokio::test]
 #[ignore = "runs alone: cargo test -p edf-tests --test it -- --ignored"]
-async fn no_request_that_schemathesis_makes_of_the_document_is_a_fault_of_the_server() {
+async fn no_schemathesis_request_causes_a_server_error() {
     served().await;
     for role in ["supplier", "resident", "operator", "technician"] {
         let token = token_of(SUPPLIER, role);
@@ -86,7 +86,7 @@ async fn no_request_that_schemathesis_makes_of_the_document_is_a_fault_of_the_se
         std::fs::write(&document, openapi_of(&token).await).unwrap();
         let (url, header) = (api_url(""), format!("Authorization: Bearer {token}"));
         let run = ["run", document.to_str().unwrap(), "--url", url.trim_end_matches('/'), "--header", &header];
-        // What only reads: the pages are judged on the same data afterwards.
+        // GET requests only: the pages are tested on the same data afterwards.
         let asked = ["--include-method", "GET", "--phases", "coverage,fuzzing", "--max-examples", "20", "--seed", "1"];
         let judged = ["--checks", "not_a_server_error", "--request-timeout", "60", "--no-color"];
         let output = python("schemathesis", &[&run[..], &asked, &judged].concat(), "");
@@ -106,7 +106,7 @@ async fn the_examples_of_the_pages_run() {
     assert!(!about_the_api.is_empty(), "the README shows the API");
     shells.extend(about_the_api);
     for block in &shells {
-        // Each command by itself counts.
+        // Each command must succeed.
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", block])
             .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
@@ -114,7 +114,7 @@ async fn the_examples_of_the_pages_run() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{block}\n{}", said(&output));
-        // Nothing has been scored yet; CSV, pictures and answers that are thrown away show no JSON.
+        // Nothing has been scored yet; CSV, images and discarded responses print no JSON.
         let asked = ["", "accuracy", "rpc/forecast_chart"].map(|path| block.matches(&format!("$API/{path}")).count());
         let asked = asked[0] - asked[1] - asked[2];
         let shown = asked - block.matches("text/csv").count() - block.matches("-o /dev/null").count();
@@ -127,18 +127,18 @@ async fn the_examples_of_the_pages_run() {
 }
 
 #[tokio::test]
-async fn the_reference_is_that_of_the_api() {
+async fn the_reference_matches_the_api() {
     let output = python("python", &[&format!("{}/sql/api/describe.py", root())], &openapi().await);
     assert!(output.status.success(), "{}", said(&output));
     let written = String::from_utf8(output.stdout).unwrap();
-    assert!(written == read("docs/api.md"), "write it anew by sql/api/describe.py:\n{written}");
+    assert!(written == read("docs/api.md"), "generate it with sql/api/describe.py:\n{written}");
 }
 
 #[tokio::test]
 async fn the_openapi_document_is_valid() {
     let output = python("openapi-spec-validator", &["--schema", "2.0", "-"], &openapi().await);
     assert!(output.status.success(), "{}", said(&output));
-    // One that is not is found.
+    // An invalid one is detected.
     let broken = openapi().await.replace("\"in\":\"query\"", "\"in\":\"nowhere\"");
     assert!(!python("openapi-spec-validator", &["--schema", "2.0", "-"], &broken).status.success());
 }
@@ -176,7 +176,7 @@ async fn each_path_and_column_has_a_description_and_an_example_that_runs() {
                     "array" => found.is_array(),
                     _ => false,
                 };
-                assert!(fits, "{view}.{column} is said to be {kind}, and is {found}");
+                assert!(fits, "{view}.{column} is documented as {kind}, but is {found}");
             }
         }
     }

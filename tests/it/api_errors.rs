@@ -1,4 +1,4 @@
-//! Requests to the API that failed: PostgREST's own log, counted in the database by the compiled program.
+//! Failed requests to the API: the compiled program counts them from PostgREST's log in the database.
 
 use crate::monitoring::{check, two_buildings};
 use crate::storage::{run, texts};
@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// PostgREST in front of a database, its log read by edf-api-log: the process, and its address.
+/// A PostgREST in front of a database with its log piped to edf-api-log: the process, and its URL.
 async fn api(database: &Throwaway) -> (Child, String) {
     let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("edf-api-log");
     assert!(program.exists(), "{}: build it with cargo build --release -p edf-api-log", program.display());
@@ -42,7 +42,7 @@ async fn api(database: &Throwaway) -> (Child, String) {
 }
 
 #[tokio::test]
-async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_alert() {
+async fn failed_requests_are_counted_and_many_server_errors_raise_an_alert() {
     let (database, mut postgres) = two_buildings().await;
     run(
         &mut postgres,
@@ -51,7 +51,7 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
     )
     .await;
     let (mut server, url) = api(&database).await;
-    // Those of its start, before it had a connection.
+    // Requests during its start, before it had a connection.
     tokio::time::sleep(Duration::from_millis(500)).await;
     run(&mut postgres, "delete from energy.api_errors").await;
     let client = reqwest::Client::new();
@@ -99,7 +99,7 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
     run(&mut postgres, "update energy.api_errors set minute = minute - interval '20 minutes'").await;
     assert_eq!(check(&mut postgres).await, Vec::<String>::new());
 
-    // What comes while the database refuses is written when it is back, the end of the log included.
+    // Counts from an outage of the database are written when it is back, including the end of the log.
     run(
         &mut postgres,
         "delete from energy.api_errors; revoke execute on function energy.record_api_errors(jsonb) from api_log",
@@ -121,7 +121,7 @@ async fn requests_that_fail_are_counted_and_many_of_the_servers_errors_are_an_al
 }
 
 #[tokio::test]
-async fn the_api_log_role_may_only_record_what_failed() {
+async fn the_api_log_role_may_only_record_failed_requests() {
     let mut log = as_role("api_log").await;
     for statement in [
         "select * from energy.api_errors",

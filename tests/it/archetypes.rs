@@ -1,12 +1,12 @@
-//! Cold starts: a building without a model of its own is forecast by the model of its archetype.
+//! Cold starts: a building without its own model is forecast by the model of its archetype.
 //!
-//! Each test works on a copy of the deployed database, since the training of all buildings commits.
+//! Each test uses a copy of the deployed database, since training all buildings commits.
 
 use edf_tests::{as_role, connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// Adds a building of an archetype with so many apartments, and no hours.
+/// Adds a building of an archetype with this many apartments and no hours.
 pub async fn add(postgres: &mut PgConnection, building: &str, archetype: &str, time_zone: &str, apartments: i32) {
     let add = format!(
         "insert into raw.buildings
@@ -28,7 +28,7 @@ pub async fn add_hours(postgres: &mut PgConnection, building: &str, days: i32, f
 }
 
 #[tokio::test]
-async fn each_archetype_of_two_buildings_or_more_is_trained_after_the_buildings_and_held_to_the_gate() {
+async fn each_archetype_of_two_buildings_or_more_is_trained_last_and_gated() {
     let (copy, mut postgres) = deployment().await;
     for (building, time_zone) in [("here", "Etc/GMT+8"), ("nearby", "Etc/GMT+8"), ("there", "Europe/Zurich")] {
         add(&mut postgres, building, "scattered", time_zone, 4).await;
@@ -47,7 +47,7 @@ async fn each_archetype_of_two_buildings_or_more_is_trained_after_the_buildings_
     let names: Vec<&str> = runs.iter().map(|run| run.0.as_str()).collect();
     let homes = ["homes-1-4", "homes-14-17", "homes-5-8", "homes-9-13"];
     assert_eq!(names, [&homes[..], &["archetype homes", "there", "archetype scattered"]].concat());
-    // One building in another zone is left out of the model of its archetype, and told; the others have it.
+    // A building in another time zone is excluded from its archetype's model and reported; the others are in it.
     assert!(runs.iter().all(|run| (run.1 == "succeeded") == (run.0 != "there")), "{runs:?}");
     let (_, status, message, hint) = &runs[5];
     assert!(status == "failed" && message.starts_with("22023") && hint.contains("an archetype of its own"), "{runs:?}");
@@ -115,7 +115,7 @@ async fn forecast(
 }
 
 #[tokio::test]
-async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_its_own() {
+async fn a_building_uses_its_archetypes_model_until_it_has_its_own() {
     let (copy, mut postgres) = deployment().await;
     postgres.execute("select edf.approve_model(energy.train_archetype('homes'), 'a test')").await.unwrap();
     for (building, archetype, time_zone, apartments) in [
@@ -128,7 +128,7 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
     ] {
         add(&mut postgres, building, archetype, time_zone, apartments).await;
     }
-    // New apartments make the hours of their building anew; these hours come without readings.
+    // New apartments make the refresh recompute their building's hours; these hours are inserted without readings.
     postgres.execute("call energy.refresh_building_hours()").await.unwrap();
     add_hours(&mut postgres, "thirsty", 3, 5.0).await;
     let mut pipeline = connect("pipeline", &copy.name).await;
@@ -149,13 +149,13 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
     for (building, apartments) in [("new-4", 4.0), ("new-12", 12.0), ("thirsty", 4.0)] {
         let (hours, mean, narrowest, by, archetype) = forecast(&mut pipeline, building, "2017-07-29 04:00Z").await;
         assert_eq!((hours, by, archetype.as_deref()), (72, model, Some("homes")), "{building}");
-        // Three days of five times the demand count for more than what the apartments suggest.
+        // Three days of five times the demand outweigh the prior of the apartments.
         let share = mean / apartments / per_apartment / if building == "thirsty" { 4.0 } else { 1.0 };
         assert!((0.6..1.6).contains(&share) && narrowest > 0.1 * mean, "{building}: {share}, {narrowest}");
         means.push(mean);
     }
     assert!((2.7..3.3).contains(&(means[1] / means[0])), "{means:?}");
-    // Of the first nothing is known, of the other three days.
+    // Nothing is known of the first building, three days of the others.
     let confidences: Vec<f64> = query_scalar(
         "select avg(confidence) from energy.forecasts
          where building_id in ('new-4', 'thirsty') and issued_at = '2017-07-29 04:00Z'
@@ -187,7 +187,7 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
             && stranger.hint.contains("energy.train_archetype('castles')"),
         "{stranger:?}"
     );
-    // That there is no model to forecast them is no reason to have no plan.
+    // A building without a model still gets a plan.
     let planned: Vec<(String, i64)> = query_as(
         "select building_id, count(*) from energy.forecasts
          where source = 'design' and issued_at = '2017-07-29 04:00Z' group by building_id order by building_id",
@@ -221,7 +221,7 @@ async fn a_building_without_a_model_is_forecast_by_its_archetype_s_until_it_has_
 }
 
 #[tokio::test]
-async fn what_is_no_archetype_is_refused_and_no_building_can_be_named_as_one() {
+async fn invalid_archetypes_are_rejected_and_no_building_can_have_their_name() {
     let mut postgres = as_role("postgres").await;
     refusals(
         &mut postgres,
@@ -239,7 +239,7 @@ async fn what_is_no_archetype_is_refused_and_no_building_can_be_named_as_one() {
 }
 
 #[tokio::test]
-async fn the_training_of_an_archetype_reads_only_what_was_received_by_then() {
+async fn archetype_training_only_reads_data_received_by_then() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let inputs = "select string_agg(to_jsonb(p)::text, ',') from edf.panel_of(energy.archetype_training_query(energy.archetype_members('homes', '2017-07-28 05:00Z'), '2017-07-28 05:00Z')) as p";
@@ -256,7 +256,7 @@ async fn the_training_of_an_archetype_reads_only_what_was_received_by_then() {
 }
 
 #[tokio::test]
-async fn a_building_that_is_too_young_for_its_evaluation_says_so() {
+async fn a_building_with_too_little_history_for_evaluation_reports_that() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add(&mut work, "young", "homes", "Etc/GMT+8", 4).await;

@@ -1,4 +1,4 @@
-//! A damaged model is an error, never a crash and never a wrong forecast.
+//! A corrupted model is an error, never a crash or a wrong forecast.
 
 use edf_tests::{DEMAND, Refusal, Throwaway, seed_demand, train};
 use sqlx::postgres::PgConnection;
@@ -13,18 +13,18 @@ async fn predict(connection: &mut PgConnection, artifact: &[u8]) -> sqlx::Result
 
 async fn must_be_damaged(connection: &mut PgConnection, artifact: &[u8], how: &str) {
     match predict(connection, artifact).await {
-        Ok(_) => panic!("{how} was not noticed"),
+        Ok(_) => panic!("{how} was not detected"),
         Err(error) => {
             let refusal = Refusal::from(error);
             assert_eq!(refusal.code, "XX001", "{how}: {refusal:?}");
             assert!(!refusal.hint.is_empty(), "{how}: no hint");
         }
     }
-    connection.execute("select 1").await.expect("the session goes on");
+    connection.execute("select 1").await.expect("the session is usable");
 }
 
 #[tokio::test]
-async fn a_flipped_byte_or_a_missing_end_is_noticed() {
+async fn a_flipped_byte_or_a_truncated_end_is_detected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;

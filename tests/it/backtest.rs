@@ -1,4 +1,4 @@
-//! `edf.backtest`: what the forecasts would have been.
+//! `edf.backtest`: simulated past forecasts.
 
 use edf_tests::{DEMAND, QUICK, Throwaway, refusals, seed_demand};
 use sqlx::{Executor, query_as, query_scalar};
@@ -22,7 +22,7 @@ async fn a_forecast_is_issued_every_step_over_the_test_period() {
 }
 
 #[tokio::test]
-async fn seasonal_naive_is_the_hour_of_a_week_before() {
+async fn seasonal_naive_is_the_hour_one_week_before() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -34,7 +34,7 @@ async fn seasonal_naive_is_the_hour_of_a_week_before() {
     .fetch_one(&mut analyst)
     .await
     .unwrap();
-    // Seven origins, the last two of which have less than 72 hours to be scored on.
+    // Seven origins, of which the last two have less than 72 hours to score.
     assert_eq!((right, wrong), (5 * 72 + 48 + 24, 0));
 }
 
@@ -57,7 +57,7 @@ async fn the_model_beats_seasonal_naive_on_a_series_that_follows_the_temperature
 }
 
 #[tokio::test]
-async fn a_backtest_forecast_does_not_read_what_came_after_its_origin() {
+async fn a_backtest_forecast_reads_nothing_after_its_origin() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -76,7 +76,7 @@ async fn a_backtest_forecast_does_not_read_what_came_after_its_origin() {
 }
 
 #[tokio::test]
-async fn a_backtest_refuses_what_it_cannot_do() {
+async fn invalid_backtests_are_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -99,7 +99,7 @@ async fn a_backtest_refuses_what_it_cannot_do() {
 }
 
 #[tokio::test]
-async fn quantiles_come_at_the_levels_asked_for_never_cross_and_are_scored() {
+async fn quantiles_have_the_requested_levels_never_cross_and_are_scored() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;

@@ -1,9 +1,9 @@
-//! What cannot be done is refused with its SQLSTATE and a hint, and the session goes on.
+//! Invalid input fails with its SQLSTATE and a hint, and the session remains usable.
 
 use edf_tests::{DEMAND, Throwaway, refusals, seed_demand, train, trained};
 use sqlx::postgres::PgConnection;
 
-/// Training over each query must be refused with its code.
+/// Training on each query must fail with its code.
 async fn training_refuses(connection: &mut PgConnection, cases: &[(&str, &str)]) {
     let cases: Vec<_> = cases
         .iter()
@@ -16,7 +16,7 @@ async fn training_refuses(connection: &mut PgConnection, cases: &[(&str, &str)])
 }
 
 #[tokio::test]
-async fn a_series_that_cannot_be_learnt_from_is_refused() {
+async fn a_series_unusable_for_training_is_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -45,7 +45,7 @@ async fn a_series_that_cannot_be_learnt_from_is_refused() {
 }
 
 #[tokio::test]
-async fn a_query_with_other_columns_is_refused() {
+async fn a_query_with_other_columns_is_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -66,7 +66,7 @@ async fn a_query_with_other_columns_is_refused() {
 }
 
 #[tokio::test]
-async fn an_empty_query_is_refused_with_a_hint() {
+async fn an_empty_query_is_rejected_with_a_hint() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let cases = ["", "   ", ";"].map(|query| format!("select edf.train('house', '{query}')"));
@@ -74,7 +74,7 @@ async fn an_empty_query_is_refused_with_a_hint() {
 }
 
 #[tokio::test]
-async fn an_unknown_or_impossible_choice_is_refused() {
+async fn unknown_or_invalid_arguments_are_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -104,7 +104,7 @@ async fn an_unknown_or_impossible_choice_is_refused() {
 }
 
 #[tokio::test]
-async fn a_forecast_that_the_model_was_not_made_for_is_refused() {
+async fn a_forecast_beyond_the_models_limits_is_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -129,7 +129,7 @@ async fn a_forecast_that_the_model_was_not_made_for_is_refused() {
 }
 
 #[tokio::test]
-async fn every_null_argument_is_refused_by_its_name() {
+async fn errors_name_the_null_argument() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;

@@ -1,4 +1,5 @@
-//! What meters and weather services may get wrong, through every door: a rejection each with its reason, and nothing else disturbed.
+//! Malformed messages of meters and weather services, over every ingestion path: one rejection each with its reason,
+//! and no other effect.
 
 use edf_tests::{api_url, as_role, refusal, token};
 use reqwest::{Client, StatusCode};
@@ -9,14 +10,14 @@ use sqlx::{Connection, Executor, query, query_as, query_scalar};
 const RECEIVED_AT: &str = "2017-07-29 05:00Z";
 const HOSTILE: &str = "x'; drop table raw.meter_readings; -- $$ %s {}";
 
-/// A message of one line; unknown fields are no matter, so `door` keeps those of the tests apart.
+/// A message in one line; unknown fields are ignored, so `door` can tag messages by the test.
 fn good(door: &str) -> String {
     format!(
         r#"{{"door": "{door}", "timestamp_str": "2017-07-29T04:32:00Z", "building_id": "homes-9-13", "apartment_id": "home-9", "readings": [{{"sensor_type": "test_{door}", "room_name": "hall", "value": 12.5}}]}}"#
     )
 }
 
-/// (message, its code) for every field and every way that it can be wrong.
+/// (message, expected code) for every field and kind of error.
 fn meter_cases(door: &str) -> Vec<(String, &'static str)> {
     let good = good(door);
     let mut cases = Vec::new();
@@ -82,7 +83,7 @@ fn meter_cases(door: &str) -> Vec<(String, &'static str)> {
     cases
 }
 
-/// Each case is kept once with its code; what was kept is removed where the door commits.
+/// Each case is stored once with its code; stored rows are removed where the ingestion path commits.
 async fn each_is_kept(connection: &mut PgConnection, cases: &[(String, &str)]) {
     let mut wrong = Vec::new();
     for (message, code) in cases {
@@ -94,13 +95,13 @@ async fn each_is_kept(connection: &mut PgConnection, cases: &[(String, &str)]) {
         .await
         .unwrap();
         if !matches!(kept.as_slice(), [(found, reason)] if found == code && !reason.is_empty()) {
-            wrong.push(format!("{code} was expected: {kept:?} {}", message.chars().take(400).collect::<String>()));
+            wrong.push(format!("expected {code}: {kept:?} {}", message.chars().take(400).collect::<String>()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The values that came in through this door, which are removed.
+/// The values stored through this path, which are then removed.
 async fn taken(connection: &mut PgConnection, door: &str) -> Vec<f64> {
     let types = [format!("test_{door}"), HOSTILE.to_owned()];
     let values = query_scalar(
@@ -132,7 +133,7 @@ async fn send(body: String) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_message_is_told_by_a_code_when_it_is_called() {
+async fn errors_in_messages_have_a_code_when_sent_by_call() {
     let cases = meter_cases("call");
     let mut messages: Vec<&str> = cases.iter().map(|(message, _)| message.as_str()).collect();
     let good = good("call");
@@ -150,13 +151,13 @@ async fn whatever_is_wrong_with_a_message_is_told_by_a_code_when_it_is_called() 
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_message_is_told_by_a_code_over_http() {
+async fn errors_in_messages_have_a_code_when_sent_over_http() {
     let mut postgres = as_role("postgres").await;
     query("insert into energy.building_access values ('gateway-of-bad-messages', 'homes-9-13') on conflict do nothing")
         .execute(&mut postgres)
         .await
         .unwrap();
-    // An array holds only what is JSON, and PostgREST refuses an escaped NUL.
+    // An array can only contain valid JSON, and PostgREST rejects an escaped NUL.
     let cases: Vec<_> = meter_cases("http")
         .into_iter()
         .filter(|(message, code)| *code != "not_json" && !message.contains(r"\u0000"))
@@ -171,7 +172,7 @@ async fn whatever_is_wrong_with_a_message_is_told_by_a_code_over_http() {
     assert_eq!(values, [12.5]);
 }
 
-/// Copies lines as docs/data.md says, and has them taken; one test at a time has the inbox.
+/// Copies lines as described in docs/data.md and ingests them; one test at a time uses the inbox.
 async fn copy(lines: Vec<u8>) -> Result<(), sqlx::Error> {
     let mut pipeline = as_role("pipeline").await;
     pipeline.execute("select pg_advisory_lock(hashtext('the inbox of the tests'))").await.unwrap();
@@ -188,8 +189,9 @@ async fn copy(lines: Vec<u8>) -> Result<(), sqlx::Error> {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_line_is_told_by_a_code_when_it_is_copied() {
-    // A line counts as received when it was copied, whatever the time of the pipeline: only the year 9999 is ahead of that.
+async fn errors_in_lines_have_a_code_when_copied() {
+    // A line counts as received when it was copied, regardless of the pipeline's clock: only the year 9999 is in the
+    // future.
     let mut cases = meter_cases("copy");
     cases.retain(|(message, code)| *code != "far_future" || message.contains("9999"));
     let mut lines: Vec<u8> = cases.iter().flat_map(|(message, _)| [message.as_bytes(), b"\n"].concat()).collect();
@@ -207,7 +209,7 @@ async fn whatever_is_wrong_with_a_line_is_told_by_a_code_when_it_is_copied() {
 }
 
 #[tokio::test]
-async fn a_nul_byte_refuses_its_copy_or_call_and_nothing_of_it_is_taken() {
+async fn a_nul_byte_rejects_the_whole_copy_or_call() {
     let lines = [good("nul").as_bytes(), b"\n\0\n"].concat();
     let error = copy(lines).await.unwrap_err();
     assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("22021"));
@@ -218,7 +220,7 @@ async fn a_nul_byte_refuses_its_copy_or_call_and_nothing_of_it_is_taken() {
         .await
         .unwrap_err();
     assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("22021"));
-    // jsonb can hold no NUL, not even an escaped one: the text of a message can.
+    // jsonb cannot store a NUL, even an escaped one; text can store the escaped form.
     let array = format!("call energy.ingest_meter_messages('[{}]'::jsonb)", good("nul").replace("hall", r"\u0000"));
     assert_eq!(refusal(&mut pipeline, &array).await.code, "22P05");
     for nul in ["\0", r"\u0000"] {
@@ -229,7 +231,7 @@ async fn a_nul_byte_refuses_its_copy_or_call_and_nothing_of_it_is_taken() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_utf8_are_a_bad_request() {
+async fn invalid_utf8_is_a_bad_request() {
     let claims =
         json!({ "sub": "somebody", "role": "gateway", "aud": "edf-api", "exp": chrono::Utc::now().timestamp() + 3600 });
     let request = Client::new()
@@ -241,7 +243,7 @@ async fn bytes_that_are_no_utf8_are_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_hundred_megabytes_in_one_message_are_one_rejection_through_every_door() {
+async fn a_message_of_a_hundred_megabytes_is_one_rejection_on_every_path() {
     let huge_of = |door: &str, megabytes: usize| good(door).replace("hall", &"x".repeat(megabytes << 20));
     let huge = |door: &str| huge_of(door, 100);
     let mut postgres = as_role("postgres").await;
@@ -256,7 +258,7 @@ async fn a_hundred_megabytes_in_one_message_are_one_rejection_through_every_door
         .await
         .unwrap();
     copy([huge("huge_copy").as_bytes(), b"\n", good("huge_copy").as_bytes()].concat()).await.unwrap();
-    // Less than the others: a busy machine would need longer than a statement of a gateway may take.
+    // Smaller than the others: on a busy machine it would exceed a gateway's statement timeout.
     let (status, _) = send(format!("{{\"messages\": [{}, {}]}}", huge_of("huge_http", 20), good("huge_http"))).await;
     assert_eq!(status, StatusCode::OK);
     for door in ["huge_call", "huge_copy", "huge_http"] {

@@ -1,4 +1,5 @@
-//! A row that somebody wrote wrongly is refused when it is written; one that slips through stops one building, which is a row of `energy.job_runs`.
+//! Invalid rows are rejected when written; one that gets past the checks fails one building only, as a row of
+//! `energy.job_runs`.
 
 use crate::house::{add_house, evenings, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed};
 use edf_tests::{as_role, refusal};
@@ -8,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// Another house, with nothing wrong.
+/// A second house without errors.
 const GOOD: &str = "a-test-house-next-door";
 
 async fn two_houses(work: &mut PgConnection) {
@@ -28,7 +29,7 @@ fn for_both(messages: &[String]) -> Vec<String> {
     messages.iter().cloned().chain(next_door).collect()
 }
 
-/// As a superuser may whose triggers are off, or as it was written before they were there.
+/// Writes past the checks, as a superuser with triggers disabled or an older release could.
 async fn slip_through(work: &mut PgConnection, statement: &str) {
     let statements = format!(
         "set local session_replication_role = replica; {statement}; set local session_replication_role = origin"
@@ -36,7 +37,7 @@ async fn slip_through(work: &mut PgConnection, statement: &str) {
     work.execute(raw_sql(AssertSqlSafe(statements))).await.unwrap();
 }
 
-/// (building, sqlstate) of the failed rows of a job in this transaction.
+/// (building, sqlstate) of a job's failed rows in this transaction.
 async fn failures(work: &mut PgConnection, job: &str) -> Vec<(Option<String>, Option<String>)> {
     query_as(
         "select distinct building_id, sqlstate from energy.job_runs
@@ -61,7 +62,7 @@ async fn count(work: &mut PgConnection, table: &str, building: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn settings_and_replacements_of_a_meter_that_cannot_be_read_are_refused_when_they_are_written() {
+async fn invalid_settings_and_replacements_of_meters_are_rejected_on_write() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -105,7 +106,7 @@ async fn settings_and_replacements_of_a_meter_that_cannot_be_read_are_refused_wh
 }
 
 #[tokio::test]
-async fn a_time_zone_that_is_not_in_the_servers_list_to_the_letter_is_refused_when_it_is_written() {
+async fn a_time_zone_not_exactly_in_the_servers_list_is_rejected_on_write() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -158,7 +159,7 @@ async fn a_time_zone_that_is_not_in_the_servers_list_to_the_letter_is_refused_wh
 }
 
 #[tokio::test]
-async fn what_slips_through_stops_the_hours_of_one_building_until_it_is_fixed() {
+async fn an_invalid_row_stops_the_hours_of_one_building_until_it_is_fixed() {
     for (wrong, fix, code) in [
         (r#"update raw.sensors set settings = '{"max_kW": 25}'"#, "update raw.sensors set settings = '{}'", "22023"),
         (r#"update raw.sensors set settings = '{"jitter_h": "six"}'"#, "update raw.sensors set settings = '{}'", "22P02"),
@@ -178,7 +179,7 @@ async fn what_slips_through_stops_the_hours_of_one_building_until_it_is_fixed() 
         ingest(&mut work, &for_both(&evenings(3, 5, 0)), 0).await;
         refresh(&mut work).await;
         learn(&mut work, 30).await;
-        // A long gap, which is spread by the profile and so by the time zone.
+        // A long gap is spread by the profile, which depends on the time zone.
         let later: Vec<_> = (100..130).map(|hour| message(hour * 60, 1, 500.0 + hour as f64)).collect();
         ingest(&mut work, &for_both(&later), 60).await;
         let of_house = |statement: &str| match statement.contains("and true") {
@@ -192,7 +193,7 @@ async fn what_slips_through_stops_the_hours_of_one_building_until_it_is_fixed() 
         assert_eq!(failures(&mut work, "refresh_hours").await, failed(code), "{wrong}");
         assert_eq!(count(&mut work, "apartment_hours", "a-test-house").await, before, "{wrong}");
         assert_eq!(count(&mut work, "apartment_hours", GOOD).await, 129, "{wrong}");
-        // What is due stays, and is made once the row is right.
+        // Due hours stay queued until the row is fixed.
         assert!(count(&mut work, "hours_due", "a-test-house").await > 0, "{wrong}");
         assert_eq!(count(&mut work, "hours_due", GOOD).await, 0, "{wrong}");
         work.execute("reset role").await.unwrap();
@@ -204,7 +205,7 @@ async fn what_slips_through_stops_the_hours_of_one_building_until_it_is_fixed() 
 }
 
 #[tokio::test]
-async fn what_slips_through_stops_the_profiles_and_the_days_of_one_building() {
+async fn an_invalid_row_stops_the_profiles_and_days_of_one_building() {
     for zone in ["Mars/Olympus", "Europe/Nowhere"] {
         let mut postgres = as_role("postgres").await;
         let mut work = postgres.begin().await.unwrap();
@@ -237,7 +238,7 @@ async fn what_slips_through_stops_the_profiles_and_the_days_of_one_building() {
 }
 
 #[tokio::test]
-async fn a_building_that_failed_lately_is_tried_alone_and_again_until_it_works() {
+async fn a_recently_failed_building_is_retried_separately_until_it_succeeds() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     two_houses(&mut work).await;
@@ -258,7 +259,7 @@ async fn a_building_that_failed_lately_is_tried_alone_and_again_until_it_works()
 }
 
 #[tokio::test]
-async fn a_message_that_the_database_refuses_is_set_aside_and_the_rest_of_its_batch_is_taken() {
+async fn a_message_that_the_database_rejects_does_not_affect_its_batch() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute("select pg_advisory_xact_lock(hashtext('the inbox of the tests'))").await.unwrap();
@@ -266,7 +267,7 @@ async fn a_message_that_the_database_refuses_is_set_aside_and_the_rest_of_its_ba
     work.execute(raw_sql(
         "create function pg_temp.refuse() returns trigger language plpgsql as $$
          begin
-             -- Turned off by a setting: to drop it would wait for sessions that wait for this one.
+             -- Disabled by a setting: dropping it would wait for sessions that wait for this one.
              if current_setting('test.poison', true) = 'gone' then return new; end if;
              raise exception 'this one is poison' using errcode = case new.sensor_type when 'test_poison_1' then '23514' else 'P0001' end;
          end $$;
@@ -319,7 +320,7 @@ async fn a_message_that_the_database_refuses_is_set_aside_and_the_rest_of_its_ba
     .await
     .unwrap();
     assert_eq!((values, rejected), (37 + 37, 6));
-    // Once the cause is gone they are replayed like others.
+    // Once the cause is fixed they can be replayed like others.
     work.execute("set local test.poison = 'gone'").await.unwrap();
     work.execute("call energy.replay_rejected()").await.unwrap();
     let left: i64 = query_scalar(
@@ -332,7 +333,7 @@ async fn a_message_that_the_database_refuses_is_set_aside_and_the_rest_of_its_ba
 }
 
 #[tokio::test]
-async fn a_line_whose_time_of_receipt_is_none_is_refused_and_stops_no_inbox() {
+async fn a_line_with_an_invalid_time_of_receipt_is_rejected_and_does_not_block_the_inbox() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute("select pg_advisory_xact_lock(hashtext('the inbox of the tests'))").await.unwrap();
@@ -356,7 +357,7 @@ async fn a_line_whose_time_of_receipt_is_none_is_refused_and_stops_no_inbox() {
         );
         tried.rollback().await.unwrap();
     }
-    // Written before the table refused it.
+    // Written before the table had the constraint.
     work.execute("alter table raw.meter_inbox drop constraint meter_inbox_received_at_is_a_time").await.unwrap();
     for (time, minute) in [("infinity", 1), ("-infinity", 2), ("2017-07-20 00:00Z", 3)] {
         query("insert into raw.meter_inbox (message, received_at) values ($1, $2::timestamptz)")
@@ -375,7 +376,7 @@ async fn a_line_whose_time_of_receipt_is_none_is_refused_and_stops_no_inbox() {
 }
 
 #[tokio::test]
-async fn every_schedule_that_a_configuration_may_have_is_one_that_pg_cron_takes() {
+async fn pg_cron_accepts_every_schedule_that_the_configuration_allows() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let mut rng = StdRng::seed_from_u64(1);
@@ -415,7 +416,7 @@ async fn every_schedule_that_a_configuration_may_have_is_one_that_pg_cron_takes(
         fields[rng.random_range(0..5)] = entry;
         schedules.push(fields.join(" "));
     }
-    // All in one statement: each is tried in a subtransaction of its own.
+    // In one statement: each is tried in a subtransaction.
     work.execute(raw_sql(
         "create function pg_temp.cron_takes(schedule text) returns boolean language plpgsql as $$
          begin
@@ -448,7 +449,7 @@ async fn every_schedule_that_a_configuration_may_have_is_one_that_pg_cron_takes(
 }
 
 #[tokio::test]
-async fn a_schedule_that_pg_cron_refuses_is_a_failed_row_and_the_other_jobs_are_scheduled() {
+async fn a_schedule_that_pg_cron_rejects_is_a_failed_row_and_the_other_jobs_are_scheduled() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute(raw_sql(

@@ -1,4 +1,4 @@
-//! What weather services may get wrong: a rejection each with its reason, place and run, which can be fixed and replayed.
+//! Malformed weather documents: one rejection each with its reason, location and run, which can be fixed and replayed.
 
 use edf_tests::{as_role, refusal};
 use sqlx::postgres::PgConnection;
@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor, query, query_as, query_scalar};
 
 const GOOD: &str = r#"{"utc_offset_seconds": 7200, "hourly": {"time": ["2017-07-29T02:00", "2017-07-29T03:00"], "temperature_2m": [18.5, null], "cloud_cover": [0, 100], "shortwave_radiation": [0, 1.5]}}"#;
 
-/// (what is replaced, by what, code) for every field and every way that it can be wrong.
+/// (replaced text, replacement, expected code) for every field and kind of error.
 const CASES: [(&str, &str, &str); 49] = [
     (GOOD, "", "not_json"),
     (GOOD, "not found", "not_json"),
@@ -78,7 +78,7 @@ async fn forecast(connection: &mut PgConnection, document: &str, place: &str) ->
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_document_is_told_by_a_code() {
+async fn errors_in_documents_have_a_code() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let place = place(&mut work).await;
@@ -88,7 +88,7 @@ async fn whatever_is_wrong_with_a_document_is_told_by_a_code() {
         let (hours, found, reason) = forecast(&mut work, &document, &place).await;
         assert_eq!((hours, found.as_deref()), (0, Some(code)), "{from} -> {to}: {reason:?}");
     }
-    // Two hours, and the one before them, whose radiation the first label tells.
+    // Two hours, and the one before them, whose radiation is in the first label.
     assert_eq!(forecast(&mut work, GOOD, &place).await, (3, None, None));
     assert_eq!(forecast(&mut work, GOOD, &place).await, (0, None, None), "the same run twice changes nothing");
     assert_eq!(forecast(&mut work, GOOD, "nowhere").await.1.as_deref(), Some("unknown_location"));
@@ -105,14 +105,14 @@ async fn whatever_is_wrong_with_a_document_is_told_by_a_code() {
         .await
         .unwrap();
         let [(found, reason, true)] = kept.as_slice() else {
-            panic!("kept once was expected: {from} -> {to} {kept:?}")
+            panic!("expected one rejection: {from} -> {to} {kept:?}")
         };
         assert!(found == code && !reason.is_empty(), "{from} -> {to}: {kept:?}");
     }
 }
 
 #[tokio::test]
-async fn a_hundred_megabytes_of_weather_are_one_rejection_and_a_nul_is_refused() {
+async fn a_document_of_a_hundred_megabytes_is_one_rejection_and_a_nul_is_an_error() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let place = place(&mut work).await;
@@ -133,7 +133,7 @@ async fn a_hundred_megabytes_of_weather_are_one_rejection_and_a_nul_is_refused()
 }
 
 #[tokio::test]
-async fn an_analyst_lists_fixes_and_replays_what_was_rejected() {
+async fn an_analyst_lists_fixes_and_replays_rejections() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let place = place(&mut work).await;

@@ -1,6 +1,7 @@
-//! Many sessions at once, over many seeds: nothing is lost, nothing is stored or counted twice, nobody deadlocks, and what is killed is done again.
+//! Many concurrent sessions, over many seeds: nothing is lost, stored twice or counted twice, there are no deadlocks,
+//! and killed work is repeated.
 //!
-//! In a database of their own, since what they do is committed.
+//! In separate databases, since the work is committed.
 
 use edf_tests::{Throwaway, connect, dump_and_restore};
 use rand::rngs::StdRng;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A deployed database with three houses of two flats, and no reading.
+/// A deployed database with three houses of two apartments each, and no readings.
 pub async fn deployed() -> Throwaway {
     let database = Throwaway::empty().await;
     dump_and_restore("edf", &database.name, &["--schema-only", "--extension=edf", "--exclude-schema=cron"]).await;
@@ -39,7 +40,7 @@ pub async fn deployed() -> Throwaway {
     database
 }
 
-/// A reading of a register: house, flat, hour since 1 October 2016, value.
+/// A reading of a register: house, apartment, hour since 1 October 2016, value.
 type Reading = (usize, usize, i64, u32);
 
 fn message((house, flat, hour, value): Reading) -> String {
@@ -55,7 +56,7 @@ async fn session(database: &str, isolation: &str) -> PgConnection {
     session
 }
 
-/// Sends a batch until it is taken; a transaction that cannot see what another one did is done again, as SQL has it.
+/// Sends a batch until it is accepted; retries serialisation failures, as SQL requires.
 async fn take(session: &mut PgConnection, messages: &[String]) -> Result<i64, sqlx::Error> {
     loop {
         let taken =
@@ -70,7 +71,7 @@ async fn take(session: &mut PgConnection, messages: &[String]) -> Result<i64, sq
     }
 }
 
-/// (house, flat, hour) and value of every stored row, in the order in which they count.
+/// (house, apartment, hour) and value of every stored row, in the order in which they count.
 async fn stored(connection: &mut PgConnection) -> Vec<(Reading, bool)> {
     let rows: Vec<(String, String, i64, f64, bool)> = query_as(
         "select building_id, apartment_id, extract(epoch from read_at - '2016-10-01 00:00Z')::bigint / 3600, value,
@@ -87,7 +88,7 @@ async fn stored(connection: &mut PgConnection) -> Vec<(Reading, bool)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_messages_in_many_sessions_are_stored_and_counted_once_and_a_correction_outlives_them() {
+async fn duplicate_messages_in_many_sessions_are_stored_once_and_corrections_win() {
     let database = deployed().await;
     let mut postgres = database.connect().await;
     for seed in 0..24_u64 {
@@ -105,7 +106,7 @@ async fn the_same_messages_in_many_sessions_are_stored_and_counted_once_and_a_co
             readings.iter().map(|(house, flat, hour, value)| (*house, *flat, *hour, value + 1000)).collect();
         let bad: Vec<String> =
             (0..20).map(|n| format!("not json {n}")).chain((0..20).map(|n| message((9, 1, n, 1)))).collect();
-        // Each session sends all, in another order and in other batches, as two gateways with the same buffer do.
+        // Each session sends everything in its own order and batches, as two gateways with the same buffer do.
         for (round, expected) in [(&readings, 60), (&corrected, 60), (&readings, 0)] {
             let mut sessions = tokio::task::JoinSet::new();
             for _ in 0..6 {
@@ -142,14 +143,14 @@ async fn the_same_messages_in_many_sessions_are_stored_and_counted_once_and_a_co
     }
 }
 
-/// The hours and days that are kept, as text.
+/// The stored hours and days, as text.
 const HOURS: &str = "
     select coalesce(array_agg(hours::text order by hours::text), '{}') from (
         select to_jsonb(h) as hours from energy.apartment_hours as h union all select to_jsonb(h) from energy.building_hours as h
         union all select to_jsonb(d) from energy.apartment_days as d
     ) as hours";
 
-/// What failed that was not killed.
+/// Whether an error comes from a kill.
 fn is_killed(error: &sqlx::Error) -> bool {
     match error.as_database_error() {
         Some(error) => matches!(error.code().as_deref(), Some("57P01")),
@@ -157,7 +158,8 @@ fn is_killed(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The work of one job until the messages are in: again and again, on a new connection where it was killed. How often it ended, and was killed.
+/// Runs a job repeatedly until all messages are in, on a new connection after a kill. Returns the number of completed
+/// and killed runs.
 async fn work(
     role: &'static str,
     name: String,
@@ -183,7 +185,7 @@ async fn work(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_or_doubled() {
+async fn concurrent_and_killed_work_loses_and_duplicates_no_reading() {
     let database = deployed().await;
     let mut postgres = database.connect().await;
     postgres.execute("call energy.make_partitions()").await.unwrap();
@@ -197,7 +199,8 @@ async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_
         .await
         .unwrap();
     let mut rng = StdRng::seed_from_u64(7);
-    // Ten months: most of them have no partition yet. A tenth is corrected; each message is sent by two of four sessions.
+    // Ten months, most of them without a partition yet. A tenth is corrected; each message is sent by two of four
+    // sessions.
     let mut originals: Vec<Reading> = Vec::new();
     for hour in (0..300 * 24).step_by(6) {
         originals
@@ -245,7 +248,7 @@ async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_
                     0 => "insert into raw.meter_inbox (message) select unnest($1::text[])",
                     _ => "select energy.take_meter_messages($1::text[], '2017-07-29 05:00Z')",
                 };
-                // Whoever does not know whether it was taken sends it again.
+                // A sender without an acknowledgement sends again.
                 loop {
                     match query(door).bind(&messages).execute(&mut session).await {
                         Ok(_) => break,
@@ -279,7 +282,7 @@ async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_
     let mut outcomes = Vec::new();
     while let Some(outcome) = workers.join_next().await {
         let outcome = outcome.unwrap();
-        // Who waits for the others to end is told that one will not.
+        // Tells the waiting sessions that this one will not finish.
         if outcome.is_err() {
             over.store(true, Ordering::Relaxed);
         }
@@ -290,7 +293,7 @@ async fn everything_runs_beside_everything_and_is_killed_and_no_reading_is_lost_
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(kills > 5, "{kills} were killed");
 
-    // What a kill left is done by the next run.
+    // The next run completes what a kill interrupted.
     let mut pipeline = connect("pipeline", &database.name).await;
     pipeline.execute(raw_sql("call energy.ingest_meter_inbox(1000)")).await.unwrap();
     postgres.execute(raw_sql("call energy.make_partitions()")).await.unwrap();

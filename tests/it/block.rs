@@ -1,16 +1,16 @@
-//! Buildings of a test's own whose apartments detectors have scored: `block` with ten flats, `villa` with two.
+//! Throwaway buildings with scored apartments: `block` with ten apartments, `villa` with two.
 
 use crate::storage::{deployed, run};
 use edf_tests::{Throwaway, configure};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_scalar};
 
-/// Day `n` of the test, a date of March 2026; the clock is at noon of the 28th.
+/// Day `n` of the test, a date in March 2026; the clock is at noon of the 28th.
 pub fn date(n: u32) -> String {
     format!("2026-03-{n:02}")
 }
 
-/// The buildings, with every flat known and quiet from 1 to 27 March.
+/// The buildings, with every apartment known and without alarms from 1 to 27 March.
 pub async fn block() -> (Throwaway, PgConnection) {
     let (database, mut postgres) = deployed().await;
     let clock = format!("alter database {} set energy.clock = '2026-03-28 12:00Z'", database.name);
@@ -34,12 +34,13 @@ pub async fn block() -> (Throwaway, PgConnection) {
          cross join unnest(array['stuck_valve', 'silent_sensor', 'open_window']) as detector",
     )
     .await;
-    // Of so few flats the budget would be an alert a week.
+    // For so few apartments the default budget would be one alert a week.
     configure(&mut postgres, "anomaly_alerts,budget", "100").await;
     (database, postgres)
 }
 
-/// What a detector says of a flat of `block` (of the block itself: empty) on a day of March; an alarm from 0.5 on.
+/// Inserts a detector's score of an apartment of `block` (or of the block itself, if empty) on a day of March; an alarm
+/// from 0.5.
 pub async fn says(postgres: &mut PgConnection, flat: &str, day: u32, detector: &str, score: f64) {
     query(
         r#"insert into energy.anomaly_scores (building_id, apartment_id, local_date, detector, score, is_alarm, hours,
@@ -58,7 +59,7 @@ pub async fn says(postgres: &mut PgConnection, flat: &str, day: u32, detector: &
     .unwrap();
 }
 
-/// Raises alerts as the job does, by the role of the pipeline; how many changed.
+/// Raises alerts like the job, as role pipeline; returns the number of changes.
 pub async fn raise(postgres: &mut PgConnection) -> i64 {
     postgres.execute("set role pipeline").await.unwrap();
     let changed = query_scalar("select energy.raise_anomaly_alerts(array['block', 'villa'], '2026-03-01')")
@@ -80,7 +81,7 @@ pub async fn alerts(postgres: &mut PgConnection) -> Vec<String> {
     .unwrap()
 }
 
-/// The events of an alert in their order.
+/// The events of an alert in order.
 pub async fn events(postgres: &mut PgConnection, alert: &str) -> Vec<String> {
     query_scalar("select event from energy.anomaly_alert_events where alert_id = $1 order by event_id")
         .bind(alert)

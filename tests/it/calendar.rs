@@ -1,4 +1,4 @@
-//! The calendar of a building's days: what people enter, on which local day it counts, and who may do what with it.
+//! The calendar of a building's days: manual entries, the local day they apply to, and permissions.
 //!
 //! Everything is rolled back.
 
@@ -28,13 +28,13 @@ async fn add_building(
     connection.execute(raw_sql(AssertSqlSafe(building))).await.unwrap();
 }
 
-/// The hours, in UTC, that `sql` finds.
+/// The hours, in UTC, returned by `sql`.
 async fn hours(connection: &mut PgConnection, sql: &'static str) -> Vec<String> {
     query_scalar(sql).fetch_all(connection).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_holiday_a_school_holiday_and_an_event_that_the_analyst_enters_count_on_their_days() {
+async fn holidays_school_holidays_and_events_entered_by_the_analyst_apply_to_their_days() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
     // The 26th is a Wednesday.
@@ -67,7 +67,7 @@ async fn a_holiday_a_school_holiday_and_an_event_that_the_analyst_enters_count_o
             "25 school 2 14",
             "26 school event before 1 14",
             "27 Made-up Day 0 0",
-            // A building's event is not its neighbours'; the next holiday is Labor Day.
+            // A building's event does not apply to others; the next holiday is Labor Day.
             "28 event after bridge 14 1",
         ]
     );
@@ -153,7 +153,7 @@ async fn training_and_forecast_read_the_same_calendar_of_the_same_hour() {
     .fetch_one(&mut *work)
     .await
     .unwrap();
-    // What is left is all that a model is given beside demand and weather: its names and its values.
+    // Everything else that a model reads besides demand and weather: its names and its values.
     let same = format!(
         "with training as ({training}), forecast as ({forecast}),
          calendars as (
@@ -174,7 +174,7 @@ async fn training_and_forecast_read_the_same_calendar_of_the_same_hour() {
 }
 
 #[tokio::test]
-async fn a_calendar_that_makes_no_sense_is_refused() {
+async fn invalid_calendar_entries_are_rejected() {
     let mut analyst = as_role("analyst").await;
     let event = |values: &str| {
         format!(
@@ -209,7 +209,7 @@ async fn a_calendar_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn an_analyst_keeps_the_calendar_and_nobody_else_writes_it() {
+async fn only_an_analyst_may_write_the_calendar() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
     work.execute(raw_sql(

@@ -1,4 +1,4 @@
-//! Training and backtests hear a cancel.
+//! Cancelling training and backtests.
 
 use edf_tests::{Refusal, Throwaway, until_busy};
 use sqlx::postgres::PgConnection;
@@ -12,7 +12,7 @@ const LONG: &str = r#"
         from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
     $$, parameters => '{"rounds": 10000, "max_depth": 12}')"#;
 
-/// A backtest that takes minutes, in two threads beside the backend's own.
+/// A backtest that takes minutes, in two threads besides the backend's own.
 const LONG_BACKTEST: &str = r#"
     select count(*) from edf.backtest($$
         select at, 10 + sin(extract(epoch from at) / 13751) + random()
@@ -20,12 +20,12 @@ const LONG_BACKTEST: &str = r#"
     $$, candidates => '[{"strategy": "xgboost", "parameters": {"rounds": 10000, "max_depth": 12}}, "ensemble"]', workers => 2)"#;
 
 #[tokio::test]
-async fn a_cancelled_training_answers_soon_and_the_session_goes_on() {
+async fn a_cancelled_training_stops_promptly_and_the_session_remains_usable() {
     answers_soon(LONG).await;
 }
 
 #[tokio::test]
-async fn a_cancelled_backtest_stops_its_threads_soon_and_the_session_goes_on() {
+async fn a_cancelled_backtest_stops_its_threads_and_the_session_remains_usable() {
     answers_soon(LONG_BACKTEST).await;
 }
 
@@ -38,7 +38,7 @@ async fn answers_soon(long: &'static str) {
         (Instant::now(), outcome, trainer)
     });
     until_busy(backend).await;
-    assert!(!training.is_finished(), "the training was to take longer");
+    assert!(!training.is_finished(), "the training ended too early");
 
     let asked = Instant::now();
     query("select pg_cancel_backend($1)").bind(backend).execute(&mut other).await.unwrap();
@@ -46,7 +46,7 @@ async fn answers_soon(long: &'static str) {
 
     let took = answered - asked;
     assert_eq!(Refusal::from(outcome.unwrap_err()).code, "57014");
-    // It would have taken many minutes; a busy machine answers late too.
+    // It would have taken many minutes; the limit allows for a busy machine.
     assert!(took < Duration::from_secs(20), "the answer took {took:?}");
     let (models, again): (i64, i32) =
         sqlx::query_as("select count(*), pg_backend_pid() from edf.models").fetch_one(&mut trainer).await.unwrap();
@@ -55,16 +55,16 @@ async fn answers_soon(long: &'static str) {
 }
 
 #[tokio::test]
-async fn a_statement_timeout_ends_a_training() {
+async fn a_statement_timeout_stops_a_training() {
     times_out(LONG).await;
 }
 
 #[tokio::test]
-async fn a_statement_timeout_ends_a_backtest_in_threads() {
+async fn a_statement_timeout_stops_a_backtest_in_threads() {
     times_out(LONG_BACKTEST).await;
 }
 
-/// Threads of this backend.
+/// Number of threads of this backend.
 async fn threads(connection: &mut PgConnection) -> i32 {
     query_scalar("select (regexp_match(pg_read_file(format('/proc/%s/status', pg_backend_pid()), 0, 100000, true), 'Threads:\\s+(\\d+)'))[1]::int")
         .fetch_one(connection)

@@ -1,4 +1,4 @@
-//! `edf.backtest` of several strategies, by several threads, over chosen origins and windows.
+//! `edf.backtest` with several strategies, threads, origins and windows.
 
 use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
@@ -19,7 +19,7 @@ async fn rows(analyst: &mut PgConnection, arguments: &str) -> Vec<String> {
     scheduled(analyst, arguments, "{}").await
 }
 
-/// As [`rows`], by another schedule.
+/// Like [`rows`], with another schedule.
 async fn scheduled(analyst: &mut PgConnection, arguments: &str, schedule: &str) -> Vec<String> {
     let query = format!(
         "select b::text from edf.backtest('{DEMAND}', {arguments}, schedule => '{{\"test_period\": \"5 days\", \"refit\": \"2 days\"}}'::jsonb || '{schedule}') as b"
@@ -28,7 +28,7 @@ async fn scheduled(analyst: &mut PgConnection, arguments: &str, schedule: &str) 
 }
 
 #[tokio::test]
-async fn candidates_of_one_call_forecast_as_each_alone() {
+async fn candidates_of_one_call_forecast_like_each_separately() {
     let (_database, mut analyst) = database().await;
     let together = rows(&mut analyst, &format!("candidates => '{TWO}'")).await;
     let naive = rows(&mut analyst, "strategy => 'seasonal_naive'").await;
@@ -66,15 +66,15 @@ async fn origins_end_with_the_last_one() {
 }
 
 #[tokio::test]
-async fn a_sliding_window_learns_from_what_lies_in_it() {
+async fn a_sliding_window_limits_the_training_set() {
     let (_database, mut analyst) = database().await;
-    // Its lags reach back two weeks, its means no further; means that run over the series would carry rounding on.
+    // Its lags and means reach back two weeks at most; means over the whole series would propagate rounding errors.
     let recipe = r#"parameters => '{"rounds": 20}',
         features => '{"preset": "basic", "rolling_h": [], "same_hour_days": [7], "same_hour_weeks": [1]}'"#;
     let window = r#"{"training_window": "25 days"}"#;
     let (windowed, all) = (scheduled(&mut analyst, recipe, window).await, rows(&mut analyst, recipe).await);
     assert!(windowed != all);
-    // Origins from 9 February on: what is older than 15 January is read by no fit and no lag.
+    // Origins start on 9 February: no fit or lag reads anything before 15 January.
     analyst.execute("update hourly set demand_kwh = demand_kwh + 7 where at < '2026-01-15Z'").await.unwrap();
     assert!(scheduled(&mut analyst, recipe, window).await == windowed);
     let (code, message): (String, String) = {
@@ -85,11 +85,14 @@ async fn a_sliding_window_learns_from_what_lies_in_it() {
         .await;
         (refusal.code, refusal.message)
     };
-    assert_eq!((code.as_str(), message.as_str()), ("22000", "too little history: 504 steps are needed, 480 are there"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("22000", "too little history: 504 steps are needed, 480 are available")
+    );
 }
 
 #[tokio::test]
-async fn features_of_a_candidate_are_laid_over_those_of_the_call() {
+async fn features_of_a_candidate_override_those_of_the_call() {
     let (_database, mut analyst) = database().await;
     let candidates = r#"[{"name": "basic", "strategy": "xgboost", "features": {"preset": "basic"}, "parameters": {"rounds": 20}},
                          {"name": "same", "strategy": "xgboost", "features": {"preset": "basic", "time_zone": "Asia/Tokyo"}, "parameters": {"rounds": 20}},
@@ -110,7 +113,7 @@ async fn features_of_a_candidate_are_laid_over_those_of_the_call() {
 }
 
 #[tokio::test]
-async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
+async fn invalid_candidates_origins_windows_and_workers_are_rejected() {
     let (_database, mut analyst) = database().await;
     let cases = [
         ("22023", "schedule => jsonb_build_object('first_origin', '2026-02-02Z', 'last_origin', '2026-02-01Z')"),
@@ -151,10 +154,10 @@ async fn what_candidates_origins_windows_and_workers_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn the_candidate_that_failed_is_named_in_any_thread() {
+async fn the_error_names_the_failed_candidate_in_any_thread() {
     let (_database, mut analyst) = database().await;
     for workers in [1, 2, 8] {
-        // It fails in a thread, after its history was found long enough: the week before is not known.
+        // It fails in a thread after the check of its history: the week before is unknown.
         let refusal = refusal(
             &mut analyst,
             &format!(

@@ -1,10 +1,10 @@
-//! Champion and challenger: forecasts in shadow, the comparison of the two, and promotion.
+//! Champion and challenger: shadow forecasts, their comparison, and promotion.
 
 use edf_tests::{Throwaway, approver, configure, connect, deployment, refusal, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
 
-/// A copy with a champion of seasonal naive and a pending challenger, of the same building.
+/// A copy with a seasonal naive champion and a pending challenger for the same building.
 async fn two_models() -> (Throwaway, PgConnection, i64, i64) {
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "1").await;
@@ -23,7 +23,7 @@ async fn two_models() -> (Throwaway, PgConnection, i64, i64) {
     (copy, postgres, champion, challenger)
 }
 
-/// Starts a challenge in the past, and serves the champion's forecasts of twenty days since.
+/// Starts a challenge in the past, and issues the champion's forecasts of twenty days since.
 async fn serve(copy: &Throwaway, challenger: i64) -> i64 {
     let mut analyst = connect("analyst", &copy.name).await;
     analyst.execute("set energy.clock = '2017-07-06 04:00Z'").await.unwrap();
@@ -41,7 +41,7 @@ async fn serve(copy: &Throwaway, challenger: i64) -> i64 {
 }
 
 #[tokio::test]
-async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_compared() {
+async fn a_challenger_forecasts_in_shadow_and_is_compared_with_the_champion() {
     let (copy, mut postgres, champion, challenger) = two_models().await;
     let challenge = serve(&copy, challenger).await;
     let mut pipeline = connect("pipeline", &copy.name).await;
@@ -52,7 +52,7 @@ async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_
         assert_eq!((found.0, found.1, found.2), (20 * 72, 20, 0.0));
         assert!(found.3 > 0.0, "{found:?}");
     }
-    // Nobody is served it.
+    // Shadow forecasts are not served.
     let served: i64 = query_scalar("select count(*) from energy.forecasts where model_id = $1")
         .bind(challenger)
         .fetch_one(&mut pipeline)
@@ -69,7 +69,7 @@ async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_
         .unwrap();
     assert_eq!((found.0, found.1, found.2), (20, 20 * 72, 20.0));
     assert!((found.5 - 100.0 * (1.0 - found.3 / found.4)).abs() < 1e-9 && found.5 > 0.0, "{found:?}");
-    // By hand: mean squares of each issue, whose forecasts overlap with those of two others.
+    // Computed here: mean squares of each issue, whose forecasts overlap with those of two others.
     let test: (f64, f64, f64) = query_as(
         "with losses as (
              select issued_at, sqrt(avg((consumption_kwh - shadow.yhat) ^ 2)) as a, sqrt(avg((consumption_kwh - forecasts.yhat) ^ 2)) as b
@@ -102,7 +102,7 @@ async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_
             .unwrap();
     assert_eq!(none, (0, 0, None));
 
-    // Its days are over, and without a rule a person decides.
+    // The challenge is over; without a rule a person decides.
     let (state, outcome, status): (String, String, String) =
         query_as("select state, outcome, models.status from energy.challenges join edf.models using (model_id) where challenge_id = $1")
             .bind(challenge)
@@ -118,7 +118,7 @@ async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_
             .await
             .unwrap();
     assert!(approved);
-    // What it forecast in shadow is what it would have served.
+    // Its shadow forecasts equal what it would have served.
     let differ: i64 = query_scalar(
         "select count(*) from energy.shadow_forecasts as shadow
          join edf.forecast('homes-1-4', energy.forecast_query('homes-1-4', '2017-07-20 05:00Z', '72 hours'), '72 hours', '2017-07-20 05:00Z',
@@ -132,7 +132,7 @@ async fn a_challenger_forecasts_in_shadow_what_the_champion_serves_and_both_are_
 }
 
 #[tokio::test]
-async fn a_rule_of_the_configuration_promotes_a_challenger_that_is_better_by_more_than_chance() {
+async fn a_configured_rule_promotes_a_significantly_better_challenger() {
     let (copy, mut postgres, champion, challenger) = two_models().await;
     configure(&mut postgres, "governance,promote", r#"{"min_improvement_pct": 1, "max_p_value": 0.2}"#).await;
     let challenge = serve(&copy, challenger).await;
@@ -165,7 +165,7 @@ async fn a_rule_of_the_configuration_promotes_a_challenger_that_is_better_by_mor
 }
 
 #[tokio::test]
-async fn only_a_pending_model_with_a_champion_is_a_challenger_and_once() {
+async fn only_a_pending_model_with_a_champion_can_be_a_challenger_once() {
     let (copy, mut postgres, champion, challenger) = two_models().await;
     let mut analyst = connect("analyst", &copy.name).await;
     let other: i64 = query_scalar("select energy.train_model('homes-5-8')").fetch_one(&mut analyst).await.unwrap();
@@ -183,7 +183,7 @@ async fn only_a_pending_model_with_a_champion_is_a_challenger_and_once() {
     )
     .await;
     refusals(&mut connect("analyst", &copy.name).await, &[("42704", "select energy.train_archetype('castles')")]).await;
-    // The champion goes: there is nothing to compare with any more.
+    // The champion is rejected: there is nothing left to compare with.
     query("select edf.reject_model($1, 'not this one')").bind(challenger).execute(&mut postgres).await.unwrap();
     let mut pipeline = connect("pipeline", &copy.name).await;
     pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
@@ -203,7 +203,7 @@ async fn served_by(session: &mut PgConnection, slot: &str) -> Vec<(String, i64)>
 }
 
 #[tokio::test]
-async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_are_compared_on_all() {
+async fn an_archetypes_challenger_serves_a_share_of_buildings_and_is_compared_on_all() {
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_newcomer_rmse_ratio", "3").await;
     configure(&mut postgres, "evaluation,gate,max_champion_rmse_ratio", "3").await;
@@ -232,7 +232,7 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
         .unwrap();
     let share = |share: &str| format!("select energy.serve_share({challenge}, {share}, 'good in shadow')");
 
-    // To serve is what an approval allows.
+    // Serving requires the right to approve.
     assert_eq!(refusal(&mut analyst, &share("0.5")).await.code, "42501");
     let own = format!("select energy.serve_share({challenge}, 0.5, ' ')");
     refusals(
@@ -266,7 +266,7 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
     for slot in ["2017-07-20 05:00Z", "2017-07-22 05:00Z"] {
         assert_eq!(served_by(&mut pipeline, slot).await, drawn, "{slot}: the same buildings every day");
     }
-    // The other one forecasts each building in shadow; what buildings share is read once a slot.
+    // The other model forecasts each building in shadow; shared inputs are read once per slot.
     postgres
         .execute(raw_sql("begin; set local track_functions = 'all'; call energy.issue_shadow_forecasts()"))
         .await
@@ -295,7 +295,7 @@ async fn a_challenger_of_an_archetype_serves_a_share_of_its_buildings_and_both_a
 }
 
 #[tokio::test]
-async fn a_forecast_that_is_caught_up_is_by_the_model_of_then_and_its_revision_by_that_of_now() {
+async fn a_late_forecast_uses_the_model_of_its_slot_and_its_revision_the_current_one() {
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "1").await;
     configure(&mut postgres, "evaluation,stress", "null").await;
@@ -317,7 +317,7 @@ async fn a_forecast_that_is_caught_up_is_by_the_model_of_then_and_its_revision_b
     assert_eq!(query_scalar::<_, i64>(by).fetch_all(&mut pipeline).await.unwrap(), [models[0]]);
     pipeline.execute("call energy.reissue_forecasts('2017-07-27 05:00Z', '{homes-1-4}')").await.unwrap();
     assert_eq!(query_scalar::<_, i64>(by).fetch_all(&mut pipeline).await.unwrap(), [models[1]]);
-    // No model is old enough for a slot of before the first.
+    // No model is old enough for a slot before the first.
     pipeline.execute("call energy.issue_forecasts('2017-07-24 05:00Z')").await.unwrap();
     let first = by.replace("27 05", "24 05");
     assert_eq!(query_scalar::<_, i64>(AssertSqlSafe(first)).fetch_all(&mut pipeline).await.unwrap(), [models[1]]);

@@ -1,4 +1,4 @@
-//! Forecasts against each other: the Diebold-Mariano test, and the scale of MASE.
+//! Comparing forecasts: the Diebold-Mariano test, and the scale of MASE.
 
 use crate::metrics::{close, reference};
 use edf_tests::{Throwaway, refusals};
@@ -28,13 +28,13 @@ async fn the_diebold_mariano_test_agrees_with_other_implementations() {
                 .unwrap();
         assert_eq!(found.0 as usize, case["first"].as_array().unwrap().len());
         for (found, name) in [(found.1, "mean_difference"), (found.2, "statistic"), (found.3, "p_value")] {
-            assert!(close(found, case[name].as_f64()), "{name}: {found:?} where {} was expected", case[name]);
+            assert!(close(found, case[name].as_f64()), "{name}: {found:?}, expected {}", case[name]);
         }
     }
 }
 
 #[tokio::test]
-async fn forecasts_that_cannot_be_told_apart_have_no_statistic() {
+async fn constant_loss_differences_have_no_statistic() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     for (arguments, expected) in [
@@ -51,7 +51,7 @@ async fn forecasts_that_cannot_be_told_apart_have_no_statistic() {
 }
 
 #[tokio::test]
-async fn the_scale_of_mase_is_the_error_of_seasonal_naive() {
+async fn the_mase_scale_is_the_error_of_seasonal_naive() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let found: (Option<f64>, Option<f64>) =
@@ -69,7 +69,7 @@ async fn the_scale_of_mase_is_the_error_of_seasonal_naive() {
 }
 
 #[tokio::test]
-async fn arguments_that_make_no_test_are_refused() {
+async fn invalid_arguments_are_rejected() {
     let database = Throwaway::with_extension().await;
     let cases = [
         ("22023", "'{1,2}', '{1}'"),

@@ -1,4 +1,4 @@
-//! The configuration: what is refused, how versions are kept, what names the one it came from.
+//! The configuration: validation, versions, and references to them.
 
 use edf_tests::{Refusal, as_role, refusal};
 use serde_json::{Value, json};
@@ -25,13 +25,13 @@ fn without(config: &Value, path: &str) -> Value {
     changed
 }
 
-/// What loading `config` is answered with; nothing stays.
+/// The error on loading `config`, if any; rolled back.
 async fn answer(connection: &mut PgConnection, config: &Value) -> Option<Refusal> {
     let mut work = connection.begin().await.unwrap();
     query("call energy.load_config($1)").bind(config).execute(&mut *work).await.err().map(Refusal::from)
 }
 
-/// A file of the repository, as it is now.
+/// The current contents of a file in the repository.
 fn read_file(path: &str) -> String {
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     std::fs::read_to_string(format!("{root}/../{path}")).unwrap()
@@ -45,7 +45,7 @@ async fn newest(connection: &mut PgConnection) -> (i64, String, Option<i64>, Str
 }
 
 #[tokio::test]
-async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed() {
+async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
     let mut analyst = as_role("analyst").await;
     let config = current(&mut analyst).await;
     let config = with(&config, "/training", json!({"strategy": "xgboost", "parameters": {"eta": 0.05}}));
@@ -57,7 +57,12 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "Known: anomalies, anomaly_alerts, api, demand, evaluation, features",
         ),
         ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
-        ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),
+        (
+            "/quality/min_coverage_share",
+            json!(1.5),
+            "quality.min_coverage_share: 1.5 is above the maximum, 1",
+            "up to 1",
+        ),
         (
             "/quality/min_coverage_share",
             json!("high"),
@@ -88,7 +93,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "settings.max_silense_h: is not known, did you mean \"max_silence_h\"?",
             "Known: jitter_h",
         ),
-        ("/meters/electricity_kwh_total/settings/max_kw", json!(0), "settings.max_kw: 0 is below the least", "power"),
+        ("/meters/electricity_kwh_total/settings/max_kw", json!(0), "settings.max_kw: 0 is below the minimum", "power"),
         (
             "/meters/Heat Pump",
             json!({"kind": "gauge", "unit": "kW", "min_value": 0, "max_value": 9}),
@@ -101,8 +106,8 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "features.lag_h: is not known, did you mean \"lags_h\"?",
             "Known: cooling_base_c",
         ),
-        ("/features/lags_h", json!([24, 0]), "features.lags_h[1]: 0 is below the least, 1", "1 to 8784"),
-        ("/features/lags_h", json!([24, 24]), "features.lags_h: 24 stands there twice", ""),
+        ("/features/lags_h", json!([24, 0]), "features.lags_h[1]: 0 is below the minimum, 1", "1 to 8784"),
+        ("/features/lags_h", json!([24, 24]), "features.lags_h: 24 is listed twice", ""),
         (
             "/features/lags_h",
             json!([2000]),
@@ -142,7 +147,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "evaluation.gate.max_rmse_ratio: 0 is not above 0",
             "seasonal naive",
         ),
-        ("/inference/issue_hour_utc", json!(24), "inference.issue_hour_utc: 24 is above the most, 23", "0 to 23"),
+        ("/inference/issue_hour_utc", json!(24), "inference.issue_hour_utc: 24 is above the maximum, 23", "0 to 23"),
         ("/inference/issue_hour_utc", json!(5.5), "inference.issue_hour_utc: 5.5 is not of type integer", "0 to 23"),
         (
             "/inference/horizon",
@@ -226,7 +231,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
 }
 
 #[tokio::test]
-async fn every_section_and_every_required_setting_that_is_missing_is_named() {
+async fn every_missing_section_and_required_setting_is_named() {
     let mut analyst = as_role("analyst").await;
     let config = current(&mut analyst).await;
     for path in [
@@ -255,7 +260,7 @@ async fn every_section_and_every_required_setting_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_no_configuration_at_all_is_refused() {
+async fn a_document_that_is_not_a_configuration_is_rejected() {
     let mut analyst = as_role("analyst").await;
     let config = current(&mut analyst).await;
     let deep: Value = (0..100).fold(json!(1), |inner, _| json!([inner]));
@@ -274,7 +279,7 @@ async fn a_document_that_is_no_configuration_at_all_is_refused() {
     }
     for statement in [
         "call energy.load_config(null)",
-        // JSON that holds no number of a computer.
+        // A JSON number outside the range of a double.
         "call energy.load_config(jsonb_set(energy.current_config(), '{training,parameters,eta}', '1e400'))",
         "call energy.load_config((repeat('[', 1000) || repeat(']', 1000))::jsonb)",
     ] {
@@ -285,7 +290,7 @@ async fn a_document_that_is_no_configuration_at_all_is_refused() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_listed_at_once_and_without_loading_it() {
+async fn all_violations_are_listed_without_loading() {
     let mut analyst = as_role("analyst").await;
     let config = current(&mut analyst).await;
     let config = with(&config, "/quality/min_coverage_share", json!(2));
@@ -299,7 +304,7 @@ async fn all_that_is_wrong_is_listed_at_once_and_without_loading_it() {
 }
 
 #[tokio::test]
-async fn what_looks_like_a_secret_is_refused_anywhere_and_never_repeated() {
+async fn anything_like_a_secret_is_rejected_and_never_repeated() {
     let mut analyst = as_role("analyst").await;
     let config = current(&mut analyst).await;
     for (path, value) in [
@@ -320,7 +325,7 @@ async fn what_looks_like_a_secret_is_refused_anywhere_and_never_repeated() {
 }
 
 #[tokio::test]
-async fn a_new_version_is_a_new_row_with_its_checksum_and_the_same_again_is_none() {
+async fn a_new_version_is_a_row_with_its_checksum_and_an_unchanged_one_is_not() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
     let config = current(&mut work).await;
@@ -339,7 +344,7 @@ async fn a_new_version_is_a_new_row_with_its_checksum_and_the_same_again_is_none
 }
 
 #[tokio::test]
-async fn an_earlier_version_can_be_made_current_again_and_the_changes_between_two_are_told() {
+async fn an_earlier_version_can_be_restored_and_two_versions_compared() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
     let config = current(&mut work).await;
@@ -378,10 +383,10 @@ async fn an_earlier_version_can_be_made_current_again_and_the_changes_between_tw
 }
 
 #[tokio::test]
-async fn a_version_that_does_not_exist_or_no_longer_holds_is_not_restored() {
+async fn a_missing_or_no_longer_valid_version_is_not_restored() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    // As one that an older release let pass.
+    // A version that an older release accepted.
     let old: i64 = query_scalar(
         "insert into energy.configs (config, checksum) values ('{\"quality\": {}}', 'old') returning config_id",
     )
@@ -403,7 +408,7 @@ async fn a_version_that_does_not_exist_or_no_longer_holds_is_not_restored() {
 }
 
 #[tokio::test]
-async fn a_configuration_comes_in_by_load_config_only() {
+async fn a_configuration_can_only_be_loaded_by_load_config() {
     for role in ["pipeline", "analyst"] {
         let mut connection = as_role(role).await;
         for statement in [
@@ -418,7 +423,7 @@ async fn a_configuration_comes_in_by_load_config_only() {
 }
 
 #[tokio::test]
-async fn the_schema_in_the_database_is_the_file_and_names_what_the_extension_reads() {
+async fn the_schema_in_the_database_equals_the_file_and_covers_the_extension() {
     let mut analyst = as_role("analyst").await;
     let file: Value = serde_json::from_str(&read_file("config/edf.schema.json")).unwrap();
     let schema: Value = query_scalar("select energy.config_schema()").fetch_one(&mut analyst).await.unwrap();
@@ -434,7 +439,7 @@ async fn the_schema_in_the_database_is_the_file_and_names_what_the_extension_rea
 }
 
 #[tokio::test]
-async fn the_schema_and_the_readers_of_the_extension_agree_on_what_is_too_small_and_too_large() {
+async fn the_schema_and_the_extension_have_the_same_ranges() {
     let mut analyst = as_role("analyst").await;
     let file: Value = serde_json::from_str(&read_file("config/edf.schema.json")).unwrap();
     let mut checked = 0;
@@ -451,7 +456,7 @@ async fn the_schema_and_the_readers_of_the_extension_agree_on_what_is_too_small_
                 .unwrap_or_else(|error| panic!("{name} = {bound}: {error}"));
             let step = beyond * (bound.abs() * 0.5).max(1e-9);
             let outcome = query(read).bind(settings(bound + step)).execute(&mut analyst).await;
-            assert!(outcome.is_err(), "{name} = {} is let pass", bound + step);
+            assert!(outcome.is_err(), "{name} = {} is accepted", bound + step);
             checked += 1;
         }
     }
@@ -459,7 +464,7 @@ async fn the_schema_and_the_readers_of_the_extension_agree_on_what_is_too_small_
 }
 
 #[tokio::test]
-async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() {
+async fn the_jobs_of_the_schema_are_scheduled_as_configured() {
     let mut postgres = as_role("postgres").await;
     let config = current(&mut postgres).await;
     let jobs: Vec<(String, String)> =
@@ -473,7 +478,7 @@ async fn the_jobs_of_the_schema_are_the_ones_that_are_scheduled_as_configured() 
         .iter()
         .map(|(name, schedule)| (format!("edf {}", name.replace('_', " ")), schedule.as_str().unwrap().to_owned()))
         .collect();
-    // And the sessions beside them.
+    // And their additional worker sessions.
     let workers = |section: &str| config[section]["workers"].as_i64().unwrap();
     configured.extend((1..=workers("training")).map(|n| (format!("edf train worker {n}"), "*/5 * * * *".to_owned())));
     let issue = config["schedules"]["issue_forecasts"].as_str().unwrap();
@@ -508,7 +513,7 @@ async fn a_schedule_follows_the_configuration_and_null_turns_its_job_and_its_wor
         let changed = with(&current(&mut work).await, path, value);
         query("call energy.load_config($1)").bind(&changed).execute(&mut *work).await.unwrap();
         if path == "/inference/workers" {
-            // More of them are scheduled by a deployment, fewer at once.
+            // A deployment schedules additional workers; removed ones are unscheduled at once.
             work.execute(AssertSqlSafe(read_file("sql/jobs.sql"))).await.unwrap();
         }
         let found: Vec<(String, String)> = query_as(workers).fetch_all(&mut *work).await.unwrap();

@@ -1,4 +1,4 @@
-//! A dump keeps everything: models, and the whole deployed database, which goes on from it.
+//! Dump and restore keeps everything: the models, and the whole deployed database, which continues from it.
 
 use crate::jobs;
 use edf_tests::{
@@ -54,7 +54,7 @@ async fn a_restored_database_forecasts_the_same_numbers_and_keeps_backtests_and_
     assert_eq!(next, 2);
 }
 
-/// A database with models, their events, a backtest and a tuning, so that every table of the registry has rows.
+/// A database with models, their events, a backtest and a tuning, so that no registry table is empty.
 async fn registry_in_use() -> (Throwaway, PgConnection) {
     let database = Throwaway::with_extension().await;
     let mut connection = database.connect().await;
@@ -70,10 +70,10 @@ async fn registry_in_use() -> (Throwaway, PgConnection) {
     (database, connection)
 }
 
-/// A backtest that takes a moment.
+/// A fast backtest.
 const NAIVE: &str = r#"{"strategy": "seasonal_naive", "schedule": {"test_period": "5 days"}}"#;
 
-/// A role that may read everything and do nothing else, dropped with this value's database.
+/// A role that may only read everything, dropped with this value's database.
 async fn reader(connection: &mut PgConnection, database: &Throwaway) -> String {
     let reader = format!("{}_reader", database.name);
     connection.execute(AssertSqlSafe(format!("create role {reader} login in role pg_read_all_data"))).await.unwrap();
@@ -85,7 +85,7 @@ fn temporary(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_dump_by_a_role_that_only_reads_comes_back_whole_by_several_workers_and_by_sections() {
+async fn a_dump_by_a_reader_is_restored_in_parallel_and_by_sections() {
     let (database, mut before) = registry_in_use().await;
     let reader = reader(&mut before, &database).await;
     let path = temporary(&format!("{}.dump", database.name));
@@ -94,7 +94,7 @@ async fn a_dump_by_a_role_that_only_reads_comes_back_whole_by_several_workers_an
     run_at((&place.0, &place.1), &reader, "pg_dump", &database.name, &options).await;
     before.execute(AssertSqlSafe(format!("drop role {reader}"))).await.unwrap();
     let (expected, forecasts) = (contents(&mut before).await, forecast(&mut before).await);
-    // Which worker is first is chance: with foreign keys inside of the extension every second try failed.
+    // The order of the workers is random: with foreign keys inside the extension every second try failed.
     for _ in 0..8 {
         let restored = Throwaway::empty().await;
         for section in ["pre-data", "data", "post-data"] {
@@ -111,12 +111,12 @@ async fn a_dump_by_a_role_that_only_reads_comes_back_whole_by_several_workers_an
 }
 
 #[tokio::test]
-async fn what_is_deleted_takes_its_children_with_it() {
+async fn deletes_cascade() {
     let (_database, mut connection) = registry_in_use().await;
     let children = "select (select count(*) from edf.model_events), (select count(*) from edf.backtest_forecasts), (select count(*) from edf.trials)";
     let (events, forecasts, trials): (i64, i64, i64) = query_as(children).fetch_one(&mut connection).await.unwrap();
     assert!(events > 3 && forecasts > 0 && trials > 0);
-    // But for the events of a model, which are one more.
+    // Except for the events of a model, which are one more.
     let models: i64 = query_scalar("select count(*) from edf.models").fetch_one(&mut connection).await.unwrap();
     connection.execute("delete from edf.models where model_id = 1").await.unwrap();
     let left: (i64, i64, i64) = query_as(children).fetch_one(&mut connection).await.unwrap();
@@ -138,7 +138,7 @@ async fn what_is_deleted_takes_its_children_with_it() {
 }
 
 #[tokio::test]
-async fn models_that_are_copied_table_by_table_leave_their_ids_behind_the_next_training() {
+async fn training_after_a_copy_of_the_tables_uses_new_ids() {
     let (from, mut before) = registry_in_use().await;
     let to = Throwaway::with_extension().await;
     let mut after = to.connect().await;
@@ -158,12 +158,12 @@ async fn models_that_are_copied_table_by_table_leave_their_ids_behind_the_next_t
 }
 
 #[tokio::test]
-async fn an_exported_model_is_pending_under_a_free_id_elsewhere_and_forecasts_the_same_once_approved() {
+async fn an_exported_model_is_imported_as_pending_and_forecasts_the_same_once_approved() {
     let (from, mut before) = registry_in_use().await;
     let to = Throwaway::with_extension().await;
     let mut after = to.connect().await;
     seed_demand(&mut after).await;
-    // The id of the first model is taken here.
+    // The id of the first model is already used here.
     train(&mut after, "shed").await;
     let other = format!("select edf.train('house', '{DEMAND}', 'seasonal_naive')");
     before.execute(AssertSqlSafe(other)).await.unwrap();
@@ -202,7 +202,7 @@ async fn an_exported_model_is_pending_under_a_free_id_elsewhere_and_forecasts_th
     }
 }
 
-/// A standby of the server under test, stopped and removed with this value.
+/// A standby of the server under test, stopped and removed on drop.
 struct Standby {
     folder: String,
     pg_ctl: String,
@@ -210,7 +210,7 @@ struct Standby {
 }
 
 impl Standby {
-    /// Copies the server and starts the copy; its processes are those of user postgres where the tests run as root.
+    /// Copies the server and starts the copy; as user postgres if the tests run as root.
     async fn start(name: &str) -> Self {
         let bin: String = query_scalar("select setting from pg_config where name = 'BINDIR'")
             .fetch_one(&mut as_role("postgres").await)
@@ -243,7 +243,7 @@ impl Drop for Standby {
     }
 }
 
-/// Root can run no server: then user postgres does.
+/// A server cannot run as root: then user postgres is used.
 async fn server_program(program: &str, arguments: &[&str]) {
     let is_root = String::from_utf8_lossy(&Command::new("id").arg("-u").output().await.unwrap().stdout).trim() == "0";
     let mut command = match is_root {
@@ -254,7 +254,7 @@ async fn server_program(program: &str, arguments: &[&str]) {
         }
         false => Command::new(program),
     };
-    // A server keeps what it is given for output.
+    // A server keeps its output descriptors open.
     let output = command.args(arguments).current_dir("/").stdin(std::process::Stdio::null());
     let status = output.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status().await;
     assert!(status.unwrap().success(), "{program} {arguments:?}");
@@ -339,7 +339,7 @@ const OBJECTS: &str = "
     from objects left join privileges using (classid, objid)
     order by 1";
 
-/// Every table with the number of its rows and a sum of their hashes.
+/// Every table with its number of rows and a sum of their hashes.
 async fn contents(connection: &mut PgConnection) -> Vec<String> {
     let tables: Vec<String> = query_scalar(
         "select oid::regclass::text from pg_class
@@ -368,14 +368,14 @@ const FORECASTS: &str = "
     from energy.forecasts where issued_at = date_trunc('hour', energy.clock()) order by 1";
 
 #[tokio::test]
-async fn a_restored_deployment_holds_everything_and_its_pipeline_goes_on() {
+async fn a_restored_deployment_is_complete_and_its_pipeline_continues() {
     jobs::issue_forecasts().await;
-    // Other tests are at work: what is compared is what the dump saw.
+    // Other tests are running: compares with the dump's snapshot.
     let mut before = as_role("postgres").await;
     before.execute("begin isolation level repeatable read").await.unwrap();
     let snapshot: String = query_scalar("select pg_export_snapshot()").fetch_one(&mut before).await.unwrap();
     let restored = Throwaway::empty().await;
-    // The scheduler works in one database of a server; its jobs are deployed anew.
+    // pg_cron works in one database of a server; its jobs are deployed again.
     let options = ["--snapshot", &snapshot, "--extension=edf", "--exclude-schema=cron"];
     dump_and_restore("edf", &restored.name, &options).await;
 
@@ -393,7 +393,7 @@ async fn a_restored_deployment_holds_everything_and_its_pipeline_goes_on() {
         assert!(name == of && *counter > 0 || *seen == 0, "{name} starts again");
     }
 
-    // Settings of a database are no part of its dump.
+    // Database settings are not part of its dump.
     let clock: String = query_scalar("select energy.clock()::text").fetch_one(&mut before).await.unwrap();
     let set = format!("alter database {} set energy.clock = '{clock}'", restored.name);
     after.execute(AssertSqlSafe(set)).await.unwrap();

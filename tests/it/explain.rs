@@ -1,11 +1,11 @@
-//! `edf.explain`: what forecasts are made of, and `edf.feature_importance`: what matters to a model.
+//! `edf.explain`: contributions to forecasts, and `edf.feature_importance`: the importance of features.
 
 use edf_tests::{DEMAND, QUICK, Throwaway, as_role, refusals, seed_demand, trained};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar};
 use std::path::PathBuf;
 
-/// Trains a strategy on a query, and approves it.
+/// Trains a strategy on a query and approves the model.
 async fn approve(analyst: &mut PgConnection, subject: &str, strategy: &str, data: &str, parameters: &str) -> i64 {
     query_scalar("select edf.approve_model(edf.train($1, $2, strategy => $3, parameters => $4::jsonb))")
         .bind(subject)
@@ -22,7 +22,7 @@ async fn contributions_of_each_step_add_up_to_its_forecast_for_every_strategy() 
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
-    // Hours without weather among those ahead, and demand that is late.
+    // Hours without weather among those ahead, and late demand.
     let patchy = "select at, case when at < '2026-02-13 20:00Z' then demand_kwh end,
         case when extract(hour from at) not in (3, 4) then temperature_c end as temperature_c from hourly";
     let members = format!(
@@ -82,7 +82,7 @@ async fn contributions_of_each_step_add_up_to_its_forecast_for_every_strategy() 
 }
 
 #[tokio::test]
-async fn what_if_it_were_colder_the_contribution_of_the_temperature_moves_the_forecast() {
+async fn a_lower_temperature_changes_the_forecast_through_its_contribution() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -104,7 +104,8 @@ async fn what_if_it_were_colder_the_contribution_of_the_temperature_moves_the_fo
         .fetch_one(&mut analyst)
         .await
         .unwrap();
-        // Two kWh an hour were made up for four degrees; trees on a line may tell more where it never was so cold.
+        // The demand has two kWh per hour for four degrees; trees on a linear base may give more at unseen
+        // temperatures.
         assert!(rise > 70.0, "{subject}: {rise} kWh");
         assert!((by_weather - rise).abs() < 0.1 * rise, "{subject}: {by_weather} of {rise}");
         assert!(by_demand.abs() < 0.1 * rise, "{subject}: {by_demand} of {rise}");
@@ -112,7 +113,7 @@ async fn what_if_it_were_colder_the_contribution_of_the_temperature_moves_the_fo
 }
 
 #[tokio::test]
-async fn a_pending_model_is_explained_by_its_number_and_what_cannot_be_explained_is_refused() {
+async fn a_pending_model_is_explained_by_id_and_unsupported_models_are_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -164,7 +165,7 @@ async fn a_pending_model_is_explained_by_its_number_and_what_cannot_be_explained
 }
 
 #[tokio::test]
-async fn importance_has_the_features_of_a_model_by_what_they_move() {
+async fn importance_ranks_the_features_by_effect() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -197,7 +198,7 @@ async fn importance_has_the_features_of_a_model_by_what_they_move() {
 }
 
 #[tokio::test]
-async fn an_analyst_trains_and_explains_without_a_right_to_approve() {
+async fn an_analyst_can_train_and_explain_without_the_right_to_approve() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
     let hours = "select at, case when at < '2026-02-14Z' then 5 + sin(extract(hour from at)) + mod(extract(day from at)::int, 3) end as kwh

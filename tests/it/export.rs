@@ -1,4 +1,4 @@
-//! Models for other programs: the trees as files of XGBoost.
+//! Models for other programs: trees as XGBoost files.
 
 use edf_tests::{DEMAND, QUICK, Throwaway, refusals, seed_demand, trained};
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
@@ -20,7 +20,7 @@ async fn trees_are_exported_by_day_of_lead_in_the_format_of_xgboost() {
     .unwrap();
     assert!(!files.is_empty());
     for (slot, day, file, names, base) in &files {
-        // An object whose keys are those of XGBoost's format.
+        // An object with the keys of XGBoost's format.
         let has = |key: &str| file.windows(key.len()).any(|window| window == key.as_bytes());
         assert!(file[0] == b'{' && has("gbtree") && has("split_conditions") && has("temperature_c"), "{slot} {day}");
         assert!((0..24).contains(slot) && *day >= 1 && *names && *base, "{slot} {day} {names} {base}");
@@ -40,7 +40,7 @@ async fn trees_are_exported_by_day_of_lead_in_the_format_of_xgboost() {
 }
 
 #[tokio::test]
-async fn what_is_not_trees_alone_is_refused() {
+async fn models_other_than_plain_trees_are_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;

@@ -1,4 +1,5 @@
-//! What Prometheus and Grafana read: Debian's exporter with the project's queries, and the queries of the dashboard.
+//! Monitoring with Prometheus and Grafana: Debian's exporter with the project's queries, and the queries of the
+//! dashboard.
 
 use crate::monitoring::{FAULTS, check, two_buildings};
 use crate::storage::run;
@@ -10,7 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// The exporter on a database as role dashboard, until it is dropped; and where its metrics are.
+/// Starts the exporter on a database as role dashboard; returns the process and the URL of its metrics.
 fn exporter(database: &Throwaway) -> (Child, String) {
     let program = PathBuf::from(environment("EDF_CACHE")).join("monitoring/usr/bin/prometheus-postgres-exporter");
     assert!(program.exists(), "{}: docker/install.sh monitoring brings it", program.display());
@@ -36,7 +37,7 @@ fn exporter(database: &Throwaway) -> (Child, String) {
     (child, format!("http://127.0.0.1:{port}/metrics"))
 }
 
-/// All metrics, when the exporter is up.
+/// All metrics, once the exporter is up.
 async fn metrics(url: &str) -> String {
     for _ in 0..200 {
         if let Ok(answer) = reqwest::get(url).await {
@@ -47,7 +48,7 @@ async fn metrics(url: &str) -> String {
     panic!("the exporter does not answer");
 }
 
-/// The value of a series with this name and these labels.
+/// The value of the series with this name and these labels.
 fn value(metrics: &str, name: &str, labels: &[&str]) -> f64 {
     let mut found = metrics.lines().filter(|line| {
         line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
@@ -131,7 +132,7 @@ async fn every_panel_of_the_dashboard_can_be_read_by_the_dashboard_role() {
     check(&mut postgres).await;
     let mut dashboard = connect("dashboard", &database.name).await;
     for (format, sql) in sql {
-        // As Grafana writes its macros and variables.
+        // Expands macros and variables like Grafana.
         let mut written = sql.replace("$building", "north");
         while let Some((before, rest)) = written.split_once("$__timeFilter(") {
             let (column, after) = rest.split_once(')').unwrap();
@@ -146,7 +147,7 @@ async fn every_panel_of_the_dashboard_can_be_read_by_the_dashboard_role() {
             assert_eq!(rows.len(), 2, "{written}");
         }
     }
-    // And of no database anything else.
+    // And in no other database.
     let mut dashboard = as_role("dashboard").await;
     assert!(dashboard.execute("insert into energy.alert_rules (rule) values ('x')").await.is_err());
 }

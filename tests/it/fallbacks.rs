@@ -1,4 +1,4 @@
-//! There is always an answer: what forecasts a building when its model, its meter or its weather fails, and what readers are told.
+//! Fallbacks: how a building is forecast if its model, meter or weather fails, and what readers see.
 
 use crate::jobs::{BUILDING, issuing, turn};
 use crate::slots::told;
@@ -19,7 +19,8 @@ async fn work(postgres: &mut PgConnection) -> Transaction<'_, Postgres> {
     work
 }
 
-/// The statement is executed past all triggers, then the slot is issued: hours, source, least and greatest quality, reasons.
+/// Executes the statement with triggers disabled, then issues the slot: hours, source, least and greatest quality,
+/// reasons.
 async fn after(work: &mut PgConnection, statement: &str) -> (i64, String, f64, f64, String) {
     let statement = format!(
         "set local session_replication_role = replica; {statement}; set local session_replication_role = origin"
@@ -35,7 +36,7 @@ fn is(found: &(i64, String, f64, f64, String), source: &str, least: f64, most: f
     assert!((found.2 - least).abs() < 1e-9 && (found.3 - most).abs() < 1e-9, "{found:?}");
 }
 
-/// Of the forecasts of [`BUILDING`]: mean, mean width of the interval, and that of the hours of the week before.
+/// For the forecasts of [`BUILDING`]: mean, mean width of the interval, and mean of the previous week.
 async fn level(work: &mut PgConnection) -> (f64, f64, f64) {
     query_as(
         "select avg(yhat), avg(yhat_upper - yhat_lower),
@@ -50,10 +51,10 @@ async fn level(work: &mut PgConnection) -> (f64, f64, f64) {
 }
 
 #[tokio::test]
-async fn a_model_that_is_damaged_or_of_another_format_gives_way_and_is_told() {
+async fn a_corrupted_model_or_an_unknown_format_is_replaced_by_a_fallback_and_reported() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
-    // A newer format, with the checksum that it then has.
+    // A newer format with a valid checksum.
     let newer = "update edf.models set artifact = head || sha256(head)
         from (select model_id, overlay(substring(artifact for length(artifact) - 32) placing '\\x6300' from 5) as head from edf.models) as cut
         where cut.model_id = models.model_id and subject = 'homes-1-4'";
@@ -85,10 +86,10 @@ async fn a_model_that_is_damaged_or_of_another_format_gives_way_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_building_without_a_model_is_forecast_from_its_own_hours_and_one_without_hours_by_a_plan() {
+async fn without_a_model_own_hours_are_used_and_without_hours_a_plan() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
-    // Without the plan there is the mean.
+    // Without the plan the mean is used.
     let unplanned = "alter function energy.design_forecast(text, timestamptz, energy.place_inputs, double precision[]) rename to gone";
     for (kept, source, quality) in [
         ("60 days", "profile", 0.5),
@@ -115,7 +116,7 @@ async fn a_building_without_a_model_is_forecast_from_its_own_hours_and_one_witho
             .await
             .unwrap();
         assert!(whole, "{source}");
-        // That there is no model is no failure.
+        // A missing model is not a failure.
         let failed: i64 = query_scalar("select count(*) from energy.job_runs where building_id = $1")
             .bind(BUILDING)
             .fetch_one(&mut *work)
@@ -136,7 +137,7 @@ async fn a_building_without_a_model_is_forecast_from_its_own_hours_and_one_witho
 }
 
 #[tokio::test]
-async fn own_hours_forecast_with_intervals_that_hold() {
+async fn forecasts_from_own_hours_have_valid_intervals() {
     let mut postgres = as_role("postgres").await;
     for source in ["profile", "last_week"] {
         let (hours, covered, width): (i64, f64, f64) = query_as(
@@ -155,7 +156,7 @@ async fn own_hours_forecast_with_intervals_that_hold() {
         println!("{source}: {covered} of {hours} hours covered, {width} wide");
         assert!(hours > 3000 && covered > 0.85 && width < 3.0, "{source}: {covered} of {hours}, {width}");
     }
-    // The hours of last week are those of last week.
+    // The hours equal those of the previous week.
     let most: f64 = query_scalar(
         "select max(abs(ahead.yhat - consumption_kwh))
          from energy.inputs_of_place('fontana-ca', 'homes-1-4', 'Etc/GMT+8', '2017-07-20 05:00Z', '48 hours', false) as inputs
@@ -170,7 +171,7 @@ async fn own_hours_forecast_with_intervals_that_hold() {
 }
 
 #[tokio::test]
-async fn a_meter_that_is_flat_or_silent_lowers_the_quality_and_is_not_believed() {
+async fn a_flat_or_silent_meter_lowers_the_quality_and_is_ignored() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     for value in [0.0, 40.0] {
@@ -186,7 +187,7 @@ async fn a_meter_that_is_flat_or_silent_lowers_the_quality_and_is_not_believed()
     let silent = "delete from energy.building_hours where building_id = 'homes-1-4' and hour_at >= '2017-07-28 00:00Z'";
     is(&after(&mut first, silent).await, "model", 0.8, 0.8, "{recent_gap}");
     drop(first);
-    // A building that stands empty for weeks is as it was.
+    // A building that is empty for weeks keeps its quality.
     let mut second = work(&mut postgres).await;
     let empty = "update energy.building_hours set consumption_kwh = 0 where building_id = 'homes-1-4' and hour_at >= '2017-06-20Z'";
     is(&after(&mut second, empty).await, "model", 1.0, 1.0, "{}");
@@ -195,7 +196,7 @@ async fn a_meter_that_is_flat_or_silent_lowers_the_quality_and_is_not_believed()
 }
 
 #[tokio::test]
-async fn weather_that_is_stale_or_missing_lowers_the_quality_and_the_model_goes_on_with_the_climatology() {
+async fn stale_or_missing_weather_lowers_the_quality_and_climatology_is_used() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut first = work(&mut postgres).await;
@@ -203,7 +204,7 @@ async fn weather_that_is_stale_or_missing_lowers_the_quality_and_the_model_goes_
     is(&after(&mut first, stale).await, "model", 0.9, 0.9, "{weather_stale}");
     drop(first);
     let mut second = work(&mut postgres).await;
-    // A place that never had a forecast is not waited for.
+    // A location that never had a forecast is not waited for.
     is(&after(&mut second, "delete from raw.weather_forecasts").await, "model", 0.6, 0.6, "{weather_missing}");
     let (mean, _, usual) = level(&mut second).await;
     assert!((0.6..1.6).contains(&(mean / usual)), "{mean} {usual}");
@@ -224,7 +225,7 @@ async fn weather_that_is_stale_or_missing_lowers_the_quality_and_the_model_goes_
             && brightest > 500.0,
         "{coldest} {warmest} {darkest} {brightest}"
     );
-    // Nothing that was received later counts.
+    // Data received later does not count.
     let known = "select md5(string_agg(c::text, ',' order by valid_at)) from energy.weather_climatology('fontana-ca', '2017-07-15 05:00Z', '2017-07-15 05:00Z', '2017-07-18 05:00Z') as c";
     let before: String = query_scalar(known).fetch_one(&mut *second).await.unwrap();
     second
@@ -243,7 +244,7 @@ async fn weather_that_is_stale_or_missing_lowers_the_quality_and_the_model_goes_
         "{weather_missing}",
     );
     drop(third);
-    // The calendar cannot be read: the hours of each building are left.
+    // If the calendar cannot be read, the hours of each building are used.
     let mut fourth = work(&mut postgres).await;
     fourth.execute("alter view processed.int_building_days rename to gone").await.unwrap();
     let found = after(&mut fourth, "select").await;
@@ -257,7 +258,7 @@ async fn weather_that_is_stale_or_missing_lowers_the_quality_and_the_model_goes_
 }
 
 #[tokio::test]
-async fn an_archetypes_model_comes_before_own_hours_and_every_source_has_its_factor() {
+async fn the_archetypes_model_precedes_own_hours_and_every_source_has_its_factor() {
     let mut analyst = as_role("analyst").await;
     let factors: Vec<f64> = query_scalar("select energy.quality_factor(source) from unnest('{model,archetype,profile,last_week,design,recent_mean}'::text[]) as source")
         .fetch_all(&mut analyst)
@@ -292,11 +293,11 @@ async fn an_archetypes_model_comes_before_own_hours_and_every_source_has_its_fac
 }
 
 #[tokio::test]
-async fn a_sunny_and_bitterly_cold_day_is_told_by_its_confidence_although_the_model_knows_both() {
+async fn an_unseen_combination_of_sun_and_cold_lowers_the_confidence() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = work(&mut postgres).await;
-    // What was issued, and what the model says of itself, by UTC day.
+    // The issued confidence, and the model's own, by UTC day.
     let told = "
         select issued.valid_at::date::text, min(issued.confidence), min(own.confidence)
         from raw.buildings
@@ -312,7 +313,7 @@ async fn a_sunny_and_bitterly_cold_day_is_told_by_its_confidence_although_the_mo
     let usual: Vec<(String, f64, f64)> = query_as(told).fetch_all(&mut *work).await.unwrap();
     assert!(usual.len() == 4 && usual.iter().all(|(_, issued, own)| issued == own && *own > 0.9), "{usual:?}");
 
-    // Each hour as cold as some nights of April, under the sun of June.
+    // Every hour as cold as some nights in April, with June sun.
     work.execute(raw_sql("delete from energy.forecasts; delete from energy.forecast_slots")).await.unwrap();
     after(
         &mut work,
@@ -324,6 +325,6 @@ async fn a_sunny_and_bitterly_cold_day_is_told_by_its_confidence_although_the_mo
     for (day, issued, own) in &cold[1..3] {
         assert!(*issued < 0.7 && *own > 0.9, "{day}: {issued} {own}");
     }
-    // Of a day that the run does not reach the end of, the model alone says it.
+    // For a day that the run covers partly, only the model's confidence is available.
     assert_eq!(cold[3].1, cold[3].2, "{cold:?}");
 }

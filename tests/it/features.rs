@@ -1,11 +1,11 @@
-//! `edf.features`: what a forecast would read, by name, and nothing that it could not know.
+//! `edf.features`: the named inputs of a forecast, limited to what is known at its issue.
 
 use edf_tests::{DEMAND, Throwaway, seed_demand};
 use sqlx::{Executor, query_as, query_scalar};
 use std::collections::BTreeSet;
 
 #[tokio::test]
-async fn features_carry_the_names_that_the_spec_asks_for() {
+async fn features_have_the_names_of_the_spec() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -76,7 +76,7 @@ async fn a_lag_is_the_demand_that_many_hours_earlier() {
 }
 
 #[tokio::test]
-async fn features_do_not_change_with_what_is_measured_after_the_issue_time() {
+async fn features_do_not_depend_on_values_after_the_issue_time() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -85,7 +85,7 @@ async fn features_do_not_change_with_what_is_measured_after_the_issue_time() {
     let before: Vec<f64> = query_scalar(features).bind(DEMAND).fetch_one(&mut analyst).await.unwrap();
     analyst.execute("update hourly set demand_kwh = -1e6 where at >= '2026-02-10 05:00Z'").await.unwrap();
     let after: Vec<f64> = query_scalar(features).bind(DEMAND).fetch_one(&mut analyst).await.unwrap();
-    // Bits, since NaN is not equal to itself.
+    // Compares bits, since NaN is not equal to itself.
     let bits = |values: Vec<f64>| values.into_iter().map(f64::to_bits).collect::<Vec<_>>();
     assert_eq!(bits(before), bits(after));
 }
@@ -107,7 +107,7 @@ async fn the_calendar_is_local_to_the_time_zone() {
 }
 
 #[tokio::test]
-async fn weather_ahead_is_read_as_it_was_forecast_by_the_issue_time() {
+async fn weather_ahead_is_the_newest_forecast_at_the_issue_time() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     analyst
@@ -129,7 +129,8 @@ async fn weather_ahead_is_read_as_it_was_forecast_by_the_issue_time() {
     .fetch_all(&mut analyst)
     .await
     .unwrap();
-    // Each hour's newest run by then: a day old for the first day, then a day and a half, then none, so as it came.
+    // Each hour's newest run by then: one day old for the first day, then a day and a half, then none, so the actual
+    // value.
     let as_forecast: Vec<f64> =
         (0..48).map(|ahead| [34.0, 46.0, 5.0][usize::from(ahead > 24) + usize::from(ahead > 36)]).collect();
     assert_eq!(temperatures, as_forecast);

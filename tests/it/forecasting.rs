@@ -1,4 +1,4 @@
-//! The analyst's path on a database with nothing but the extension: train, approve, forecast.
+//! The analyst's workflow on a database with only the extension: train, approve, forecast.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use edf_tests::{DEMAND, QUICK, Throwaway, refusals, seed_demand, trained};
@@ -25,13 +25,13 @@ async fn an_approved_model_forecasts_72_hours_an_hour_apart_inside_their_interva
         assert_eq!(valid_at, issued_at + TimeDelta::hours(ahead.into()));
         assert_eq!(lead_hours, f64::from(ahead + 1));
         assert!(lower <= yhat && yhat <= upper, "{lower} <= {yhat} <= {upper} at {valid_at}");
-        assert!((0.0..50.0).contains(&yhat), "{yhat} is like no hour of the series");
+        assert!((0.0..50.0).contains(&yhat), "{yhat} is outside the range of the series");
         assert_eq!(by, model);
     }
 }
 
 #[tokio::test]
-async fn the_same_question_gets_the_same_answer_whatever_the_rows_order() {
+async fn forecasts_do_not_depend_on_the_order_of_the_rows() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -45,7 +45,7 @@ async fn the_same_question_gets_the_same_answer_whatever_the_rows_order() {
 }
 
 #[tokio::test]
-async fn without_regressors_no_rows_ahead_are_needed() {
+async fn without_regressors_no_rows_ahead_are_required() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -67,7 +67,7 @@ async fn without_regressors_no_rows_ahead_are_needed() {
 }
 
 #[tokio::test]
-async fn with_regressors_the_rows_ahead_are_asked_for() {
+async fn with_regressors_the_rows_ahead_are_required() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -83,7 +83,7 @@ async fn with_regressors_the_rows_ahead_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_forecast_reads_no_target_from_its_issue_time_on() {
+async fn a_forecast_reads_no_target_after_its_issue_time() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -98,12 +98,12 @@ async fn a_forecast_reads_no_target_from_its_issue_time_on() {
 }
 
 #[tokio::test]
-async fn confidence_falls_where_weather_is_missing_or_absurd_and_where_demand_is_late_and_the_interval_stays() {
+async fn confidence_falls_with_missing_or_implausible_weather_and_late_demand() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     trained(&mut analyst, "house").await;
-    // Of the first day, of the second and of the third; and the width of the first day's interval.
+    // Confidence of the first, second and third day, and the width of the first day's interval.
     let asked = "select avg(confidence) filter (where lead_hours <= 24),
              avg(confidence) filter (where lead_hours > 24 and lead_hours <= 48),
              avg(confidence) filter (where lead_hours > 48),
@@ -151,7 +151,7 @@ async fn a_query_may_end_in_a_semicolon_or_a_comment() {
 }
 
 #[tokio::test]
-async fn training_says_what_it_learnt_from_and_how_it_did() {
+async fn training_reports_its_data_and_metrics() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -170,7 +170,8 @@ async fn training_says_what_it_learnt_from_and_how_it_did() {
     assert!(rmse.is_finite() && naive_rmse > 0.0);
 }
 
-/// Trains a strategy on a query, and approves it; the rows that it forecasts from the same query, the lowest and the highest.
+/// Trains a strategy on a query and approves the model; returns the number of forecast rows, the lowest and the highest
+/// value.
 async fn forecast_by(analyst: &mut PgConnection, strategy: &str, data: &str, parameters: &str) -> (i64, f64, f64) {
     query("select edf.approve_model(edf.train($1, $2, strategy => $1, parameters => $3::jsonb))")
         .bind(strategy)
@@ -188,7 +189,7 @@ async fn forecast_by(analyst: &mut PgConnection, strategy: &str, data: &str, par
 }
 
 #[tokio::test]
-async fn every_strategy_is_trained_by_its_name_and_forecasts_from_what_is_kept() {
+async fn every_strategy_can_be_trained_by_name_and_forecasts_from_its_artifact() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -207,7 +208,7 @@ async fn every_strategy_is_trained_by_its_name_and_forecasts_from_what_is_kept()
 }
 
 #[tokio::test]
-async fn ten_years_of_quarter_hours_are_learnt_in_bounded_memory() {
+async fn training_on_ten_years_of_quarter_hours_uses_bounded_memory() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let decade =

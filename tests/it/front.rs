@@ -1,4 +1,4 @@
-//! nginx in front of the API, as docker/nginx starts it: TLS, limits, compression, 304, and the log of reads.
+//! nginx in front of the API, as started by docker/nginx: TLS, limits, compression, 304, and the read log.
 
 use crate::storage::{run, texts};
 use crate::street::street;
@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// nginx, ended with this value.
+/// An nginx, stopped on drop.
 struct Front {
     url: String,
     client: Client,
@@ -23,7 +23,7 @@ struct Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        // The script ends nginx, which ends the log.
+        // The script stops nginx, which ends the log.
         if let Some(id) = self.process.id() {
             let _ = std::process::Command::new("kill").arg(id.to_string()).status();
         }
@@ -97,7 +97,7 @@ async fn front() -> (Throwaway, Api, Front, PgConnection) {
 }
 
 #[tokio::test]
-async fn answers_are_those_of_the_api_over_tls_compressed_and_for_nobody_else() {
+async fn responses_are_those_of_the_api_over_tls_compressed_and_private() {
     let (_database, api, front, _postgres) = front().await;
     let through = front.get("forecasts").send().await.unwrap();
     let headers: BTreeMap<String, String> =
@@ -118,13 +118,13 @@ async fn answers_are_those_of_the_api_over_tls_compressed_and_for_nobody_else() 
     let small = zipped.bytes().await.unwrap().len();
     let large = front.get("forecasts").send().await.unwrap().bytes().await.unwrap().len();
     assert!(small * 5 < large, "{small} of {large}");
-    // Without TLS there is nothing.
+    // There is no access without TLS.
     let plain = Client::new().get(front.url.replace("https", "http")).send().await.unwrap();
     assert_eq!(plain.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn who_has_the_newest_forecasts_is_told_so_and_nothing_is_read() {
+async fn a_client_with_the_newest_forecasts_gets_304_without_a_read() {
     let (database, _api, front, mut postgres) = front().await;
     for path in ["forecasts?building_id=eq.tall", "portfolio_forecasts", "rpc/forecast_chart?building_id=tall"] {
         let tag = async || {
@@ -144,12 +144,12 @@ async fn who_has_the_newest_forecasts_is_told_so_and_nothing_is_read() {
         assert_eq!(with(&first, "utility", "*/*").await, (304, true, true), "{path}");
         assert_eq!(with(&format!("\"x\", {first}"), "utility", "*/*").await.0, 304, "{path}");
         assert_eq!(with("W/\"0\"", "utility", "*/*").await.0, 200, "{path}");
-        // Of another caller, and in another format, it is another answer.
+        // Another caller or format has another response.
         assert_eq!(with(&first, "together", "*/*").await.0, 200, "{path}");
         if !path.starts_with("rpc") {
             assert_eq!(with(&first, "utility", "text/csv").await.0, 200, "{path}");
         }
-        // A revision, a new issue, another hour, a building less and a setting: each is news.
+        // A revision, a new issue, another hour, a building less and a setting each change the response.
         for change in [
             "update energy.forecasts set revision = 2, created_at = clock_timestamp()
              where building_id = 'tall' and issued_at = '2026-03-15 05:00Z'",
@@ -184,15 +184,15 @@ async fn who_has_the_newest_forecasts_is_told_so_and_nothing_is_read() {
         )
         .await;
     }
-    // Past forecasts are asked for as a whole each time.
+    // Past forecasts are always read in full.
     let history = front.get("forecast_history?limit=1").send().await.unwrap();
     assert!(history.headers().get("etag").is_none());
-    // A token that is refused is not told that nothing has changed.
+    // A rejected token does not get a 304.
     let tag = front.get("forecasts").send().await.unwrap().headers()["etag"].clone();
     let strange =
         front.client.get(format!("{}/forecasts", front.url)).header("if-none-match", tag).send().await.unwrap();
     assert_eq!(strange.status(), StatusCode::UNAUTHORIZED);
-    // Another hour is another answer: the database's clock is its own.
+    // Another hour has another response: the database has its own clock.
     let before = front.get("forecasts").send().await.unwrap().headers()["etag"].clone();
     run(&mut postgres, &format!("alter database {} set energy.clock = '2026-03-15 13:00Z'", database.name)).await;
     run(
@@ -209,11 +209,11 @@ async fn who_has_the_newest_forecasts_is_told_so_and_nothing_is_read() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("the hour does not count");
+    panic!("the hour does not change the response");
 }
 
 #[tokio::test]
-async fn what_is_too_large_too_often_or_malformed_is_refused_before_the_api() {
+async fn too_large_too_frequent_and_malformed_requests_do_not_reach_the_api() {
     let (_database, _api, front, _postgres) = front().await;
     let post = |path: &str, bytes: usize, role: &str| {
         let body = format!("{{\"messages\": [{}]}}", " ".repeat(bytes));
@@ -226,7 +226,7 @@ async fn what_is_too_large_too_often_or_malformed_is_refused_before_the_api() {
         ("rpc/approve_model", 70_000, "operator"),
         ("rpc/token", 2_000, "operator"),
     ] {
-        // nginx may close while the rest is still sent.
+        // nginx may close the connection while the rest is still being sent.
         if let Ok(answer) = post(path, bytes, role).send().await {
             assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
             let error: Value = answer.json().await.unwrap();
@@ -253,7 +253,7 @@ async fn what_is_too_large_too_often_or_malformed_is_refused_before_the_api() {
         assert!(answer.headers().get("x-injected").is_none(), "{query}");
     }
 
-    // One caller that asks too often waits, and others do not.
+    // A caller with too many requests is throttled, others are not.
     let statuses = async |subject: &'static str| {
         let token = token_of(subject, "supplier");
         let mut found = BTreeMap::<u16, usize>::new();
@@ -275,7 +275,7 @@ async fn what_is_too_large_too_often_or_malformed_is_refused_before_the_api() {
     assert!(busy[&429] > 0 && busy[&200] >= 40, "{busy:?}");
     let other = front.ask(Method::GET, "accuracy?limit=1", "few", "supplier").send().await.unwrap();
     assert_eq!(other.status(), StatusCode::OK);
-    // Guesses at keys are slowed down.
+    // Guessing keys is throttled.
     let mut guesses = BTreeMap::<u16, usize>::new();
     for _ in 0..40 {
         let guess = front.client.post(format!("{}/rpc/token", front.url)).json(&json!({ "api_key": "x" }));
@@ -285,9 +285,9 @@ async fn what_is_too_large_too_often_or_malformed_is_refused_before_the_api() {
 }
 
 #[tokio::test]
-async fn who_read_which_building_is_kept() {
+async fn reads_are_recorded_by_caller_and_building() {
     let (_database, _api, front, mut postgres) = front().await;
-    // What a subject is called does not become a line of the log.
+    // A subject cannot inject a line into the log.
     let odd = "a\"b\\\n{\"subject\"}\r\nSet-Cookie = 1 \u{e9}";
     sqlx::query("insert into energy.building_access values ($1, 'tall')")
         .bind(odd)
@@ -303,7 +303,7 @@ async fn who_read_which_building_is_kept() {
         ("rpc/scenarios?scenarios=3&building_ids=%7Btall%7D", "utility", "supplier", 200),
         ("forecasts?building_id=eq.alone&limit=3", odd, "resident", 200),
         ("forecasts?building_id=eq.tall&limit=3", odd, "resident", 200),
-        // No reads.
+        // These are not reads.
         ("forecasts?building_id=eq.tall&valid_at=eq.never", "utility", "supplier", 400),
         ("portfolio_forecasts", "utility", "resident", 403),
         ("nowhere", "utility", "supplier", 404),
@@ -341,7 +341,7 @@ async fn who_read_which_building_is_kept() {
     expected.sort();
     found.sort();
     assert_eq!(found, expected);
-    // As long as is configured.
+    // Kept as long as configured.
     run(&mut postgres, "update energy.api_reads set minute = now() - interval '400 days' where subject = 'few'").await;
     run(&mut postgres, "call energy.apply_retention()").await;
     let left =
@@ -350,7 +350,7 @@ async fn who_read_which_building_is_kept() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_of_itself_is_not_believed() {
+async fn client_supplied_identity_headers_are_ignored() {
     let (_database, _api, front, _postgres) = front().await;
     let forged = front
         .get("forecasts?limit=1")
@@ -365,7 +365,7 @@ async fn what_a_client_says_of_itself_is_not_believed() {
 }
 
 #[tokio::test]
-async fn without_the_log_of_reads_nothing_can_be_read() {
+async fn without_the_read_log_nothing_can_be_read() {
     let (_database, _api, mut front, _postgres) = front().await;
     let script = front.process.id().unwrap().to_string();
     let log = std::process::Command::new("pgrep").args(["-P", &script, "edf-api-log"]).output().unwrap();
@@ -377,7 +377,7 @@ async fn without_the_log_of_reads_nothing_can_be_read() {
 }
 
 #[tokio::test]
-async fn people_are_signed_in_by_a_cookie_that_counts_for_what_no_form_of_another_site_sends() {
+async fn the_session_cookie_is_protected_against_cross_site_requests() {
     let (_database, _api, front, _postgres) = front().await;
     let client = {
         let trusted = std::fs::read(front.folder.join("certificate.pem")).unwrap();
@@ -410,7 +410,7 @@ async fn people_are_signed_in_by_a_cookie_that_counts_for_what_no_form_of_anothe
         let answer = with(client.post(&decide).header("content-type", kind).body(body)).await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{kind}");
     }
-    // Operators see what changes with buildings of no access: nothing of it is kept.
+    // Operators also see buildings that no access is granted for: their responses have no ETag.
     let all = with(client.get(format!("{}/forecasts?limit=1", front.url))).await.unwrap();
     assert_eq!((all.status(), all.headers().contains_key("etag")), (StatusCode::OK, false));
 }

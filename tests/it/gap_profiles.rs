@@ -1,4 +1,4 @@
-//! Long gaps go by the building's day, as it was learnt.
+//! Long gaps are distributed by the building's learned daily profile.
 
 use crate::house::{DAY, add_house, evenings, ingest, learn, refresh};
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ async fn spread(work: &mut PgConnection) -> Vec<(String, f64, String, DateTime<U
 }
 
 #[tokio::test]
-async fn a_long_gap_goes_by_the_building_s_day_once_that_is_learnt() {
+async fn a_long_gap_is_distributed_by_the_buildings_profile_once_learned() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -39,17 +39,17 @@ async fn a_long_gap_goes_by_the_building_s_day_once_that_is_learnt() {
         assert!((kwh - expected).abs() < 0.01 && quality == "estimated", "{learnt:?}");
     }
     assert!((learnt.iter().map(|(_, kwh, ..)| kwh).sum::<f64>() - 27.0).abs() < 1e-9);
-    // What was spread by a profile was not known before the profile was.
+    // Energy distributed by a profile was not known before the profile.
     assert!(even.iter().all(|hour| hour.3 == "2017-07-30T00:00:00Z".parse::<DateTime<Utc>>().unwrap()));
     assert!(learnt.iter().all(|hour| hour.3 == "2017-08-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap()));
 
-    // The same again is no other profile.
+    // Learning the same again creates no new profile.
     learn(&mut work, 14 * DAY).await;
     assert_eq!(spread(&mut work).await, learnt);
 }
 
 #[tokio::test]
-async fn a_profile_is_learnt_only_from_enough_measured_days_known_by_then() {
+async fn a_profile_needs_enough_measured_days_known_by_then() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;

@@ -1,4 +1,4 @@
-//! Meter messages over HTTP, from a gateway that may write its own buildings.
+//! Meter messages over HTTP, from a gateway with access to its own buildings.
 
 use crate::storage::run;
 use crate::street::street;
@@ -25,7 +25,7 @@ fn message(building: &str, value: f64) -> Value {
 }
 
 #[tokio::test]
-async fn a_gateway_writes_its_own_buildings_and_no_other() {
+async fn a_gateway_can_only_write_its_own_buildings() {
     let mut postgres = as_role("postgres").await;
     sqlx::query("insert into energy.building_access values ($1, $2) on conflict do nothing")
         .bind(GATEWAY)
@@ -69,7 +69,7 @@ async fn a_gateway_writes_its_own_buildings_and_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_no_array_is_a_bad_request_and_nobody_else_may_send() {
+async fn a_body_without_an_array_is_a_bad_request_and_other_roles_may_not_send() {
     let (status, error) = send("gateway", GATEWAY, &json!({ "messages": {} })).await;
     assert_eq!((status, &error["code"]), (StatusCode::BAD_REQUEST, &json!("22023")));
     for role in ["supplier", "resident"] {
@@ -79,7 +79,7 @@ async fn what_is_no_array_is_a_bad_request_and_nobody_else_may_send() {
 }
 
 #[tokio::test]
-async fn what_a_sender_has_rejected_is_kept_up_to_a_limit_and_answered_all_the_same() {
+async fn stored_rejections_per_sender_are_limited_and_all_are_answered() {
     let (database, api, mut postgres) = street().await;
     configure(&mut postgres, "quality,max_rejected_mb", "1").await;
     run(&mut postgres, "insert into energy.building_access values ('full', 'tall'), ('other', 'tall')").await;
@@ -103,17 +103,17 @@ async fn what_a_sender_has_rejected_is_kept_up_to_a_limit_and_answered_all_the_s
     }
     let (count, bytes) = kept(&mut postgres, "full").await;
     assert!((900_000..=1_000_000).contains(&bytes) && count < 500, "{count} {bytes}");
-    // Those kept already cost nothing more, and another sender has room of its own.
+    // Stored duplicates do not count towards the limit, and other senders have their own.
     send("full", 300, 0).await;
     assert_eq!(kept(&mut postgres, "full").await, (count, bytes));
     send("other", 10, 0).await;
     assert_eq!(kept(&mut postgres, "other").await.0, 10);
-    // What can be used is taken as ever.
+    // Valid messages are still accepted.
     let good = json!({ "messages": [{ "timestamp_str": "2026-03-15T11:45:00Z", "building_id": "tall", "apartment_id": "flat-1",
                        "readings": [{ "sensor_type": "electricity_kwh_total", "value": 1.0 }] }] });
     let answer = api.post("rpc/ingest_meter_messages", "full", "gateway").json(&good).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["readings_taken"], 1);
-    // Every rejection is counted, and on the next day there is room again.
+    // Every rejection is counted, and the limit is reset on the next day.
     let counted: i64 = query_scalar("select sum(messages_rejected)::bigint from raw.ingestions where sender = 'full'")
         .fetch_one(&mut postgres)
         .await
@@ -122,7 +122,7 @@ async fn what_a_sender_has_rejected_is_kept_up_to_a_limit_and_answered_all_the_s
     run(&mut postgres, "update energy.rejected_volumes set day = day - 1").await;
     send("full", 10, 5000).await;
     assert_eq!(kept(&mut postgres, "full").await.0, count + 10);
-    // What the pipeline itself takes has no limit.
+    // The pipeline's own ingestion has no limit.
     run(
         &mut postgres,
         "select energy.take_meter_messages(array(select jsonb_build_object('building_id', 'tall', 'n', n, 'x', repeat('y', 2000))::text
@@ -138,9 +138,9 @@ async fn what_a_sender_has_rejected_is_kept_up_to_a_limit_and_answered_all_the_s
 }
 
 #[tokio::test]
-async fn a_message_that_the_database_refuses_is_named_by_its_place_in_the_batch() {
+async fn a_message_that_the_database_rejects_is_reported_by_its_index() {
     let (_database, api, mut postgres) = street().await;
-    // A row that the table refuses, in the midst of a batch.
+    // A row in the middle of a batch that the table rejects.
     run(
         &mut postgres,
         "insert into energy.building_access values ('gw', 'tall');
@@ -186,7 +186,7 @@ async fn sensors() -> Value {
 }
 
 #[tokio::test]
-async fn who_installs_meters_says_over_http_what_changes_in_its_buildings() {
+async fn a_technician_can_change_the_topology_of_its_buildings_over_http() {
     let mut postgres = as_role("postgres").await;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
         "insert into raw.buildings select '{DOORS}', '{DOORS}', time_zone, region, latitude, longitude, weather_location_id
@@ -288,7 +288,7 @@ async fn who_installs_meters_says_over_http_what_changes_in_its_buildings() {
     for (_, error) in &refused {
         assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{error}");
     }
-    // What is not told apart: another's building, and one that does not exist.
+    // The response is the same for another technician's building and for one that does not exist.
     assert_eq!(refused[0].1["hint"], refused[1].1["hint"]);
     assert_eq!(touched, 0);
     for status in strangers {

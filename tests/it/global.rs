@@ -1,10 +1,10 @@
-//! One model of several series: `edf.train_global`, and the forecast of a building that has no history.
+//! One model of several series: `edf.train_global`, and the forecast of a building without history.
 
 use edf_tests::{Throwaway, refusals};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
 
-/// Five blocks of 60 days whose demand goes with their floor area, and the temperature.
+/// Five blocks with 60 days of demand, proportional to their floor area, and the temperature.
 async fn blocks() -> (Throwaway, PgConnection) {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
@@ -27,7 +27,7 @@ const TAUGHT: &str = "select building, hour_at, demand_kwh, temperature_c, floor
                       where building <> ''block 5'' and hour_at < ''2026-03-01Z''";
 
 #[tokio::test]
-async fn a_block_without_history_is_forecast_from_others_and_its_floor_area() {
+async fn a_block_without_history_is_forecast_by_its_floor_area() {
     let (_database, mut analyst) = blocks().await;
     let train = format!(
         r#"select edf.train_global('blocks', '{TAUGHT}', '{{"size": "floor_area_m2", "trees": {{"rounds": 60}}}}', horizon => '48 hours')"#
@@ -55,7 +55,7 @@ async fn a_block_without_history_is_forecast_from_others_and_its_floor_area() {
 }
 
 #[tokio::test]
-async fn what_is_no_panel_is_refused() {
+async fn invalid_panels_are_rejected() {
     let (_database, mut analyst) = blocks().await;
     let wrong_name = format!(r#"select edf.train_global('x', '{TAUGHT}', '{{"siz": "floor_area_m2"}}')"#);
     let wrong_tree = format!(r#"select edf.train_global('x', '{TAUGHT}', '{{"trees": {{"eta": 9}}}}')"#);
@@ -67,7 +67,7 @@ async fn what_is_no_panel_is_refused() {
         ("22023", from("select building, hour_at, building as demand from blocks")),
         ("22000", from("select building, hour_at, demand_kwh from blocks where false")),
         ("22000", from("select null::text as building, hour_at, demand_kwh from blocks")),
-        // Five rows for one hour.
+        // Five rows for each hour.
         ("22000", from("select 1 as building, hour_at, demand_kwh from blocks")),
         ("22023", from("select building, hour_at, demand_kwh from blocks where floor_area_m2 = 400")),
         ("22023", wrong_name),

@@ -1,13 +1,13 @@
-//! Who decides about models, by which rule, and what every forecast can be traced to.
+//! Model approval: who decides, by which rule, and the provenance of every forecast.
 //!
-//! Each test works on a copy of the deployed database, whose models are quick ones.
+//! Each test uses a copy of the deployed database with quick models.
 
 use edf_tests::{Throwaway, approver, as_role, configure, connect, deployment, refusal, refusals};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// Trains a building by the pipeline, in one call; its pending model.
+/// Trains a building by the pipeline in one call; returns the pending model.
 async fn trained_by(role: &str, copy: &Throwaway, building: &str) -> i64 {
     query_scalar("select energy.train_model($1)")
         .bind(building)
@@ -28,7 +28,7 @@ async fn status(session: &mut PgConnection, model: i64) -> String {
 }
 
 #[tokio::test]
-async fn a_second_person_with_the_role_approves_and_many_at_once_by_a_filter() {
+async fn a_second_person_approves_models_also_in_bulk_by_filter() {
     let (copy, mut postgres) = deployment().await;
     let older = trained_by("pipeline", &copy, "homes-1-4").await;
     let newer = trained_by("pipeline", &copy, "homes-1-4").await;
@@ -41,7 +41,7 @@ async fn a_second_person_with_the_role_approves_and_many_at_once_by_a_filter() {
         }
     }
 
-    // Who trained it may have the role too, and be told no.
+    // The person who trained it may have the role too, but cannot approve it.
     postgres.execute("begin; grant edf_approver to analyst, pipeline").await.unwrap();
     postgres.execute("set local session authorization analyst; set local role edf_approver").await.unwrap();
     let refused = approve(&mut postgres, ", subjects => '{homes-5-8}'").await;
@@ -57,7 +57,7 @@ async fn a_second_person_with_the_role_approves_and_many_at_once_by_a_filter() {
         connect("pipeline", &copy.name).await.execute("call energy.work_on_trainings()").await.unwrap();
         query_scalar("select model_id from energy.training_runs").fetch_one(&mut analyst).await.unwrap()
     };
-    // By the gate: the strategy is seasonal naive itself.
+    // Rejected by the gate: the strategy is seasonal naive itself.
     assert_eq!(status(&mut postgres, asked).await, "rejected");
 
     postgres
@@ -107,7 +107,7 @@ async fn a_second_person_with_the_role_approves_and_many_at_once_by_a_filter() {
 }
 
 #[tokio::test]
-async fn one_person_alone_approves_where_the_configuration_says_so() {
+async fn one_person_can_approve_if_the_configuration_allows_it() {
     let (copy, mut postgres) = deployment().await;
     let model = trained_by("postgres", &copy, "homes-1-4").await;
     assert!(!approve(&mut postgres, "").await[0].2);
@@ -117,7 +117,7 @@ async fn one_person_alone_approves_where_the_configuration_says_so() {
 }
 
 #[tokio::test]
-async fn every_forecast_is_traced_to_model_configuration_code_and_weather_also_when_the_model_is_emptied() {
+async fn every_forecast_can_be_traced_even_after_its_artifact_is_deleted() {
     let (copy, mut postgres) = deployment().await;
     let mut approver = approver(&copy.name).await;
     let mut models = Vec::new();
@@ -141,7 +141,7 @@ async fn every_forecast_is_traced_to_model_configuration_code_and_weather_also_w
     let found: (Vec<i64>, bool, i64, Option<Vec<i64>>) = query_as(lineage).fetch_one(&mut dashboard).await.unwrap();
     assert_eq!(found, (models.clone(), true, 216, None));
 
-    // The first is older than the last that is kept; what is rejected is kept for its months only.
+    // The first is older than the retained ones; rejected models are retained for some months only.
     configure(&mut postgres, "governance,retention", r#"{"keep_months": 0, "keep_last": 1}"#).await;
     postgres.execute("call energy.apply_retention()").await.unwrap();
     let found: (Vec<i64>, bool, i64, Option<Vec<i64>>) = query_as(lineage).fetch_one(&mut dashboard).await.unwrap();
@@ -160,7 +160,7 @@ async fn every_forecast_is_traced_to_model_configuration_code_and_weather_also_w
 }
 
 #[tokio::test]
-async fn a_model_card_says_what_there_is_to_know() {
+async fn a_model_card_is_complete() {
     let (copy, mut postgres) = deployment().await;
     let model = trained_by("pipeline", &copy, "homes-1-4").await;
     let card = |model: i64| format!("select energy.model_card({model})");
@@ -169,7 +169,7 @@ async fn a_model_card_says_what_there_is_to_know() {
     assert!(pending.contains("It misses evaluation.gate: RMSE is 1.000 of seasonal naive's"), "{pending}");
     assert!(approve(&mut approver(&copy.name).await, "").await[0].2);
     connect("pipeline", &copy.name).await.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
-    // A day later some of it is known.
+    // One day later some actuals are known.
     postgres
         .execute("insert into energy.building_hours select building_id, valid_at, yhat + 1, 0, 4, 4, 1, 'measured', valid_at from energy.forecasts where lead_hours <= 24")
         .await
@@ -189,7 +189,7 @@ async fn a_model_card_says_what_there_is_to_know() {
         assert!(approved.contains(part), "{part}\n{approved}");
     }
     assert!(!approved.contains("evaluation.gate"));
-    // Tables have as many cells in each line as in their first.
+    // Every line of a table has as many cells as its first.
     for table in approved.split("\n\n").filter(|part| part.starts_with('|')) {
         let cells: Vec<usize> =
             table.lines().map(|line| line.matches(" |").count().max(line.matches("---|").count())).collect();
@@ -203,7 +203,7 @@ async fn a_model_card_says_what_there_is_to_know() {
 }
 
 #[tokio::test]
-async fn a_deployment_is_noted_once_and_again_when_the_code_changes() {
+async fn a_deployment_is_recorded_once_per_code_version() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let count = "select count(*) from energy.deployments";
@@ -220,7 +220,7 @@ async fn a_deployment_is_noted_once_and_again_when_the_code_changes() {
 }
 
 #[tokio::test]
-async fn limits_of_the_gate_that_are_configured_are_held_to_with_their_numbers() {
+async fn configured_gate_limits_are_enforced_and_reported() {
     let (copy, mut postgres) = deployment().await;
     let model = trained_by("pipeline", &copy, "homes-1-4").await;
     let failures = format!("select to_jsonb(energy.gate_failures({model}))");

@@ -1,4 +1,5 @@
-//! Least privilege: every grant of every role stands in sql/grants.tsv, and each role can do no more than its work.
+//! Least privilege: every grant of every role is listed in sql/grants.tsv, and no role can do more than its work
+//! requires.
 
 use edf_tests::{as_role, refusal};
 use sqlx::postgres::PgConnection;
@@ -11,7 +12,7 @@ fn file(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Lines of the table as the database has them now.
+/// The current grants as lines of the file.
 async fn granted(connection: &mut PgConnection) -> BTreeSet<String> {
     let lines: Vec<(String, String, String, String)> =
         query_as(AssertSqlSafe(file("list_grants.sql"))).fetch_all(connection).await.unwrap();
@@ -23,7 +24,7 @@ fn checked_in() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_grant_of_every_role_is_in_the_table_that_is_checked_in() {
+async fn every_grant_of_every_role_is_in_the_checked_in_list() {
     let (found, expected) = (granted(&mut as_role("postgres").await).await, checked_in());
     let surplus: Vec<_> = found.difference(&expected).collect();
     let lacking: Vec<_> = expected.difference(&found).collect();
@@ -36,7 +37,7 @@ async fn every_grant_of_every_role_is_in_the_table_that_is_checked_in() {
 }
 
 #[tokio::test]
-async fn a_grant_of_any_kind_makes_a_line() {
+async fn a_grant_of_any_kind_is_listed() {
     let mut postgres = as_role("postgres").await;
     let before = granted(&mut postgres).await;
     for (statement, line) in [
@@ -79,7 +80,7 @@ async fn a_grant_of_any_kind_makes_a_line() {
 }
 
 #[tokio::test]
-async fn a_dashboard_reads_what_it_shows_and_neither_writes_nor_reads_what_was_sent() {
+async fn a_dashboard_reads_only_what_it_shows_and_writes_nothing() {
     let mut dashboard = as_role("dashboard").await;
     for shown in [
         "features.fct_training_samples",
@@ -111,7 +112,7 @@ async fn a_dashboard_reads_what_it_shows_and_neither_writes_nor_reads_what_was_s
     ] {
         assert_eq!(refusal(&mut dashboard, statement).await.code, code, "{statement}");
     }
-    // The setting alone would be the session's to change.
+    // The setting alone could be changed by the session.
     dashboard.execute("set default_transaction_read_only = off").await.unwrap();
     for statement in [
         "delete from energy.forecasts",
@@ -125,7 +126,7 @@ async fn a_dashboard_reads_what_it_shows_and_neither_writes_nor_reads_what_was_s
 }
 
 #[tokio::test]
-async fn nobody_but_the_pipeline_writes_forecasts_and_scores() {
+async fn only_the_pipeline_writes_forecasts_and_scores() {
     let writes = [
         "insert into energy.forecasts select * from energy.forecasts limit 0",
         "insert into energy.model_scores select * from energy.model_scores limit 0",

@@ -1,16 +1,15 @@
-//! Homes on the weekend on which clocks go forward: one with a roof and one without, an API in front, and who lives
-//! where.
+//! Homes on the weekend of a clock change: one with a solar roof and one without, with an API in front and residents.
 
 use crate::storage::{deployed, run};
 use edf_tests::{Api, Throwaway};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-/// What the database takes for now: 10:20 in Zurich, the day before clocks go forward.
+/// The database's current time: 10:20 in Zurich, the day before the clocks go forward.
 pub const CLOCK: &str = "2026-03-28 09:20Z";
 
-/// Forty issues of a demand of 1 kWh and of a roof that gives 3 kWh at noon in UTC; in truth both are off by as much in
-/// all hours of an issue, by another share in each.
+/// Forty issues of forecasts of 1 kWh demand and of a roof with 3 kWh at noon UTC; the actuals of an issue deviate by
+/// the same share in all hours, by a different one in each issue.
 const DATA: &str = "
     insert into raw.weather_locations values ('here', 47, 8);
     insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
@@ -42,7 +41,7 @@ const DATA: &str = "
     from issues cross join unnest(array['roof', 'neighbour']) as building_id
     where lead <= 24 and valid_at < '2026-03-28 09:00Z'";
 
-/// The homes, an API in front of them, and the superuser's connection.
+/// The homes, an API in front of them, and a superuser connection.
 pub async fn homes() -> (Throwaway, Api, PgConnection) {
     let (database, mut postgres) = deployed().await;
     run(&mut postgres, &format!("set energy.clock = '{CLOCK}'")).await;

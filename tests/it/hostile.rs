@@ -1,30 +1,30 @@
-//! Calls that ask for too much: each is refused or ends at the timeout, soon, and with its memory within bounds.
+//! Excessive calls: each is rejected or ends at the timeout, promptly, and with bounded memory.
 
 use edf_tests::{Refusal, Throwaway, refusals, seed_demand, trained};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_scalar};
 use std::time::{Duration, Instant};
 
-/// What a backend may grow by, in MB, where nothing else is said.
+/// Default limit for the growth of a backend, in MB.
 const GROWTH: i64 = 2000;
-/// How long after the timeout the answer may take on a busy machine.
+/// Maximum time after the timeout on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Ten years by the quarter of an hour.
+/// Ten years in quarter hours.
 const LONG: &str = "select at, 10 + sin(extract(epoch from at) / 13751) as kwh, 10 * sin(extract(epoch from at) / 5e6) as temperature_c
     from generate_series(timestamptz '2016-01-01Z', '2026-01-01Z', '15 min') as at";
 
-/// What a call comes to.
+/// Expected result of a call.
 enum Ends {
-    /// With this SQLSTATE and a hint.
+    /// Rejected with this SQLSTATE and a hint.
     Refused(&'static str),
-    /// Any way but a fault: done, refused, or cancelled by the timeout.
+    /// Anything but a crash: success, rejection, or cancellation by the timeout.
     InTime,
 }
 use Ends::{InTime, Refused};
 
-/// SQLSTATE or "00000", after how long, and the growth of the backend in MB.
+/// SQLSTATE or "00000", duration, and growth of the backend in MB.
 async fn measured(connection: &mut PgConnection, statement: &str) -> (Refusal, Duration, i64) {
     let (before, asked) = (peak_mb(connection).await, Instant::now());
     let outcome = connection.execute(AssertSqlSafe(statement)).await;
@@ -36,7 +36,7 @@ async fn measured(connection: &mut PgConnection, statement: &str) -> (Refusal, D
     (refusal, took, peak_mb(connection).await - before)
 }
 
-/// The most memory that this backend ever had; pages of the shared buffers count where it has touched them.
+/// Peak memory of this backend, including the shared buffers that it has touched.
 async fn peak_mb(connection: &mut PgConnection) -> i64 {
     query_scalar("select (regexp_match(pg_read_file('/proc/self/status', 0, 100000, true), 'VmHWM:\\s+(\\d+)'))[1]::bigint / 1024")
         .fetch_one(connection)
@@ -45,7 +45,7 @@ async fn peak_mb(connection: &mut PgConnection) -> i64 {
 }
 
 #[tokio::test]
-async fn a_call_that_asks_for_too_much_ends_soon_and_within_its_memory() {
+async fn an_excessive_call_ends_promptly_with_bounded_memory() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -96,7 +96,7 @@ async fn a_call_that_asks_for_too_much_ends_soon_and_within_its_memory() {
                 r#"parameters => jsonb_build_object('members', (select jsonb_agg('{"strategy": "profile"}'::jsonb) from generate_series(1, 200))), strategy => 'ensemble'"#,
             ),
         ),
-        // Tables of features.
+        // Feature tables.
         (Refused("22023"), features(demand, "(select jsonb_build_object('lags_h', jsonb_agg(h)) from generate_series(1, 201) as h)")),
         (Refused("22023"), features(demand, "(select jsonb_build_object('lag_days', jsonb_agg(1)) from generate_series(1, 1000000) as h)")),
         (Refused("22023"), features(LONG, &format!("jsonb_build_object({all_lists})"))),
@@ -121,7 +121,7 @@ async fn a_call_that_asks_for_too_much_ends_soon_and_within_its_memory() {
                 r#"select count(*) from edf.backtest($q$select * from ({LONG}) as q where extract(minute from at) = 0$q$, 'seasonal_naive', schedule => '{{"step": "1 hour", "refit": "90000 days", "test_period": "600 days"}}')"#
             ),
         ),
-        // A regressor forecast each hour for a year.
+        // Hourly regressor forecasts for a year.
         (
             InTime,
             format!(
@@ -214,7 +214,7 @@ async fn a_call_that_asks_for_too_much_ends_soon_and_within_its_memory() {
 }
 
 #[tokio::test]
-async fn a_cancel_is_heard_in_a_table_of_features() {
+async fn the_computation_of_features_can_be_cancelled() {
     let database = Throwaway::with_extension().await;
     let (mut worker, mut other) = (database.connect().await, database.connect().await);
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut worker).await.unwrap();
@@ -226,7 +226,7 @@ async fn a_cancel_is_heard_in_a_table_of_features() {
         (Instant::now(), outcome.map(drop))
     });
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert!(!call.is_finished(), "it was to take longer");
+    assert!(!call.is_finished(), "it ended too early");
     let asked = Instant::now();
     query("select pg_cancel_backend($1)").bind(backend).execute(&mut other).await.unwrap();
     let (answered, outcome) = call.await.unwrap();
@@ -244,7 +244,7 @@ async fn a_panel_of_120_buildings_is_read_within_200_mb() {
          generate_series(timestamptz '2026-01-01Z', '2026-07-01Z', '1 hour') as at",
         regressors.join(", ")
     );
-    // Everything is read before it shows that the regressor is not there.
+    // Everything is read before the missing regressor is reported.
     let train = format!(r#"select edf.train_global('fleet', $q${panel}$q$, features => '{{"past": ["nowhere"]}}')"#);
     let (refusal, _, growth) = measured(&mut analyst, &train).await;
     assert_eq!(refusal.code, "22023", "{refusal:?}");
@@ -253,11 +253,11 @@ async fn a_panel_of_120_buildings_is_read_within_200_mb() {
 }
 
 #[tokio::test]
-async fn a_series_with_many_regressors_takes_a_few_times_its_own_size() {
+async fn a_series_with_many_regressors_uses_a_small_multiple_of_its_size() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let regressors: Vec<String> = (1..=100).map(|n| format!("{n}.5::float8 as r{n}")).collect();
-    // 100 columns of 87,601 numbers are 67 MB.
+    // 100 columns of 87,601 values are 67 MB.
     let series = format!(
         "select at, 1.0 as kwh, {} from generate_series(timestamptz '2016-01-01Z', '2025-12-29Z', '1 hour') as at",
         regressors.join(", ")
@@ -270,7 +270,7 @@ async fn a_series_with_many_regressors_takes_a_few_times_its_own_size() {
 }
 
 #[tokio::test]
-async fn a_null_inside_an_array_is_refused_by_its_name() {
+async fn errors_name_the_array_with_a_null() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;

@@ -1,6 +1,6 @@
-//! From readings to hours and days: whatever the order of arrival, they are those of a full rebuild, bit for bit.
+//! From readings to hours and days: in any order of arrival they equal those of a full rebuild, bit for bit.
 //!
-//! Each test has a building of its own, rolled back at the end.
+//! Each test has its own building, rolled back at the end.
 
 use crate::house::{DAY, add_house, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed, told};
 use chrono::{DateTime, Utc};
@@ -23,7 +23,7 @@ pub const HOURS: &str = "
         select to_jsonb(d) from energy.apartment_days as d where building_id = 'a-test-house'
     ) as hours";
 
-/// The same, of a rebuild from the readings alone.
+/// The same from a rebuild from the readings.
 pub async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
     work.execute(raw_sql(
         "delete from energy.sensor_spans using raw.sensors
@@ -43,8 +43,8 @@ pub async fn rebuilt(work: &mut PgConnection) -> Vec<String> {
     query_scalar(HOURS).fetch_one(work).await.unwrap()
 }
 
-/// What three registers of electricity, three of heat and water and six gauges say in four days, change by change: silences,
-/// jitter, a replacement, corrections, and some that are first heard on a later day.
+/// Four days of changes of three electricity registers, three of heat and water and six gauges: silences, jitter, a
+/// replacement, corrections, and sensors that start on a later day.
 fn readings(rng: &mut impl Rng) -> Vec<String> {
     let mut messages = Vec::new();
     for (apartment, sensor_type, latest) in [
@@ -89,7 +89,7 @@ fn readings(rng: &mut impl Rng) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn hours_and_days_are_those_of_a_rebuild_under_any_order_of_arrival_and_change_of_profile() {
+async fn hours_and_days_equal_a_rebuild_in_any_order_of_arrival_and_with_new_profiles() {
     let mut postgres = as_role("postgres").await;
     let mut profiles = 0;
     for seed in 0..40_u64 {
@@ -134,7 +134,7 @@ async fn hours_and_days_are_those_of_a_rebuild_under_any_order_of_arrival_and_ch
     assert!(profiles > 40, "{profiles} profiles were learnt");
 }
 
-/// Which readings are looked through first: all, some days, none, and bounds in the wrong order.
+/// Ranges of readings to search first: all, some days, none, and reversed bounds.
 const NEAR: [(&str, &str); 7] = [
     ("", ""),
     ("2017-07-11 00:00Z", "2017-07-12 00:00Z"),
@@ -146,14 +146,14 @@ const NEAR: [(&str, &str); 7] = [
 ];
 
 #[tokio::test]
-async fn which_readings_are_looked_through_first_changes_no_hour() {
+async fn the_search_range_of_readings_changes_no_hour() {
     let mut postgres = as_role("postgres").await;
     for seed in 0..6_u64 {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut work = postgres.begin().await.unwrap();
         add_house(&mut work).await;
         let mut messages = readings(&mut rng);
-        // Before and after a silence of weeks, and a register that is young and shows zero at first.
+        // Before and after a silence of weeks, and a new register that starts with zeros.
         messages.extend([
             message(-50 * DAY, 1, 3.0),
             message(-9 * DAY, 2, 0.0),
@@ -172,7 +172,7 @@ async fn which_readings_are_looked_through_first_changes_no_hour() {
             .fetch_one(&mut *work)
             .await
             .unwrap();
-            // Planned anew: the bounds are known to the planner.
+            // Planned again with the bounds known to the planner.
             let found: Vec<String> = query_scalar(
                 "select array_agg(days::text order by sensor_id, day_at) || (
                      select array_agg(days::text order by apartment_id, local_date) from (
@@ -197,7 +197,7 @@ async fn which_readings_are_looked_through_first_changes_no_hour() {
 }
 
 #[tokio::test]
-async fn an_apartment_s_hours_add_up_to_the_register_s_difference() {
+async fn an_apartments_hours_add_up_to_the_registers_difference() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -218,13 +218,13 @@ async fn an_apartment_s_hours_add_up_to_the_register_s_difference() {
             .fetch_all(&mut *work)
             .await
             .unwrap();
-    // 400 min to 1500 min and 3000 min to 4320 min are offline, the latter two spread over more than twelve hours.
+    // 400 min to 1500 min and 3000 min to 4320 min are offline, and are spread as gaps of more than twelve hours.
     assert_eq!(of_quality.iter().map(|(_, n)| n).sum::<i64>(), 72);
     assert!(of_quality.iter().any(|(quality, _)| quality == "estimated"), "{of_quality:?}");
 }
 
 #[tokio::test]
-async fn a_refresh_touches_only_the_days_that_a_late_reading_bears_on() {
+async fn a_refresh_only_changes_days_affected_by_a_late_reading() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -234,7 +234,7 @@ async fn a_refresh_touches_only_the_days_that_a_late_reading_bears_on() {
     let untouched =
         "select count(*) from energy.apartment_hours where building_id = 'a-test-house' and consumption_kwh = 1";
     let before: i64 = query_scalar(untouched).fetch_one(&mut *work).await.unwrap();
-    // Whatever the refresh writes anew would overwrite this.
+    // Rows that the refresh rewrites would lose this value.
     work.execute("update energy.apartment_hours set consumption_kwh = -1 where building_id = 'a-test-house'")
         .await
         .unwrap();
@@ -251,7 +251,7 @@ async fn a_refresh_touches_only_the_days_that_a_late_reading_bears_on() {
 }
 
 #[tokio::test]
-async fn a_silent_meter_is_unchanged_while_its_building_is_heard_and_then_offline() {
+async fn a_silent_meter_is_unchanged_while_its_building_is_online_and_then_offline() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -274,14 +274,15 @@ async fn a_silent_meter_is_unchanged_while_its_building_is_heard_and_then_offlin
 }
 
 #[tokio::test]
-async fn hours_whose_readings_may_have_been_dropped_stay_as_they_are() {
+async fn hours_whose_readings_may_have_been_dropped_are_not_recomputed() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
     let rising: Vec<_> = (0..=240).map(|hour| message(hour * 60, 1, hour as f64)).collect();
     ingest(&mut work, &rising, 0).await;
     refresh(&mut work).await;
-    // Kept for 43 days before 29 July, and a month more for the reading before an hour: hours from 17 July on may be made anew.
+    // Readings are kept for 43 days before 29 July, and a month more for the reading before an hour: hours from 17 July
+    // on may be recomputed.
     work.execute(raw_sql(
         "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"43 days\"'));
          delete from raw.meter_readings using raw.sensors

@@ -1,10 +1,10 @@
-//! A house of a test's own, `a-test-house` with three flats: what its meters say and when that is received.
+//! A throwaway building, `a-test-house` with three apartments: its readings and their times of receipt.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query, raw_sql};
 
-/// Minutes of a day.
+/// Minutes per day.
 pub const DAY: i64 = 24 * 60;
 
 /// Adds it; its time zone is UTC-8.
@@ -43,17 +43,17 @@ pub async fn ingest(work: &mut PgConnection, messages: &[String], received: i64)
         .unwrap();
 }
 
-/// Brings the hours up to date.
+/// Refreshes the hours.
 pub async fn refresh(work: &mut PgConnection) {
     work.execute("call energy.refresh_building_hours()").await.unwrap();
 }
 
-/// Brings the days up to date.
+/// Refreshes the days.
 pub async fn refresh_days(work: &mut PgConnection) {
     work.execute("call energy.refresh_apartment_days()").await.unwrap();
 }
 
-/// Learns the gap profile that could be known `received` minutes into 20 July 2017.
+/// Learns the gap profile from data received by `received` minutes into 20 July 2017.
 pub async fn learn(work: &mut PgConnection, received: i64) {
     query("call energy.learn_gap_profiles(array['a-test-house'], '2017-07-20 00:00Z'::timestamptz + $1 * interval '1 minute')")
         .bind(received as f64)
@@ -62,7 +62,7 @@ pub async fn learn(work: &mut PgConnection, received: i64) {
         .unwrap();
 }
 
-/// So that a profile is learnt from the little that a test says.
+/// Lets a profile be learned from the few days of a test.
 pub async fn learn_from_a_day(work: &mut PgConnection) {
     work.execute(raw_sql(
         "insert into energy.configs (config, checksum)
@@ -72,12 +72,13 @@ pub async fn learn_from_a_day(work: &mut PgConnection) {
     .unwrap();
 }
 
-/// Apartment 1 uses a kWh an hour, and four from 18:00 to 19:00 local time, but for the days from `gap_day` on, of which only the end is told.
+/// Apartment 1 uses one kWh per hour, and four from 18:00 to 19:00 local time; from day `gap_day` on, `gap_days` days
+/// have no readings except at their end.
 pub fn evenings(days: i64, gap_day: i64, gap_days: i64) -> Vec<String> {
     let mut value = 0.0;
     let mut messages = vec![message(0, 1, value)];
     for hour in 0..days * 24 {
-        // The house stands in UTC-8.
+        // The house is in UTC-8.
         value += if (hour + 24 - 8) % 24 == 18 { 4.0 } else { 1.0 };
         let told = hour + 1;
         if told <= gap_day * 24 || told >= (gap_day + gap_days) * 24 {
@@ -87,7 +88,7 @@ pub fn evenings(days: i64, gap_day: i64, gap_days: i64) -> Vec<String> {
     messages
 }
 
-/// A reading of a sensor in a room; of the building's own without an apartment.
+/// A reading of a sensor in a room, or of the building if there is no apartment.
 pub fn told(minute: i64, apartment: Option<&str>, sensor_type: &str, room: Option<&str>, value: f64) -> String {
     let at: DateTime<Utc> = "2017-07-10T00:00:00Z".parse().unwrap();
     let mut message = serde_json::json!({
@@ -102,7 +103,7 @@ pub fn told(minute: i64, apartment: Option<&str>, sensor_type: &str, room: Optio
     message.to_string()
 }
 
-/// The sensor of that room in an apartment; empty names stand for none.
+/// The sensor of a room in an apartment; empty names mean NULL.
 pub async fn sensor(work: &mut PgConnection, apartment: &str, sensor_type: &str, room: &str) -> i64 {
     sqlx::query_scalar(
         "select sensor_id from raw.sensors where building_id = 'a-test-house' and (apartment_id, sensor_type, room_name) = ($1, $2, $3)",
@@ -115,7 +116,7 @@ pub async fn sensor(work: &mut PgConnection, apartment: &str, sensor_type: &str,
     .unwrap()
 }
 
-/// Consumption of the building by hour from `from_hour` hours into 10 July on.
+/// Hourly consumption of the building from `from_hour` hours into 10 July.
 pub async fn demand(work: &mut PgConnection, from_hour: i64, hours: i64) -> Vec<Option<f64>> {
     sqlx::query_scalar(
         "select round(consumption_kwh::numeric, 9)::float8

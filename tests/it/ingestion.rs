@@ -1,4 +1,4 @@
-//! Meter messages and weather documents, sent as the pipeline sends them. Everything is rolled back.
+//! Meter messages and weather documents, sent like the pipeline does. Everything is rolled back.
 
 use edf_tests::as_role;
 use sqlx::postgres::PgConnection;
@@ -45,7 +45,7 @@ async fn the_same_message_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_correction_counts_and_the_earlier_row_is_kept() {
+async fn a_correction_is_used_and_the_earlier_row_is_kept() {
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     ingest(&mut work, &[message("1234.5")], RECEIVED_AT).await;
@@ -63,7 +63,7 @@ async fn a_correction_counts_and_the_earlier_row_is_kept() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_kept_with_its_reason_and_the_rest_is_taken() {
+async fn rejections_are_stored_with_a_reason_and_the_rest_is_ingested() {
     let good = message("1234.5");
     let bad = [
         (r#"{"timestamp_str": "#.to_owned(), "not_json"),
@@ -108,7 +108,7 @@ async fn what_cannot_be_used_is_kept_with_its_reason_and_the_rest_is_taken() {
         .fetch_all(&mut *work)
         .await
         .unwrap();
-        let [(found, reason)] = kept.as_slice() else { panic!("kept once was expected: {message}\n{kept:?}") };
+        let [(found, reason)] = kept.as_slice() else { panic!("expected one rejection: {message}\n{kept:?}") };
         assert_eq!(found, code, "{message}");
         assert!(!reason.is_empty(), "{message}");
     }
@@ -116,7 +116,7 @@ async fn what_cannot_be_used_is_kept_with_its_reason_and_the_rest_is_taken() {
 }
 
 #[tokio::test]
-async fn one_bad_reading_does_not_spoil_its_message() {
+async fn one_bad_reading_does_not_affect_its_message() {
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     let sent = message("1234.5").replace("}]}", r#"}, {"sensor_type": "water_l_total", "value": "full"}]}"#);
@@ -125,7 +125,7 @@ async fn one_bad_reading_does_not_spoil_its_message() {
 }
 
 #[tokio::test]
-async fn an_analyst_reads_that_messages_were_rejected_and_not_what_apartments_said() {
+async fn an_analyst_sees_rejections_without_data_of_apartments() {
     let mut analyst = as_role("analyst").await;
     analyst.execute("select rejected_id, reason_code, replayed_at from energy.rejections").await.unwrap();
     let refused = edf_tests::refusal(&mut analyst, "select message from raw.rejected_messages").await;
@@ -133,13 +133,13 @@ async fn an_analyst_reads_that_messages_were_rejected_and_not_what_apartments_sa
 }
 
 #[tokio::test]
-async fn a_weather_document_that_cannot_be_read_is_kept_with_its_reason() {
+async fn an_invalid_weather_document_is_stored_with_its_reason() {
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     let place: String =
         query_scalar("select min(weather_location_id) from raw.buildings").fetch_one(&mut *work).await.unwrap();
     let document = r#"{"hourly": {"time": ["2017-07-29T00:00"], "temperature_2m": ["warm"]}}"#;
-    // A service that sends the same again is no error, and what it sends is kept once for the place and the purpose.
+    // Sending the same again is not an error, and it is stored once per location and purpose.
     for call in [
         "call energy.ingest_weather_forecast($1, $2, '2017-07-29Z', '2017-07-29 04:00Z')",
         "call energy.ingest_weather_forecast($1, $2, '2017-07-30Z', '2017-07-30 04:00Z')",
@@ -157,7 +157,7 @@ async fn a_weather_document_that_cannot_be_read_is_kept_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_message_beyond_a_mebibyte_is_rejected_and_its_start_is_kept() {
+async fn a_message_above_one_mebibyte_is_rejected_and_its_start_is_stored() {
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     let huge = message("1234.5").replace("electricity_kwh_total", &"x".repeat(3 << 20));
@@ -172,7 +172,7 @@ async fn a_message_beyond_a_mebibyte_is_rejected_and_its_start_is_kept() {
 }
 
 #[tokio::test]
-async fn an_unknown_sensor_type_is_kept_whatever_it_is_called() {
+async fn readings_of_unknown_sensor_types_are_stored() {
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     let hostile = "x'; drop table raw.meter_readings; --";
@@ -187,7 +187,7 @@ async fn an_unknown_sensor_type_is_kept_whatever_it_is_called() {
 }
 
 #[tokio::test]
-async fn a_rejected_message_is_kept_once_and_can_be_fixed_and_replayed() {
+async fn a_rejected_message_is_stored_once_and_can_be_fixed_and_replayed() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let bad = message("1234.5").replace("homes-1-4", "homes-of-nobody");
@@ -207,7 +207,7 @@ async fn a_rejected_message_is_kept_once_and_can_be_fixed_and_replayed() {
 }
 
 #[tokio::test]
-async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
+async fn copied_lines_are_ingested_whatever_bytes_they_contain() {
     let mut pipeline = as_role("pipeline").await;
     pipeline.execute("select pg_advisory_lock(hashtext('the inbox of the tests'))").await.unwrap();
     pipeline.execute("set client_encoding = latin1").await.unwrap();
@@ -224,7 +224,7 @@ async fn lines_that_were_copied_are_taken_whatever_bytes_they_hold() {
     pipeline.execute("reset client_encoding").await.unwrap();
     pipeline.execute("call energy.ingest_meter_inbox(2)").await.unwrap();
 
-    // It commits after each batch, so that what it took is deleted and not rolled back.
+    // It commits after each batch, so what it ingested is deleted here and not rolled back.
     let mut postgres = as_role("postgres").await;
     let taken: Vec<(String, String)> = query_as(
         "delete from raw.meter_readings using raw.sensors where sensors.sensor_id = meter_readings.sensor_id and value = 4321.5

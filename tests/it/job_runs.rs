@@ -1,4 +1,5 @@
-//! Jobs: one door, one run at a time, each run a row from its beginning, also one that is cancelled or killed.
+//! Jobs: a single entry point, one run at a time, and a row for each run from its start, including cancelled and killed
+//! ones.
 
 use crate::jobs::TURN;
 use edf_tests::{as_role, refusal, until_blocked};
@@ -7,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 use tokio::sync::MutexGuard;
 
-/// Each job, and a table without which it does not get far.
+/// Each job, and a table that it needs early.
 const BLOCKED_BY: [(&str, &str); 9] = [
     ("ingest_inbox", "raw.meter_inbox"),
     ("refresh_hours", "energy.hours_due"),
@@ -20,14 +21,14 @@ const BLOCKED_BY: [(&str, &str); 9] = [
     ("apply_retention", "energy.configs"),
 ];
 
-/// These tests take turns, and pg_cron rests, so that no other run is in the way.
+/// Serialises these tests and pauses pg_cron, so that no other run interferes.
 async fn turn() -> MutexGuard<'static, ()> {
     let turn = TURN.lock().await;
     rest_jobs(&mut as_role("postgres").await).await;
     turn
 }
 
-/// Lets pg_cron rest, and waits until none of its runs is at work.
+/// Pauses pg_cron, and waits until none of its runs is active.
 pub async fn rest_jobs(postgres: &mut PgConnection) {
     postgres.execute("update cron.job set active = false where jobname like 'edf %'").await.unwrap();
     let at_work =
@@ -41,7 +42,7 @@ async fn backend(session: &mut PgConnection) -> i32 {
     query_scalar("select pg_backend_pid()").fetch_one(session).await.unwrap()
 }
 
-/// A run of a job, in a session of its own.
+/// A run of a job in a separate session.
 struct Run {
     pid: i32,
     ends: tokio::task::JoinHandle<Result<(), sqlx::Error>>,
@@ -56,7 +57,7 @@ impl Run {
         Self { pid, ends }
     }
 
-    /// The SQLSTATE that it ended with, if with one.
+    /// The SQLSTATE of its error, if any.
     async fn code(self) -> Option<String> {
         match self.ends.await.unwrap() {
             Ok(()) => None,
@@ -86,7 +87,7 @@ async fn status_of(connection: &mut PgConnection, pid: i32) -> (String, Option<S
         .unwrap()
 }
 
-/// Holds a table that a job needs; gives it back when it is dropped.
+/// Locks a table that a job needs until dropped.
 async fn hold(table: &str) -> (PgConnection, i32) {
     let mut holder = as_role("postgres").await;
     let pid = backend(&mut holder).await;
@@ -98,7 +99,7 @@ async fn hold(table: &str) -> (PgConnection, i32) {
 }
 
 #[tokio::test]
-async fn of_two_sessions_that_run_a_job_at_once_one_works_and_the_other_records_itself_as_skipped() {
+async fn a_second_concurrent_run_of_a_job_is_recorded_as_skipped() {
     let _turn = turn().await;
     let mut postgres = as_role("postgres").await;
     for (job, table) in BLOCKED_BY {
@@ -113,12 +114,12 @@ async fn of_two_sessions_that_run_a_job_at_once_one_works_and_the_other_records_
             ("skipped", Some("another run is at work"), true),
             "{job}"
         );
-        // A training would take minutes, and the others have nothing to do.
+        // A training would take minutes; the other jobs have nothing to do.
         query("select pg_cancel_backend($1)").bind(first.pid).execute(&mut postgres).await.unwrap();
         let pid = first.pid;
         first.code().await;
         holder.execute("rollback").await.unwrap();
-        // The server may know a moment later that its statement is over.
+        // The server may report the end of the statement a moment later.
         for _ in 0..500 {
             postgres.execute("select energy.close_dead_runs()").await.unwrap();
             if status_of(&mut postgres, pid).await.0 != "running" {
@@ -131,7 +132,7 @@ async fn of_two_sessions_that_run_a_job_at_once_one_works_and_the_other_records_
 }
 
 #[tokio::test]
-async fn a_killed_run_is_closed_by_the_next_one_and_by_the_watchdog() {
+async fn a_killed_run_is_closed_by_the_next_run_and_by_the_watchdog() {
     let _turn = turn().await;
     let mut postgres = as_role("postgres").await;
     for closer in ["refresh_hours", "watch_jobs"] {
@@ -150,7 +151,7 @@ async fn a_killed_run_is_closed_by_the_next_one_and_by_the_watchdog() {
 }
 
 #[tokio::test]
-async fn a_cancelled_run_is_a_failed_row_with_its_sqlstate_whether_its_job_commits_or_not() {
+async fn a_cancelled_run_is_a_failed_row_with_its_sqlstate() {
     let _turn = turn().await;
     let mut postgres = as_role("postgres").await;
     for (job, table) in [("refresh_days", "energy.days_due"), ("ingest_inbox", "raw.meter_inbox")] {
@@ -178,7 +179,7 @@ async fn a_run_that_takes_longer_than_its_timeout_is_cancelled() {
         .unwrap();
     for (job, table) in [("refresh_days", "energy.days_due"), ("make_partitions", "")] {
         let mut holder = as_role("postgres").await;
-        // Partitions are made under a lock of their own.
+        // Partitions are created under a separate lock.
         let block = match job {
             "refresh_days" => format!("begin; lock table {table} in access exclusive mode"),
             _ => "begin; select pg_advisory_xact_lock(hashtextextended('energy.make_months', 0))".to_owned(),
@@ -194,7 +195,7 @@ async fn a_run_that_takes_longer_than_its_timeout_is_cancelled() {
         .fetch_one(&mut postgres)
         .await
         .unwrap();
-    assert!(timeout, "a deployment gives a job its own timeout again");
+    assert!(timeout, "a deployment resets the timeout of a job");
     // The limit ended with its statement.
     let mut session = as_role("pipeline").await;
     session.execute(raw_sql("select edf.cancel_after('50 milliseconds')")).await.unwrap();
@@ -210,7 +211,7 @@ async fn a_run_that_takes_longer_than_its_timeout_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_session_that_goes_on_after_its_run_was_lost_does_not_keep_others_from_running() {
+async fn a_session_whose_run_was_closed_does_not_block_others() {
     let _turn = turn().await;
     let mut idle = as_role("pipeline").await;
     let run: i64 = query_scalar("select energy.begin_run('gate_models')").fetch_one(&mut idle).await.unwrap();
@@ -226,7 +227,7 @@ async fn a_session_that_goes_on_after_its_run_was_lost_does_not_keep_others_from
 }
 
 #[tokio::test]
-async fn every_job_has_its_call_and_those_that_take_no_minutes_leave_a_row() {
+async fn every_job_has_a_call_and_the_short_ones_record_a_run() {
     let _turn = turn().await;
     let mut postgres = as_role("postgres").await;
     let lacking: Vec<String> = query_scalar(
@@ -262,7 +263,7 @@ async fn every_job_has_its_call_and_those_that_take_no_minutes_leave_a_row() {
 }
 
 #[tokio::test]
-async fn a_job_that_did_not_begin_in_time_is_late_and_a_missed_run_once() {
+async fn a_job_that_did_not_start_in_time_is_late_and_counts_as_missed_once() {
     let _turn = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
@@ -275,7 +276,7 @@ async fn a_job_that_did_not_begin_in_time_is_late_and_a_missed_run_once() {
     ))
     .await
     .unwrap();
-    // Due were 05:30, an hour ago, and 02:30 of the same day, when a run began that failed.
+    // Due were 05:30, an hour ago, and 02:30 of the same day, when a run started and failed.
     let late = "select job_name, due_at = '2031-05-05 05:30Z', late_by = '1 hour' from energy.late_jobs where job_name in ('refresh_hours', 'apply_retention')";
     let rows: Vec<(String, bool, bool)> = query_as(late).fetch_all(&mut *work).await.unwrap();
     assert_eq!(rows, [("refresh_hours".to_owned(), true, true)]);
@@ -292,7 +293,7 @@ async fn a_job_that_did_not_begin_in_time_is_late_and_a_missed_run_once() {
     work.execute("insert into energy.job_runs (job_name, slot_at, started_at, status) values ('refresh_hours', energy.clock(), now(), 'succeeded')").await.unwrap();
     let rows: Vec<(String, bool, bool)> = query_as(late).fetch_all(&mut *work).await.unwrap();
     assert_eq!(rows, []);
-    // A job that is off is never late, nor is one before its schedule began.
+    // A disabled job is never late, nor is one before its schedule began.
     work.execute(raw_sql(
         "update energy.jobs set schedule = null where job_name = 'gate_models';
          update energy.jobs set since = energy.clock() where job_name = 'train_models'",
@@ -309,7 +310,7 @@ async fn a_job_that_did_not_begin_in_time_is_late_and_a_missed_run_once() {
 }
 
 #[tokio::test]
-async fn times_of_a_schedule_are_those_of_cron() {
+async fn schedule_times_are_those_of_cron() {
     let mut analyst = as_role("analyst").await;
     for (schedule, at, before, after) in [
         ("*/15 * * * *", "2026-03-01 10:07Z", "2026-03-01 10:00Z", "2026-03-01 10:15Z"),
@@ -317,10 +318,10 @@ async fn times_of_a_schedule_are_those_of_cron() {
         ("50 */6 * * *", "2026-03-01 00:49Z", "2026-02-28 18:50Z", "2026-03-01 00:50Z"),
         ("0 1 * * 0", "2026-03-04 00:00Z", "2026-03-01 01:00Z", "2026-03-08 01:00Z"),
         ("0 1 * * 7", "2026-03-04 00:00Z", "2026-03-01 01:00Z", "2026-03-08 01:00Z"),
-        // Both the day of the month and of the week are restricted: either will do.
+        // If both the day of the month and the day of the week are restricted, either matches.
         ("0 0 13 * 5", "2026-03-01 00:00Z", "2026-02-27 00:00Z", "2026-03-06 00:00Z"),
         ("0 0 29 2 *", "2026-03-01 00:00Z", "2024-02-29 00:00Z", "2028-02-29 00:00Z"),
-        // Beyond the nearest days, to which most schedules need not look.
+        // Beyond the nearest days, which suffice for most schedules.
         ("0 0 10 * *", "2026-03-01 12:00Z", "2026-02-10 00:00Z", "2026-03-10 00:00Z"),
         ("0 0 20 * *", "2026-03-12 00:00Z", "2026-02-20 00:00Z", "2026-03-20 00:00Z"),
         ("0 0 4,21 * *", "2026-03-12 12:00Z", "2026-03-04 00:00Z", "2026-03-21 00:00Z"),
@@ -375,15 +376,15 @@ async fn pg_cron_follows_a_configuration_that_is_loaded_or_restored() {
     query("call energy.restore_config($1)").bind(first).execute(&mut *work).await.unwrap();
     work.execute("reset role").await.unwrap();
     let rows: Vec<(String, String, bool)> = query_as(scheduled).fetch_all(&mut *work).await.unwrap();
-    // A job that was off is scheduled by a deployment: pg_cron lets only a superuser give it to another role.
+    // A disabled job is scheduled again by a deployment: pg_cron only lets a superuser assign it to another role.
     assert_eq!(rows, [("edf apply retention".to_owned(), "30 2 * * *".to_owned(), true)]);
 }
 
 #[tokio::test]
-async fn only_the_pipeline_runs_jobs_and_nobody_writes_their_runs_past_the_routines() {
+async fn only_the_pipeline_runs_jobs_and_runs_are_only_written_by_routines() {
     for role in ["analyst", "weather", "dbt"] {
         let mut session = as_role(role).await;
-        // The owner of the routines may call them, as of every one.
+        // The owner of the routines may call them all.
         if role != "dbt" {
             assert_eq!(refusal(&mut session, "call energy.run_job('gate_models')").await.code, "42501", "{role}");
         }

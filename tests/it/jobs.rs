@@ -1,7 +1,7 @@
-//! The daily run, from training to forecasts, as the roles that do it.
+//! The daily run, from training to forecasts, with the roles that perform it.
 //!
-//! One building is trained for all tests. What the tests write beside that is rolled back, and they take
-//! turns, since a second run at the same time skips.
+//! One building is trained for all tests. Other writes are rolled back, and the tests take turns, since a concurrent
+//! second run is skipped.
 
 use crate::job_runs::rest_jobs;
 use chrono::{DateTime, Utc};
@@ -10,16 +10,16 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-/// The building that is trained.
+/// The trained building.
 pub const BUILDING: &str = "homes-1-4";
 /// Its forecast is issued an hour before the database's clock in the tests that roll back.
 const EARLIER: &str = "2017-07-29 04:00Z";
 
-/// Whoever runs jobs, or locks what they read, takes it: a run that waits for another test is not the one that was meant.
+/// Held by tests that run jobs or lock their inputs, so that runs of other tests do not interfere.
 pub static TURN: Mutex<()> = Mutex::const_new(());
 static MODEL: OnceCell<i64> = OnceCell::const_new();
 
-/// Takes the turn, with an approved model of [`BUILDING`]; gives the model's id.
+/// Takes the turn, with an approved model of [`BUILDING`]; returns the model's id.
 pub async fn turn() -> (MutexGuard<'static, ()>, i64) {
     let turn = TURN.lock().await;
     let model = *MODEL.get_or_init(train_gate_approve).await;
@@ -38,7 +38,7 @@ async fn train_gate_approve() -> i64 {
             .unwrap();
     assert_eq!(status, "pending");
     pipeline.execute("call energy.gate_models()").await.unwrap();
-    // Somebody who has the role; nobody logs in as it.
+    // A session with the role, since nobody can log in as it.
     let mut approver = as_role("postgres").await;
     approver.execute("set role edf_approver").await.unwrap();
     query_scalar("select model_id from energy.approve_models('a test', model_ids => array[$1]) where approved")
@@ -48,19 +48,20 @@ async fn train_gate_approve() -> i64 {
         .unwrap()
 }
 
-/// Forecasts of [`BUILDING`] by its model that stay, for those who read them.
+/// Issues and commits forecasts of [`BUILDING`] by its model, for tests that read them.
 pub async fn issue_forecasts() {
     let (_turn, _) = turn().await;
     let mut pipeline = as_role("pipeline").await;
     pipeline.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
     let by_model = "select bool_and(source = 'model') from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
     if !query_scalar::<_, bool>(by_model).bind(BUILDING).fetch_one(&mut pipeline).await.unwrap() {
-        // A run before it was trained.
+        // A run before the training.
         pipeline.execute("call energy.reissue_forecasts('2017-07-29 05:00Z')").await.unwrap();
     }
 }
 
-/// What `energy.issue_forecasts` does, in a transaction that a test rolls back: of a slot or, without, of those that are due.
+/// The work of `energy.issue_forecasts` in a transaction that a test rolls back: for a slot or, without one, for those
+/// that are due.
 pub fn issuing(slot: Option<&str>) -> AssertSqlSafe<String> {
     let slot = slot.map_or("null".to_owned(), |slot| format!("'{slot}'"));
     AssertSqlSafe(format!(
@@ -79,7 +80,7 @@ pub fn issuing(slot: Option<&str>) -> AssertSqlSafe<String> {
     ))
 }
 
-/// The status, rows and message of the newest run as a whole.
+/// Status, rows and message of the newest complete run.
 async fn last_run(connection: &mut PgConnection) -> (String, i64, Option<String>) {
     query_as(
         "select status, rows_written, message from energy.job_runs
@@ -110,7 +111,7 @@ async fn training_scores_the_model_against_seasonal_naive_by_day_of_lead() {
 }
 
 #[tokio::test]
-async fn a_model_and_its_forecasts_name_the_configuration_that_they_came_from() {
+async fn a_model_and_its_forecasts_reference_their_configuration() {
     let (_turn, model) = turn().await;
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
@@ -130,7 +131,7 @@ async fn a_model_and_its_forecasts_name_the_configuration_that_they_came_from() 
     .unwrap();
     assert!(same_strategy);
     assert_eq!(of_forecasts, [current]);
-    assert!(of_model < current, "the model came from the version before");
+    assert!(of_model < current, "the model references the previous version");
 }
 
 #[tokio::test]
@@ -144,7 +145,7 @@ async fn a_model_that_is_no_better_than_seasonal_naive_does_not_pass_the_gate() 
             .fetch_one(&mut *work)
             .await
             .unwrap();
-    // Its scores are those of the good model's rival, under both names.
+    // It gets the scores of the good model's baseline under both names.
     query(
         "insert into energy.model_scores
          select $1, strategy, lead_day + offset_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct
@@ -168,7 +169,7 @@ async fn a_model_that_is_no_better_than_seasonal_naive_does_not_pass_the_gate() 
 }
 
 #[tokio::test]
-async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself() {
+async fn a_run_writes_72_hours_and_the_next_one_none_but_is_recorded() {
     let (_turn, model) = turn().await;
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
@@ -199,9 +200,9 @@ async fn a_run_writes_72_hours_and_the_next_one_writes_none_but_records_itself()
 }
 
 #[tokio::test]
-async fn a_building_that_cannot_be_forecast_is_a_failed_row_and_the_others_go_on() {
+async fn a_building_that_cannot_be_forecast_is_a_failed_row_and_others_are_issued() {
     let (_turn, _) = turn().await;
-    // A superuser, to add a building first; the run itself is the pipeline's.
+    // A superuser adds a building first; the run itself uses role pipeline.
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     query(
@@ -282,7 +283,7 @@ async fn refreshing_the_hours_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn forecasts_and_trainings_read_only_what_was_received_by_then() {
+async fn forecasts_and_trainings_only_read_data_received_by_then() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
@@ -300,8 +301,8 @@ async fn forecasts_and_trainings_read_only_what_was_received_by_then() {
     .await
     .unwrap();
     let after: Vec<String> = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
-    assert!(before[0] == after[0], "what was received after the issue time changed the inputs of its forecast");
-    assert!(before[1] == after[1], "what was received later changed the inputs of a training");
+    assert!(before[0] == after[0], "data received after the issue time changed the inputs of its forecast");
+    assert!(before[1] == after[1], "data received later changed the inputs of a training");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Nothing that was measured is lost: what retention dropped is never made anew from nothing.
+//! No measurement is lost: what retention dropped is never recomputed from nothing.
 
 use crate::house::{
     DAY, add_house, evenings, ingest, learn, learn_from_a_day, message, refresh, refresh_days, sensed, told,
@@ -10,8 +10,9 @@ use rand::{Rng, SeedableRng};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
 
-/// What is known of the house: hours with a value and their energy, of apartments, of the building, and days. Gaps are spread anew where a
-/// profile is learnt, and then other hours of the building are scaled up: of it and of days what was measured counts.
+/// Known data of the house: hours with a value and their energy, of apartments, of the building, and days. Gaps are
+/// redistributed when a profile is learned, and other hours of the building are then scaled up: for the building and
+/// days only measured values count.
 const KNOWN: &str = "
     select array[count(consumption_kwh), coalesce(sum(consumption_kwh), 0)]
     from energy.apartment_hours where building_id = 'a-test-house'
@@ -45,7 +46,7 @@ async fn known(connection: &mut PgConnection) -> Vec<Vec<f64>> {
 }
 
 #[tokio::test]
-async fn a_profile_that_is_learnt_spreads_no_gap_whose_readings_were_dropped() {
+async fn a_new_profile_does_not_redistribute_a_gap_whose_readings_were_dropped() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house_of_one_flat(&mut work).await;
@@ -53,7 +54,7 @@ async fn a_profile_that_is_learnt_spreads_no_gap_whose_readings_were_dropped() {
     refresh(&mut work).await;
     let before = known(&mut work).await;
     assert_eq!(before[0][0], 480.0);
-    // As retention would, some time later.
+    // As retention would later.
     work.execute(raw_sql(
         "delete from raw.meter_readings using raw.sensors
          where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house' and read_at < '2017-07-20';
@@ -71,7 +72,7 @@ async fn a_profile_that_is_learnt_spreads_no_gap_whose_readings_were_dropped() {
     assert_eq!((learnt, known(&mut work).await), (1, before));
 }
 
-/// Hours of the house in May, of a source other than readings.
+/// Hours of the house in May from a source other than readings.
 async fn load_may(work: &mut PgConnection) {
     work.execute(raw_sql(
         "insert into energy.building_hours (building_id, hour_at, consumption_kwh, apartments_reporting,
@@ -84,7 +85,7 @@ async fn load_may(work: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn hours_that_were_loaded_without_meters_are_kept_by_refreshes_and_rebuilds() {
+async fn hours_loaded_without_meters_are_kept_by_refreshes_and_rebuilds() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house_of_one_flat(&mut work).await;
@@ -92,10 +93,10 @@ async fn hours_that_were_loaded_without_meters_are_kept_by_refreshes_and_rebuild
     let may = "select count(consumption_kwh) from energy.building_hours
                where building_id = 'a-test-house' and hour_at < '2017-06-01Z'";
     let may = async |work: &mut PgConnection| query_scalar::<_, i64>(may).fetch_one(work).await.unwrap();
-    // Its topology is new: all that its meters ever said is news, and they have said nothing.
+    // Its topology is new, so all readings of its meters are due, and there are none.
     refresh(&mut work).await;
     assert_eq!(may(&mut work).await, 744);
-    // Then meters come, are withdrawn, and topology changes.
+    // Then meters are added and withdrawn, and the topology changes.
     ingest(&mut work, &evenings(20, 3, 1), 10 * DAY).await;
     refresh(&mut work).await;
     let metered = known(&mut work).await;
@@ -117,11 +118,11 @@ async fn hours_that_were_loaded_without_meters_are_kept_by_refreshes_and_rebuild
 }
 
 #[tokio::test]
-async fn an_hour_after_a_long_silence_is_kept_where_the_reading_before_it_was_dropped() {
+async fn an_hour_after_a_long_silence_is_kept_if_the_reading_before_it_was_dropped() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house_of_one_flat(&mut work).await;
-    // Nothing was used from the second day of May to the end of June, and then a kWh an hour.
+    // No consumption from the second day of May to the end of June, and then one kWh per hour.
     let mut messages = vec![message(-70 * DAY, 1, 99.0), message(-69 * DAY, 1, 100.0)];
     messages.extend((0..=240).map(|hour| message(-10 * DAY + hour * 60, 1, 100.0 + hour as f64)));
     ingest(&mut work, &messages, 0).await;
@@ -141,7 +142,7 @@ async fn an_hour_after_a_long_silence_is_kept_where_the_reading_before_it_was_dr
 }
 
 #[tokio::test]
-async fn what_is_older_than_is_kept_is_rejected_even_where_the_configuration_keeps_it_again() {
+async fn messages_older_than_retention_are_rejected_even_after_it_is_extended() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -161,7 +162,7 @@ async fn what_is_older_than_is_kept_is_rejected_even_where_the_configuration_kee
 }
 
 #[tokio::test]
-async fn days_stay_where_the_hours_of_rooms_that_they_rest_on_were_dropped() {
+async fn days_are_kept_when_their_room_hours_were_dropped() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house_of_one_flat(&mut work).await;
@@ -188,11 +189,11 @@ async fn days_stay_where_the_hours_of_rooms_that_they_rest_on_were_dropped() {
 }
 
 #[tokio::test]
-async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() {
+async fn no_energy_is_lost_as_a_database_ages() {
     let aged = Throwaway::empty().await;
     dump_and_restore("edf", &aged.name, &["--extension=edf", "--exclude-schema=cron"]).await;
     let mut postgres = aged.connect().await;
-    // The homes of the demo have nothing to do with it, and would take long.
+    // The homes of the demo are not needed and would take long.
     postgres
         .execute(raw_sql(
             "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
@@ -204,7 +205,7 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
     postgres.execute("call energy.make_partitions()").await.unwrap();
     add_house(&mut postgres).await;
     learn_from_a_day(&mut postgres).await;
-    // Most of three months: days with a gap, a long silence, and a register that joins late.
+    // Most of three months: days with a gap, a long silence, and a register that starts late.
     let mut rng = StdRng::seed_from_u64(7);
     let mut messages = Vec::new();
     for apartment in 1..=3 {
@@ -219,7 +220,7 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
             value += f64::from(rng.random_range(0..16_u8)) / 16.0;
         }
     }
-    // Heat that is counted all the time, and a room with what was asked of it.
+    // Heat that is counted continuously, and a room with its setpoint.
     let mut heat = 500.0;
     for hour in (-80 * 24..9 * 24).filter(|_| rng.random_bool(0.9)).collect::<Vec<i64>>() {
         heat += f64::from(rng.random_range(0..8_u8)) / 8.0;
@@ -243,13 +244,13 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
         "call energy.apply_retention()",
         "call energy.make_partitions()",
         "call energy.replay_rejected()",
-        // Kept for longer and for shorter: what is gone stays gone.
+        // Longer and shorter retention: dropped data stays dropped.
         "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"40 days\"'))",
         "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"2 years\"'))",
         "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', 'null'))",
-        // The settings of a sensor and a door to the topology: all of its building is made anew.
+        // Settings of a sensor and changes of topology: all of its building is recomputed.
         "update raw.sensors set settings = settings || jsonb_build_object('sample_minutes', 20 - coalesce((settings ->> 'sample_minutes')::int, 15) % 7)",
-        // Late news.
+        // Late readings.
         "call energy.ingest_meter_messages(array['{\"timestamp_str\": \"2017-05-02T00:00:00Z\", \"building_id\": \"a-test-house\",
              \"apartment_id\": \"flat-1\", \"readings\": [{\"sensor_type\": \"room_temperature_c\", \"value\": 20}]}'])",
     ];
@@ -267,7 +268,7 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
             postgres.execute(routine).await.unwrap_or_else(|error| panic!("{routine}: {error}"));
             let after = known(&mut postgres).await;
             for (was, is) in before.iter().zip(&after) {
-                // Spread anew, a gap may differ in the last bits.
+                // A redistributed gap may differ in the last bits.
                 let lost = was[0] > is[0] || is[1] < was[1] - 1e-6;
                 assert!(!lost, "seed {seed}: after {routine} {after:?}, before {before:?}");
             }
@@ -280,5 +281,5 @@ async fn whatever_runs_in_whatever_order_as_a_database_ages_no_energy_is_lost() 
         .await
         .unwrap();
     }
-    assert!(dropped > 500, "retention has dropped the readings of {dropped} hours that are kept");
+    assert!(dropped > 500, "retention has dropped the readings of {dropped} stored hours");
 }

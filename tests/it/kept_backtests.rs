@@ -1,4 +1,4 @@
-//! `edf.keep_backtest`: a backtest as rows.
+//! `edf.keep_backtest`: a stored backtest.
 
 use edf_tests::{DEMAND, Throwaway, as_role, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
@@ -21,7 +21,7 @@ async fn kept(analyst: &mut PgConnection) -> i64 {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_what_the_backtest_says() {
+async fn stored_rows_equal_those_of_the_backtest() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -53,7 +53,7 @@ async fn what_is_kept_is_what_the_backtest_says() {
 }
 
 #[tokio::test]
-async fn there_is_a_row_per_quantile_and_scores_are_those_of_the_backtest() {
+async fn there_is_a_row_per_quantile_and_scores_equal_those_of_the_backtest() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -82,7 +82,7 @@ async fn there_is_a_row_per_quantile_and_scores_are_those_of_the_backtest() {
     .unwrap();
     assert_eq!(of_kept.len(), of_told.len());
     assert!(of_kept.len() >= 6 * 11);
-    // Sums are taken in another order.
+    // Sums are computed in another order.
     for (kept, told) in of_kept.iter().zip(&of_told) {
         assert!((&kept.0, &kept.1) == (&told.0, &told.1) && (kept.2 - told.2).abs() < 1e-9, "{kept:?} {told:?}");
     }
@@ -101,10 +101,10 @@ async fn deleting_a_backtest_deletes_its_forecasts_and_no_others() {
 }
 
 #[tokio::test]
-async fn defaults_are_those_of_the_backtest() {
+async fn defaults_equal_those_of_the_backtest() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
-    // Every argument but the two queries, with the default that the function has.
+    // Every argument except the two queries, with the function's default.
     let defaults: Vec<(String, String)> = query_as(
         "select name, pg_get_function_arg_default(oid, at::int) from pg_proc
          cross join lateral unnest(proargnames, proargmodes) with ordinality as argument (name, mode, at)
@@ -130,7 +130,7 @@ async fn defaults_are_those_of_the_backtest() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_is_refused_and_leaves_nothing() {
+async fn invalid_backtests_are_rejected_and_leave_no_rows() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -158,7 +158,7 @@ async fn what_cannot_be_kept_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_analyst_keeps_scores_and_deletes_backtests_but_writes_none_by_hand() {
+async fn an_analyst_stores_and_deletes_backtests_only_through_functions() {
     let mut analyst = as_role("analyst").await;
     let backtest: i64 = query_scalar(
         "select edf.keep_backtest('a-test', energy.training_query('homes-1-4', energy.clock()),

@@ -1,4 +1,4 @@
-//! API keys: shown once, exchanged for tokens of some minutes, revoked at once, and never in a log.
+//! API keys: shown once, exchanged for short-lived tokens, revoked immediately, and never logged.
 
 use crate::storage::{deployed, run, texts};
 use crate::street::street;
@@ -15,7 +15,7 @@ async fn exchanging() -> (Throwaway, Api, PgConnection) {
     let (database, api, mut postgres) = street().await;
     set_keys(&mut postgres, &[&Key::shared()]).await;
     configure(&mut postgres, "api,exchange_lifetime", "\"10 minutes\"").await;
-    // Until PostgREST has read that.
+    // Until PostgREST has read the setting.
     for _ in 0..200 {
         if exchange(&api, "x").await.1["code"] == "PT401" {
             return (database, api, postgres);
@@ -40,7 +40,7 @@ async fn token_for(api: &Api, key: &str) -> String {
     answer["access_token"].as_str().unwrap().to_owned()
 }
 
-/// What an operator asks for.
+/// Calls a function as an operator.
 async fn operate(api: &Api, function: &str, body: Value) -> (u16, Value) {
     let answer = api.post(&format!("rpc/{function}"), "olga", "operator").json(&body).send().await.unwrap();
     let status = answer.status().as_u16();
@@ -54,12 +54,12 @@ async fn create(api: &Api, body: Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_key_is_exchanged_for_tokens_of_its_subject_until_it_is_revoked() {
+async fn a_key_gives_tokens_of_its_subject_until_it_is_revoked() {
     let (_database, api, mut postgres) = exchanging().await;
     let (key_id, key) = create(&api, json!({ "subject": "utility", "note": "control room" })).await;
     assert!(key.starts_with(&format!("{key_id}_")) && key.len() == 20 + 1 + 43, "{key}");
     let token = token_for(&api, &key).await;
-    // It sees what the subject sees, as its role.
+    // It has the access of the subject and role.
     let rows: Vec<Value> = serde_json::from_str(&read(&api, &token).await.1).unwrap();
     assert_eq!(rows, api.rows("forecasts", "utility", "supplier").await);
     let seen: BTreeSet<&str> = rows.iter().map(|row| row["building_id"].as_str().unwrap()).collect();
@@ -73,7 +73,7 @@ async fn a_key_is_exchanged_for_tokens_of_its_subject_until_it_is_revoked() {
         (&json!(key_id), &json!("utility"), &json!("supplier"), &json!("olga"), &json!("control room"))
     );
     assert!(listed[0]["last_used_at"].is_string() && listed[0]["revoked_at"].is_null(), "{listed:?}");
-    // The key itself is nowhere.
+    // The key itself is not stored anywhere.
     let secret = &key[21..];
     let kept = texts(&mut postgres, "select keys::text from energy.api_keys as keys").await.concat();
     assert!(!kept.contains(secret) && !listed[0].to_string().contains(secret));
@@ -81,7 +81,7 @@ async fn a_key_is_exchanged_for_tokens_of_its_subject_until_it_is_revoked() {
     let other = create(&api, json!({ "subject": "utility" })).await.1;
     let other_token = token_for(&api, &other).await;
     assert_eq!(operate(&api, "revoke_api_key", json!({ "key_id": key_id })).await.0, 204);
-    // At once: its tokens, and itself.
+    // Immediately, for its tokens and for the key itself.
     let (status, body) = read(&api, &token).await;
     assert!(status == 401 && body.contains("revoked"), "{status} {body}");
     assert_eq!(exchange(&api, &key).await.0, 401);
@@ -93,13 +93,13 @@ async fn a_key_is_exchanged_for_tokens_of_its_subject_until_it_is_revoked() {
     assert_eq!(operate(&api, "revoke_api_key", json!({ "key_id": "edf_ffffffffffffffff" })).await.0, 404);
     assert_eq!(operate(&api, "revoke_api_key", json!({})).await.0, 404);
 
-    // With access that is withdrawn, the rows go.
+    // Withdrawing access removes the rows.
     run(&mut postgres, "delete from energy.building_access where subject = 'utility'").await;
     assert_eq!(read(&api, &other_token).await, (200, "[]".to_owned()));
 }
 
 #[tokio::test]
-async fn keys_that_are_not_valid_are_answered_alike_and_in_the_same_time() {
+async fn invalid_keys_get_the_same_response_in_the_same_time() {
     let (_database, api, mut postgres) = exchanging().await;
     let good = create(&api, json!({ "subject": "utility" })).await.1;
     let (revoked_id, revoked) = create(&api, json!({ "subject": "utility" })).await;
@@ -127,7 +127,7 @@ async fn keys_that_are_not_valid_are_answered_alike_and_in_the_same_time() {
         answers
     };
     for (status, answer) in &answers {
-        // A text that PostgreSQL cannot hold is no key either.
+        // A text that PostgreSQL cannot store is not a key either.
         let is_no_text = *status == 400 && answer["code"] == "22P05";
         assert!(is_no_text || (*status, answer) == (401, &answers[0].1), "{status} {answer}");
     }
@@ -137,7 +137,7 @@ async fn keys_that_are_not_valid_are_answered_alike_and_in_the_same_time() {
     // A wrong secret takes as long as an unknown key.
     let mut took: [Vec<Duration>; 2] = [Vec::new(), Vec::new()];
     for n in 0..150 {
-        // Each is the first as often as the other.
+        // The order alternates.
         for at in [n % 2, 1 - n % 2] {
             let asked = Instant::now();
             exchange(&api, [&wrong_secret, &unknown][at]).await;
@@ -148,7 +148,7 @@ async fn keys_that_are_not_valid_are_answered_alike_and_in_the_same_time() {
 }
 
 #[tokio::test]
-async fn without_a_token_a_key_can_be_exchanged_and_nothing_else_where_that_is_configured() {
+async fn without_a_token_only_key_exchange_is_possible_if_configured() {
     let (database, mut postgres) = deployed().await;
     let api = Api::of(&database).await;
     let ask = async |method: Method, path: &str| {
@@ -156,7 +156,7 @@ async fn without_a_token_a_key_can_be_exchanged_and_nothing_else_where_that_is_c
             Client::new().request(method, api.url(path)).json(&json!({ "api_key": "x" })).send().await.unwrap();
         answer.status().as_u16()
     };
-    // Nobody is anonymous unless it is configured.
+    // Anonymous access is off by default.
     assert_eq!(ask(Method::POST, "rpc/token").await, 401);
     assert_eq!(ask(Method::GET, "forecasts").await, 401);
     configure(&mut postgres, "api,exchange_lifetime", "\"1 minute\"").await;
@@ -185,18 +185,18 @@ async fn without_a_token_a_key_can_be_exchanged_and_nothing_else_where_that_is_c
         (Method::POST, "rpc/configure"),
         (Method::POST, "rpc/scenarios"),
     ] {
-        // 400 and 404 are PostgREST's own, of bodies that do not fit.
+        // 400 and 404 come from PostgREST itself, for invalid bodies.
         let status = ask(method.clone(), path).await;
         assert!([400, 401, 404].contains(&status), "{method} {path}: {status}");
     }
-    // A token of somebody has no use for it, and a token is no way to be anonymous.
+    // Authenticated roles cannot use the exchange, and a token cannot claim the anonymous role.
     for role in ["supplier", "resident", "gateway", "operator", "technician"] {
         let answer = api.post("rpc/token", "a", role).json(&json!({ "api_key": "x" })).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{role}");
     }
     let key = Client::new().get(api.url("forecasts")).bearer_auth(token_of("a", "anonymous")).send().await.unwrap();
     assert_eq!(key.status(), StatusCode::UNAUTHORIZED);
-    // Turned off, nobody is anonymous any more, and a key is exchanged for nothing.
+    // When turned off, anonymous access ends and keys cannot be exchanged.
     configure(&mut postgres, "api,exchange_lifetime", "null").await;
     for _ in 0..200 {
         if exchange(&api, "x").await.1["code"] == "PGRST302" {
@@ -209,7 +209,7 @@ async fn without_a_token_a_key_can_be_exchanged_and_nothing_else_where_that_is_c
 }
 
 #[tokio::test]
-async fn an_operator_alone_makes_keys_and_wrong_ones_are_refused() {
+async fn only_an_operator_can_create_keys_and_invalid_requests_are_rejected() {
     let (_database, api, _postgres) = exchanging().await;
     for role in ["supplier", "resident", "gateway", "technician"] {
         for function in ["create_api_key", "revoke_api_key"] {
@@ -241,7 +241,7 @@ async fn an_operator_alone_makes_keys_and_wrong_ones_are_refused() {
         assert_eq!(status, 400, "{body}: {error}");
         assert!(!error.to_string().contains("insert"), "{error}");
     }
-    // What a subject is called does not get out of its claim.
+    // A subject cannot escape from its claim.
     let odd = "O'Brien\", \"role\"\\ = 'operator' -- é \u{1F50C}";
     let key = create(&api, json!({ "subject": odd, "role": "gateway" })).await.1;
     let token = token_for(&api, &key).await;
@@ -253,7 +253,7 @@ async fn an_operator_alone_makes_keys_and_wrong_ones_are_refused() {
 }
 
 #[tokio::test]
-async fn the_signing_key_is_rotated_while_tokens_of_the_one_before_go_on() {
+async fn tokens_remain_valid_after_rotation_of_the_signing_key() {
     let (_database, api, mut postgres) = exchanging().await;
     let key = create(&api, json!({ "subject": "utility" })).await.1;
     let made = texts(&mut postgres, "select kid from energy.token_keys where secret is not null").await;
@@ -262,24 +262,24 @@ async fn the_signing_key_is_rotated_while_tokens_of_the_one_before_go_on() {
     // An hour later.
     run(&mut postgres, "update energy.token_keys set added_at = added_at - interval '1 hour'").await;
     run(&mut postgres, "select energy.rotate_signing_key()").await;
-    // For a minute the one before goes on signing: PostgREST reads the new one meanwhile.
+    // For a minute the previous key still signs, until PostgREST has read the new one.
     let second = token_for(&api, &key).await;
     assert_eq!((read(&api, &first).await.0, read(&api, &second).await.0), (200, 200));
     run(&mut postgres, "update energy.token_keys set added_at = added_at - interval '10 minutes'").await;
     let third = token_for(&api, &key).await;
     until(&api, &third, 200).await;
     assert_eq!(read(&api, &first).await.0, 200);
-    // The first one is gone with the next.
+    // The next rotation removes the first key.
     run(&mut postgres, "select energy.rotate_signing_key()").await;
     until(&api, &first, 401).await;
     assert_eq!((read(&api, &second).await.0, read(&api, &third).await.0), (401, 200));
     let left = texts(&mut postgres, "select kid from energy.token_keys where secret is not null").await;
     assert!(left.len() == 2 && !left.contains(&made[0]), "{left:?}");
-    // What others sign has not changed.
+    // Tokens of other issuers are still valid.
     assert_eq!(read(&api, &token_of("a", "supplier")).await.0, 200);
 }
 
-/// The log of the server, from a place on.
+/// The server's log from an offset.
 fn log(path: &str, from: usize) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap()[from..]).into_owned()
 }
@@ -287,7 +287,7 @@ fn log(path: &str, from: usize) -> String {
 #[tokio::test]
 async fn no_key_token_or_secret_is_logged() {
     let (database, mut postgres) = deployed().await;
-    // Everything that a statement is, with its parameters, as an operator may turn it on.
+    // Logs every statement with its parameters, as an operator may configure.
     for setting in ["log_statement = 'all'", "log_min_duration_statement = 0"] {
         run(&mut postgres, &format!("alter database {} set {setting}", database.name)).await;
     }

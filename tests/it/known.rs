@@ -1,4 +1,5 @@
-//! When features are known, and those of humidity, of a place and of a solar roof, whose generation nobody knows ahead.
+//! When features are known; features from humidity, location, and the generation of a solar roof, which is unknown
+//! ahead.
 
 use edf_tests::Throwaway;
 use sqlx::{Executor, query, query_as, query_scalar};
@@ -11,11 +12,11 @@ const HOUSE: &str = "
     from generate_series('2026-01-01 00:00+00'::timestamptz, '2026-02-11 23:00+00', '1 hour') with ordinality as hours (hour_at, n),
         lateral (select 5 + 3 * sin(pi() * (n - 8) / 12) + mod(n * 104729, 97) / 40.0) as weather (temperature_c)";
 const FEATURES: &str = r#"{"past": ["solar_kwh"], "latitude": 47.4, "longitude": 8.5}"#;
-/// What will have been generated is not known.
+/// Future generation is unknown.
 const HIDE: &str = "update house set solar_kwh = null where hour_at >= '2026-02-11 00:00+00'";
 
 #[tokio::test]
-async fn every_feature_says_when_it_is_known_and_generation_is_not_read_ahead() {
+async fn every_feature_reports_when_it_is_known_and_generation_is_not_read_ahead() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     analyst.execute(HOUSE).await.unwrap();
@@ -28,14 +29,13 @@ async fn every_feature_says_when_it_is_known_and_generation_is_not_read_ahead() 
     .fetch_all(&mut analyst)
     .await
     .unwrap();
-    let (ahead, newest_day) =
-        ("ahead, as it is forecast at issue", "at issue: the newest hour that is whole 24 h before");
+    let (ahead, newest_day) = ("ahead, as forecast at issue", "at issue: the newest hour a multiple of 24 h before");
     let expected = [
         ("hdd", ahead),
         ("hour", ahead),
         ("lag_168h", "168 h before the end of the hour, so at leads up to 168 h"),
         ("lead", "always"),
-        ("newest_day_2", "at issue: 24 h before the newest hour that is whole 24 h before"),
+        ("newest_day_2", "at issue: 24 h before the newest hour a multiple of 24 h before"),
         ("recent_1h", "at issue"),
         ("solar_kwh_last_day", newest_day),
         ("solar_kwh_mean_24h", "at issue"),
@@ -64,9 +64,9 @@ async fn dew_point_and_clear_sky_follow_from_humidity_and_place() {
     let noon: Vec<(String, f64)> =
         query_as(at).bind(FEATURES).bind("2026-02-11 11:00+00").fetch_all(&mut analyst).await.unwrap();
     let [(_, index), (_, sky), (_, dew), (_, temperature)] = noon.as_slice() else { panic!("{noon:?}") };
-    // On this day the sun stands 28 degrees high over Zurich at noon.
+    // On this day the sun is 28 degrees high over Zurich at noon.
     assert!((430.0..500.0).contains(sky) && (index - 300.0 / sky).abs() < 1e-5, "{noon:?}");
-    // Air of 80 % is some three degrees above its dew point.
+    // At 80 % humidity the dew point is about three degrees below the temperature.
     assert!((2.5..4.0).contains(&(temperature - dew)), "{noon:?}");
     let night: Vec<(String, Option<f64>)> =
         query_as(at).bind(FEATURES).bind("2026-02-11 23:00+00").fetch_all(&mut analyst).await.unwrap();

@@ -1,4 +1,4 @@
-//! Weather as it was known: training imitates forecasts, which read weather forecasts and not the weather that came.
+//! Weather as it was known: training simulates forecasts, which read weather forecasts and not actual weather.
 
 use crate::jobs::BUILDING;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -6,12 +6,12 @@ use edf_tests::as_role;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar};
 
-/// The hour that the tests' weather runs are about.
+/// The target hour of the tests' weather runs.
 fn hour() -> DateTime<Utc> {
     "2017-07-20T12:00:00Z".parse().unwrap()
 }
 
-/// Replaces all stored weather runs by ones about [`hour`]: issued and received so many hours before it, and the temperature.
+/// Replaces all stored weather runs with runs for [`hour`]: hours of issue and receipt before it, and the temperature.
 async fn only_runs(connection: &mut PgConnection, runs: &[(i64, i64, f64)]) {
     connection.execute("delete from raw.weather_forecasts").await.unwrap();
     for (issued, received, temperature_c) in runs {
@@ -30,7 +30,7 @@ async fn only_runs(connection: &mut PgConnection, runs: &[(i64, i64, f64)]) {
     }
 }
 
-/// Runs that make every case; those that a forecast reads at some lead are 2, 4 and 7.
+/// Runs that cover every case; forecasts read 2, 4 and 7 at some lead.
 const RUNS: [(i64, i64, f64); 7] =
     [(100, 98, 1.0), (92, 90, 2.0), (50, 20, 3.0), (30, 28, 4.0), (3, -1, 5.0), (6, 4, 6.0), (5, 4, 7.0)];
 
@@ -48,7 +48,7 @@ async fn temperatures(connection: &mut PgConnection, as_of: DateTime<Utc>) -> Ve
 }
 
 #[tokio::test]
-async fn only_runs_that_a_forecast_would_have_read_are_stored_weather_of_a_training() {
+async fn training_only_uses_weather_runs_that_a_forecast_would_have_read() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     only_runs(&mut work, &RUNS).await;
@@ -65,7 +65,7 @@ async fn only_runs_that_a_forecast_would_have_read_are_stored_weather_of_a_train
 }
 
 #[tokio::test]
-async fn a_row_of_a_training_reads_the_forecast_of_its_age_and_without_one_the_observation() {
+async fn a_training_row_reads_the_forecast_of_its_lead_or_else_the_observation() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     only_runs(&mut work, &RUNS).await;
@@ -87,7 +87,7 @@ async fn a_row_of_a_training_reads_the_forecast_of_its_age_and_without_one_the_o
     assert!((temperature_at_lead(&mut work, 29).await - observed).abs() < 1e-5);
 }
 
-/// The temperature of [`hour`] that a training's row reads, imitating a forecast issued so many hours before.
+/// The temperature at [`hour`] in a training row that simulates a forecast issued `lead` hours before.
 async fn temperature_at_lead(connection: &mut PgConnection, lead: i64) -> f64 {
     query_scalar(
         "select value from edf.features(
@@ -104,7 +104,7 @@ async fn temperature_at_lead(connection: &mut PgConnection, lead: i64) -> f64 {
 }
 
 #[tokio::test]
-async fn weather_that_was_received_later_changes_no_training() {
+async fn weather_received_later_does_not_change_a_training() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let inputs = "select (to_jsonb(s) - 'times')::text from edf.series_of('select now() as at, 1 as kwh', energy.regressor_forecasts_query($1, '2017-07-28 05:00Z')) as s";
@@ -119,7 +119,7 @@ async fn weather_that_was_received_later_changes_no_training() {
     assert!(before == after);
 }
 
-/// Trains [`BUILDING`] quickly in a transaction; the model's checksum and its RMSE of the first day.
+/// Trains [`BUILDING`] quickly in a transaction; returns the model's id, checksum and RMSE of the first day.
 async fn trained(connection: &mut PgConnection) -> (i64, String, f64) {
     let quick = "call energy.load_config(energy.current_config() || jsonb_build_object(
          'training', jsonb_build_object('strategy', 'xgboost', 'parameters', jsonb_build_object('rounds', 10)),
@@ -146,7 +146,7 @@ async fn shares(connection: &mut PgConnection, model: i64) -> Vec<(i32, f64, f64
 }
 
 #[tokio::test]
-async fn what_was_forecast_and_not_what_came_makes_the_model_and_its_scores() {
+async fn models_and_scores_are_based_on_forecast_and_not_actual_weather() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let (model, checksum, rmse) = trained(&mut work).await;

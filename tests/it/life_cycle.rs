@@ -1,6 +1,7 @@
-//! From the design of a building to a model of its own: stages, archetypes from metadata, and plans for those of which nothing is known.
+//! The life cycle of a building from its design to its own model: stages, archetypes from metadata, and plans without
+//! data.
 //!
-//! Each test works on a copy of the deployed database: 120 days of real homes up to its clock, 2017-07-29 05:00Z.
+//! Each test uses a copy of the deployed database: 120 days of real homes up to its clock, 2017-07-29 05:00Z.
 
 use crate::archetypes::{add, add_hours};
 use crate::storage::{run, texts};
@@ -10,14 +11,14 @@ use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
 
 const REVIEW: &str = "call energy.review_life_cycle()";
 
-/// Reviews at a time of the pipeline's clock; gives the stage of a building.
+/// Reviews the life cycle at a time of the pipeline's clock; returns the stage of a building.
 async fn stage_at(session: &mut PgConnection, clock: &str, building: &str) -> String {
     run(session, &format!("set energy.clock = '{clock}'; {REVIEW}")).await;
     let sql = format!("select stage from energy.building_stages where building_id = '{building}'");
     query_scalar(AssertSqlSafe(sql)).fetch_one(session).await.unwrap()
 }
 
-/// Approved models of homes-1-4 and of archetype homes that were trained in April, quick ones.
+/// Quick approved models of homes-1-4 and of archetype homes, trained in April.
 async fn two_models(postgres: &mut PgConnection) {
     run(
         postgres,
@@ -32,7 +33,7 @@ async fn two_models(postgres: &mut PgConnection) {
     .await;
 }
 
-/// Forecasts of homes-1-4 as one subject issued them daily, and as the other did in shadow, each so far from what came true.
+/// Daily forecasts of homes-1-4, served by one source and in shadow by the other, with these errors.
 fn forecasts(from: &str, until: &str, source: &str, own_error: f64, archetype_error: f64) -> String {
     let (served, shadow) = if source == "model" { (own_error, archetype_error) } else { (archetype_error, own_error) };
     let of = |is_served: bool| if is_served == (source == "model") { "homes-1-4" } else { "archetype:homes" };
@@ -57,29 +58,29 @@ fn forecasts(from: &str, until: &str, source: &str, own_error: f64, archetype_er
 }
 
 #[tokio::test]
-async fn a_building_comes_to_its_own_model_and_falls_back_and_every_switch_is_an_event_with_its_numbers() {
+async fn a_building_switches_to_its_own_model_and_back_with_an_event_each() {
     let (copy, mut postgres) = deployment().await;
     run(&mut postgres, "call energy.load_config(energy.current_config() || '{\"life_cycle\": {\"archetype_after_days\": 28, \"own_after_days\": 60, \"margin_pct\": 2}}')").await;
     let mut pipeline = connect("pipeline", &copy.name).await;
     assert_eq!(stage_at(&mut pipeline, "2017-04-15 05:00Z", "homes-1-4").await, "design");
     assert_eq!(stage_at(&mut pipeline, "2017-05-10 05:00Z", "homes-1-4").await, "archetype");
-    // Old enough, but there is no model.
+    // Old enough, but without a model.
     assert_eq!(stage_at(&mut pipeline, "2017-06-05 05:00Z", "homes-1-4").await, "archetype");
     two_models(&mut postgres).await;
     assert_eq!(stage_at(&mut pipeline, "2017-06-06 05:00Z", "homes-1-4").await, "archetype");
-    // Seven days are too few to decide; after twenty it is by far the better one.
+    // Seven days are too few to decide; after twenty days its own model is clearly better.
     run(&mut postgres, &forecasts("2017-06-01", "2017-06-07", "archetype", 0.5, 1.0)).await;
     assert_eq!(stage_at(&mut pipeline, "2017-06-09 05:00Z", "homes-1-4").await, "archetype");
     run(&mut postgres, &forecasts("2017-06-08", "2017-06-20", "archetype", 0.5, 1.0)).await;
     assert_eq!(stage_at(&mut pipeline, "2017-06-22 05:00Z", "homes-1-4").await, "own");
-    // A little worse is not enough to give way; half as bad again is.
+    // Slightly worse is not enough to switch back; 50 % worse is.
     run(&mut postgres, &forecasts("2017-06-25", "2017-07-08", "model", 1.01, 1.0)).await;
     let keep = "delete from energy.forecasts where issued_at < '2017-06-24'; delete from energy.shadow_forecasts where issued_at < '2017-06-24'";
     run(&mut postgres, keep).await;
     assert_eq!(stage_at(&mut pipeline, "2017-07-10 05:00Z", "homes-1-4").await, "own");
     run(&mut postgres, "update energy.forecasts set yhat = yhat + 0.5").await;
     assert_eq!(stage_at(&mut pipeline, "2017-07-11 05:00Z", "homes-1-4").await, "archetype");
-    // It recovers; then its model is taken back.
+    // It recovers; then its model is rolled back.
     run(&mut postgres, "update energy.forecasts set yhat = yhat - 1.2").await;
     assert_eq!(stage_at(&mut pipeline, "2017-07-12 05:00Z", "homes-1-4").await, "own");
     run(&mut postgres, "set session_replication_role = replica; update edf.models set status = 'retired' where subject = 'homes-1-4'; reset session_replication_role").await;
@@ -105,7 +106,7 @@ async fn a_building_comes_to_its_own_model_and_falls_back_and_every_switch_is_an
     .unwrap();
     assert!(why.0.starts_with("RMSE of its own model 50.0 % below") && (why.1 - 50.0).abs() < 0.01, "{why:?}");
     assert!(why.2 >= 14.0 && why.3 > 0, "{why:?}");
-    // Again changes nothing, and nobody rewrites what happened.
+    // A repeated review changes nothing, and events cannot be rewritten.
     let before = texts(
         &mut pipeline,
         "select md5(string_agg(e::text, ',' order by event_id)) from energy.life_cycle_events as e",
@@ -130,7 +131,7 @@ async fn a_building_comes_to_its_own_model_and_falls_back_and_every_switch_is_an
 }
 
 #[tokio::test]
-async fn the_stage_says_who_forecasts_and_the_other_one_does_in_shadow() {
+async fn the_stage_selects_the_served_model_and_the_other_forecasts_in_shadow() {
     let (copy, mut postgres) = deployment().await;
     two_models(&mut postgres).await;
     run(
@@ -139,7 +140,7 @@ async fn the_stage_says_who_forecasts_and_the_other_one_does_in_shadow() {
     )
     .await;
     let mut pipeline = connect("pipeline", &copy.name).await;
-    // It came with a model of its own, and keeps it until there is something to compare.
+    // It had its own model from the start and keeps it until there is a comparison.
     assert_eq!(stage_at(&mut pipeline, "2017-07-20 05:00Z", "homes-1-4").await, "own");
     run(&mut pipeline, "call energy.issue_forecasts('2017-07-20 05:00Z')").await;
     let served = "select distinct source || ' ' || subject from energy.forecasts join edf.models using (model_id) where building_id = 'homes-1-4' and issued_at = $1::text::timestamptz";
@@ -150,14 +151,14 @@ async fn the_stage_says_who_forecasts_and_the_other_one_does_in_shadow() {
     assert_eq!(texts(&mut pipeline, shadow).await, ["archetype:homes 72"]);
     run(&mut pipeline, "call energy.issue_shadow_forecasts()").await;
     assert_eq!(texts(&mut pipeline, shadow).await, ["archetype:homes 72"]);
-    // The other way round; what the model of the building had forecast itself is not made again.
+    // The other way round; the building's own earlier forecasts are not repeated.
     run(&mut postgres, "update energy.building_stages set stage = 'archetype'").await;
     run(&mut pipeline, "set energy.clock = '2017-07-21 05:00Z'; ").await;
     run(&mut pipeline, "call energy.issue_forecasts('2017-07-21 05:00Z')").await;
     assert_eq!(who("2017-07-21 05:00Z").fetch_all(&mut pipeline).await.unwrap(), ["archetype archetype:homes"]);
     run(&mut pipeline, "call energy.issue_shadow_forecasts()").await;
     assert_eq!(texts(&mut pipeline, shadow).await, ["archetype:homes 144", "homes-1-4 144"]);
-    // Models that were trained later read what came true: they are not asked about it.
+    // Models trained later have read the actuals and make no shadow forecasts for that time.
     run(
         &mut postgres,
         "delete from energy.shadow_forecasts; update energy.trainings set known_at = '2017-07-20 06:00Z'",
@@ -182,7 +183,7 @@ async fn plan(session: &mut PgConnection, building: &str) -> Plan {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_is_planned_from_the_others_with_wide_intervals_and_says_so() {
+async fn an_unbuilt_building_gets_a_plan_with_wide_intervals_and_a_reason() {
     let (copy, mut postgres) = deployment().await;
     for (building, archetype, apartments) in [
         ("new-12", "homes", 12),
@@ -196,7 +197,7 @@ async fn what_is_not_built_yet_is_planned_from_the_others_with_wide_intervals_an
     run(&mut postgres, "call energy.refresh_building_hours()").await;
     add_hours(&mut postgres, "thirsty", 3, 3.0).await;
     let mut pipeline = connect("pipeline", &copy.name).await;
-    // Nothing was learnt yet: what households in general use.
+    // Without any learned profile: the usual consumption of households.
     run(&mut pipeline, "call energy.issue_forecasts('2017-07-29 05:00Z')").await;
     let general = plan(&mut pipeline, "new-12").await;
     let expected = 12.0 * 3000.0 / 8760.0;
@@ -219,17 +220,17 @@ async fn what_is_not_built_yet_is_planned_from_the_others_with_wide_intervals_an
     .await
     .unwrap();
     assert!((0.6..1.5).contains(&(four.1 / 4.0 / usual)), "{four:?}, usually {usual}");
-    // The demand of the others spreads by less than the intervals do.
+    // The spread of the others' demand is smaller than the intervals.
     assert!(four.2 > 4.0 && high / low < 20.0, "{four:?} {low} {high}");
-    // A hundred m2 are an apartment of theirs; an archetype without others has the profile of all.
+    // One hundred m2 correspond to one of their apartments; an archetype without buildings uses the profile of all.
     let area = plan(&mut pipeline, "area").await;
     assert!((0.7..1.4).contains(&(area.1 / (2.0 * four.1))) && area.5 == "design", "{area:?} {four:?}");
     let castle = plan(&mut pipeline, "castle").await;
     assert!((0.6..1.5).contains(&(castle.1 / four.1)) && castle.5 == "design", "{castle:?}");
-    // Three days at three times the demand move the level, but not all the way.
+    // Three days of triple demand move the level part of the way.
     let thirsty = plan(&mut pipeline, "thirsty").await;
     assert!(thirsty.5 == "design" && thirsty.1 > 1.1 * four.1 && thirsty.1 < 2.99 * four.1, "{thirsty:?} {four:?}");
-    // Nights and days differ, and no model or weather is needed for an answer.
+    // The profile has nights and days, without a model or weather.
     let shape: f64 = query_scalar("select max(yhat) / min(yhat) from energy.forecasts where building_id = 'new-4'")
         .fetch_one(&mut pipeline)
         .await
@@ -245,7 +246,7 @@ async fn what_is_not_built_yet_is_planned_from_the_others_with_wide_intervals_an
 }
 
 #[tokio::test]
-async fn plans_hold_their_intervals_for_buildings_that_they_did_not_learn_from() {
+async fn intervals_of_plans_cover_held_out_buildings() {
     let (copy, mut postgres) = deployment().await;
     let mut pipeline = connect("pipeline", &copy.name).await;
     let (mut hours, mut inside) = (0, 0.0);
@@ -274,7 +275,7 @@ async fn plans_hold_their_intervals_for_buildings_that_they_did_not_learn_from()
 }
 
 #[tokio::test]
-async fn archetypes_come_from_rules_in_order_and_are_suggested_with_reasons() {
+async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() {
     let (copy, mut postgres) = deployment().await;
     run(
         &mut postgres,
@@ -306,7 +307,7 @@ async fn archetypes_come_from_rules_in_order_and_are_suggested_with_reasons() {
     let events = texts(&mut pipeline, events).await;
     assert_eq!(events[0], "bare: no rule of energy.archetype_rules fits pipeline");
     assert!(events[2] == "old: rule 20 of energy.archetype_rules pipeline" && events.len() == 5, "{events:?}");
-    // What has an archetype keeps it, whatever the rules say.
+    // A building keeps its archetype, whatever the rules.
     run(&mut postgres, "delete from energy.archetype_rules").await;
     run(&mut pipeline, REVIEW).await;
     assert_eq!(texts(&mut pipeline, assigned).await[2], "old old block");
@@ -321,7 +322,7 @@ async fn archetypes_come_from_rules_in_order_and_are_suggested_with_reasons() {
     assert!(found[0].starts_with("block 0.00 of 1, apartments: 0.00"), "{found:?}");
     let old = found.iter().find(|row| row.starts_with("old block")).unwrap();
     assert!(old.contains("year built: 0.00") && old.contains("insulation: 0.50"), "{found:?}");
-    // Where hours are known, the shape of the day counts.
+    // If hours are known, the daily profile counts.
     let found = texts(&mut analyst, &suggested("homes-1-4")).await;
     assert!(found[0].starts_with("homes") && found[0].contains("shape of the day: 0."), "{found:?}");
     refusals(
@@ -338,7 +339,7 @@ async fn archetypes_come_from_rules_in_order_and_are_suggested_with_reasons() {
         ],
     )
     .await;
-    // A null forgets, and what is not named stays.
+    // NULL resets a value, omitted arguments are unchanged.
     run(
         &mut analyst,
         "call energy.describe_building('old', '{\"insulation\": null, \"commissioned_on\": \"2017-08-01\"}')",
@@ -349,7 +350,7 @@ async fn archetypes_come_from_rules_in_order_and_are_suggested_with_reasons() {
 }
 
 #[tokio::test]
-async fn a_bad_building_is_a_row_two_sessions_take_turns_and_roles_do_what_is_theirs() {
+async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions() {
     let (copy, mut postgres) = deployment().await;
     run(&mut postgres, "set session_replication_role = replica; update raw.buildings set time_zone = 'Nowhere', commissioned_on = '2017-05-01' where building_id = 'homes-5-8'; reset session_replication_role").await;
     let mut pipeline = connect("pipeline", &copy.name).await;
@@ -364,7 +365,7 @@ async fn a_bad_building_is_a_row_two_sessions_take_turns_and_roles_do_what_is_th
     .await
     .unwrap();
     assert_eq!(failed, ("homes-5-8".to_owned(), "22023".to_owned()));
-    // What came before it was commissioned does not count.
+    // Demand before the commissioning does not count.
     run(&mut postgres, "update raw.buildings set time_zone = 'Etc/GMT+8', commissioned_on = '2017-07-25' where building_id = 'homes-5-8'").await;
     let mut other = connect("pipeline", &copy.name).await;
     run(&mut pipeline, "begin").await;
@@ -376,7 +377,7 @@ async fn a_bad_building_is_a_row_two_sessions_take_turns_and_roles_do_what_is_th
     let events =
         "select count(*)::text from energy.life_cycle_events where building_id = 'homes-5-8' and to_value = 'design'";
     assert_eq!(texts(&mut other, events).await, ["1"]);
-    // As a job, its run is a row from its beginning.
+    // As a job, its run is recorded from its start.
     run(&mut other, "call energy.run_job('review_life_cycle')").await;
     let runs = "select status from energy.job_runs where job_name = 'review_life_cycle' and backend_pid is not null";
     assert_eq!(texts(&mut other, runs).await, ["succeeded"]);
@@ -411,9 +412,10 @@ async fn a_bad_building_is_a_row_two_sessions_take_turns_and_roles_do_what_is_th
 }
 
 #[tokio::test]
-async fn a_design_profile_finds_what_made_the_demand_and_the_level_is_the_posterior_mean() {
+async fn a_design_profile_recovers_the_demand_and_its_level_is_the_posterior_mean() {
     let (copy, mut postgres) = deployment().await;
-    // Three buildings of two, three and four apartments: 1 kWh at night, 2 from 07:00, half more on Sundays and Independence Day, and 0.1 for each degree below 25.
+    // Three buildings of two, three and four apartments: 1 kWh at night, 2 from 07:00, 50 % more on Sundays and
+    // Independence Day, and 0.1 for each degree below 25.
     run(&mut postgres, "call energy.load_config(jsonb_set(jsonb_set(energy.current_config(), '{features,heating_base_c}', '25'), '{features,cooling_base_c}', '60'))").await;
     for (building, apartments) in [("two", 2), ("three", 3), ("four", 4)] {
         add(&mut postgres, building, "made", "Etc/GMT+8", apartments).await;

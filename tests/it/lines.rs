@@ -1,4 +1,5 @@
-//! Files of JSON Lines as editors and devices write them, through the inbox and the functions; and the doors as functions of a query.
+//! JSON Lines files as written by editors and devices, through the inbox and the functions; ingestion functions within
+//! queries.
 
 use crate::house::{add_house, message, refresh};
 use edf_tests::as_role;
@@ -9,7 +10,7 @@ fn line(minute: i64) -> String {
     message(minute, 1, minute as f64).replace('\n', " ")
 }
 
-/// Values of the house, and what this transaction rejected.
+/// Values of the house, and number of rejections in this transaction.
 async fn outcome(work: &mut PgConnection) -> (Vec<f64>, i64) {
     query_as(
         "select coalesce((select array_agg(value order by value) from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'), '{}'),
@@ -20,7 +21,8 @@ async fn outcome(work: &mut PgConnection) -> (Vec<f64>, i64) {
     .unwrap()
 }
 
-/// What files may look like, with the values that are in them: the first is copied as it is, the others after `tr -d '\r'`, as docs/data.md has it.
+/// Variants of files with the same values: the first is copied unchanged, the others after `tr -d '\r'`, as described
+/// in docs/data.md.
 fn files() -> Vec<(&'static str, String)> {
     let (a, b, c) = (line(1), line(2), line(3));
     vec![
@@ -39,10 +41,10 @@ fn files() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn blank_lines_either_end_of_line_and_a_byte_order_mark_are_no_matter_to_the_inbox() {
+async fn the_inbox_ignores_blank_lines_line_endings_and_byte_order_marks() {
     for (name, file) in files() {
         for encoding in ["latin1", "utf8"] {
-            // COPY itself refuses a file whose lines end in two ways.
+            // COPY itself rejects a file with mixed line endings.
             let copied = if name == "both ends of lines" { file.replace('\r', "") } else { file.clone() };
             let mut postgres = as_role("postgres").await;
             let mut work = postgres.begin().await.unwrap();
@@ -66,7 +68,7 @@ async fn blank_lines_either_end_of_line_and_a_byte_order_mark_are_no_matter_to_t
 }
 
 #[tokio::test]
-async fn blank_lines_either_end_of_line_and_a_byte_order_mark_are_no_matter_to_the_functions() {
+async fn functions_ignore_blank_lines_line_endings_and_byte_order_marks() {
     for (name, file) in files() {
         let lines: Vec<Option<String>> = file.split('\n').map(|line| Some(line.to_owned())).chain([None]).collect();
         for call in [
@@ -86,7 +88,7 @@ async fn blank_lines_either_end_of_line_and_a_byte_order_mark_are_no_matter_to_t
 }
 
 #[tokio::test]
-async fn what_is_only_nearly_blank_is_still_told() {
+async fn lines_that_are_not_quite_blank_are_rejected() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -101,7 +103,7 @@ async fn what_is_only_nearly_blank_is_still_told() {
 }
 
 #[tokio::test]
-async fn arrays_with_other_bounds_are_read_whole() {
+async fn arrays_with_other_bounds_are_read_completely() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -125,7 +127,7 @@ async fn arrays_with_other_bounds_are_read_whole() {
 }
 
 #[tokio::test]
-async fn every_door_can_stand_in_a_query() {
+async fn every_ingestion_function_can_be_used_in_a_query() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -165,12 +167,12 @@ async fn every_door_can_stand_in_a_query() {
 }
 
 #[tokio::test]
-async fn a_batch_of_the_inbox_is_bounded_by_its_bytes_and_no_line_is_left() {
+async fn inbox_batches_are_limited_in_bytes_and_all_lines_are_ingested() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute("select pg_advisory_xact_lock(hashtext('the inbox of the tests'))").await.unwrap();
     add_house(&mut work).await;
-    // Of 40 lines of 4 MB each about 16 fit.
+    // Of 40 lines of 4 MB each, about 16 fit.
     query(
         "insert into raw.meter_inbox (message) select $1 || repeat(' ', 4000000) || n from generate_series(1, 40) as n",
     )

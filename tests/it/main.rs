@@ -1,4 +1,4 @@
-//! The installed extension, the deployed database and the API in front of it, as their users meet them.
+//! Tests of the installed extension, the deployed database and the API in front of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alert_deliveries;

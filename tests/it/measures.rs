@@ -1,5 +1,5 @@
-//! What apartments measure beside electricity: heat, hot water, rooms, and whatever the configuration names, as hours
-//! and days of the same rules.
+//! Measures of apartments besides electricity: heat, hot water, rooms, and others from the configuration, as hours and
+//! days with the same rules.
 
 use crate::house::{
     DAY, add_house, demand, ingest, learn, learn_from_a_day, refresh, refresh_days, sensed, sensor, told,
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// The message of a tablet, as it is sent, and a later one.
+/// A tablet's message as it is sent, and a later one.
 const LINES: &str = include_str!("tablet.jsonl");
 
-/// A copy of the database with the building of the message, in which it is the day after.
+/// A copy of the database with the message's building, on the day after.
 async fn with_building() -> (Throwaway, PgConnection) {
     let copy = Throwaway::empty().await;
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
@@ -31,7 +31,7 @@ async fn with_building() -> (Throwaway, PgConnection) {
     (copy, postgres)
 }
 
-/// As if nothing had been sent yet.
+/// Resets the database to before the messages.
 const FORGET: &str = "
     reset role;
     delete from energy.sensor_spans using raw.sensors
@@ -61,7 +61,7 @@ async fn measured(postgres: &mut PgConnection) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_message_of_a_tablet_becomes_hours_and_days_through_every_door() {
+async fn a_tablets_message_becomes_hours_and_days_on_every_ingestion_path() {
     let expected = [
         "10 heating missing",
         "10 hot_water missing",
@@ -79,7 +79,7 @@ async fn the_message_of_a_tablet_becomes_hours_and_days_through_every_door() {
     for door in ["text", "json", "rows", "lines", "file", "http"] {
         postgres.execute(raw_sql(FORGET)).await.unwrap();
         let at = "'2024-10-27 12:01Z'";
-        // As whom each door is for.
+        // Each with the role it is for.
         postgres.execute("set role pipeline").await.unwrap();
         match door {
             "text" => {
@@ -120,7 +120,7 @@ async fn the_message_of_a_tablet_becomes_hours_and_days_through_every_door() {
     }
 }
 
-/// Loads the configuration with something changed, for the transaction.
+/// Loads the configuration with a change, for the transaction.
 async fn configure(work: &mut PgConnection, change: &str) {
     let load = format!(
         "insert into energy.configs (config, checksum) select {} , ''",
@@ -129,7 +129,7 @@ async fn configure(work: &mut PgConnection, change: &str) {
     work.execute(AssertSqlSafe(load)).await.unwrap();
 }
 
-/// Hours of one measure of a flat: value and quality.
+/// Hours of one measure of an apartment: value and quality.
 async fn hours_of(work: &mut PgConnection, apartment: &str, measures: &str) -> Vec<(Option<f64>, String)> {
     query_as(
         "select round(value::numeric, 6)::float8, quality::text from energy.measure_hours
@@ -143,13 +143,13 @@ async fn hours_of(work: &mut PgConnection, apartment: &str, measures: &str) -> V
 }
 
 #[tokio::test]
-async fn a_further_measure_is_an_entry_of_the_configuration_and_no_column() {
+async fn a_new_measure_only_needs_an_entry_in_the_configuration() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
     let cold = r#"{"kind": "register", "measures": "cold_water", "unit": "m3", "min_value": 0, "max_value": 1e6,
                    "settings": {"jitter_kwh": 0.01, "max_kw": 4}}"#;
-    // The door that checks it.
+    // The validating function.
     let load =
         format!("call energy.load_config(jsonb_set(energy.current_config(), '{{meters,cold_water_m3}}', '{cold}'))");
     work.execute(AssertSqlSafe(load)).await.unwrap();
@@ -159,12 +159,12 @@ async fn a_further_measure_is_an_entry_of_the_configuration_and_no_column() {
             .await
             .unwrap();
     assert_eq!(unit, ("register".to_owned(), "m3".to_owned(), false, true));
-    // 40 L an hour, of which some is told in litres.
+    // 40 L per hour, partly reported in litres.
     let mut messages: Vec<_> =
         (0..=6).map(|hour| sensed(hour * 60, 1, "cold_water_m3", 100.0 + 0.04 * hour as f64)).collect();
     messages[3] = messages[3].replace(r#""value": 100.12"#, r#""value": 100120, "unit": "L""#);
     assert!(messages[3].contains("100120"), "{}", messages[3]);
-    // More than the connection carries in the time.
+    // More than the connection allows in the elapsed time.
     messages.push(sensed(7 * 60, 1, "cold_water_m3", 105.0));
     ingest(&mut work, &messages, 0).await;
     refresh(&mut work).await;
@@ -179,11 +179,11 @@ async fn a_further_measure_is_an_entry_of_the_configuration_and_no_column() {
 }
 
 #[tokio::test]
-async fn jitter_and_the_most_in_an_hour_are_in_the_register_s_unit() {
+async fn jitter_and_the_hourly_maximum_are_in_the_registers_unit() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
-    // A litre back is jitter of hot water; ten thousand within an hour are more than 6,000.
+    // A decrease of one litre is jitter of hot water; ten thousand within an hour exceed the maximum of 6,000.
     let values = [500.0, 550.0, 549.2, 560.0, 10_560.0, 10_570.0];
     let messages: Vec<_> = values
         .iter()
@@ -199,7 +199,7 @@ async fn jitter_and_the_most_in_an_hour_are_in_the_register_s_unit() {
 }
 
 #[tokio::test]
-async fn demand_is_electricity_or_heat_or_both_as_the_configuration_says() {
+async fn demand_is_electricity_or_heat_or_both_as_configured() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -220,21 +220,21 @@ async fn demand_is_electricity_or_heat_or_both_as_the_configuration_says() {
         (r#"["consumption"]"#, 1.0, &["heating", "hot_water"]),
     ] {
         configure(&mut work, &format!("jsonb_set(CONFIG, '{{demand}}', '{{\"measures\": {measures}}}')")).await;
-        // As after any change of the topology: what is no longer kept apart goes.
+        // As after a change of the topology: removes hours that are no longer separate.
         work.execute("insert into energy.buildings_due values ('a-test-house')").await.unwrap();
         refresh(&mut work).await;
         assert_eq!(demand(&mut work, 0, 24).await, [Some(kwh); 24], "{measures}");
         let found: Vec<String> = query_scalar(apart).fetch_one(&mut *work).await.unwrap();
         assert_eq!(found, kept_apart, "{measures}");
     }
-    // A configuration of before there was the section.
+    // A configuration from before the section existed.
     configure(&mut work, "CONFIG - 'demand'").await;
     work.execute("call energy.refresh_building_hours('-infinity')").await.unwrap();
     assert_eq!(demand(&mut work, 0, 24).await, [Some(1.0); 24]);
 }
 
 #[tokio::test]
-async fn a_heat_meter_has_its_validity_and_the_one_that_goes_on_is_one_with_it() {
+async fn heat_meters_have_validity_and_renamed_ones_continue_a_series() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -244,7 +244,7 @@ async fn a_heat_meter_has_its_validity_and_the_one_that_goes_on_is_one_with_it()
             .map(|hour| told(hour * 60, Some("flat-1"), HEAT, Some(room), step * hour as f64))
             .collect::<Vec<_>>()
     };
-    // The whole flat, a bath that is counted apart from noon on, and a hall whose meter gets another name.
+    // The whole apartment, a bathroom metered separately from noon on, and a hall whose meter is renamed.
     let messages = [
         of_room(0, 48, "main", 1.0),
         of_room(12, 48, "bath", 2.0),
@@ -262,7 +262,7 @@ async fn a_heat_meter_has_its_validity_and_the_one_that_goes_on_is_one_with_it()
     work.execute(AssertSqlSafe(format!("call energy.set_sensor_validity({bath}, null, '2017-07-11')"))).await.unwrap();
     refresh(&mut work).await;
     let found: Vec<_> = hours_of(&mut work, "flat-1", "heating").await.into_iter().map(|hour| hour.0).collect();
-    // What the hall used between its names came in the last sample before the new one.
+    // The hall's consumption between the two names belongs to the last sample before the new one.
     let of_hall = |hour| match hour {
         20 | 21 => 0.0,
         22 => 12.0,
@@ -274,7 +274,7 @@ async fn a_heat_meter_has_its_validity_and_the_one_that_goes_on_is_one_with_it()
 }
 
 #[tokio::test]
-async fn hours_of_a_room_go_when_all_that_its_sensor_said_first_is_withdrawn() {
+async fn hours_of_a_room_are_removed_when_its_first_readings_are_withdrawn() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -299,7 +299,7 @@ async fn hours_of_a_room_go_when_all_that_its_sensor_said_first_is_withdrawn() {
     .await
     .unwrap();
     assert_eq!(days, ["2017-07-12"], "and so do its days");
-    // All of it: nothing is left.
+    // All readings: no hours remain.
     let withdraw =
         format!("call energy.withdraw_readings(array[{room}], '2017-07-01', '2017-08-01', 'it lay in a drawer')");
     work.execute(AssertSqlSafe(withdraw)).await.unwrap();
@@ -315,12 +315,12 @@ async fn hours_of_a_room_go_when_all_that_its_sensor_said_first_is_withdrawn() {
 }
 
 #[tokio::test]
-async fn a_long_gap_of_a_heat_meter_goes_by_how_the_building_heats() {
+async fn a_long_gap_of_a_heat_meter_is_distributed_by_the_heating_profile() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
     learn_from_a_day(&mut work).await;
-    // Heat in the evening only, told by the hour, and a gap of two days.
+    // Heat in the evening only, reported hourly, and a gap of two days.
     let mut value = 0.0;
     let mut messages = Vec::new();
     for hour in 0..=8 * 24 {
@@ -351,7 +351,7 @@ fn round(value: f64) -> f64 {
 }
 
 #[tokio::test]
-async fn a_rebuild_brings_back_what_was_measured_and_forgets_what_no_sensor_says() {
+async fn a_rebuild_restores_measured_hours_and_removes_those_without_a_sensor() {
     let (_copy, mut postgres) = with_building().await;
     let lines: Vec<&str> = LINES.lines().collect();
     query("call energy.ingest_meter_messages($1::text[], '2024-10-27 12:01Z')")
@@ -366,7 +366,7 @@ async fn a_rebuild_brings_back_what_was_measured_and_forgets_what_no_sensor_says
         .execute(raw_sql(
             "delete from energy.measure_hours where building_id = 'bldg_A123' and measures = 'heating';
              insert into energy.measure_hours values
-             -- Of a type that is not configured any more, and of an apartment that was loaded without meters.
+             -- Of a type that is no longer configured, and of an apartment that was loaded without meters.
              ('bldg_A123', 'apt_404', '', 'steam', '2024-10-27 11:00Z', 7, 'measured', '2024-10-27 12:01Z'),
              ('bldg_A123', 'apt_405', '', 'steam', '2024-10-27 11:00Z', 7, 'measured', '2024-10-27 12:01Z')",
         ))

@@ -5,12 +5,12 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row, query, query_scalar, raw_sql};
 
-/// What scikit-learn, scoringrules and scipy make of random input; the script beside the file writes it.
+/// Results of scikit-learn, scoringrules and scipy on random input; see the script beside the file.
 pub fn reference() -> Value {
     serde_json::from_str(include_str!("../../extension/core/tests/metrics/reference.json")).unwrap()
 }
 
-/// Whether a number is the expected one but for the rounding of sums that were taken in another order.
+/// Whether a number equals the expected one up to rounding of sums computed in another order.
 pub fn close(found: Option<f64>, expected: Option<f64>) -> bool {
     match (found, expected) {
         (Some(found), Some(expected)) => (found - expected).abs() <= 1e-9 * expected.abs().max(1.0),
@@ -18,7 +18,7 @@ pub fn close(found: Option<f64>, expected: Option<f64>) -> bool {
     }
 }
 
-/// Every metric of the rows, NULL where a metric reads what the rows don't have.
+/// Every metric of the rows, NULL if the rows lack a column that a metric reads.
 const ALL: &str = "
     select edf.mape(a, p), edf.smape(a, p), edf.wape(a, p), edf.rmse(a, p), edf.mae(a, p), edf.bias(a, p), edf.mase(a, p, 2),
         edf.pinball(a, p, 0.9), edf.pinball(a, array[p, p + 1], '{0.1,0.9}'), edf.crps(a, array[p, p + 1], '{0.1,0.9}'),
@@ -38,13 +38,13 @@ async fn pairs(connection: &mut PgConnection, values: &str) {
 }
 
 #[tokio::test]
-async fn errors_of_10_and_20_give_the_numbers_of_the_textbook() {
+async fn errors_of_10_and_20_agree_with_the_textbook() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     pairs(&mut analyst, "(100, 110), (200, 180)").await;
     let smape = 100.0 * (2.0 * 10.0 / 210.0 + 2.0 * 20.0 / 380.0) / 2.0;
     let pinball = (0.1 * 10.0 + 0.9 * 20.0) / 2.0;
-    // Of the quantiles 10 % and 90 %: 110 and 111 for 100, 180 and 181 for 200; each stands for half of all levels.
+    // The 10 % and 90 % quantiles are 110 and 111 for 100, 180 and 181 for 200; each represents half of all levels.
     let pinballs = (0.9 * 10.0 + 0.1 * 11.0 + 0.1 * 20.0 + 0.9 * 19.0) / 4.0;
     let range = 0.9 * 100.0;
     let expected = [
@@ -66,15 +66,15 @@ async fn errors_of_10_and_20_give_the_numbers_of_the_textbook() {
     let found = all_of(&mut analyst).await;
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
-        assert!(close(*found, expected), "{found:?} where {expected:?} was expected");
+        assert!(close(*found, expected), "{found:?}, expected {expected:?}");
     }
-    // Rows with a NULL change nothing.
+    // Rows with a NULL are ignored.
     analyst.execute("insert into pairs values (null, 1), (3, null), (null, null)").await.unwrap();
     assert_eq!(all_of(&mut analyst).await, found);
 }
 
 #[tokio::test]
-async fn hours_without_demand_have_no_percentage() {
+async fn hours_without_demand_have_no_percentage_error() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     pairs(&mut analyst, "(0, 10), (0, 0)").await;
@@ -86,7 +86,7 @@ async fn hours_without_demand_have_no_percentage() {
 }
 
 #[tokio::test]
-async fn no_row_gives_null() {
+async fn without_rows_metrics_are_null() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     pairs(&mut analyst, "(null, null)").await;
@@ -106,11 +106,7 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
         from (select jsonb_array_elements($1 -> 'actual')::float8 as a, jsonb_array_elements($1 -> 'predicted')::float8 as p) as pairs";
     let found: Value = query_scalar(point).bind(&reference).fetch_one(&mut analyst).await.unwrap();
     for (name, expected) in reference["metrics"].as_object().unwrap() {
-        assert!(
-            close(found[name].as_f64(), expected.as_f64()),
-            "{name}: {} where {expected} was expected",
-            found[name]
-        );
+        assert!(close(found[name].as_f64(), expected.as_f64()), "{name}: {}, expected {expected}", found[name]);
     }
     let of_quantiles = "
         select jsonb_build_object('pinball', edf.pinball(a, p, l), 'crps', edf.crps(a, p, l), 'rcrps', edf.rcrps(a, p, l))
@@ -123,7 +119,7 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
         for name in ["pinball", "crps", "rcrps"] {
             assert!(
                 close(found[name].as_f64(), case[name].as_f64()),
-                "{name}: {} where {} was expected",
+                "{name}: {}, expected {}",
                 found[name],
                 case[name]
             );
@@ -132,7 +128,7 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
 }
 
 #[tokio::test]
-async fn parallel_workers_give_what_one_gives() {
+async fn parallel_workers_give_the_same_result() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     pairs(&mut analyst, "(1, 2)").await;
@@ -159,7 +155,7 @@ async fn parallel_workers_give_what_one_gives() {
 }
 
 #[tokio::test]
-async fn a_metric_may_be_taken_over_a_window_and_over_many_groups() {
+async fn metrics_work_over_windows_and_groups() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let of_window: Vec<Option<f64>> = query_scalar(
@@ -180,7 +176,7 @@ async fn a_metric_may_be_taken_over_a_window_and_over_many_groups() {
 }
 
 #[tokio::test]
-async fn what_is_no_number_is_refused_by_every_metric() {
+async fn every_metric_rejects_nan_and_infinity() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let over = |metric: &str| {
@@ -210,7 +206,7 @@ async fn what_is_no_number_is_refused_by_every_metric() {
 }
 
 #[tokio::test]
-async fn levels_and_scales_that_are_none_are_refused() {
+async fn invalid_levels_and_scales_are_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     let mut statements = vec!["select edf.mase(1, 2, -1)".to_owned()];

@@ -1,4 +1,4 @@
-//! What was issued against what came true, and what is told when something is wrong, on two made-up buildings.
+//! Monitoring: accuracy of issued forecasts, and alerts, on two synthetic buildings.
 
 use crate::storage::{deployed, run, texts};
 use edf_tests::{Throwaway, connect, environment, refusals};
@@ -7,7 +7,8 @@ use rand::{Rng, SeedableRng};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 use sqlx::{Connection, PgPool, query, query_as, query_scalar};
 
-/// Forty days of two buildings up to the clock, 2026-03-15 12:00Z; forecasts of the last ten days are half a kWh too high.
+/// Forty days of two buildings up to the clock, 2026-03-15 12:00Z; forecasts of the last ten days are half a kWh too
+/// high.
 const DATA: &str = "
     set energy.clock = '2026-03-15 12:00Z';
     insert into raw.weather_locations values ('here', 47, 8);
@@ -41,14 +42,14 @@ const DATA: &str = "
 const OPEN: &str =
     "select rule || ' ' || severity || ' ' || subject from energy.alerts where resolved_at is null order by 1";
 
-/// A database of its own with [`DATA`].
+/// A throwaway database with [`DATA`].
 pub async fn two_buildings() -> (Throwaway, PgConnection) {
     let (database, mut postgres) = deployed().await;
     run(&mut postgres, DATA).await;
     (database, postgres)
 }
 
-/// Scores and checks all rules; the alerts that are open then.
+/// Scores and checks all rules; returns the open alerts.
 pub async fn check(postgres: &mut PgConnection) -> Vec<String> {
     run(postgres, "call energy.score_forecasts(); call energy.check_alerts(true)").await;
     texts(postgres, OPEN).await
@@ -58,7 +59,7 @@ pub async fn check(postgres: &mut PgConnection) -> Vec<String> {
 type Scored = (String, i32, i32, f64, f64, f64, f64, f64);
 
 #[tokio::test]
-async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_an_hour_is_corrected() {
+async fn issued_forecasts_are_scored_by_local_day_and_lead_and_again_after_corrections() {
     let (_database, mut postgres) = two_buildings().await;
     run(&mut postgres, "call energy.score_forecasts()").await;
     let days: Vec<Scored> = query_as(
@@ -71,7 +72,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
     assert_eq!(days.len(), 3);
     for (date, _, hours, rmse, mae, bias, coverage, pinball) in &days {
         assert_eq!((date.as_str(), *hours, *coverage), ("2026-03-12", 24, 100.0));
-        // Pinball of an error of -0.5 at 50 %, of 0.5 at 5 % and of -1.5 at 95 %.
+        // Pinball losses: -0.5 at 50 %, 0.5 at 5 % and -1.5 at 95 %.
         let expected = (0.25 + 0.05 * 0.5 + 0.05 * 1.5) / 3.0;
         for (found, expected) in [(rmse, 0.5), (mae, 0.5), (bias, 0.5), (pinball, expected)] {
             assert!((found - expected).abs() < 1e-9, "{found} {expected}");
@@ -85,7 +86,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
     .unwrap();
     assert!(wape.abs() < 1e-9 && mape > 10.0, "{wape} {mape}");
 
-    // The first local day, from when on it scores by itself, is whole.
+    // The first local day from which it scores automatically is complete.
     let first: (String, i64) = query_as(
         "select min(local_date)::text, count(*) from energy.accuracy_days where building_id = 'north' and lead_day = 1",
     )
@@ -114,7 +115,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
     );
 }
 
-/// What goes wrong, the alert that tells it, and what mends it.
+/// A fault, the alert that it raises, and its fix.
 pub const FAULTS: [(&str, &str, &str); 13] = [
     (
         "update energy.building_spans set heard_at = heard_at - interval '7 hours' where building_id = 'north'",
@@ -188,7 +189,7 @@ pub const FAULTS: [(&str, &str, &str); 13] = [
 ];
 
 #[tokio::test]
-async fn each_fault_opens_one_alert_which_is_told_and_ends_with_the_fault() {
+async fn each_fault_opens_one_alert_which_is_delivered_and_resolved_with_the_fault() {
     let (database, mut postgres) = two_buildings().await;
     let options = PgConnectOptions::new_without_pgpass()
         .socket(environment("EDF_TEST_SOCKET"))
@@ -234,9 +235,9 @@ async fn each_fault_opens_one_alert_which_is_told_and_ends_with_the_fault() {
 }
 
 #[tokio::test]
-async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time() {
+async fn expensive_rules_are_checked_hourly_and_others_each_time() {
     let (_database, mut postgres) = two_buildings().await;
-    // As the job does it, minute by minute.
+    // As the job does, every minute.
     let at = async |postgres: &mut PgConnection, time: &str| {
         let check = "call energy.score_forecasts(); call energy.check_alerts()";
         run(postgres, &format!("set energy.clock = '2026-03-15 {time}Z'; {check}")).await;
@@ -246,7 +247,7 @@ async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time
     run(&mut postgres, FAULTS[0].0).await;
     run(&mut postgres, FAULTS[7].0).await;
     assert_eq!(at(&mut postgres, "12:05").await, ["meters_late warning north"]);
-    // A second early is the same hour; the next one begins on time.
+    // A second early is still the same hour; the next one starts on time.
     assert_eq!(at(&mut postgres, "12:59:59").await, ["meters_late warning north"]);
     assert_eq!(at(&mut postgres, "13:00:00").await, ["accuracy_worse warning north", "meters_late warning north"]);
     run(&mut postgres, FAULTS[0].2).await;
@@ -254,13 +255,13 @@ async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time
     assert_eq!(at(&mut postgres, "13:05").await, ["accuracy_worse warning north"]);
     assert_eq!(at(&mut postgres, "14:00").await, Vec::<String>::new());
 
-    // Of a building that is not heard at all, that is what is told.
+    // A building without any reading has that alert only.
     run(&mut postgres, FAULTS[11].0).await;
     assert_eq!(at(&mut postgres, "14:05").await, ["demand_late warning north"]);
     run(&mut postgres, FAULTS[0].0).await;
     assert_eq!(at(&mut postgres, "14:10").await, ["meters_late warning north"]);
 
-    // What is not due is not computed.
+    // Conditions that are not due are not computed.
     let plan = async |postgres: &mut PgConnection, rules: &str| {
         texts(postgres, &format!("explain select * from energy.alert_conditions where rule = any ('{{{rules}}}')"))
             .await
@@ -273,7 +274,7 @@ async fn rules_that_read_weeks_are_checked_once_an_hour_and_the_others_each_time
 }
 
 #[tokio::test]
-async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() {
+async fn an_alert_is_acknowledged_by_name_and_concurrent_checks_open_it_once() {
     let (database, mut postgres) = two_buildings().await;
     run(&mut postgres, FAULTS[0].0).await;
     run(
@@ -323,7 +324,7 @@ async fn an_alert_is_acknowledged_by_name_and_two_checks_at_once_open_it_once() 
     analyst.close().await.unwrap();
 }
 
-/// A day's error over what was promised: log-normal around one, each day hanging together with the one before.
+/// Ratios of a day's error to the expected one: log-normal around one, autocorrelated from day to day.
 fn errors(rng: &mut StdRng, days: usize, from: usize, factor: f64) -> Vec<f64> {
     let (spread, carry) = (0.34_f64, 0.4_f64);
     let mut state = 0.0;
@@ -337,9 +338,9 @@ fn errors(rng: &mut StdRng, days: usize, from: usize, factor: f64) -> Vec<f64> {
 }
 
 #[tokio::test]
-async fn growing_errors_are_seen_within_days_and_few_alarms_are_false() {
+async fn growing_errors_are_detected_within_days_with_few_false_alarms() {
     let (_database, mut postgres) = deployed().await;
-    // As energy.error_drift asks it day by day: over 56 days, is the newest one an alarm?
+    // Like energy.error_drift day by day: is the newest of 56 days an alarm?
     let alarms = "
         select coalesce(array_agg(day::integer order by day) filter (where is_alarm), '{}')
         from generate_series(56, cardinality($1::double precision[])) as day
@@ -352,7 +353,7 @@ async fn growing_errors_are_seen_within_days_and_few_alarms_are_false() {
     for _ in 0..20 {
         let quiet = errors(&mut rng, 56 + 365, usize::MAX, 1.0);
         let days: Vec<i32> = query_scalar(alarms).bind(&quiet).fetch_one(&mut postgres).await.unwrap();
-        // Days in a row are one alarm.
+        // Consecutive days are one alarm.
         false_alarms += days.iter().enumerate().filter(|(at, day)| *at == 0 || days[at - 1] + 1 < **day).count();
         let doubled = errors(&mut rng, 56 + 40, 56, 2.0);
         let days: Vec<i32> = query_scalar(alarms).bind(&doubled).fetch_one(&mut postgres).await.unwrap();
@@ -362,7 +363,7 @@ async fn growing_errors_are_seen_within_days_and_few_alarms_are_false() {
     assert!(false_alarms <= 10, "{false_alarms} false alarms in 20 years of a building");
     assert!(delays[10] <= 10 && delays[18] <= 20, "{delays:?}");
 
-    // By hand: half and half against a quarter and three quarters.
+    // Computed by hand: halves against a quarter and three quarters.
     let psi: f64 = query_scalar("select energy.population_stability('{1, 2, 3, 4}', '{1, 3, 4, 4}', 2)")
         .fetch_one(&mut postgres)
         .await
@@ -379,9 +380,9 @@ async fn growing_errors_are_seen_within_days_and_few_alarms_are_false() {
 }
 
 #[tokio::test]
-async fn weather_that_is_known_apart_but_never_together_is_told_before_it_comes() {
+async fn an_unseen_combination_of_weather_raises_an_alert_in_advance() {
     let (_database, mut postgres) = two_buildings().await;
-    // Cold and dark or mild and sunny, for two months; then a sunny, bitterly cold day between two usual ones.
+    // Cold and dark or mild and sunny, for two months; then a sunny, very cold day between two usual ones.
     run(
         &mut postgres,
         "delete from raw.weather_forecasts;
@@ -410,7 +411,7 @@ async fn weather_that_is_known_apart_but_never_together_is_told_before_it_comes(
         .await
         .unwrap();
     assert!(message.starts_with("here: 2026-03-17 with -8.0 degC and 2"), "{message}");
-    // Of what was not known yet nothing is said, and the same again changes nothing.
+    // Nothing is reported about weather that was not yet known, and a repeated check changes nothing.
     let early: i64 =
         query_scalar("select count(*) from energy.weather_likeness('here', '2026-02-01', '2026-03-16', '2026-03-19')")
             .fetch_one(&mut postgres)

@@ -1,4 +1,4 @@
-//! What operators do over HTTP: alerts and decisions about models, recorded with the person of the token.
+//! Operations over HTTP: alerts and model decisions, recorded with the person of the token.
 
 use chrono::Utc;
 use edf_tests::{api_url, as_role, seed_demand, token};
@@ -27,7 +27,7 @@ async fn get(path: &str) -> Value {
     body
 }
 
-/// Pending models of a subject of the test's own, by the analyst; the subject, which no earlier run has decided about.
+/// Pending models of a new subject, trained by the analyst, and the subject.
 async fn pending(models: usize) -> (PgConnection, String, Vec<i64>) {
     let subject = format!("operations-{}", Utc::now().timestamp_micros());
     let mut analyst = as_role("analyst").await;
@@ -42,7 +42,7 @@ async fn pending(models: usize) -> (PgConnection, String, Vec<i64>) {
 }
 
 #[tokio::test]
-async fn a_model_is_approved_rejected_and_rolled_back_by_a_person_whose_name_is_kept() {
+async fn model_decisions_record_the_person() {
     let (mut analyst, subject, models) = pending(3).await;
     let waiting = get(&format!("models?subject=eq.{subject}&status=eq.pending&order=model_id")).await;
     assert_eq!(waiting.as_array().unwrap().len(), 3, "{waiting}");
@@ -83,7 +83,7 @@ async fn a_model_is_approved_rejected_and_rolled_back_by_a_person_whose_name_is_
 }
 
 #[tokio::test]
-async fn bad_decisions_are_refused_by_name_and_other_roles_may_not_decide() {
+async fn invalid_decisions_are_rejected_and_other_roles_may_not_decide() {
     let (_analyst, _, models) = pending(1).await;
     let model = models[0];
     let cases = [
@@ -113,7 +113,7 @@ async fn bad_decisions_are_refused_by_name_and_other_roles_may_not_decide() {
 }
 
 #[tokio::test]
-async fn an_alert_is_acknowledged_by_a_person_and_not_once_it_is_over() {
+async fn an_open_alert_can_be_acknowledged_and_a_resolved_one_cannot() {
     let mut postgres = as_role("postgres").await;
     let alert = |subject: &'static str, resolved: &'static str| {
         AssertSqlSafe(format!(

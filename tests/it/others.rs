@@ -1,4 +1,4 @@
-//! A building of somebody else is to a caller as one that does not exist, however it is asked for.
+//! For a caller, another tenant's building is indistinguishable from one that does not exist.
 
 use crate::storage::run;
 use crate::street::street;
@@ -6,7 +6,7 @@ use edf_tests::{Api, assert_times_alike};
 use serde_json::json;
 use std::time::Instant;
 
-/// `{b}` stands for the building. One that is there, and one that is not, of the same length.
+/// `{b}` stands for the building. One that exists, and one that does not, of the same length.
 const THERE: &str = "wide";
 const NOT_THERE: &str = "wild";
 
@@ -62,7 +62,7 @@ const QUERIES: [&str; 46] = [
 ];
 
 const HEADERS: [&[(&str, &str)]; 7] = [
-    // PostgREST reads all of these headers, and shows api.check_token the last.
+    // PostgREST reads all of these headers, and passes the last one to api.check_token.
     &[("prefer", "count=planned"), ("prefer", "return=minimal")],
     &[("prefer", "count=estimated"), ("prefer", "return=minimal")],
     &[],
@@ -72,7 +72,7 @@ const HEADERS: [&[(&str, &str)]; 7] = [
     &[("accept", "application/vnd.pgrst.object+json")],
 ];
 
-/// All that an answer tells, with the building's name taken out.
+/// Everything in a response, with the building's name removed.
 async fn answer(api: &Api, path: &str, building: &str, who: (&str, &str), headers: &[(&str, &str)]) -> String {
     let mut request = api.get(&path.replace("{b}", building), who.0, who.1);
     for (name, value) in headers {
@@ -87,9 +87,9 @@ async fn answer(api: &Api, path: &str, building: &str, who: (&str, &str), header
 }
 
 #[tokio::test]
-async fn a_building_of_others_is_as_one_that_does_not_exist() {
+async fn a_building_of_others_looks_like_one_that_does_not_exist() {
     let (_database, api, mut postgres) = street().await;
-    // So that the statistics of the planner know the one, and how many rows it has.
+    // Gives the planner statistics about the existing one and its number of rows.
     run(
         &mut postgres,
         "delete from energy.forecasts where building_id <> 'wide' and issued_at < '2026-03-12'; analyze",
@@ -99,7 +99,7 @@ async fn a_building_of_others_is_as_one_that_does_not_exist() {
         for path in PATHS {
             for (n, query) in QUERIES.iter().enumerate() {
                 let asked = format!("{path}?{query}");
-                // Estimates with each; of the other headers one.
+                // Every request with the estimates, and with one of the other headers.
                 for headers in [HEADERS[0], HEADERS[1], HEADERS[2 + n % (HEADERS.len() - 2)]] {
                     let one = answer(&api, &asked, THERE, who, headers).await;
                     assert_eq!(
@@ -114,7 +114,7 @@ async fn a_building_of_others_is_as_one_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn arguments_of_functions_tell_no_more() {
+async fn function_arguments_reveal_no_more() {
     let (_database, api, _postgres) = street().await;
     let calls = [
         ("set_apartment_validity", json!({ "building_id": "{b}", "apartment_id": "flat-1" })),
@@ -146,7 +146,7 @@ async fn arguments_of_functions_tell_no_more() {
 }
 
 #[tokio::test]
-async fn the_time_of_an_answer_does_not_tell_a_building_of_others_from_none() {
+async fn response_times_do_not_reveal_buildings_of_others() {
     let (_database, api, _postgres) = street().await;
     let body = |building: &str| json!({ "building_id": building, "apartment_id": "flat-1" });
     for (path, role) in [
@@ -157,7 +157,7 @@ async fn the_time_of_an_answer_does_not_tell_a_building_of_others_from_none() {
     ] {
         let mut took = [Vec::new(), Vec::new()];
         for n in 0..400 {
-            // Each is the first as often as the other.
+            // The order alternates.
             for at in [n % 2, 1 - n % 2] {
                 let (building, took) = ([THERE, NOT_THERE][at], &mut took[at]);
                 let path = path.replace("{b}", building);
@@ -174,9 +174,9 @@ async fn the_time_of_an_answer_does_not_tell_a_building_of_others_from_none() {
     }
 }
 
-/// Whatever a caller may send as text: no line of it becomes a header, and no error shows a statement.
+/// No text from a caller becomes a response header, and no error shows a statement.
 #[tokio::test]
-async fn what_is_sent_is_never_a_header_of_the_answer_nor_a_part_of_a_statement() {
+async fn input_is_never_a_response_header_or_part_of_a_statement() {
     let (_database, api, mut postgres) = street().await;
     let functions: Vec<(String, Vec<String>, Vec<String>)> = sqlx::query_as(
         "select proname::text, coalesce(proargnames[1:pronargs], '{}'), array(select format_type(type, null) from unnest(proargtypes) as type)
@@ -203,7 +203,7 @@ async fn what_is_sent_is_never_a_header_of_the_answer_nor_a_part_of_a_statement(
                     "json" => json!([{ "building_id": text }]),
                     _ => json!(text),
                 };
-                // Of all that is not text something that can be read, so that the text is.
+                // Other arguments get valid values, so that the text is processed.
                 let body: serde_json::Map<_, _> = arguments
                     .iter()
                     .zip(types)

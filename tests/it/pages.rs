@@ -1,4 +1,4 @@
-//! Long answers: a cut one says so, pages by key leave nothing out, and a chart reads no more than it shows.
+//! Long responses: a truncated one reports it, keyset pagination is complete, and a chart reads only the rows it shows.
 
 use crate::storage::run;
 use crate::street::{BUILDINGS, street};
@@ -7,9 +7,9 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, query_scalar};
 
-/// Sees every building.
+/// Has access to every building.
 const READER: (&str, &str) = ("reader", "resident");
-/// Issues and the revision of one, of 72 hours.
+/// Issues and the revision of one, of 72 hours each.
 const ROWS: usize = BUILDINGS.len() * (24 + 1) * 72;
 
 async fn header(api: &Api, path: &str, prefer: &str, name: &str) -> (u16, String) {
@@ -17,7 +17,7 @@ async fn header(api: &Api, path: &str, prefer: &str, name: &str) -> (u16, String
     (answer.status().as_u16(), answer.headers()[name].to_str().unwrap().to_owned())
 }
 
-/// The condition for what comes after a row in the order of these columns.
+/// The filter for rows after a given row in the order of these columns.
 fn after(row: &Value, key: &[&str]) -> String {
     let (first, rest) = key.split_first().unwrap();
     let at = row[*first]
@@ -30,7 +30,7 @@ fn after(row: &Value, key: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_cut_answer_says_so_and_pages_by_key_leave_nothing_out() {
+async fn a_truncated_response_reports_it_and_keyset_pagination_is_complete() {
     let (_database, api, mut postgres) = street().await;
     run(&mut postgres, "insert into energy.building_access select 'reader', building_id from raw.buildings").await;
     assert_eq!(api.rows("forecast_history", READER.0, READER.1).await.len(), 10_000);
@@ -41,7 +41,7 @@ async fn a_cut_answer_says_so_and_pages_by_key_leave_nothing_out() {
     let whole = header(&api, "forecasts", "count=exact", "content-range").await;
     assert_eq!(whole, (200, format!("0-{}/{}", BUILDINGS.len() * 65 - 1, BUILDINGS.len() * 65)));
     let configuration = std::fs::read_to_string("../config/postgrest.conf").unwrap();
-    assert!(configuration.contains("\ndb-max-rows = 10000\n"), "as api.check_token tells");
+    assert!(configuration.contains("\ndb-max-rows = 10000\n"), "as in api.check_token");
 
     let key = ["building_id", "issued_at", "valid_at", "revision"];
     let page = format!("forecast_history?order={}&limit=1000", key.join(","));
@@ -59,7 +59,7 @@ async fn a_cut_answer_says_so_and_pages_by_key_leave_nothing_out() {
 }
 
 #[tokio::test]
-async fn counts_by_estimate_are_refused() {
+async fn estimated_counts_are_rejected() {
     let (_database, api, _postgres) = street().await;
     for prefer in ["count=planned", "return=minimal, count=estimated"] {
         let answer = api.get("forecasts", "utility", "supplier").header("prefer", prefer).send().await.unwrap();
@@ -68,7 +68,7 @@ async fn counts_by_estimate_are_refused() {
     }
 }
 
-/// Rows of energy.forecasts that a query of the API reads, and the most that one scan of a whole table does.
+/// Number of rows of energy.forecasts that an API query reads, and the maximum of one sequential scan.
 async fn read(postgres: &mut PgConnection, query: &str) -> (f64, f64) {
     let explain = format!("explain (analyze, timing off, format json) {query}");
     let plan: Value = query_scalar(AssertSqlSafe(explain)).fetch_one(&mut *postgres).await.unwrap();
@@ -89,7 +89,7 @@ async fn read(postgres: &mut PgConnection, query: &str) -> (f64, f64) {
 }
 
 #[tokio::test]
-async fn a_chart_reads_no_more_than_it_shows_however_much_is_stored() {
+async fn a_chart_reads_only_the_rows_it_shows() {
     let (_database, _api, mut postgres) = street().await;
     // A year of 20 buildings, by month.
     run(
@@ -114,15 +114,15 @@ async fn a_chart_reads_no_more_than_it_shows_however_much_is_stored() {
     )
     .await;
     let chart = "select * from api.forecasts where building_id = 'b7' and valid_at < '2026-03-17 12:00Z'";
-    // Each hour is forecast by three issues at most.
+    // Each hour has forecasts of at most three issues.
     let (all, scanned) = read(&mut postgres, chart).await;
-    assert!(all <= 3.0 * 48.0 && scanned == 0.0, "{all} rows read, {scanned} of them one by one");
+    assert!(all <= 3.0 * 48.0 && scanned == 0.0, "{all} rows read, {scanned} of them sequentially");
     let of_all = "select * from api.forecasts";
     let (all, scanned) = read(&mut postgres, of_all).await;
-    assert!(all <= 20.0 * 3.0 * 72.0 && scanned == 0.0, "{all} rows read, {scanned} of them one by one");
+    assert!(all <= 20.0 * 3.0 * 72.0 && scanned == 0.0, "{all} rows read, {scanned} of them sequentially");
     let (all, _) = read(&mut postgres, "select * from api.portfolio_forecasts").await;
     assert!(all <= 20.0 * 3.0 * 72.0, "{all} rows read");
     let said = "select * from api.forecast_history where building_id = 'b7' and valid_at = '2025-09-01 12:00Z'";
     let (all, scanned) = read(&mut postgres, said).await;
-    assert!(all <= 3.0 && scanned == 0.0, "{all} rows read, {scanned} of them one by one");
+    assert!(all <= 3.0 && scanned == 0.0, "{all} rows read, {scanned} of them sequentially");
 }

@@ -1,10 +1,10 @@
-//! `edf.portfolio`: quantiles of a sum from the residuals that its series left together.
+//! `edf.portfolio`: quantiles of a sum from joint residuals of its series.
 
 use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar, raw_sql};
 
-/// Ten houses, 220 days of forecasts of 24 hours: of each error half the variance is shared by all.
+/// Ten houses, 220 days of forecasts of 24 hours: half of each error's variance is shared by all.
 async fn seed_houses(analyst: &mut PgConnection) {
     let seed = "
         select setseed(0.42);
@@ -24,11 +24,11 @@ async fn seed_houses(analyst: &mut PgConnection) {
 const FORECASTS: &str = "select series, valid_at, lead_hours, yhat from residuals where day >= 120";
 
 #[tokio::test]
-async fn the_interval_of_a_sum_covers_what_it_says_where_sums_of_quantiles_and_of_variances_do_not() {
+async fn the_interval_of_a_sum_has_nominal_coverage_unlike_sums_of_quantiles_or_variances() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_houses(&mut analyst).await;
-    // Beside them: quantiles of each house added up, and variances of each house added up.
+    // For comparison: the sums of the houses' quantiles, and of their variances.
     let (ours, added, unrelated, rows): (f64, f64, f64, i64) = query_as(AssertSqlSafe(format!(
         "with houses as (
              select sum(low) as low, sum(high) as high, sqrt(sum(variance)) * 1.645 as apart
@@ -50,7 +50,7 @@ async fn the_interval_of_a_sum_covers_what_it_says_where_sums_of_quantiles_and_o
 }
 
 #[tokio::test]
-async fn only_origins_where_all_series_are_known_count_and_how_many_is_told() {
+async fn only_origins_known_for_all_series_count_and_their_number_is_returned() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_houses(&mut analyst).await;
@@ -64,7 +64,8 @@ async fn only_origins_where_all_series_are_known_count_and_how_many_is_told() {
     .unwrap();
     assert_eq!(all.len(), 24);
     assert!(all.iter().all(|(yhat, quantiles, origins)| *yhat == 100.0 && quantiles.is_sorted() && *origins == 200));
-    // A day of one house is unknown, its forecasts of another day are missing; a house that is not asked for says nothing.
+    // One day of a house is unknown, its forecasts of another day are missing; a house outside the portfolio is
+    // ignored.
     analyst
         .execute(raw_sql(
             "update residuals set actual = null where day = 50 and series = 'house 3';
@@ -84,7 +85,7 @@ async fn only_origins_where_all_series_are_known_count_and_how_many_is_told() {
 }
 
 #[tokio::test]
-async fn forecasts_of_models_are_added_up_with_residuals_of_kept_backtests() {
+async fn model_forecasts_are_summed_with_residuals_of_stored_backtests() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -114,7 +115,7 @@ async fn forecasts_of_models_are_added_up_with_residuals_of_kept_backtests() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_together_is_refused() {
+async fn inconsistent_input_is_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_houses(&mut analyst).await;

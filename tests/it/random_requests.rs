@@ -1,5 +1,5 @@
-//! Random queries as each role and subject: each gets what its buildings give to whoever may see all, and no error of
-//! the server.
+//! Random queries as each role and subject: each gets exactly its buildings' part of the full result, and no server
+//! error.
 
 use crate::storage::run;
 use crate::street::{ACCESS, BUILDINGS, street};
@@ -9,7 +9,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 
 const QUERIES: usize = 600;
-/// A subject that may see every building, in a role for which none is too small.
+/// A subject with access to every building, in a role without a minimum size.
 const ALL: (&str, &str) = ("everything", "resident");
 
 struct View {
@@ -95,7 +95,7 @@ fn value(random: &mut StdRng, kind: Kind) -> String {
     }
 }
 
-/// Operator and value, as they stand after a column.
+/// Operator and value, as written after a column.
 fn condition(random: &mut StdRng, kind: Kind) -> String {
     let compared = ["eq", "neq", "gt", "gte", "lt", "lte", "isdistinct"];
     let text = ["like", "ilike", "match", "imatch", "fts", "plfts", "phfts", "wfts"];
@@ -143,7 +143,7 @@ fn query(random: &mut StdRng, view: &View) -> Query {
         let cast = ["", "::text"].choose(random).unwrap();
         parts.push(format!("select={renamed}{}{cast}", columns.join(",")));
     }
-    // What is equal stands in the order of the key, so that pages are the same.
+    // Ties are ordered by the key, so that pages are the same.
     let (first, _) = view.columns.choose(random).unwrap();
     let direction = ["", ".desc", ".desc.nullslast", ".asc.nullsfirst"].choose(random).unwrap();
     parts.push(format!("order={first}{direction},{}", view.key));
@@ -162,7 +162,7 @@ fn query(random: &mut StdRng, view: &View) -> Query {
     Query { path: format!("{}?{}", view.path, parts.join("&")), headers }
 }
 
-/// As [`condition`], without what a logic tree cannot hold unquoted.
+/// Like [`condition`], without values that need quoting in a logic tree.
 fn nested(random: &mut StdRng, kind: Kind) -> String {
     loop {
         let found = condition(random, kind);
@@ -190,7 +190,7 @@ async fn answer(api: &Api, query: &Query, more: &str, who: (&str, &str)) -> (u16
 }
 
 #[tokio::test]
-async fn each_subject_gets_what_its_buildings_give_to_whoever_may_see_all() {
+async fn each_subject_gets_exactly_the_rows_of_its_buildings() {
     let (_database, api, mut postgres) = street().await;
     let all = format!("insert into energy.building_access select '{}', building_id from raw.buildings", ALL.0);
     run(&mut postgres, &all).await;

@@ -1,9 +1,9 @@
-//! The SQL of the README, and then that of the pages on metrics, backtesting and analysis, runs as it stands there, on an empty database.
+//! Runs the SQL of the README, and of the pages on metrics, backtesting and analysis, on an empty database.
 
 use edf_tests::Throwaway;
 use sqlx::{AssertSqlSafe, Executor, raw_sql};
 
-/// The contents of the fenced blocks of SQL, in order.
+/// The contents of the fenced SQL blocks, in order.
 fn sql_blocks(markdown: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = markdown.lines();
@@ -16,7 +16,7 @@ fn sql_blocks(markdown: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn every_sql_block_of_the_readme_runs() {
-    // Asked for when it runs: a build cache that several checkouts share may hold a program compiled in another one.
+    // Read at run time: a binary in a shared build cache may come from another checkout.
     let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/..";
     let database = Throwaway::empty().await;
     let mut analyst = database.connect().await;
@@ -33,7 +33,7 @@ async fn every_sql_block_of_the_readme_runs() {
 }
 
 #[test]
-fn only_blocks_of_sql_are_taken() {
+fn only_sql_blocks_are_extracted() {
     let markdown = "text\n```sql\nselect 1;\n\nselect 2;\n```\n```sh\nls\n```\n```sql\nselect 3;\n```\n";
     assert_eq!(sql_blocks(markdown), ["select 1;\n\nselect 2;", "select 3;"]);
 }

@@ -1,4 +1,5 @@
-//! Between two issues: the coming hours are corrected by the newest actuals and weather, beside what was issued.
+//! Refreshes between two issues: the hours ahead are corrected with the newest actuals and weather, stored beside the
+//! issued forecast.
 
 use edf_tests::{Api, Throwaway, configure, connect, deployment};
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar, raw_sql};
 const BUILDING: &str = "homes-1-4";
 const RUN: &str = "call energy.run_job('refresh_forecasts')";
 
-/// Two buildings with models of their own and one without, all issued at 05:00, as seen at a time after it.
+/// Two buildings with their own models and one without, all issued at 05:00, at a later time.
 async fn issued() -> (Throwaway, PgConnection) {
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "training,strategy", "\"lear\"").await;
@@ -29,7 +30,7 @@ async fn set_clock(postgres: &mut PgConnection, copy: &Throwaway, clock: &str) {
     postgres.execute(AssertSqlSafe(of_all)).await.unwrap();
 }
 
-/// Actuals of an hour that lie above the forecast, by a share of its half interval.
+/// Adds the actual of an hour, above the forecast by a multiple of its half interval.
 async fn measure(postgres: &mut PgConnection, building: &str, hour: &str, received: &str, share: f64) {
     query(
         "insert into energy.building_hours
@@ -55,7 +56,7 @@ async fn a_high_morning(postgres: &mut PgConnection, building: &str) {
     }
 }
 
-/// Hour of the day, lead, and the correction in units of the half interval above the forecast.
+/// Hour of the day, lead, and the correction in units of the upper half interval.
 async fn corrections(postgres: &mut PgConnection, building: &str) -> Vec<(String, f64, f64)> {
     query_as(
         "select to_char(valid_at at time zone 'UTC', 'HH24'), refreshed.lead_hours,
@@ -79,7 +80,7 @@ async fn due(postgres: &mut PgConnection) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn actuals_correct_the_coming_hours_and_the_correction_fades() {
+async fn actuals_correct_the_hours_ahead_and_the_correction_fades() {
     let (copy, mut postgres) = issued().await;
     let mut pipeline = connect("pipeline", &copy.name).await;
     pipeline.execute(RUN).await.unwrap();
@@ -108,7 +109,7 @@ async fn actuals_correct_the_coming_hours_and_the_correction_fades() {
 
     pipeline.execute(RUN).await.unwrap();
     assert_eq!(refreshed(&mut postgres).await, 6, "a second run changes nothing");
-    // What is received later is not read, and is due when it has come.
+    // Data received later is not read, and becomes due when it is received.
     measure(&mut postgres, BUILDING, "2017-07-29 09:00Z", "2017-07-29 10:20Z", -5.0).await;
     set_clock(&mut postgres, &copy, "2017-07-29 10:15Z").await;
     assert_eq!(due(&mut postgres).await, [""; 0]);
@@ -121,9 +122,9 @@ async fn actuals_correct_the_coming_hours_and_the_correction_fades() {
 }
 
 #[tokio::test]
-async fn of_a_correction_the_less_is_taken_the_older_the_newest_actual_is() {
+async fn the_correction_decreases_with_the_age_of_the_newest_actual() {
     let (copy, mut postgres) = issued().await;
-    // The hour before the current one is known of one building, and of the other that before it.
+    // The previous hour is known for one building, for the other only the one before.
     a_high_morning(&mut postgres, BUILDING).await;
     for (hour, received) in [("05", "06:11"), ("06", "07:11"), ("07", "08:11")] {
         let (hour, received) = (format!("2017-07-29 {hour}:00Z"), format!("2017-07-29 {received}Z"));
@@ -132,7 +133,7 @@ async fn of_a_correction_the_less_is_taken_the_older_the_newest_actual_is() {
     set_clock(&mut postgres, &copy, "2017-07-29 09:10Z").await;
     connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
     let taken = [corrections(&mut postgres, BUILDING).await, corrections(&mut postgres, "homes-5-8").await];
-    // The same with all of it.
+    // The same with the full correction.
     postgres
         .execute(raw_sql(
             "delete from energy.refreshed_forecasts;
@@ -166,7 +167,7 @@ async fn a_new_weather_forecast_is_read() {
         ))
         .await
         .unwrap();
-    // Buildings that are forecast from their usual hours know no weather.
+    // Buildings forecast from their usual hours do not read weather.
     assert_eq!(due(&mut postgres).await, [BUILDING, "homes-5-8"]);
     connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
     let hours = corrections(&mut postgres, BUILDING).await;
@@ -182,7 +183,7 @@ async fn a_new_weather_forecast_is_read() {
 }
 
 #[tokio::test]
-async fn a_building_that_fails_keeps_what_was_issued_and_the_others_go_on() {
+async fn a_failed_building_keeps_its_issued_forecast_and_others_are_refreshed() {
     let (copy, mut postgres) = issued().await;
     a_high_morning(&mut postgres, BUILDING).await;
     a_high_morning(&mut postgres, "homes-5-8").await;
@@ -197,7 +198,7 @@ async fn a_building_that_fails_keeps_what_was_issued_and_the_others_go_on() {
         .await
         .unwrap();
     let failed = connect("pipeline", &copy.name).await.execute(RUN).await;
-    assert!(failed.is_ok(), "what fails of one building is a row: {failed:?}");
+    assert!(failed.is_ok(), "a building's failure must be a row: {failed:?}");
     assert_eq!(corrections(&mut postgres, BUILDING).await, []);
     assert_eq!(corrections(&mut postgres, "homes-5-8").await.len(), 6);
     let rows: Vec<Vec<Option<String>>> = query_scalar(
@@ -214,7 +215,7 @@ async fn a_building_that_fails_keeps_what_was_issued_and_the_others_go_on() {
     connect("pipeline", &copy.name).await.execute(RUN).await.unwrap();
     assert_eq!(corrections(&mut postgres, BUILDING).await.len(), 6, "the next run makes good");
 
-    // Another session at work: this one leaves, and says so.
+    // Another session is working: this one ends and reports that.
     set_clock(&mut postgres, &copy, "2017-07-29 10:10Z").await;
     measure(&mut postgres, BUILDING, "2017-07-29 09:00Z", "2017-07-29 10:05Z", 1.0).await;
     let lock = "select pg_advisory_lock(hashtextextended('energy.refresh_forecasts', 0))";
@@ -233,7 +234,7 @@ async fn a_building_that_fails_keeps_what_was_issued_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn readers_get_refreshed_hours_then_those_that_were_issued_and_the_next_issue_replaces_both() {
+async fn readers_get_refreshed_hours_until_the_next_issue() {
     let (copy, mut postgres) = issued().await;
     a_high_morning(&mut postgres, BUILDING).await;
     set_clock(&mut postgres, &copy, "2017-07-29 09:10Z").await;
@@ -255,7 +256,7 @@ async fn readers_get_refreshed_hours_then_those_that_were_issued_and_the_next_is
     );
     assert_eq!(api.rows("refresh_history", "another", "resident").await, Vec::<Value>::new());
 
-    // The forecast is issued anew from what was known at 09:10 as well: the refresh has nothing to add.
+    // The reissue also reads the data known at 09:10: the refresh has nothing to add.
     postgres.execute("call energy.reissue_forecasts('2017-07-29 05:00Z', '{homes-1-4}')").await.unwrap();
     let slot: Vec<Option<String>> = query_scalar(
         "select array[status, revision::text, sqlstate, message] from energy.forecast_slots

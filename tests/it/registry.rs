@@ -44,7 +44,7 @@ async fn a_rejected_model_cannot_be_approved() {
 }
 
 #[tokio::test]
-async fn a_decision_is_made_once() {
+async fn a_model_can_only_be_decided_once() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -66,7 +66,7 @@ async fn a_decision_is_made_once() {
 }
 
 #[tokio::test]
-async fn an_approval_retires_the_model_before_in_the_same_transaction() {
+async fn an_approval_retires_the_previous_model_in_the_same_transaction() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -100,7 +100,7 @@ async fn an_approval_retires_the_model_before_in_the_same_transaction() {
 }
 
 #[tokio::test]
-async fn no_update_passes_by_the_state_machine() {
+async fn updates_cannot_bypass_the_state_machine() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -152,7 +152,7 @@ async fn a_subject_has_at_most_one_approved_model() {
 }
 
 #[tokio::test]
-async fn of_two_approvals_at_once_the_later_one_stays() {
+async fn of_two_concurrent_approvals_the_later_one_wins() {
     let database = Throwaway::with_extension().await;
     let (mut one, mut two) = (database.connect().await, database.connect().await);
     seed_demand(&mut one).await;
@@ -174,13 +174,13 @@ async fn of_two_approvals_at_once_the_later_one_stays() {
 }
 
 #[tokio::test]
-async fn an_artifact_that_was_changed_on_disk_is_neither_approved_nor_used() {
+async fn a_corrupted_artifact_is_neither_approved_nor_used() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     trained(&mut analyst, "house").await;
     let pending = train(&mut analyst, "house").await;
-    // What no role but a superuser can do stands for a damaged disk.
+    // Simulates disk corruption, which only a superuser can do.
     analyst
         .execute(sqlx::raw_sql(
             "set session_replication_role = replica;
@@ -200,7 +200,7 @@ async fn an_artifact_that_was_changed_on_disk_is_neither_approved_nor_used() {
 }
 
 #[tokio::test]
-async fn events_are_added_and_never_changed_by_the_owner_either() {
+async fn events_cannot_be_changed_even_by_the_owner() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -222,7 +222,7 @@ async fn events_are_added_and_never_changed_by_the_owner_either() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_not_from_a_training_is_not_let_in() {
+async fn inserted_rows_must_come_from_a_training() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -234,7 +234,7 @@ async fn a_row_that_is_not_from_a_training_is_not_let_in() {
                  training_start, training_end, training_rows, metrics, {by}, '{status}' from edf.models where subject = 'house'"
         )
     };
-    // A role that was let insert, which none is.
+    // A role with the insert privilege, which none has by default.
     analyst.execute("begin").await.unwrap();
     analyst
         .execute(sqlx::raw_sql(
@@ -257,7 +257,7 @@ async fn a_row_that_is_not_from_a_training_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn a_rollback_brings_the_model_before_back_and_a_second_one_goes_further() {
+async fn a_rollback_restores_the_previous_model_and_can_be_repeated() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
@@ -292,14 +292,14 @@ async fn a_rollback_brings_the_model_before_back_and_a_second_one_goes_further()
             .await
             .unwrap();
     assert_eq!(reason, format!("instead of model {}: it was worse", models[2]));
-    // The way forward again is another approval.
+    // The newer model can be approved again.
     let next = trained(&mut analyst, "house").await;
     assert_eq!(query_scalar::<_, i64>(rollback).fetch_one(&mut analyst).await.unwrap(), models[0]);
     assert_eq!(status(&mut analyst, next).await, "retired");
 }
 
 #[tokio::test]
-async fn an_emptied_model_keeps_its_row_and_forecasts_no_more() {
+async fn a_model_without_its_artifact_keeps_its_row_and_cannot_forecast() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;

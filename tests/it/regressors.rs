@@ -1,4 +1,4 @@
-//! Regressors that the configuration names: a plan of production, a price, known when they were received and not before.
+//! Configured regressors, such as a production plan or a price: known from their time of receipt.
 //!
 //! Everything is rolled back.
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// A plant's plan, on or off by the hour in no order, moves the demand of [`BUILDING`]; each hour of it is received so long before.
+/// A plant's plan, on or off at random hours, drives the demand of [`BUILDING`]; each hour is received `ahead` before.
 async fn add_plan(work: &mut PgConnection, ahead: &str) {
     let plan = format!(
         "insert into raw.regressors (name, building_id, valid_at, received_at, value)
@@ -20,7 +20,7 @@ async fn add_plan(work: &mut PgConnection, ahead: &str) {
     query(effect).bind(BUILDING).execute(work).await.unwrap();
 }
 
-/// Has the configuration name these, with a training that takes a moment.
+/// Configures these regressors, with a fast training.
 async fn name(work: &mut PgConnection, regressors: &Value) {
     let load = "call energy.load_config(energy.current_config() || jsonb_build_object(
          'training', jsonb_build_object('strategy', 'xgboost', 'parameters', jsonb_build_object('rounds', 60), 'regressors', $1),
@@ -28,7 +28,7 @@ async fn name(work: &mut PgConnection, regressors: &Value) {
     query(load).bind(regressors).execute(work).await.unwrap();
 }
 
-/// Trains [`BUILDING`]; the model, and the RMSE of the first day in its backtest.
+/// Trains [`BUILDING`]; returns the model, and the RMSE of the first day in its backtest.
 async fn trained(work: &mut PgConnection) -> (i64, f64) {
     let model: i64 = query_scalar("select energy.train_model($1)").bind(BUILDING).fetch_one(&mut *work).await.unwrap();
     let rmse = "select rmse_kwh from energy.model_scores where model_id = $1 and lead_day = 1 and strategy = 'xgboost'";
@@ -36,7 +36,7 @@ async fn trained(work: &mut PgConnection) -> (i64, f64) {
 }
 
 #[tokio::test]
-async fn a_regressor_that_drives_demand_makes_the_forecast_better_and_the_service_reads_it_too() {
+async fn a_regressor_that_drives_demand_improves_the_forecast_in_backtest_and_service() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_plan(&mut work, "5 days").await;
@@ -47,7 +47,7 @@ async fn a_regressor_that_drives_demand_makes_the_forecast_better_and_the_servic
     assert!(with < 0.8 * without, "{without} kWh without, {with} kWh with");
 
     query("select edf.approve_model($1)").bind(model).execute(&mut *work).await.unwrap();
-    // The model reads what it was trained with, whatever is named since.
+    // The model reads the regressors it was trained with, whatever is configured later.
     name(&mut work, &serde_json::json!(["price", "units_planned"])).await;
     let other = "delete from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
     query(other).bind(BUILDING).execute(&mut *work).await.unwrap();
@@ -68,7 +68,7 @@ async fn a_regressor_that_drives_demand_makes_the_forecast_better_and_the_servic
 }
 
 #[tokio::test]
-async fn a_building_that_its_archetype_forecasts_is_read_with_the_regressors_of_that_model() {
+async fn a_building_forecast_by_its_archetype_uses_the_regressors_of_that_model() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute(
@@ -130,7 +130,7 @@ async fn a_building_that_its_archetype_forecasts_is_read_with_the_regressors_of_
             query_scalar("select energy.served_regressors($1)").bind(BUILDING).fetch_one(&mut *work).await.unwrap();
         assert_eq!(names, [regressor], "{stage}");
     }
-    // The queries of analysts: one for each of the two models.
+    // The analysts' queries, one for each of the two models.
     let queries: (String, String) = query_as(
         "select energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours'), energy.newcomer_query($1, '2017-07-29 05:00Z', '72 hours')",
     )
@@ -143,7 +143,7 @@ async fn a_building_that_its_archetype_forecasts_is_read_with_the_regressors_of_
 }
 
 #[tokio::test]
-async fn a_regressor_that_is_only_known_afterwards_teaches_nothing_that_a_forecast_would_lack() {
+async fn a_regressor_known_only_afterwards_does_not_improve_the_backtest() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_plan(&mut work, "-2 hours").await;
@@ -151,10 +151,10 @@ async fn a_regressor_that_is_only_known_afterwards_teaches_nothing_that_a_foreca
     let (_, without) = trained(&mut work).await;
     name(&mut work, &serde_json::json!(["units_planned"])).await;
     let (_, with) = trained(&mut work).await;
-    assert!(with > 0.9 * without, "{without} kWh without, {with} kWh with what nobody knew");
+    assert!(with > 0.9 * without, "{without} kWh without, {with} kWh with unknown values");
 }
 
-/// What a row of a training reads, imitating a forecast issued at noon of 18 July for noon of the 20th.
+/// What a training row reads that simulates a forecast issued at noon of 18 July for noon of the 20th.
 async fn read(work: &mut PgConnection) -> Vec<(String, Option<f64>)> {
     query_as(
         "select feature, value from edf.features(
@@ -186,7 +186,7 @@ async fn add(work: &mut PgConnection, rows: &[(&str, bool, &str, f64)]) {
 }
 
 #[tokio::test]
-async fn a_training_reads_the_version_that_was_known_and_a_buildings_own_before_its_regions() {
+async fn a_training_reads_the_known_version_and_prefers_the_building_over_its_region() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     name(&mut work, &serde_json::json!(["units_planned", "price"])).await;
@@ -202,7 +202,7 @@ async fn a_training_reads_the_version_that_was_known_and_a_buildings_own_before_
     add(&mut work, &[("units_planned", true, "2017-07-20 13:00Z", 97.0), ("price", true, "2017-07-25 00:00Z", 96.0)])
         .await;
     assert_eq!(read(&mut work).await, row(Some(50.0), Some(3.0)), "corrected since");
-    // The query of a service that is asked at the time knows the same.
+    // The query in service at the same time returns the same.
     let service: (Option<f64>, Option<f64>) = sqlx::query_as(AssertSqlSafe(format!(
         "select price, units_planned from ({}) as inputs where valid_at = '2017-07-20 12:00Z'",
         query_scalar::<_, String>(
@@ -220,7 +220,7 @@ async fn a_training_reads_the_version_that_was_known_and_a_buildings_own_before_
 }
 
 #[tokio::test]
-async fn a_regressor_that_cannot_be_read_is_refused_when_it_comes_in() {
+async fn invalid_regressor_values_are_rejected_on_write() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let mut analyst = as_role("analyst").await;
@@ -256,7 +256,7 @@ async fn a_regressor_that_cannot_be_read_is_refused_when_it_comes_in() {
     }
 }
 
-/// Rows that the scans of `relation` read, those they threw away with them, and blocks written to temporary files.
+/// Number of rows that the scans of `relation` read, including filtered ones, and number of temporary blocks written.
 fn read_rows(plan: &Value, relation: &str) -> (f64, f64) {
     let number = |field: &str| plan[field].as_f64().unwrap_or(0.0);
     let own = match plan["Relation Name"].as_str() {
@@ -276,7 +276,7 @@ async fn explained(work: &mut PgConnection, text: &str) -> (f64, f64) {
 }
 
 #[tokio::test]
-async fn a_training_reads_the_hours_of_its_own_buildings_and_of_no_other() {
+async fn a_training_only_reads_the_hours_of_its_own_buildings() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let hours: i64 = query_scalar("select count(*) from energy.building_hours where building_id = $1")
@@ -285,7 +285,7 @@ async fn a_training_reads_the_hours_of_its_own_buildings_and_of_no_other() {
         .await
         .unwrap();
     let hours = hours as f64;
-    // A fleet: of a handful of buildings the planner may read the whole table.
+    // A fleet: with few buildings the planner may read the whole table.
     work.execute(raw_sql(
         "insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
          select 'fleet-' || n, 'a test', time_zone, region, latitude, longitude, weather_location_id
@@ -300,7 +300,7 @@ async fn a_training_reads_the_hours_of_its_own_buildings_and_of_no_other() {
     for (call, buildings) in [
         ("select energy.training_query('homes-1-4', energy.clock())", 1.0),
         ("select energy.forecast_query('homes-1-4', energy.clock(), '72 hours')", 1.0),
-        // As a mart of dbt, which reads the span first.
+        // A dbt mart, which reads the span first.
         ("select $$select * from features.fct_training_samples where building_id = 'homes-1-4'$$", 2.0),
         ("select energy.archetype_training_query('{homes-1-4,homes-5-8}', energy.clock())", 2.0),
     ] {
@@ -312,7 +312,7 @@ async fn a_training_reads_the_hours_of_its_own_buildings_and_of_no_other() {
 }
 
 #[tokio::test]
-async fn buildings_of_one_place_read_its_weather_once() {
+async fn buildings_at_one_location_read_its_weather_once() {
     let mut postgres = as_role("postgres").await;
     let text: String =
         query_scalar("select energy.archetype_training_query('{homes-1-4,homes-5-8,homes-9-13}', energy.clock())")
@@ -326,7 +326,7 @@ async fn buildings_of_one_place_read_its_weather_once() {
             .await
             .unwrap();
     assert_eq!(members, 3);
-    // One building among others is as it is alone.
+    // A building among others gives the same result as alone.
     let alone: String = query_scalar(
         "select format('select building_id::text, inputs.*, apartments from (select %L as building_id, 4 as apartments) as building cross join lateral (%s) as inputs',
                        'homes-1-4', energy.training_query('homes-1-4', energy.clock()))",

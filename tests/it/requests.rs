@@ -1,4 +1,4 @@
-//! What clients send to the API by mistake or on purpose: never an error of the server, and nothing is written.
+//! Invalid and malicious requests to the API: never a server error, and nothing is written.
 
 use crate::jobs::BUILDING;
 use edf_tests::{api_url, as_role, token};
@@ -35,7 +35,7 @@ async fn ask(method: &str, path: &str, claims: &Value, headers: &[(&str, &str)],
 }
 
 #[tokio::test]
-async fn writing_to_forecasts_is_a_method_that_is_not_allowed_whoever_asks_and_however() {
+async fn writing_to_forecasts_is_not_allowed_for_any_role_or_method() {
     let row = r#"{"building_id": "all-homes", "demand_kwh": 1}"#;
     for (role, subject) in [("supplier", SUPPLIER), ("resident", SUPPLIER), ("gateway", GATEWAY)] {
         for method in ["POST", "PATCH", "DELETE", "PUT"] {
@@ -52,7 +52,7 @@ async fn writing_to_forecasts_is_a_method_that_is_not_allowed_whoever_asks_and_h
                 ("forecasts", &[("content-type", "application/x-www-form-urlencoded")], "demand_kwh=1"),
             ] {
                 let answer = ask(method, path, &claims(subject, role), headers, body).await;
-                // Before it asks the database, PostgREST refuses a PUT without a key, and bodies and columns that it cannot read.
+                // Before it asks the database, PostgREST rejects a PUT without a key, and invalid bodies and columns.
                 let is_read =
                     answer.status == StatusCode::METHOD_NOT_ALLOWED || answer.status == StatusCode::BAD_REQUEST;
                 assert!(is_read, "{role}: {method} {path} {headers:?} {body}: {}", answer.status);
@@ -68,7 +68,7 @@ async fn writing_to_forecasts_is_a_method_that_is_not_allowed_whoever_asks_and_h
 }
 
 #[tokio::test]
-async fn a_body_without_messages_is_a_bad_request_that_says_what_is_asked() {
+async fn a_body_without_messages_is_a_bad_request_with_a_hint() {
     for body in [
         r#"[{"building_id": "b"}]"#,
         "{}",
@@ -95,7 +95,7 @@ async fn a_body_without_messages_is_a_bad_request_that_says_what_is_asked() {
 }
 
 #[tokio::test]
-async fn no_message_that_a_gateway_sends_is_an_error_of_the_server() {
+async fn no_message_from_a_gateway_causes_a_server_error() {
     sqlx::query("insert into energy.building_access values ($1, 'homes-9-13') on conflict do nothing")
         .bind(GATEWAY)
         .execute(&mut as_role("postgres").await)
@@ -183,7 +183,7 @@ async fn no_message_that_a_gateway_sends_is_an_error_of_the_server() {
 }
 
 #[tokio::test]
-async fn no_way_of_asking_for_forecasts_is_an_error_of_the_server() {
+async fn no_request_for_forecasts_causes_a_server_error() {
     let long = "x".repeat(6000);
     let paths = [
         "forecasts?limit=-1",
@@ -305,7 +305,7 @@ async fn no_way_of_asking_for_forecasts_is_an_error_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_bad_parameter_is_named_and_nothing_is_told_of_the_query() {
+async fn errors_name_the_bad_parameter_without_the_query() {
     for (view, time, number, whole) in [
         ("forecasts", "valid_at", "demand_kwh", "lead_hours"),
         ("forecast_history", "issued_at", "quality", "revision"),
@@ -343,7 +343,7 @@ async fn a_bad_parameter_is_named_and_nothing_is_told_of_the_query() {
                 assert!(!text.contains(of_the_query), "{view}?{query}: {}", answer.body);
             }
         }
-        // What lies far ahead, far back or below zero is nothing, and no error.
+        // Times far in the future or past and negative values give no rows, and no error.
         for empty in
             [format!("{number}=lt.-1e300"), format!("{whole}=lt.-2147483648"), format!("{whole}=gt.2147483646")]
         {
@@ -358,7 +358,7 @@ async fn a_bad_parameter_is_named_and_nothing_is_told_of_the_query() {
 }
 
 #[tokio::test]
-async fn no_token_is_an_error_of_the_server() {
+async fn no_token_causes_a_server_error() {
     let whole = claims(SUPPLIER, "supplier");
     let with = |name: &str, value: Value| {
         let mut claims = whole.clone();
@@ -396,7 +396,7 @@ async fn no_token_is_an_error_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_time_zone_that_a_client_prefers_changes_no_reading_and_no_answer() {
+async fn a_preferred_time_zone_changes_no_reading_and_no_response() {
     let mut postgres = as_role("postgres").await;
     sqlx::query("insert into energy.building_access select $1, building_id from unnest(array['homes-9-13', $2]) as building_id on conflict do nothing")
         .bind(GATEWAY)

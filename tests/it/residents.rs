@@ -1,4 +1,4 @@
-//! What residents are told: the hours ahead, when to run an appliance, how much of the roof they use, a plan.
+//! API functions for residents: the hours ahead, the best time for an appliance, self-consumption, a plan.
 
 use crate::home::homes;
 use crate::jobs::issue_forecasts;
@@ -11,7 +11,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// A flat tariff, one that is low from 22:00 to 06:00, and one by the hour of which tomorrow evening is not known yet.
+/// A flat tariff, a two-rate one that is low from 22:00 to 06:00, and an hourly one whose prices for tomorrow evening
+/// are not known yet.
 const TARIFFS: &str = "
     insert into raw.tariffs (tariff_id, name, kind, currency, price_per_kwh, feed_in_price_per_kwh)
     values ('flat', 'Flat', 'flat', 'CHF', 0.30, 0.10);
@@ -21,7 +22,7 @@ const TARIFFS: &str = "
     insert into raw.tariff_prices (tariff_id, valid_at, received_at, price_per_kwh)
     select 'market', at, '2026-03-27 12:00Z', case extract(hour from at) when 14 then -0.05 else 0.25 end
     from generate_series('2026-03-28Z'::timestamptz, '2026-03-28 22:00Z', '1 hour') as at;
-    -- Corrected since, and once more, later than now.
+    -- Refreshed since, and once more after the current time.
     insert into raw.tariff_prices values
         ('market', '2026-03-28 14:00Z', '2026-03-28 09:00Z', 0.5),
         ('market', '2026-03-28 16:00Z', '2026-03-28 09:00Z', 0.01),
@@ -41,7 +42,7 @@ async fn advice(api: &Api, who: &str, query: &str) -> Value {
     rows.into_iter().next().unwrap()
 }
 
-/// Gives a building its tariff.
+/// Assigns a tariff to a building.
 async fn choose(postgres: &mut sqlx::PgConnection, building: &str, tariff: &str) {
     let choose = format!(
         "delete from raw.building_tariffs where building_id = '{building}';
@@ -51,7 +52,7 @@ async fn choose(postgres: &mut sqlx::PgConnection, building: &str, tariff: &str)
 }
 
 #[tokio::test]
-async fn a_building_is_shown_for_48_hours_from_the_current_one_on_by_its_clock() {
+async fn a_building_is_shown_for_48_hours_from_the_current_one_in_local_time() {
     let (_database, api, mut postgres) = homes().await;
     let hours = api.rows("rpc/my_building", "anna", "resident").await;
     assert_eq!(hours.len(), 48);
@@ -76,10 +77,10 @@ async fn a_building_is_shown_for_48_hours_from_the_current_one_on_by_its_clock()
     let night = &hours[12];
     is(night, "solar_upper_kwh", 0.0);
     is(night, "solar_share", 0.0);
-    // At one in UTC it is three already.
+    // 01:00 UTC is 03:00 local time already.
     let clocks: Vec<_> = hours[15..17].iter().map(|hour| hour["local_time"].as_str().unwrap()).collect();
     assert_eq!(clocks, ["2026-03-29T01:00:00", "2026-03-29T03:00:00"]);
-    // An hour that was corrected since is shown so, and a newer issue as soon as it is there.
+    // Refreshed hours and newer issues are shown as soon as they exist.
     run(
         &mut postgres,
         "insert into energy.refreshed_forecasts
@@ -110,7 +111,7 @@ async fn a_building_is_shown_for_48_hours_from_the_current_one_on_by_its_clock()
 }
 
 #[tokio::test]
-async fn what_the_pipeline_issues_is_shown_and_advised_on() {
+async fn forecasts_issued_by_the_pipeline_are_shown_and_used_for_advice() {
     issue_forecasts().await;
     let mut postgres = as_role("postgres").await;
     run(
@@ -128,7 +129,7 @@ async fn what_the_pipeline_issues_is_shown_and_advised_on() {
     let dark = hours.iter().filter(|hour| number(hour, "solar_upper_kwh") == 0.0).count();
     assert!(hours.len() == 48 && with_sun >= 20 && dark >= 14, "{with_sun} hours of sun, {dark} dark");
     assert!(hours.iter().all(|hour| number(hour, "demand_kwh") > 0.0 && hour["solar_issued_at"].is_string()));
-    // It is ten in the evening in California: the sun is worth waiting for.
+    // It is 22:00 in California: the best time is when the sun is up.
     let best = &ask("rpc/energy_advice?energy_kwh=4&duration_hours=2").await[0];
     assert!(number(best, "solar_share") > 0.3 && number(best, "now_solar_share") < 0.05, "{best}");
     assert_eq!(
@@ -138,12 +139,12 @@ async fn what_the_pipeline_issues_is_shown_and_advised_on() {
 }
 
 #[tokio::test]
-async fn without_a_tariff_the_run_is_moved_to_where_the_roof_gives_most() {
+async fn without_a_tariff_the_run_is_moved_to_the_highest_solar_generation() {
     let (_database, api, mut postgres) = homes().await;
     let asked = "energy_kwh=2&duration_hours=2&deadline=2026-03-28T22:00";
     let best = advice(&api, "anna", asked).await;
     assert_eq!((&best["decided_by"], &best["certainty_method"]), (&json!("solar"), &json!("scenarios")), "{best}");
-    // Two kWh are left at noon and one before; a start at 12:00 local is from 11 to 13 in UTC.
+    // Two kWh are left at noon and one before; a start at 12:00 local time is 11:00 to 13:00 UTC.
     assert!(["2026-03-28T11:00:00", "2026-03-28T12:00:00"].contains(&best["start_local"].as_str().unwrap()), "{best}");
     assert!(number(&best, "solar_share") > 0.8 && number(&best, "solar_share") <= 1.0, "{best}");
     assert!(number(&best, "solar_share") > number(&best, "now_solar_share"), "{best}");
@@ -152,7 +153,7 @@ async fn without_a_tariff_the_run_is_moved_to_where_the_roof_gives_most() {
     for says in ["Start at 1", " today; it ends at 1", "of its electricity comes from your roof", "The chance that"] {
         assert!(words.contains(says), "{words}");
     }
-    // Without past issues the levels of both forecasts are taken.
+    // Without past issues, quantiles at equal levels of both forecasts are used.
     run(&mut postgres, "delete from energy.solar_forecasts where issued_at < '2026-03-15Z'").await;
     let again = advice(&api, "anna", asked).await;
     assert_eq!(again["certainty_method"], "quantiles");
@@ -161,7 +162,7 @@ async fn without_a_tariff_the_run_is_moved_to_where_the_roof_gives_most() {
 }
 
 #[tokio::test]
-async fn with_quantiles_share_and_cost_are_means_over_pairs_of_levels() {
+async fn share_and_cost_are_means_over_pairs_of_quantile_levels() {
     let (_database, api, mut postgres) = homes().await;
     run(&mut postgres, "delete from energy.solar_forecasts where issued_at < '2026-03-28 05:00Z'").await;
     run(&mut postgres, TARIFFS).await;
@@ -179,7 +180,7 @@ async fn with_quantiles_share_and_cost_are_means_over_pairs_of_levels() {
             middle + (high - middle) * (level - 0.5) / 0.45
         }
     };
-    // What is left in an hour whose roof gives so much, of 1.5 kW.
+    // Part of 1.5 kW that this generation covers after the building's own demand.
     let covered = |solar: f64| -> f64 {
         let levels = || (0..10).map(|n| 0.05 + f64::from(n) / 10.0);
         let of_pair = |demand: f64, roof: f64| {
@@ -188,21 +189,21 @@ async fn with_quantiles_share_and_cost_are_means_over_pairs_of_levels() {
         levels().flat_map(|demand| levels().map(move |roof| of_pair(demand, roof))).sum::<f64>() / 100.0
     };
     let roof = |hour: f64| 3.0 * (std::f64::consts::PI * (hour - 12.0) / 12.0).cos();
-    // An hour later it would be cheaper by less than a hundredth.
+    // An hour later is cheaper by less than one hundredth.
     let best_hour = covered(roof(11.0));
     assert!(covered(roof(12.0)) > best_hour);
     is(&best, "solar_share", best_hour / 1.5);
     is(&best, "cost", 0.3 * (1.5 - best_hour) + 0.1 * best_hour);
-    // Now: forty minutes of the hour from nine on, and twenty of the next.
+    // Now: forty minutes of the hour from 09:00, and twenty of the next.
     let now = covered(roof(9.0)) * 2.0 / 3.0 + covered(roof(10.0)) / 3.0;
     is(&best, "now_cost", 0.3 * (1.5 - now) + 0.1 * now);
     is(&best, "saving", number(&best, "now_cost") - number(&best, "cost"));
-    // More sun at noon is no worse at any pair of levels.
+    // More sun at noon is at least as good at every pair of levels.
     is(&best, "certainty", 1.0);
 }
 
 #[tokio::test]
-async fn low_hours_go_over_midnight_and_by_the_local_clock_also_when_it_changes() {
+async fn low_rate_hours_span_midnight_in_local_time_and_clock_changes() {
     let (_database, api, mut postgres) = homes().await;
     run(&mut postgres, TARIFFS).await;
     choose(&mut postgres, "plain", "night").await;
@@ -218,7 +219,7 @@ async fn low_hours_go_over_midnight_and_by_the_local_clock_also_when_it_changes(
         best["advice"],
         "Start at 22:00 today; it ends at 23:00. It then costs about 0.40 CHF, instead of 0.60 CHF now."
     );
-    // Low are 21 to 5 in UTC before the change, and up to 4 after it.
+    // The low rate is from 21:00 to 05:00 UTC before the clock change, and until 04:00 after it.
     let hours = api.rows("rpc/my_building", "ben", "resident").await;
     let low: Vec<_> = hours
         .iter()
@@ -232,7 +233,7 @@ async fn low_hours_go_over_midnight_and_by_the_local_clock_also_when_it_changes(
             "30T01", "30T02", "30T03"
         ]
     );
-    // A time that clocks skip is as much later: half past two is half past three, half past one in UTC.
+    // A skipped local time counts as one hour later: 02:30 is 03:30, which is 01:30 UTC.
     let late = advice(&api, "ben", "energy_kwh=2&duration_hours=15&deadline=2026-03-29T02:30").await;
     assert_eq!(late["end_at"], "2026-03-29T01:00:00+00:00", "{late}");
     run(&mut postgres, "update raw.tariffs set low_on_weekends = true where tariff_id = 'night'").await;
@@ -249,7 +250,7 @@ async fn low_hours_go_over_midnight_and_by_the_local_clock_also_when_it_changes(
 }
 
 #[tokio::test]
-async fn prices_by_the_hour_are_the_newest_known_and_starts_whose_price_is_not_known_are_left_out() {
+async fn hourly_prices_are_the_newest_known_and_starts_without_a_price_are_skipped() {
     let (_database, api, mut postgres) = homes().await;
     run(&mut postgres, TARIFFS).await;
     choose(&mut postgres, "plain", "market").await;
@@ -260,13 +261,13 @@ async fn prices_by_the_hour_are_the_newest_known_and_starts_whose_price_is_not_k
     let hours = api.rows("rpc/my_building", "ben", "resident").await;
     is(&hours[2], "price_per_kwh", 0.25);
     assert_eq!(hours[30]["price_per_kwh"], Value::Null);
-    // Past the last price nothing can be said of cost.
+    // After the last price, costs are unknown.
     let plan = api.get("rpc/energy_plan", "ben", "resident").send().await.unwrap().json::<Value>().await.unwrap();
     assert_eq!((&plan["hours"][47]["price_per_kwh"], &plan["run"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]
-async fn without_roof_and_tariff_co2_decides_and_without_anything_it_says_so() {
+async fn without_roof_and_tariff_co2_decides_and_without_data_the_advice_says_so() {
     let (_database, api, mut postgres) = homes().await;
     let asked = "energy_kwh=1&duration_hours=1&deadline=18:00";
     for who in ["ben", "cleo"] {
@@ -294,14 +295,14 @@ async fn without_roof_and_tariff_co2_decides_and_without_anything_it_says_so() {
         best["advice"],
         "Start at 14:00 today; it ends at 15:00. It then causes about 40 g of CO2, instead of 240 g now."
     );
-    // What the roof covers causes none.
+    // Solar electricity causes no CO2.
     let roof = advice(&api, "anna", asked).await;
     assert!(number(&roof, "co2_g") < number(&roof, "now_co2_g"), "{roof}");
     assert!(roof["advice"].as_str().unwrap().contains("g less CO2 than now."), "{roof}");
 }
 
 #[tokio::test]
-async fn self_consumption_is_of_hours_in_which_both_are_known_by_local_day_and_week() {
+async fn self_consumption_uses_hours_with_both_values_by_local_day_and_week() {
     let (_database, api, mut postgres) = homes().await;
     run(
         &mut postgres,
@@ -329,16 +330,16 @@ async fn self_consumption_is_of_hours_in_which_both_are_known_by_local_day_and_w
     ] {
         is(whole, name, expected);
     }
-    // Today up to now, in which the roof has given nothing yet.
+    // Today so far, without any generation yet.
     assert_eq!((&days[2]["hours"], &days[2]["used_share"]), (&json!(11), &Value::Null));
     let weeks = api.rows("rpc/my_self_consumption?period=week&days=7", "anna", "resident").await;
     let of_weeks: Vec<_> =
         weeks.iter().map(|week| (week["starts_on"].as_str().unwrap(), number(week, "hours"))).collect();
     assert_eq!(of_weeks, [("2026-03-16", 47.0), ("2026-03-23", 131.0)]);
-    // The week before has an hour less, in which 3 kWh came.
+    // The week before has one hour less, which had 3 kWh.
     is(&weeks[0], "generated_kwh", 4.0);
     assert_eq!(api.rows("rpc/my_self_consumption", "cleo", "resident").await, Vec::<Value>::new());
-    // Clocks go forward: the day has an hour less.
+    // The clocks go forward: the day has one hour less.
     run(
         &mut postgres,
         r#"set energy.clock = '2026-03-31 08:00Z'; set request.jwt.claims = '{"sub": "anna"}'; set role resident"#,
@@ -352,7 +353,7 @@ async fn self_consumption_is_of_hours_in_which_both_are_known_by_local_day_and_w
 }
 
 #[tokio::test]
-async fn the_plan_is_what_its_schema_says_and_another_one_is_not() {
+async fn the_plan_is_valid_against_its_schema_and_a_modified_one_is_not() {
     let (database, api, mut postgres) = homes().await;
     run(&mut postgres, TARIFFS).await;
     choose(&mut postgres, "roof", "flat").await;
@@ -393,7 +394,7 @@ async fn the_plan_is_what_its_schema_says_and_another_one_is_not() {
 }
 
 #[tokio::test]
-async fn whatever_is_asked_wrongly_is_refused_with_a_hint() {
+async fn invalid_requests_are_rejected_with_a_hint() {
     let (_database, api, _postgres) = homes().await;
     let run_of = "energy_kwh=1&duration_hours=1&deadline";
     let ours: Vec<String> = [
@@ -454,7 +455,7 @@ async fn whatever_is_asked_wrongly_is_refused_with_a_hint() {
         let said = error.to_string();
         assert!(said.len() < 600 && !said.contains("select ") && !said.contains("energy."), "{path}: {said}");
     }
-    // What PostgREST and PostgreSQL refuse themselves.
+    // Errors of PostgREST and PostgreSQL themselves.
     for (path, status, code) in [
         ("energy_advice?energy_kwh=much&duration_hours=1", 400, "22P02"),
         ("energy_advice?energy_kwh=1e999&duration_hours=1", 400, "22003"),
@@ -467,14 +468,14 @@ async fn whatever_is_asked_wrongly_is_refused_with_a_hint() {
         let error: Value = answer.json().await.unwrap();
         assert_eq!((found, &error["code"]), (status, &json!(code)), "{path}: {error}");
     }
-    // Sent by POST it is the same.
+    // The same by POST.
     let answer =
         api.post("rpc/energy_advice", "anna", "resident").json(&json!({ "energy_kwh": -1 })).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["code"], "22023");
 }
 
 #[tokio::test]
-async fn whatever_is_asked_the_best_start_is_in_time_and_no_worse_than_now() {
+async fn the_best_start_is_always_in_time_and_no_worse_than_now() {
     let (_database, api, mut postgres) = homes().await;
     run(&mut postgres, TARIFFS).await;
     run(
@@ -527,7 +528,7 @@ async fn whatever_is_asked_the_best_start_is_in_time_and_no_worse_than_now() {
 }
 
 #[tokio::test]
-async fn residents_are_told_of_their_buildings_and_others_of_none() {
+async fn residents_only_see_their_own_buildings() {
     let (_database, api, _postgres) = homes().await;
     let run_of = "&energy_kwh=1&duration_hours=1";
     let paths = ["my_building", "energy_advice", "my_self_consumption", "energy_plan"];
@@ -537,7 +538,7 @@ async fn residents_are_told_of_their_buildings_and_others_of_none() {
             let answer = api.get(&format!("rpc/{path}?{building}{query}"), who, role).send().await.unwrap();
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
-        // One that is there, and one that is not.
+        // One that exists, and one that does not.
         let mut told = Vec::new();
         for building in ["neighbour", "nowhereee"] {
             let (status, text) = ask(&format!("building_id={building}"), "anna", "resident").await;

@@ -3,7 +3,7 @@
 use edf_tests::{as_role, refusal};
 use sqlx::query_scalar;
 
-/// The query names what breaks a rule; nothing may.
+/// The query returns violations of a rule; there must be none.
 async fn none(rule: &'static str) {
     let found: Vec<String> = query_scalar(rule).fetch_all(&mut as_role("postgres").await).await.unwrap();
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -65,7 +65,7 @@ async fn api_roles_have_no_privilege_outside_schema_api() {
 }
 
 #[tokio::test]
-async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_reads_the_registry() {
+async fn public_may_not_execute_routines_of_energy_or_of_the_registry() {
     none(
         "select oid::regprocedure::text from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) as privilege
          where privilege.grantee = 0
@@ -83,7 +83,7 @@ async fn everybody_may_execute_no_routine_of_energy_and_none_that_writes_or_read
 }
 
 #[tokio::test]
-async fn everybody_may_read_nothing() {
+async fn public_may_read_nothing() {
     none(
         "select oid::regclass::text from pg_class, aclexplode(relacl) as privilege
          where privilege.grantee = 0
@@ -93,7 +93,7 @@ async fn everybody_may_read_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_deployed_belongs_to_its_owner_role() {
+async fn deployed_objects_belong_to_their_owner_role() {
     none(
         "select oid::regclass::text from pg_class
          where relnamespace::regnamespace::text in ('raw', 'staging', 'processed', 'features', 'energy', 'api')
@@ -105,9 +105,9 @@ async fn what_is_deployed_belongs_to_its_owner_role() {
     .await;
 }
 
-/// PostgREST writes the message of such an error into the status line.
+/// PostgREST puts the message of such an error into the status line.
 #[tokio::test]
-async fn errors_that_choose_their_status_are_raised_in_one_place() {
+async fn errors_with_an_http_status_are_raised_in_one_place() {
     none(
         "select oid::regprocedure::text from pg_proc
          where pronamespace in ('energy'::regnamespace, 'api'::regnamespace) and prosrc ~* '(sqlstate|errcode *=) *''PT'",
@@ -145,7 +145,7 @@ async fn the_pipeline_may_not_approve_nor_write_the_registry_directly() {
 }
 
 #[tokio::test]
-async fn an_analyst_may_write_of_raw_data_only_the_calendar_and_not_issue_forecasts() {
+async fn an_analyst_may_only_write_the_calendar_and_not_issue_forecasts() {
     let mut analyst = as_role("analyst").await;
     for statement in [
         "insert into raw.apartments values ('homes-1-4', 'a test')",

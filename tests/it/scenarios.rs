@@ -1,11 +1,11 @@
-//! `edf.scenarios`: joint paths whose steps and series hang together as the errors of past forecasts did.
+//! `edf.scenarios`: joint paths with the dependence of past forecast errors.
 
 use edf_tests::{Throwaway, refusal};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar, raw_sql};
 
-/// Three houses, 160 days of forecasts of 24 hours. The error of a day is shared by all of its hours and houses, and
-/// each hour of a house has one of its own.
+/// Three houses, 160 days of forecasts of 24 hours. The error of a day has a part shared by all hours and houses, and
+/// an independent part for each hour of a house.
 async fn seed_houses(analyst: &mut PgConnection) {
     let seed = "
         select setseed(0.42);
@@ -26,7 +26,7 @@ async fn seed_houses(analyst: &mut PgConnection) {
 const NEXT: &str = "select series, valid_at, lead_hours, quantile_values, quantiles from past where day = 100";
 
 #[tokio::test]
-async fn each_step_keeps_its_quantiles_and_paths_go_together_as_errors_did() {
+async fn steps_keep_their_quantiles_and_paths_the_dependence_of_errors() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_houses(&mut analyst).await;
@@ -42,7 +42,7 @@ async fn each_step_keeps_its_quantiles_and_paths_go_together_as_errors_did() {
     .fetch_one(&mut analyst)
     .await
     .unwrap();
-    // Two parts of error in common, one apart: a correlation of 0.8.
+    // Two shared parts of the error and one independent part: a correlation of 0.8.
     let (rows, origins, below, above, hours, houses) = found;
     assert_eq!((rows, origins), (400 * 3 * 24, 100));
     assert!((below - 0.05).abs() < 0.01 && (above - 0.95).abs() < 0.01, "{below} {above}");
@@ -56,7 +56,7 @@ async fn each_step_keeps_its_quantiles_and_paths_go_together_as_errors_did() {
     .fetch_one(&mut analyst)
     .await
     .unwrap();
-    assert!(again, "a seed draws the same, another one does not");
+    assert!(again, "the same seed must give the same draws, another seed others");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn scenarios_score_better_than_independent_draws_and_than_perfect_dependen
         cross join lateral (select '2026-01-01 05:00Z'::timestamptz + n * interval '24 hours' as issued_at) as issue
         cross join lateral edf.scenarios(
             format('select series, valid_at, lead_hours, quantile_values, quantiles from past where day = %s', n), 'select * from past', 100, n) as s;
-        -- The values of each step in another order: at random, and by size.
+        -- The values of each step reordered: at random, and by size.
         create table shuffled as
         select d.issued_at, d.series, d.valid_at, d.value, row_number() over (partition by d.issued_at, d.series, d.valid_at order by random()) as scenario,
             row_number() over (partition by d.issued_at, d.series, d.valid_at order by d.value) as rank
@@ -102,7 +102,7 @@ async fn scenarios_score_better_than_independent_draws_and_than_perfect_dependen
 }
 
 #[tokio::test]
-async fn what_does_not_fit_together_is_refused() {
+async fn inconsistent_input_is_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_houses(&mut analyst).await;

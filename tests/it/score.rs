@@ -1,10 +1,11 @@
-//! `edf.score`: any query of forecasts, scored.
+//! `edf.score`: scores any query of forecasts.
 
 use edf_tests::{DEMAND, Throwaway, refusal, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar, raw_sql};
 
-/// Ten forecasts of 48 hours by two strategies: `good` is 1 too high, `bad` 2 too low; the actual value of the first hour is unknown.
+/// Ten forecasts of 48 hours by two strategies: `good` is 1 too high, `bad` 2 too low; the actual of the first hour is
+/// unknown.
 async fn seed_forecasts(connection: &mut PgConnection) {
     let seed = "
         create table forecasts as
@@ -34,7 +35,7 @@ fn rows(slice: &str, n: i64, metrics: &[(&str, f64, &str)]) -> Vec<Score> {
 }
 
 #[tokio::test]
-async fn each_slice_has_a_row_for_each_metric_asked_for() {
+async fn each_slice_has_a_row_per_requested_metric() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;
@@ -61,13 +62,13 @@ async fn each_slice_has_a_row_for_each_metric_asked_for() {
     }
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(&expected) {
-        assert!((found.2.unwrap() - expected.2.unwrap()).abs() < 1e-9, "{found:?} where {expected:?} was expected");
+        assert!((found.2.unwrap() - expected.2.unwrap()).abs() < 1e-9, "{found:?}, expected {expected:?}");
         assert_eq!((&found.0, &found.1, &found.3, found.4), (&expected.0, &expected.1, &expected.3, expected.4));
     }
 }
 
 #[tokio::test]
-async fn a_score_is_what_the_aggregates_give() {
+async fn scores_equal_those_of_the_aggregates() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;
@@ -85,7 +86,7 @@ async fn a_score_is_what_the_aggregates_give() {
                  ('pinball', pinball), ('crps', crps), ('rcrps', rcrps), ('coverage', coverage), ('interval_width', interval_width),
                  ('peak_error', 100 * (1 / 33.0 + 1 / 57.0) / 2)) as m
          )
-         select metric || ': ' || coalesce(s.value::text, 'none') || ' where ' || coalesce(expected.value::text, 'none') || ' was expected'
+         select metric || ': ' || coalesce(s.value::text, 'none') || ', expected ' || coalesce(expected.value::text, 'none')
          from edf.score('select * from forecasts where strategy = ''good''') as s full join expected using (metric)
          where (abs(s.value - expected.value) < 1e-9) is not true",
     )
@@ -96,7 +97,7 @@ async fn a_score_is_what_the_aggregates_give() {
 }
 
 #[tokio::test]
-async fn by_default_the_columns_decide_which_metrics_there_are() {
+async fn the_default_metrics_depend_on_the_columns() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;
@@ -117,7 +118,7 @@ async fn by_default_the_columns_decide_which_metrics_there_are() {
 }
 
 #[tokio::test]
-async fn series_that_are_mixed_in_a_slice_have_no_peak() {
+async fn mixed_series_in_a_slice_have_no_peak() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;
@@ -154,7 +155,7 @@ async fn a_backtest_is_scored_in_one_statement_and_run_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_scored_is_refused_with_a_hint() {
+async fn invalid_queries_are_rejected_with_a_hint() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;
@@ -189,7 +190,7 @@ async fn what_cannot_be_scored_is_refused_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_query_that_would_write_is_refused() {
+async fn a_query_that_writes_is_rejected() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     seed_forecasts(&mut analyst).await;

@@ -1,4 +1,4 @@
-//! A service that misbehaves as told: real sockets, one connection for each reply.
+//! A misbehaving HTTP service for tests: real sockets, one connection per reply.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,30 +6,30 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a connection gets.
+/// Reply to a connection.
 #[derive(Clone)]
 pub enum Reply {
-    /// These bytes, then the end.
+    /// These bytes, then end of stream.
     Bytes(Vec<u8>),
-    /// These bytes, then silence.
+    /// These bytes, then no more.
     Stall(Vec<u8>),
-    /// A head, then this many bytes.
+    /// A head, then a body of this many bytes.
     Flood(usize),
 }
 
-/// A status and a body, whole.
+/// A complete response with a status and a body.
 pub fn answer(status: &str, body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     Reply::Bytes([head.as_bytes(), body].concat())
 }
 
-/// 200 and a body.
+/// A 200 response with a body.
 pub fn good(body: impl AsRef<[u8]>) -> Reply {
     answer("200 OK", body)
 }
 
-/// The service, until it is dropped.
+/// The service; stopped on drop.
 pub struct Server {
     /// `http://127.0.0.1:port`
     pub url: String,
@@ -39,7 +39,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Gives these replies in turn, the last one for ever.
+    /// Sends these replies in turn and then repeats the last one.
     pub async fn start(replies: Vec<Reply>) -> Self {
         let mut left = replies.into_iter().peekable();
         let mut last = None;
@@ -50,12 +50,12 @@ impl Server {
         .await
     }
 
-    /// Replies to each first line of a request.
+    /// Computes the reply from the request line.
     pub async fn start_with(reply: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), reply)
     }
 
-    /// The same on a socket that is there already.
+    /// The same on an existing socket.
     pub fn listen(listener: TcpListener, mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (requests, sent) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
@@ -71,7 +71,7 @@ impl Server {
         Self { url, requests, sent, task }
     }
 
-    /// The first lines of the requests so far.
+    /// The request lines so far.
     pub fn asked(&self) -> Vec<String> {
         self.requests().iter().map(|request| first_line(request).to_owned()).collect()
     }
@@ -81,7 +81,7 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Bytes of floods that were taken.
+    /// Number of body bytes of floods that were sent.
     pub fn sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
     }
@@ -109,7 +109,7 @@ async fn whole_request(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&request).into_owned()
 }
 
-/// Where a request ends, once its head is there.
+/// Position of the end of a request, once its head is complete.
 fn end_of(request: &[u8]) -> Option<usize> {
     let head = 4 + request.windows(4).position(|end| end == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(&request[..head]).to_lowercase();

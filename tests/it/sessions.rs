@@ -1,4 +1,4 @@
-//! What a session is set to changes no answer, no row and no name.
+//! Session settings change no result, row or name.
 
 use crate::beside::deployed;
 use crate::house::{DAY, add_house, ingest, message, refresh};
@@ -7,7 +7,7 @@ use edf_tests::{as_role, connect, deployment};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql};
 
-/// Settings that any client can have, by itself, by its role or by its database.
+/// Settings that a client, its role or its database may have.
 const HOSTILE: [&str; 14] = [
     "set datestyle = 'SQL, DMY'",
     "set datestyle = 'German'",
@@ -32,14 +32,14 @@ async fn with(role: &str, database: &str, settings: &str) -> PgConnection {
 }
 
 #[tokio::test]
-async fn every_routine_pins_what_a_session_may_be_set_to_unless_it_commits() {
+async fn every_routine_pins_session_settings_unless_it_commits() {
     let found: Vec<String> = query_scalar(
         r"select oid::regprocedure || ' lacks ' || name
           from pg_proc cross join unnest('{search_path,timezone,datestyle,intervalstyle,extra_float_digits,standard_conforming_strings}'::text[]) as name
           where pronamespace::regnamespace::text in ('energy', 'api') and prolang in (select oid from pg_language where lanname in ('sql', 'plpgsql'))
             and not exists (select from unnest(proconfig) as setting where lower(setting) like name || '=%')
             and not (prokind = 'p' and prosrc ~ '\mcommit;')
-            -- That of a migration, which makes tables.
+            -- Part of a migration, which creates tables.
             and proname <> 'replace_table'
           order by 1",
     )
@@ -49,7 +49,7 @@ async fn every_routine_pins_what_a_session_may_be_set_to_unless_it_commits() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// What the pipeline's routines answer, each a text or a number that follows no setting of the session that asks.
+/// Calls of the pipeline's routines with results, as text or numbers, that do not depend on session settings.
 const ANSWERS: &str = r#"
     select array[
         energy.forecast_query('homes-1-4', '2017-07-28 05:00Z', '3 days'),
@@ -78,7 +78,7 @@ const ANSWERS: &str = r#"
     ]"#;
 
 #[tokio::test]
-async fn routines_answer_the_same_in_every_session() {
+async fn routines_return_the_same_in_every_session() {
     let expected: Vec<Option<String>> = query_scalar(ANSWERS).fetch_one(&mut as_role("pipeline").await).await.unwrap();
     assert!(expected.iter().filter(|answer| answer.is_some()).count() >= 18, "{expected:?}");
     for settings in HOSTILE {
@@ -91,7 +91,7 @@ async fn routines_answer_the_same_in_every_session() {
 }
 
 #[tokio::test]
-async fn queries_that_are_built_in_one_session_give_the_same_in_every_other() {
+async fn generated_queries_return_the_same_in_every_session() {
     let read = "select array_agg(coalesce(kwh, -1)), array_agg(extract(epoch from at)::bigint)
         from edf.series_of($1) as series cross join lateral unnest(series.target, series.times) as rows (kwh, at)";
     let text: String = query_scalar("select energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')")
@@ -110,7 +110,7 @@ async fn queries_that_are_built_in_one_session_give_the_same_in_every_other() {
 }
 
 #[tokio::test]
-async fn rows_before_a_time_are_the_same_rows_in_every_session() {
+async fn rows_before_a_time_are_the_same_in_every_session() {
     let zones = [
         "UTC",
         "Asia/Shanghai",
@@ -142,7 +142,7 @@ async fn rows_before_a_time_are_the_same_rows_in_every_session() {
 }
 
 #[tokio::test]
-async fn the_time_that_forecasts_are_due_is_the_same_in_every_session() {
+async fn due_times_of_forecasts_are_the_same_in_every_session() {
     for settings in [
         "set timezone = 'Asia/Kolkata'",
         "set timezone = 'Asia/Kathmandu'; set datestyle = 'SQL, DMY'",
@@ -165,11 +165,11 @@ async fn the_time_that_forecasts_are_due_is_the_same_in_every_session() {
 }
 
 #[tokio::test]
-async fn readings_and_hours_are_the_same_whatever_the_sessions_that_send_and_refresh_are_set_to() {
+async fn readings_and_hours_do_not_depend_on_session_settings() {
     let hours = "select array_agg(extract(epoch from hour_at)::bigint order by apartment_id, hour_at), array_agg(coalesce(consumption_kwh, -1) order by apartment_id, hour_at),
                         array_agg(coalesce(extract(epoch from received_at)::double precision, -1) order by apartment_id, hour_at)
                  from energy.apartment_hours where building_id = 'a-test-house'";
-    // Jobs of the database would refresh the same hours, which a serializable session refuses.
+    // Jobs of the deployed database would refresh the same hours, and a serializable session would fail.
     let (copy, _postgres) = deployment().await;
     let mut answers: Vec<(Vec<i64>, Vec<f64>, Vec<f64>)> = Vec::new();
     for settings in ["select"].into_iter().chain(HOSTILE) {
@@ -188,7 +188,7 @@ async fn readings_and_hours_are_the_same_whatever_the_sessions_that_send_and_ref
 }
 
 #[tokio::test]
-async fn partitions_are_of_the_same_months_in_every_session() {
+async fn partitions_cover_the_same_months_in_every_session() {
     let database = deployed().await;
     let parts = "select array_agg(relname || ' ' || pg_get_expr(relpartbound, pg_class.oid) order by relname) from pg_inherits join pg_class on pg_class.oid = inhrelid
                  where inhparent in ('raw.meter_readings'::regclass, 'energy.forecasts'::regclass)";

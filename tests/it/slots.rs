@@ -1,11 +1,11 @@
-//! Daily forecasting: when forecasts are due, that each is issued once and whole, and what happens when something is late, wrong or killed.
+//! Forecast slots: when forecasts are due, that each is issued once and completely, and late, invalid or killed work.
 
 use crate::jobs::{BUILDING, issuing, turn};
 use edf_tests::{as_role, refusal, until_blocked_by};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// A slot that other tests leave alone; its forecasts of this module are committed, and removed again.
+/// A slot that other tests do not use; forecasts for it in this module are committed and then removed.
 const SLOT: &str = "2017-07-28 02:00Z";
 
 /// (slot, status, revision) of a building.
@@ -17,7 +17,7 @@ async fn slots(connection: &mut PgConnection, building: &str) -> Vec<(String, St
         .unwrap()
 }
 
-/// Hours, their source, least and greatest quality and its reasons, and when weather was known, of the forecast of a building.
+/// Hours, source, least and greatest quality, its reasons, and the time of the weather, of a building's forecast.
 pub type Told = (i64, Option<String>, Option<f64>, Option<f64>, Option<String>, Option<String>);
 
 pub async fn told(connection: &mut PgConnection, building: &str, slot: &str) -> Told {
@@ -36,7 +36,7 @@ fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Only what was received by then of the place's weather, and a clock.
+/// Sets a clock, and keeps only the location's weather received by then.
 async fn at(work: &mut PgConnection, clock: &str, weather_until: Option<&str>) {
     if let Some(until) = weather_until {
         query("delete from raw.weather_forecasts where issued_at > $1::text::timestamptz")
@@ -49,7 +49,7 @@ async fn at(work: &mut PgConnection, clock: &str, weather_until: Option<&str>) {
     query("select set_config('energy.clock', $1, true)").bind(clock).execute(&mut *work).await.unwrap();
 }
 
-/// The building was forecast the day before: its slots go on from there.
+/// The building had a forecast the day before, so that its slots continue from there.
 async fn forecast_before(work: &mut PgConnection) {
     query(
         "insert into energy.forecast_slots (building_id, slot_at, status) values ($1, '2017-07-27 05:00Z', 'issued')",
@@ -61,7 +61,7 @@ async fn forecast_before(work: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn forecasts_are_due_at_a_local_time_of_each_building_across_changes_of_clocks() {
+async fn forecasts_are_due_at_each_buildings_local_time_across_clock_changes() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let times = "select array(select to_char(at at time zone 'UTC', 'MM-DD HH24:MI') from unnest(energy.issue_times($1, $2::text::timestamptz, $3::text::timestamptz)) as at)";
@@ -82,7 +82,7 @@ async fn forecasts_are_due_at_a_local_time_of_each_building_across_changes_of_cl
         ("Europe/Zurich", "2026-03-28Z", "2026-03-30Z", vec!["03-28 04:00", "03-29 03:00"]),
         ("Europe/Zurich", "2026-10-24Z", "2026-10-26Z", vec!["10-24 03:00", "10-25 04:00"]),
         ("America/Los_Angeles", "2026-07-01Z", "2026-07-02Z", vec!["07-01 12:00"]),
-        // Half past eleven in UTC: the next full hour.
+        // 23:30 UTC is rounded up to the next full hour.
         ("Asia/Kolkata", "2026-07-01Z", "2026-07-03Z", vec!["07-01 00:00", "07-02 00:00"]),
         ("Pacific/Kiritimati", "2026-07-01Z", "2026-07-02Z", vec!["07-01 15:00"]),
     ] {
@@ -90,7 +90,7 @@ async fn forecasts_are_due_at_a_local_time_of_each_building_across_changes_of_cl
             query_scalar(times).bind(zone).bind(from).bind(to).fetch_one(&mut *work).await.unwrap();
         assert_eq!(local, expected, "{zone}");
     }
-    // Trainings imitate forecasts of that hour, and their evaluation begins at it.
+    // Trainings simulate forecasts of that hour, and their evaluation starts at it.
     let hours: Vec<i32> = query_scalar("select energy.issue_hours($1, '2017-07-29 05:00Z')")
         .bind(BUILDING)
         .fetch_one(&mut *work)
@@ -103,7 +103,7 @@ async fn forecasts_are_due_at_a_local_time_of_each_building_across_changes_of_cl
 }
 
 #[tokio::test]
-async fn forecasts_that_were_missed_are_issued_in_order_each_once_and_a_new_building_begins_with_the_newest() {
+async fn missed_forecasts_are_issued_once_in_order_and_new_buildings_start_at_the_newest() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
@@ -114,7 +114,7 @@ async fn forecasts_that_were_missed_are_issued_in_order_each_once_and_a_new_buil
     ))
     .await
     .unwrap();
-    // Three days back, as configured.
+    // Up to three days back, as configured.
     let due: Vec<_> = [("07-22 05", "issued"), ("07-27 05", "due"), ("07-28 05", "due"), ("07-29 05", "due")]
         .map(|(slot, status)| (slot.to_owned(), status.to_owned(), 0))
         .into();
@@ -132,7 +132,7 @@ async fn forecasts_that_were_missed_are_issued_in_order_each_once_and_a_new_buil
         let (hours, source, least, ..) = told(&mut work, BUILDING, slot).await;
         assert_eq!((hours, source, least), (72, text("model"), Some(1.0)), "{slot}");
     }
-    // As it would have been on time: nothing that was received later is read.
+    // As if issued on time: data received later is not read.
     let later: i64 = query_scalar(
         "select count(*) from energy.forecasts where weather_issued_at > issued_at or known_at <> issued_at",
     )
@@ -149,14 +149,14 @@ async fn forecasts_that_were_missed_are_issued_in_order_each_once_and_a_new_buil
 }
 
 #[tokio::test]
-async fn a_model_that_has_learnt_from_later_hours_issues_no_first_forecast_of_before() {
+async fn a_model_trained_on_later_hours_does_not_issue_first_forecasts_of_earlier_slots() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute(raw_sql("delete from energy.forecasts; delete from energy.forecast_slots; set local energy.clock = '2017-07-29 04:00Z'; select energy.plan_slots(null, null)"))
         .await
         .unwrap();
-    // Its model was trained up to five o'clock; the other has none of its own.
+    // Its model was trained up to 05:00; the other building has no model.
     assert_eq!(slots(&mut work, BUILDING).await, []);
     assert_eq!(slots(&mut work, "homes-5-8").await, [("07-28 05".to_owned(), "due".to_owned(), 0)]);
     work.execute(raw_sql("set local energy.clock = '2017-07-29 05:00Z'; select energy.plan_slots(null, null)"))
@@ -166,7 +166,7 @@ async fn a_model_that_has_learnt_from_later_hours_issues_no_first_forecast_of_be
 }
 
 #[tokio::test]
-async fn what_buildings_of_a_place_share_gives_the_forecast_that_each_alone_would_get() {
+async fn shared_inputs_give_the_same_forecasts_as_separate_ones() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
@@ -184,7 +184,8 @@ async fn what_buildings_of_a_place_share_gives_the_forecast_that_each_alone_woul
     .await
     .unwrap();
     assert!(hours == 72 && most < 1e-9, "{hours} hours, {most}");
-    // Weather by the hour is the weather as of a time, also where runs lack values, came late or contradict observations.
+    // Shared hourly weather equals the weather as of a time, even if runs lack values, are late or contradict
+    // observations.
     work.execute(raw_sql(
         "update raw.weather_forecasts set temperature_c = null where issued_at = '2017-07-27Z' and extract(hour from valid_at) in (3, 4, 20);
          update raw.weather_observations set ghi_w_m2 = null where valid_at between '2017-07-27Z' and '2017-07-27 12:00Z';
@@ -207,7 +208,7 @@ async fn what_buildings_of_a_place_share_gives_the_forecast_that_each_alone_woul
 }
 
 #[tokio::test]
-async fn readers_see_whole_slots_and_a_run_after_one_that_was_killed_goes_on() {
+async fn readers_see_complete_slots_and_a_run_continues_after_a_killed_one() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let clean = "delete from energy.forecasts where issued_at = '2017-07-28 02:00Z';
@@ -252,7 +253,7 @@ async fn readers_see_whole_slots_and_a_run_after_one_that_was_killed_goes_on() {
 }
 
 #[tokio::test]
-async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_without() {
+async fn forecasts_wait_for_late_weather_until_the_deadline() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let slot = "2017-07-28 05:00Z";
@@ -266,7 +267,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
     work.execute(issuing(None)).await.unwrap();
     assert_eq!(slots(&mut work, BUILDING).await[1..], waiting);
     assert_eq!(told(&mut work, BUILDING, slot).await.0, 0);
-    // The job of the database has another clock.
+    // The deployed database's own job has another clock.
     let message: Option<String> = query_scalar(
         "select message from energy.job_runs
          where job_name = 'issue_forecasts' and building_id is null and slot_at = energy.clock()
@@ -278,7 +279,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
     assert!(message.unwrap().contains("forecasts wait for weather"));
     work.execute("savepoint late").await.unwrap();
 
-    // It comes in time.
+    // The weather arrives in time.
     work.execute(raw_sql(
         "insert into raw.weather_forecasts
          select 'fontana-ca', '2017-07-28 00:00Z', valid_at, '2017-07-28 07:30Z', 20, 0, 100 from generate_series('2017-07-28 00:00Z'::timestamptz, '2017-08-01 00:00Z', '1 hour') as valid_at",
@@ -296,7 +297,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
         .unwrap();
     assert!(is_read);
 
-    // It does not: the model reads the run of two days before as far as it reaches, then what the weather usually is.
+    // It does not: the model reads the run of two days before as far as it reaches, then climatology.
     work.execute("rollback to late").await.unwrap();
     at(&mut work, "2017-07-28 08:00Z", None).await;
     work.execute(issuing(None)).await.unwrap();
@@ -313,7 +314,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
     assert_eq!(reach.len(), 2);
     assert!(reach[0].1 > 10 && reach[1].1 > 10, "{reach:?}");
 
-    // Weather that comes after that makes the next revision, and once is enough.
+    // Weather that is received afterwards causes one revision.
     work.execute(raw_sql(
         "insert into raw.weather_forecasts
          select 'fontana-ca', '2017-07-28 00:00Z', valid_at, '2017-07-28 09:30Z', 20, 0, 100 from generate_series('2017-07-28 00:00Z'::timestamptz, '2017-08-01 00:00Z', '1 hour') as valid_at",
@@ -342,7 +343,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
     );
     work.execute(issuing(None)).await.unwrap();
     assert_eq!(slots(&mut work, BUILDING).await[1].2, 1);
-    // A call asks for one more.
+    // A manual call requests another one.
     let planned: i64 = query_scalar("select energy.plan_revisions($1::text::timestamptz, array[$2])")
         .bind(slot)
         .bind(BUILDING)
@@ -355,7 +356,7 @@ async fn late_weather_is_waited_for_then_read_and_after_the_deadline_done_withou
 }
 
 #[tokio::test]
-async fn demand_that_came_late_makes_a_revision_that_reads_it() {
+async fn late_demand_causes_a_revision_that_reads_it() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
@@ -389,7 +390,7 @@ async fn demand_that_came_late_makes_a_revision_that_reads_it() {
 }
 
 #[tokio::test]
-async fn what_one_building_says_stops_no_other() {
+async fn invalid_data_of_one_building_does_not_block_others() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     for (wrong, is_issued) in [
@@ -433,7 +434,7 @@ async fn what_one_building_says_stops_no_other() {
         let hours = told(&mut work, "homes-5-8", "2017-07-29 05:00Z").await.0;
         assert!(hours == 72 || failed, "{wrong}: neither a forecast nor a failed row");
         assert!(!is_issued || hours == 72 || failed, "{wrong}");
-        // The same again adds no row.
+        // A repeated run adds no row.
         let rows =
             "select count(*) from energy.job_runs where job_name = 'issue_forecasts' and building_id = 'homes-5-8'";
         let before: i64 = query_scalar(rows).fetch_one(&mut *work).await.unwrap();
@@ -443,7 +444,7 @@ async fn what_one_building_says_stops_no_other() {
 }
 
 #[tokio::test]
-async fn forecasts_are_issued_at_full_hours_by_the_pipeline_alone() {
+async fn only_the_pipeline_issues_forecasts_and_at_full_hours() {
     let mut pipeline = as_role("pipeline").await;
     assert_eq!(refusal(&mut pipeline, "call energy.issue_forecasts('2017-07-28 05:30Z')").await.code, "22023");
     let mut analyst = as_role("analyst").await;

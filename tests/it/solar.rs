@@ -1,4 +1,4 @@
-//! Strategy `solar` in SQL: the generation of a roof, as docs/forecasting.md has it.
+//! Strategy `solar` in SQL: the generation of a roof, as in docs/forecasting.md.
 
 use edf_tests::{Refusal, Throwaway, refusal};
 use sqlx::postgres::PgConnection;
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar, raw_sql};
 
 const FEATURES: &str = r#"{"latitude": 47.4, "longitude": 8.5, "time_zone": "Europe/Zurich"}"#;
 
-/// Two months of spring under clouds that differ from day to day; the last two days are ahead.
+/// Two months of spring with clouds that vary from day to day; the last two days are ahead.
 async fn roof() -> (Throwaway, PgConnection) {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
@@ -20,9 +20,9 @@ async fn roof() -> (Throwaway, PgConnection) {
     (database, analyst)
 }
 
-/// The SQL of the section of this heading.
+/// The SQL in the section with this heading.
 fn documented(page: &str, heading: &str) -> String {
-    // Asked for when it runs: a build cache that several checkouts share may hold a program compiled in another one.
+    // Read at run time: a binary in a shared build cache may come from another checkout.
     let path = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/../" + page;
     let text = std::fs::read_to_string(&path).unwrap();
     let section = text.split(&format!("\n## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
@@ -30,7 +30,7 @@ fn documented(page: &str, heading: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_roof_is_forecast_as_the_documentation_says_and_its_nights_are_dark() {
+async fn the_documented_roof_is_forecast_with_zero_at_night() {
     let (_database, mut analyst) = roof().await;
     analyst
         .execute(raw_sql(AssertSqlSafe(documented("docs/forecasting.md", "The generation of a roof"))))
@@ -45,7 +45,7 @@ async fn a_roof_is_forecast_as_the_documentation_says_and_its_nights_are_dark() 
     .fetch_one(&mut analyst)
     .await
     .unwrap();
-    // Zurich has nine hours of darkness in the first week of May, of which the border hours are lit in part.
+    // Zurich has nine hours of darkness in the first week of May; the hours at sunrise and sunset are partly lit.
     assert!(hours == 48 && (16..=20).contains(&nights), "{hours} hours, {nights} of them dark");
     assert!(wrong < Some(0.1), "{wrong:?}");
     let better: bool = query_scalar(AssertSqlSafe(format!(
@@ -61,7 +61,7 @@ async fn a_roof_is_forecast_as_the_documentation_says_and_its_nights_are_dark() 
 }
 
 #[tokio::test]
-async fn it_is_tuned_and_a_member_of_an_ensemble_like_any_strategy() {
+async fn it_can_be_tuned_and_be_an_ensemble_member() {
     let (_database, mut analyst) = roof().await;
     let tune = format!(
         r#"call edf.tune('roof', 'select * from roof', 'solar', trials => 2,
@@ -86,7 +86,7 @@ async fn it_is_tuned_and_a_member_of_an_ensemble_like_any_strategy() {
 }
 
 #[tokio::test]
-async fn without_a_place_it_says_what_to_set() {
+async fn without_a_place_the_error_names_the_setting() {
     let (_database, mut analyst) = roof().await;
     let refused: Refusal = refusal(&mut analyst, "select edf.train('roof', 'select * from roof', 'solar')").await;
     assert_eq!(refused.code, "22023");

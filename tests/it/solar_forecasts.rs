@@ -1,12 +1,12 @@
-//! What roofs will generate is issued with the demand of their buildings, from what was known by then, and a roof that
-//! cannot be forecast costs its building no forecast.
+//! Solar forecasts are issued together with the demand of their buildings, from data known by then, and a failed solar
+//! forecast does not affect the demand forecast.
 
 use crate::jobs::{BUILDING, issuing, turn};
 use edf_tests::{as_role, refusal};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Transaction, query_as, query_scalar, raw_sql};
 
-/// A day before the database's clock, so that what came is known.
+/// A day before the database's clock, so that the actuals are known.
 const SLOT: &str = "2017-07-28 04:00Z";
 
 /// A transaction in which nothing is issued yet.
@@ -29,7 +29,7 @@ async fn issue(work: &mut PgConnection) {
     work.execute(issuing(Some(SLOT))).await.unwrap();
 }
 
-/// Hours of demand, hours of generation, their source, and the failures of a building.
+/// Number of hours of demand, number of hours of generation, their source, and the failures of a building.
 async fn issued(work: &mut PgConnection, building: &str) -> (i64, i64, Option<String>, Vec<String>) {
     query_as(
         "select (select count(*) from energy.forecasts where building_id = $1), count(*), min(source),
@@ -45,7 +45,7 @@ async fn issued(work: &mut PgConnection, building: &str) -> (i64, i64, Option<St
 const KWH: &str = "select array_agg(yhat order by building_id, valid_at) from energy.solar_forecasts";
 
 #[tokio::test]
-async fn each_roof_is_forecast_with_the_demand_and_dark_at_night() {
+async fn each_roof_is_forecast_with_the_demand_and_zero_at_night() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = work(&mut postgres).await;
@@ -61,7 +61,7 @@ async fn each_roof_is_forecast_with_the_demand_and_dark_at_night() {
         query_scalar("select count(distinct building_id) from energy.forecasts").fetch_one(&mut *work).await.unwrap();
     assert_eq!(roofs.len() as i64, demands);
     for (building, hours, dark, source) in &roofs {
-        // California in July has ten hours of darkness, of which the border hours are lit in part.
+        // California in July has ten hours of darkness; the hours at sunrise and sunset are partly lit.
         assert!(*hours == 72 && (24..=33).contains(dark) && source == "fitted", "{building}: {hours} {dark} {source}");
     }
     let (hours, wape, coverage): (i64, f64, f64) = query_as(
@@ -71,7 +71,7 @@ async fn each_roof_is_forecast_with_the_demand_and_dark_at_night() {
     .await
     .unwrap();
     assert!(hours >= 5 * 13 && wape < 30.0 && coverage > 50.0, "{hours} {wape} {coverage}");
-    // Another run changes nothing.
+    // A repeated run changes nothing.
     let before: Vec<f64> = query_scalar(KWH).fetch_one(&mut *work).await.unwrap();
     issue(&mut work).await;
     let after: Vec<f64> = query_scalar(KWH).fetch_one(&mut *work).await.unwrap();
@@ -79,7 +79,7 @@ async fn each_roof_is_forecast_with_the_demand_and_dark_at_night() {
 }
 
 #[tokio::test]
-async fn nothing_that_was_received_later_is_read_but_by_a_revision() {
+async fn data_received_later_is_only_read_by_a_revision() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut before = work(&mut postgres).await;
@@ -90,7 +90,7 @@ async fn nothing_that_was_received_later_is_read_but_by_a_revision() {
     run(
         &mut work,
         "update energy.building_hours set solar_kwh = 0.2 * solar_kwh where solar_received_at > '2017-07-28 04:00Z';
-         -- The last afternoon came late, and is all wrong.
+         -- The last afternoon was received late and is wrong.
          update energy.building_hours set solar_received_at = '2017-07-28 05:00Z', solar_kwh = 0
          where building_id = 'homes-5-8' and hour_at >= '2017-07-27 18:00Z' and solar_kwh is not null",
     )
@@ -115,7 +115,7 @@ async fn nothing_that_was_received_later_is_read_but_by_a_revision() {
 }
 
 #[tokio::test]
-async fn a_roof_that_cannot_be_forecast_is_told_and_costs_no_demand() {
+async fn a_failed_solar_forecast_is_reported_and_does_not_affect_demand() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = work(&mut postgres).await;
@@ -123,7 +123,7 @@ async fn a_roof_that_cannot_be_forecast_is_told_and_costs_no_demand() {
         &mut work,
         "update energy.building_hours set solar_kwh = -1 - solar_kwh
          where building_id = 'homes-1-4' and solar_kwh is not null;
-         -- One without panels, and one whose panels are new.
+         -- One without panels, and one with new panels.
          update energy.building_hours set solar_kwh = null where building_id = 'homes-5-8';
          update energy.building_hours set solar_kwh = null
          where building_id = 'homes-9-13' and hour_at < '2017-07-10Z'",
@@ -132,7 +132,7 @@ async fn a_roof_that_cannot_be_forecast_is_told_and_costs_no_demand() {
     issue(&mut work).await;
     let (demand, roof, source, failures) = issued(&mut work, BUILDING).await;
     assert_eq!((demand, roof, source), (72, 0, None));
-    assert_eq!(failures, ["22023 solar generation: generation is given in positive numbers; this is negative"]);
+    assert_eq!(failures, ["22023 solar generation: generation must be given as positive numbers; it is negative"]);
     let status: String = query_scalar("select status from energy.forecast_slots where building_id = 'homes-1-4'")
         .fetch_one(&mut *work)
         .await
@@ -145,7 +145,7 @@ async fn a_roof_that_cannot_be_forecast_is_told_and_costs_no_demand() {
 }
 
 #[tokio::test]
-async fn an_approved_model_comes_first_and_a_damaged_one_gives_way() {
+async fn an_approved_model_is_preferred_and_a_corrupted_one_falls_back() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = work(&mut postgres).await;
@@ -172,7 +172,7 @@ async fn an_approved_model_comes_first_and_a_damaged_one_gives_way() {
     .fetch_one(&mut *work)
     .await
     .unwrap();
-    // Here one day of summer is so much like the day before that the gate may reject it; but for nothing else.
+    // Consecutive summer days here are so similar that the gate may reject the model, but for no other reason.
     assert_eq!((subject.as_str(), status.as_str(), judged), ("solar:homes-1-4", "pending", true));
     run(&mut work, "reset role; select edf.approve_model(model_id) from edf.models where subject = 'solar:homes-1-4'")
         .await;
@@ -201,7 +201,7 @@ async fn an_approved_model_comes_first_and_a_damaged_one_gives_way() {
 }
 
 #[tokio::test]
-async fn training_says_what_is_wrong_and_analysts_keep_tariffs_of_sound_rows_only() {
+async fn training_reports_errors_and_invalid_tariffs_are_rejected() {
     let mut analyst = as_role("analyst").await;
     let unknown = refusal(&mut analyst, "select energy.train_solar_model('nowhere')").await;
     assert_eq!((unknown.code.as_str(), unknown.message.as_str()), ("42704", "there is no building \"nowhere\""));

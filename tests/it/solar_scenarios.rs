@@ -1,4 +1,4 @@
-//! Scenarios of demand with the solar generation of the same buildings.
+//! Joint scenarios of demand and solar generation of the same buildings.
 
 use crate::home::homes;
 use crate::storage::run;
@@ -6,7 +6,7 @@ use edf_tests::{Api, configure};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-/// Demand that is high where the roof gives less than was forecast, and a building whose demand is known without a roof.
+/// Demand is high where solar generation is below its forecast; a second building has no roof.
 const DATA: &str = "
     update energy.building_hours as hours
     set solar_kwh = yhat * (1 - 2 * (consumption_kwh - 1)), solar_received_at = received_at
@@ -18,7 +18,7 @@ const DATA: &str = "
     select 'plain', hour_at, consumption_kwh, 1, 1, 1, 'measured', received_at
     from energy.building_hours where building_id = 'roof'";
 
-/// An hour of all scenarios of a building.
+/// An hour in all scenarios of a building.
 fn hour(rows: &[Value], building: &str, name: &str, at: usize) -> Vec<f64> {
     let own = rows.iter().filter(|row| row["building_id"] == building);
     own.map(|row| row[name][at].as_f64().unwrap_or_else(|| panic!("{name} of {row}"))).collect()
@@ -36,24 +36,24 @@ async fn scenarios(api: &Api, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn demand_and_solar_generation_go_together_as_their_errors_did() {
+async fn demand_and_solar_generation_have_the_dependence_of_their_errors() {
     let (_database, api, mut postgres) = homes().await;
     configure(&mut postgres, "api,min_apartments", "1").await;
     run(&mut postgres, DATA).await;
     let both = scenarios(&api, "solar=true").await;
     assert_eq!(both.len(), 2 * 150);
-    // The current hour is 09:00, noon the fourth, midnight the sixteenth.
+    // The current hour is 09:00; index 3 is noon, 10 is evening, 15 is midnight.
     let (noon, evening, midnight) = (3, 10, 15);
     let (demand, solar) = (hour(&both, "roof", "demand_kwh", noon), hour(&both, "roof", "solar_kwh", noon));
     let together = correlation(&demand, &solar);
     assert!(together < -0.9, "{together}");
-    // Tomorrow's roof goes with today's: all hours of an issue are off together.
+    // Tomorrow's generation is correlated with today's: all hours of an issue have the same error.
     assert!(correlation(&solar, &hour(&both, "roof", "solar_kwh", noon + 2)) > 0.9);
-    // By itself the hour is distributed as its forecast: 3 kWh, with 90 % from 1.2 to 3.6.
+    // The marginal distribution of the hour is its forecast: 3 kWh, 90 % between 1.2 and 3.6.
     let share = |bound: f64| solar.iter().filter(|kwh| **kwh <= bound).count() as f64 / 150.0;
     assert!((share(1.2) - 0.05).abs() < 0.04 && (share(3.0) - 0.5).abs() < 0.04 && (share(3.6) - 0.95).abs() < 0.04);
     for at in [evening, midnight] {
-        assert!(hour(&both, "roof", "solar_kwh", at).iter().all(|kwh| *kwh == 0.0), "the sun does not shine at night");
+        assert!(hour(&both, "roof", "solar_kwh", at).iter().all(|kwh| *kwh == 0.0), "no solar generation at night");
     }
     for row in &both {
         let hours = row["demand_kwh"].as_array().unwrap().len();
@@ -63,7 +63,7 @@ async fn demand_and_solar_generation_go_together_as_their_errors_did() {
         }
         assert!(row["origins"].as_i64().unwrap() >= 30, "{row}");
     }
-    // The demand of buildings goes together as before.
+    // The dependence between buildings is unchanged.
     assert!(correlation(&demand, &hour(&both, "plain", "demand_kwh", noon)) > 0.9);
 
     let without = scenarios(&api, "").await;
@@ -71,12 +71,12 @@ async fn demand_and_solar_generation_go_together_as_their_errors_did() {
     assert_eq!(
         scenarios(&api, "solar=true&seed=5").await,
         scenarios(&api, "solar=true&seed=5").await,
-        "the same seed draws the same"
+        "the same seed gives the same draws"
     );
 }
 
 #[tokio::test]
-async fn solar_generation_of_which_no_past_is_known_is_refused_and_demand_is_drawn_as_before() {
+async fn solar_generation_without_residuals_is_rejected_and_demand_is_unchanged() {
     let (_database, api, mut postgres) = homes().await;
     configure(&mut postgres, "api,min_apartments", "1").await;
     run(&mut postgres, DATA).await;

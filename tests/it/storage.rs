@@ -1,6 +1,6 @@
-//! How the large tables are stored: by month, or as hypertables; and how long rows are kept.
+//! Storage of the large tables: monthly partitions or hypertables; and retention.
 //!
-//! Each test has a database of its own with all of the tables and routines.
+//! Each test has its own database with all tables and routines.
 
 use chrono::NaiveDate;
 use edf_tests::{Throwaway, as_role, environment, refusal};
@@ -11,9 +11,9 @@ use std::io::Write;
 use std::path::Path;
 use tokio::process::Command;
 
-/// What every one of the databases takes for now.
+/// The current time in these databases.
 const CLOCK: &str = "2026-03-15 12:00Z";
-/// The tables that are divided.
+/// The partitioned tables.
 pub const LARGE: [&str; 7] = [
     "energy.apartment_hours",
     "energy.building_hours",
@@ -23,10 +23,10 @@ pub const LARGE: [&str; 7] = [
     "energy.solar_forecasts",
     "energy.measure_hours",
 ];
-/// Those that were there before any was divided.
+/// Tables created before the first partitioning.
 const FIRST: [&str; 5] = [LARGE[0], LARGE[1], LARGE[2], LARGE[3], LARGE[4]];
 
-/// Applies the migrations in `folder` and loads the routines, with the configuration of the deployed database.
+/// Applies the migrations in `folder` and loads the routines and the deployed configuration.
 async fn deploy(database: &Throwaway, folder: &Path) -> PgConnection {
     let mut postgres = database.connect().await;
     Migrator::new(folder).await.unwrap().run(&mut postgres).await.unwrap();
@@ -52,7 +52,7 @@ async fn deploy(database: &Throwaway, folder: &Path) -> PgConnection {
     postgres
 }
 
-/// A deployed database with the clock of the tests.
+/// A deployed database with the tests' clock.
 pub async fn deployed() -> (Throwaway, PgConnection) {
     let database = Throwaway::with_extension().await;
     let mut postgres = deploy(&database, Path::new("../migrations")).await;
@@ -60,17 +60,17 @@ pub async fn deployed() -> (Throwaway, PgConnection) {
     (database, postgres)
 }
 
-/// Runs statements one after the other, each call outside of a transaction where it stands alone.
+/// Runs statements one after the other, outside of a transaction unless they start one.
 pub async fn run(postgres: &mut PgConnection, statements: &str) {
     postgres.execute(raw_sql(AssertSqlSafe(statements))).await.unwrap_or_else(|error| panic!("{statements}: {error}"));
 }
 
-/// A column of text.
+/// The rows of a query with one text column.
 pub async fn texts(postgres: &mut PgConnection, sql: &str) -> Vec<String> {
     query_scalar(AssertSqlSafe(sql)).fetch_all(postgres).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// The partitions of a table, without its name: `2026_03`, `earlier`, `later`.
+/// The partitions of a table, as suffixes: `2026_03`, `earlier`, `later`.
 async fn partitions(postgres: &mut PgConnection, table: &str) -> Vec<String> {
     let name = table.split_once('.').unwrap().1;
     let sql = format!(
@@ -90,7 +90,7 @@ pub async fn last_run(postgres: &mut PgConnection, job: &str) -> (String, i64, O
 }
 
 #[tokio::test]
-async fn months_are_made_ahead_and_a_second_run_changes_nothing() {
+async fn months_are_created_ahead_and_a_second_run_changes_nothing() {
     let (_database, mut postgres) = deployed().await;
     run(&mut postgres, "call energy.make_partitions()").await;
     for table in LARGE {
@@ -111,7 +111,7 @@ async fn months_are_made_ahead_and_a_second_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_configuration_of_before_there_were_solar_forecasts_stores_them_as_those_of_demand() {
+async fn an_older_configuration_stores_solar_forecasts_like_those_of_demand() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
@@ -125,10 +125,10 @@ async fn a_configuration_of_before_there_were_solar_forecasts_stores_them_as_tho
 }
 
 #[tokio::test]
-async fn no_row_is_refused_and_one_that_comes_before_its_month_is_moved_to_it() {
+async fn every_row_is_accepted_and_moved_to_its_month_once_created() {
     let (_database, mut postgres) = deployed().await;
     let place = "select to_char(read_at, 'YYYY-MM-DD ') || substr(tableoid::regclass::text, 20) from raw.meter_readings order by read_at";
-    // The first is the clock's fault of some meter: no month is made for it.
+    // The first has a wrong timestamp from a meter: no month is created for it.
     let add = |at: &str| format!("insert into raw.meter_readings values (1, '{at}', '2026-03-15', 1)");
     for at in ["2000-01-01", "2025-12-31", "2026-03-01", "2026-02-28 23:59:59.999999Z", "2031-01-01"] {
         run(&mut postgres, &add(at)).await;
@@ -151,7 +151,7 @@ async fn no_row_is_refused_and_one_that_comes_before_its_month_is_moved_to_it() 
 }
 
 #[tokio::test]
-async fn the_newest_reading_before_a_time_is_looked_for_month_by_month_backwards() {
+async fn the_newest_reading_before_a_time_is_searched_backwards_by_month() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
@@ -165,13 +165,13 @@ async fn the_newest_reading_before_a_time_is_looked_for_month_by_month_backwards
          select read_at from raw.meter_readings where sensor_id = 1 and read_at < (select timestamptz '2026-02-10') order by read_at desc limit 1",
     )
     .await;
-    // Of fifteen months that may hold it only one is opened.
+    // Of fifteen months that may contain it, only one is scanned.
     let opened = plan.iter().filter(|line| line.contains("meter_readings_") && line.contains("actual rows")).count();
     assert_eq!(opened, 1, "{}", plan.join("\n"));
 }
 
 #[tokio::test]
-async fn retention_drops_whole_months_and_what_came_late_for_them() {
+async fn retention_drops_whole_months_and_their_late_rows() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
@@ -189,7 +189,7 @@ async fn retention_drops_whole_months_and_what_came_late_for_them() {
          insert into raw.meter_readings values (2, '2024-01-01', now(), 1)",
     )
     .await;
-    // A hundred days ago it was 5 December.
+    // A hundred days before is 5 December.
     for dropped in [Some("dropped raw.meter_readings_2025_10, raw.meter_readings_2025_11".to_owned()), None] {
         run(&mut postgres, "call energy.apply_retention()").await;
         assert_eq!(last_run(&mut postgres, "apply_retention").await, ("succeeded".to_owned(), 0, dropped));
@@ -201,12 +201,12 @@ async fn retention_drops_whole_months_and_what_came_late_for_them() {
     }
     let forecasts: i64 = query_scalar("select count(*) from energy.forecasts").fetch_one(&mut postgres).await.unwrap();
     assert_eq!(forecasts, 166, "forecasts are kept for longer");
-    // Nothing is refused afterwards either.
+    // Rows of dropped months are still accepted.
     run(&mut postgres, "insert into raw.meter_readings values (3, '2025-10-05', now(), 1)").await;
 }
 
 #[tokio::test]
-async fn retention_of_logs_deletes_what_is_old_but_nothing_that_a_refresh_reads() {
+async fn retention_deletes_old_logs_except_those_that_a_refresh_reads() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
@@ -241,11 +241,11 @@ async fn retention_of_logs_deletes_what_is_old_but_nothing_that_a_refresh_reads(
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_known_is_named_in_the_job_run_and_the_others_go_on() {
+async fn an_unknown_log_is_reported_in_the_job_run_and_the_others_are_processed() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
-        // As after an update that no longer knows a log.
+        // As after an upgrade that removed a log.
         "insert into energy.configs (config, checksum)
          select jsonb_set(energy.current_config(), '{storage,logs,raw.buildings}', '\"1 day\"'), '';
          insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values ('2020-01-01', 1, 1, 1)",
@@ -257,7 +257,7 @@ async fn a_log_that_is_not_known_is_named_in_the_job_run_and_the_others_go_on() 
 }
 
 #[tokio::test]
-async fn a_configuration_whose_durations_are_none_is_not_loaded() {
+async fn a_configuration_with_invalid_durations_is_rejected() {
     let (_database, mut postgres) = deployed().await;
     for (path, value, message) in [
         ("tables,raw.meter_readings,keep", r#""2 yaers""#, "2 yaers"),
@@ -346,7 +346,7 @@ async fn the_migration_keeps_rows_keys_indexes_comments_grants_and_views() {
 }
 
 #[tokio::test]
-async fn enabling_timescaledb_where_it_is_not_created_says_what_to_do() {
+async fn enabling_timescaledb_without_the_extension_gives_a_hint() {
     let (_database, mut postgres) = deployed().await;
     let refused = refusal(&mut postgres, "call energy.enable_timescaledb()").await;
     assert_eq!(refused.code, "55000");
@@ -365,12 +365,12 @@ async fn enabling_timescaledb_where_it_is_not_created_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_server_that_has_not_preloaded_timescaledb_neither_refreshes_nor_trains_nor_drops() {
+async fn without_preloaded_timescaledb_jobs_fail_before_they_start() {
     let (_database, mut postgres) = deployed().await;
     if is_preloaded(&mut postgres).await {
         return skipped("the start check, since this server has preloaded TimescaleDB");
     }
-    // The catalog of a database that had it created when the server did preload it.
+    // The catalog of a database where it was created while the server preloaded it.
     run(
         &mut postgres,
         "set allow_system_table_mods = on;
@@ -396,7 +396,7 @@ async fn a_server_that_has_not_preloaded_timescaledb_neither_refreshes_nor_train
     run(&mut postgres, "delete from pg_extension where oid = 999999").await;
 }
 
-/// Whether the server has TimescaleDB at work.
+/// Whether the server has preloaded TimescaleDB.
 pub async fn is_preloaded(postgres: &mut PgConnection) -> bool {
     query_scalar("select current_setting('timescaledb.disable_load', true) is not null")
         .fetch_one(postgres)
@@ -404,7 +404,7 @@ pub async fn is_preloaded(postgres: &mut PgConnection) -> bool {
         .unwrap()
 }
 
-/// Past the harness, which keeps what a passing test prints.
+/// Writes directly to stderr: the test harness hides the output of passing tests.
 pub fn skipped(what: &str) {
     let mut stderr = std::io::stderr();
     writeln!(stderr, "skipped: {what}").unwrap();

@@ -1,11 +1,11 @@
-//! A street of buildings of all sizes with forecasts of three weeks, an API in front, and who may see what of it.
+//! A street of buildings of all sizes with three weeks of forecasts, an API in front, and access per subject.
 
 use crate::storage::{deployed, run};
 use edf_tests::{Api, Throwaway};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query};
 
-/// Buildings, and how many apartments they have at the clock, 2026-03-15 12:00Z.
+/// Buildings, and their number of apartments at the clock, 2026-03-15 12:00Z.
 pub const BUILDINGS: [(&str, i64); 8] = [
     ("tall", 8),
     ("wide", 7),
@@ -19,7 +19,7 @@ pub const BUILDINGS: [(&str, i64); 8] = [
     ("shrunk", 4),
 ];
 
-/// Who may see which of them.
+/// Which buildings each subject may see.
 pub const ACCESS: [(&str, &[&str]); 8] = [
     ("utility", &["tall", "wide", "broad", "small-2", "small-3", "lone"]),
     ("few", &["tall", "small-2", "lone"]),
@@ -31,9 +31,9 @@ pub const ACCESS: [(&str, &[&str]); 8] = [
     ("nobody", &[]),
 ];
 
-/// A forecast of an hour is the same in each issue; where it is wrong, all but `broad` are wrong in the same way, and
-/// `broad` in the other: by the half interval in two hours of ten, by a tenth of it in the others. The newest issue was
-/// made anew once. Two hours that are over were refreshed.
+/// All issues have the same forecast of an hour. Errors are the same for all buildings except `broad`, whose errors
+/// have the opposite sign: half the interval in two hours of ten, a tenth of that in the others. The newest issue has
+/// one revision. Two past hours were refreshed.
 const DATA: &str = "
     insert into raw.weather_locations values ('here', 47, 8);
     insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
@@ -77,7 +77,7 @@ const DATA: &str = "
     where issued_at = '2026-03-15 05:00Z' and valid_at between '2026-03-15 10:00Z' and '2026-03-15 11:00Z';
     call energy.score_forecasts('-infinity')";
 
-/// Gives subjects access to buildings.
+/// Grants subjects access to buildings.
 pub async fn grant<'a>(postgres: &mut PgConnection, access: impl Iterator<Item = (&'a str, &'a [&'a str])>) {
     for (subject, granted) in access {
         query("insert into energy.building_access select $1, unnest($2::text[])")
@@ -89,7 +89,7 @@ pub async fn grant<'a>(postgres: &mut PgConnection, access: impl Iterator<Item =
     }
 }
 
-/// The street, an API in front of it, and the superuser's connection.
+/// The street, an API in front of it, and a superuser connection.
 pub async fn street() -> (Throwaway, Api, PgConnection) {
     let (database, mut postgres) = deployed().await;
     let clock = format!("alter database {} set energy.clock = '2026-03-15 12:00Z'", database.name);

@@ -1,4 +1,4 @@
-//! Stress tests: what models make of combinations that they have not seen, and what that means for their approval.
+//! Stress tests: forecasts of models for unseen combinations, and their effect on approval.
 
 use edf_tests::{approver, configure, connect, deployment, refusals};
 use sqlx::postgres::PgConnection;
@@ -11,7 +11,7 @@ async fn stress(session: &mut PgConnection, model: i64) -> Vec<Check> {
 }
 
 #[tokio::test]
-async fn a_logical_model_passes_every_rule_in_every_scenario_and_tight_limits_are_told_with_their_numbers() {
+async fn a_plausible_model_passes_every_scenario_and_violations_of_tight_limits_have_numbers() {
     let (copy, mut postgres) = deployment().await;
     let mut analyst = connect("analyst", &copy.name).await;
     let own: i64 = query_scalar("select energy.train_model('homes-1-4')").fetch_one(&mut analyst).await.unwrap();
@@ -36,7 +36,7 @@ async fn a_logical_model_passes_every_rule_in_every_scenario_and_tight_limits_ar
                 "weather of the last days"
             ]
         );
-        // Three rules for each, and four of some.
+        // Three rules for each scenario, four for some.
         assert_eq!(checks.len(), 8 * 3 + 4);
     }
     // The scenarios differ for a model that reads them.
@@ -48,7 +48,7 @@ async fn a_logical_model_passes_every_rule_in_every_scenario_and_tight_limits_ar
             .unwrap();
     assert!(means.0 >= 6 && means.1 == 8, "{means:?}");
 
-    // Apartments that have ended, or are still to come, do not count: neither here nor in service.
+    // Apartments that have ended or not yet started do not count, here and in service.
     postgres
         .execute(
             "insert into raw.apartments (building_id, apartment_id, valid_from, valid_to)
@@ -84,16 +84,16 @@ async fn a_logical_model_passes_every_rule_in_every_scenario_and_tight_limits_ar
 }
 
 #[tokio::test]
-async fn an_illogical_model_stays_pending_with_the_reasons_unless_it_is_approved_despite_them() {
+async fn an_implausible_model_stays_pending_with_reasons_unless_approval_overrides_them() {
     let (copy, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "1").await;
     let mut pipeline = connect("pipeline", &copy.name).await;
-    // A champion, and a rule that would approve what beats it.
+    // A champion, and a rule that would approve a better model.
     pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
     let mut approver = approver(&copy.name).await;
     approver.execute("select * from energy.approve_models('the first')").await.unwrap();
     configure(&mut postgres, "governance,auto_approve", r#"{"min_improvement_pct": 1, "min_days": 1}"#).await;
-    // A linear model of a warm spring goes far below zero in the cold.
+    // A linear model trained in a warm spring extrapolates far below zero in the cold.
     pipeline
         .execute(
             r#"call energy.train_models('{homes-1-4}', strategy => 'lear', features => '{"non_negative": false}')"#,
@@ -141,7 +141,7 @@ async fn an_illogical_model_stays_pending_with_the_reasons_unless_it_is_approved
 }
 
 #[tokio::test]
-async fn what_cannot_be_tested_says_so() {
+async fn untestable_models_give_a_reason() {
     let (copy, mut postgres) = deployment().await;
     let mut analyst = connect("analyst", &copy.name).await;
     let by_hand: i64 = query_scalar(

@@ -1,4 +1,4 @@
-//! What suppliers and residents read of forecasts: from when on, of whom, and what their sums give away.
+//! Forecasts for suppliers and residents: the time range, the buildings, and what sums reveal.
 
 use crate::storage::run;
 use crate::street::{ACCESS, BUILDINGS, grant, street};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::query_scalar;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Apartments that a supplier sees at least of a building, as deployed.
+/// Minimum number of apartments of a building visible to a supplier, as deployed.
 const LEAST: i64 = 5;
 /// Hours from the clock to the end of the newest issue.
 const HOURS: usize = 65;
@@ -25,13 +25,13 @@ fn size(building: &str) -> i64 {
     BUILDINGS.iter().find(|(name, _)| *name == building).unwrap().1
 }
 
-/// A column of the rows, in their order.
+/// A column of the rows, in order.
 fn column<'a>(rows: &'a [Value], name: &str) -> Vec<&'a str> {
     rows.iter().map(|row| row[name].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn forecasts_begin_with_the_current_hour_and_are_of_the_newest_issue() {
+async fn forecasts_start_with_the_current_hour_of_the_newest_issue() {
     let (_database, api, _postgres) = street().await;
     let first = api.rows("forecasts?building_id=eq.tall&limit=3", "utility", "supplier").await;
     let next = ["2026-03-15T12:00:00+00:00", "2026-03-15T13:00:00+00:00", "2026-03-15T14:00:00+00:00"];
@@ -47,7 +47,7 @@ async fn forecasts_begin_with_the_current_hour_and_are_of_the_newest_issue() {
     let all = api.rows("forecasts", "utility", "supplier").await;
     assert_eq!(all.len(), 3 * HOURS);
     let keys: Vec<_> = all.iter().map(|row| (row["building_id"].as_str(), row["valid_at"].as_str())).collect();
-    assert!(keys.is_sorted(), "by building and hour without being asked");
+    assert!(keys.is_sorted(), "ordered by building and hour by default");
     assert!(all.iter().all(|row| row["issued_at"] == first[0]["issued_at"]));
     assert_eq!(
         api.rows("forecasts?valid_at=lt.2026-03-15T12:00:00Z", "utility", "supplier").await,
@@ -56,7 +56,7 @@ async fn forecasts_begin_with_the_current_hour_and_are_of_the_newest_issue() {
 }
 
 #[tokio::test]
-async fn the_history_has_every_issue_and_revision_with_when_it_was_seen() {
+async fn the_history_has_every_issue_and_revision_with_its_time() {
     let (_database, api, _postgres) = street().await;
     let hour = "forecast_history?building_id=eq.tall&valid_at=eq.2026-03-15T12:00:00Z";
     let said = api.rows(hour, "utility", "supplier").await;
@@ -89,7 +89,7 @@ async fn a_supplier_sees_buildings_with_enough_apartments_and_a_resident_its_own
         let shown: BTreeSet<&str> = granted.iter().copied().filter(|building| size(building) >= LEAST).collect();
         for path in ["forecasts", "refresh_history", "accuracy"] {
             let rows = api.rows(path, subject, "supplier").await;
-            // It was smaller on some of the days that are scored.
+            // It was smaller on some of the scored days.
             let expected: BTreeSet<&str> =
                 shown.iter().copied().filter(|one| path != "accuracy" || *one != "grown").collect();
             assert_eq!(buildings(&rows), expected, "{subject}: {path}");
@@ -99,7 +99,7 @@ async fn a_supplier_sees_buildings_with_enough_apartments_and_a_resident_its_own
         let refused = api.get("portfolio_forecasts", subject, "resident").send().await.unwrap();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     }
-    // What was forecast while a building was smaller stays out of sight.
+    // Forecasts from the time when a building was smaller stay hidden.
     let grown = api
         .rows("forecast_history?building_id=eq.grown&select=issued_at&order=issued_at&limit=1", "changing", "supplier")
         .await;
@@ -117,9 +117,9 @@ async fn a_supplier_sees_buildings_with_enough_apartments_and_a_resident_its_own
 }
 
 #[tokio::test]
-async fn a_sum_less_the_buildings_that_are_shown_is_nobody_or_enough_apartments() {
+async fn a_sum_minus_the_visible_buildings_is_empty_or_has_enough_apartments() {
     let (_database, api, mut postgres) = street().await;
-    // Every choice of buildings.
+    // Every subset of the buildings.
     let mut subjects: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for choice in 1_u32..1 << BUILDINGS.len() {
         let chosen: Vec<&str> =
@@ -141,21 +141,21 @@ async fn a_sum_less_the_buildings_that_are_shown_is_nobody_or_enough_apartments(
             (sum["buildings"].as_u64().unwrap() as usize, sum["buildings_left_out"].as_u64().unwrap() as usize);
         assert_eq!(counts, (in_sum, granted.len() - in_sum), "{subject}: {granted:?}");
         let rest = number(sum, "demand_kwh") - shown.iter().map(|row| number(row, "demand_kwh")).sum::<f64>();
-        // At noon each building is forecast to use as many kWh as it has apartments in the fixture, and one and a half.
+        // At noon each building's forecast is its number of apartments in the fixture plus 1.5 kWh.
         let expected = if of_hidden == 0 { 0.0 } else { hidden as f64 + 1.5 * of_hidden as f64 };
         assert!((rest - expected).abs() < 1e-9, "{subject}: {rest} of {granted:?}");
     }
-    // Its forecast was made when it was small, and it has grown since.
+    // Its forecast was made when it was small; it has grown since.
     run(&mut postgres, "update raw.apartments set valid_from = '2026-03-15 08:00Z' where valid_from is not null").await;
     for path in ["forecasts", "portfolio_forecasts"] {
         assert_eq!(api.rows(path, "grown", "supplier").await, Vec::<Value>::new(), "{path}");
     }
-    // A building that is not forecast does not lend its apartments to another one.
+    // A building without a forecast does not add its apartments to another one.
     run(&mut postgres, "delete from energy.forecasts where building_id = 'small-3'").await;
     assert_eq!(api.rows("portfolio_forecasts", "hidden", "supplier").await, Vec::<Value>::new());
 }
 
-/// Widths below and above the sum of forecasts, and how they were found.
+/// Distances of the bounds below and above the sum of forecasts, and the method.
 async fn interval(api: &Api, subject: &str, lead: u32) -> (f64, f64, String, Option<u64>) {
     let rows = api.rows(&format!("portfolio_forecasts?lead_hours=eq.{lead}"), subject, "supplier").await;
     let row = &rows[0];
@@ -170,18 +170,18 @@ async fn interval(api: &Api, subject: &str, lead: u32) -> (f64, f64, String, Opt
 }
 
 #[tokio::test]
-async fn the_interval_of_a_sum_is_as_wide_as_its_errors_meet() {
+async fn the_width_of_a_sums_interval_depends_on_the_correlation_of_errors() {
     let (_database, api, mut postgres) = street().await;
     for (lead, scored) in [(10, 24), (30, 23), (60, 22)] {
-        // Half intervals of 2 and 1.75 kWh, which always miss to the same side.
+        // Half intervals of 2 and 1.75 kWh with perfectly correlated errors.
         let (below, above, method, days) = interval(&api, "together", lead).await;
         assert!((below - 3.75).abs() < 1e-9 && (above - 3.75).abs() < 1e-9, "{lead}: {below} {above}");
         assert_eq!((method.as_str(), days), ("joint_errors", Some(scored)), "{lead}");
-        // Of 2 and 1.5 kWh, which miss to opposite sides: what is left is a seventh.
+        // 2 and 1.5 kWh with errors of opposite sign: a seventh remains.
         let (below, above, ..) = interval(&api, "apart", lead).await;
         assert!((below - 0.5).abs() < 1e-9 && (above - 0.5).abs() < 1e-9, "{lead}: {below} {above}");
     }
-    // The same again changes nothing.
+    // A repeated run changes nothing.
     assert_eq!(
         query_scalar::<_, i64>("select energy.score_portfolios('-infinity')").fetch_one(&mut postgres).await.unwrap(),
         0
@@ -207,7 +207,7 @@ async fn the_interval_of_a_sum_is_as_wide_as_its_errors_meet() {
 }
 
 #[tokio::test]
-async fn accuracy_is_that_of_what_was_issued() {
+async fn accuracy_is_that_of_issued_forecasts() {
     let (_database, api, mut postgres) = street().await;
     let rows = api.rows("accuracy?building_id=eq.tall", "utility", "supplier").await;
     assert_eq!(rows.iter().map(|row| row["lead_day"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
@@ -222,14 +222,14 @@ async fn accuracy_is_that_of_what_was_issued() {
         .unwrap();
         let served = ["hours", "mae_kwh", "rmse_kwh", "bias_kwh", "coverage_pct"].map(|name| number(row, name));
         assert_eq!(served.as_slice(), same.as_slice());
-        // Two kWh in two hours of ten, a tenth of that in the others, and all of it inside.
+        // Two kWh in two hours of ten, a tenth of that in the others, all inside the interval.
         assert!((served[1] - 0.56).abs() < 0.02 && served[4] == 100.0, "{row}");
         assert_eq!(row["promised_rmse_kwh"], Value::Null);
     }
 }
 
 #[tokio::test]
-async fn a_forecast_is_a_picture_and_of_what_is_not_shown_there_is_none() {
+async fn a_forecast_chart_shows_visible_buildings_only() {
     let (_database, api, _postgres) = street().await;
     let picture = async |query: &str| {
         let request = api.get(&format!("rpc/forecast_chart?{query}"), "utility", "supplier");
@@ -239,7 +239,7 @@ async fn a_forecast_is_a_picture_and_of_what_is_not_shown_there_is_none() {
     };
     let (status, kind, svg) = picture("building_id=tall&hours=24").await;
     assert!(status == StatusCode::OK && kind.starts_with("image/svg+xml"), "{status} {kind} {svg}");
-    // By the clock of Zurich, an hour ahead of UTC.
+    // Zurich is one hour ahead of UTC.
     for says in ["<svg ", "<polygon", ">tall</title>", "Forecast of Sun 15 Mar 13:00 to Mon 16 Mar 13:00"] {
         assert!(svg.contains(says), "{says}: {svg}");
     }
@@ -252,7 +252,7 @@ async fn a_forecast_is_a_picture_and_of_what_is_not_shown_there_is_none() {
 }
 
 #[tokio::test]
-async fn quantiles_of_any_level_are_of_the_hours_and_buildings_that_the_caller_is_shown() {
+async fn quantiles_of_any_level_cover_the_visible_hours_and_buildings() {
     let (_database, api, _postgres) = street().await;
     let path = "rpc/forecast_quantiles?levels={0.9,0.05,0.5,0.95,0.25,0.9}";
     let rows = api.rows(path, "utility", "supplier").await;
@@ -266,14 +266,14 @@ async fn quantiles_of_any_level_are_of_the_hours_and_buildings_that_the_caller_i
         let [lower, middle, upper] =
             ["demand_lower_kwh", "demand_kwh", "demand_upper_kwh"].map(|name| number(forecast, name));
         assert_eq!([at[0], at[2], at[4]], [lower, middle, upper], "{row} {forecast}");
-        // Halves of normal distributions: 0.6745 and 1.2816 in units of 1.6449.
+        // Half-normal distributions: 0.6745 and 1.2816 in units of 1.6449.
         let expected = [middle - (middle - lower) * 0.6745 / 1.6449, middle + (upper - middle) * 1.2816 / 1.6449];
         assert!((at[1] - expected[0]).abs() < 1e-3 && (at[3] - expected[1]).abs() < 1e-3, "{row} {forecast}");
     }
     let some = api.rows("rpc/forecast_quantiles?levels={0.5}&building_ids={tall,lone}&limit=5", "utility", "supplier");
     let some = some.await;
     assert_eq!((buildings(&some), some.len()), (BTreeSet::from(["tall"]), 5));
-    // Residents see their own, however small, and nobody else's.
+    // Residents see their own buildings of any size, and no others.
     let own = api.rows("rpc/forecast_quantiles?levels={0.5}", "alone", "resident").await;
     assert_eq!((buildings(&own), own.len()), (BTreeSet::from(["small-2"]), HOURS));
     assert_eq!(api.rows("rpc/forecast_quantiles?levels={0.5}", "nobody", "supplier").await, Vec::<Value>::new());
@@ -286,7 +286,7 @@ async fn quantiles_of_any_level_are_of_the_hours_and_buildings_that_the_caller_i
 }
 
 #[tokio::test]
-async fn scenarios_are_of_what_is_shown_alone_and_errors_that_meet_meet_in_them() {
+async fn scenarios_only_cover_visible_buildings_and_keep_the_correlation_of_errors() {
     let (_database, api, _postgres) = street().await;
     let all = api.rows("rpc/scenarios?scenarios=150&seed=3", "utility", "supplier").await;
     assert_eq!(buildings(&all), BTreeSet::from(["broad", "tall", "wide"]));
@@ -299,7 +299,7 @@ async fn scenarios_are_of_what_is_shown_alone_and_errors_that_meet_meet_in_them(
         .collect::<Vec<_>>()
     };
     assert!(path("tall").iter().all(|path| path.len() == HOURS));
-    // Tall and wide are wrong in the same way, broad in the other.
+    // The errors of tall and wide are equal, those of broad opposite.
     let together = |a: &str, b: &str| {
         let (a, b) = (path(a), path(b));
         let mean = |paths: &[Vec<f64>]| paths.iter().map(|path| path[9]).sum::<f64>() / paths.len() as f64;

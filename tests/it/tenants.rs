@@ -1,4 +1,4 @@
-//! Whose buildings a sender may write: through every door, and still when a rejected message is replayed.
+//! Tenancy: which buildings a sender may write, on every ingestion path, and when a rejected message is replayed.
 
 use crate::house::{add_house, message};
 use edf_tests::{api_url, as_role, refusal, token};
@@ -7,10 +7,10 @@ use serde_json::json;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// A gateway that may write another house.
+/// A gateway with access to another house.
 const GATEWAY: &str = "gateway-of-another-house";
 
-/// Sends as `sender`; the readings that were taken.
+/// Sends as `sender`; returns the number of accepted readings.
 async fn send(work: &mut PgConnection, sender: Option<&str>, message: &str) -> i64 {
     query_scalar("select readings_taken from energy.take_meter_messages($1::text[], '2017-07-20 00:00Z', $2)")
         .bind(&[message][..])
@@ -20,7 +20,7 @@ async fn send(work: &mut PgConnection, sender: Option<&str>, message: &str) -> i
         .unwrap()
 }
 
-/// (reason, sender) of what is open of the house.
+/// (reason, sender) of the house's open rejections.
 async fn open(work: &mut PgConnection) -> Vec<(String, Option<String>)> {
     query_as(
         "select reason_code, sender from raw.rejected_messages
@@ -43,7 +43,7 @@ fn kept(reason: &str, sender: &str) -> (String, Option<String>) {
 }
 
 #[tokio::test]
-async fn a_replay_takes_no_message_about_a_building_that_is_not_its_senders() {
+async fn a_replay_does_not_accept_messages_about_buildings_of_others() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -58,7 +58,7 @@ async fn a_replay_takes_no_message_about_a_building_that_is_not_its_senders() {
         work.execute(sqlx::AssertSqlSafe(format!("set local role {role}"))).await.unwrap();
         work.execute("call energy.replay_rejected()").await.unwrap();
         work.execute("select energy.take_rejected(array_agg(rejected_id)) from energy.rejections").await.unwrap();
-        // Nor with a text that is about the same building.
+        // Nor with a corrected text about the same building.
         query("select energy.take_rejected(array[$1], $2)")
             .bind(rejected)
             .bind(message(20, 1, 6.0))
@@ -79,10 +79,10 @@ async fn a_replay_takes_no_message_about_a_building_that_is_not_its_senders() {
 }
 
 #[tokio::test]
-async fn what_a_gateway_sent_of_a_building_that_was_not_there_is_still_judged_by_the_gateway() {
+async fn rejected_messages_of_unknown_buildings_keep_their_senders_permissions() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    // Tests that have this house take turns by it, so that it is added first and gone for a while.
+    // Serialises the tests that use this house: it is added first and then hidden for a while.
     add_house(&mut work).await;
     work.execute("update raw.apartments set building_id = 'homes-1-4' where building_id = 'a-test-house'")
         .await
@@ -101,12 +101,12 @@ async fn what_a_gateway_sent_of_a_building_that_was_not_there_is_still_judged_by
     work.execute("call energy.replay_rejected()").await.unwrap();
     assert!(values(&mut work).await.is_empty());
     assert_eq!(open(&mut work).await, [kept("unknown_building", GATEWAY), kept("not_allowed", GATEWAY)]);
-    // The pipeline's own message of the same text is another one.
+    // The same text sent by the pipeline itself is a separate rejection.
     assert_eq!(send(&mut work, None, &message(10, 1, 5.0)).await, 1);
 }
 
 #[tokio::test]
-async fn the_same_message_of_two_senders_is_kept_for_each() {
+async fn the_same_message_of_two_senders_is_stored_for_each() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -123,11 +123,11 @@ async fn the_same_message_of_two_senders_is_kept_for_each() {
 }
 
 #[tokio::test]
-async fn overruling_is_asked_for_by_who_may_send_as_the_pipeline_and_is_kept() {
+async fn overriding_the_sender_needs_the_pipelines_permission_and_is_recorded() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
-    // The second was rejected before senders were kept.
+    // The second was rejected before senders were recorded.
     send(&mut work, Some(GATEWAY), &message(10, 1, 5.0)).await;
     send(&mut work, Some(""), &message(20, 1, 6.0)).await;
     {
@@ -156,7 +156,7 @@ async fn overruling_is_asked_for_by_who_may_send_as_the_pipeline_and_is_kept() {
 }
 
 #[tokio::test]
-async fn over_http_the_sender_is_the_tokens_subject_and_must_be_somebody() {
+async fn over_http_the_sender_is_the_tokens_subject_and_is_required() {
     let claims = |subject: &str| json!({ "sub": subject, "role": "gateway", "aud": "edf-api", "exp": chrono::Utc::now().timestamp() + 3600 });
     let post = |subject: &str| {
         let body = json!({ "messages": [{ "timestamp_str": "2017-07-29T04:44:00Z", "building_id": "homes-5-8", "apartment_id": "home-5",

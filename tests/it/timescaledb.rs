@@ -1,11 +1,11 @@
-//! The same tables and queries on a native TimescaleDB, where the server has it; `tests/pglite` runs the SQL everywhere.
+//! The same tables and queries on native TimescaleDB, if the server has it; `tests/pglite` runs the SQL everywhere.
 
 use crate::storage::{LARGE, deployed, is_preloaded, run, skipped, texts};
 use edf_tests::Throwaway;
 use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 
-/// Two hundred days, with a late row and a correction; whole numbers, so that sums are the same in any order.
+/// Two hundred days, with a late row and a correction; integers, so that sums do not depend on the order.
 const DATA: &str = "
     insert into raw.meter_readings
         select n, at, at, extract(epoch from at) / 3600 from generate_series(1, 3) as n, generate_series('2025-09-01', '2026-03-15', interval '1 hour') as at;
@@ -39,14 +39,14 @@ async fn answers(postgres: &mut PgConnection) -> Vec<String> {
     all
 }
 
-/// A deployed database with TimescaleDB created and the data above, not yet enabled; one without.
+/// Two deployed databases with the data above, one with TimescaleDB created but not yet enabled.
 async fn both() -> Option<[(Throwaway, PgConnection); 2]> {
     let (plain, timescale) = (deployed().await, deployed().await);
     let mut both = [plain, timescale];
     if !is_preloaded(&mut both[0].1).await {
         return None;
     }
-    // The first command of a session creates it, and the next session has it.
+    // The first command of a session creates it, and the next session can use it.
     both[1].0.connect().await.execute("create extension timescaledb").await.unwrap();
     both[1].1 = both[1].0.connect().await;
     run(&mut both[1].1, "set energy.clock = '2026-03-15 12:00Z'").await;
@@ -73,13 +73,13 @@ async fn compress(postgres: &mut PgConnection) -> usize {
 }
 
 #[tokio::test]
-async fn hypertables_give_the_same_answers_as_months_compressed_or_not() {
+async fn hypertables_give_the_same_results_as_months_compressed_or_not() {
     let Some([(_one, mut plain), (_two, mut timescale)]) = both().await else {
         return skipped("native TimescaleDB, which this server has not preloaded");
     };
     let expected = answers(&mut plain).await;
     run(&mut timescale, "call energy.make_partitions()").await;
-    // Compressed chunks are read, written and corrected as any others; a second call leaves all as it is.
+    // Compressed chunks can be read, written and corrected; a second call changes nothing.
     run(&mut timescale, "call energy.enable_timescaledb()").await;
     assert_eq!(answers(&mut timescale).await, expected);
     assert!(compress(&mut timescale).await > 40);
@@ -98,7 +98,7 @@ async fn hypertables_give_the_same_answers_as_months_compressed_or_not() {
 }
 
 #[tokio::test]
-async fn policies_follow_the_configuration_and_go_while_another_clock_is_set() {
+async fn policies_follow_the_configuration_and_are_removed_while_another_clock_is_set() {
     let Some([_, (_database, mut timescale)]) = both().await else {
         return skipped("policies of native TimescaleDB, which this server has not preloaded");
     };

@@ -1,4 +1,4 @@
-//! Which tokens are taken: those signed with a key that the database has, for this API, soon to expire, in one of its
+//! Which tokens are accepted: signed with a key in the database, for this API, with a short lifetime, for one of its
 //! roles.
 
 use crate::storage::{deployed, run, texts};
@@ -13,7 +13,7 @@ use sqlx::{query_scalar, raw_sql};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A key as openssl makes it, and its public part.
+/// A key as created by openssl, and its public part.
 pub struct Key {
     kid: &'static str,
     algorithm: Algorithm,
@@ -63,7 +63,7 @@ impl Key {
         Self { kid, algorithm: Algorithm::ES256, key: EncodingKey::from_ec_der(&der), jwk }
     }
 
-    /// The secret that the tests' tokens are signed with.
+    /// The secret that signs the tests' tokens.
     pub fn shared() -> Self {
         let secret = environment("EDF_TEST_JWT_SECRET");
         let jwk = json!({ "kty": "oct", "kid": "shared", "k": base64url(&secret) });
@@ -80,7 +80,7 @@ fn claims() -> Value {
     json!({ "sub": "a supplier", "role": "supplier", "aud": "edf-api", "exp": Utc::now().timestamp() + 3600 })
 }
 
-/// [`claims`] with another value of one, or without it.
+/// [`claims`] with one claim replaced or removed.
 fn claims_but(name: &str, value: Value) -> Value {
     let mut claims = claims();
     if value.is_null() {
@@ -97,7 +97,7 @@ pub async fn read(api: &Api, token: &str) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-/// Waits until a token is taken, or is not any more: PostgREST hears of a change a moment later.
+/// Waits until a token is accepted or rejected: PostgREST is notified of changes asynchronously.
 pub async fn until(api: &Api, token: &str, status: u16) {
     for _ in 0..200 {
         if read(api, token).await.0 == status {
@@ -121,13 +121,13 @@ async fn api() -> (Throwaway, Api, PgConnection) {
 }
 
 #[tokio::test]
-async fn tokens_of_any_key_are_taken_and_of_one_that_was_taken_out_no_more() {
+async fn tokens_of_any_key_are_accepted_until_the_key_is_removed() {
     let (_database, api, mut postgres) = api().await;
     let (rsa, ec, shared) = (Key::rsa("old", 2048), Key::ec("new"), Key::shared());
     for key in [&rsa, &ec] {
         assert_eq!(read(&api, &key.sign(&claims())).await.0, 401, "{} is not known yet", key.kid);
     }
-    // A rotation, as it is done.
+    // A rotation, in the documented steps.
     set_keys(&mut postgres, &[&rsa]).await;
     until(&api, &rsa.sign(&claims()), 200).await;
     assert_eq!(read(&api, &shared.sign(&claims())).await.0, 401, "keys of the database take the place of the setting");
@@ -147,7 +147,7 @@ async fn tokens_of_any_key_are_taken_and_of_one_that_was_taken_out_no_more() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_as_agreed_is_refused() {
+async fn invalid_tokens_are_rejected() {
     let (_database, api, mut postgres) = api().await;
     let (rsa, other) = (Key::rsa("one", 2048), Key::rsa("one", 2048));
     set_keys(&mut postgres, &[&rsa, &Key::shared()]).await;
@@ -159,7 +159,7 @@ async fn a_token_that_is_not_as_agreed_is_refused() {
     let (head, signature) = good.rsplit_once('.').unwrap();
     let other_claims = base64url(claims_but("sub", json!("another supplier")).to_string());
     let header = head.split_once('.').unwrap().0;
-    // The public key taken for a shared secret, as text and as what the database gives to PostgREST.
+    // The public key used as a shared secret, as text and in the form that the database gives to PostgREST.
     let public = EncodingKey::from_secret(rsa.jwk["n"].as_str().unwrap().as_bytes());
     let jwks = EncodingKey::from_secret(json!({ "keys": [rsa.jwk] }).to_string().as_bytes());
     let confused = |key: &EncodingKey| encode(&Header::new(Algorithm::HS256), &claims(), key).unwrap();
@@ -229,7 +229,7 @@ async fn a_token_that_is_not_as_agreed_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_used_is_refused_and_not_repeated() {
+async fn an_unusable_key_is_rejected_and_not_repeated() {
     let (_database, mut postgres) = deployed().await;
     let (rsa, small, ec) = (Key::rsa("rsa", 2048).jwk, Key::rsa("small", 1024).jwk, Key::ec("ec").jwk);
     let with = |jwk: &Value, name: &str, value: Value| {
@@ -269,14 +269,14 @@ async fn a_key_that_cannot_be_used_is_refused_and_not_repeated() {
     assert_eq!(texts(&mut postgres, "select kid from energy.token_keys").await, Vec::<String>::new());
 }
 
-/// PostgREST takes a JWKS that it cannot read for a shared secret; the text of public keys is known to everybody.
+/// PostgREST treats an invalid JWKS as a shared secret, and the text of public keys is public.
 #[tokio::test]
-async fn keys_that_postgrest_cannot_read_let_nobody_in() {
+async fn keys_that_postgrest_cannot_parse_give_no_access() {
     let (_database, api, mut postgres) = api().await;
     let good = Key::ec("good");
     set_keys(&mut postgres, &[&good]).await;
     until(&api, &good.sign(&claims()), 200).await;
-    // No point of the curve, which only PostgREST finds.
+    // Not a point on the curve, which only PostgREST detects.
     let mut bad = Key::ec("bad");
     bad.jwk["y"] = json!(base64url([7; 32]));
     set_keys(&mut postgres, &[&good, &bad]).await;
@@ -295,7 +295,7 @@ async fn keys_that_postgrest_cannot_read_let_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_role_has_so_much_time_for_a_request() {
+async fn requests_have_a_timeout_per_role() {
     let (_database, api, mut postgres) = api().await;
     run(
         &mut postgres,
@@ -320,7 +320,7 @@ async fn a_role_has_so_much_time_for_a_request() {
     {
         assert_eq!(ask(role, 0.0).await, (200, format!("\"{limit}\"")), "{role}");
     }
-    // The limit ends a request, and the answer names no statement.
+    // The timeout ends a request, and the response shows no statement.
     let (status, body) = ask("resident", 20.0).await;
     assert_eq!(status, 500, "{body}");
     let error: Value = serde_json::from_str(&body).unwrap();
@@ -329,7 +329,7 @@ async fn a_role_has_so_much_time_for_a_request() {
 }
 
 #[tokio::test]
-async fn nobody_but_the_owner_reads_keys_or_makes_tokens() {
+async fn only_the_owner_reads_keys_and_creates_tokens() {
     for role in [
         "pipeline",
         "analyst",
@@ -364,7 +364,7 @@ async fn nobody_but_the_owner_reads_keys_or_makes_tokens() {
 }
 
 #[tokio::test]
-async fn tokens_that_the_database_signs_are_as_others_sign_them() {
+async fn the_databases_signatures_are_standard() {
     let (_database, mut postgres) = deployed().await;
     // RFC 4231: cases 1, 2, 3 and 6, whose key is longer than a block.
     for (key, message, expected) in [

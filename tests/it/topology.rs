@@ -1,4 +1,5 @@
-//! Topology has its time: sensors and apartments begin, are renamed, replaced and given up, and sums count what was valid then.
+//! Topology over time: sensors and apartments are added, renamed, replaced and removed, and sums include what was valid
+//! at the time.
 
 use crate::hours::{HOURS, rebuilt};
 use crate::house::{DAY, add_house, demand, ingest, learn, learn_from_a_day, refresh, refresh_days, sensor, told};
@@ -11,12 +12,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar, raw_sql}
 
 const REGISTER: &str = "electricity_kwh_total";
 
-/// A kWh an hour, told every hour from one hour to another.
+/// One kWh per hour, reported hourly from one hour to another.
 fn hourly(from: i64, to: i64, apartment: Option<&str>, room: Option<&str>, start: f64) -> Vec<String> {
     (from..=to).map(|hour| told(hour * 60, apartment, REGISTER, room, start + hour as f64)).collect()
 }
 
-/// The house with the apartments that are named, before anything is heard.
+/// The house with the given apartments, before any reading.
 async fn add_flats(work: &mut PgConnection, flats: &[&str]) {
     add_house(work).await;
     work.execute("delete from raw.apartments where building_id = 'a-test-house'").await.unwrap();
@@ -38,13 +39,13 @@ async fn is_as_rebuilt(work: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn a_register_that_joins_later_takes_nothing_from_the_time_before_it() {
+async fn a_later_register_does_not_change_the_time_before_it() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a"]).await;
     ingest(&mut work, &hourly(0, 48, Some("a"), Some("main"), 100.0), 0).await;
     refresh(&mut work).await;
-    // It is first heard within an hour, of which it does not know all.
+    // Its first reading is within an hour, which is therefore incomplete.
     let mut messages = hourly(49, 72, Some("a"), Some("main"), 100.0);
     messages.push(told(48 * 60 + 20, Some("a"), REGISTER, Some("heat pump"), 5048.5));
     messages.extend(hourly(49, 72, Some("a"), Some("heat pump"), 5000.0));
@@ -58,7 +59,7 @@ async fn a_register_that_joins_later_takes_nothing_from_the_time_before_it() {
 }
 
 #[tokio::test]
-async fn a_register_that_goes_on_under_another_name_is_one_series_once_that_is_said() {
+async fn a_renamed_register_is_one_series_once_declared() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a"]).await;
@@ -66,7 +67,7 @@ async fn a_register_that_goes_on_under_another_name_is_one_series_once_that_is_s
     refresh(&mut work).await;
     ingest(&mut work, &hourly(33, 72, Some("a"), Some("Hall"), 100.0), 15).await;
     refresh(&mut work).await;
-    // Both are expected, and one says nothing.
+    // Both are expected, and one is silent.
     assert_eq!(demand(&mut work, 40, 1).await, [None]);
     let (earlier, later) =
         (sensor(&mut work, "a", REGISTER, "hall").await, sensor(&mut work, "a", REGISTER, "Hall").await);
@@ -77,7 +78,7 @@ async fn a_register_that_goes_on_under_another_name_is_one_series_once_that_is_s
     }
     work.execute("reset role").await.unwrap();
     refresh(&mut work).await;
-    // What came in between is told by both.
+    // The consumption in between is covered by both.
     let hours = demand(&mut work, 0, 72).await;
     let sum: f64 = hours.iter().flatten().sum();
     assert!(hours.iter().all(Option::is_some) && (sum - 72.0).abs() < 1e-6, "{hours:?}");
@@ -85,7 +86,7 @@ async fn a_register_that_goes_on_under_another_name_is_one_series_once_that_is_s
 }
 
 #[tokio::test]
-async fn a_meter_that_was_replaced_by_another_one_is_counted_from_zero_on() {
+async fn a_replaced_meter_is_counted_from_zero() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a"]).await;
@@ -100,7 +101,7 @@ async fn a_meter_that_was_replaced_by_another_one_is_counted_from_zero_on() {
 }
 
 #[tokio::test]
-async fn a_register_that_falls_silent_for_good_is_counted_until_then() {
+async fn a_register_that_stops_is_counted_until_its_last_reading() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a"]).await;
@@ -116,7 +117,7 @@ async fn a_register_that_falls_silent_for_good_is_counted_until_then() {
     refresh(&mut work).await;
     ingest(&mut work, &hourly(25, 96, Some("a"), Some("main"), 100.0), 15).await;
     refresh(&mut work).await;
-    // Within three days it may come back.
+    // It may return within three days.
     assert_eq!(demand(&mut work, 60, 2).await, [None, None]);
     ingest(&mut work, &hourly(97, 98, Some("a"), Some("main"), 100.0), 30).await;
     refresh(&mut work).await;
@@ -124,7 +125,7 @@ async fn a_register_that_falls_silent_for_good_is_counted_until_then() {
     assert_eq!(demand(&mut work, 0, 98).await, until_now);
     is_as_rebuilt(&mut work).await;
     refresh(&mut work).await;
-    // It was not gone after all.
+    // It was not removed after all.
     ingest(&mut work, &hourly(98, 99, Some("a"), Some("heat pump"), 0.0), 45).await;
     refresh(&mut work).await;
     assert_eq!(demand(&mut work, 30, 60).await, [Some(2.0); 60]);
@@ -141,14 +142,14 @@ async fn apartments_are_expected_while_they_are_part_of_the_building() {
     refresh(&mut work).await;
     assert_eq!(demand(&mut work, 0, 48).await, [Some(2.0); 48]);
 
-    // One is added: the time before its first reading is as it was.
+    // An apartment is added: the time before its first reading is unchanged.
     work.execute("insert into raw.apartments (building_id, apartment_id) values ('a-test-house', 'c')").await.unwrap();
     refresh(&mut work).await;
     assert_eq!(demand(&mut work, 0, 48).await, [Some(2.0); 48]);
     let three = ["a", "b", "c"].map(|flat| hourly(49, 72, Some(flat), None, 100.0)).concat();
     let three = [three, hourly(48, 48, Some("c"), None, 100.0)].concat();
     ingest(&mut work, &three, 15).await;
-    // The register of b is another one.
+    // The register of b is a separate one.
     let b = sensor(&mut work, "b", REGISTER, "").await;
     work.execute(AssertSqlSafe(format!(
         "update raw.sensors set replaced_at = '{{2017-07-12 00:30Z}}' where sensor_id = {b}"
@@ -159,7 +160,7 @@ async fn apartments_are_expected_while_they_are_part_of_the_building() {
     let with_c = demand(&mut work, 0, 72).await;
     assert_eq!((&with_c[..48], &with_c[50..]), (&[Some(2.0); 48][..], &[Some(3.0); 22][..]));
 
-    // Another one is given up, and says nothing more.
+    // Another apartment is removed and silent.
     work.execute("call energy.set_apartment_validity('a-test-house', 'a', null, '2017-07-13')").await.unwrap();
     let two = ["b", "c"].map(|flat| hourly(73, 96, Some(flat), None, 100.0)).concat();
     ingest(&mut work, &two, 30).await;
@@ -177,7 +178,7 @@ async fn apartments_are_expected_while_they_are_part_of_the_building() {
 }
 
 #[tokio::test]
-async fn two_registers_that_a_message_does_not_tell_apart_are_rejected() {
+async fn two_indistinguishable_registers_in_a_message_are_rejected() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a"]).await;
@@ -196,7 +197,7 @@ async fn two_registers_that_a_message_does_not_tell_apart_are_rejected() {
 }
 
 #[tokio::test]
-async fn a_building_without_apartments_is_what_its_own_meters_say() {
+async fn a_building_without_apartments_uses_its_own_meters() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &[]).await;
@@ -216,7 +217,7 @@ async fn a_building_without_apartments_is_what_its_own_meters_say() {
 }
 
 #[tokio::test]
-async fn solar_that_is_offline_lowers_the_quality_of_solar_and_not_of_demand() {
+async fn offline_solar_lowers_the_quality_of_solar_and_not_of_demand() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a"]).await;
@@ -250,7 +251,7 @@ async fn of_flat(work: &mut PgConnection, flat: &str) -> Vec<Option<f64>> {
 }
 
 #[tokio::test]
-async fn an_apartment_that_is_silent_for_longer_than_usual_is_offline_and_not_at_zero() {
+async fn an_unusually_silent_apartment_is_offline_and_not_zero() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a", "b", "c"]).await;
@@ -258,7 +259,7 @@ async fn an_apartment_that_is_silent_for_longer_than_usual_is_offline_and_not_at
     for flat in ["a", "b", "c"] {
         messages.extend(hourly(0, if flat == "a" { 44 } else { 40 }, Some(flat), None, 100.0));
     }
-    // The register of c stays where it is, and its thermometer says that it would have been heard.
+    // The register of c is unchanged, and its thermometer shows that it is online.
     messages
         .extend((0..=44).map(|hour| told(hour * 60, Some("c"), "room_temperature_c", None, 20.0 + (hour % 3) as f64)));
     ingest(&mut work, &messages, 0).await;
@@ -269,7 +270,7 @@ async fn an_apartment_that_is_silent_for_longer_than_usual_is_offline_and_not_at
     assert_eq!(demand(&mut work, 39, 5).await, [Some(3.0), None, None, None, None]);
     is_as_rebuilt(&mut work).await;
 
-    // It reconnects, and nothing that was said has changed.
+    // It reconnects, and reports no change.
     let missed = [hourly(41, 45, Some("b"), None, 100.0), hourly(45, 45, Some("a"), None, 100.0)].concat();
     ingest(&mut work, &missed, 15).await;
     refresh(&mut work).await;
@@ -278,7 +279,7 @@ async fn an_apartment_that_is_silent_for_longer_than_usual_is_offline_and_not_at
 }
 
 #[tokio::test]
-async fn doors_to_the_topology_say_what_is_wrong() {
+async fn topology_procedures_report_errors() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a", "b"]).await;
@@ -307,7 +308,7 @@ fn message_of(flat: &str, sensor_type: &str) -> String {
     told(0, Some(flat), sensor_type, None, 1.0)
 }
 
-/// What several sensors say in four days: some begin late, some end early, some are wrong for once.
+/// Four days of several sensors: some start late, some end early, some have single faults.
 fn said(rng: &mut impl Rng) -> Vec<String> {
     let mut messages = Vec::new();
     let rooms = [None, Some("hall"), Some("attic")];
@@ -331,7 +332,7 @@ fn said(rng: &mut impl Rng) -> Vec<String> {
         let end = if rng.random_bool(0.4) { rng.random_range(0..4 * DAY) } else { 4 * DAY };
         let mut minute = if rng.random_bool(0.4) { rng.random_range(0..3 * DAY) } else { rng.random_range(0..200) };
         let mut value = f64::from(rng.random_range(0..40_u8));
-        // A register that shows zero, and goes on or begins anew.
+        // A register that shows zero, and continues or restarts.
         let zero_from = rng.random_range(0..4 * DAY);
         let zero_until = zero_from + rng.random_range(0..3 * DAY);
         let shows_zero = rng.random_bool(0.3);
@@ -358,7 +359,7 @@ fn at(rng: &mut impl Rng) -> String {
     format!("'2017-07-10 00:00Z'::timestamptz + interval '{} minutes'", rng.random_range(-600..5 * DAY))
 }
 
-/// Something that changes in the topology; it may be refused.
+/// A random change of the topology; it may be rejected.
 async fn change(work: &mut PgConnection, rng: &mut impl Rng) {
     let sensors: Vec<i64> =
         query_scalar("select sensor_id from raw.sensors where building_id = 'a-test-house' order by 1")
@@ -397,7 +398,7 @@ async fn change(work: &mut PgConnection, rng: &mut impl Rng) {
 }
 
 #[tokio::test]
-async fn hours_are_those_of_a_rebuild_under_any_order_of_changes_of_topology() {
+async fn hours_equal_a_rebuild_in_any_order_of_topology_changes() {
     let mut postgres = as_role("postgres").await;
     for seed in 0..40_u64 {
         let mut rng = StdRng::seed_from_u64(seed);
@@ -454,7 +455,7 @@ async fn hours_are_those_of_a_rebuild_under_any_order_of_changes_of_topology() {
 }
 
 #[tokio::test]
-async fn hours_are_those_of_a_rebuild_when_several_sessions_change_what_they_rest_on() {
+async fn hours_equal_a_rebuild_with_concurrent_changes() {
     let copy = Throwaway::empty().await;
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
     let mut postgres = copy.connect().await;
@@ -493,7 +494,7 @@ async fn hours_are_those_of_a_rebuild_when_several_sessions_change_what_they_res
 }
 
 #[tokio::test]
-async fn one_that_is_read_every_hour_is_not_taken_for_offline_within_it() {
+async fn an_hourly_meter_is_not_offline_within_the_hour() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_flats(&mut work, &["a", "b"]).await;
@@ -503,7 +504,7 @@ async fn one_that_is_read_every_hour_is_not_taken_for_offline_within_it() {
     }
     ingest(&mut work, &messages, 0).await;
     refresh(&mut work).await;
-    // a was last read at 40:00, and b at 40:40.
+    // The last reading of a was at 40:00, of b at 40:40.
     assert_eq!(demand(&mut work, 38, 2).await, [Some(2.0), Some(2.0)]);
 }
 

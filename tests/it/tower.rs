@@ -1,4 +1,4 @@
-//! A tower of a test's own, `a-test-tower`, with five flats of two rooms in a cold January: its hours as meters left them.
+//! A throwaway tower, `a-test-tower`, with five apartments of two rooms in a cold January, as hourly data.
 
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -8,8 +8,9 @@ use sqlx::{AssertSqlSafe, Executor, query, query_as, raw_sql};
 /// The building.
 pub const TOWER: &str = "a-test-tower";
 
-/// Adds it, with every hour from 8 January 2017 to noon of the 21st, UTC, when the clock stands. Rooms are near their
-/// setpoint of 21 degrees, every flat is heated by 0.4 kWh an hour and draws hot water by day; outside it is 0 to 6 degrees.
+/// Adds it, with every hour from 8 January 2017 to noon UTC of the 21st, the time of the clock. Rooms are near their
+/// setpoint of 21 degrees, every apartment uses 0.4 kWh of heat per hour and hot water during the day; outdoor
+/// temperatures are 0 to 6 degrees.
 pub async fn add_tower(work: &mut PgConnection) {
     work.execute(raw_sql(
         "set local energy.clock = '2017-01-21 12:00Z';
@@ -28,7 +29,7 @@ pub async fn add_tower(work: &mut PgConnection) {
     fill(work, "2017-01-08 00:00Z", "2017-01-21 11:00Z").await;
 }
 
-/// Usual hours of all flats.
+/// Usual hours of all apartments.
 pub async fn fill(work: &mut PgConnection, from: &str, to: &str) {
     let statement = format!(
         "insert into energy.building_spans values ('a-test-tower', '{from}', '{to}'::timestamptz + interval '1 hour')
@@ -39,7 +40,7 @@ pub async fn fill(work: &mut PgConnection, from: &str, to: &str) {
                  when 'setpoint' then 21
                  when 'heating' then 0.4
                  when 'hot_water' then case when extract(hour from hour_at at time zone 'Europe/Zurich') between 6 and 22 then 5 else 0 end
-                 -- No two rooms alike.
+                 -- All rooms differ.
                  else 20.8 + 0.5 * sin(extract(epoch from hour_at) / 13751 + n) + case room_name when 'bath' then 0.3 else 0 end
              end, 'measured', hour_at + interval '1 hour'
          from generate_series(1, 5) as n
@@ -50,7 +51,8 @@ pub async fn fill(work: &mut PgConnection, from: &str, to: &str) {
     work.execute(raw_sql(AssertSqlSafe(statement))).await.unwrap();
 }
 
-/// Sets hours of one flat or, with `%`, of all to what an expression of `hour_at` and `value` says, between two local times.
+/// Sets the hours of one apartment (or all, with `%`) between two local times to an expression of `hour_at` and
+/// `value`.
 pub async fn say(work: &mut PgConnection, flat: &str, room: &str, measures: &str, from: &str, to: &str, value: &str) {
     let statement = format!(
         "update energy.measure_hours as hours
@@ -61,7 +63,7 @@ pub async fn say(work: &mut PgConnection, flat: &str, room: &str, measures: &str
     work.execute(raw_sql(AssertSqlSafe(statement))).await.unwrap();
 }
 
-/// Makes all its days.
+/// Computes all its days.
 pub async fn make_days(work: &mut PgConnection) {
     work.execute(raw_sql(
         "insert into energy.days_due (building_id, first_at, last_at)
@@ -78,7 +80,7 @@ pub async fn make_days(work: &mut PgConnection) {
     assert_eq!(failed, None);
 }
 
-/// Makes its days and scores those from one date to another; how many scores changed.
+/// Computes its days and scores those between two dates; returns the number of changed scores.
 pub async fn score(work: &mut PgConnection, from: &str, to: &str) -> i64 {
     make_days(work).await;
     sqlx::query_scalar("select energy.score_days_of(array['a-test-tower'], $1::text::date, $2::text::date)")
@@ -89,10 +91,10 @@ pub async fn score(work: &mut PgConnection, from: &str, to: &str) -> i64 {
         .unwrap()
 }
 
-/// A score: whether it is an alarm, the score itself, how long, and its evidence.
+/// A score: whether it is an alarm, the score, a duration, and its evidence.
 pub type Scored = (bool, f64, Option<f64>, Value);
 
-/// The score of a flat's day by a detector; none where the day is not known.
+/// The score of an apartment's day by a detector; `None` if the day is not known.
 pub async fn scored(work: &mut PgConnection, flat: &str, date: &str, detector: &str) -> Option<Scored> {
     query_as(
         "select is_alarm, score, hours, evidence from energy.anomaly_scores
@@ -106,12 +108,12 @@ pub async fn scored(work: &mut PgConnection, flat: &str, date: &str, detector: &
     .unwrap()
 }
 
-/// As [`scored`], of a day that has to be known.
+/// Like [`scored`], for a day that must be known.
 pub async fn known(work: &mut PgConnection, flat: &str, date: &str, detector: &str) -> Scored {
     scored(work, flat, date, detector).await.unwrap_or_else(|| panic!("{detector} has no score of {flat} on {date}"))
 }
 
-/// Alarms of the tower, as flat, date and detector.
+/// Alarms of the tower: apartment, date and detector.
 pub async fn alarms(work: &mut PgConnection) -> Vec<(String, String, String)> {
     query_as(
         "select apartment_id, local_date::text, detector from energy.anomaly_scores
@@ -122,7 +124,7 @@ pub async fn alarms(work: &mut PgConnection) -> Vec<(String, String, String)> {
     .unwrap()
 }
 
-/// Sets a setting of the configuration until the transaction ends.
+/// Changes a setting of the configuration until the transaction ends.
 pub async fn set(work: &mut PgConnection, path: &str, value: &str) {
     query("insert into energy.configs (config, checksum) select jsonb_set(energy.current_config(), $1::text::text[], $2::text::jsonb), ''")
         .bind(path)

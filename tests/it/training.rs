@@ -1,6 +1,6 @@
-//! The queue of trainings: steps that are recorded, sessions that share it, and what becomes of failures, cancels and kills.
+//! The training queue: recorded steps, sessions that share it, failures, cancellation and kills.
 //!
-//! Each test works on a copy of the deployed database, whose models are quick ones and pass the gate.
+//! Each test uses a copy of the deployed database with quick models that pass the gate.
 
 use crate::archetypes::{add, add_hours};
 use edf_tests::{Refusal, Throwaway, approver, configure, connect, deployment, refusal, refusals, until_busy};
@@ -62,7 +62,7 @@ async fn a_training_goes_through_its_steps_and_leaves_a_pending_model() {
 }
 
 #[tokio::test]
-async fn a_model_that_misses_a_threshold_is_rejected_with_the_numbers_and_others_go_on() {
+async fn a_model_that_misses_a_threshold_is_rejected_with_numbers_and_others_continue() {
     let (_copy, mut postgres, mut pipeline) = quick().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "0.9").await;
     add(&mut postgres, "young", "homes", "Etc/GMT+8", 4).await;
@@ -113,7 +113,7 @@ async fn a_model_that_misses_a_threshold_is_rejected_with_the_numbers_and_others
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_be_trained_and_why_and_writes_nothing() {
+async fn a_dry_run_lists_trainings_with_reasons_and_writes_nothing() {
     let (copy, mut postgres, mut pipeline) = quick().await;
     add(&mut postgres, "young", "homes", "Etc/GMT+8", 4).await;
     let mut analyst = connect("analyst", &copy.name).await;
@@ -154,7 +154,7 @@ async fn a_dry_run_says_what_would_be_trained_and_why_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn sessions_share_the_queue_as_many_as_are_configured() {
+async fn as_many_sessions_as_configured_share_the_queue() {
     let (copy, mut postgres, mut pipeline) = quick().await;
     for n in 1..=6 {
         let building = format!("more-{n}");
@@ -165,7 +165,7 @@ async fn sessions_share_the_queue_as_many_as_are_configured() {
         );
         postgres.execute(AssertSqlSafe(hours)).await.unwrap();
     }
-    // Long enough that both have some.
+    // Long enough that both sessions get some.
     pipeline.execute("select energy.queue_trainings(array(select 'more-' || n from generate_series(1, 6) as n), strategy => 'lear')").await.unwrap();
     let mut sessions = tokio::task::JoinSet::new();
     for _ in 0..2 {
@@ -184,7 +184,7 @@ async fn sessions_share_the_queue_as_many_as_are_configured() {
             .unwrap();
     assert_eq!((workers, models), (2, 6));
 
-    // A third one would be one too many.
+    // A third session exceeds the limit.
     configure(&mut postgres, "training,workers", "1").await;
     postgres
         .execute("update energy.training_runs set state = 'running', changed_at = clock_timestamp() where building_id = 'more-1'")
@@ -200,7 +200,7 @@ async fn sessions_share_the_queue_as_many_as_are_configured() {
     assert_eq!(runs(&mut pipeline).await.last().unwrap().1, "queued", "what was asked for stays in the queue");
 }
 
-/// Queues a training that takes minutes, before others, and works on the queue in a session of its own until it is at it.
+/// Queues a training of several minutes with priority, and starts a session that works on it.
 async fn at_work(copy: &Throwaway, pipeline: &mut PgConnection) -> (i32, tokio::task::JoinHandle<Option<Refusal>>) {
     let queue = r#"select energy.queue_trainings('{homes-1-4}', strategy => 'xgboost', parameters => '{"rounds": 10000, "max_depth": 12}')"#;
     pipeline.execute(queue).await.unwrap();
@@ -230,10 +230,10 @@ async fn at_work(copy: &Throwaway, pipeline: &mut PgConnection) -> (i32, tokio::
 }
 
 #[tokio::test]
-async fn a_cancel_ends_the_training_as_a_row_and_leaves_the_queue() {
+async fn a_cancelled_training_is_recorded_and_leaves_the_queue() {
     let (copy, _postgres, mut pipeline) = quick().await;
     let (backend, work) = at_work(&copy, &mut pipeline).await;
-    // Its row is locked by its session; who cancels does not wait for it.
+    // Its row is locked by its session; cancelling does not wait for it.
     assert_eq!(
         refusal(&mut connect("dashboard", &copy.name).await, "select energy.cancel_trainings('x')").await.code,
         "42501"
@@ -273,18 +273,18 @@ async fn a_cancel_ends_the_training_as_a_row_and_leaves_the_queue() {
             .await
             .unwrap();
     assert_eq!(progress, (2, 2, 2));
-    // Nothing is left that would be approved.
+    // No model remains that could be approved.
     let models: i64 = query_scalar("select count(*) from edf.models").fetch_one(&mut pipeline).await.unwrap();
     assert_eq!(models, 0);
 }
 
 #[tokio::test]
-async fn a_training_whose_session_was_killed_goes_on_at_its_step_and_fails_at_the_third_kill() {
+async fn a_killed_training_resumes_at_its_step_and_fails_at_the_third_kill() {
     let (copy, mut postgres, mut pipeline) = quick().await;
     let (backend, work) = at_work(&copy, &mut pipeline).await;
     query("select pg_terminate_backend($1)").bind(backend).execute(&mut postgres).await.unwrap();
     work.await.unwrap();
-    // Within a minute it may be between two steps; the other one is free.
+    // Within a minute it may be between two steps; the other one can be claimed.
     let none: (Option<i64>, Option<String>) =
         query_as("select run_id, refusal from energy.claim_training() where run_id is null")
             .fetch_optional(&mut pipeline)
@@ -304,7 +304,7 @@ async fn a_training_whose_session_was_killed_goes_on_at_its_step_and_fails_at_th
         assert_eq!(claim.1, attempt);
         let found = runs(&mut pipeline).await;
         assert_eq!((found[0].1.as_str(), found[0].2.as_str()), ("running", "train"), "what was done is not done again");
-        // The session before would find that it was taken for dead.
+        // The previous session would detect that its run was taken over.
         let stale: bool = query_scalar("select over from energy.run_training_step($1, $2)")
             .bind(claim.0)
             .bind(attempt - 1)
@@ -321,14 +321,14 @@ async fn a_training_whose_session_was_killed_goes_on_at_its_step_and_fails_at_th
 }
 
 #[tokio::test]
-async fn the_champion_is_scored_on_the_same_hours_and_a_rule_of_the_configuration_approves_what_beats_it() {
+async fn the_champion_is_scored_on_the_same_hours_and_a_configured_rule_approves_a_better_model() {
     let (copy, mut postgres, mut pipeline) = quick().await;
     pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
     let approved: i64 = query_scalar("select model_id from energy.approve_models('a test') where approved")
         .fetch_one(&mut approver(&copy.name).await)
         .await
         .unwrap();
-    // The same recipe has the same scores, and does not beat itself.
+    // The same recipe has the same scores, and is not better than itself.
     configure(&mut postgres, "evaluation,stress", "null").await;
     configure(&mut postgres, "governance,auto_approve", r#"{"min_improvement_pct": 2, "min_days": 7}"#).await;
     configure(&mut postgres, "evaluation,gate,max_champion_rmse_ratio", "1").await;
@@ -359,7 +359,7 @@ async fn the_champion_is_scored_on_the_same_hours_and_a_rule_of_the_configuratio
         "{reason}"
     );
 
-    // A worse recipe than the champion's misses the gate.
+    // A recipe worse than the champion's fails the gate.
     pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
     let last = runs(&mut pipeline).await.pop().unwrap();
     assert!(

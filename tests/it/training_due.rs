@@ -1,10 +1,10 @@
-//! Which models are trained by themselves: those that are lacking, old, or whose errors have grown; and none too often.
+//! Which models are retrained automatically: missing or old ones and those with increased errors, but not too often.
 
 use crate::monitoring::{FAULTS, check, two_buildings};
 use crate::storage::{run, texts};
 use sqlx::postgres::PgConnection;
 
-/// Building and reason of what is due at a time.
+/// Building and reason of the trainings due at a time.
 async fn due(postgres: &mut PgConnection, at: &str) -> Vec<String> {
     run(postgres, &format!("set energy.clock = '{at}'")).await;
     let plan = "select building_id || ' ' || regexp_replace(reason, '^model.*until [^:]*:\\d\\d:[^:]*: ', '') from energy.plan_trainings(only_due => true)";
@@ -14,16 +14,17 @@ async fn due(postgres: &mut PgConnection, at: &str) -> Vec<String> {
 const QUEUED: &str = "select building_id || ' ' || state || ' ' || reason from energy.training_runs order by run_id";
 
 #[tokio::test]
-async fn a_model_is_trained_anew_when_it_is_a_month_old_and_not_while_another_waits_for_a_decision() {
+async fn a_model_is_retrained_after_a_month_unless_another_is_pending() {
     let (_database, mut postgres) = two_buildings().await;
-    // Both know what was known thirty days ago.
+    // Both were trained on data of thirty days ago.
     run(&mut postgres, "update energy.trainings set known_at = energy.clock() - interval '29 days 23 hours' where building_id = 'south'").await;
     assert_eq!(due(&mut postgres, "2026-03-15 12:00Z").await, ["north it was trained 30 days ago"]);
     let all = "select building_id || ' ' || will_train || ' ' || is_due from energy.plan_trainings()";
     assert_eq!(texts(&mut postgres, all).await, ["north true true", "south true false"]);
     assert_eq!(due(&mut postgres, "2026-03-15 13:00Z").await.len(), 2);
 
-    // Queued once, and whatever becomes of it, not again for a week where nothing is approved, for a month else.
+    // Queued once, and then, whatever the outcome, not again for a week without an approved model, otherwise for a
+    // month.
     let queue = "select queued::text from energy.queue_trainings(only_due => true)";
     assert_eq!(texts(&mut postgres, queue).await, ["2"]);
     assert_eq!(texts(&mut postgres, queue).await, ["0"]);
@@ -31,7 +32,7 @@ async fn a_model_is_trained_anew_when_it_is_a_month_old_and_not_while_another_wa
     assert_eq!(due(&mut postgres, "2026-04-14 12:00Z").await, Vec::<String>::new());
     assert_eq!(due(&mut postgres, "2026-04-14 13:00Z").await.len(), 2);
 
-    // A newer model of one is pending, and the other has none any more.
+    // A newer model of one is pending, and the other has no model any more.
     run(
         &mut postgres,
         "insert into energy.trainings (model_id, config_id, building_id, known_at)
@@ -50,7 +51,7 @@ async fn a_model_is_trained_anew_when_it_is_a_month_old_and_not_while_another_wa
 }
 
 #[tokio::test]
-async fn errors_that_have_grown_queue_a_training_at_once_and_then_rest_for_a_week() {
+async fn increased_errors_queue_a_training_at_once_and_then_not_for_a_week() {
     let (_database, mut postgres) = two_buildings().await;
     run(&mut postgres, "update energy.trainings set known_at = energy.clock() - interval '20 days'").await;
     assert_eq!(check(&mut postgres).await, Vec::<String>::new());
@@ -62,12 +63,12 @@ async fn errors_that_have_grown_queue_a_training_at_once_and_then_rest_for_a_wee
     check(&mut postgres).await;
     assert_eq!(texts(&mut postgres, QUEUED).await.len(), 1);
 
-    // It failed, or its model was rejected: the alert is still open, and it is tried again, but not daily.
+    // It failed, or its model was rejected: the alert is still open, and it is retried, but not daily.
     run(&mut postgres, "update energy.training_runs set state = 'failed'").await;
     assert_eq!(due(&mut postgres, "2026-03-22 11:59Z").await, Vec::<String>::new());
     assert_eq!(due(&mut postgres, "2026-03-22 12:00Z").await, ["north accuracy_worse since 2026-03-15"]);
 
-    // One that was trained the day before its errors grow is not trained again, and an alert of something else trains nothing.
+    // A model trained the day before its errors increase is not retrained, and other alerts trigger no training.
     run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'").await;
     run(&mut postgres, FAULTS[7].2).await;
     check(&mut postgres).await;

@@ -1,4 +1,4 @@
-//! `edf.tune`: a search for hyperparameters, each trial a row.
+//! `edf.tune`: hyperparameter search with one row per trial.
 
 use edf_tests::{DEMAND, Refusal, Throwaway, as_role, refusal, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
@@ -32,12 +32,12 @@ async fn trials(analyst: &mut PgConnection, subject: &str) -> Vec<(i32, String, 
 }
 
 #[tokio::test]
-async fn a_search_starts_at_the_defaults_and_goes_on_where_it_stopped() {
+async fn a_search_starts_at_the_defaults_and_resumes_where_it_stopped() {
     let (_database, mut analyst) = database().await;
     tune(&mut analyst, "house", "trials => 5").await;
     assert_eq!(trials(&mut analyst, "house").await.len(), 5);
     tune(&mut analyst, "house", r#"trials => 13"#).await;
-    // Trials count all: this adds none.
+    // The number of trials is a total: this adds none.
     tune(&mut analyst, "house", "trials => 2").await;
     let paused = trials(&mut analyst, "house").await;
     tune(&mut analyst, "at once", "trials => 13").await;
@@ -54,7 +54,7 @@ async fn a_search_starts_at_the_defaults_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn the_best_parameters_are_those_of_the_least_error_and_can_be_trained_with() {
+async fn the_best_parameters_have_the_least_error_and_can_be_used_for_training() {
     let (_database, mut analyst) = database().await;
     tune(&mut analyst, "house", r#"trials => 6, metric => 'mae'"#).await;
     let all = trials(&mut analyst, "house").await;
@@ -72,7 +72,7 @@ async fn the_best_parameters_are_those_of_the_least_error_and_can_be_trained_wit
     .await
     .unwrap();
     assert!(found == best.1 && trained, "{found} {best:?}");
-    // What a trial had is what a backtest over the same hours has.
+    // A trial has the score of a backtest over the same hours.
     let score: f64 = query_scalar(
         "select edf.mae(actual, yhat) from edf.backtest($1, parameters => edf.best_parameters('house'), horizon => '24 hours', schedule => jsonb_build_object('test_period', '5 days'))",
     )
@@ -87,9 +87,9 @@ async fn the_best_parameters_are_those_of_the_least_error_and_can_be_trained_wit
 }
 
 #[tokio::test]
-async fn nothing_from_the_test_period_on_is_read() {
+async fn the_test_period_is_not_read() {
     let (_database, mut analyst) = database().await;
-    // Forecasts of the temperature that were made after the period, too.
+    // Including temperature forecasts made after the period.
     let vintages = "regressor_forecasts => $$select at, at - interval '30 hours' as received_at, temperature_c + 1 as temperature_c from hourly
                     union all select at, '2026-02-09 01:00Z', 99 from hourly where at >= '2026-02-08Z'$$, trials => 4";
     tune(&mut analyst, "before", vintages).await;
@@ -106,7 +106,7 @@ async fn nothing_from_the_test_period_on_is_read() {
 }
 
 #[tokio::test]
-async fn a_trial_that_fails_is_a_row_and_a_small_space_comes_to_its_end() {
+async fn a_failed_trial_is_a_row_and_a_small_space_is_exhausted() {
     let (_database, mut analyst) = database().await;
     // Thirty weeks are more than there are.
     let call = format!(
@@ -120,12 +120,12 @@ async fn a_trial_that_fails_is_a_row_and_a_small_space_comes_to_its_end() {
             .unwrap();
     let states: Vec<_> = found.iter().map(|trial| (trial.0.as_str(), trial.1.as_str())).collect();
     assert_eq!(states, [("1", "succeeded"), ("2", "succeeded"), ("30", "failed")]);
-    assert_eq!(found[2].3.as_deref(), Some("22000: too little history: 5208 steps are needed, 720 are there"));
+    assert_eq!(found[2].3.as_deref(), Some("22000: too little history: 5208 steps are needed, 720 are available"));
     assert!(found[2].2.is_none() && found[0].3.is_none());
 }
 
 #[tokio::test]
-async fn a_cancelled_search_keeps_its_trials_and_goes_on_and_a_second_one_is_refused() {
+async fn a_cancelled_search_keeps_its_trials_and_resumes_and_a_concurrent_one_fails() {
     let (database, mut tuner) = database().await;
     let mut other = database.connect().await;
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut tuner).await.unwrap();
@@ -137,7 +137,8 @@ async fn a_cancelled_search_keeps_its_trials_and_goes_on_and_a_second_one_is_ref
         let outcome = tuner.execute(AssertSqlSafe(call_of_tuner)).await;
         (Instant::now(), outcome.map(|_| ()), tuner)
     });
-    // The start has the default depth and the first number of rounds; sooner or later comes one of ten thousand.
+    // The start has the default depth and the first number of rounds; eventually a trial with ten thousand rounds
+    // follows.
     let busy = "select count(*) from pg_stat_activity where pid = $1 and state = 'active'";
     let mut kept: i64 = 0;
     let mut unchanged = Instant::now();
@@ -157,9 +158,9 @@ async fn a_cancelled_search_keeps_its_trials_and_goes_on_and_a_second_one_is_ref
     assert_eq!(Refusal::from(outcome.unwrap_err()).code, "57014");
     assert!(answered - asked < Duration::from_secs(1));
     let after: i64 = query_scalar("select count(*) from edf.trials").fetch_one(&mut tuner).await.unwrap();
-    // One may have ended after the last look.
+    // A trial may have ended after the last check.
     assert!(after >= kept, "{after} of {kept}");
-    // No lock is left, and the search goes on to the number asked for: none.
+    // No lock remains, and the search resumes up to the requested number: none.
     let done = call.replace("settings =>", &format!("trials => {after}, settings =>"));
     tuner.execute(AssertSqlSafe(done)).await.unwrap();
 }
@@ -174,7 +175,7 @@ async fn a_time_limit_ends_a_search() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_tuned_is_refused_before_anything_is_tried() {
+async fn invalid_searches_are_rejected_before_the_first_trial() {
     let (_database, mut analyst) = database().await;
     let cases = [
         ("42704", "strategy => 'xgbost'"),
@@ -230,7 +231,7 @@ async fn what_cannot_be_tuned_is_refused_before_anything_is_tried() {
 }
 
 #[tokio::test]
-async fn an_analyst_tunes_and_deletes_but_writes_no_trial_by_hand() {
+async fn an_analyst_tunes_and_deletes_but_cannot_write_trials_directly() {
     let mut analyst = as_role("analyst").await;
     let call = r#"call edf.tune('a-test', energy.training_query('homes-1-4', energy.clock()), 'seasonal_naive', trials => 2,
                   settings => '{"schedule": {"test_period": "7 days"}}')"#;

@@ -1,4 +1,5 @@
-//! Units, labels and fill values are read and not assumed: what comes in is converted, taken for missing, or rejected with a reason.
+//! Units, labels and fill values are parsed and not assumed: input is converted, set to missing, or rejected with a
+//! reason.
 //!
 //! Everything is rolled back.
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// Two days by the hour from 29 July 2017 on, with these units and values and this offset.
+/// Two days of hours from 29 July 2017, with these units, values and offset.
 fn weather(offset: i64, units: &Value, temperature: f64) -> String {
     let times: Vec<String> = (0..48).map(|hour| format!("2017-07-{}T{:02}:00", 29 + hour / 24, hour % 24)).collect();
     let hourly = json!({"time": times, "temperature_2m": vec![temperature; 48], "shortwave_radiation": vec![1.8; 48]});
@@ -24,7 +25,7 @@ async fn take(work: &mut PgConnection, document: &str) -> (i64, Option<String>, 
 }
 
 #[tokio::test]
-async fn weather_is_kept_in_the_columns_units_whatever_unit_it_is_sent_in() {
+async fn weather_is_converted_to_the_columns_units() {
     let mut postgres = as_role("postgres").await;
     for (temperature, unit) in [(68.0, "°F"), (20.0, "°C"), (293.15, "K"), (20.0, "degC")] {
         let mut work = postgres.begin().await.unwrap();
@@ -43,7 +44,7 @@ async fn weather_is_kept_in_the_columns_units_whatever_unit_it_is_sent_in() {
 }
 
 #[tokio::test]
-async fn weather_in_a_unit_or_between_hours_that_cannot_be_read_is_rejected_and_says_what_can() {
+async fn weather_with_unknown_units_or_between_hours_is_rejected_with_the_accepted_ones() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     work.execute("insert into raw.weather_locations values ('units', 12.97, 77.59)").await.unwrap();
@@ -66,7 +67,7 @@ async fn weather_in_a_unit_or_between_hours_that_cannot_be_read_is_rejected_and_
         .await
         .unwrap();
     assert_eq!(kept, 0);
-    // Offsets of whole hours are as before.
+    // Offsets of whole hours are accepted.
     assert_eq!(take(&mut work, &weather(7200, &json!({}), 20.0)).await.0, 49);
 }
 
@@ -84,7 +85,7 @@ fn ends(at: &str, series: &str) -> (Option<String>, Option<String>) {
 }
 
 #[tokio::test]
-async fn weather_reaches_as_far_as_the_series_that_ends_first_and_counts_full_hours_alone() {
+async fn weather_extends_to_the_end_of_the_shortest_series_in_full_hours() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let fill = |since: &str, until: &str, column: &str, shift: &str| {
@@ -127,7 +128,7 @@ async fn weather_reaches_as_far_as_the_series_that_ends_first_and_counts_full_ho
 }
 
 #[tokio::test]
-async fn a_forecast_waits_where_one_series_of_the_weather_ends_early_and_then_tells_from_when_on() {
+async fn a_forecast_waits_for_a_weather_series_that_ends_early_and_reports_the_time() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
@@ -156,7 +157,7 @@ async fn a_forecast_waits_where_one_series_of_the_weather_ends_early_and_then_te
 }
 
 #[tokio::test]
-async fn a_fill_value_of_a_column_is_missing_and_leaves_the_other_hours_as_they_were() {
+async fn a_fill_value_is_missing_and_does_not_affect_other_hours() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     analyst
@@ -190,7 +191,7 @@ async fn a_fill_value_of_a_column_is_missing_and_leaves_the_other_hours_as_they_
     }
 }
 
-/// Hourly readings of a register from 10 July 2017 on: (hours since, value, unit).
+/// Hourly readings of a register from 10 July 2017: (hours since, value, unit).
 fn readings(rows: &[(i64, f64, Option<&str>)]) -> Value {
     let start: chrono::DateTime<chrono::Utc> = "2017-07-10T00:00:00Z".parse().unwrap();
     let message = |(hour, value, unit): &(i64, f64, Option<&str>)| {
@@ -205,7 +206,7 @@ fn readings(rows: &[(i64, f64, Option<&str>)]) -> Value {
     rows.iter().map(message).collect()
 }
 
-/// Takes them; the values that were kept in order of time, and the codes of those that were not.
+/// Ingests them; returns the stored values in time order, and the codes of the rejections.
 async fn kept(work: &mut PgConnection, batches: &[Value]) -> (Vec<f64>, Vec<String>) {
     for batch in batches {
         query("call energy.ingest_meter_messages($1::jsonb, '2017-07-29 05:00Z')")
@@ -225,7 +226,7 @@ async fn kept(work: &mut PgConnection, batches: &[Value]) -> (Vec<f64>, Vec<Stri
 }
 
 #[tokio::test]
-async fn a_reading_is_converted_from_the_unit_that_it_names_and_one_of_another_kind_is_rejected() {
+async fn a_reading_is_converted_from_its_unit_and_one_of_another_quantity_is_rejected() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     let rows = [
@@ -240,7 +241,7 @@ async fn a_reading_is_converted_from_the_unit_that_it_names_and_one_of_another_k
     let (values, codes) = kept(&mut work, &[readings(&rows)]).await;
     assert_eq!(values, [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]);
     assert_eq!(codes, ["unknown_unit"; 2]);
-    // An unknown sensor type has no unit, so that any is taken, in one for each quantity.
+    // An unknown sensor type has no unit, so any is accepted, converted to one unit per quantity.
     let unknown = json!([{"timestamp_str": "2017-07-10T00:00:00Z", "building_id": "homes-9-13", "readings": [
         {"sensor_type": "units_a", "value": 1500, "unit": "Wh"}, {"sensor_type": "units_b", "value": 400, "unit": "ppm"}]}]);
     kept(&mut work, &[unknown]).await;
@@ -254,7 +255,7 @@ async fn a_reading_is_converted_from_the_unit_that_it_names_and_one_of_another_k
 }
 
 #[tokio::test]
-async fn a_register_that_goes_on_in_another_unit_without_saying_so_is_rejected_until_it_is_back() {
+async fn an_undeclared_change_of_unit_is_rejected_until_it_is_reverted() {
     let mut postgres = as_role("postgres").await;
     let row = |hour: i64, value: f64| (hour, value, None);
     let kilo = [row(0, 1200.0), row(1, 1200.4), row(2, 1200.9)];
@@ -273,7 +274,7 @@ async fn a_register_that_goes_on_in_another_unit_without_saying_so_is_rejected_u
             assert_eq!((values, codes), (good.to_vec(), vec!["wrong_unit".to_owned(); 3]), "together: {together}");
         }
     }
-    // Somebody names the unit, and the readings are taken after all.
+    // The unit is declared, and the readings are accepted after all.
     let mut work = postgres.begin().await.unwrap();
     kept(&mut work, &[readings(&kilo), readings(&watt)]).await;
     let fix = "do $$ declare id bigint; text text; begin
@@ -286,7 +287,7 @@ async fn a_register_that_goes_on_in_another_unit_without_saying_so_is_rejected_u
 }
 
 #[tokio::test]
-async fn a_replaced_meter_a_spike_and_a_young_register_are_no_other_unit() {
+async fn replacements_spikes_and_new_registers_are_not_changes_of_unit() {
     let mut postgres = as_role("postgres").await;
     let row = |hour: i64, value: f64| (hour, value, None);
     for rows in [
@@ -294,9 +295,9 @@ async fn a_replaced_meter_a_spike_and_a_young_register_are_no_other_unit() {
         vec![row(0, 50_000.0), row(1, 50_001.0), row(2, 0.4), row(3, 1.0), row(4, 1.9)],
         // A spike, and a zero.
         vec![row(0, 1200.0), row(1, 900_000.0), row(2, 1200.9), row(3, 0.0), row(4, 1201.0)],
-        // From the factory on.
+        // A new register.
         vec![row(0, 0.0), row(1, 0.004), row(2, 0.5), row(3, 30.0)],
-        // A connection of 1000 kW may carry a thousandfold of one kilowatt hour in ten hours.
+        // A connection of 1000 kW allows a factor of one thousand from one kilowatt hour in ten hours.
         vec![row(0, 1.0), row(20, 1100.0)],
     ] {
         let mut work = postgres.begin().await.unwrap();

@@ -1,14 +1,14 @@
-//! A database of an earlier release, updated: the same objects as a fresh one, and its models forecast.
+//! Upgrades from earlier releases: the same objects as in a fresh database, and their models forecast.
 
 use edf_tests::{Throwaway, refusal};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_scalar};
 use std::path::PathBuf;
 
-/// Releases that can be updated from.
+/// Releases that can be upgraded from.
 const RELEASES: [&str; 1] = ["0.1.0"];
 
-/// Every object of the extension as text: what it is, how it is defined, who may use it and what is said of it.
+/// Every object of the extension as text: its kind, definition, privileges and comment.
 const OBJECTS: &str = r#"
     with members as (
         select classid, objid from pg_depend
@@ -53,7 +53,7 @@ async fn of_release(release: &str) -> (Throwaway, PgConnection) {
 }
 
 #[tokio::test]
-async fn an_updated_database_has_the_objects_of_a_fresh_one() {
+async fn an_upgraded_database_has_the_objects_of_a_fresh_one() {
     let fresh = Throwaway::with_extension().await;
     let expected = objects(&mut fresh.connect().await).await;
     assert!(expected.len() > 100);
@@ -76,7 +76,7 @@ const HOURS: &str = "
     from generate_series('2024-01-01Z'::timestamptz, '2024-03-08 15:00Z', '1 hour') with ordinality as hours (at, n)";
 
 #[tokio::test]
-async fn models_of_an_earlier_release_forecast_after_the_update_and_before_it_the_release_is_told() {
+async fn models_of_an_earlier_release_forecast_after_the_upgrade_and_fail_with_a_hint_before() {
     let (_database, mut analyst) = of_release("0.1.0").await;
     let folder =
         PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../extension/core/tests/golden/format-5");
@@ -114,7 +114,7 @@ async fn models_of_an_earlier_release_forecast_after_the_update_and_before_it_th
 }
 
 #[tokio::test]
-async fn kept_backtests_of_an_earlier_release_are_read_after_the_update() {
+async fn stored_backtests_of_an_earlier_release_can_be_read_after_the_upgrade() {
     let (_database, mut analyst) = of_release("0.1.0").await;
     analyst
         .execute(

@@ -1,4 +1,4 @@
-//! The weather of an hour as it was known at a time.
+//! The weather of an hour as known at a time.
 //!
 //! Everything is rolled back.
 
@@ -43,7 +43,7 @@ fn hour(hour: &str, temperature: f64, run: &str, observed: bool) -> Known {
 }
 
 #[tokio::test]
-async fn weather_as_of_a_time_is_the_newest_that_had_been_received() {
+async fn weather_as_of_a_time_is_the_newest_received_by_then() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_weather(&mut work).await;
@@ -53,7 +53,7 @@ async fn weather_as_of_a_time_is_the_newest_that_had_been_received() {
         known(&mut work, "2026-07-01 03:59Z").await,
         [hour("12", 20.0, "06-30", false), hour("13", 20.0, "06-30", false)]
     );
-    // What the newer version lacks is the older one's.
+    // Values missing from the newer version come from the older one.
     assert_eq!(
         known(&mut work, "2026-07-01 04:00Z").await,
         [hour("12", 21.0, "07-01", false), hour("13", 21.0, "07-01", false)]
@@ -65,14 +65,14 @@ async fn weather_as_of_a_time_is_the_newest_that_had_been_received() {
 }
 
 #[tokio::test]
-async fn an_observed_value_stays_and_one_that_was_lacking_counts_from_when_it_came() {
+async fn observed_values_are_kept_and_missing_ones_count_from_their_receipt() {
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
     let place: String = query_scalar("select weather_location_id from raw.weather_locations order by 1 limit 1")
         .fetch_one(&mut *work)
         .await
         .unwrap();
-    // The first document ends before the radiation of its last hour is known; the second brings it.
+    // The first document ends before the radiation of its last hour is known; the second has it.
     for (document, received) in [
         (
             r#"{"hourly": {"time": ["2026-07-01T11:00", "2026-07-01T12:00"], "temperature_2m": [20, 21], "shortwave_radiation": [600, 700]}}"#,

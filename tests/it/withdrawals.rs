@@ -1,4 +1,4 @@
-//! Wrong readings: stamps that cannot be right are rejected, and what was taken can be withdrawn, and restored.
+//! Wrong readings: impossible timestamps are rejected, and accepted readings can be withdrawn and restored.
 
 use crate::hours::HOURS;
 use crate::house::{DAY, add_house, ingest, message, refresh, refresh_days, sensor};
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar};
 
 const REGISTER: &str = "electricity_kwh_total";
 
-/// A house of one flat, which uses a kWh an hour for ten days.
+/// A house with one apartment, which uses one kWh per hour for ten days.
 async fn one_flat(work: &mut PgConnection) {
     add_house(work).await;
     work.execute("delete from raw.apartments where building_id = 'a-test-house' and apartment_id <> 'flat-1'")
@@ -34,25 +34,25 @@ async fn rejected(work: &mut PgConnection) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_not_set_makes_no_history() {
+async fn readings_with_an_unset_clock_are_rejected() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     one_flat(&mut work).await;
     let before = hours(&mut work).await;
-    // The year 2000, a month and more before what it has said, and hours ahead of its receipt on 20 July.
+    // The year 2000, more than a month before its other readings, and hours after its receipt on 20 July.
     let factory = message(0, 1, 1240.5).replace("2017-07-10", "2000-01-01");
     ingest(&mut work, &[factory, message(-25 * DAY, 1, 1240.5), message(10 * DAY + 180, 1, 1250.0)], 15).await;
     refresh(&mut work).await;
     refresh_days(&mut work).await;
     assert_eq!(rejected(&mut work).await, ["clock_went_back", "far_future", "far_past"]);
     assert_eq!(hours(&mut work).await, before);
-    // Clocks are minutes out.
+    // Clocks may be off by minutes.
     ingest(&mut work, &[message(10 * DAY + 20, 1, 1240.25)], 10).await;
     assert_eq!(rejected(&mut work).await.len(), 3);
 }
 
 #[tokio::test]
-async fn a_history_that_is_loaded_in_order_is_taken_however_old_it_is() {
+async fn a_history_loaded_in_order_is_accepted_whatever_its_age() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
@@ -69,14 +69,14 @@ async fn a_history_that_is_loaded_in_order_is_taken_however_old_it_is() {
 }
 
 #[tokio::test]
-async fn a_reading_of_years_ago_makes_no_hours_until_the_next_one() {
+async fn a_reading_from_years_ago_creates_no_hours_until_the_next_one() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
     work.execute("delete from raw.apartments where building_id = 'a-test-house' and apartment_id <> 'flat-1'")
         .await
         .unwrap();
-    // The first that it ever says: nothing tells that it is wrong.
+    // Its first reading: nothing shows that it is wrong.
     let mut readings = vec![message(-500 * DAY, 1, 427.7)];
     readings.extend((0..=24).map(|hour| message(hour * 60, 1, 427.9 + 0.5 * hour as f64)));
     ingest(&mut work, &readings, 0).await;
@@ -88,7 +88,7 @@ async fn a_reading_of_years_ago_makes_no_hours_until_the_next_one() {
     .await
     .unwrap();
     assert_eq!(known, (24, 0));
-    // Once it is known to be wrong, its years are gone.
+    // Once it is known to be wrong, its years are removed.
     let id = sensor(&mut work, "flat-1", REGISTER, "").await;
     work.execute(AssertSqlSafe(format!(
         "call energy.withdraw_readings(array[{id}], '-infinity', '2017-07-01', 'its clock was not set')"
@@ -107,12 +107,12 @@ async fn a_reading_of_years_ago_makes_no_hours_until_the_next_one() {
 }
 
 #[tokio::test]
-async fn readings_are_withdrawn_with_a_reason_and_restored_to_the_last_bit() {
+async fn readings_are_withdrawn_with_a_reason_and_restored_exactly() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     one_flat(&mut work).await;
     let before = hours(&mut work).await;
-    // A day of readings, and the last ones: the building is then heard for less long.
+    // A day of readings, and the last ones: the building is then online for less long.
     let id = sensor(&mut work, "flat-1", REGISTER, "").await;
     work.execute("set local role analyst").await.unwrap();
     for (from, to) in [("2017-07-12", "2017-07-13"), ("2017-07-18", "infinity")] {
@@ -137,7 +137,7 @@ async fn readings_are_withdrawn_with_a_reason_and_restored_to_the_last_bit() {
     .unwrap();
     assert_eq!(days, 0, "days in which nobody is heard any more");
 
-    // It is not taken again; what was wrong is said by whom it was.
+    // It is not accepted again; the person who withdrew it is recorded.
     ingest(&mut work, &[message(2 * DAY, 1, 1048.0)], 15).await;
     assert_eq!(rejected(&mut work).await, ["withdrawn"]);
     let log: Vec<(i64, String, String, bool)> = query_as(
@@ -172,7 +172,7 @@ async fn readings_are_withdrawn_with_a_reason_and_restored_to_the_last_bit() {
 }
 
 #[tokio::test]
-async fn a_withdrawal_that_cannot_be_says_why() {
+async fn invalid_withdrawals_are_rejected_with_a_reason() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     one_flat(&mut work).await;

@@ -1,8 +1,8 @@
-//! Several sessions issue forecasts together: each slot once and whole, whoever is killed, and nobody waits for another
-//! while there is work.
+//! Several sessions issue forecasts together: each slot once and completely, even if sessions are killed, and no
+//! session waits for another while there is work.
 //!
-//! Each test works on a copy whose sixty buildings are one place: batches of forty and of twenty. A row that a session holds
-//! back stops whoever issues the first batch in the middle of it.
+//! Each test uses a copy with sixty buildings at one location: batches of forty and of twenty. A locked row stops the
+//! session that issues the first batch in the middle of it.
 
 use edf_tests::{Throwaway, configure, connect, deployment, until_blocked_by};
 use sqlx::postgres::PgConnection;
@@ -31,7 +31,7 @@ async fn fleet() -> (Throwaway, PgConnection) {
     (copy, postgres)
 }
 
-/// A call in a session of its own.
+/// A call in a separate session.
 struct Session {
     pid: i32,
     ends: JoinHandle<Result<(), sqlx::Error>>,
@@ -50,7 +50,7 @@ impl Session {
     }
 }
 
-/// Holds back the first forecast of a building of the first batch, until it is rolled back.
+/// Locks the first forecast of a building of the first batch, until rolled back.
 async fn hold(copy: &Throwaway) -> (PgConnection, i32) {
     let mut holder = copy.connect().await;
     let pid = query_scalar("select pg_backend_pid()").fetch_one(&mut holder).await.unwrap();
@@ -64,7 +64,7 @@ async fn hold(copy: &Throwaway) -> (PgConnection, i32) {
     (holder, pid)
 }
 
-/// Waits until so many buildings are forecast, as others see it.
+/// Waits until this many buildings have visible forecasts.
 async fn until_issued(postgres: &mut PgConnection, buildings: i64) {
     let began = Instant::now();
     loop {
@@ -84,7 +84,7 @@ async fn until_issued(postgres: &mut PgConnection, buildings: i64) {
     }
 }
 
-/// Every slot was issued in one go, by whichever session.
+/// Checks that every slot was issued once and at once, by any session.
 async fn assert_each_slot_once(postgres: &mut PgConnection) {
     let slots: (i64, i64, i64) = query_as(
         "select count(*), count(*) filter (where status = 'issued' and tries = 1 and revision = 0),
@@ -98,7 +98,7 @@ async fn assert_each_slot_once(postgres: &mut PgConnection) {
     until_issued(postgres, BUILDINGS).await;
 }
 
-/// Status and rows of the runs, the oldest first.
+/// Status and rows of the runs, oldest first.
 async fn runs(postgres: &mut PgConnection) -> Vec<(String, i64)> {
     query_as(
         "select status, rows_written from energy.job_runs where job_name = 'issue_forecasts' and building_id is null order by job_run_id",
@@ -113,17 +113,17 @@ fn outcome(status: &str, buildings: i64) -> (String, i64) {
 }
 
 #[tokio::test]
-async fn a_worker_issues_what_the_run_has_not_claimed_and_the_run_counts_both() {
+async fn a_worker_issues_unclaimed_batches_and_the_run_counts_both() {
     let (copy, mut postgres) = fleet().await;
     let (mut holder, holding) = hold(&copy).await;
     let run = Session::begin(&copy, RUN).await;
     until_blocked_by(&mut postgres, run.pid, holding).await;
-    // Another run of the job leaves; a worker stays.
+    // A second run of the job ends; a worker stays.
     let mut second = connect("pipeline", &copy.name).await;
     second.execute(RUN).await.unwrap();
     let worker = Session::begin(&copy, WORK).await;
     until_issued(&mut postgres, 20).await;
-    assert!(!run.ends.is_finished() && !worker.ends.is_finished(), "the worker is there as long as the run");
+    assert!(!run.ends.is_finished() && !worker.ends.is_finished(), "the worker stays as long as the run");
     holder.execute("rollback").await.unwrap();
     run.ends.await.unwrap().unwrap();
     worker.ends.await.unwrap().unwrap();
@@ -132,9 +132,9 @@ async fn a_worker_issues_what_the_run_has_not_claimed_and_the_run_counts_both() 
 }
 
 #[tokio::test]
-async fn what_a_killed_worker_was_at_is_issued_by_the_run_which_waited_for_it_alone() {
+async fn the_run_issues_the_batch_of_a_killed_worker_it_waited_for() {
     let (copy, mut postgres) = fleet().await;
-    // A worker that comes first takes what was planned before.
+    // A worker that starts first claims what was planned before.
     connect("pipeline", &copy.name).await.execute("select energy.plan_slots(null, null)").await.unwrap();
     let (mut holder, holding) = hold(&copy).await;
     let worker = Session::begin(&copy, WORK).await;
@@ -152,7 +152,7 @@ async fn what_a_killed_worker_was_at_is_issued_by_the_run_which_waited_for_it_al
 }
 
 #[tokio::test]
-async fn a_worker_goes_on_where_the_run_is_killed_and_the_next_run_finds_nothing_due() {
+async fn a_worker_continues_after_the_run_is_killed_and_the_next_run_finds_nothing_due() {
     let (copy, mut postgres) = fleet().await;
     let (mut holder, holding) = hold(&copy).await;
     let run = Session::begin(&copy, RUN).await;
@@ -168,7 +168,7 @@ async fn a_worker_goes_on_where_the_run_is_killed_and_the_next_run_finds_nothing
 }
 
 #[tokio::test]
-async fn a_worker_that_comes_before_the_run_waits_for_it() {
+async fn a_worker_that_starts_before_the_run_waits_for_it() {
     let (copy, mut postgres) = fleet().await;
     let worker = Session::begin(&copy, WORK).await;
     let seat = "select exists (select from pg_locks where pid = $1 and locktype = 'advisory')";
@@ -183,7 +183,7 @@ async fn a_worker_that_comes_before_the_run_waits_for_it() {
 }
 
 #[tokio::test]
-async fn as_many_sessions_work_as_the_configuration_says() {
+async fn the_number_of_sessions_is_limited_by_the_configuration() {
     let (copy, mut postgres) = deployment().await;
     let (mut first, mut second) = (connect("pipeline", &copy.name).await, connect("pipeline", &copy.name).await);
     let seat = "select energy.take_issue_seat()";
@@ -201,14 +201,14 @@ async fn as_many_sessions_work_as_the_configuration_says() {
             session.execute("rollback").await.unwrap();
         }
     }
-    // Who finds none leaves, and waits for no run.
+    // A session without a batch ends and does not wait for the run.
     configure(&mut postgres, "inference,workers", "1").await;
     first.execute(raw_sql("set statement_timeout = '5s'")).await.unwrap();
     first.execute(WORK).await.unwrap();
 }
 
 #[tokio::test]
-async fn two_calls_by_hand_share_the_work_and_places_are_read_once_by_each() {
+async fn two_manual_calls_share_the_work_and_each_reads_a_location_once() {
     let (copy, mut postgres) = fleet().await;
     let (mut holder, holding) = hold(&copy).await;
     let call = "call energy.issue_forecasts('2017-07-29 05:00Z')";
@@ -222,7 +222,7 @@ async fn two_calls_by_hand_share_the_work_and_places_are_read_once_by_each() {
     second.ends.await.unwrap().unwrap();
     assert_each_slot_once(&mut postgres).await;
     assert!(runs(&mut postgres).await.iter().all(|(status, _)| status == "succeeded"));
-    // In one session: one place, two batches.
+    // In one session: one location, two batches.
     let issue = crate::jobs::issuing(Some("2017-07-28 05:00Z"));
     postgres.execute(raw_sql("begin; set local track_functions = 'all'")).await.unwrap();
     postgres.execute(issue).await.unwrap();
@@ -238,12 +238,12 @@ async fn two_calls_by_hand_share_the_work_and_places_are_read_once_by_each() {
 }
 
 #[tokio::test]
-async fn a_worker_takes_the_oldest_slots_first_and_keeps_to_its_place() {
+async fn a_worker_takes_the_oldest_slots_first_and_stays_at_its_location() {
     let (copy, mut postgres) = fleet().await;
-    // Three places, and a day that was missed.
+    // Three locations, and a missed day.
     postgres
         .execute(raw_sql(
-            // Of the buildings' place: other tests have places of their own for a while.
+            // Copies of the buildings' location; other tests temporarily add their own.
             "insert into raw.weather_locations
              select 'place-' || n, latitude, longitude from raw.weather_locations, generate_series(1, 2) as n
              where weather_location_id = (select min(weather_location_id) from raw.buildings);

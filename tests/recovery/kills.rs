@@ -1,4 +1,5 @@
-//! The server is killed at random moments of training, issue, refresh and approval: nothing is half done or lost, and what was cut off is caught up.
+//! Kills the server at random moments of training, issue, refresh and approval: no partial or lost work, and
+//! interrupted work is completed later.
 
 use crate::{TURN, kill, server_start, up_again};
 use edf_tests::{Throwaway, configure, connect, deployment};
@@ -8,7 +9,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 use std::time::{Duration, Instant};
 
-/// What is killed, each five times. Each round begins with models that wait for approval, one after the other.
+/// The work that is interrupted, five times each. Each round starts with models pending approval, one after the other.
 const WORK: [(&str, &str, &str); 4] = [
     ("training", "pipeline", "call energy.work_on_trainings()"),
     ("issue", "pipeline", "call energy.run_job('issue_forecasts')"),
@@ -30,10 +31,10 @@ const WORK: [(&str, &str, &str); 4] = [
 ];
 const KILLS: usize = 20;
 
-/// Nothing may be found by these, at any time.
+/// Queries that must return no rows at any time.
 const BROKEN: &[(&str, &str)] = &[
     (
-        "a slot is half there",
+        "a slot is incomplete",
         "select format('%s at %s: %s hours', building_id, issued_at, count(*)) from energy.forecasts
          group by building_id, issued_at having count(*) <> 72 or count(distinct coalesce(revision, 0)) <> 1",
     ),
@@ -50,12 +51,12 @@ const BROKEN: &[(&str, &str)] = &[
         "select subject from edf.models where status = 'approved' group by subject having count(*) > 1",
     ),
     (
-        "a subject has lost its champion",
+        "a subject has no champion",
         "select subject from edf.models group by subject
          having bool_or(status = 'retired') and not bool_or(status = 'approved')",
     ),
     (
-        "a model is not in the state that its last event says",
+        "a model's status differs from its last event",
         "select format('%s is %s: %s', model_id, status, event)
          from edf.models
          join (select distinct on (model_id) model_id, event from edf.model_events order by model_id, event_id desc) as last using (model_id)
@@ -70,7 +71,7 @@ async fn check(postgres: &mut PgConnection, after: &str) {
     }
 }
 
-/// Readings that the doors have said they took.
+/// Number of readings acknowledged by the ingestion.
 async fn readings(postgres: &mut PgConnection) -> (i64, i64) {
     query_as("select count(*), (select coalesce(sum(readings_taken), 0)::bigint from raw.ingestions) from raw.meter_readings")
         .fetch_one(postgres)
@@ -78,7 +79,7 @@ async fn readings(postgres: &mut PgConnection) -> (i64, i64) {
         .unwrap()
 }
 
-/// A new day: its slots are due, its readings are corrected, each building is to be trained.
+/// Starts a new day: slots are due, readings are corrected, each building is due for training.
 async fn begin(database: &Throwaway, round: usize) {
     let clock = format!("('2017-07-08 05:00Z'::timestamptz + interval '{round} days')");
     let mut postgres = database.connect().await;
@@ -110,10 +111,10 @@ async fn begin(database: &Throwaway, round: usize) {
     assert!(taken > 100, "{taken} readings were corrected");
 }
 
-/// What the jobs do when their time has come again.
+/// Runs the jobs as their schedules would.
 async fn catch_up(database: &Throwaway) {
     let mut postgres = database.connect().await;
-    // A run of a dead session is taken up after a minute.
+    // The run of a dead session is taken over after a minute.
     postgres
         .execute(
             "update energy.training_runs set changed_at = changed_at - interval '2 minutes' where state = 'running'",
@@ -138,10 +139,10 @@ async fn catch_up(database: &Throwaway) {
     .fetch_all(&mut postgres)
     .await
     .unwrap();
-    assert!(open.is_empty(), "what a kill cut off is not caught up: {open:?}");
+    assert!(open.is_empty(), "interrupted work is not completed: {open:?}");
 }
 
-/// How long the work takes where nobody kills it.
+/// Duration of the work without a kill.
 async fn duration(database: &Throwaway, role: &str, call: &'static str) -> Duration {
     let mut session = connect(role, &database.name).await;
     let began = Instant::now();
@@ -150,7 +151,7 @@ async fn duration(database: &Throwaway, role: &str, call: &'static str) -> Durat
 }
 
 #[tokio::test]
-async fn killed_twenty_times_the_server_has_no_half_slot_no_two_champions_and_every_reading_and_catches_up() {
+async fn a_server_killed_twenty_times_stays_consistent_and_completes_its_work() {
     let _turn = TURN.lock().await;
     let (database, mut postgres) = deployment().await;
     configure(&mut postgres, "evaluation,gate,max_rmse_ratio", "2").await;
@@ -174,7 +175,7 @@ async fn killed_twenty_times_the_server_has_no_half_slot_no_two_champions_and_ev
         let started = server_start(&mut postgres).await;
         let mut session = connect(role, &database.name).await;
         let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut session).await.unwrap();
-        // The session lives on where the work ends before the kill.
+        // If the work ends before the kill, the session survives.
         let work = tokio::spawn(async move {
             let done = session.execute(call).await.map(drop);
             (session, done)

@@ -1,6 +1,6 @@
-//! Kills: the server recovers, nothing is half done, the next run works.
+//! Crashes: the server recovers, nothing is partially done, the next run works.
 //!
-//! A crash ends every connection of the server, so this is a run of its own, of one test at a time.
+//! A crash ends every connection of the server, so these tests are a separate binary and run one at a time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod kills;
@@ -12,17 +12,17 @@ use std::process::Command;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Of the tests that crash the server.
+/// Serialises the tests that crash the server.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A training of `hourly` that takes minutes.
+/// A training on `hourly` that takes minutes.
 const LONG: &str = r#"
     select edf.train('house', $$
         select at, 10 + sin(extract(epoch from at) / 13751) + random()
         from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
     $$, parameters => '{"rounds": 10000, "max_depth": 12}')"#;
 
-/// When the postmaster last began to take connections: after a crash, later than before.
+/// Start time of the postmaster's current children; changes with a crash.
 const RESTARTED: &str = "select backend_start::text from pg_stat_activity where backend_type = 'checkpointer'";
 
 async fn server_start(connection: &mut PgConnection) -> String {
@@ -31,10 +31,10 @@ async fn server_start(connection: &mut PgConnection) -> String {
 
 fn kill(backend: i32) {
     let killed = Command::new("kill").args(["-KILL", &backend.to_string()]).status().unwrap();
-    assert!(killed.success(), "the test runs as root or as the server's user");
+    assert!(killed.success(), "the test must run as root or as the server's user");
 }
 
-/// A session once the server has noticed the kill and recovered: one that is made before ends with it.
+/// A session after the server has noticed the kill and recovered: an earlier one would end with it.
 async fn up_again(database: &str, started: &str) -> PgConnection {
     loop {
         let mut session = connect_when_up("postgres", database, Duration::from_secs(120)).await;
@@ -46,7 +46,7 @@ async fn up_again(database: &str, started: &str) -> PgConnection {
 }
 
 #[tokio::test]
-async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
+async fn a_killed_training_leaves_no_rows_and_the_next_one_works() {
     let _turn = TURN.lock().await;
     let database = Throwaway::with_extension().await;
     let mut trainer = database.connect().await;
@@ -56,7 +56,7 @@ async fn a_killed_training_leaves_nothing_and_the_next_one_works() {
     let started: String = server_start(&mut trainer).await;
     let training = tokio::spawn(async move { trainer.execute(LONG).await.map(drop) });
     until_busy(backend).await;
-    assert!(!training.is_finished(), "the training was to take longer");
+    assert!(!training.is_finished(), "the training ended too early");
 
     kill(backend);
     training.await.unwrap().expect_err("its connection is gone");

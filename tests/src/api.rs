@@ -1,4 +1,4 @@
-//! PostgREST and the tokens it takes.
+//! PostgREST and its tokens.
 
 use crate::database::{Throwaway, environment};
 use jsonwebtoken::{EncodingKey, Header, encode};
@@ -8,24 +8,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// The address of `path` on the API.
+/// The URL of `path` on the API.
 pub fn api_url(path: &str) -> String {
     format!("{}/{path}", environment("EDF_TEST_API_URL").trim_end_matches('/'))
 }
 
-/// A token with these claims, signed as the API asks.
+/// A token with these claims, signed with the API's key.
 pub fn token(claims: &Value) -> String {
     let secret = EncodingKey::from_secret(environment("EDF_TEST_JWT_SECRET").as_bytes());
     encode(&Header::default(), claims, &secret).unwrap()
 }
 
-/// A token of a subject in a role, for an hour.
+/// A token for a subject and role, valid for an hour.
 pub fn token_of(subject: &str, role: &str) -> String {
     let exp = chrono::Utc::now().timestamp() + 3600;
     token(&json!({ "sub": subject, "role": role, "aud": "edf-api", "exp": exp }))
 }
 
-/// PostgREST as docker/local/tools.sh installs it.
+/// The PostgREST binary installed by docker/local/tools.sh.
 pub fn postgrest() -> PathBuf {
     let modules = PathBuf::from(environment("EDF_CACHE")).join("node/node_modules");
     let folders = std::fs::read_dir(&modules).unwrap().filter_map(Result::ok).map(|entry| entry.path());
@@ -38,7 +38,7 @@ pub fn postgrest() -> PathBuf {
         .unwrap_or_else(|| panic!("no PostgREST below {}", modules.display()))
 }
 
-/// PostgREST in front of a database of a test's own, with the configuration that is deployed.
+/// A PostgREST in front of a throwaway database, with the deployed configuration.
 pub struct Api {
     url: String,
     client: reqwest::Client,
@@ -46,7 +46,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Starts it; it ends with this value.
+    /// Starts it; dropping the value stops it.
     pub async fn of(database: &Throwaway) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (socket, server) = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
@@ -71,22 +71,22 @@ impl Api {
         panic!("PostgREST does not answer");
     }
 
-    /// The address of `path`.
+    /// The URL of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.url)
     }
 
-    /// A request of `path` as a subject in a role.
+    /// A GET request as a subject and role.
     pub fn get(&self, path: &str, subject: &str, role: &str) -> reqwest::RequestBuilder {
         self.client.get(format!("{}/{path}", self.url)).bearer_auth(token_of(subject, role))
     }
 
-    /// The same that sends something.
+    /// A POST request as a subject and role.
     pub fn post(&self, path: &str, subject: &str, role: &str) -> reqwest::RequestBuilder {
         self.client.post(format!("{}/{path}", self.url)).bearer_auth(token_of(subject, role))
     }
 
-    /// The rows that it answers with.
+    /// The rows of the response.
     pub async fn rows(&self, path: &str, subject: &str, role: &str) -> Vec<Value> {
         let answer = self.get(path, subject, role).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());

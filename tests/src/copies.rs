@@ -1,4 +1,4 @@
-//! Copies of databases, and of the deployed one with quick models.
+//! Copies of databases, including the deployed one with quick models.
 
 use crate::database::{Throwaway, as_role, connect, environment};
 use sqlx::postgres::PgConnection;
@@ -6,13 +6,13 @@ use sqlx::{AssertSqlSafe, Executor, query_scalar, raw_sql};
 use std::path::PathBuf;
 use tokio::process::Command;
 
-/// Runs a program of PostgreSQL's as the superuser on a database of the server under test.
+/// Runs a PostgreSQL client program as the superuser on a database of the server under test.
 pub async fn run_program(program: &str, database: &str, arguments: &[&str]) {
     let place = (environment("EDF_TEST_SOCKET"), environment("EDF_TEST_PORT"));
     run_at((&place.0, &place.1), "postgres", program, database, arguments).await;
 }
 
-/// Runs a program of PostgreSQL's as a role, against the server with this socket and port.
+/// Runs a PostgreSQL client program as a role, on the server with this socket and port.
 pub async fn run_at(place: (&str, &str), role: &str, program: &str, database: &str, arguments: &[&str]) {
     let output = Command::new(program)
         .args(["-h", place.0, "-p", place.1, "-U", role, "-d", database])
@@ -23,7 +23,7 @@ pub async fn run_at(place: (&str, &str), role: &str, program: &str, database: &s
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Makes the empty database `to` a copy of `from`.
+/// Copies database `from` into the empty database `to`.
 pub async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
     let file: PathBuf = std::env::temp_dir().join(format!("{to}.dump"));
     let path = file.to_str().unwrap();
@@ -31,7 +31,7 @@ pub async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
         .fetch_one(&mut connect("postgres", from).await)
         .await
         .unwrap();
-    // TimescaleDB's catalog is restored with its own triggers and checks off.
+    // TimescaleDB's catalog must be restored with its triggers and checks disabled.
     let (more, first, last) = if has_timescaledb {
         (
             &["--extension=timescaledb"][..],
@@ -48,7 +48,8 @@ pub async fn dump_and_restore(from: &str, to: &str, options: &[&str]) {
     std::fs::remove_file(&file).unwrap();
 }
 
-/// A copy whose models of buildings are quick ones. Four buildings are of archetype `homes`, one alone of `estate`.
+/// A copy of the deployed database with quick models for buildings. Four buildings are of archetype `homes`, one of
+/// `estate`.
 pub async fn deployment() -> (Throwaway, PgConnection) {
     let copy = Throwaway::empty().await;
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
@@ -78,7 +79,7 @@ pub async fn configure(postgres: &mut PgConnection, path: &str, value: &str) {
     postgres.execute(AssertSqlSafe(load)).await.unwrap_or_else(|error| panic!("{path}: {error}"));
 }
 
-/// A session of the superuser that acts as an approver; nobody logs in as that role.
+/// A superuser session that acts as an approver; nobody can log in as that role.
 pub async fn approver(database: &str) -> PgConnection {
     let mut session = connect("postgres", database).await;
     session.execute("set role edf_approver").await.unwrap();

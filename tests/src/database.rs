@@ -1,11 +1,11 @@
-//! Connections to the server under test, and databases that a test has for itself.
+//! Connections to the server under test, and throwaway databases.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A variable that says where the system under test is.
+/// A variable that locates the system under test.
 pub fn environment(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test` starts the server and sets it"))
 }
@@ -26,11 +26,11 @@ async fn try_connect(role: &str, database: &str) -> sqlx::Result<PgConnection> {
         .await
 }
 
-/// Waits until a backend has worked for a second of the processor: it is in the middle of what it was asked.
+/// Waits until a backend has used a second of processor time, so that it is in the middle of its work.
 pub async fn until_busy(backend: i32) {
     let ticks = || {
         let stat = std::fs::read_to_string(format!("/proc/{backend}/stat")).unwrap_or_default();
-        // The fields after the name in brackets; the twelfth is the time in user mode.
+        // The fields after the name in parentheses; the twelfth is the time in user mode.
         let after = stat.rsplit(')').next().map(str::to_owned).unwrap_or_default();
         after.split_whitespace().nth(11).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0)
     };
@@ -48,7 +48,7 @@ pub async fn until_blocked(other: &mut PgConnection, backend: i32) {
     }
 }
 
-/// Waits until a backend waits for a lock of this one: it may have waited for others before.
+/// Waits until a backend waits for a lock held by this one.
 pub async fn until_blocked_by(other: &mut PgConnection, backend: i32, holder: i32) {
     let blocked = "select $2 = any (pg_blocking_pids($1))";
     while !sqlx::query_scalar::<_, bool>(blocked).bind(backend).bind(holder).fetch_one(&mut *other).await.unwrap() {
@@ -56,11 +56,11 @@ pub async fn until_blocked_by(other: &mut PgConnection, backend: i32, holder: i3
     }
 }
 
-/// As [`connect`], when the server is up again after a crash; within `patience`.
+/// Like [`connect`], but waits up to `patience` for the server to recover from a crash.
 pub async fn connect_when_up(role: &str, database: &str, patience: Duration) -> PgConnection {
     let asked = Instant::now();
     loop {
-        // Right after a kill the server may still take connections, to end them a moment later.
+        // Right after a kill the server may still accept connections and end them a moment later.
         let answered = match try_connect(role, database).await {
             Ok(mut connection) => connection.ping().await.map(|()| connection),
             Err(error) => Err(error),
@@ -78,21 +78,21 @@ pub async fn as_role(role: &str) -> PgConnection {
     connect(role, "edf").await
 }
 
-/// A database with nothing but the extension, dropped with this value.
+/// A database with only the extension, dropped with this value.
 pub struct Throwaway {
     /// Its name.
     pub name: String,
 }
 
 impl Throwaway {
-    /// A new one, with the extension.
+    /// A new database with the extension.
     pub async fn with_extension() -> Self {
         let database = Self::empty().await;
         database.connect().await.execute("create extension edf").await.unwrap();
         database
     }
 
-    /// A new one, with nothing.
+    /// A new empty database.
     pub async fn empty() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("edf_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -102,14 +102,14 @@ impl Throwaway {
         Self { name }
     }
 
-    /// A connection of the superuser to it.
+    /// A superuser connection to it.
     pub async fn connect(&self) -> PgConnection {
         connect("postgres", &self.name).await
     }
 }
 
 impl Drop for Throwaway {
-    /// On a thread with its own runtime: a failed test is unwinding in this one.
+    /// Uses a thread with its own runtime: this one may be unwinding from a failed test.
     fn drop(&mut self) {
         let drop = format!("drop database if exists {} with (force)", self.name);
         let dropped = std::thread::spawn(move || {

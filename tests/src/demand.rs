@@ -1,18 +1,18 @@
-//! A small series: forty days of hourly demand that follows the clock, the week and the temperature.
+//! A small series: forty days of hourly demand that depends on the hour, the weekday and the temperature.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Executor, query_scalar};
 
-/// Hours of `hourly` whose demand is known; 72 more have only their temperature.
+/// Hours of `hourly` with known demand; 72 more only have a temperature.
 pub const KNOWN_HOURS: i64 = 40 * 24;
 
-/// The query that a model of the series is trained on and forecasts from.
+/// The query for training and forecasting.
 pub const DEMAND: &str = "select at, demand_kwh, temperature_c from hourly";
 
-/// Parameters of a fit that takes a moment.
+/// Parameters of a fast fit.
 pub const QUICK: &str = r#"{"rounds": 20, "max_depth": 3}"#;
 
-/// Makes the table `hourly`.
+/// Creates the table `hourly`.
 pub async fn seed_demand(connection: &mut PgConnection) {
     let seed = "
         create table hourly (at timestamptz primary key, demand_kwh double precision, temperature_c double precision);
@@ -26,7 +26,7 @@ pub async fn seed_demand(connection: &mut PgConnection) {
     connection.execute(sqlx::raw_sql(seed)).await.unwrap();
 }
 
-/// Trains a quick model of `subject` on [`DEMAND`]; its id.
+/// Trains a quick model of `subject` on [`DEMAND`]; returns its id.
 pub async fn train(connection: &mut PgConnection, subject: &str) -> i64 {
     query_scalar("select edf.train($1, $2, parameters => $3::jsonb)")
         .bind(subject)
@@ -37,7 +37,7 @@ pub async fn train(connection: &mut PgConnection, subject: &str) -> i64 {
         .unwrap()
 }
 
-/// Trains and approves a quick model of `subject`; its id.
+/// Trains and approves a quick model of `subject`; returns its id.
 pub async fn trained(connection: &mut PgConnection, subject: &str) -> i64 {
     let model = train(connection, subject).await;
     query_scalar("select edf.approve_model($1)").bind(model).fetch_one(connection).await.unwrap()

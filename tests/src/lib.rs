@@ -1,8 +1,8 @@
-//! What the tests share: a connection as any role, throwaway databases, refusals, tokens.
+//! Shared test helpers: connections as any role, throwaway databases, errors, tokens.
 //!
-//! The server is named by `EDF_TEST_SOCKET` (its socket folder) and `EDF_TEST_PORT`, PostgREST in front of
-//! it by `EDF_TEST_API_URL` and `EDF_TEST_JWT_SECRET`. Its database `edf` is deployed and holds four months
-//! of real data. `make test` sets all of it up.
+//! The server is given by `EDF_TEST_SOCKET` (its socket folder) and `EDF_TEST_PORT`, PostgREST in front of it by
+//! `EDF_TEST_API_URL` and `EDF_TEST_JWT_SECRET`. Its database `edf` is deployed and holds four months of real data.
+//! `make test` sets all of this up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api;

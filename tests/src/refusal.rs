@@ -1,16 +1,16 @@
-//! What a refused statement said.
+//! Errors of statements that must fail.
 
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, Executor};
 
-/// The parts of an error that users and programs go by.
+/// The parts of an error that users and programs rely on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// SQLSTATE.
     pub code: String,
-    /// What was wrong.
+    /// The message.
     pub message: String,
-    /// What to do; empty where the error has none.
+    /// The hint; empty if there is none.
     pub hint: String,
 }
 
@@ -25,7 +25,7 @@ impl From<sqlx::Error> for Refusal {
     }
 }
 
-/// Runs a statement that must be refused.
+/// Runs a statement that must fail.
 pub async fn refusal(connection: &mut PgConnection, statement: &str) -> Refusal {
     match connection.execute(AssertSqlSafe(statement)).await {
         Ok(_) => panic!("this was not refused: {statement}"),
@@ -33,8 +33,8 @@ pub async fn refusal(connection: &mut PgConnection, statement: &str) -> Refusal 
     }
 }
 
-/// Runs each statement of `cases` (SQLSTATE, statement). Each must be refused with its code and a hint, and
-/// the session must go on; panics with all that are not so.
+/// Runs each statement of `cases` (SQLSTATE, statement). Each must fail with its code and a hint, and the session must
+/// remain usable; panics with all cases that do not.
 pub async fn refusals(connection: &mut PgConnection, cases: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (code, statement) in cases {
@@ -43,11 +43,11 @@ pub async fn refusals(connection: &mut PgConnection, cases: &[(&str, &str)]) {
             Err(error) => {
                 let refusal = Refusal::from(error);
                 if refusal.code != *code || refusal.hint.is_empty() {
-                    wrong.push(format!("{code} with a hint was expected: {statement}\n    {refusal:?}"));
+                    wrong.push(format!("expected {code} with a hint: {statement}\n    {refusal:?}"));
                 }
             }
         }
-        connection.execute("select 1").await.expect("the session goes on");
+        connection.execute("select 1").await.expect("the session is usable");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,10 +1,10 @@
-//! Whether the time of an answer tells two questions apart, on a machine that does other work too.
+//! Detects timing side channels, on a machine with other load.
 
 use std::time::Duration;
 
-/// Panics where it does: one of the two was quicker in four of five rounds, and their medians are more than a fifth
-/// apart. Each round asked both, one right after the other, so that other work on the machine affects both alike; a
-/// burst of it moves a median, and a tiny difference decides many rounds of a quiet machine, but neither does both.
+/// Panics if there is one: one of the two was faster in four of five rounds, and their medians differ by more than a
+/// fifth. Each round measured both, one right after the other, so that other load affects both alike. A burst of load
+/// can move a median, and a tiny difference can decide many rounds on an idle machine, but neither does both.
 pub fn assert_times_alike(what: &str, took: &[Vec<Duration>; 2]) {
     assert_eq!(took[0].len(), took[1].len());
     let first_was_quicker = took[0].iter().zip(&took[1]).filter(|(first, second)| first < second).count();
@@ -34,15 +34,15 @@ mod tests {
     }
 
     #[test]
-    fn noise_and_a_tiny_difference_pass() {
-        // The machine was busy in every other round of the second.
+    fn noise_and_tiny_differences_pass() {
+        // Every other round of the second had load.
         assert_times_alike("noise", &rounds(|n| 1000 + n, |n| 990 + n + 1000 * (n % 2)));
         assert_times_alike("tiny", &rounds(|n| 1000 + n, |n| 1001 + n));
     }
 
     #[test]
     #[should_panic(expected = "leak")]
-    fn a_difference_in_nearly_all_rounds_does_not() {
+    fn a_difference_in_nearly_all_rounds_fails() {
         assert_times_alike("leak", &rounds(|n| 1000 + n, |n| 1300 + n));
     }
 }

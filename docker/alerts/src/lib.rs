@@ -1,9 +1,9 @@
-//! Tells receivers of alerts: each message of `energy.claim_alerts` goes to its receiver as an HTTP request in the
-//! format of Alertmanager's webhooks, again and again until it is taken.
+//! Delivers alerts: sends each message of `energy.claim_alerts` to its receiver as an HTTP request in the format of
+//! Alertmanager's webhooks, and retries until it is accepted.
 //!
-//! What is to be told are rows of `energy.alert_deliveries`, locked while they are sent and then recorded in the same
-//! transaction. So a program that ends half-way loses nothing, what was sent and not recorded is sent again, and of
-//! several programs each sends what no other does. Receivers are told independently of each other.
+//! The queue is `energy.alert_deliveries`: its rows are locked while a message is sent and updated in the same
+//! transaction. So a crash loses nothing, a message that was sent but not recorded is sent again, and several instances
+//! never send the same message. Receivers are independent of each other.
 
 mod settings;
 
@@ -18,14 +18,14 @@ use sqlx::{query, query_as, query_scalar};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// A receiver that answers later than that has failed.
+/// Timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Connections as role `alerts` to the database that these options name; two for each receiver.
+/// Connection pool with role `alerts`; two connections for each receiver.
 pub fn connect(options: PgConnectOptions, receivers: usize) -> PgPool {
     let options = options.application_name("edf-alerts").options([
         ("statement_timeout", "60s"),
-        // Longer than a request may take.
+        // Longer than the timeout of a request.
         ("idle_in_transaction_session_timeout", "60s"),
     ]);
     PgPoolOptions::new()
@@ -34,7 +34,7 @@ pub fn connect(options: PgConnectOptions, receivers: usize) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// Sends to one receiver.
+/// Sends messages to one receiver.
 pub struct Sender<'a> {
     pool: &'a PgPool,
     client: Client,
@@ -42,23 +42,23 @@ pub struct Sender<'a> {
     settings: &'a Settings,
 }
 
-/// Of messages to a receiver.
+/// Result of sending to a receiver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Alerts that were taken.
+    /// Number of alerts accepted.
     pub delivered: usize,
-    /// Alerts that were not, and are tried again.
+    /// Number of alerts not accepted, which will be retried.
     pub failed: usize,
 }
 
 impl<'a> Sender<'a> {
-    /// To a receiver of these settings.
+    /// Creates a sender for a receiver.
     pub fn new(pool: &'a PgPool, receiver: &'a Receiver, settings: &'a Settings) -> anyhow::Result<Self> {
         let name = concat!("edf-alerts/", env!("CARGO_PKG_VERSION"));
         Ok(Self { pool, client: edf_http::client(name, Duration::from_secs(5), PATIENCE)?, receiver, settings })
     }
 
-    /// Sends what is due, and then what comes: told by the database, and by looking now and then. Never ends.
+    /// Sends what is due, then waits for notifications and polls. Never returns.
     pub async fn run(&self) {
         let mut listener = None;
         loop {
@@ -70,7 +70,7 @@ impl<'a> Sender<'a> {
     }
 
     async fn turn(&self, listener: &mut Option<PgListener>) -> sqlx::Result<()> {
-        // Before what is due is read, so that nothing comes in between.
+        // Listen before reading the queue, so that no notification is missed.
         let listener = match listener {
             Some(listener) => listener,
             None => {
@@ -86,7 +86,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Sends all that is due by now, each once.
+    /// Sends everything that is due by now, once each.
     pub async fn send_due(&self) -> sqlx::Result<Sent> {
         let now: DateTime<Utc> = query_scalar("select clock_timestamp()").fetch_one(self.pool).await?;
         let mut sent = Sent::default();
@@ -96,7 +96,7 @@ impl<'a> Sender<'a> {
         Ok(sent)
     }
 
-    /// Sends one message of what is due at a time: how many alerts it tells, and whether it was taken. None: nothing is due.
+    /// Sends one due message: returns its number of alerts and whether it was accepted, or `None` if nothing is due.
     async fn send_next(&self, due_at: DateTime<Utc>) -> sqlx::Result<Option<(usize, bool)>> {
         let mut work = self.pool.begin().await?;
         let (ids, tries, message): (Option<Vec<i64>>, Option<i32>, Option<String>) =
@@ -135,14 +135,14 @@ impl<'a> Sender<'a> {
                 Answer {
                     http_status: Some(i32::from(status.as_u16())),
                     wait: edf_http::asked_wait(&response),
-                    // Not what it says: it may say back the address or the token.
+                    // Not the body: it could contain the address or the token.
                     failure: (!status.is_success()).then(|| format!("HTTP {status}")),
                 }
             }
         }
     }
 
-    /// How long there is nothing to do, where nothing is notified.
+    /// Time until the next alert is due, at most the polling interval.
     async fn idle_time(&self) -> sqlx::Result<Duration> {
         let seconds: Option<f64> =
             query_scalar("select extract(epoch from energy.next_alert_at($1) - clock_timestamp())::double precision")
@@ -154,7 +154,7 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// What a receiver said.
+/// Response of a receiver.
 #[derive(Default)]
 struct Answer {
     http_status: Option<i32>,

@@ -1,10 +1,10 @@
-//! `edf-alerts [--once]`: tells receivers of alerts as they come, or of what is due now.
+//! `edf-alerts [--once]`: delivers alerts continuously, or once what is due now.
 //!
-//! Settings come from the environment: `EDF_ALERTS_RECEIVERS` (JSON, `{"operations": {"url": "...", "token": "..."}}`) or
-//! `EDF_ALERTS_RECEIVERS_FILE` (where that stands), `EDF_ALERTS_EXTERNAL_URL`, `EDF_ALERTS_POLL` (default 1m),
-//! `EDF_ALERTS_LONGEST_WAIT` between two tries (default 15m), and libpq's `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`,
-//! `PGPASSWORD`, `PGSSLMODE`. `--once` ends with 0 when all was taken, 1 when something was not (its row says why); 2
-//! says that nothing could be sent at all.
+//! Settings come from the environment: `EDF_ALERTS_RECEIVERS` (JSON, `{"operations": {"url": "...", "token": "..."}}`)
+//! or `EDF_ALERTS_RECEIVERS_FILE` (a file with it), `EDF_ALERTS_EXTERNAL_URL`, `EDF_ALERTS_POLL` (default 1m),
+//! `EDF_ALERTS_LONGEST_WAIT` between retries (default 15m), and libpq's `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`,
+//! `PGPASSWORD`, `PGSSLMODE`. Exit status of `--once`: 0 if everything was accepted, 1 if something was not (see its
+//! row), 2 if nothing could be sent at all.
 
 use anyhow::bail;
 use edf_alerts::{Sender, Settings, connect};
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// True when nothing was refused.
+/// Returns true if every message was accepted.
 async fn run() -> anyhow::Result<bool> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let once = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -37,7 +37,7 @@ async fn run() -> anyhow::Result<bool> {
     let pool = connect(PgConnectOptions::new(), settings.receivers.len());
     let senders = settings.receivers.iter().map(|receiver| Sender::new(&pool, receiver, &settings));
     let senders = senders.collect::<anyhow::Result<Vec<_>>>()?;
-    // As the first process of a container, a program without handlers ignores these signals.
+    // Without handlers, the first process of a container ignores these signals.
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let work = async {
         if once {
@@ -52,7 +52,7 @@ async fn run() -> anyhow::Result<bool> {
     };
     tokio::select! {
         outcome = work => outcome,
-        // What is under way is sent again by the next one.
+        // A message in progress is sent again by the next instance.
         _ = term.recv() => Ok(true),
         _ = int.recv() => Ok(true),
     }

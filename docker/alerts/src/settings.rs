@@ -1,4 +1,4 @@
-//! What is set from outside: receivers with their addresses and tokens, and how patient to be.
+//! Settings: receivers with their addresses and tokens, and the retry policy.
 
 use anyhow::{Context, bail, ensure};
 use edf_http::{Key, Waits};
@@ -6,37 +6,37 @@ use reqwest::Url;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A receiver and where it is. Its address may hold a secret, so it does not print.
+/// A receiver and its address. The address may contain a secret, so `Debug` does not print it.
 pub struct Receiver {
-    /// As in `monitoring.receivers` of the configuration.
+    /// Name, as in `monitoring.receivers` of the configuration.
     pub name: String,
-    /// Where messages go.
+    /// Address for messages.
     pub(crate) url: Url,
-    /// Sent as `Authorization: Bearer`, where it wants one.
+    /// Sent as `Authorization: Bearer`, if set.
     pub(crate) token: Option<Key>,
 }
 
-/// Everything that messages are sent by.
+/// Settings of the program.
 pub struct Settings {
-    /// Who is told.
+    /// The receivers.
     pub receivers: Vec<Receiver>,
-    /// Where people look: `externalURL` and `generatorURL` of messages.
+    /// Link for people: `externalURL` and `generatorURL` of messages.
     pub external_url: String,
-    /// Looks by itself so often, whether it was notified or not.
+    /// Polling interval, in addition to notifications.
     pub poll: Duration,
-    /// Between two tries.
+    /// Waits between retries.
     pub waits: Waits,
 }
 
 impl Settings {
-    /// Reads `EDF_ALERTS_RECEIVERS` or the file `EDF_ALERTS_RECEIVERS_FILE`, `EDF_ALERTS_EXTERNAL_URL`, `EDF_ALERTS_POLL`
-    /// and `EDF_ALERTS_LONGEST_WAIT` by `lookup`; an empty one is not set.
+    /// Reads `EDF_ALERTS_RECEIVERS` or the file `EDF_ALERTS_RECEIVERS_FILE`, `EDF_ALERTS_EXTERNAL_URL`,
+    /// `EDF_ALERTS_POLL` and `EDF_ALERTS_LONGEST_WAIT` with `lookup`; an empty value counts as not set.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let lookup = |name| lookup(name).filter(|value| !value.is_empty());
         let duration = |name, default| match lookup(name) {
             None => Ok(default),
             Some(text) => {
-                humantime::parse_duration(&text).with_context(|| format!("{name} is no duration such as 30s or 15m"))
+                humantime::parse_duration(&text).with_context(|| format!("{name} is not a duration such as 30s or 15m"))
             }
         };
         let receivers = match (lookup("EDF_ALERTS_RECEIVERS"), lookup("EDF_ALERTS_RECEIVERS_FILE")) {
@@ -58,19 +58,20 @@ impl Settings {
     }
 }
 
-/// Reads `{"operations": {"url": "https://...", "token": "..."}}`. Errors say where it is wrong, and repeat no value.
+/// Parses `{"operations": {"url": "https://...", "token": "..."}}`. Errors locate the problem without repeating a
+/// value.
 fn receivers(text: &str) -> anyhow::Result<Vec<Receiver>> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
-        Ok(_) => bail!("is no JSON object of receivers by name"),
-        Err(error) => bail!("is no JSON: line {}, column {}", error.line(), error.column()),
+        Ok(_) => bail!("is not a JSON object of receivers by name"),
+        Err(error) => bail!("is not JSON: line {}, column {}", error.line(), error.column()),
     };
     ensure!(!object.is_empty(), "names no receiver");
     object.into_iter().map(|(name, settings)| receiver(&name, &settings).context(name)).collect()
 }
 
 fn receiver(name: &str, settings: &Value) -> anyhow::Result<Receiver> {
-    let settings = settings.as_object().context("is no JSON object with a url")?;
+    let settings = settings.as_object().context("is not a JSON object with a url")?;
     if let Some(unknown) = settings.keys().find(|key| !matches!(key.as_str(), "url" | "token")) {
         bail!("{unknown} is not known: a receiver has a url and may have a token");
     }
@@ -79,7 +80,7 @@ fn receiver(name: &str, settings: &Value) -> anyhow::Result<Receiver> {
     ensure!(matches!(url.scheme(), "http" | "https"), "its url is neither http nor https");
     let token = match settings.get("token") {
         None => None,
-        Some(token) => Some(Key::new(token.as_str().context("its token is no text")?.to_owned())),
+        Some(token) => Some(Key::new(token.as_str().context("its token is not a string")?.to_owned())),
     };
     Ok(Receiver { name: name.to_owned(), url, token })
 }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_but_no_secret_repeated() {
+    fn errors_name_the_setting_without_secrets() {
         let good = ("EDF_ALERTS_RECEIVERS", r#"{"day": {"url": "http://localhost/s3cret"}}"#);
         for (pairs, name) in [
             (vec![], "EDF_ALERTS_RECEIVERS"),

@@ -1,8 +1,8 @@
-//! PostgREST's log, counted: with `log-level = "warn"` it has a line for each request that failed, and nothing in the
-//! database can know of all of them, since what fails is rolled back or never gets there.
+//! Counts failed requests from PostgREST's log: with `log-level = "warn"` it has a line for each, and the database
+//! cannot count all of them, since failed requests are rolled back or never reach it.
 //!
-//! Requests are counted by minute, method, path, role and status. The query of an address is not kept: it may say who
-//! was asked about. The same program reads nginx's log of [`reads`].
+//! Requests are counted by minute, method, path, role and status. The query string is not stored: it may identify
+//! people. The same program counts reads from nginx's log ([`reads`]).
 
 pub mod reads;
 
@@ -10,29 +10,30 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Kinds of requests that are told apart between two writes; further ones are counted under no path.
+/// Maximum number of distinct kinds between two writes; further ones are counted without a path.
 const MOST_KINDS: usize = 1000;
-/// Characters of a path that are kept.
+/// Maximum length of a stored path, in characters.
 const LONGEST_PATH: usize = 100;
 
-/// What requests are counted by.
+/// Key by which requests are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
     /// The minute of the request.
     pub minute: DateTime<Utc>,
     /// GET, POST and so on.
     pub method: String,
-    /// Without its query.
+    /// Path without the query string.
     pub path: String,
-    /// Of the token; none where there was no valid one.
+    /// Role of the token; `None` without a valid token.
     pub role: Option<String>,
     /// HTTP status: 400 or more.
     pub status: u16,
 }
 
-/// Reads a line of the log; none where it is not about a request that failed.
+/// Parses a line of the log; `None` if it is not a failed request.
 pub fn parse(line: &str) -> Option<Kind> {
-    // 127.0.0.1 - supplier [26/Nov/2026:13:04:34 +0000] "GET /forecasts?limit=1 HTTP/1.1" 404 - "" "curl/7.88.1"
+    // Example: 127.0.0.1 - supplier [26/Nov/2026:13:04:34 +0000] "GET /forecasts?limit=1 HTTP/1.1" 404 - ""
+    // "curl/7.88.1"
     let (head, rest) = line.split_once("] \"")?;
     let (who, time) = head.split_once(" [")?;
     let at = DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z").ok()?.to_utc();
@@ -49,17 +50,17 @@ pub fn parse(line: &str) -> Option<Kind> {
     })
 }
 
-/// Requests that are counted and not yet written.
+/// Counted requests that are not yet written.
 #[derive(Debug, Default)]
 pub struct Counts(BTreeMap<Kind, u64>);
 
 impl Counts {
-    /// Counts one.
+    /// Adds a request.
     pub fn add(&mut self, kind: Kind) {
         self.add_many(kind, 1);
     }
 
-    /// Counts what others have counted.
+    /// Adds other counts.
     pub fn merge(&mut self, others: Self) {
         for (kind, requests) in others.0 {
             self.add_many(kind, requests);
@@ -74,12 +75,12 @@ impl Counts {
         *self.0.entry(kind).or_default() += requests;
     }
 
-    /// Whether there are none.
+    /// Whether there are no counts.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As `energy.record_api_errors` takes them.
+    /// The argument of `energy.record_api_errors`.
     pub fn document(&self) -> Value {
         let row = |(kind, requests): (&Kind, &u64)| {
             json!({"minute": kind.minute.to_rfc3339(), "method": kind.method, "path": kind.path, "role": kind.role,
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_a_failed_request_is_read_without_its_query() {
+    fn failed_requests_are_parsed_without_the_query() {
         let line = r#"127.0.0.1 - supplier [26/Nov/2026:13:04:34 +0000] "GET /forecasts?building_id=eq.x HTTP/1.1" 404 - "" "curl/7""#;
         let kind = parse(line).unwrap();
         assert_eq!(kind.minute.to_rfc3339(), "2026-11-26T13:04:00+00:00");
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_nothing() {
+    fn other_lines_are_ignored() {
         for line in [
             "",
             "26/Nov/2026:12:54:29 +0000: Schema cache loaded",
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn many_kinds_are_one() {
+    fn kinds_beyond_the_maximum_are_merged() {
         let mut counts = Counts::default();
         let line = |n: usize| format!(r#"a - r{n} [26/Nov/2026:13:04:34 +0000] "GET /{n} HTTP/1.1" 404 - "" """#);
         for n in 0..5000 {

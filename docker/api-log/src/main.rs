@@ -1,9 +1,9 @@
-//! `postgrest postgrest.conf 2>&1 | edf-api-log`: passes the log on, and counts failed requests in the database; of
-//! nginx (docker/nginx/start.sh) it counts who read of which building.
+//! `postgrest postgrest.conf 2>&1 | edf-api-log`: forwards the log and counts failed requests in the database; for
+//! nginx (docker/nginx/start.sh) it counts who read which building.
 //!
-//! Settings come from the environment: `EDF_API_LOG_EVERY` (default 10s), after which counts are written, and libpq's
-//! `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` (`api_log`), `PGPASSWORD`, `PGSSLMODE`. While the database does not answer
-//! it reads and counts on: PostgREST never waits for it. It ends when the log ends.
+//! Settings come from the environment: `EDF_API_LOG_EVERY` (default 10s), the interval between writes, and libpq's
+//! `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` (`api_log`), `PGPASSWORD`, `PGSSLMODE`. While the database is unavailable
+//! it continues to read and count, so PostgREST is never blocked. It exits at the end of the log.
 
 use anyhow::Context;
 use edf_api_log::reads::{self, Reads};
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     let every = match std::env::var("EDF_API_LOG_EVERY") {
-        Ok(text) => humantime::parse_duration(&text).context("EDF_API_LOG_EVERY is no duration such as 10s")?,
+        Ok(text) => humantime::parse_duration(&text).context("EDF_API_LOG_EVERY is not a duration such as 10s")?,
         Err(_) => Duration::from_secs(10),
     };
     let runtime = tokio::runtime::Runtime::new()?;
@@ -39,7 +39,7 @@ fn run() -> anyhow::Result<()> {
     let options = PgConnectOptions::new().application_name("edf-api-log").options([("statement_timeout", "10s")]);
     let pool =
         PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options);
-    // It ends with the log: a signal to the whole group is for PostgREST, whose last lines count too.
+    // Exits at the end of the log: signals to the process group are for PostgREST, whose last lines are still counted.
     let _handled = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let counts = Shared::default();
     let (writer, counted) = (pool.clone(), counts.clone());
@@ -59,7 +59,7 @@ fn run() -> anyhow::Result<()> {
         } else if let Some((read, rows)) = reads::parse(&text) {
             lock(&counts).1.add(read, rows);
         }
-        // Nobody may be reading; it counts all the same.
+        // Standard output may be closed; counting continues.
         let _ = stdout().write_all(&[&line[..], b"\n"].concat());
     }
     runtime.block_on(write(&pool, &counts));
@@ -79,7 +79,7 @@ async fn write(pool: &PgPool, counts: &Shared) {
 async fn recorded(pool: &PgPool, statement: &'static str, document: serde_json::Value) -> bool {
     let result = query(statement).bind(document).execute(pool).await;
     if let Err(error) = &result {
-        eprintln!("edf-api-log: counts are kept for the next time: {error}");
+        eprintln!("edf-api-log: counts are kept for the next write: {error}");
     }
     result.is_ok()
 }

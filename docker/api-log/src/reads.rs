@@ -1,5 +1,5 @@
-//! nginx's log of reads, counted: who read of which building when. docker/nginx/nginx.conf writes a line of JSON for
-//! each.
+//! Counts reads from nginx's log: who read which building when. docker/nginx/nginx.conf writes a line of JSON for each
+//! request.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Kinds of reads that are told apart between two writes; of further ones it is not kept which buildings they named.
+/// Maximum number of distinct kinds between two writes; further ones are counted without their buildings.
 const MOST_KINDS: usize = 10_000;
-/// Buildings that are kept of what a request names; of one that names more, as of one that names none, all count.
+/// Maximum number of buildings stored per request; a request that names more counts for all buildings, like one without
+/// any.
 const MOST_NAMED: usize = 1000;
 
 #[derive(Deserialize)]
@@ -23,7 +24,7 @@ struct Line {
     caller: String,
 }
 
-/// What `api.check_token` says of who asks.
+/// The caller, as returned by `api.check_token`.
 #[derive(Deserialize)]
 struct Caller {
     subject: String,
@@ -31,7 +32,7 @@ struct Caller {
     key_id: Option<String>,
 }
 
-/// What reads are counted by.
+/// Key by which reads are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Read {
     /// The minute of the request.
@@ -42,16 +43,16 @@ pub struct Read {
     pub role: String,
     /// API key that the token was issued for.
     pub key_id: Option<String>,
-    /// Without its query.
+    /// Path without the query string.
     pub path: String,
-    /// Buildings that the query names by `eq`, `in` or as an argument; none: it names none, or in a way that is not
-    /// understood, and may be about all.
+    /// Buildings selected by the query with `eq`, `in` or as an argument; `None` if it selects none or the filter is
+    /// not understood, so that it may read all.
     pub named: Option<Vec<String>>,
     /// HTTP status: 200 to 299, or 304.
     pub status: u16,
 }
 
-/// Reads a line of the log, and how many rows were answered; none where it is not about a read.
+/// Parses a line of the log with its number of rows; `None` if it is not a read.
 pub fn parse(line: &str) -> Option<(Read, u64)> {
     let line: Line = serde_json::from_str(line).ok()?;
     let caller: Caller = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(line.caller).ok()?).ok()?;
@@ -77,20 +78,21 @@ fn rows(range: &str) -> u64 {
     count.unwrap_or(0)
 }
 
-/// The buildings of a query. Conditions hold together, so that any one bounds what is read; a negation does not.
+/// The buildings selected by a query. Filters are combined with `and`, so any one of them limits the rows; a negated
+/// one does not.
 fn named(query: &str) -> Option<Vec<String>> {
     let mut found = None;
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         let (name, value) = (decoded(name)?, decoded(value)?);
         let list = |text: &str| -> Option<Vec<String>> {
-            // A quoted name may hold a comma or a bracket: rare, and then all count.
+            // A quoted name may contain a comma or a parenthesis: rare, and counted for all buildings.
             (!text.contains(['"', '\\'])).then(|| text.split(',').map(str::to_owned).collect())
         };
         let inside = |open: &str, close: &str| value.strip_prefix(open)?.strip_suffix(close);
         let buildings = match name.as_str() {
             "building_id" if value.starts_with("eq.") => Some(vec![value[3..].to_owned()]),
             "building_id" if value.starts_with("in.") => inside("in.(", ")").and_then(list),
-            // Arguments of functions; a condition that is no equation has an operator and a full stop in front.
+            // Arguments of functions; filters other than `eq` and `in` have an operator followed by a dot.
             "building_id" if !value.contains('.') => Some(vec![value]),
             "building_ids" => inside("{", "}").and_then(list),
             _ => None,
@@ -104,7 +106,7 @@ fn named(query: &str) -> Option<Vec<String>> {
     })
 }
 
-/// A part of a query without its percent signs; none where it is no text.
+/// Percent-decodes a part of a query; `None` if the result is not UTF-8.
 fn decoded(text: &str) -> Option<String> {
     let (mut bytes, mut left) = (Vec::with_capacity(text.len()), text.bytes());
     while let Some(byte) = left.next() {
@@ -120,17 +122,17 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Reads that are counted and not yet written: requests and rows.
+/// Counted reads that are not yet written: requests and rows.
 #[derive(Debug, Default)]
 pub struct Reads(BTreeMap<Read, (u64, u64)>);
 
 impl Reads {
-    /// Counts one.
+    /// Adds a read.
     pub fn add(&mut self, read: Read, rows: u64) {
         self.add_many(read, (1, rows));
     }
 
-    /// Counts what others have counted.
+    /// Adds other counts.
     pub fn merge(&mut self, others: Self) {
         for (read, counts) in others.0 {
             self.add_many(read, counts);
@@ -145,12 +147,12 @@ impl Reads {
         *counts = (counts.0 + requests, counts.1 + rows);
     }
 
-    /// Whether there are none.
+    /// Whether there are no counts.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As `energy.record_api_reads` takes them.
+    /// The argument of `energy.record_api_reads`.
     pub fn document(&self) -> Value {
         let row = |(read, (requests, rows)): (&Read, &(u64, u64))| {
             json!({"minute": read.minute.to_rfc3339(), "subject": read.subject, "role": read.role,
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_who_read_which_building() {
+    fn lines_are_parsed_to_caller_and_building() {
         let (read, rows) = parse(&line("building_id=eq.all-homes&limit=24", 206, "0-23/*")).unwrap();
         assert_eq!(read.minute.to_rfc3339(), "2026-11-26T12:04:00+00:00");
         assert_eq!(
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn buildings_are_those_that_bound_what_is_read() {
+    fn buildings_are_those_of_limiting_filters() {
         for (query, expected) in [
             ("building_id=eq.a%20b%C3%A9", Some(&["a bé"][..])),
             ("building_id=in.(b,a,b)&order=valid_at", Some(&["a", "b"])),
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_those_of_the_range() {
+    fn rows_are_parsed_from_the_content_range() {
         for (range, expected) in
             [("0-23/*", 24), ("10-10/500", 1), ("*/*", 0), ("", 0), ("5-3/9", 0), ("0-18446744073709551615/*", 0)]
         {
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn many_kinds_lose_their_buildings_and_nothing_else() {
+    fn kinds_beyond_the_maximum_lose_only_their_buildings() {
         let mut reads = Reads::default();
         for n in 0..20_000 {
             let (read, rows) = parse(&line(&format!("building_id=eq.{n}"), 200, "0-1/*")).unwrap();

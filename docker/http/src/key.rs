@@ -1,23 +1,23 @@
-//! Secrets of services.
+//! Secrets for services.
 
 use std::fmt;
 
-/// A secret. It does not print, and is taken out of what is kept.
+/// A secret. `Debug` does not print it, and it is redacted from stored texts.
 #[derive(Clone)]
 pub struct Key(String);
 
 impl Key {
-    /// The secret.
+    /// Wraps the secret.
     pub fn new(secret: String) -> Self {
         Self(secret)
     }
 
-    /// Itself, for the service alone.
+    /// The secret, to be sent to the service only.
     pub fn secret(&self) -> &str {
         &self.0
     }
 
-    /// `text` without the secret: a service, or a proxy before it, may say back what it was asked.
+    /// `text` without the secret: a service or proxy may echo the request.
     pub fn redact(&self, text: String) -> String {
         let encoded: String = reqwest::Url::parse_with_params("http://localhost/", [("", &self.0)])
             .ok()
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_does_not_print_and_is_taken_out_of_what_is_kept() {
+    fn a_key_is_not_printed_and_is_redacted() {
         let key = Key::new("s3cret/2".to_owned());
         assert_eq!(format!("{key:?}"), "Key(***)");
         assert_eq!(key.redact("apikey=s3cret%2F2, that is s3cret/2".to_owned()), "apikey=***, that is ***");

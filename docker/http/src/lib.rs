@@ -1,5 +1,4 @@
-//! What the programs beside the database share that speak HTTP: the client, waits between tries, secrets, and why a
-//! request failed.
+//! HTTP code shared by the programs beside the database: client, waits between retries, secrets, and error reasons.
 
 mod key;
 mod retry;
@@ -11,12 +10,12 @@ use anyhow::Context;
 use reqwest::{Client, Response, redirect};
 use std::time::Duration;
 
-/// A client that names itself, and gives up on a connection and on a request after these times.
+/// An HTTP client with this user agent and these timeouts.
 pub fn client(name: &'static str, connect: Duration, total: Duration) -> anyhow::Result<Client> {
     Client::builder()
         .connect_timeout(connect)
         .timeout(total)
-        // A key is for one service and no other: an address that moved is set anew by a person.
+        // A key is for one service only: redirects could send it elsewhere.
         .redirect(redirect::Policy::none())
         .user_agent(name)
         .build()
@@ -24,8 +23,8 @@ pub fn client(name: &'static str, connect: Duration, total: Duration) -> anyhow:
         .context("the HTTP client cannot be made")
 }
 
-/// Why a request brought no answer: a code for machines and a reason for people. The address may hold a key, so it is
-/// in neither.
+/// Why a request got no response: a machine-readable code and a reason. The address may contain a key, so neither
+/// includes it.
 pub fn failure(error: reqwest::Error) -> (&'static str, String) {
     let code = match &error {
         error if error.is_timeout() => "timeout",
@@ -35,7 +34,7 @@ pub fn failure(error: reqwest::Error) -> (&'static str, String) {
     (code, format!("{:#}", anyhow::Error::new(error.without_url())))
 }
 
-/// How long an answer asks to wait, in its header Retry-After.
+/// The wait requested by the response's Retry-After header.
 pub fn asked_wait(response: &Response) -> Option<Duration> {
     let header = response.headers().get(reqwest::header::RETRY_AFTER)?;
     retry_after(header.to_str().ok()?, chrono::Utc::now())

@@ -1,27 +1,27 @@
-//! How long to wait before the next try.
+//! Waits between retries.
 
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// Waits between tries: each twice as long as the one before.
+/// Exponential backoff.
 #[derive(Debug, Clone)]
 pub struct Waits {
-    /// Before the second try.
+    /// Wait after the first try.
     pub first: Duration,
-    /// Between two tries, whatever the service asks for.
+    /// Maximum wait, even if the service asks for more.
     pub longest: Duration,
 }
 
 impl Waits {
-    /// The wait after `tries` tries: what the service asked for, else a doubling one; never longer than the longest.
+    /// The wait after `tries` tries: as requested by the service, else exponential; limited to the maximum.
     pub fn after(&self, tries: u32, asked: Option<Duration>) -> Duration {
         let doubled = || self.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(self.longest);
-        // Jitter, so that programs that failed together do not come back together.
+        // Jitter, so that programs that failed together do not retry together.
         asked.unwrap_or_else(|| doubled().mul_f64(0.5 + fastrand::f64() / 2.0)).min(self.longest)
     }
 }
 
-/// Reads a Retry-After header: seconds, or a date.
+/// Parses a Retry-After header: seconds, or a date.
 pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = header.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_heeded_up_to_the_limit() {
+    fn a_requested_wait_is_used_up_to_the_limit() {
         assert_eq!(WAITS.after(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
         assert_eq!(WAITS.after(1, Some(Duration::from_secs(86_400))), Duration::from_secs(60));
     }

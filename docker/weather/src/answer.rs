@@ -1,15 +1,15 @@
-//! What one request came to: a document, or why not and whether another try may help.
+//! The result of one request: a document, or why it failed and whether to retry.
 
 use crate::{Failure, Limits};
 use reqwest::{Response, StatusCode};
 use std::time::Duration;
 
-/// A try that brought no document.
+/// A failed try.
 pub struct Miss {
     pub failure: Failure,
-    /// Another try may help.
+    /// Whether a retry may succeed.
     pub passing: bool,
-    /// How long the service asked to wait.
+    /// Wait requested by the service.
     pub wait: Option<Duration>,
 }
 
@@ -26,7 +26,7 @@ impl From<reqwest::Error> for Miss {
     }
 }
 
-/// The document of an answer.
+/// Reads the document of a response.
 pub async fn document(mut response: Response, limits: &Limits) -> Result<String, Miss> {
     let status = response.status();
     if !status.is_success() {
@@ -67,7 +67,7 @@ async fn refused(status: StatusCode, mut response: Response, limits: &Limits) ->
     Miss { passing, wait, ..Miss::lasting(code, reason) }
 }
 
-/// The reason that the service gives in an error: `{"error": true, "reason": "..."}`.
+/// The reason in the service's error response: `{"error": true, "reason": "..."}`.
 fn said(body: &[u8]) -> Option<String> {
     let error: serde_json::Value = serde_json::from_slice(body).ok()?;
     let reason = error.get("reason")?.as_str()?;

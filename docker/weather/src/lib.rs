@@ -1,12 +1,12 @@
-//! Fetches the weather of every place in `raw.weather_locations` from an Open-Meteo style service.
+//! Fetches the weather of every location in `raw.weather_locations` from an Open-Meteo style service.
 //!
-//! A *fetch* asks the service for one place and one purpose, with as many tries as it takes; its document goes to the
-//! database's ingestion as it came, and what became of it is a row of `raw.weather_fetches`. A *pass* fetches every
-//! place once. A place that fails never stops the others.
+//! A *fetch* requests the document of one location and purpose, with retries. The document is passed unchanged to the
+//! ingestion in the database, and the result is a row of `raw.weather_fetches`. A *pass* fetches every location once. A
+//! failed location does not affect the others.
 //!
-//! The service names no model run: it blends several models, each with runs of its own. So a forecast's `issued_at` is
-//! the hour in which it was first asked for, by the database's clock, and `received_at` the moment at which it was
-//! ingested. Two fetches in the same hour are the same run, and the second changes nothing.
+//! The service does not name a model run: it blends several models, each with its own runs. So a forecast's `issued_at`
+//! is the hour of the first request for it, by the database's clock, and `received_at` the time of ingestion. Two
+//! fetches in the same hour count as the same run, and the second changes nothing.
 
 mod answer;
 mod service;
@@ -22,13 +22,13 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use sqlx::PgPool;
 
-/// Fetches at the same time: one place that hangs delays the others little, and the service is not flooded.
+/// Number of parallel fetches: a slow location delays the others little, and the service is not overloaded.
 const PARALLEL: usize = 4;
 
-/// A place that weather is asked for.
+/// A location to fetch weather for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Location {
-    /// As in `raw.weather_locations`.
+    /// Key in `raw.weather_locations`.
     pub weather_location_id: String,
     /// In degrees.
     pub latitude: f64,
@@ -36,49 +36,49 @@ pub struct Location {
     pub longitude: f64,
 }
 
-/// What a document is asked for.
+/// What a document is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The hours ahead.
+    /// Forecast of the hours ahead.
     Forecast,
-    /// The hours that are over, as the service's models have analysed them: no station measured them.
+    /// Past hours from the service's model analysis, which are not station measurements.
     Observations,
 }
 
 /// Why a fetch failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// For machines; the comment on `raw.weather_fetches.reason_code` lists them.
+    /// Machine-readable code; listed in the comment on `raw.weather_fetches.reason_code`.
     pub code: String,
-    /// For people. Never holds the key or the address.
+    /// Description. Never contains the key or the address.
     pub reason: String,
 }
 
-/// What one fetch came to, as its row of `raw.weather_fetches` has it.
+/// The result of a fetch, as stored in `raw.weather_fetches`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
-    /// The place.
+    /// The location.
     pub weather_location_id: String,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Before the first try.
+    /// Time before the first try.
     pub started_at: DateTime<Utc>,
-    /// Requests made.
+    /// Number of requests.
     pub tries: u32,
-    /// Of the last try; none where no answer came.
+    /// HTTP status of the last try; `None` without a response.
     pub http_status: Option<u16>,
     /// Size of the document.
     pub bytes: Option<usize>,
-    /// The hours that were new.
+    /// Number of new hours.
     pub outcome: Result<i64, Failure>,
 }
 
-/// Fetches every place in the database. Fails only where the database does not tell the places.
+/// Fetches every location in the database. Fails only if the locations cannot be read.
 pub async fn run_pass(pool: &PgPool, service: &Service) -> sqlx::Result<Vec<sqlx::Result<Fetch>>> {
     Ok(fetch_all(pool, service, locations(pool).await?).await)
 }
 
-/// Fetches these places; an error is a fetch that the database did not take, not even its row.
+/// Fetches these locations; an error means that the fetch could not be recorded.
 pub async fn fetch_all(pool: &PgPool, service: &Service, locations: Vec<Location>) -> Vec<sqlx::Result<Fetch>> {
     let purposes = service.purposes();
     let wanted =
@@ -112,7 +112,7 @@ async fn fetch(pool: &PgPool, service: &Service, location: Location, purpose: Pu
     Ok(fetch)
 }
 
-/// When a fetch's forecast counts as issued: the hour in which it was first asked for.
+/// `issued_at` of a fetch's forecast: the hour of the first request for it.
 fn issued_at(started_at: DateTime<Utc>) -> DateTime<Utc> {
     started_at.duration_trunc(TimeDelta::hours(1)).unwrap_or(started_at)
 }

@@ -1,8 +1,8 @@
-//! `edf-weather [--every DURATION]`: one pass over all places, or one each DURATION such as `1h`.
+//! `edf-weather [--every DURATION]`: one pass over all locations, or one per DURATION such as `1h`.
 //!
-//! Settings come from the environment: `EDF_WEATHER_URL`, `EDF_WEATHER_KEY`, `EDF_WEATHER_PAST_DAYS`, and libpq's `PGHOST`,
-//! `PGPORT`, `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE`. Ends with 0 when every fetch succeeded, 1 when one failed
-//! (its row says why), 2 when nothing could be fetched at all.
+//! Settings come from the environment: `EDF_WEATHER_URL`, `EDF_WEATHER_KEY`, `EDF_WEATHER_PAST_DAYS`, and libpq's
+//! `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE`. Exit status: 0 if every fetch succeeded, 1 if
+//! one failed (see its row), 2 if nothing could be fetched at all.
 
 use anyhow::{Context, anyhow, bail, ensure};
 use edf_weather::{Service, Settings, connect, run_pass};
@@ -29,7 +29,7 @@ async fn run() -> anyhow::Result<bool> {
     let every = every(std::env::args().skip(1))?;
     let service = Service::new(Settings::read(|name| std::env::var(name).ok())?)?;
     let pool = connect(PgConnectOptions::new());
-    // As the first process of a container, a program without handlers ignores these signals.
+    // Without handlers, the first process of a container ignores these signals.
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let work = async {
         match every {
@@ -39,7 +39,7 @@ async fn run() -> anyhow::Result<bool> {
     };
     tokio::select! {
         outcome = work => outcome,
-        // What is under way is rolled back by the server.
+        // A transaction in progress is rolled back by the server.
         _ = term.recv() => Ok(true),
         _ = int.recv() => Ok(true),
     }
@@ -56,9 +56,9 @@ async fn passes(pool: &PgPool, service: &Service, period: Duration) -> anyhow::R
     }
 }
 
-/// True when every fetch succeeded.
+/// Returns true if every fetch succeeded.
 async fn pass(pool: &PgPool, service: &Service) -> anyhow::Result<bool> {
-    // Not as context: what sqlx prints holds its source already.
+    // Not as context: the message of sqlx includes its source already.
     let fetches = run_pass(pool, service).await.map_err(|error| anyhow!("the places cannot be read: {error}"))?;
     let (total, mut succeeded, mut hours) = (fetches.len(), 0, 0);
     for fetch in fetches {
@@ -87,7 +87,7 @@ fn every(arguments: impl IntoIterator<Item = String>) -> anyhow::Result<Option<D
         [] => Ok(None),
         ["--every", period] => {
             let period = humantime::parse_duration(period).context("--every takes a duration such as 30m or 1h")?;
-            ensure!(period >= Duration::from_secs(60), "--every takes a minute or more: the service is shared");
+            ensure!(period >= Duration::from_secs(60), "--every must be at least a minute: the service is shared");
             Ok(Some(period))
         }
         _ => bail!("usage: edf-weather [--every DURATION]"),
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_is_a_minute_or_more_and_nothing_else_is_taken() {
+    fn periods_below_a_minute_and_other_arguments_are_rejected() {
         let every = |arguments: &[&str]| every(arguments.iter().map(|argument| (*argument).to_owned()));
         assert_eq!(every(&[]).unwrap(), None);
         assert_eq!(every(&["--every", "1h 30m"]).unwrap(), Some(Duration::from_secs(5400)));

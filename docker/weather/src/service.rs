@@ -1,35 +1,35 @@
-//! The weather service: one question per place and purpose, asked again while that may help.
+//! The weather service: one request per location and purpose, with retries.
 
 use crate::answer::{self, Miss};
 use crate::{Failure, Location, Purpose, Settings};
 use reqwest::{Client, Url};
 use tokio::time::sleep;
 
-/// The client and what it is set to.
+/// The client and its settings.
 pub struct Service {
     client: Client,
     settings: Settings,
 }
 
-/// What a question came to.
+/// The result of a request with its retries.
 pub struct Answer {
-    /// Requests made.
+    /// Number of requests.
     pub tries: u32,
-    /// Of the last try; none where no answer came.
+    /// HTTP status of the last try; `None` without a response.
     pub http_status: Option<u16>,
-    /// The document as it came, but without the key, should it repeat it.
+    /// The document, with the key redacted in case the service echoes it.
     pub document: Result<String, Failure>,
 }
 
 impl Service {
-    /// A client with these settings.
+    /// Creates a client.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         let (name, limits) = (concat!("edf-weather/", env!("CARGO_PKG_VERSION")), &settings.limits);
         let client = edf_http::client(name, limits.connect, limits.total)?;
         Ok(Self { client, settings })
     }
 
-    /// What documents are asked for, by the settings.
+    /// The enabled purposes.
     pub fn purposes(&self) -> &'static [Purpose] {
         match self.settings.past_days {
             0 => &[Purpose::Forecast],
@@ -37,7 +37,7 @@ impl Service {
         }
     }
 
-    /// Asks for a document, again after a passing failure.
+    /// Requests a document; retries temporary failures.
     pub async fn ask(&self, location: &Location, purpose: Purpose) -> Answer {
         let (url, limits) = (self.url(location, purpose), &self.settings.limits);
         let mut tries = 0;
@@ -77,7 +77,7 @@ impl Service {
             .append_pair("hourly", "temperature_2m,cloud_cover,shortwave_radiation")
             .append_pair("timezone", "UTC");
         match purpose {
-            // From midnight on: enough for 72 hours from any hour of today.
+            // From midnight: covers 72 hours from any hour of today.
             Purpose::Forecast => query.append_pair("forecast_days", "4"),
             Purpose::Observations => {
                 query.append_pair("past_days", &self.settings.past_days.to_string()).append_pair("forecast_days", "1")

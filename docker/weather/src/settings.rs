@@ -1,4 +1,4 @@
-//! What is set from outside: the service's address and key, and how patient to be.
+//! Settings: the service's address and key, and the retry policy.
 
 use anyhow::{Context, bail, ensure};
 use edf_http::{Key, Waits};
@@ -6,35 +6,35 @@ use reqwest::Url;
 use std::fmt;
 use std::time::Duration;
 
-/// Everything that the service is asked by.
+/// Settings of the service.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The endpoint, without a query.
     pub endpoint: Endpoint,
-    /// The service's key, where it wants one.
+    /// The service's key, if it needs one.
     pub key: Option<Key>,
-    /// Days back to take observations of; 0 takes none.
+    /// Days of past observations to fetch; 0 disables them.
     pub past_days: u8,
-    /// How patient to be.
+    /// Timeouts, sizes and retries.
     pub limits: Limits,
 }
 
-/// The endpoint. May hold a password, so it does not print.
+/// The endpoint. It may contain a password, so `Debug` does not print it.
 #[derive(Clone)]
 pub struct Endpoint(pub(crate) Url);
 
-/// Bounds on time and size.
+/// Limits on time and size.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// For a connection.
+    /// Timeout of a connection.
     pub connect: Duration,
-    /// For one try, from the connection to the last byte.
+    /// Timeout of one try, from the connection to the last byte.
     pub total: Duration,
-    /// Size of an answer. Four days of a place are 10 KB.
+    /// Maximum size of a response. Four days of a location are 10 KB.
     pub bytes: usize,
-    /// Requests before a fetch fails.
+    /// Maximum number of tries per fetch.
     pub tries: u32,
-    /// Between two tries.
+    /// Waits between retries.
     pub waits: Waits,
 }
 
@@ -51,7 +51,8 @@ impl Default for Limits {
 }
 
 impl Settings {
-    /// Reads `EDF_WEATHER_URL`, `EDF_WEATHER_KEY` and `EDF_WEATHER_PAST_DAYS` by `lookup`; an empty one is not set.
+    /// Reads `EDF_WEATHER_URL`, `EDF_WEATHER_KEY` and `EDF_WEATHER_PAST_DAYS` with `lookup`; an empty value counts as
+    /// not set.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let lookup = |name| lookup(name).filter(|value| !value.is_empty());
         let base =
@@ -65,7 +66,7 @@ impl Settings {
                 .context("EDF_WEATHER_PAST_DAYS is not a number of days from 0 to 92")?,
         };
         let key = lookup("EDF_WEATHER_KEY");
-        // It is taken out of documents wherever it stands: a short one could be part of a good document.
+        // The key is redacted from documents wherever it occurs: a short one could match valid content.
         ensure!(key.as_ref().is_none_or(|key| key.len() >= 8), "EDF_WEATHER_KEY is shorter than 8 characters");
         Ok(Self { endpoint: Endpoint::below(&base)?, key: key.map(Key::new), past_days, limits: Limits::default() })
     }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_lies_below_the_address() {
+    fn the_endpoint_is_appended_to_the_address() {
         for base in ["https://example.org/weather", "https://example.org/weather/"] {
             let settings = read(&[("EDF_WEATHER_URL", base), ("EDF_WEATHER_KEY", "")]).unwrap();
             assert_eq!(settings.endpoint.0.as_str(), "https://example.org/weather/v1/forecast");
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_but_not_repeated() {
+    fn errors_name_the_setting_without_its_value() {
         let good = ("EDF_WEATHER_URL", "https://example.org");
         for (pairs, name) in [
             (vec![], "EDF_WEATHER_URL"),

@@ -1,4 +1,4 @@
-//! The database's side: places, the clock, ingestion, and the row of each fetch.
+//! Database access: locations, the clock, ingestion, and the row of each fetch.
 
 use crate::{Failure, Fetch, Location, PARALLEL, Purpose, issued_at};
 use chrono::{DateTime, Utc};
@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Executor, Postgres, query, query_as, query_scalar};
 use std::time::Duration;
 
-/// Connections to the database that these options name; none is made before it is needed.
+/// A lazy connection pool.
 pub fn connect(options: PgConnectOptions) -> PgPool {
     let options = options.application_name("edf-weather").options([("statement_timeout", "60s")]);
     PgPoolOptions::new()
@@ -15,7 +15,7 @@ pub fn connect(options: PgConnectOptions) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// The places that weather is wanted for.
+/// The locations to fetch weather for.
 pub async fn locations(pool: &PgPool) -> sqlx::Result<Vec<Location>> {
     let rows: Vec<(String, f64, f64)> = query_as(
         "select weather_location_id, latitude, longitude from raw.weather_locations order by weather_location_id",
@@ -26,12 +26,12 @@ pub async fn locations(pool: &PgPool) -> sqlx::Result<Vec<Location>> {
     Ok(rows.into_iter().map(location).collect())
 }
 
-/// The database's clock: one clock for all times, and not `energy.clock()`, since the service does not replay.
+/// The database's clock. It is not `energy.clock()`, since the service cannot replay the past.
 pub async fn clock(pool: &PgPool) -> sqlx::Result<DateTime<Utc>> {
     query_scalar("select clock_timestamp()").fetch_one(pool).await
 }
 
-/// Hands a document to the ingestion and writes the fetch's row, both or neither.
+/// Ingests a document and writes the fetch's row in one transaction.
 pub async fn ingest(pool: &PgPool, fetch: &mut Fetch, document: &str) -> sqlx::Result<()> {
     let mut work = pool.begin().await?;
     match call(&mut *work, fetch, document).await {

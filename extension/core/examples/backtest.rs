@@ -1,9 +1,9 @@
-//! Backtests strategies on a series in a file, without a database: for work on the strategies.
+//! Backtests strategies on a series in a file, without a database, for the development of strategies.
 //!
 //!     cargo run --release -p edf-core --example backtest -- FILE ZONE WEEKS_CUT RECIPE...
 //!
-//! FILE: CSV of hour_at (RFC 3339), demand, regressors. WEEKS_CUT: weeks at the end that are left out before anything is done.
-//! RECIPE: a strategy, then where wanted `:{parameters}` and `:{features}` in JSON. Ten weeks of daily origins at 05:00 UTC.
+//! FILE: CSV of hour_at (RFC 3339), demand, regressors. WEEKS_CUT: number of weeks at the end to drop first. RECIPE: a
+//! strategy, optionally followed by `:{parameters}` and `:{features}` in JSON. Ten weeks of daily origins at 05:00 UTC.
 
 use anyhow::{Context, Result, bail};
 use edf_core::backtest::{Candidate, Schedule, backtest};

@@ -1,10 +1,10 @@
-//! The floor under the speed bench: libxgboost alone, by edf's own wrapper, on matrices that are ready in memory.
+//! Lower bound for the speed bench: libxgboost alone, through edf's wrapper, on matrices in memory.
 //!
 //!     cargo run --release -p edf-core --example floor -- train|forecast|backtest < HOURS.csv
 //!
-//! CSV of number, hour_at (RFC 3339), demand, temperature_c, ghi_w_m2, is_holiday: a year, a week and three days of each building. Prints
-//! the seconds that the library took, by the clock and of the processor, from rows of numbers to forecasts: the fits and
-//! predictions that edf asks of it, and nothing else.
+//! CSV of number, hour_at (RFC 3339), demand, temperature_c, ghi_w_m2, is_holiday: a year, a week and three days of
+//! each building. Prints the wall-clock and processor seconds spent in the library on the fits and predictions that edf
+//! requests, and nothing else.
 
 #[allow(dead_code)]
 #[path = "../src/model/xgboost/booster.rs"]
@@ -31,7 +31,7 @@ use booster::{Booster, Matrix};
 use edf_core::features::{FeatureSpec, Preset, Sample, Table};
 use edf_core::origin::Origin;
 use edf_core::series::Frame;
-// What the modules above find at the root of their own crate.
+// Modules above expect these at the root of their crate.
 use edf_core::{Checkpoint, error};
 use ndarray::{Array2, Axis};
 use parameters::Parameters;
@@ -63,7 +63,7 @@ impl Watch {
 
 fn processor_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists and `time` is ours.
+    // SAFETY: the clock exists and `time` is a local variable.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
@@ -72,7 +72,7 @@ fn spec() -> Result<FeatureSpec> {
     Ok(FeatureSpec::from_json(&json!({"time_zone": "Etc/GMT+8"}), Preset::Advanced)?)
 }
 
-/// The rows of each day of lead, from origins a day apart.
+/// The samples of each day of lead, from origins a day apart.
 fn by_lead_day(table: &Table<'_>, first: usize, until: usize, end: usize) -> Result<Vec<(Array2<f32>, Vec<usize>)>> {
     let origins = (first..until).step_by(DAY);
     let samples: Vec<Sample> = origins
@@ -111,7 +111,7 @@ fn predict(boosters: &[Booster], days: &[(Array2<f32>, Vec<usize>)], watch: &mut
     Ok(())
 }
 
-/// A fit without the newest block, its forecasts of that block, and the fit that is kept.
+/// A fit without the newest block, its forecasts of that block, and the final fit.
 fn train(table: &Table<'_>, frame: &Frame, end: usize, watch: &mut Watch) -> Result<Vec<Booster>> {
     let held = end - HELD_OUT;
     let boosters = fit(table, frame, held, watch)?;
@@ -155,7 +155,7 @@ fn main() -> Result<()> {
                 }
             }
             "forecast" => {
-                // Whose trees they are is no matter for the time.
+                // The trees of any building will do: the time is the same.
                 if kept.is_none() {
                     kept = Some(fit(&table, &frame, YEAR, &mut Watch::default())?);
                 }

@@ -1,16 +1,16 @@
-//! A model as versioned bytes.
+//! Serialises a model as versioned bytes.
 //!
 //! ```text
 //! magic "EDFM" | format version u16 | header length u32 | header (JSON) | fitted state | SHA-256
 //! ```
 //!
-//! Numbers are little-endian; the digest covers everything before it, so that a flipped or missing
-//! byte is an error and never a wrong forecast or a crash in a parser. The digest is no signature: who
-//! may write the registry decides whose models are run.
+//! Numbers are little-endian. The digest covers everything before it, so a flipped or missing byte is an error and
+//! never a wrong forecast or a crash in a parser. The digest is not a signature: access to the registry controls which
+//! models run.
 //!
-//! Format 5 is read too ([`v5`]): a model outlives the release that trained it.
+//! Format 5 can be read too ([`v5`]), so that models survive an upgrade.
 //!
-//! A header that names its `kind` is of another kind of model than forecasts; see [`crate::anomaly`].
+//! A header with a `kind` field belongs to a model that does not forecast; see [`crate::anomaly`].
 
 mod v5;
 
@@ -26,12 +26,12 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 const MAGIC: &[u8; 4] = b"EDFM";
-/// Raised when older code could not read, or would misread, what newer code writes.
+/// Increased when an older version could not read the new format, or would misread it.
 const FORMAT_VERSION: u16 = 6;
 const HEADER_AT: usize = 10;
 const DIGEST_LEN: usize = 32;
 
-/// What a forecast needs to know beside the fitted state.
+/// Everything a forecast needs besides the fitted state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -39,36 +39,36 @@ pub struct Header {
     pub strategy: String,
     /// Step of the series, in seconds.
     pub step_seconds: i64,
-    /// Most rows ahead.
+    /// Maximum lead, in rows.
     pub horizon: usize,
     /// Names of the regressors, in order.
     pub regressors: Vec<String>,
-    /// What the features are made of.
+    /// The feature spec.
     pub features: FeatureSpec,
-    /// Hyperparameters, complete.
+    /// All hyperparameters.
     pub parameters: Value,
-    /// First time that was not learnt from, in seconds since 1970.
+    /// End of the training set (exclusive), in seconds since 1970.
     pub trained_until: i64,
-    /// The local times of day from which it forecasts.
+    /// The local times of day that can be forecast origins.
     pub phases: Phases,
-    /// Seconds after its end at which a row is known, where that was assumed.
+    /// Assumed delay between the end of a row and its availability, in seconds, if one was given.
     pub availability_seconds: Option<i64>,
-    /// What no forecast is below.
+    /// Lower bound of the forecasts.
     pub floor: Option<f64>,
-    /// Between which values each regressor is believed.
+    /// Plausible range of each regressor.
     pub plausible: Plausible,
-    /// How residuals go on within a day.
+    /// Intraday correction of residuals.
     pub intraday: Intraday,
-    /// Between which values it has learnt.
+    /// Range of the training data.
     pub learnt: Learnt,
 }
 
-/// Header and state as bytes.
+/// Serialises a header and a state.
 pub fn encode(header: &Header, state: &[u8]) -> Result<Vec<u8>, Error> {
     pack(header, state)
 }
 
-/// Any header and a state as bytes.
+/// Serialises any header with a state.
 pub(crate) fn pack(header: &impl Serialize, state: &[u8]) -> Result<Vec<u8>, Error> {
     let header = serde_json::to_vec(header).map_err(|error| Error::Internal(error.to_string()))?;
     let length = u32::try_from(header.len()).map_err(|error| Error::Internal(error.to_string()))?;
@@ -82,17 +82,17 @@ pub(crate) fn pack(header: &impl Serialize, state: &[u8]) -> Result<Vec<u8>, Err
     Ok(bytes)
 }
 
-/// The parts of an artifact whose digest is right.
+/// The parts of an artifact whose digest was verified.
 pub(crate) struct Packed<'a> {
     version: u16,
-    /// The header, in JSON.
+    /// The header as JSON.
     pub header: &'a [u8],
     /// The fitted state.
     pub state: &'a [u8],
 }
 
 impl Packed<'_> {
-    /// The kind of model; none of a forecast's.
+    /// The kind of model; `None` for a forecasting model.
     pub fn kind(&self) -> Result<Option<String>, Error> {
         #[derive(Deserialize)]
         struct Named {
@@ -112,7 +112,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Packed<'_>, Error> {
     let (content, digest) = bytes.split_last_chunk::<DIGEST_LEN>().ok_or_else(|| damaged("it is too short"))?;
     let (magic, rest) = content.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
     if magic != MAGIC {
-        return Err(damaged("it does not start as a model does"));
+        return Err(damaged("it has no model header"));
     }
     if Sha256::digest(content)[..] != digest[..] {
         return Err(damaged("its checksum does not match"));
@@ -150,7 +150,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
         _ => (serde_json::from_slice::<Header>(header).map_err(|error| unreadable(&error))?, Cow::Borrowed(state)),
     };
     if header.step_seconds <= 0 || header.horizon == 0 {
-        return Err(Error::DamagedArtifact("its header holds impossible numbers".to_owned()));
+        return Err(Error::DamagedArtifact("its header has invalid values".to_owned()));
     }
     Ok((header, state))
 }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn artifacts_round_trip() {
         let bytes = sample();
         let (header, state) = decode(&bytes).unwrap();
         assert_eq!(*state, *b"state");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_and_any_cut_is_an_error() {
+    fn any_flipped_bit_and_any_truncation_is_an_error() {
         let bytes = sample();
         for at in 0..bytes.len() {
             assert!(decode(&bytes[..at]).is_err(), "cut at {at}");
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(decode(&bytes).is_err());
         }
     }

@@ -1,9 +1,9 @@
-//! Rolling-origin evaluation: what the forecasts would have been.
+//! Rolling-origin evaluation: forecasts as they would have been made at past origins.
 //!
-//! From the first origin on, a forecast is issued every `step` rows from what was known then; the model is fitted
-//! anew every `refit` rows, on everything before that origin (expanding window) or on the newest rows before it
-//! (sliding window; Tashman, *Out-of-sample tests of forecasting accuracy*, 2000). A fit and the origins up to the
-//! next one are a block; blocks of all candidates are independent of each other, so that they can run side by side.
+//! From the first origin on, a forecast is issued every `step` rows from the data known then. The model is refitted
+//! every `refit` rows, on everything before that origin (expanding window) or on the newest rows before it (sliding
+//! window; Tashman, *Out-of-sample tests of forecasting accuracy*, 2000). A fit and the origins up to the next one form
+//! a block. Blocks are independent of each other, so that they can run in parallel.
 
 use crate::Checkpoint;
 use crate::error::Error;
@@ -18,27 +18,27 @@ use crate::train::{Forecast, Model, Purpose, Recipe};
 mod candidate;
 pub use candidate::Candidate;
 
-/// The most numbers that the forecasts of a backtest may hold: 200 MB. Each forecast has ten, and one for each level;
-/// while they are made, those of one issue reach a day beyond the horizon.
+/// Maximum number of values in the forecasts of a backtest: 200 MB. Each forecast has ten values plus one per level;
+/// while they are computed, the forecasts of one issue reach a day beyond the horizon.
 const MOST_NUMBERS: usize = 25_000_000;
 
-/// When forecasts are issued and models fitted, in rows.
+/// When forecasts are issued and models are refitted, in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
     /// The first origin.
     pub first: usize,
-    /// The last origin, at most; without it, origins go on to the end of the known targets.
+    /// The latest possible origin; `None` continues to the end of the known targets.
     pub last: Option<usize>,
-    /// Distance of two origins.
+    /// Distance between origins.
     pub step: usize,
-    /// Distance of two fits, rounded up to whole steps.
+    /// Distance between refits, rounded up to whole steps.
     pub refit: usize,
-    /// A fit reads so many rows before its origin; without it, all.
+    /// Number of rows before its origin that a fit reads; `None` reads all.
     pub window: Option<usize>,
 }
 
 impl Schedule {
-    /// The origins, where the targets before row `end` are known.
+    /// The origins, given that the targets before row `end` are known.
     fn origins(&self, grid: &Grid, end: usize) -> Result<Vec<usize>, Error> {
         let time = |row: usize| rfc3339(grid.time(row));
         if self.first >= end {
@@ -64,7 +64,7 @@ impl Schedule {
     }
 }
 
-/// Every forecast of every origin whose target lies in the frame: those of each candidate, by origin and lead.
+/// The forecasts of all origins whose targets lie in the frame, per candidate, ordered by origin and lead.
 pub fn backtest(
     candidates: &[Candidate],
     schedule: Schedule,
@@ -101,7 +101,7 @@ pub fn backtest(
     Ok(candidates.iter().map(|_| forecasts.by_ref().take(blocks.len()).flatten().collect()).collect())
 }
 
-/// Refuses a backtest whose forecasts would not fit into memory.
+/// Rejects a backtest whose forecasts would not fit into memory.
 fn check_size(candidates: &[Candidate], origins: usize, frame: &Frame, levels: usize) -> Result<(), Error> {
     let rows = |candidate: &Candidate| origins * (candidate.recipe.horizon + frame.grid.rows_per_day());
     let numbers = candidates.iter().map(rows).sum::<usize>() * (10 + levels);
@@ -116,15 +116,15 @@ fn check_size(candidates: &[Candidate], origins: usize, frame: &Frame, levels: u
     )))
 }
 
-/// Fits that may run side by side: the tables of features of all of them must fit into memory.
+/// Maximum number of parallel fits: the feature tables of all of them must fit into memory.
 fn most_workers(candidates: &[Candidate], frame: &Frame) -> usize {
     let columns = |candidate: &Candidate| candidate.recipe.features.most_columns(frame.regressors.len());
     let most = candidates.iter().map(columns).max().unwrap_or(1);
     (MOST_CELLS / (most * frame.grid.len()).max(1)).max(1)
 }
 
-/// One block: a fit and the forecasts of its origins. They read the whole frame: a sliding window is one of the
-/// trainings, not of what is known in service.
+/// One block: a fit and the forecasts of its origins. Forecasts read the whole frame: a sliding window limits training,
+/// not the data available in service.
 fn forecast(
     recipe: &Recipe,
     schedule: Schedule,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_origin_is_the_last_one_and_cannot_come_before_the_first() {
+    fn origins_stop_at_the_last_one_which_cannot_precede_the_first() {
         let frame = hourly_frame(1320);
         let origins = |last| -> Vec<_> {
             let forecasts = run(&frame, Schedule { last: Some(last), ..SCHEDULE }).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_does_not_change_when_later_targets_do() {
+    fn later_targets_do_not_change_a_forecast() {
         let frame = hourly_frame(1320);
         let mut later = frame.clone();
         later.target[1248..].iter_mut().for_each(|value| *value += 50.0);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sliding_window_reads_what_lies_in_it_and_in_service_all() {
+    fn a_sliding_window_limits_training_but_not_forecasting() {
         let frame = hourly_frame(1320);
         let mut before = frame.clone();
         before.target[..500].iter_mut().for_each(|value| *value *= 3.0);
@@ -219,10 +219,10 @@ mod tests {
         assert_ne!(block(&frame, None), block(&before, None));
         assert_eq!(block(&frame, Some(1200)), block(&frame, None));
         assert_eq!(block(&frame, Some(9999)), block(&frame, None));
-        // A forecast of the last origin of a block has more than the window before it.
+        // A forecast from the last origin of a block reads more than the window before that origin.
         assert_eq!(run(&frame, Schedule { window: Some(504), ..SCHEDULE }).unwrap().len(), 4 * 48 + 24);
         let error = run(&frame, Schedule { window: Some(503), ..SCHEDULE });
-        assert_eq!(error.unwrap_err().to_string(), "too little history: 504 steps are needed, 503 are there");
+        assert_eq!(error.unwrap_err().to_string(), "too little history: 504 steps are needed, 503 are available");
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_change_nothing_to_the_last_bit() {
+    fn the_number_of_workers_does_not_change_results() {
         let frame = hourly_frame(1800);
         let candidates = candidates(json!([
             {"strategy": "xgboost", "parameters": {"rounds": 30}}, "lear", "seasonal_naive", "profile", "prophet",
@@ -266,21 +266,21 @@ mod tests {
     }
 
     #[test]
-    fn fewer_fits_run_side_by_side_where_the_series_is_long() {
+    fn long_series_run_fewer_fits_in_parallel() {
         let candidates = candidates(quick());
         assert!(most_workers(&candidates, &hourly_frame(8760)) > 64);
         assert!((1..4).contains(&most_workers(&candidates, &hourly_frame(400_000))));
     }
 
     #[test]
-    fn more_forecasts_than_fit_into_memory_are_refused() {
+    fn backtests_too_large_for_memory_are_rejected() {
         let schedule = Schedule { first: 600, step: 1, refit: 100_000, ..SCHEDULE };
         let error = run(&hourly_frame(50_000), schedule).unwrap_err().to_string();
         assert!(error.contains("49400 origins") && error.contains("more than the 25000000"), "{error}");
     }
 
     #[test]
-    fn who_failed_is_named() {
+    fn errors_name_the_candidate() {
         let frame = hourly_frame(1320);
         let candidates = candidates(json!([
             {"name": "floor", "strategy": "seasonal_naive"},
@@ -290,7 +290,7 @@ mod tests {
             let error = backtest(&candidates, SCHEDULE, &frame, &[], workers, &mut || ()).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "candidate \"long\": too little history: 1368 steps are needed, 1200 are there"
+                "candidate \"long\": too little history: 1368 steps are needed, 1200 are available"
             );
         }
     }

@@ -1,15 +1,15 @@
-//! A forecast as a picture: the fan, what was measured, the solar generation. Drawn as SVG by the crate plotters.
+//! Draws a forecast as SVG with the crate plotters: prediction intervals, actuals and solar generation.
 
 use crate::error::{Error, clipped};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use plotters::prelude::*;
 
-/// The most hours that are drawn: five weeks.
+/// Maximum number of hours in a chart: five weeks.
 pub const MOST_HOURS: usize = 840;
-/// Between what a picture may be wide and high, in pixels.
+/// Minimum and maximum width and height, in pixels.
 pub const SIZES: (u32, u32) = (200, 4000);
-/// Letters of the title at most.
+/// Maximum length of the title, in characters.
 const LONGEST_TITLE: usize = 120;
 
 const DEMAND: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
@@ -17,49 +17,46 @@ const ACTUAL: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const SOLAR: RGBColor = RGBColor(0xb3, 0x6b, 0x00);
 const LINES: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 
-/// What is known of an hour.
+/// The values of one hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hour {
-    /// Its start.
+    /// Start of the hour.
     pub at: DateTime<Utc>,
-    /// What was measured.
+    /// Actual demand.
     pub actual: Option<f64>,
     /// The forecast.
     pub yhat: Option<f64>,
-    /// Its interval.
+    /// Prediction interval.
     pub bounds: Option<(f64, f64)>,
-    /// Solar generation, measured or to come.
+    /// Solar generation, measured or forecast.
     pub solar: Option<f64>,
 }
 
-/// How it is drawn.
+/// Chart options.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame<'a> {
     /// The title.
     pub title: &'a str,
-    /// IANA name of the zone of the hours below.
+    /// IANA name of the time zone of the axis labels.
     pub zone: &'a str,
-    /// In pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// In pixels.
+    /// Height in pixels.
     pub height: u32,
 }
 
-/// The picture of ascending hours. It says in words what it shows, for those who do not see it.
+/// The chart of ascending hours, with a text alternative for screen readers.
 pub fn forecast_chart(hours: &[Hour], frame: &Frame<'_>) -> Result<String, Error> {
     let sizes = SIZES.0..=SIZES.1;
     if !sizes.contains(&frame.width) || !sizes.contains(&frame.height) {
         let (least, most) = SIZES;
         return Err(Error::InvalidArgument(format!(
-            "a picture of {} by {} pixels: each side has {least} to {most}",
+            "a chart of {} by {} pixels: each side must have {least} to {most}",
             frame.width, frame.height
         )));
     }
     if hours.len() > MOST_HOURS {
-        return Err(Error::InvalidArgument(format!(
-            "{} hours are more than the {MOST_HOURS} of a picture",
-            hours.len()
-        )));
+        return Err(Error::InvalidArgument(format!("{} hours are more than the {MOST_HOURS} of a chart", hours.len())));
     }
     let zone: Tz = (frame.zone.parse()).map_err(|_| {
         Error::InvalidArgument(format!("\"{}\" is not an IANA time zone", clipped(frame.zone, LONGEST_TITLE)))
@@ -131,7 +128,7 @@ fn draw<'a>(svg: &'a mut String, hours: &[Hour], frame: &Frame<'_>, title: &str,
     root.present()
 }
 
-/// From zero, or from below it, to a little above the highest value.
+/// The y range: from zero, or the lowest value if negative, to a little above the highest value.
 fn range(hours: &[Hour]) -> (f64, f64) {
     let values = hours.iter().flat_map(|hour| {
         let (low, high) = hour.bounds.map_or((None, None), |(low, high)| (Some(low), Some(high)));
@@ -145,7 +142,7 @@ fn range(hours: &[Hour]) -> (f64, f64) {
     (low, high + 0.12 * (high - low))
 }
 
-/// What the picture shows.
+/// The text alternative.
 fn in_words(hours: &[Hour], zone: Tz) -> String {
     let ahead = || hours.iter().filter_map(|hour| Some((hour.at, hour.yhat?)));
     let Some((peak_at, peak)) = ahead().max_by(|a, b| a.1.total_cmp(&b.1)) else {
@@ -156,14 +153,14 @@ fn in_words(hours: &[Hour], zone: Tz) -> String {
         (ahead().next().map_or(peak_at, |hour| hour.0), ahead().next_back().map_or(peak_at, |hour| hour.0));
     let total: f64 = ahead().map(|hour| hour.1).sum();
     format!(
-        "Forecast of {} to {}: {total:.0} kWh in all, most at {} with {peak:.1} kWh.",
+        "Forecast of {} to {}: {total:.0} kWh in total, peak of {peak:.1} kWh at {}.",
         local(from),
         local(to + TimeDelta::hours(1)),
         local(peak_at)
     )
 }
 
-/// With title and description, in a size that fits where it is shown.
+/// Adds title and description and lets the chart scale to its container.
 fn described(svg: &str, title: &str, words: &str) -> String {
     let escaped =
         |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
@@ -193,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_fan_lines_and_words_and_a_title_is_text() {
+    fn a_chart_has_intervals_lines_and_a_description_and_escapes_its_title() {
         let svg = forecast_chart(&hours(72), &frame("b1 <script>alert(1)</script> & \"co\"")).unwrap();
         assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
         assert!(!svg.contains("<script"), "{svg}");
@@ -208,7 +205,7 @@ mod tests {
         ] {
             assert!(svg.contains(says), "{says}: {svg}");
         }
-        // What was measured has a gap.
+        // The actuals have a gap.
         let lines = |svg: &str| svg.matches("<polyline").count();
         let mut whole = hours(72);
         whole[5].actual = Some(3.0);
@@ -216,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn little_or_nothing_is_a_picture_and_too_much_is_refused() {
+    fn few_or_no_hours_are_drawn_and_too_many_are_rejected() {
         for count in [0, 1, 2] {
             assert!(forecast_chart(&hours(count), &frame("")).unwrap().contains("</svg>"), "{count}");
         }

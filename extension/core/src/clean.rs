@@ -1,13 +1,14 @@
-//! Values that cannot be: spikes of a meter, and regressors far outside of what was learnt.
+//! Implausible values: spikes of a meter, and regressors far outside their range in the training set.
 //!
-//! A spike of the target is a value far outside of the range of the four weeks before its day: below the 1st or above
-//! the 99th percentile by more than five times their distance. It is taken for missing when the series is made, so that
-//! fit, residuals, intervals, level, scores and service see the same values. A level that really has shifted so far is
-//! a spike for a day or two only, since by then it is part of that range. Looking back and never ahead, a row has the
-//! same value for every later origin. Real peaks stay: a range holds them once they are seen in one hour of a hundred.
+//! A spike of the target is a value far outside the range of the four weeks before its day: below the 1st or above the
+//! 99th percentile by more than five times their distance. It is set to missing when the series is created, so that
+//! fit, residuals, intervals, level, scores and service see the same values. After a genuine level shift of that size,
+//! values count as spikes for a day or two only, since the range then includes the new level. The range never looks
+//! ahead, so a row has the same value for every later origin. Real peaks are kept: the range includes them once they
+//! occur in one hour of a hundred.
 //!
-//! A regressor has a range for its whole training: a temperature of -9999 is a fill value and not weather. A column that
-//! is nearly always the same, such as rain, has no range; there only what files are known to fill with is not believed.
+//! A regressor has one range for its whole training set: a temperature of -9999 is a fill value. A column that is
+//! nearly constant, such as rain, has no range; there only known fill values are rejected.
 
 use crate::grid::Grid;
 use crate::series::Frame;
@@ -15,31 +16,30 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Days before a day that give its range.
+/// Number of days before a day that define its range.
 const RANGE_DAYS: usize = 28;
-/// Distances between the percentiles that a target may lie outside.
+/// Multiples of the distance between the percentiles by which a target may lie outside of them.
 const TOLERANCE: f64 = 5.0;
-/// The same of a regressor.
+/// The same for a regressor.
 const REGRESSOR_TOLERANCE: f64 = 2.0;
-/// Beyond that lie only the fill values of files, such as 1e20 and 9.96921e36; single precision would make them
-/// infinite.
+/// Larger values are fill values, such as 1e20 and 9.96921e36; single precision would turn them into infinities.
 const LARGEST: f64 = 1e15;
-/// Fill values that a range tells, where there is one: a column that is nearly always the same has none.
+/// Known fill values, for nearly constant columns, which have no range.
 const FILL_VALUES: [f64; 9] =
     [-999.0, -999.9, -9999.0, -9999.9, -99_999.0, 99_999.0, -32_767.0, -32_768.0, 2_147_483_647.0];
-/// Known values below which a range says little.
+/// Minimum number of known values for a range.
 const LEAST_KNOWN: usize = 24;
 
-/// A value of the target that was taken for missing.
+/// A target value that was set to missing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spike {
     /// The row's start.
     pub at: DateTime<Utc>,
-    /// What was measured.
+    /// The measured value.
     pub value: f64,
 }
 
-/// Takes the spikes out of a target; they are missing afterwards.
+/// Sets the spikes of a target to missing and returns them.
 pub(crate) fn take_spikes(grid: &Grid, target: &mut [f64]) -> Vec<Spike> {
     let day = grid.rows_per_day();
     let mut spikes = Vec::new();
@@ -49,7 +49,7 @@ pub(crate) fn take_spikes(grid: &Grid, target: &mut [f64]) -> Vec<Spike> {
         *value = f64::NAN;
     }
     let raw = target.to_vec();
-    // The series may start within a UTC day; blocks are whole ones on every grid.
+    // The series may start within a UTC day; blocks are whole UTC days on every grid.
     let mut start = 0;
     while start < target.len() {
         let end = (start + day - grid.row_of_day(start)).min(target.len());
@@ -67,8 +67,8 @@ pub(crate) fn take_spikes(grid: &Grid, target: &mut [f64]) -> Vec<Spike> {
     spikes
 }
 
-/// What values lie between that go with these: the 1st and the 99th percentile, and so many times their distance
-/// beyond. None where too few are known, or where they are nearly all the same.
+/// The plausible range: the 1st and the 99th percentile, extended on both sides by a multiple of their distance. `None`
+/// if too few values are known or nearly all are equal.
 fn plausible(known: &mut [f64], tolerance: f64) -> Option<(f64, f64)> {
     if known.len() < LEAST_KNOWN {
         return None;
@@ -82,24 +82,24 @@ fn plausible(known: &mut [f64], tolerance: f64) -> Option<(f64, f64)> {
     (margin > 0.0 && margin.is_finite()).then_some((low - margin, high + margin))
 }
 
-/// Between which values each regressor is believed, in their order; learnt with a model and kept with it.
+/// The plausible range of each regressor, in order; learned in training and stored with the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Plausible(Vec<Option<(f64, f64)>>);
 
-/// A regressor's value that was not believed.
+/// An implausible regressor value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Implausible {
     /// The regressor.
     pub regressor: String,
     /// The row's start.
     pub at: DateTime<Utc>,
-    /// What was given.
+    /// The given value.
     pub value: f64,
 }
 
 impl Plausible {
-    /// From the rows of `frame` before `end`.
+    /// Learns the ranges from the rows of `frame` before `end`.
     pub fn learn(frame: &Frame, end: usize) -> Self {
         let of = |values: &[f64]| {
             let mut known: Vec<f64> =
@@ -109,7 +109,7 @@ impl Plausible {
         Self(frame.regressors.iter().map(|regressor| of(&regressor.values)).collect())
     }
 
-    /// Whether a value of a regressor is believed.
+    /// Whether a value is plausible.
     pub fn holds(&self, regressor: usize, value: f64) -> bool {
         let is_filled = |value: f64| value.abs() > LARGEST || FILL_VALUES.contains(&value);
         match self.0.get(regressor).copied().flatten() {
@@ -118,8 +118,8 @@ impl Plausible {
         }
     }
 
-    /// The frame with implausible values missing, and which those are. Copied only where there are any. Where a
-    /// forecast of a regressor is implausible, the frame's own value stands in.
+    /// Returns the frame with implausible values set to missing, and those values. Copies only if there are any. An
+    /// implausible forecast of a regressor is replaced by the frame's own value.
     pub fn apply<'a>(&self, frame: &'a Frame) -> (Cow<'a, Frame>, Vec<Implausible>) {
         let mut found = Vec::new();
         let mut kept = Cow::Borrowed(frame);
@@ -145,7 +145,7 @@ impl Plausible {
         (kept, found)
     }
 
-    /// Whether it is of so many regressors, with numbers that can be.
+    /// Whether it has this many regressors and only valid ranges.
     pub fn is_sound(&self) -> bool {
         self.0.iter().flatten().all(|(low, high)| low.is_finite() && high.is_finite() && low < high)
     }
@@ -157,7 +157,7 @@ mod tests {
     use crate::testing::hourly_frame;
 
     #[test]
-    fn a_spike_is_missing_and_nothing_else() {
+    fn only_spikes_are_set_to_missing() {
         let mut frame = hourly_frame(1000);
         assert!(frame.spikes.is_empty());
         frame.target[900] = 1e6;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_of_level_is_believed_after_two_days() {
+    fn a_level_shift_is_accepted_after_two_days() {
         let mut frame = hourly_frame(1400);
         frame.target[1000..].iter_mut().for_each(|value| *value += 500.0);
         frame.clean();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fill_value_of_a_regressor_is_missing_and_named_and_rare_weather_and_flags_stay() {
+    fn fill_values_of_regressors_are_removed_and_rare_weather_and_flags_are_kept() {
         let mut frame = hourly_frame(1000);
         let plausible = Plausible::learn(&frame, 900);
         let (kept, found) = plausible.apply(&frame);
@@ -194,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn a_fill_value_is_missing_where_a_column_is_nearly_always_the_same_and_in_the_target() {
+    fn fill_values_are_removed_from_nearly_constant_columns_and_the_target() {
         let mut frame = hourly_frame(1000);
-        // Rain, seldom.
+        // Rain, mostly zero.
         frame.regressors[1].values.fill(0.0);
         frame.regressors[1].values[500] = 12.5;
         for (row, fill) in [(700, 1e20), (710, 9.96921e36), (720, -9999.0), (950, -1e39), (960, -32_768.0)] {

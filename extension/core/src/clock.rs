@@ -1,23 +1,23 @@
-//! The local clock, row by row: what "the same hour" means, on days of 23 and 25 hours too.
+//! The local time of each row, including days of 23 and 25 hours.
 //!
-//! Rows are equal steps of absolute time; people live by the clock on the wall. On the day that has 23 hours a
-//! time of day has no row, on the one of 25 hours one has two.
+//! Rows are equal steps of absolute time, but demand follows local time. On the 23-hour day one local hour has no row;
+//! on the 25-hour day one has two.
 
 use crate::grid::{DAY_SECONDS, Grid};
 use chrono::{DateTime, Datelike, Offset, TimeZone};
 use chrono_tz::Tz;
 use std::ops::Range;
 
-/// The local time at which each row starts.
+/// Local start time of each row.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    /// Seconds since 1970-01-01 00:00 on the wall.
+    /// Seconds of local time since 1970-01-01 00:00 local.
     seconds: Vec<i64>,
     step: i64,
 }
 
 impl Clock {
-    /// The first `rows` rows of `grid`, which may reach beyond its end.
+    /// The first `rows` rows of `grid`; may extend beyond its end.
     pub fn new(grid: &Grid, zone: Tz, rows: usize) -> Self {
         let local = |row| {
             let time = grid.time(row);
@@ -31,13 +31,13 @@ impl Clock {
         self.seconds.len()
     }
 
-    /// Its rows of this range as a clock of their own.
+    /// The rows of a range as a new clock.
     #[must_use]
     pub fn window(&self, rows: Range<usize>) -> Self {
         Self { seconds: self.seconds[rows].to_vec(), step: self.step }
     }
 
-    /// Days since 1970-01-01, with the time of day as their fraction.
+    /// Days since 1970-01-01, including the time of day as a fraction.
     pub fn days(&self, row: usize) -> f64 {
         self.seconds[row] as f64 / DAY_SECONDS as f64
     }
@@ -58,12 +58,12 @@ impl Clock {
         (self.date(row) + 3).rem_euclid(7) as u32 + 1
     }
 
-    /// Steps since 1970-01-01 00:00 on the wall. Rows that share one are the repeated hour.
+    /// Steps of local time since 1970-01-01 00:00. The two rows of the repeated hour share one value.
     pub fn tick(&self, row: usize) -> i64 {
         self.seconds[row].div_euclid(self.step)
     }
 
-    /// Steps of a day of 24 hours.
+    /// Steps per 24-hour day.
     pub fn rows_per_day(&self) -> usize {
         (DAY_SECONDS / self.step) as usize
     }
@@ -73,8 +73,8 @@ impl Clock {
         (self.seconds[row].rem_euclid(DAY_SECONDS) / self.step) as usize
     }
 
-    /// The row of the same local time so many days before `row`; none before the first row. Where that time of day was
-    /// skipped the row 24 hours for each day before stands in; where it was repeated, the first of the two.
+    /// The row at the same local time `days` days before `row`; `None` if that is before the first row. If that local
+    /// time was skipped, the row 24 hours per day earlier is used; if it was repeated, the first of the two.
     pub fn days_before(&self, row: usize, days: usize) -> Option<usize> {
         let plain = row.checked_sub(days * self.rows_per_day())?;
         let apart = self.tick(row) - self.tick(plain) - (days * self.rows_per_day()) as i64;
@@ -111,23 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn the_same_hour_of_an_earlier_day_is_that_of_the_wall() {
-        // From local midnight on; the clocks go forward on the second day, back on the second day.
+    fn the_same_hour_of_an_earlier_day_follows_local_time() {
+        // From local midnight; the clocks go forward or back on the second day.
         let (spring, autumn) = (clock("2026-03-27T23:00:00Z", 96), clock("2026-10-23T22:00:00Z", 96));
-        // 07:00 of the third day is row 54 in spring, which lost an hour, and row 56 in autumn.
+        // 07:00 of the third day is row 54 in spring (one hour less) and row 56 in autumn.
         assert_eq!([spring.days_before(54, 1), spring.days_before(54, 2)], [Some(30), Some(7)]);
         assert_eq!([autumn.days_before(56, 1), autumn.days_before(56, 2)], [Some(32), Some(7)]);
-        // 02:00 was skipped: the hour 24 hours before.
+        // 02:00 was skipped: 24 hours before is used.
         assert_eq!(spring.slot(49), 2);
         assert_eq!(spring.days_before(49, 1), Some(25));
-        // 02:00 was there twice, rows 26 and 27: both follow row 2.
+        // 02:00 occurred twice, in rows 26 and 27: both follow row 2.
         assert_eq!([autumn.days_before(26, 1), autumn.days_before(27, 1)], [Some(2), Some(2)]);
         assert_eq!(spring.days_before(3, 1), None);
     }
 
     proptest! {
         #[test]
-        fn an_earlier_day_has_the_same_slot_or_lost_it(row in 1000_usize..9000, days in 1_usize..40) {
+        fn an_earlier_day_has_the_same_slot_unless_it_was_skipped(row in 1000_usize..9000, days in 1_usize..40) {
             let clock = clock("2026-01-01T00:00:00Z", 9000);
             let before = clock.days_before(row, days).unwrap();
             prop_assert!(before < row);

@@ -1,74 +1,73 @@
-//! How far a forecast row can be trusted: how like it is to the situations that were learnt.
+//! The confidence of a forecast row: how similar its inputs are to the training data.
 //!
-//! A model that is asked beyond what it has learnt extrapolates, and its intervals do not know it. The idea is that of
-//! the similarity index of Elith, Kearney and Phillips (*The art of modelling range-shifting species*, 2010), which
-//! measures a value against the range of those that were learnt. A value scores 1 inside of that range; outside, it
-//! loses in proportion to its distance, down to 0 at one width of the range; a value that is missing or implausible
-//! scores 0. Then
+//! A model extrapolates outside the range of its training data, and its intervals do not reflect that. The idea is the
+//! similarity index of Elith, Kearney and Phillips (*The art of modelling range-shifting species*, 2010), which
+//! compares a value with the range of the training data. A value inside the range scores 1; outside, the score falls
+//! linearly to 0 at a distance of one range width; a missing or implausible value scores 0. Then
 //!
 //! ```text
 //! confidence = (mean score of the regressors of the hour, as they are known at the issue)
 //!            * (weighted mean score of the demand of the newest four weeks, as it is known at the issue)
 //! ```
 //!
-//! The weeks end where demand is usually known at that time, and the weight of an hour halves each [`HALF_LIFE_DAYS`]
-//! days back, so that demand that is late for a day costs a tenth and a week half; a model that has learnt to forecast
-//! series of which nothing is known counts it half. A worse input never raises it.
+//! The four weeks end where demand is usually known by that time. The weight of an hour halves every [`HALF_LIFE_DAYS`]
+//! days back, so demand that is a day late costs a tenth, and a week late a half. A model trained to forecast series
+//! without history weights demand by half. Worse inputs never raise the confidence.
 
 use crate::clean::Plausible;
 use crate::origin::Origin;
 use crate::series::Frame;
 use serde::{Deserialize, Serialize};
 
-/// Days of demand that are looked at.
+/// Number of days of demand that count.
 const NEWEST_DAYS: usize = 28;
-/// Days back over which the weight of an hour of demand halves.
+/// Half-life of the weight of an hour of demand, in days.
 const HALF_LIFE_DAYS: f64 = 7.0;
 
-/// The least and the highest value that were learnt; none where none was known, or where they say nothing.
+/// Lowest and highest value in training; `None` if no value was known or the range is not informative.
 type Range = Option<(f64, f64)>;
 
-/// Between which values a model has learnt; kept with it.
+/// The ranges of the training data, stored with the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Learnt {
-    /// Of the demand; none of several series, which have a size each.
+    /// Range of the demand; `None` for a model of several series, which differ in size.
     target: Range,
-    /// Of the regressors, in their order.
+    /// Ranges of the regressors, in order.
     regressors: Vec<Range>,
 }
 
-/// What a confidence is about, beside the origin.
+/// The inputs of a confidence, besides the origin.
 pub struct Asked<'a> {
-    /// The series as it was given, implausible values included.
+    /// The series as given, including implausible values.
     pub frame: &'a Frame,
-    /// Which regressors are believed.
+    /// Plausible ranges of the regressors.
     pub plausible: &'a Plausible,
-    /// For each regressor, whether the model reads it and when: `None` is not at all.
+    /// Which value of each regressor the model reads; `None` if it does not read it.
     pub reads: &'a [Option<Reads>],
-    /// Rows after which demand is usually known.
+    /// Usual delay of demand, in rows.
     pub usual_delay: usize,
-    /// How much the demand counts: 1, or less for a model that has learnt to do without.
+    /// Weight of the demand: 1, or less for a model trained to forecast without it.
     pub weight_of_demand: f64,
 }
 
 /// Which value of a regressor a forecast reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// That of the hour which is forecast.
+    /// The value of the target hour.
     Ahead,
-    /// The newest one that is usually known at the issue.
+    /// The newest value usually known at the issue.
     AtIssue,
 }
 
 impl Learnt {
-    /// From the rows of `frame` before `end`, implausible values left out.
+    /// Learns from the rows of `frame` before `end`, without implausible values.
     pub fn learn(frame: &Frame, end: usize) -> Self {
         let of = |values: &[f64]| range(values[..end.min(values.len())].iter().copied());
         Self { target: of(&frame.target), regressors: frame.regressors.iter().map(|r| of(&r.values)).collect() }
     }
 
-    /// From several series with the same regressors.
+    /// Learns from several series with the same regressors.
     pub fn learn_all<'a>(frames: impl Iterator<Item = &'a Frame>) -> Self {
         let mut all = Self::default();
         for frame in frames {
@@ -81,13 +80,13 @@ impl Learnt {
         all
     }
 
-    /// Whether its numbers can be.
+    /// Whether the ranges are valid.
     pub fn is_sound(&self) -> bool {
         let sound = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite() && low <= high;
         self.target.iter().chain(self.regressors.iter().flatten()).all(sound)
     }
 
-    /// The confidence in the forecasts of so many rows from the issue on, between 0 and 1.
+    /// The confidence of the forecasts of the `horizon` rows after the issue, between 0 and 1.
     pub fn confidence(&self, asked: &Asked<'_>, origin: Origin, horizon: usize) -> Vec<f64> {
         let demand = 1.0 - asked.weight_of_demand * (1.0 - self.of_demand(asked, origin));
         let first = origin.issued.saturating_sub(asked.usual_delay + 1);
@@ -127,7 +126,7 @@ fn range(values: impl Iterator<Item = f64>) -> Range {
     })
 }
 
-/// 1 inside of the range, falling to 0 at one width outside; of a value that is missing, 0.
+/// 1 inside the range, falling to 0 at a distance of one range width; 0 for a missing value.
 fn score(range: Range, value: f64) -> f64 {
     if !value.is_finite() {
         return 0.0;
@@ -137,7 +136,7 @@ fn score(range: Range, value: f64) -> f64 {
     if distance == 0.0 { 1.0 } else { (1.0 - distance / (high - low)).max(0.0) }
 }
 
-/// The weighted mean; none of no values.
+/// The weighted mean; `None` without values.
 fn mean(weighted: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
     let (sum, weights) = weighted.fold((0.0, 0.0), |(sum, all), (value, weight)| (sum + value * weight, all + weight));
     (weights > 0.0).then(|| (sum / weights).clamp(0.0, 1.0))
@@ -166,12 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learnt_is_trusted() {
+    fn inputs_within_the_training_range_have_full_confidence() {
         assert_eq!(confidence(&hourly_frame(1400), 0), [1.0; 48]);
     }
 
     #[test]
-    fn missing_and_implausible_weather_and_a_holiday_never_seen_cost_their_share_of_the_regressors() {
+    fn missing_implausible_and_unseen_regressors_cost_their_share() {
         let mut frame = hourly_frame(1400);
         let temperatures = |frame: &Frame| range(frame.regressors[0].values[..END].iter().copied()).unwrap();
         let (low, high) = temperatures(&frame);
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn demand_that_is_unknown_for_a_day_costs_a_tenth_and_for_a_week_half() {
+    fn demand_a_day_late_costs_a_tenth_and_a_week_late_half() {
         let mut frame = hourly_frame(1400);
         frame.target[END - 24..END].fill(f64::NAN);
         let day = confidence(&frame, 0)[0];
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn demand_outside_of_what_was_learnt_costs_by_its_distance() {
+    fn demand_outside_the_training_range_costs_by_its_distance() {
         let mut frame = hourly_frame(1400);
         frame.target[END - 168..END].iter_mut().for_each(|value| *value += 8.0);
         let some = confidence(&frame, 0)[0];
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_several_series_knows_the_range_of_all() {
+    fn a_model_of_several_series_has_the_range_of_all() {
         let (small, mut large) = (hourly_frame(300), hourly_frame(300));
         large.regressors[0].values.iter_mut().for_each(|value| *value += 100.0);
         let learnt = Learnt::learn_all([&small, &large].into_iter());
@@ -228,7 +227,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_worse_input_never_raises_it_and_it_lies_between_0_and_1(
+        fn confidence_is_between_0_and_1_and_worse_inputs_never_raise_it(
             changes in proptest::collection::vec((END - 700..END + 48, 0_usize..3, -40.0..40.0_f64), 0..60),
             row in END - 700..END + 48, column in 0_usize..3, by in 0.0..200.0_f64, gone in proptest::bool::ANY
         ) {
@@ -238,7 +237,7 @@ mod tests {
             }
             let before = confidence(&frame, 0);
             let middle = values(&mut hourly_frame(1400), column)[..END].iter().sum::<f64>() / END as f64;
-            // Farther from the middle of what was learnt, or missing.
+            // Farther from the middle of the training range, or missing.
             let value = &mut values(&mut frame, column)[row];
             *value = if gone { f64::NAN } else { *value + by.copysign(*value - middle) };
             for (after, before) in confidence(&frame, 0).into_iter().zip(before) {

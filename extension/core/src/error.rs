@@ -1,59 +1,58 @@
-//! What can go wrong, as data.
+//! Domain errors.
 //!
-//! One enum for the whole core. The extension turns each variant into an SQLSTATE and a hint; see
-//! the table in the design.
+//! One enum for the whole core. The extension maps each variant to an SQLSTATE and a hint; see the table in the design.
 
 use std::fmt;
 
-/// Every error of the core. The text says what was wrong; the hint is the extension's.
+/// Every error of the core. The text says what was wrong; the extension adds the hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// An argument outside of what it may be, or a spec that contradicts itself.
+    /// An argument out of range, or a contradictory spec.
     InvalidArgument(String),
-    /// Fewer steps of history than the longest lag and one season need.
+    /// Fewer steps of history than the longest lag plus one season.
     TooLittleHistory {
-        /// Steps that are needed.
+        /// Required steps.
         need: usize,
-        /// Steps that are there.
+        /// Available steps.
         have: usize,
     },
-    /// Fewer rows than are needed whose values are known.
+    /// Too few rows with known values.
     TooFewRows {
-        /// Rows that are needed.
+        /// Required rows.
         need: usize,
-        /// Rows that are there.
+        /// Available rows.
         have: usize,
     },
-    /// An iteration that came to no end.
+    /// An iteration that did not converge.
     NotConverged {
-        /// Of what.
+        /// The iterative algorithm.
         what: &'static str,
-        /// After so many steps.
+        /// Number of steps taken.
         steps: usize,
     },
-    /// No origin at which the residuals of all series of a sum are known.
+    /// No origin has known residuals for all series of a sum.
     NoJointResidual,
-    /// NaN or an infinity in the column, at this time or row.
+    /// NaN or an infinity in a column.
     NonFinite {
         /// Name of the column.
         column: String,
-        /// When, in RFC 3339; or which row.
+        /// Time in RFC 3339, or row number.
         at: String,
     },
-    /// A NULL where a value is needed: the argument or element.
+    /// NULL in an argument or element that must not be NULL.
     NullArgument(String),
-    /// NaN or an infinity in the argument of that name.
+    /// NaN or an infinity in the named argument.
     NonFiniteArgument(&'static str),
-    /// Two neighbouring rows whose distance differs from that of the first two.
+    /// Two adjacent rows whose distance differs from that of the first two.
     IrregularStep {
-        /// The row where it shows, in RFC 3339.
+        /// Time of the row, in RFC 3339.
         at: String,
         /// Seconds between the first two rows.
         expected_seconds: i64,
-        /// Seconds found here.
+        /// Seconds between these two rows.
         found_seconds: i64,
     },
-    /// A name that nobody knows, with those that exist.
+    /// An unknown name, with the names that exist.
     UnknownName {
         /// What kind of thing was named: `strategy`, `parameter`, ...
         kind: &'static str,
@@ -62,30 +61,30 @@ pub enum Error {
         /// The names that exist.
         known: Vec<String>,
     },
-    /// What went wrong with one of several.
+    /// An error in one of several items.
     Of {
-        /// What there are several of: `candidate`, `series`.
+        /// Kind of the items: `candidate`, `series`.
         kind: &'static str,
-        /// Which one.
+        /// Name of the item.
         name: String,
-        /// What.
+        /// The error.
         error: Box<Error>,
     },
-    /// Asked for something that this version does not do.
+    /// A feature that this version does not support.
     NotSupported(String),
-    /// Bytes that are no artifact, or no longer the one that was written.
+    /// Bytes that are not an artifact, or were changed after writing.
     DamagedArtifact(String),
-    /// A function of an earlier release was called, by its name.
+    /// A function of an earlier release was called; its name.
     Outdated(&'static str),
-    /// A library failed where no input should make it fail.
+    /// A library failed on valid input.
     Internal(String),
 }
 
-/// The longest name that is compared with others, in bytes, and the most names that it is compared with.
+/// Maximum length of a name for comparison with others, in bytes, and maximum number of names.
 const LONGEST_NAME: usize = 100;
 const MOST_COMPARED: usize = 1000;
 
-/// A text for a message, cut short: what was given may be as long as its sender likes.
+/// Truncates a text for a message; user input may be arbitrarily long.
 pub fn clipped(text: impl fmt::Display, longest: usize) -> String {
     let whole = text.to_string();
     match whole.char_indices().nth(longest) {
@@ -99,10 +98,10 @@ impl fmt::Display for Error {
         match self {
             Self::InvalidArgument(message) | Self::NotSupported(message) => f.write_str(message),
             Self::TooLittleHistory { need, have } => {
-                write!(f, "too little history: {need} steps are needed, {have} are there")
+                write!(f, "too little history: {need} steps are needed, {have} are available")
             }
             Self::TooFewRows { need, have } => {
-                write!(f, "too few rows: {need} are needed whose values are known, {have} are there")
+                write!(f, "too few rows: {need} are needed with known values, {have} are available")
             }
             Self::NotConverged { what, steps } => write!(f, "{what} has not converged in {steps} steps"),
             Self::NoJointResidual => {
@@ -135,9 +134,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The known name closest to `name`, if it is close enough to be a slip of the keyboard.
+/// The known name closest to `name`, if close enough to be a typo.
 pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    // The comparison takes as much memory as the product of both lengths.
+    // The comparison needs memory proportional to the product of both lengths.
     let short = |text: &str| text.len() <= LONGEST_NAME;
     known
         .iter()
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_hundred_megabytes_is_compared_with_nothing_and_told_in_part() {
+    fn a_very_long_name_is_not_compared_and_is_truncated_in_the_message() {
         let known = vec!["xgboost".to_owned()];
         let error = Error::UnknownName { kind: "strategy", name: "x".repeat(100_000_000), known };
         assert!(error.to_string().len() < 300);

@@ -1,16 +1,16 @@
-//! Regular time steps of absolute time: rows, and what lies between them.
+//! Regular steps of absolute time.
 //!
-//! A day of daylight saving has 23 or 25 hours on such a grid; what is local about a row says [`crate::clock`].
+//! A day with a clock change has 23 or 25 hours on such a grid; see [`crate::clock`] for local time.
 
 use crate::error::Error;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// Seconds of a day of absolute time.
+/// Seconds per day of absolute time.
 pub const DAY_SECONDS: i64 = 86_400;
-/// The most rows that one series may have: ten years at 15 minutes, rounded up.
+/// Maximum number of rows of a series: ten years at 15 minutes, rounded up.
 pub const MAX_ROWS: usize = 400_000;
 
-/// Rows at equal distances: row `i` is the interval that starts at `start + i * step`.
+/// Equidistant rows: row `i` is the interval that starts at `start + i * step`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
     start: DateTime<Utc>,
@@ -19,7 +19,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Recognises the grid in ascending `times`; the first two set the step.
+    /// Infers the grid from ascending `times`; the first two define the step.
     pub fn from_times(times: &[DateTime<Utc>]) -> Result<Self, Error> {
         let [first, second, ..] = times else {
             return Err(Error::TooLittleHistory { need: 2, have: times.len() });
@@ -58,29 +58,29 @@ impl Grid {
         self.len == 0
     }
 
-    /// The same grid with so many rows.
+    /// The same grid with `len` rows.
     #[must_use]
     pub fn with_len(self, len: usize) -> Self {
         Self { len, ..self }
     }
 
-    /// Distance of two rows.
+    /// Distance between rows.
     pub fn step(&self) -> TimeDelta {
         self.step
     }
 
-    /// Its rows `from` up to `to` as a grid of their own.
+    /// The rows from `from` up to `to` as a new grid.
     pub fn window(&self, from: usize, to: usize) -> Self {
         Self { start: self.time(from), step: self.step, len: to - from }
     }
 
-    /// When row `row` starts; rows beyond the end continue the grid, as far as time goes.
+    /// Start of row `row`; rows beyond the end continue the grid, within the range of the time type.
     pub fn time(&self, row: usize) -> DateTime<Utc> {
         let after = self.step * i32::try_from(row).unwrap_or(i32::MAX);
         self.start.checked_add_signed(after).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The row that starts at `time`, which may lie one or more rows beyond the end.
+    /// The row that starts at `time`, which may lie beyond the end.
     pub fn row(&self, time: DateTime<Utc>) -> Result<usize, Error> {
         let step = self.step.num_seconds();
         match usize::try_from((time - self.start).num_seconds() / step) {
@@ -93,7 +93,7 @@ impl Grid {
         }
     }
 
-    /// Number of rows in `hours`, where that is a whole number.
+    /// Number of rows in `hours`, if it is a whole number.
     pub fn rows_in_hours(&self, hours: u32) -> Result<usize, Error> {
         let seconds = i64::from(hours) * 3600;
         let step = self.step.num_seconds();
@@ -105,7 +105,7 @@ impl Grid {
         Ok((seconds / step) as usize)
     }
 
-    /// Number of rows in `span`, where that is a whole, positive number.
+    /// Number of rows in `span`, if it is a whole, positive number.
     pub fn rows_in(&self, name: &str, span: TimeDelta) -> Result<usize, Error> {
         let step = self.step.num_seconds();
         let seconds = span.num_seconds();
@@ -122,19 +122,19 @@ impl Grid {
         lead as f64 * self.step.num_seconds() as f64 / 3600.0
     }
 
-    /// The first row that starts at or after `seconds` since 1970; 0 where that is before the grid.
+    /// The first row that starts at or after `seconds` since 1970; 0 if that is before the grid.
     pub fn first_at_or_after(&self, seconds: i64) -> usize {
         let step = self.step.num_seconds();
         let rows = seconds.saturating_sub(self.start.timestamp()).saturating_add(step - 1).div_euclid(step);
         usize::try_from(rows).unwrap_or(0)
     }
 
-    /// When row `row` ends, in seconds since 1970.
+    /// End of row `row`, in seconds since 1970.
     pub fn end_seconds(&self, row: usize) -> i64 {
         self.time(row).timestamp() + self.step.num_seconds()
     }
 
-    /// Which row of its UTC day `row` is: the same time of day has the same number on every grid of this step.
+    /// Index of row `row` within its UTC day: equal for the same time of day on every grid of this step.
     pub fn row_of_day(&self, row: usize) -> usize {
         let seconds = self.time(row).timestamp().rem_euclid(DAY_SECONDS);
         (seconds / self.step.num_seconds()) as usize
@@ -151,7 +151,7 @@ pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// A value of a column; NULL is missing, NaN and infinities are refused.
+/// A value of a column; NULL is missing, NaN and infinities are rejected.
 pub(crate) fn known(grid: &Grid, column: &str, row: usize, value: Option<f64>) -> Result<f64, Error> {
     match value {
         Some(value) if !value.is_finite() => {

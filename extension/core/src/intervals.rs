@@ -1,22 +1,20 @@
-//! Quantiles around a forecast by weighted split conformal prediction.
+//! Prediction intervals and quantiles by weighted split conformal prediction.
 //!
-//! A model that has not seen a block of data is asked to forecast it. Each residual is divided by the
-//! spread to be expected there: a profile over the day, times the recent level of the target, so that
-//! nights are narrow, evenings wide, and a season of higher demand wider. A quantile of a new forecast
-//! is the same quantile of these ratios on its day of lead, times its own spread (locally weighted
-//! conformal prediction: Lei et al., *Distribution-Free Predictive Inference for Regression*, 2018, sections 2.2
-//! and 5.2). Quantiles of one sorted list never cross.
+//! The residuals come from forecasts of data held out from training. Each residual is divided by its expected spread: a
+//! profile over the day times the recent level of demand, so that intervals are narrow at night, wide in the evening,
+//! and wider in seasons of higher demand. A quantile of a new forecast is the same quantile of these ratios for its day
+//! of lead, times its own spread (locally weighted conformal prediction: Lei et al., *Distribution-Free Predictive
+//! Inference for Regression*, 2018, sections 2.2 and 5.2). Quantiles read from one sorted list never cross.
 //!
-//! Demand drifts, so that old residuals say less: each counts half after [`weighted::HALF_LIFE_DAYS`] days
-//! (Barber, Candès, Ramdas and Tibshirani, *Conformal Prediction Beyond Exchangeability*, 2023), and in service
-//! the residuals of days that have come since the training join. With `w` the sum of weights, the
-//! newest counted one, `(w + 1) / w` times the mass is asked, as exact coverage of a new value needs
-//! where residuals are exchangeable.
+//! Demand drifts, so old residuals are less informative: the weight of each halves every [`weighted::HALF_LIFE_DAYS`]
+//! days (Barber, Candès, Ramdas and Tibshirani, *Conformal Prediction Beyond Exchangeability*, 2023), and in service
+//! the residuals since training are added. With `w` the sum of weights, the newest being 1, the mass is multiplied by
+//! `(w + 1) / w`, as exact coverage of a new value requires for exchangeable residuals.
 //!
-//! Where they are not, coverage is held by feedback: for each day of lead a scale, by which all quantiles are
-//! stretched, grows by [`GAIN`] times the share of a day's hours that lay outside of the interval, and shrinks by as
-//! much as it would at the nominal share (adaptive conformal inference: Gibbs and Candès, 2021; on the scale of the
-//! scores, so that quantiles never cross: Angelopoulos, Candès and Tibshirani, *Conformal PID Control*, 2023).
+//! If they are not exchangeable, feedback maintains the coverage: each day of lead has a scale by which all quantiles
+//! are stretched. It grows by [`GAIN`] times the share of a day's hours outside the interval, and shrinks by the same
+//! rule at the nominal share (adaptive conformal inference: Gibbs and Candès, 2021; applied to the scale of the scores,
+//! so that quantiles never cross: Angelopoulos, Candès and Tibshirani, *Conformal PID Control*, 2023).
 
 use crate::Checkpoint;
 use crate::error::Error;
@@ -26,59 +24,58 @@ use weighted::{ByValue, quantile};
 
 mod weighted;
 
-/// The coverage of the interval that goes with every forecast.
+/// Coverage of the interval returned with every forecast.
 pub const COVERAGE: f64 = 0.9;
-/// How strongly a day's coverage moves the scale.
+/// Step size of the adaptive scale.
 const GAIN: f64 = 0.2;
-/// What the scale stays within.
+/// Bounds of the scale.
 const SCALES: (f64, f64) = (0.5, 2.5);
-/// Days of residuals that an interval must rest on before its coverage moves the scale.
+/// Minimum number of days of residuals before coverage feedback starts.
 const SETTLED_DAYS: usize = 14;
-/// The most levels that may be asked for.
+/// Maximum number of levels per call.
 const MOST_LEVELS: usize = 200;
-/// The least share of the mean profile, and of the mean level, that the spread keeps.
+/// Minimum spread, as a share of the mean profile and of the mean level.
 pub(crate) const LEAST_SHARE: f64 = 0.2;
 
-/// A forecast that has come true: from where, how far ahead, and by how much it was wrong.
+/// The residual of a past forecast.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Residual {
-    /// When its origin was, in seconds since 1970.
+    /// Time of the origin, in seconds since 1970.
     pub origin_at: i64,
-    /// When its target was known, in seconds since 1970.
+    /// Time at which the target became known, in seconds since 1970.
     pub known_at: i64,
-    /// Steps from the origin; 1 is the one that starts there.
+    /// Lead in steps; 1 is the step that starts at the origin.
     pub lead: usize,
-    /// Row of the local day of its target.
+    /// Row of the target within its local day.
     pub slot: usize,
-    /// Actual less forecast.
+    /// Actual minus forecast.
     pub error: f64,
-    /// The level of demand that was to be expected when it was made.
+    /// Expected level of demand when the forecast was made.
     pub level: f64,
 }
 
-/// The spread over the day, and the residuals in units of it.
+/// The profile of the spread over the day, and the residuals divided by the spread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
     profile: Vec<f64>,
     least_level: f64,
-    /// When the last residual was known that was learnt from, in seconds since 1970.
+    /// Time at which the last residual used became known, in seconds since 1970.
     learnt_until: i64,
-    /// By day of lead.
+    /// Ratios by day of lead.
     ratios: Vec<Vec<Ratio>>,
-    /// By day of lead, the scale from a time on (seconds since 1970), ascending; one until the first.
+    /// By day of lead, the scale from each time on (seconds since 1970), ascending; one before the first.
     scales: Vec<Vec<(i64, f64)>>,
 }
 
-/// A residual in units of the spread.
+/// A residual divided by the spread.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Ratio {
-    /// When it was known, in seconds since 1970.
+    /// Time at which it became known, in seconds since 1970.
     known_at: i64,
     value: f32,
 }
 
-/// The ratios as one origin sees them: by day of lead, sorted, each with the weight of itself and all
-/// below it.
+/// The ratios as of one origin: by day of lead, sorted, each with the cumulative weight up to and including itself.
 pub struct Fan<'a> {
     intervals: &'a Intervals,
     level: f64,
@@ -87,7 +84,7 @@ pub struct Fan<'a> {
 }
 
 impl Intervals {
-    /// Learns from residuals of forecasts of `horizon` steps, `rows_per_day` of them a day.
+    /// Learns from residuals of forecasts of `horizon` steps on a series with `rows_per_day` steps per day.
     pub fn learn(rows_per_day: usize, horizon: usize, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Self {
         let levels = residuals.iter().map(|residual| residual.level);
         let mean_level = mean(levels.filter(|level| *level > 0.0)).unwrap_or(1.0);
@@ -101,15 +98,15 @@ impl Intervals {
         };
         intervals.profile = intervals.learn_profile(residuals);
         intervals.calibrate(residuals, i64::MAX, checkpoint);
-        // The way to the last scale matters to no later forecast.
+        // Later forecasts only need the latest scale.
         intervals.scales.iter_mut().for_each(|scales| drop(scales.drain(..scales.len().saturating_sub(1))));
         let known_at = residuals.iter().map(|residual| residual.known_at).max();
         intervals.learnt_until = known_at.unwrap_or(i64::MIN);
         intervals
     }
 
-    /// Learns from those of more residuals that are known at `now` (seconds since 1970), in the order in which they
-    /// came true. The scale moves with whole days of lead.
+    /// Adds residuals that are known at `now` (seconds since 1970), in the order in which they became known. The scale
+    /// is updated by whole days of lead.
     pub fn calibrate(&mut self, residuals: &[Residual], now: i64, checkpoint: Checkpoint<'_>) {
         let day = self.profile.len();
         let place = |residual: &Residual| ((residual.lead - 1) / day, residual.origin_at);
@@ -135,8 +132,8 @@ impl Intervals {
         }
     }
 
-    /// Moves the scale of a day of lead by the share of these residuals, issued together, that lie outside of the
-    /// interval that could be given then.
+    /// Updates the scale of a day of lead by the share of these residuals, all of one issue, outside the interval that
+    /// would have been given then.
     fn update(&mut self, of_day: &[Residual], lead_day: usize, before: &ByValue) {
         let sorted = before.cumulated(of_day[0].origin_at.max(self.learnt_until));
         if sorted.len() < SETTLED_DAYS * self.profile.len() {
@@ -152,8 +149,8 @@ impl Intervals {
         self.scales[lead_day].push((known_at, moved.clamp(SCALES.0, SCALES.1)));
     }
 
-    /// What can be said of a forecast issued at this time (in seconds since 1970) at this level of demand: only
-    /// residuals known by then count, and those learnt from.
+    /// The distribution of a forecast issued at this time (seconds since 1970) at this level of demand: only the
+    /// residuals used in training and those known by then count.
     pub fn fan(&self, issued_at: i64, level: f64) -> Fan<'_> {
         let now = issued_at.max(self.learnt_until);
         let scale =
@@ -166,7 +163,7 @@ impl Intervals {
         }
     }
 
-    /// Whether the numbers can be used on a series of `rows_per_day`.
+    /// Whether the values are valid for a series of `rows_per_day`.
     pub fn is_sound(&self, rows_per_day: usize) -> bool {
         let positive = |number: &f64| number.is_finite() && *number >= f64::MIN_POSITIVE;
         self.profile.len() == rows_per_day
@@ -178,24 +175,24 @@ impl Intervals {
             && self.scales.iter().flatten().all(|(_, scale)| (SCALES.0..=SCALES.1).contains(scale))
     }
 
-    /// As artifact format 5 has them, whose profile stands by UTC hours: turned by so many rows.
+    /// Shifts the profile by `rows`: artifact format 5 has it in UTC.
     pub(crate) fn turned(mut self, rows: usize) -> Self {
         let day = self.profile.len().max(1);
         self.profile.rotate_right(rows % day);
         self
     }
 
-    /// The spread to be expected: the profile at the target's local time of day, times the level.
+    /// The expected spread: the profile at the target's local time of day, times the level.
     fn spread(&self, slot: usize, level: f64) -> f64 {
         self.profile[slot] * level.max(self.least_level)
     }
 
-    /// A residual in units of the spread.
+    /// The residual divided by the spread.
     fn ratio(&self, residual: &Residual) -> f64 {
         residual.error / self.spread(residual.slot, residual.level)
     }
 
-    /// Mean absolute residual by time of day, in units of the level, smoothed over the two neighbours.
+    /// Mean absolute residual by time of day, divided by the level, smoothed with both neighbours.
     fn learn_profile(&self, residuals: &[Residual]) -> Vec<f64> {
         let day = self.profile.len();
         let mut sums = vec![(0.0, 0.0); day];
@@ -219,8 +216,8 @@ impl Intervals {
 }
 
 impl Fan<'_> {
-    /// The quantiles of what `lead` steps from the origin will be, at row `slot` of its local day, where `yhat` was
-    /// forecast: ascending as the levels are.
+    /// The quantiles `lead` steps after the origin, at row `slot` of the local day, around the forecast `yhat`;
+    /// ascending like the levels.
     pub fn quantiles(&self, lead: usize, slot: usize, yhat: f64, levels: &[f64]) -> Vec<f64> {
         let day = self.intervals.profile.len();
         let of_day = |lead_day: usize| self.cumulated.get(lead_day).filter(|ratios| !ratios.is_empty());
@@ -232,7 +229,7 @@ impl Fan<'_> {
         levels.iter().map(|level| yhat + spread * quantile(ratios, *level)).collect()
     }
 
-    /// Lower and upper bound of the interval, `yhat` inside.
+    /// Lower and upper bound of the interval; it includes `yhat`.
     pub fn interval(&self, lead: usize, slot: usize, yhat: f64) -> (f64, f64) {
         let tail = (1.0 - COVERAGE) / 2.0;
         let bounds = self.quantiles(lead, slot, yhat, &[tail, 1.0 - tail]);
@@ -240,7 +237,7 @@ impl Fan<'_> {
     }
 }
 
-/// Levels of quantiles, ascending and strictly between zero and one.
+/// Checks that the levels of quantiles ascend and lie strictly between zero and one.
 pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     if levels.len() > MOST_LEVELS {
         return Err(Error::InvalidArgument(format!(
@@ -256,7 +253,7 @@ pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The mean; none of no values.
+/// The mean; `None` without values.
 pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     (count > 0.0).then(|| sum / count)
@@ -281,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn each_day_of_lead_has_its_own_width() {
+    fn interval_width_depends_on_the_day_of_lead() {
         let errors: Vec<_> = (0..480).map(|i| if i % 48 < 24 { 1.0 } else { -2.0 }).collect();
         let intervals = Intervals::learn(24, 48, &residuals(&errors), &mut || ());
         let fan = intervals.fan(hour(700), 1.0);
@@ -299,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn residuals_that_join_in_move_the_interval_and_later_ones_are_not_read() {
+    fn new_residuals_change_the_interval_and_later_ones_are_not_used() {
         let mut intervals = Intervals::learn(24, 24, &residuals(&[1.0; 100]), &mut || ());
         let before = intervals.fan(hour(500), 1.0).interval(1, 4, 0.0);
         let join = |row| residual(row, 1, 9.0);
@@ -309,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn coverage_is_held_by_feedback_where_errors_grow_and_where_they_shrink() {
+    fn feedback_maintains_coverage_when_errors_grow_or_shrink() {
         let noise = |at: usize| (at.wrapping_mul(2_654_435_761) % 1999) as f64 / 1000.0 - 1.0;
         let day = |origin: usize, size: f64| -> Vec<Residual> {
             let error = |lead| size * noise(origin * 31 + lead);
@@ -336,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_outside_of_zero_and_one_or_out_of_order_are_refused() {
+    fn invalid_levels_are_rejected() {
         for bad in [&[0.0][..], &[1.0], &[f64::NAN], &[0.9, 0.1], &[0.5, 0.5]] {
             assert!(check_levels(bad).is_err(), "{bad:?}");
         }

@@ -1,12 +1,12 @@
-//! Intraday correction: residuals of the hours since the origin, continued into the hours ahead.
+//! Intraday correction: extrapolates the residuals since the origin to the hours ahead.
 //!
-//! A model starts from the newest origin that it was fitted for, so that newer rows are known that it does not read.
-//! Errors of a forecast are correlated from row to row: the residuals of those rows say where the next ones will lie.
-//! They are continued by the best linear predictor from their autocovariance (Brockwell and Davis, *Time Series: Theory
-//! and Methods*, 1991, section 5.1), which is learnt from the forecasts that were held out, in units of the spread at
-//! each time of day. The biased estimate of the autocovariance is positive semidefinite, and falls with the lag. What
-//! happens at night says less of the day than the hours before noon do: each correction is taken by the share that
-//! would have been best on the held-out forecasts, by the time of day of the newest residual.
+//! A model starts from the newest origin that it was fitted for, so newer rows may be known that it does not read.
+//! Forecast errors are autocorrelated: the residuals of those rows predict the next ones. They are extrapolated by the
+//! best linear predictor from their autocovariance (Brockwell and Davis, *Time Series: Theory and Methods*, 1991,
+//! section 5.1), estimated from the held-out forecasts in units of the spread at each time of day. The biased estimate
+//! of the autocovariance is positive semidefinite and decays with the lag. Residuals at night predict the day less well
+//! than those before noon do: each correction is multiplied by a gain that was optimal on the held-out forecasts, by
+//! the time of day of the newest residual.
 
 use crate::Checkpoint;
 use crate::intervals::{LEAST_SHARE, Residual, mean};
@@ -14,25 +14,25 @@ use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
 
-/// Share of the variance that is taken for noise of single rows.
+/// Share of the variance attributed to noise of single rows.
 const NOISE: f64 = 0.02;
-/// The spread at a time of day counts the mean spread as so many residuals.
+/// Prior weight of the mean spread in the spread of each time of day, in residuals.
 const FEW: f64 = 4.0;
 
-/// The autocovariance of residuals in units of their spread.
+/// The autocovariance of the scaled residuals.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intraday {
-    /// By row of the local day, the root mean square of the residuals.
+    /// Root mean square of the residuals, by row of the local day.
     spread: Vec<f64>,
-    /// By lag in rows, from none to a day.
+    /// Autocovariance by lag in rows, from zero to a day.
     covariance: Vec<f64>,
-    /// By row of the local day of the newest known residual, the share of the correction that helps.
+    /// Gain of the correction, by row of the local day of the newest known residual.
     gain: Vec<f64>,
 }
 
 impl Intraday {
-    /// Learns from residuals, those of an origin together by ascending lead; up to two days ahead.
+    /// Learns from residuals up to two days ahead, grouped by origin with ascending lead.
     pub fn learn(day: usize, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Self {
         let near = residuals.iter().filter(|residual| residual.lead <= 2 * day);
         let mean_level = mean(near.clone().map(|residual| residual.level)).filter(|level| *level > 0.0);
@@ -63,7 +63,7 @@ impl Intraday {
         intraday
     }
 
-    /// The shares that would have been best, shrunk towards all of it.
+    /// The optimal gains, shrunk towards one.
     fn learn_gain(&self, residuals: &[Residual], checkpoint: Checkpoint<'_>) -> Vec<f64> {
         let day = self.spread.len();
         // By row of the day: corrections times errors, and squared corrections.
@@ -92,8 +92,7 @@ impl Intraday {
             .collect()
     }
 
-    /// What is to be added to the forecasts of rows ahead (lead and row of the local day), given known residuals by
-    /// ascending lead.
+    /// The corrections to add to forecasts (lead and row of the local day), given known residuals by ascending lead.
     pub fn corrections(&self, known: &[Residual], ahead: &[(usize, usize)]) -> Vec<f64> {
         let none = vec![0.0; ahead.len()];
         let Some(variance) = self.covariance.first().filter(|_| !known.is_empty()) else { return none };
@@ -109,7 +108,7 @@ impl Intraday {
         ahead.iter().map(|(lead, slot)| gain * self.spread[*slot] * expected(*lead)).collect()
     }
 
-    /// Whether it is of a series with so many rows a day.
+    /// Whether it is valid for a series with this many rows per day.
     pub fn is_sound(&self, day: usize) -> bool {
         let empty = self.spread.is_empty() && self.covariance.is_empty() && self.gain.is_empty();
         let whole = self.spread.len() == day && self.covariance.len() == day + 1 && self.gain.len() == day;
@@ -120,7 +119,7 @@ impl Intraday {
     }
 }
 
-/// The residuals of each origin, which stand together.
+/// Splits the residuals by origin; those of one origin are adjacent.
 fn by_origin(residuals: &[Residual]) -> impl Iterator<Item = &[Residual]> {
     residuals.chunk_by(|a, b| a.origin_at == b.origin_at && a.lead < b.lead)
 }
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Residuals of so many origins a day apart, two days ahead of each.
+    /// Residuals of `origins` origins a day apart, two days ahead each.
     fn residuals(origins: usize, mut next: impl FnMut(usize) -> f64) -> Vec<Residual> {
         let of = |origin: usize, lead: usize, error| Residual {
             origin_at: origin as i64 * 86_400,
@@ -146,7 +145,7 @@ mod tests {
             .collect()
     }
 
-    /// White noise that is the same in each run.
+    /// Deterministic white noise.
     fn noise() -> impl FnMut() -> f64 {
         let mut state = 1_u32;
         move || {
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_an_autoregression_are_continued_by_its_powers() {
+    fn autoregressive_errors_are_extrapolated_by_powers_of_the_coefficient() {
         let (mut noise, mut error) = (noise(), 0.0);
         let all = residuals(400, |_| {
             error = 0.9 * error + noise();
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_without_memory_are_not_continued() {
+    fn uncorrelated_errors_are_not_extrapolated() {
         let mut noise = noise();
         let all = residuals(400, |_| noise());
         let corrections = learn(&all).corrections(&all[..6], &[(7, 11), (8, 12), (20, 0)]);
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_time_of_day_is_corrected_by_less_than_a_loud_one() {
+    fn corrections_scale_with_the_spread_of_the_time_of_day() {
         let (mut noise, mut error) = (noise(), 0.0);
         let all = residuals(400, |lead| {
             error = 0.9 * error + noise();
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_residual_or_without_errors_nothing_is_corrected() {
+    fn without_residuals_or_errors_there_is_no_correction() {
         let mut noise = noise();
         let all = residuals(30, |_| noise());
         assert_eq!(learn(&all).corrections(&[], &[(1, 5), (2, 6)]), [0.0, 0.0]);
@@ -205,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn corrections_are_finite_and_no_larger_than_what_is_known_allows(
+        fn corrections_are_finite_and_bounded_by_the_known_residuals(
             errors in prop::collection::vec(-1e3..1e3_f64, 480),
             known in prop::collection::vec((1usize..24, -1e3..1e3_f64), 1..24),
         ) {

@@ -1,11 +1,11 @@
 //! The forecasting core of `edf`: no Postgres, no SQL, no IO, no clock, no global state.
 //!
-//! Read it in this order: [`grid`] and [`clock`] (rows and local time), [`series`] (what a forecast stands on),
+//! Suggested reading order: [`grid`] and [`clock`] (rows and local time), [`series`] (the input of a forecast),
 //! [`origin`] (where it starts), [`features`] (what is known when), [`model`] (the strategies), [`intervals`],
-//! [`train`] and [`backtest`] (how they are put together), [`artifact`] (a model as bytes), [`tuning`] (which
-//! hyperparameters to try), [`portfolio`] (sums of series), [`scenarios`] (joint paths),
-//! [`anomaly`] (rows that are not as they should be). [`message`] reads what meters and weather services send, [`meter`]
-//! turns registers and gauges into hours, [`schema`] judges a configuration.
+//! [`train`] and [`backtest`] (how they are combined), [`artifact`] (serialised models), [`tuning`] (hyperparameter
+//! search), [`portfolio`] (sums of series), [`scenarios`] (joint paths), [`anomaly`] (anomalous rows). [`message`]
+//! parses the messages of meters and weather services, [`meter`] turns registers and gauges into hours, [`schema`]
+//! validates a configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -45,5 +45,5 @@ mod testing;
 
 pub use error::Error;
 
-/// Called between units of long work. It may unwind to stop the work: nothing is left half done.
+/// Called between units of long work. It may unwind to stop the work, which must not leave inconsistent state.
 pub type Checkpoint<'a> = &'a mut dyn FnMut();

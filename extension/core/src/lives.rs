@@ -1,4 +1,4 @@
-//! A series as it looks while it is young: cut into lives of four weeks.
+//! Simulates young series: cuts a series into windows of four weeks.
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -7,27 +7,28 @@ use crate::origin::{Origin, Phase};
 use crate::series::Frame;
 use std::borrow::Cow;
 
-/// Days that a life lasts.
+/// Length of a window, in days.
 const LIFE_DAYS: usize = 28;
 
-/// A stretch of a series, and the origins from which it is forecast. It holds no values: [`Life::frame`] makes them.
+/// A window of a series, and the origins of its forecasts. It holds no values: [`Life::frame`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// Rows of the whole series: the first that it keeps, its birth, and the first whose target must not be read.
+    /// Rows of the whole series: the first row kept, the start of the demand, and the first row whose target must not
+    /// be read.
     from: usize,
     birth: usize,
     end: usize,
-    /// Rows of the life's own frame.
+    /// Origins, as rows of the window's own frame.
     pub origins: Vec<Origin>,
 }
 
 impl Life {
-    /// The whole series as one life, with the origins that have `history` rows before them.
+    /// The whole series as one window, with the origins that have `history` rows before them.
     pub fn whole(clock: &Clock, end: usize, phases: &[Phase], history: usize) -> Self {
         Self { from: 0, birth: 0, end, origins: stand(clock, phases, history, end, 0) }
     }
 
-    /// The series as it is known in this life: nothing of the demand before its birth.
+    /// The series as known in this window: no demand before its start.
     pub fn frame<'a>(&self, whole: &'a Frame) -> Cow<'a, Frame> {
         if self.from == 0 && self.birth == 0 {
             return Cow::Borrowed(whole);
@@ -44,8 +45,8 @@ impl Life {
     }
 }
 
-/// Lives of four weeks, at whose beginnings nothing is known of the demand before; the weather
-/// before is. Of the newest `days` days before `end`, where so many are there.
+/// Windows of four weeks without demand before their start, but with weather, from the newest `days` days before `end`,
+/// or as many as there are.
 pub(crate) fn lives(
     frame: &Frame,
     clock: &Clock,
@@ -65,7 +66,7 @@ pub(crate) fn lives(
     Ok((first..end).step_by(LIFE_DAYS * day).map(cut).collect())
 }
 
-/// Origins at these phases from row `first` up to `last`, as rows after `from`.
+/// Origins at these phases from row `first` up to `last`, relative to `from`.
 fn stand(clock: &Clock, phases: &[Phase], first: usize, last: usize, from: usize) -> Vec<Origin> {
     let rows = (first..last.min(clock.rows())).filter_map(|row| {
         let phase = phases.iter().find(|phase| phase.slot == clock.slot(row))?;

@@ -1,10 +1,10 @@
-//! The distribution of a value that is known by some of its quantiles.
+//! The distribution of a value given by some of its quantiles.
 //!
-//! Between two of them it is linear in the standard normal quantile of the level, as a normal distribution is: three
-//! quantiles at 5, 50 and 95 % make two halves of normal distributions that meet at the median (the two-piece normal
+//! Between two quantiles it is linear in the standard normal quantile of the level, as a normal distribution is:
+//! quantiles at 5, 50 and 95 % define two half-normal distributions that meet at the median (the two-piece normal
 //! distribution, Wallis, *The Two-Piece Normal, Binormal, or Double Gaussian Distribution*, 2014, with the median in
-//! place of the mode). Beyond the outer two it goes on as between the last two. Where no quantile is negative, no value
-//! is: demand and solar generation are not.
+//! place of the mode). Beyond the outer two it is extrapolated from the last two. If no quantile is negative, no value
+//! is: demand and solar generation are not negative.
 
 use crate::error::Error;
 use crate::intervals::check_levels;
@@ -15,7 +15,7 @@ pub(crate) fn score(level: f64) -> f64 {
     Normal::standard().inverse_cdf(level)
 }
 
-/// Two quantiles or more, ascending.
+/// Two or more ascending quantiles.
 pub(crate) struct Margin<'a> {
     /// Standard normal quantiles of the levels.
     pub scores: &'a [f64],
@@ -24,7 +24,7 @@ pub(crate) struct Margin<'a> {
 
 impl Margin<'_> {
     pub fn quantile(&self, probability: f64) -> f64 {
-        // A millionth: what is drawn at the ends stays finite.
+        // Clamped so that draws in the tails stay finite.
         let score = score(probability.clamp(1e-6, 1.0 - 1e-6));
         let last = self.scores.len() - 2;
         let at = self.scores[1..=last].partition_point(|known| *known < score);
@@ -35,7 +35,7 @@ impl Margin<'_> {
     }
 }
 
-/// Quantiles at other levels than the ones that are known.
+/// Quantiles at other levels than the known ones.
 pub fn interpolate(quantiles: &[f64], known: &[f64], levels: &[f64]) -> Result<Vec<f64>, Error> {
     check_levels(known)?;
     check_levels(levels)?;
@@ -49,7 +49,7 @@ pub fn interpolate(quantiles: &[f64], known: &[f64], levels: &[f64]) -> Result<V
     let scores: Vec<f64> = known.iter().map(|level| score(*level)).collect();
     let margin = Margin { scores: &scores, quantiles };
     let at = |level: &f64| {
-        // A known quantile is returned as it is, to the last bit.
+        // A known quantile is returned unchanged.
         let known = known.iter().position(|known| known == level);
         known.map_or_else(|| margin.quantile(*level), |at| quantiles[at])
     };
@@ -64,7 +64,7 @@ mod tests {
     const THREE: [f64; 3] = [0.05, 0.5, 0.95];
 
     #[test]
-    fn of_a_normal_distribution_all_quantiles_are_found() {
+    fn quantiles_of_a_normal_distribution_are_exact() {
         let normal = Normal::new(20.0, 2.0).unwrap();
         let at = |levels: &[f64]| levels.iter().map(|level| normal.inverse_cdf(*level)).collect::<Vec<_>>();
         let levels = [0.01, 0.1, 0.25, 0.5, 0.8, 0.975, 0.99];
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_returned_as_it_is_and_a_skewed_half_keeps_its_side() {
+    fn known_quantiles_are_returned_unchanged_and_skew_is_kept() {
         let found = interpolate(&[1.1, 2.3, 5.7], &THREE, &[0.05, 0.25, 0.5, 0.75, 0.95]).unwrap();
         assert_eq!([found[0], found[2], found[4]], [1.1, 2.3, 5.7]);
         assert!(found[2] - found[1] < found[3] - found[2], "{found:?}");
     }
 
     #[test]
-    fn what_is_no_distribution_is_refused() {
+    fn invalid_quantiles_are_rejected() {
         let refused = |quantiles: &[f64], known: &[f64], levels: &[f64]| {
             interpolate(quantiles, known, levels).unwrap_err().to_string()
         };
@@ -94,7 +94,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quantiles_ascend_stay_between_their_neighbours_and_are_not_negative_where_none_was(
+        fn interpolated_quantiles_ascend_and_add_no_negative_values(
             low in -5.0..5.0_f64, first in 0.0..5.0_f64, second in 0.0..5.0_f64,
             levels in prop::collection::btree_set(1_u32..1000, 1..20),
         ) {

@@ -1,12 +1,11 @@
-//! Reading options from JSON: unknown names are refused with the nearest known one, and an error
-//! names the option that caused it.
+//! Reads options from JSON: rejects unknown names with a suggestion, and names the invalid option in errors.
 
 use crate::error::{Error, clipped};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// Reads `json` over `default`; `kind` is what an option is called in messages.
+/// Merges `json` into `default`; `kind` is what messages call an option.
 pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, default: &T) -> Result<T, Error> {
     let Value::Object(given) = json else {
         return Err(Error::InvalidArgument(format!(
@@ -23,7 +22,7 @@ pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, d
             return Err(unknown(kind, name, &options));
         }
         options.insert(name.clone(), value.clone());
-        // Read after each one, so that the message can name the culprit.
+        // Checked one by one, so that the message can name the invalid option.
         serde_json::from_value::<T>(Value::Object(options.clone())).map_err(|error| {
             let value = clipped(value, 200);
             Error::InvalidArgument(format!("{kind} \"{name}\" cannot be {value}: {}", clipped(error, 200)))
@@ -32,7 +31,7 @@ pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, d
     serde_json::from_value(Value::Object(options)).map_err(internal)
 }
 
-/// Refuses the first option that lies outside of its range: name, value, least, most.
+/// Rejects the first option out of range: name, value, minimum, maximum.
 pub fn check_ranges(kind: &str, ranges: &[(&str, f64, f64, f64)]) -> Result<(), Error> {
     match ranges.iter().find(|(_, value, least, most)| !(least..=most).contains(&value)) {
         None => Ok(()),

@@ -1,10 +1,10 @@
-//! Where a forecast starts, and from which times of day a model can start.
+//! Where a forecast starts, and the times of day at which a model can start.
 //!
-//! Leads are counted from the newest known row and not from the issue time: a reading that is late is an earlier origin
-//! with a longer horizon. What a model has learnt depends on the local time of day of its origin (the newest hour means
-//! one thing at night and another at noon), so that it is fitted for a few [`Phase`]s: those of its own issue hours with
-//! the newest rows as late as they usually are, and one twelve hours away. At any other time it starts from the newest of
-//! these; of rows that are newer still, only the residuals are read ([`crate::intraday`]).
+//! Leads are counted from the newest known row and not from the issue time: late readings mean an earlier origin and a
+//! longer horizon. What a model learns depends on the local time of day of its origin (the newest hour carries
+//! different information at night and at noon), so it is fitted for a few [`Phase`]s: its own issue hours with the
+//! usual delay of the newest rows, and one twelve hours away. At any other time it starts from the newest of these; of
+//! newer rows only the residuals are used ([`crate::intraday`]).
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -13,26 +13,26 @@ use crate::series::Frame;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Hours between the phases that every model has beside its own.
+/// Hours between the phases that every model has besides its own.
 const SPACING_H: usize = 12;
-/// Newest days whose delays are looked at.
+/// Number of newest days used to estimate delays.
 const USUAL_DAYS: usize = 56;
-/// Days back that a newest known row is looked for.
+/// Maximum number of days to look back for a known row.
 const LOOK_BACK_DAYS: usize = 28;
-/// A phase is of use where it has at least this share of the origins of the first.
+/// A phase is used only if it has at least this share of the first phase's origins.
 const LEAST_SHARE: f64 = 0.5;
 
-/// Where a forecast stands.
+/// The origin of a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// When it is issued: the row that starts then. Weather is read as it was known by then.
+    /// The issue: the row that starts then. Weather is read as known by then.
     pub issued: usize,
     /// The first row whose target is not read; not after `issued`.
     pub row: usize,
 }
 
 impl Origin {
-    /// With everything known up to the issue.
+    /// An origin with everything known up to the issue.
     pub fn at(row: usize) -> Self {
         Self { issued: row, row }
     }
@@ -43,22 +43,22 @@ impl Origin {
     }
 }
 
-/// A local time of day at which origins stand.
+/// A local time of day of origins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
     /// Row of the local day.
     pub slot: usize,
-    /// Rows from the origin to the issue, as it usually is.
+    /// Usual number of rows from the origin to the issue.
     pub delay: usize,
 }
 
-/// At which hours of the local day forecasts are asked.
+/// The local hours of the day at which forecasts are issued.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IssueHours(Vec<u32>);
 
 impl IssueHours {
-    /// Hours from 0 to 23, each once; none: the time of day at which the training set ends.
+    /// Hours from 0 to 23, each once; empty means the time of day at which the training set ends.
     pub fn new(hours: &[i32]) -> Result<Self, Error> {
         let mut read = Vec::with_capacity(hours.len());
         for hour in hours {
@@ -66,7 +66,7 @@ impl IssueHours {
                 Ok(hour) if hour < 24 && !read.contains(&hour) => read.push(hour),
                 _ => {
                     return Err(Error::InvalidArgument(format!(
-                        "issue_hours {hours:?}: hours of the local day lie between 0 and 23, each stands there once"
+                        "issue_hours {hours:?}: hours of the local day must lie between 0 and 23, without duplicates"
                     )));
                 }
             }
@@ -74,8 +74,8 @@ impl IssueHours {
         Ok(Self(read))
     }
 
-    /// Rows of the local day at which forecasts are asked by a model that is trained until row `end`, and, where no
-    /// hours are named, at rows `issues`.
+    /// Rows of the local day at which a model trained until row `end` issues forecasts; without hours, also those of
+    /// rows `issues`.
     fn slots(&self, clock: &Clock, end: usize, issues: &[usize]) -> Vec<usize> {
         if !self.0.is_empty() {
             return self.0.iter().map(|hour| *hour as usize * clock.rows_per_day() / 24).collect();
@@ -90,19 +90,19 @@ impl IssueHours {
     }
 }
 
-/// The phases of a model, the first of its own issue hours first.
+/// The phases of a model, starting with the first of its own issue hours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Phases(Vec<Phase>);
 
 impl Phases {
-    /// The one phase.
+    /// A single phase.
     pub fn only(phase: Phase) -> Self {
         Self(vec![phase])
     }
 
-    /// Phases of a training set that ends at row `end`, asked at `hours` or, where none are named, also at the time of day
-    /// of rows `issues`, which lie on two sides of a clock change perhaps; `clock` has all these rows.
+    /// The phases for a training set that ends at row `end`, issued at `hours` or, if empty, also at the times of day
+    /// of rows `issues`, which may lie on both sides of a clock change; `clock` must cover all these rows.
     pub fn learn(frame: &Frame, clock: &Clock, end: usize, hours: &IssueHours, issues: &[usize]) -> Self {
         let day = clock.rows_per_day();
         let mut phases: Vec<Phase> = Vec::new();
@@ -130,23 +130,23 @@ impl Phases {
         Self(kept)
     }
 
-    /// Origins at these rows of the local day, whose newest rows are as late as they usually are.
+    /// Origins at these rows of the local day with the usual delay.
     pub fn at_slots(frame: &Frame, clock: &Clock, end: usize, slots: &[usize]) -> Self {
         let phase = |slot: &usize| Phase { slot: *slot, delay: usual_delay(frame, clock, end, *slot) };
         Self(slots.iter().map(phase).collect())
     }
 
-    /// All of them, the first of its own issue hours first.
+    /// All phases, starting with the first of its own issue hours.
     pub fn all(&self) -> &[Phase] {
         &self.0
     }
 
-    /// The first, from which residuals and weights are learnt.
+    /// The first phase, which residuals and weights are learned from.
     pub fn first(&self) -> Phase {
         self.0[0]
     }
 
-    /// Those that forecasts issued at these rows start from, and the first.
+    /// The phases used by forecasts issued at these rows, and the first.
     #[must_use]
     pub fn asked(&self, frame: &Frame, clock: &Clock, issues: &[usize]) -> Self {
         let slots: Vec<usize> =
@@ -155,18 +155,18 @@ impl Phases {
         Self(kept.map(|(_, phase)| *phase).collect())
     }
 
-    /// Rows from the newest known one to an issue, as it usually is at the latest.
+    /// The longest usual delay from the newest known row to an issue, in rows.
     pub fn usual_delay(&self) -> usize {
         self.0.iter().map(|phase| phase.delay).max().unwrap_or(0)
     }
 
-    /// Most rows from an origin to its issue, where data is no later than usual.
+    /// Maximum number of rows from an origin to its issue if data has no more than the usual delay.
     pub fn longest_gap(&self, day: usize) -> usize {
         self.usual_delay() + if self.0.len() > 1 { SPACING_H * day / 24 } else { 0 }
     }
 
-    /// The origin of a forecast issued at row `issued`: the newest row of one of these phases before which all rows
-    /// are known up to a newest one.
+    /// The origin of a forecast issued at row `issued`: the newest row of one of these phases that is not after the
+    /// first unknown row.
     pub fn origin(&self, frame: &Frame, clock: &Clock, issued: usize) -> Origin {
         let newest = newest_origin(frame, issued);
         let stands = |row: &usize| self.0.iter().any(|phase| phase.slot == clock.slot(*row));
@@ -175,19 +175,19 @@ impl Phases {
         Origin { issued, row }
     }
 
-    /// Whether they are of a series with so many rows a day.
+    /// Whether they are valid for a series with this many rows per day.
     pub fn is_sound(&self, day: usize) -> bool {
         !self.0.is_empty() && self.0.iter().all(|phase| phase.slot < day && phase.delay <= LOOK_BACK_DAYS * day)
     }
 }
 
-/// The row after the newest known one; the issue itself where nothing is known for weeks.
+/// The row after the newest known one; the issue itself if nothing has been known for weeks.
 pub fn newest_origin(frame: &Frame, issued: usize) -> usize {
     let from = issued.saturating_sub(LOOK_BACK_DAYS * frame.grid.rows_per_day());
     frame.end_of_known(issued, from).unwrap_or(issued)
 }
 
-/// Origins of a phase in a range of rows, each with its issue; only those at which the newest row was known.
+/// Origins of a phase in a range of rows, each with its issue; only those whose newest row was known.
 pub fn origins<'a>(
     phase: Phase,
     frame: &'a Frame,
@@ -200,8 +200,8 @@ pub fn origins<'a>(
     })
 }
 
-/// Origins of a phase in a range of rows that have become known by the start of row `until`, each issued as soon as its
-/// newest row was known: what a model learns from in service, where rows may be later than they usually are.
+/// Origins of a phase in a range of rows known by the start of row `until`, each issued as soon as its newest row was
+/// known. In service a model is updated from these, since rows may have more than the usual delay.
 pub fn past_origins<'a>(
     phase: Phase,
     frame: &'a Frame,
@@ -221,7 +221,7 @@ pub fn past_origins<'a>(
     })
 }
 
-/// The median number of rows, over the newest days, by which the newest known row lay before an issue at this slot.
+/// The median delay, in rows, of the newest known row before an issue at this slot, over the newest days.
 fn usual_delay(frame: &Frame, clock: &Clock, end: usize, slot: usize) -> usize {
     let day = clock.rows_per_day();
     let from = (end + 1).saturating_sub(USUAL_DAYS * day).max(day);
@@ -233,7 +233,7 @@ fn usual_delay(frame: &Frame, clock: &Clock, end: usize, slot: usize) -> usize {
     if delays.is_empty() { 0 } else { *delays.select_nth_unstable(middle).1 }
 }
 
-/// Rows per day of a step, for numbers that are read back.
+/// Rows per day for a step, validated for deserialised values.
 pub fn rows_per_day(step_seconds: i64) -> usize {
     (DAY_SECONDS / step_seconds.max(1)) as usize
 }
@@ -255,7 +255,7 @@ mod tests {
     fn issues_on_both_sides_of_a_clock_change_are_two_phases_where_no_hours_are_named() {
         let frame = hourly_frame(8760);
         let clock = Clock::new(&frame.grid, chrono_tz::Europe::Paris, 8760);
-        // The last Sunday of October lies between; row 7200 is at midnight of UTC.
+        // The last Sunday of October lies between; row 7200 is at midnight UTC.
         let issues: Vec<usize> = (0..14).map(|day| 7200 + 24 * day).collect();
         let slots = |hours: &[i32], issues: &[usize]| {
             let hours = IssueHours::new(hours).unwrap();
@@ -268,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn own_hours_come_first_as_late_as_usual_and_then_what_is_far_from_them() {
+    fn own_hours_with_usual_delay_come_first_then_distant_ones() {
         let mut frame = hourly_frame(1000);
         let slots = |phases: &Phases| phases.all().iter().map(|phase| phase.slot).collect::<Vec<_>>();
         assert_eq!(slots(&learn(&frame, &[]).1), [12, 0]);
         assert_eq!(slots(&learn(&frame, &[5, 11, 23]).1), [5, 11, 23]);
         frame.set_availability(Availability::After(TimeDelta::minutes(61))).unwrap();
         let (_, phases) = learn(&frame, &[5, 16]);
-        // An hour that is known 61 minutes after its end is two hours late at any full hour.
+        // An hour that is known 61 minutes after its end has a delay of two hours at every full hour.
         assert_eq!(slots(&phases), [3, 14]);
         assert_eq!(phases.first(), Phase { slot: 3, delay: 2 });
         assert!(
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_reading_is_an_earlier_origin_and_newer_rows_than_a_phase_are_not_read() {
+    fn late_readings_give_an_earlier_origin_and_rows_after_a_phase_are_not_read() {
         let mut frame = hourly_frame(1000);
         let (clock, phases) = learn(&frame, &[5]);
         // Row 485 is 05:00.
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_those_at_which_the_newest_row_was_known() {
+    fn origins_need_a_known_newest_row() {
         let mut frame = hourly_frame(200);
         frame.target[76] = f64::NAN;
         let clock = Clock::new(&frame.grid, chrono_tz::UTC, 200);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_day_at_which_nothing_is_ever_known_is_no_phase() {
+    fn a_time_of_day_without_known_rows_is_not_a_phase() {
         let mut frame = hourly_frame(1000);
         (0..1000).filter(|row| (14..18).contains(&(row % 24))).for_each(|row| frame.target[row] = f64::NAN);
         let (_, phases) = learn(&frame, &[5]);

@@ -1,10 +1,10 @@
-//! The same work over many items, by several threads, safe inside a server's process.
+//! Parallel map over items, safe inside a server process.
 //!
-//! The threads compute and nothing else: they start with all signals blocked, call nothing of the process around
-//! them, and end before [`map`] returns. Only the calling thread runs the caller's checkpoint, every
-//! [`POLL`]; where that unwinds, the others are told to stop and unwind at their next one.
+//! The threads only compute: they start with all signals blocked, call nothing in the surrounding process, and end
+//! before [`map`] returns. Only the calling thread runs the caller's checkpoint, every [`POLL`]; if that unwinds, the
+//! others are told to stop and unwind at their next checkpoint.
 //!
-//! Results stand in the order of the items, and of several failures the first item's is returned: what comes out
+//! Results are in the order of the items, and if several items fail, the first item's error is returned: the result
 //! does not depend on the number of threads.
 
 use crate::error::Error;
@@ -16,19 +16,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Most threads.
+/// Maximum number of threads.
 pub const MAX_WORKERS: usize = 64;
-/// How long the caller's checkpoint waits for its turn.
+/// Interval of the caller's checkpoint.
 const POLL: Duration = Duration::from_millis(50);
-/// As much as a main thread usually has.
+/// The usual stack size of a main thread.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Unwound by a thread that was told to stop.
+/// The payload with which a stopped thread unwinds.
 struct Stopped;
 
 type Outcome<R> = Result<Result<R, Error>, Box<dyn Any + Send>>;
 
-/// `work` on every item, by at most `workers` threads; one alone is the calling thread.
+/// Runs `work` on every item, in at most `workers` threads; a single worker is the calling thread.
 pub fn map<T: Sync, R: Send>(
     items: &[T],
     workers: usize,
@@ -40,7 +40,7 @@ pub fn map<T: Sync, R: Send>(
         return items.iter().map(|item| work(item, checkpoint)).collect();
     }
     let next = AtomicUsize::new(0);
-    // Items from this one on are not wanted any more.
+    // Items from this one on are skipped.
     let limit = Limit(AtomicUsize::new(usize::MAX));
     let (sender, results) = mpsc::channel();
     let run = |sender: mpsc::Sender<(usize, Outcome<R>)>| {
@@ -49,7 +49,7 @@ pub fn map<T: Sync, R: Send>(
             let Some(item) = items.get(at).filter(|_| limit.allows(at)) else { break };
             let mut stop = || {
                 if !limit.allows(at) {
-                    // Not a panic: no hook of the process around runs in this thread.
+                    // Not a panic: the process' panic hook does not run in this thread.
                     resume_unwind(Box::new(Stopped));
                 }
             };
@@ -85,11 +85,11 @@ pub fn map<T: Sync, R: Send>(
             checkpoint();
         }
     })?;
-    // Items are taken in order, so that all before the first failure have come to their end.
+    // Items are taken in order, so all items before the first failure are complete.
     outcomes.into_iter().flatten().map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))).collect()
 }
 
-/// Refuses no worker and too many.
+/// Rejects zero workers and too many.
 pub fn check_workers(workers: usize) -> Result<(), Error> {
     if (1..=MAX_WORKERS).contains(&workers) {
         return Ok(());
@@ -97,7 +97,7 @@ pub fn check_workers(workers: usize) -> Result<(), Error> {
     Err(Error::InvalidArgument(format!("workers is {workers}, not between 1 and {MAX_WORKERS}")))
 }
 
-/// The first item that is not wanted.
+/// The first item to skip.
 struct Limit(AtomicUsize);
 
 impl Limit {
@@ -105,14 +105,13 @@ impl Limit {
         at < self.0.load(Ordering::Relaxed)
     }
 
-    /// Items after `at` are not wanted: it failed.
+    /// Skips the items after the failed item `at`.
     fn lower(&self, at: usize) {
         self.0.fetch_min(at + 1, Ordering::Relaxed);
     }
 }
 
-/// The threads. They are told to stop and waited for when it goes out of scope, also where the caller unwinds: until
-/// the last of them has left the process, with what it kept for itself.
+/// The threads. Dropping it, also on unwinding, stops and joins them, including their thread-local destructors.
 struct Team<'scope, 'limit> {
     limit: &'limit Limit,
     threads: Vec<thread::ScopedJoinHandle<'scope, ()>>,
@@ -122,7 +121,7 @@ impl Drop for Team<'_, '_> {
     fn drop(&mut self) {
         self.limit.0.store(0, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // What a thread unwound with stands among the outcomes.
+            // The payload of an unwound thread is among the outcomes.
             let _ = thread.join();
         }
     }
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_unwinds_stops_the_threads_and_nothing_else_is_begun() {
+    fn an_unwinding_checkpoint_stops_the_threads_and_no_further_item_starts() {
         let begun = AtomicUsize::new(0);
         let asked = Instant::now();
         let stopped = catch_unwind(AssertUnwindSafe(|| {
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_failures_the_first_items_is_returned_even_if_it_comes_last() {
+    fn the_first_items_error_is_returned_even_if_it_occurs_last() {
         for workers in [1, 4] {
             let failed = map(&[0, 1, 2, 3, 4, 5], workers, &mut || (), |at: &usize, _| match at {
                 1 => {
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_thread_is_one_of_the_caller() {
+    fn a_panic_in_a_thread_propagates_to_the_caller() {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             map(&[1, 2], 2, &mut || (), |at: &i32, _| if *at == 2 { resume_unwind(Box::new("bug")) } else { Ok(*at) })
         }));
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn no_worker_and_too_many_are_refused() {
+    fn zero_and_too_many_workers_are_rejected() {
         for workers in [0, MAX_WORKERS + 1] {
             let refused = map(&[()], workers, &mut || (), |(), _| Ok(()));
             assert_eq!(refused, Err(Error::InvalidArgument(format!("workers is {workers}, not between 1 and 64"))));
@@ -196,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_number_of_threads_changes_nothing(
+        fn results_do_not_depend_on_the_number_of_threads(
             items in proptest::collection::vec((0..50_u32, any::<bool>()), 0..40), workers in 2..9_usize
         ) {
             let work = |(value, _): &(u32, bool), _: Checkpoint<'_>| match value {

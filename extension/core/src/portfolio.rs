@@ -1,11 +1,10 @@
 //! Quantiles of a sum of series.
 //!
-//! The 95 % quantile of a sum is not the sum of the 95 % quantiles: errors of houses in one street rise and fall
-//! together in the cold snap that nobody foresaw, and even out where each has its own reasons. What counts is the joint
-//! distribution, and the residuals that the same forecasts left at the same origins hold it: added up over the
-//! series they are the residuals of the sum, and give its quantiles as those of one series do (see
-//! [`crate::intervals`]), by day of lead, with a profile over the day, newer ones counting more. Nothing is assumed of
-//! how the series hang together.
+//! The 95 % quantile of a sum is not the sum of the 95 % quantiles: errors of neighbouring houses move together in an
+//! unforeseen cold snap, and cancel out where they are independent. What matters is the joint distribution. The
+//! residuals of the same forecasts at the same origins sample it: summed over the series they are the residuals of the
+//! sum, and give its quantiles like those of a single series (see [`crate::intervals`]), by day of lead, with a profile
+//! over the day, newer ones weighted higher. No dependence structure is assumed.
 
 use crate::Checkpoint;
 use crate::error::Error;
@@ -13,18 +12,18 @@ use crate::grid::DAY_SECONDS;
 use crate::intervals::{Intervals, Residual, check_levels};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What the forecasts of all series, made at one time for one step, were wrong by in all.
+/// The sum of the residuals of the forecasts of all series, issued at one time for one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JointResidual {
-    /// When they were made.
+    /// When the forecasts were issued.
     pub issued_at: DateTime<Utc>,
-    /// Hours from there to the end of the step.
+    /// Hours from the issue to the end of the step.
     pub lead_hours: f64,
-    /// Sum of the actual values less sum of the forecasts.
+    /// Sum of the actuals minus sum of the forecasts.
     pub error: f64,
 }
 
-/// The forecasts of all series for one step, added up.
+/// The sum of the forecasts of all series for one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JointForecast {
     /// Start of the step.
@@ -38,7 +37,7 @@ pub struct JointForecast {
 /// The distribution of the sum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JointFan {
-    /// When the forecast was made.
+    /// When the forecast was issued.
     pub issued_at: DateTime<Utc>,
     /// Lower bound of the 90 % interval.
     pub lower: f64,
@@ -46,11 +45,11 @@ pub struct JointFan {
     pub upper: f64,
     /// The quantiles asked for.
     pub quantiles: Vec<f64>,
-    /// Origins whose residuals it rests on.
+    /// Number of origins of the residuals used.
     pub origins: usize,
 }
 
-/// The distribution around each forecast, in their order; only residuals that were known when it was made count.
+/// The distribution of each forecast, in order; only residuals known when it was issued count.
 pub fn fans(
     forecasts: &[JointForecast],
     residuals: &[JointResidual],
@@ -83,11 +82,11 @@ pub fn fans(
     Ok(fans.into_iter().flatten().collect())
 }
 
-/// The residuals that were known at one time.
+/// The residuals known at one time.
 struct History {
     intervals: Intervals,
-    /// In seconds since 1970, put back by whole days to where the residuals end: where all are old, none is taken for
-    /// old.
+    /// In seconds since 1970, shifted back by whole days to the end of the residuals: if all are old, none is
+    /// down-weighted.
     origin: i64,
     origins: usize,
 }
@@ -107,7 +106,7 @@ impl History {
             lead: steps(r.lead_hours, step),
             slot: slot(known_at(r) - step, step),
             error: r.error,
-            // Nothing is said of how high the sum is: its spread is that of the residuals alone.
+            // No level is assumed: the spread is that of the residuals alone.
             level: 1.0,
         };
         let residuals: Vec<Residual> = known.iter().map(residual).collect();
@@ -121,7 +120,7 @@ impl History {
     }
 }
 
-/// The step of its UTC day that starts at `time`: several series may live in several zones.
+/// The step of the UTC day that starts at `time`: the series may have different time zones.
 fn slot(time: DateTime<Utc>, step: TimeDelta) -> usize {
     (time.timestamp().rem_euclid(DAY_SECONDS) / step.num_seconds()) as usize
 }
@@ -131,7 +130,7 @@ fn steps(lead_hours: f64, step: TimeDelta) -> usize {
     (seconds(lead_hours).num_seconds() / step.num_seconds()) as usize
 }
 
-/// The longest step, up to a day, of which all leads are whole numbers.
+/// The longest step, up to a day, that divides all leads.
 pub(crate) fn common_step(leads: impl Iterator<Item = f64>) -> Result<TimeDelta, Error> {
     let mut step = DAY_SECONDS;
     for lead in leads {
@@ -162,7 +161,7 @@ mod tests {
         "2026-01-01T05:00:00Z".parse().unwrap()
     }
 
-    /// Forecasts of 48 hours, once a day.
+    /// Forecasts of 48 hours, issued once a day.
     fn residuals(errors: &[f64]) -> Vec<JointResidual> {
         let residual = |(at, error): (usize, &f64)| JointResidual {
             issued_at: start() + TimeDelta::days((at / 48) as i64),
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn residuals_that_were_not_known_yet_do_not_count_and_old_ones_count_as_new_ones_do() {
+    fn unknown_residuals_do_not_count_and_uniformly_old_ones_count_fully() {
         let all = residuals(&(0..48 * 60).map(|at| ((at * 37) % 101) as f64 - 50.0).collect::<Vec<_>>());
         let fan = |day| fans(&[forecast(day, 30)], &all, &[0.05, 0.95], &mut || ()).unwrap().remove(0);
         assert_eq!([fan(10).origins, fan(70).origins], [10, 60]);
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn leads_that_are_no_hours_are_refused_and_any_step_is_read() {
+    fn invalid_leads_are_rejected_and_any_step_is_accepted() {
         for lead in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             let bad = JointForecast { lead_hours: lead, ..forecast(5, 1) };
             assert!(fans(&[bad], &residuals(&[1.0; 480]), &[], &mut || ()).is_err(), "{lead}");
@@ -207,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quantiles_ascend_move_with_the_forecast_and_do_not_depend_on_the_order(
+        fn quantiles_ascend_follow_the_forecast_and_do_not_depend_on_the_order(
             errors in proptest::collection::vec(-1e3..1e3_f64, 48..480), turn in 0..48_usize, lead in 1..49_i64
         ) {
             let levels = [0.05, 0.25, 0.5, 0.75, 0.95];

@@ -1,13 +1,12 @@
-//! Random numbers that are the same everywhere: SplitMix64 (Steele, Lea and Flood, *Fast Splittable Pseudorandom
-//! Number Generators*, 2014).
+//! Portable random numbers: SplitMix64 (Steele, Lea and Flood, *Fast Splittable Pseudorandom Number Generators*, 2014).
 
 use std::f64::consts::TAU;
 
-/// A stream of numbers.
+/// A stream of random numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The stream of this number, of those of a seed.
+    /// Stream number `stream` of a seed.
     pub fn new(seed: u64, stream: u64) -> Self {
         Self(mixed(seed ^ mixed(stream)))
     }
@@ -17,17 +16,17 @@ impl Random {
         mixed(self.0)
     }
 
-    /// From zero up to one.
+    /// Uniform in [0, 1).
     pub fn uniform(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// From zero up to `count`.
+    /// Uniform integer below `count`.
     pub fn below(&mut self, count: usize) -> usize {
         ((self.uniform() * count as f64) as usize).min(count.saturating_sub(1))
     }
 
-    /// Of the standard normal distribution (Box and Muller, 1958).
+    /// Standard normal (Box and Muller, 1958).
     pub fn normal(&mut self) -> f64 {
         let (radius, angle) = (1.0 - self.uniform(), self.uniform());
         (-2.0 * radius.ln()).sqrt() * (TAU * angle).cos()
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_spread_evenly_and_normally() {
+    fn numbers_are_uniform_and_normal() {
         let mut random = Random::new(7, 0);
         let uniform: Vec<f64> = (0..10_000).map(|_| random.uniform()).collect();
         assert!(uniform.iter().all(|value| (0.0..1.0).contains(value)));

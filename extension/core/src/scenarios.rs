@@ -1,16 +1,16 @@
 //! Joint scenarios: paths of several series over all steps ahead.
 //!
-//! Quantiles say how far off each hour may be, one at a time. Whoever runs a battery or a heat pump needs to know whether
-//! a high evening follows a high morning, and whether all houses are high together. A scenario is one value for each
-//! series and step. Each step on its own is distributed as its forecast says; together they hang together as the errors
-//! did that forecasts left at past origins: the ranks of these errors, origin by origin, are an empirical copula. This is
-//! the Schaake shuffle (Clark, Gangopadhyay, Hay, Rajagopalan and Wilby, *The Schaake Shuffle*, 2004), with errors in
-//! place of observations, a form of ensemble copula coupling (Schefzik, Thorarinsdottir and Gneiting, *Uncertainty
+//! Quantiles describe the uncertainty of each hour separately. Controlling a battery or a heat pump requires knowing
+//! whether a high evening follows a high morning, and whether all houses are high together. A scenario has one value
+//! for each series and step. The marginal distribution of each step is that of its forecast; the dependence is that of
+//! the forecast errors at past origins: their ranks, origin by origin, are an empirical copula. This is the Schaake
+//! shuffle (Clark, Gangopadhyay, Hay, Rajagopalan and Wilby, *The Schaake Shuffle*, 2004), with errors in place of
+//! observations, a form of ensemble copula coupling (Schefzik, Thorarinsdottir and Gneiting, *Uncertainty
 //! Quantification in Complex Simulation Models Using Ensemble Copula Coupling*, 2013).
 //!
-//! An error of rank `r` among `n` origins stands for the probabilities from `(r - 1) / n` to `r / n`. Where in there a
-//! scenario lies is drawn once for all its steps, so that more scenarios than origins differ, each step keeps its
-//! distribution, and a path is no rougher than errors were.
+//! An error of rank `r` among `n` origins stands for the probabilities from `(r - 1) / n` to `r / n`. The position of a
+//! scenario within that interval is drawn once for all its steps. So there can be more scenarios than origins, the
+//! marginals are kept, and a path is no rougher than the errors.
 
 use crate::Checkpoint;
 use crate::error::Error;
@@ -22,11 +22,11 @@ use chrono::{DateTime, Utc};
 use ndarray::Array2;
 use std::collections::HashMap;
 
-/// The most scenarios, and the most values of all of them: 200 MB.
+/// Maximum number of scenarios, and of values in all of them: 200 MB.
 const MOST_SCENARIOS: usize = 10_000;
 const MOST_VALUES: usize = 25_000_000;
 
-/// One step of one series to come.
+/// One step ahead of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Which series.
@@ -35,34 +35,34 @@ pub struct Step {
     pub valid_at: DateTime<Utc>,
     /// Hours from the issue to the end of the step.
     pub lead_hours: f64,
-    /// Its quantiles, of the levels that all steps share.
+    /// Its quantiles, at the levels shared by all steps.
     pub quantiles: Vec<f64>,
 }
 
-/// What a forecast of a series was wrong by.
+/// A past forecast error of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PastError {
     /// Which series.
     pub series: usize,
-    /// When it was made.
+    /// When the forecast was issued.
     pub issued_at: DateTime<Utc>,
-    /// Hours from there to the end of the step.
+    /// Hours from the issue to the end of the step.
     pub lead_hours: f64,
-    /// Actual less forecast.
+    /// Actual minus forecast.
     pub error: f64,
 }
 
 /// Scenarios of all steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenarios {
-    /// By scenario and step, in the order of the steps.
+    /// Values by scenario and step, in the order of the steps.
     pub values: Array2<f64>,
-    /// Past origins whose errors they follow.
+    /// Number of past origins used.
     pub origins: usize,
 }
 
-/// So many scenarios; the same for the same seed. Only errors count that were known when the first of the forecasts was
-/// made, of origins at which those of all steps are known.
+/// Draws scenarios; deterministic for a seed. Uses errors known when the first of the forecasts was issued, of origins
+/// at which the errors of all steps are known.
 pub fn scenarios(
     steps: &[Step],
     levels: &[f64],
@@ -88,7 +88,7 @@ pub fn scenarios(
     let mut order: Vec<usize> = Vec::new();
     for mut scenario in values.rows_mut() {
         checkpoint();
-        // Every origin serves once before one serves again.
+        // Every origin is used once before any is used again.
         if order.is_empty() {
             order = (0..origins).collect();
         }
@@ -123,7 +123,7 @@ fn check(steps: &[Step], levels: &[f64], count: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Errors of each origin at which that of every step is known, by step; oldest first.
+/// The errors of each complete origin, by step; oldest first.
 fn by_origin<'a>(steps: &[Step], errors: impl Iterator<Item = &'a PastError>) -> Vec<Vec<f64>> {
     let key = |series: usize, lead_hours: f64| (series, seconds(lead_hours).num_seconds());
     let place: HashMap<_, _> =
@@ -140,7 +140,7 @@ fn by_origin<'a>(steps: &[Step], errors: impl Iterator<Item = &'a PastError>) ->
     complete.into_iter().map(|(_, errors)| errors).collect()
 }
 
-/// Ranks from zero, by origin and step; equal errors, such as those of a solar roof at night, in a random order.
+/// Ranks from zero, by origin and step; ties, such as solar generation at night, are broken at random.
 fn ranks(errors: &[Vec<f64>], random: &mut Random, checkpoint: Checkpoint<'_>) -> Array2<usize> {
     let steps = errors[0].len();
     let mut ranks = Array2::zeros((errors.len(), steps));
@@ -178,7 +178,7 @@ mod tests {
         (0..series * hours).map(step).collect()
     }
 
-    /// Of so many origins a day apart; `error` of the origin, series and hour.
+    /// Errors of `origins` origins a day apart; `error` takes the origin, series and hour.
     fn errors(
         origins: usize,
         series: usize,
@@ -215,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn steps_hang_together_as_past_errors_did() {
-        // Both series high together, and the last hour the other way round.
+    fn scenarios_have_the_dependence_of_past_errors() {
+        // Both series are correlated; the last hour is anticorrelated.
         let of = |origin: usize, series: usize, hour: usize| {
             let common = noise(origin);
             (if hour == 2 { -common } else { common }) + 1e-3 * noise(1000 + 10 * origin + series)
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(found.origins, 90);
         assert!(correlation(&found.values, 0, 1) > 0.99 && correlation(&found.values, 0, 4) > 0.99);
         assert!(correlation(&found.values, 0, 2) < -0.98);
-        // And not at all where errors were unrelated.
+        // Independent errors give independent steps.
         let found = draw(&errors(90, 2, 3, |origin, series, hour| noise(origin * 100 + series * 10 + hour)), 500);
         assert!(correlation(&found.values, 0, 4).abs() < 0.3);
     }
@@ -234,7 +234,7 @@ mod tests {
     fn only_complete_origins_known_at_the_issue_count() {
         let mut all = errors(105, 2, 3, |origin, _, _| noise(origin));
         all[4].error = f64::NAN;
-        // Issued at day 100; the origin of that day and later ones are not known, and the first lacks a step.
+        // Issued at day 100: the origins of that day and later are not known, and the first lacks a step.
         assert_eq!(draw(&all, 10).origins, 99);
         let mut later = all.clone();
         later
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_drawn_is_refused() {
+    fn invalid_requests_are_rejected() {
         let past = errors(5, 2, 3, |origin, _, _| noise(origin));
         let refusal = |steps: &[Step], levels: &[f64], count| {
             scenarios(steps, levels, &past, count, 7, &mut || ()).unwrap_err().to_string()

@@ -1,7 +1,7 @@
-//! A target and its regressors on one grid, and when each row was first known.
+//! A target and its regressors on one grid, and when each row became known.
 //!
-//! A missing value is NaN inside the core; at its border it is `None`, and NaN or an infinity is an error. Spikes
-//! of the target are taken out as the series is made ([`crate::clean`]), so that nothing ever reads them.
+//! Inside the core a missing value is NaN; in the public interface it is `None`, and NaN or an infinity is an error.
+//! Spikes of the target are set to missing when the series is created ([`crate::clean`]), before anything reads them.
 
 use crate::clean::{self, Spike};
 use crate::error::Error;
@@ -12,10 +12,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A value for each row: weather, a holiday, a tariff.
+/// A column known besides the target: weather, a holiday, a tariff.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regressor {
-    /// Name, as the query's column.
+    /// Name, equal to the query's column.
     pub name: String,
     /// One value per row; NaN is missing.
     pub values: Vec<f64>,
@@ -24,33 +24,33 @@ pub struct Regressor {
 /// A target and its regressors on one grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// When the rows are.
+    /// Times of the rows.
     pub grid: Grid,
-    /// What is forecast; NaN is missing.
+    /// The target; NaN is missing.
     pub target: Vec<f64>,
-    /// What is known in advance, or up to now.
+    /// Regressors, known in advance or up to the issue.
     pub regressors: Vec<Regressor>,
-    /// Regressors as they were forecast, where that was kept.
+    /// Forecast vintages of the regressors, if stored.
     pub vintages: Option<Vintages>,
-    /// When each row was first known, in seconds since 1970; without it, at its end.
+    /// When each row became known, in seconds since 1970; `None` means at its end.
     pub known_at: Option<Vec<i64>>,
-    /// The values of the target that were taken for spikes, and are missing.
+    /// The target values that were set to missing as spikes.
     pub spikes: Vec<Spike>,
 }
 
-/// When the rows of a series were known.
+/// When the rows of a series became known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Availability<'a> {
-    /// Each at its end.
+    /// Each row at its end.
     AtEnd,
-    /// Each so long after its end.
+    /// Each row this long after its end.
     After(TimeDelta),
-    /// Each at its own time; where that was not recorded, as late as usual.
+    /// Each row at its own time; if not recorded, after the usual delay.
     Received(&'a [Option<DateTime<Utc>>]),
 }
 
 impl Frame {
-    /// Checks lengths and numbers, and takes out spikes. `regressors` holds one column after the other, in the order of
+    /// Checks lengths and values, and removes spikes. `regressors` holds one column after the other, in the order of
     /// `names`.
     pub fn new(
         times: &[DateTime<Utc>],
@@ -84,12 +84,12 @@ impl Frame {
         Ok(frame)
     }
 
-    /// Takes out the spikes of the target.
+    /// Sets the spikes of the target to missing.
     pub fn clean(&mut self) {
         self.spikes.extend(clean::take_spikes(&self.grid, &mut self.target));
     }
 
-    /// Says when the rows were known.
+    /// Sets when the rows became known.
     pub fn set_availability(&mut self, availability: Availability<'_>) -> Result<(), Error> {
         let ends = |row: usize| self.grid.end_seconds(row);
         self.known_at = match availability {
@@ -111,7 +111,7 @@ impl Frame {
                 let middle = delays.len() / 2;
                 let usual = if delays.is_empty() { 0 } else { *delays.select_nth_unstable(middle).1 };
                 let known_at = |(row, at): (usize, &Option<DateTime<Utc>>)| match at {
-                    // To the microsecond, a row that is received within a second is known after it.
+                    // Rounded up to the next second, so that no row is known too early.
                     Some(at) => at.timestamp() + i64::from(at.timestamp_subsec_nanos() > 0),
                     None => ends(row) + usual,
                 };
@@ -126,19 +126,19 @@ impl Frame {
         self.target.iter().rposition(|value| value.is_finite()).map_or(0, |row| row + 1)
     }
 
-    /// Whether the row, which ends at or before it, was known at the start of row `issued`.
+    /// Whether a row that ends at or before row `issued` was known at its start.
     pub fn was_known(&self, row: usize, issued: usize) -> bool {
         row < issued
             && self.known_at.as_ref().is_none_or(|known_at| known_at[row] <= self.grid.time(issued).timestamp())
     }
 
-    /// The row after the newest target that was known at the start of row `issued`, looking back to row `from`.
+    /// The row after the newest target known at the start of row `issued`, looking back to row `from`.
     pub fn end_of_known(&self, issued: usize, from: usize) -> Option<usize> {
         let end = issued.min(self.target.len());
         (from..end).rev().find(|row| self.target[*row].is_finite() && self.was_known(*row, issued)).map(|row| row + 1)
     }
 
-    /// The first row at whose start every given target was known: when a forecast from all of it can be made.
+    /// The first row at whose start every given target was known: the first issue that can use all of them.
     pub fn all_known(&self) -> usize {
         let end = self.end_of_target();
         let Some(known_at) = &self.known_at else { return end };
@@ -154,7 +154,7 @@ impl Frame {
         rows.filter(|row| known_at[*row] > issued && self.target[*row].is_finite()).collect()
     }
 
-    /// The targets from row `from` up to the origin as they were known at the issue.
+    /// The targets from row `from` up to the origin as known at the issue.
     pub fn known_target(&self, origin: Origin, from: usize) -> Cow<'_, [f64]> {
         let end = origin.row.min(self.target.len());
         let from = from.min(end);
@@ -165,7 +165,7 @@ impl Frame {
         known
     }
 
-    /// The frame as it was known at the start of row `issued`: targets that came later are missing.
+    /// The frame as known at the start of row `issued`: later targets are missing.
     pub fn known_by(&self, issued: usize) -> Cow<'_, Self> {
         let late = |row: &usize| self.target[*row].is_finite() && !self.was_known(*row, issued);
         let late: Vec<usize> = (0..issued.min(self.target.len())).filter(late).collect();
@@ -177,12 +177,12 @@ impl Frame {
         Cow::Owned(known)
     }
 
-    /// Whether what is known of a row differs from issue to issue.
+    /// Whether the known values of a row differ between issues.
     pub fn has_versions(&self) -> bool {
         self.vintages.is_some() || self.known_at.is_some()
     }
 
-    /// The frame as a forecast from this origin may read it: late targets missing, regressors as they were forecast.
+    /// The frame as a forecast from this origin may read it: late targets missing, regressors as forecast.
     pub fn as_known(&self, origin: Origin) -> Self {
         let mut known = self.clone();
         known.target[..origin.row.min(self.target.len())].copy_from_slice(&self.known_target(origin, 0));
@@ -197,8 +197,8 @@ impl Frame {
         self.regressors.iter().find(|regressor| regressor.name == name)
     }
 
-    /// The regressors of `rows` as they were known to a forecast from this origin: rows before it as they came,
-    /// later ones by the newest forecast received by the issue.
+    /// The regressors of `rows` as known to a forecast from this origin: actual values before it, later ones from the
+    /// newest forecast received by the issue.
     pub fn regressors_as_known(&self, origin: Origin, rows: Range<usize>) -> Vec<Regressor> {
         let mut known: Vec<Regressor> = self
             .regressors
@@ -218,7 +218,7 @@ impl Frame {
         known
     }
 
-    /// Share of the rows ahead of each issue whose regressors are read as they were forecast, by day of lead.
+    /// Share of the rows ahead of each issue whose regressors are read from forecast vintages, by day of lead.
     pub fn vintage_shares(&self, issues: &[usize], horizon: usize) -> Vec<f64> {
         let day = self.grid.rows_per_day();
         let mut counts = vec![(0_usize, 0_usize); horizon.div_ceil(day)];
@@ -234,7 +234,7 @@ impl Frame {
         counts.into_iter().map(|(known, all)| if all > 0 { known as f64 / all as f64 } else { 0.0 }).collect()
     }
 
-    /// The frame without its rows before `first`.
+    /// The frame from row `first` on.
     pub fn since(&self, first: usize) -> Self {
         let tail = |regressor: &Regressor| Regressor {
             name: regressor.name.clone(),
@@ -250,7 +250,7 @@ impl Frame {
         }
     }
 
-    /// Cuts the frame off at `len` rows, where it has more.
+    /// Truncates the frame to `len` rows.
     pub fn truncate(&mut self, len: usize) {
         self.grid = self.grid.with_len(self.grid.len().min(len));
         self.target.truncate(len);
@@ -260,7 +260,7 @@ impl Frame {
         }
     }
 
-    /// Lengthens the frame to `len` rows of missing values, so that hours ahead exist.
+    /// Extends the frame to `len` rows with missing values, to cover the hours ahead.
     pub fn extend(&mut self, len: usize) {
         let len = self.grid.len().max(len);
         self.grid = self.grid.with_len(len);
@@ -278,7 +278,7 @@ impl Frame {
         self.regressors.iter().map(|regressor| regressor.name.clone()).collect()
     }
 
-    /// What was taken for spikes, for people: when and what, the newest first, at most ten.
+    /// The removed spikes as text: time and value, newest first, at most ten.
     pub fn spikes_in_words(&self) -> String {
         let newest = self.spikes.iter().rev().take(10);
         newest.map(|spike| format!("{} at {}", spike.value, rfc3339(spike.at))).collect::<Vec<_>>().join(", ")
@@ -286,7 +286,7 @@ impl Frame {
 }
 
 fn finite_or_missing(grid: &Grid, column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
-    // What is collected into a Result grows by doubling, and keeps up to twice the memory.
+    // `collect` into a `Result` grows by doubling and keeps up to twice the memory.
     let mut numbers = Vec::with_capacity(values.len());
     for (row, value) in values.iter().enumerate() {
         numbers.push(known(grid, column, row, *value)?);
@@ -305,7 +305,7 @@ mod tests {
         seconds.iter().map(|s| DateTime::from_timestamp(*s, 0).unwrap_or_default()).collect()
     }
 
-    /// Forecasts of the temperature of row 30: received before row 10, and before row 20.
+    /// Forecasts of the temperature of row 30, received before row 10 and before row 20.
     fn frame() -> Frame {
         let mut frame = hourly_frame(48);
         let time = frame.grid.time(30);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_knew_nothing_is_missing_and_one_that_says_nothing_leaves_the_frame_as_it_is() {
+    fn an_unknown_version_is_missing_and_an_empty_one_falls_back_to_the_frame() {
         let mut frame = hourly_frame(48);
         let received = [5, 10, 20].map(|row| frame.grid.time(row));
         let names = ["temperature_c".to_owned()];
@@ -341,7 +341,7 @@ mod tests {
         let came = frame.regressors[0].values[30];
         assert!(at(5).is_nan() && at(9).is_nan());
         assert_eq!([at(4), at(10), at(20)], [came, came, 7.0]);
-        assert_eq!(frame.vintage_shares(&[9, 20], 24), [1.0 / 48.0], "what nobody knew is no forecast");
+        assert_eq!(frame.vintage_shares(&[9, 20], 24), [1.0 / 48.0], "an unknown value is not a forecast");
         assert!(frame.vintages.unwrap().values_mut().all(|(_, _, value)| !value.is_infinite()));
     }
 
@@ -357,12 +357,12 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_rows_with_a_forecast_is_told_by_day_of_lead() {
+    fn the_share_of_rows_with_a_forecast_is_given_by_day_of_lead() {
         assert_eq!(frame().vintage_shares(&[9, 10], 24), [1.0 / 48.0]);
     }
 
     #[test]
-    fn a_repeated_version_and_an_unknown_regressor_are_refused() {
+    fn a_duplicate_version_and_an_unknown_regressor_are_rejected() {
         let frame = hourly_frame(48);
         let (time, received) = (frame.grid.time(1), frame.grid.time(0) - TimeDelta::hours(5));
         let refuse = |names: &[String], times: &[DateTime<Utc>], values: &[Option<f64>]| {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_and_infinity_are_named_with_their_time_and_null_is_missing() {
+    fn errors_locate_nan_and_infinity_and_null_is_missing() {
         let at = times(&[0, 3600]);
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let error = Frame::new(&at, &[Some(1.0), Some(bad)], &[], &[]).unwrap_err();
@@ -392,7 +392,7 @@ mod tests {
     fn a_row_is_known_when_it_was_received_and_not_before() {
         let mut frame = hourly_frame(10);
         let time = |row: usize, minutes: i64| Some(frame.grid.time(row) + TimeDelta::minutes(minutes));
-        // Row 3 came five hours late, row 5 was not recorded: the others take 90 minutes from their start.
+        // Row 3 was five hours late, row 5 was not recorded; the others were received 90 minutes after their start.
         let received: Vec<_> = (0..10)
             .map(|row| match row {
                 3 => time(3, 360),

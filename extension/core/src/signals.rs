@@ -1,16 +1,16 @@
-//! Signals stay with the thread that was there first.
+//! Keeps signals out of new threads.
 //!
-//! A thread inherits the mask of the one that starts it. In a database server's process, signals are handlers that
-//! only the process' own thread may run; so whatever may start a thread runs with all of them blocked.
+//! A thread inherits the signal mask of its creator. In a database server's process, only the main thread may run
+//! signal handlers, so anything that may start a thread runs with all signals blocked.
 
 use std::ptr;
 
-/// Runs `work` with all signals blocked in this thread, and puts its mask back, also where `work` unwinds.
+/// Runs `work` with all signals blocked in this thread, and restores the mask, also if `work` unwinds.
 pub(crate) fn blocked<T>(work: impl FnOnce() -> T) -> T {
     struct Restore(libc::sigset_t);
     impl Drop for Restore {
         fn drop(&mut self) {
-            // SAFETY: the mask is this thread's own, as it was before.
+            // SAFETY: the mask is the previous mask of this thread.
             unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
         }
     }
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_started_inside_gets_no_signal_and_the_starter_gets_them_again() {
+    fn new_threads_have_signals_blocked_and_the_mask_is_restored() {
         let inside = blocked(|| std::thread::spawn(|| is_blocked(libc::SIGINT) && is_blocked(libc::SIGUSR1)));
         assert!(inside.join().unwrap());
         assert!(!is_blocked(libc::SIGINT));

@@ -1,5 +1,4 @@
-//! Made-up series for unit tests: a daily and weekly pattern, weather, and a little noise, all
-//! deterministic.
+//! Synthetic series for unit tests: a daily and weekly pattern, weather, and a little noise, all deterministic.
 
 use crate::features::FeatureSpec;
 use crate::model::TrainingSet;
@@ -36,14 +35,14 @@ pub fn training<'a>(frame: &'a Frame, end: usize, spec: &'a FeatureSpec, paramet
     TrainingSet { frame, end, horizon: 48, spec, parameters, phases: &[Phase { slot: 0, delay: 0 }], memo: None }
 }
 
-/// Answers of a reference implementation, or `series`, the input of all; `tests/reference/make.py` wrote them.
+/// Results of a reference implementation, or their common input `series`; written by `tests/reference/make.py`.
 pub fn reference(name: &str) -> Value {
-    // Asked for when it runs: checkouts may share a build cache.
+    // Read at run time: checkouts may share a build cache.
     let path = std::env::var("CARGO_MANIFEST_DIR").unwrap() + &format!("/../../tests/reference/{name}.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The series that the reference implementations were given, with these of its regressors.
+/// The input series of the reference implementations, with these of its regressors.
 pub fn reference_frame(regressors: &[&str]) -> Frame {
     let series = reference("series");
     let column = |name: &str| -> Vec<Option<f64>> { serde_json::from_value(series[name].clone()).unwrap() };

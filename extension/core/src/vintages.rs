@@ -1,44 +1,44 @@
-//! Regressors as they were forecast: for each row, what was known of it and when.
+//! Forecast vintages of regressors: for each row, which values were known when.
 //!
-//! A training row that imitates a forecast issued at some time must read the weather forecast of that
-//! age, not the weather that came (the error of a forecast grows with its lead, and a model that never
-//! saw it trusts the weather too much). So for rows from the origin on, the newest version received by the
-//! origin's time counts; where there is none the frame's own value stands in. A version may say that nothing was known
-//! yet, as of a price before its auction: then the value is missing.
+//! A training row that simulates a forecast issued at some time must read the weather forecast of that age, not the
+//! actual weather: forecast errors grow with the lead, and a model trained on actual weather relies on it too much. So
+//! for rows from the origin on, the newest version received by the origin's time counts; if there is none, the frame's
+//! own value is used. A version may state that nothing was known yet, such as a price before its auction: then the
+//! value is missing.
 
 use crate::error::Error;
 use crate::grid::{Grid, known, rfc3339};
 use chrono::{DateTime, Utc};
 
-/// Versions of some regressors' values, by row and time of receipt.
+/// Versions of the values of some regressors, by row and time of receipt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vintages {
-    /// Which regressors of the frame, by position.
+    /// The regressors, as positions in the frame.
     columns: Vec<usize>,
-    /// Row, and when it was known, ascending; no two the same.
+    /// Row and time of receipt, ascending and unique.
     keys: Vec<(usize, DateTime<Utc>)>,
-    /// One value per key and column; NaN says nothing, so that the frame's own value stands in, and [`UNKNOWN`] that there was none.
+    /// One value per key and column; NaN falls back to the frame's own value, [`UNKNOWN`] means that there was none.
     values: Vec<f64>,
 }
 
-/// Of a version: the value was not known to anybody yet, whatever the frame says since.
+/// Marks a value that was not known yet when the version was received.
 pub(crate) const UNKNOWN: f64 = f64::INFINITY;
 
-/// Versions as SQL hands them over: `values` holds one column after the other, in the order of `names`.
+/// Versions as passed from SQL: `values` holds one column after the other, in the order of `names`.
 #[derive(Debug, Clone)]
 pub struct Versions<'a> {
     /// The row's time.
     pub times: &'a [DateTime<Utc>],
-    /// When the version was first known.
+    /// When the version was received.
     pub received: &'a [DateTime<Utc>],
-    /// Which regressors.
+    /// Names of the regressors.
     pub names: &'a [String],
-    /// Their values; NaN where none was known yet, so that the frame's own value, which came later, is not read.
+    /// The values; NaN if none was known yet, so that the frame's later value is not read.
     pub values: &'a [Option<f64>],
 }
 
 impl Vintages {
-    /// Sorts versions by row; those of rows that the grid does not have are left out.
+    /// Sorts versions by row; drops versions of rows that are not on the grid.
     pub fn new(grid: &Grid, regressors: &[String], versions: &Versions<'_>) -> Result<Self, Error> {
         let (times, count) = (versions.times, versions.names.len());
         if versions.received.len() != times.len() || versions.values.len() != count * times.len() {
@@ -88,7 +88,7 @@ impl Vintages {
         Ok(Self { columns, keys: order.into_iter().map(|(row, received, _)| (row, received)).collect(), values })
     }
 
-    /// Those of rows from `first` on, for a frame that starts there.
+    /// The versions of rows from `first` on, for a frame that starts there.
     pub(crate) fn since(&self, first: usize) -> Self {
         let from = self.keys.partition_point(|(row, _)| *row < first);
         Self {
@@ -98,8 +98,7 @@ impl Vintages {
         }
     }
 
-    /// The values of `row` that were known at `time`, with the regressor's position: the newest version received by
-    /// then.
+    /// The values of `row` known at `time`, with the regressor's position: from the newest version received by then.
     pub(crate) fn known_at(&self, row: usize, time: DateTime<Utc>) -> impl Iterator<Item = (usize, f64)> + '_ {
         let end = self.keys.partition_point(|key| *key <= (row, time));
         let at = end.checked_sub(1).filter(|at| self.keys[*at].0 == row);
@@ -108,7 +107,7 @@ impl Vintages {
         self.columns.iter().copied().zip(values.iter().copied())
     }
 
-    /// Every value, with the regressor's position and its row, to be treated in place.
+    /// Every value, with the regressor's position and its row, to be modified in place.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (usize, usize, &mut f64)> + '_ {
         let count = self.columns.len();
         let (columns, keys) = (&self.columns, &self.keys);

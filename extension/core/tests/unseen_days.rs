@@ -1,4 +1,4 @@
-//! Days that a model has not seen the like of, in a SIMULATED building: see `examples/simulate/house.rs`.
+//! Accuracy on out-of-distribution days of a SIMULATED building: see `examples/simulate/house.rs`.
 #![allow(clippy::unwrap_used, dead_code)]
 
 #[path = "../examples/simulate/house.rs"]
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use trial::{Candidate, HOUSE, Trial, cold_and_sunny, frame};
 
 const DAYS: u64 = 1005;
-/// The first of December 2023.
+/// 1 December 2023.
 const DECEMBER: usize = 883 * 24 + 5;
 
 fn candidate(strategy: &'static str, parameters: Value) -> Candidate {
@@ -23,7 +23,7 @@ fn expected(days: u64) -> Vec<f64> {
 }
 
 #[test]
-fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_error_of_the_basic_trees() {
+fn heating_degrees_and_sun_halve_the_error_on_unseen_cold_and_sunny_days() {
     let hours = house::simulate(1, DAYS, true);
     let clear: Vec<f64> = hours.iter().map(|hour| house::clear_sky(hour.at)).collect();
     let (frame, expected) = (frame(&hours, true).unwrap(), expected(DAYS));
@@ -42,7 +42,7 @@ fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_er
         let rmse = trial.rmse(&candidate(strategy, json!({}))).unwrap();
         assert!(rmse[1] < 0.5 * basic[1] && rmse[0] < 0.6 * basic[0], "{strategy}: {rmse:?} for {basic:?}");
     }
-    // Trees alone need the linear base to come near.
+    // Trees alone need the linear base for similar accuracy.
     let trees =
         |base: &str| trial.rmse(&candidate("xgboost", json!({"base": base, "monotone_heating": true}))).unwrap()[1];
     let (linear, mean) = (trees("linear"), trees("mean"));
@@ -50,8 +50,8 @@ fn on_cold_and_sunny_days_never_seen_before_heating_degrees_and_sun_halve_the_er
 }
 
 #[test]
-fn the_behavioural_calendar_halves_the_error_of_christmas_and_helps_on_bridge_days_against_a_holiday_flag() {
-    // From July 2021: learnt are three Christmases up to December 2024, then bridge days up to March 2025.
+fn the_behavioural_calendar_halves_the_error_at_christmas_and_helps_on_bridge_days() {
+    // Training from July 2021: up to December 2024 with three Christmases, or up to March 2025 with bridge days.
     let (days, december, march) = (1450, 1265 * 24 + 5, 1369 * 24 + 5);
     let hours = house::simulate(1, days, true);
     let (plain, behavioural, expected) = (frame(&hours, false).unwrap(), frame(&hours, true).unwrap(), expected(days));

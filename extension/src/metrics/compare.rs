@@ -1,4 +1,4 @@
-//! Forecasts against each other: the scale of MASE, the Diebold-Mariano test; and names against those that exist.
+//! Comparisons: the scale of MASE, the Diebold-Mariano test, and the validation of names.
 
 use edf_core::Error;
 use edf_core::metrics::diebold_mariano::{Alternative, Kernel, Test};
@@ -55,7 +55,7 @@ fn diebold_mariano(
     Ok(TableIterator::once(run().map_err(report)?))
 }
 
-/// Refuses a name that is not among the known ones.
+/// Rejects a name that is not among the known ones.
 #[pg_extern(immutable, parallel_safe)]
 fn require_known(
     kind: Option<&str>,
@@ -75,7 +75,7 @@ fn require_known(
     Err(report(Error::UnknownName { kind, name: name.to_owned(), known }))
 }
 
-/// The numbers of an array; NULL becomes NaN, which the core takes for missing.
+/// The numbers of an array; NULL becomes NaN, which the core treats as missing.
 fn numbers(name: &'static str, values: Vec<Option<f64>>) -> Result<Vec<f64>, Error> {
     values.into_iter().map(|value| value.map_or(Ok(f64::NAN), |value| finite(name, value))).collect()
 }
@@ -84,5 +84,5 @@ fn at_least_one(name: &str, steps: i32) -> Result<usize, Error> {
     usize::try_from(steps)
         .ok()
         .filter(|steps| *steps > 0)
-        .ok_or_else(|| Error::InvalidArgument(format!("the {name} is {steps}; it is 1 or more steps")))
+        .ok_or_else(|| Error::InvalidArgument(format!("the {name} is {steps}; it must be at least 1 step")))
 }

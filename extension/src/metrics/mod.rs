@@ -1,7 +1,7 @@
-//! State functions of the aggregates that score forecasts; `sql/metrics.sql` makes the aggregates.
+//! State functions of the aggregates that score forecasts; `sql/metrics.sql` creates the aggregates.
 //!
-//! They are strict, so that rows with a NULL are skipped. NaN and infinities are refused: a forecast that is
-//! none must not be left out of its own score.
+//! They are strict, so that rows with a NULL are skipped. NaN and infinities are rejected: skipping an invalid forecast
+//! would improve its score.
 
 mod compare;
 mod rows;
@@ -49,12 +49,12 @@ pgrx::extension_sql_file!(
 pgrx::extension_sql_file!("../../sql/score_inputs.sql", name = "score_inputs", requires = ["metrics"]);
 pgrx::extension_sql_file!("../../sql/score.sql", name = "score", requires = ["score_inputs", "series"]);
 
-/// An argument by its name, where it is a number.
+/// An argument that must be finite.
 fn finite(name: &'static str, value: f64) -> Result<f64, Error> {
     if value.is_finite() { Ok(value) } else { Err(Error::NonFiniteArgument(name)) }
 }
 
-/// Quantiles and their levels; none where a quantile is NULL, and the row is skipped.
+/// Quantiles and their levels; `None` if a quantile is NULL, so that the row is skipped.
 fn quantiles(values: Vec<Option<f64>>, levels: Vec<Option<f64>>) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
     let levels = complete("quantiles", levels)?;
     let Some(values) = values.into_iter().collect::<Option<Vec<f64>>>() else { return Ok(None) };
@@ -62,7 +62,7 @@ fn quantiles(values: Vec<Option<f64>>, levels: Vec<Option<f64>>) -> Result<Optio
     Ok(Some((values, levels)))
 }
 
-/// The state of an aggregate as SQL keeps it: an array of sums.
+/// The state of an aggregate, stored in SQL as an array of sums.
 fn state<const N: usize>(sums: Vec<Option<f64>>) -> Result<[f64; N], ErrorReport> {
     <[f64; N]>::try_from(complete("the state", sums).map_err(report)?)
         .map_err(|_| report(Error::InvalidArgument(format!("the state of this aggregate has {N} numbers"))))

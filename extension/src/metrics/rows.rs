@@ -1,7 +1,7 @@
-//! The one aggregate that must keep its rows: an array would be copied with each of them.
+//! The one aggregate whose state holds all rows: an array would be copied for each of them.
 //!
-//! The state is a value of the core in memory that lives as long as the aggregate; Postgres types it
-//! `internal`, so that no SQL can make or call one.
+//! The state is a core value in the aggregate's memory context; its Postgres type is `internal`, so that SQL can
+//! neither create it nor call these functions directly.
 
 use edf_core::Error;
 use edf_core::metrics::quantile::{RelativeCrps, crps};
@@ -12,22 +12,23 @@ use pgrx::{PgMemoryContexts, pg_extern, pg_sys};
 use super::{finite, quantiles};
 use crate::report::report;
 
-/// The state's value, made at its first use.
+/// The state's value, created on first use.
 fn rows(state: &mut Internal, call: pg_sys::FunctionCallInfo) -> Result<&mut RelativeCrps, Error> {
     if !state.initialized() {
         let mut context = std::ptr::null_mut();
-        // SAFETY: Postgres filled in the call that we are in; the context outlives every call of the aggregate.
+        // SAFETY: Postgres provides the call info of the current call; the context outlives every call of the
+        // aggregate.
         if unsafe { pg_sys::AggCheckCallContext(call, &mut context) } == 0 {
             return Err(Error::NotSupported("this function is called by the aggregate edf.rcrps alone".to_owned()));
         }
         let rows = PgMemoryContexts::For(context).leak_and_drop_on_delete(RelativeCrps::default());
         *state = Internal::from(Some(pg_sys::Datum::from(rows)));
     }
-    // SAFETY: the functions below are the only ones of these aggregates, and all hold the same type.
+    // SAFETY: only the functions below belong to these aggregates, and all use the same type.
     unsafe { state.get_mut() }.ok_or_else(|| Error::Internal("an aggregate has lost its state".to_owned()))
 }
 
-/// Adds one row; the first makes the state.
+/// Adds one row; the first call creates the state.
 #[pg_extern(immutable, parallel_safe)]
 fn rcrps_add(
     mut state: Internal,
@@ -49,7 +50,7 @@ fn rcrps_add(
     Ok(state)
 }
 
-/// Merges the states of two workers.
+/// Merges the states of two parallel workers.
 #[pg_extern(immutable, parallel_safe)]
 fn rcrps_merge(mut a: Internal, b: Internal, call: pg_sys::FunctionCallInfo) -> Result<Internal, ErrorReport> {
     // SAFETY: as in `rows`.
@@ -59,14 +60,14 @@ fn rcrps_merge(mut a: Internal, b: Internal, call: pg_sys::FunctionCallInfo) -> 
     Ok(a)
 }
 
-/// A worker's state as bytes.
+/// Serialises a worker's state.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn rcrps_save(state: Internal) -> Option<Vec<u8>> {
     // SAFETY: as in `rows`.
     unsafe { state.get::<RelativeCrps>() }.map(RelativeCrps::to_bytes)
 }
 
-/// The reverse of [`rcrps_save`].
+/// The inverse of [`rcrps_save`].
 #[pg_extern(immutable, strict, parallel_safe)]
 fn rcrps_load(bytes: &[u8], _state: Internal) -> Result<Internal, ErrorReport> {
     RelativeCrps::from_bytes(bytes).map(Internal::new).map_err(report)

@@ -18,7 +18,7 @@ fn errors_add(sums: Vec<Option<f64>>, actual: f64, predicted: f64) -> Result<Vec
     Ok(errors.to_array().to_vec())
 }
 
-/// Merges the states of two workers.
+/// Merges the states of two parallel workers.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn errors_merge(a: Vec<Option<f64>>, b: Vec<Option<f64>>) -> Result<Vec<f64>, ErrorReport> {
     Ok(Errors::from_array(state(a)?).merge(Errors::from_array(state(b)?)).to_array().to_vec())
@@ -60,7 +60,7 @@ fn errors_wape(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Errors::from_array(state(sums)?).wape())
 }
 
-/// Merges the states of two workers.
+/// Merges the states of two parallel workers.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn mean_merge(a: Vec<Option<f64>>, b: Vec<Option<f64>>) -> Result<Vec<f64>, ErrorReport> {
     Ok(Mean::from_array(state(a)?).merge(Mean::from_array(state(b)?)).to_array().to_vec())
@@ -72,7 +72,7 @@ fn mean_value(sums: Vec<Option<f64>>) -> Result<Option<f64>, ErrorReport> {
     Ok(Mean::from_array(state(sums)?).value())
 }
 
-/// Adds one row's absolute error in units of the scale.
+/// Adds one row's absolute error divided by the scale.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn scaled_add(sums: Vec<Option<f64>>, actual: f64, predicted: f64, scale: f64) -> Result<Vec<f64>, ErrorReport> {
     mean_add(sums, || {
@@ -112,7 +112,7 @@ fn crps_add(
     mean_add(sums, || of_quantiles(actual, quantile_values, quantiles, quantile::crps))
 }
 
-/// Adds whether one row lies inside its interval.
+/// Adds whether one row's actual lies inside its interval.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn coverage_add(sums: Vec<Option<f64>>, actual: f64, lower: f64, upper: f64) -> Result<Vec<f64>, ErrorReport> {
     mean_add(sums, || {
@@ -126,7 +126,7 @@ fn width_add(sums: Vec<Option<f64>>, lower: f64, upper: f64) -> Result<Vec<f64>,
     mean_add(sums, || Ok(Some(interval::width(finite("lower", lower)?, finite("upper", upper)?))))
 }
 
-/// Takes one pair into account.
+/// Adds one pair.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn peak_add(highest: Vec<Option<f64>>, actual: f64, predicted: f64) -> Result<Vec<f64>, ErrorReport> {
     let mut peak = Peak::from_array(state(highest)?);
@@ -135,7 +135,7 @@ fn peak_add(highest: Vec<Option<f64>>, actual: f64, predicted: f64) -> Result<Ve
     Ok(peak.to_array().to_vec())
 }
 
-/// Merges the states of two workers.
+/// Merges the states of two parallel workers.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn peak_merge(a: Vec<Option<f64>>, b: Vec<Option<f64>>) -> Result<Vec<f64>, ErrorReport> {
     Ok(Peak::from_array(state(a)?).merge(Peak::from_array(state(b)?)).to_array().to_vec())
@@ -162,7 +162,7 @@ fn of_quantiles(
     quantiles(values, levels)?.map(|(values, levels)| score(actual, &values, &levels)).transpose()
 }
 
-/// Adds a row's number to a mean, where the row has one.
+/// Adds a row's value to a mean, if it has one.
 fn mean_add(
     sums: Vec<Option<f64>>,
     number: impl FnOnce() -> Result<Option<f64>, Error>,

@@ -1,4 +1,4 @@
-//! The weather fetcher against a service that plays every part, as its own role on the deployed database.
+//! The weather fetcher against a misbehaving service, with its own role on the deployed database.
 
 mod place;
 
@@ -9,7 +9,7 @@ use place::{Place, Row, fetch, location, pool, settings, settings_with_key};
 use sqlx::{Connection, query, query_as, query_scalar};
 use std::time::{Duration, Instant};
 
-/// A document of these temperatures, hour by hour from a midnight long ahead.
+/// A document with these hourly temperatures from a midnight far in the future.
 fn document(temperatures: &str) -> String {
     let hours = temperatures.split(',').count();
     let times: Vec<_> = (0..hours).map(|hour| format!(r#""2027-01-01T{hour:02}:00""#)).collect();
@@ -41,7 +41,7 @@ async fn a_good_document_becomes_forecasts_issued_in_the_hour_of_the_fetch() {
     assert_eq!(
         kept,
         [("2027-01-01 00:00", Some(8.5)), ("2027-01-01 01:00", Some(9.0))],
-        "an hour without a value is no row"
+        "an hour without a value has no row"
     );
     let times_are_right: bool = query_scalar(
         "select bool_and(f.issued_at = date_trunc('hour', started_at) and f.received_at between started_at and finished_at
@@ -73,7 +73,7 @@ async fn the_same_run_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_passing_failure_is_tried_again() {
+async fn a_temporary_failure_is_retried() {
     let place = Place::new("again", 34.0).await;
     let later =
         b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 3600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -81,7 +81,7 @@ async fn a_passing_failure_is_tried_again() {
     for (failure, waits) in [
         (answer("500 Internal Server Error", ""), 10),
         (Reply::Bytes(cut), 10),
-        // An hour was asked for; the limit of the test's settings counts.
+        // It asks for an hour; the limit of the test's settings applies.
         (Reply::Bytes(later.to_vec()), 300),
     ] {
         let server = Server::start(vec![failure, good(document("1"))]).await;
@@ -134,18 +134,18 @@ async fn a_fetch_gives_up_with_a_reason() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off() {
+async fn an_endless_response_is_cut_off() {
     let place = Place::new("endless", 34.0).await;
     let server = Server::start(vec![Reply::Flood(50 << 20)]).await;
     fetch(settings(&server.url), &[&place]).await;
     assert_eq!(row(&place.fetches().await[0]), ("failed", 1, Some(200), 0, Some("too_large")));
-    // What is above the limit are the buffers of the sockets.
-    assert!(server.sent() < 25 << 20, "{} bytes were taken", server.sent());
+    // Bytes above the limit are in socket buffers.
+    assert!(server.sent() < 25 << 20, "{} bytes were read", server.sent());
     place.remove().await;
 }
 
 #[tokio::test]
-async fn a_document_that_cannot_be_used_is_kept_with_its_reason() {
+async fn an_invalid_document_is_stored_with_its_reason() {
     let place = Place::new("garbage", 34.0).await;
     let whole = document("1,2").replace('{', "{\"test\": \"garbage\", ");
     let cases = [
@@ -171,7 +171,7 @@ async fn a_document_that_cannot_be_used_is_kept_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_place_that_was_deleted_meanwhile_is_a_failed_fetch() {
+async fn a_location_deleted_meanwhile_is_a_failed_fetch() {
     let gone = Place { location: location("gone", 34.0) };
     let server = Server::start(vec![good(document("1"))]).await;
     fetch(settings(&server.url), &[&gone]).await;
@@ -181,10 +181,10 @@ async fn a_place_that_was_deleted_meanwhile_is_a_failed_fetch() {
 }
 
 #[tokio::test]
-async fn what_the_database_refuses_is_a_failed_fetch() {
+async fn a_database_error_is_a_failed_fetch() {
     let place = Place::new("refused", 34.0).await;
     let server = Server::start(vec![good(document("1"))]).await;
-    // Another session is about to write the same hour, for whichever hour the run is issued; the one that waits for it is cancelled.
+    // Another session is about to write the same hour for any hour of issue; the one that waits for it is cancelled.
     let mut other = as_role("postgres").await;
     let mut work = other.begin().await.unwrap();
     query(
@@ -214,7 +214,7 @@ async fn what_the_database_refuses_is_a_failed_fetch() {
 }
 
 #[tokio::test]
-async fn one_bad_place_does_not_stop_the_others() {
+async fn one_failed_location_does_not_affect_the_others() {
     let (bad, well) = (Place::new("bad", 1.5).await, Place::new("well", 2.5).await);
     let server = Server::start_with(|line| {
         if line.contains("latitude=1.5") { Reply::Stall(Vec::new()) } else { good(document("1,2")) }
@@ -228,7 +228,7 @@ async fn one_bad_place_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn hours_that_are_over_become_observations_where_that_is_wanted() {
+async fn past_hours_become_observations_if_enabled() {
     let place = Place::new("observed", 34.0).await;
     let sent = document("1,2,3").replace("2027-01-01T00:00", "2026-01-01T00:00");
     let server = Server::start(vec![good(sent)]).await;
@@ -254,7 +254,7 @@ async fn hours_that_are_over_become_observations_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn the_key_is_sent_and_kept_nowhere() {
+async fn the_key_is_sent_and_never_stored() {
     let place = Place::new("key", 34.0).await;
     let echo = |line: &str| format!("<html>garbage: you asked {line}</html>");
     let refusing = Server::start_with(move |line| {
@@ -276,7 +276,7 @@ async fn the_key_is_sent_and_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn a_pass_asks_for_every_place_in_the_database() {
+async fn a_pass_fetches_every_location_in_the_database() {
     let place = Place::new("listed", 12.5).await;
     assert!(locations(&pool()).await.unwrap().contains(&place.location));
     assert_eq!(edf_weather::Service::new(settings("http://localhost")).unwrap().purposes(), [Purpose::Forecast]);

@@ -1,4 +1,4 @@
-//! A place of a test's own, and what the fetcher left for it.
+//! A throwaway location, and what the fetcher stored for it.
 
 use edf_tests::{as_role, environment};
 use edf_weather::{Fetch, Key, Limits, Location, Service, Settings, Waits, connect, fetch_all};
@@ -6,18 +6,18 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{query, query_as};
 use std::time::Duration;
 
-/// A location of the tests.
+/// A location for a test.
 pub fn location(name: &str, latitude: f64) -> Location {
     Location { weather_location_id: format!("weather-test-{name}"), latitude, longitude: -117.4 }
 }
 
-/// A place in the database.
+/// A location in the database.
 pub struct Place {
     pub location: Location,
 }
 
 impl Place {
-    /// A new one; its latitude tells it from others.
+    /// A new one; its latitude identifies it.
     pub async fn new(name: &str, latitude: f64) -> Self {
         let location = location(name, latitude);
         let mut postgres = as_role("postgres").await;
@@ -31,7 +31,7 @@ impl Place {
         Self { location }
     }
 
-    /// (valid_at, issued_at, received_at) as text, and the temperature, of the forecasts kept.
+    /// (valid_at, issued_at, received_at) as text, and the temperature, of the stored forecasts.
     pub async fn forecasts(&self) -> Vec<(String, String, String, Option<f64>)> {
         query_as(
             "select to_char(valid_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
@@ -56,7 +56,7 @@ impl Place {
         .unwrap()
     }
 
-    /// (reason_code, message) of the documents that were rejected.
+    /// (reason_code, message) of the rejected documents.
     pub async fn rejected(&self) -> Vec<(String, String)> {
         query_as(
             "select reason_code, message from energy.rejections where weather_location_id = $1 order by rejected_id",
@@ -67,7 +67,7 @@ impl Place {
         .unwrap()
     }
 
-    /// Removes it with all that it brought.
+    /// Removes it and everything stored for it.
     pub async fn remove(self) {
         let mut postgres = as_role("postgres").await;
         for table in
@@ -85,7 +85,7 @@ impl Place {
 /// A row of `raw.weather_fetches`.
 pub type Row = (String, String, i32, Option<i32>, i64, Option<String>, Option<String>);
 
-/// The fetcher's connections, as its role.
+/// A connection pool with the fetcher's role.
 pub fn pool() -> PgPool {
     connect(
         PgConnectOptions::new_without_pgpass()
@@ -96,7 +96,7 @@ pub fn pool() -> PgPool {
     )
 }
 
-/// Settings for a server of this process, in a hurry.
+/// Settings for a server in this process, with short waits.
 pub fn settings(url: &str) -> Settings {
     let mut settings = Settings::read(|name| (name == "EDF_WEATHER_URL").then(|| url.to_owned())).unwrap();
     settings.limits = Limits {
@@ -109,12 +109,12 @@ pub fn settings(url: &str) -> Settings {
     settings
 }
 
-/// As [`settings`], with a key.
+/// Like [`settings`], with a key.
 pub fn settings_with_key(url: &str, key: &str) -> Settings {
     Settings { key: Some(Key::new(key.to_owned())), ..settings(url) }
 }
 
-/// Fetches these places.
+/// Fetches these locations.
 pub async fn fetch(settings: Settings, places: &[&Place]) -> Vec<Fetch> {
     let locations = places.iter().map(|place| place.location.clone()).collect();
     let fetches = fetch_all(&pool(), &Service::new(settings).unwrap(), locations).await;

@@ -1,17 +1,20 @@
-//! A SIMULATED building, for what measured series lack: cold bright days beside cold dull ones, several Christmases, bridge days.
+//! A SIMULATED building, for situations missing from measured series: cold bright and cold dull days, several
+//! Christmases, bridge days.
 //!
-//! Fifteen flats near Zurich, heated to 21 degrees by a heat pump, with solar cells on the roof; demand is what the
-//! building takes from the grid (load less solar generation, negative when it feeds in), hour by hour, in kWh.
+//! Fifteen flats near Zurich, heated to 21 degrees by a heat pump, with solar panels on the roof; demand is what the
+//! building takes from the grid (load minus solar generation, negative when it feeds in), hourly, in kWh.
 //!
-//! - Weather: the seasons, spells of some days (autoregressive), clouds in spells of their own, so that cold days are bright
-//!   or dull; bright days have cold nights and warm afternoons. Irradiance is that of a clear sky less clouds.
-//! - Heat: one capacity behind one resistance. What leaks through walls and air must come from the sun through windows,
-//!   from people and appliances, or from the heat pump, whose coefficient of performance falls with the cold. Sun beyond need
-//!   warms the walls and saves heat in the night after.
-//! - People: workdays, weekends and holidays have a shape each. From Christmas to New Year a third of them is away and the
-//!   others are at home; on a bridge day most that work are off. A correlated noise lies over all.
+//! - Weather: seasons, spells of some days (autoregressive), and clouds with their own spells, so that cold days can be
+//!   bright or dull; bright days have cold nights and warm afternoons. Irradiance is clear-sky irradiance reduced by
+//!   clouds.
+//! - Heat: one thermal capacity and one resistance. Losses are covered by solar gain through windows, by people and
+//!   appliances, or by the heat pump, whose coefficient of performance falls with the outdoor temperature. Excess solar
+//!   gain warms the walls and saves heat in the following night.
+//! - People: workdays, weekends and holidays have separate profiles. From Christmas to New Year a third of the
+//!   residents are away and the others at home; on a bridge day most working residents are off. Autocorrelated noise is
+//!   added.
 //!
-//! Numbers are of plausible size for such a building and fitted to nothing. The same seed gives the same building.
+//! The parameters are plausible for such a building but not fitted to data. The same seed gives the same building.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Timelike, Utc, Weekday};
 use std::f64::consts::TAU;
@@ -19,15 +22,15 @@ use std::f64::consts::TAU;
 pub const LATITUDE: f64 = 47.4;
 pub const LONGITUDE: f64 = 8.5;
 
-/// Heat lost for each degree, kW/K; heat stored for each degree, kWh/K: a time constant of 60 hours.
+/// Heat loss per degree, kW/K; heat capacity, kWh/K: a time constant of 60 hours.
 const LOSS: f64 = 2.0;
 const CAPACITY: f64 = 120.0;
-/// Windows as the sun sees them, m2 of full transmission; solar cells, kW at 1000 W/m2.
+/// Effective window area, m2 of full transmission; solar panels, kW at 1000 W/m2.
 const WINDOWS: f64 = 50.0;
 const SOLAR_KW: f64 = 12.0;
 const SET_POINT: f64 = 21.0;
 const HEAT_PUMP_KW: f64 = 120.0;
-/// Heat of people and of what their appliances take.
+/// Heat of people and of their appliances.
 const PEOPLE_KW: f64 = 2.5;
 
 /// A simulated hour.
@@ -39,7 +42,7 @@ pub struct Hour {
     pub flags: Flags,
 }
 
-/// What the calendar says of a day.
+/// Calendar flags of a day.
 #[derive(Clone, Copy, Default)]
 pub struct Flags {
     pub holiday: bool,
@@ -48,8 +51,8 @@ pub struct Flags {
     pub day_before: bool,
 }
 
-/// `days` from the first of July 2021 on, in UTC; the people's clock is UTC+1 all year. Without `noise` it is the same weather, and
-/// demand as it is to be expected: what no forecast could know is left out.
+/// `days` from 1 July 2021, in UTC; local time is UTC+1 all year. Without `noise` the weather is the same and demand is
+/// its expected value, without the unpredictable part.
 pub fn simulate(seed: u64, days: u64, noise: bool) -> Vec<Hour> {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let start: DateTime<Utc> = DateTime::from_timestamp(1_625_094_000, 0).unwrap_or_default();
@@ -59,7 +62,7 @@ pub fn simulate(seed: u64, days: u64, noise: bool) -> Vec<Hour> {
         let (spell_of_yesterday, midnight) = (spell, start + TimeDelta::days(day as i64));
         spell = 0.8 * spell + 2.4 * random.normal();
         cloud = 0.6 * cloud + 0.8 * random.normal();
-        // Share of a clear sky's sun that comes through: bright and dull days are more frequent than half ones.
+        // Clear-sky index: bright and dull days are more frequent than partly cloudy ones.
         let bright = 0.12 + 0.88 / (1.0 + (-2.2 * cloud).exp());
         let date = (midnight + TimeDelta::hours(1)).date_naive();
         let flags = flags(date);
@@ -77,7 +80,7 @@ pub fn simulate(seed: u64, days: u64, noise: bool) -> Vec<Hour> {
             let household = household(date, hour as usize, flags) * (1.0 + if noise { mood } else { 0.0 });
             let gains = WINDOWS * irradiance / 1000.0 + PEOPLE_KW + 0.7 * household;
             let drift = (temperature - indoor) * LOSS + gains;
-            // Windows are opened where it gets too warm.
+            // Residents open windows if it gets too warm.
             let free = (indoor + drift / CAPACITY).min(25.0);
             let heat = ((SET_POINT - free) * CAPACITY).clamp(0.0, HEAT_PUMP_KW);
             indoor = free + heat / CAPACITY;
@@ -90,7 +93,7 @@ pub fn simulate(seed: u64, days: u64, noise: bool) -> Vec<Hour> {
     hours
 }
 
-/// What households take, kW, on a local day and hour.
+/// Consumption of households in kW, by local date and hour.
 fn household(date: NaiveDate, hour: usize, flags: Flags) -> f64 {
     let bump = |at: f64, width: f64| (-((hour as f64 + 0.5 - at) / width).powi(2)).exp();
     let season = 1.0 + 0.15 * (TAU * (f64::from(date.ordinal()) - 10.0) / 365.25).cos();
@@ -109,7 +112,7 @@ fn household(date: NaiveDate, hour: usize, flags: Flags) -> f64 {
     load * season
 }
 
-/// Irradiance of a clear sky at the middle of an hour (Haurwitz), the declination by Cooper's formula.
+/// Clear-sky irradiance at the middle of an hour (Haurwitz), with the declination by Cooper's formula.
 pub fn clear_sky(at: DateTime<Utc>) -> f64 {
     let declination = 23.45_f64.to_radians() * (TAU * (284.0 + f64::from(at.ordinal())) / 365.0).sin();
     let solar_hour = f64::from(at.hour()) + 0.5 + LONGITUDE / 15.0;
@@ -119,7 +122,7 @@ pub fn clear_sky(at: DateTime<Utc>) -> f64 {
     if height > 0.0 { 1098.0 * height * (-0.057 / height).exp() } else { 0.0 }
 }
 
-/// Holidays of Zurich; bridge days lie between one and a weekend; Christmas goes from the 24th to the 1st.
+/// Holidays of Zurich; bridge days lie between a holiday and a weekend; Christmas is 24 December to 1 January.
 fn flags(date: NaiveDate) -> Flags {
     let near = |days: i64| holiday(date + TimeDelta::days(days));
     let bridge = match date.weekday() {
@@ -146,7 +149,7 @@ fn holiday(date: NaiveDate) -> bool {
     movable.contains(&date) || fixed.contains(&(date.month(), date.day()))
 }
 
-/// Random numbers by xorshift: the same on every machine.
+/// Portable random numbers by xorshift.
 struct Random(u64);
 
 impl Random {
@@ -157,7 +160,7 @@ impl Random {
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Box and Muller's.
+    /// Standard normal (Box and Muller).
     fn normal(&mut self) -> f64 {
         let (a, b) = (self.uniform().max(1e-300), self.uniform());
         (-2.0 * a.ln()).sqrt() * (TAU * b).cos()

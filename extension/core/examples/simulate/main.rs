@@ -1,9 +1,9 @@
-//! Forecasts days that a model has seldom or never seen the like of: cold and sunny ones, Christmas, bridge days.
+//! Accuracy on out-of-distribution days: cold and sunny days, Christmas, bridge days.
 //!
 //!     cargo run --release -p edf -p edf-core --example simulate -- sun|calendar [BUILDINGS]
 //!     cargo run --release -p edf -p edf-core --example simulate -- sun-of|calendar-of FILE ZONE [LATITUDE LONGITUDE]
 //!
-//! The first two are of SIMULATED buildings (house.rs), the others of a measured series, without its last ten weeks.
+//! The first two use SIMULATED buildings (house.rs), the others a measured series without its last ten weeks.
 
 mod house;
 mod trial;
@@ -41,7 +41,7 @@ fn print(name: &str, [a, b]: [[f64; 2]; 2]) {
     println!("{name:<36} {:8.3} {:8.3}    {:8.3} {:8.3}", a[0], b[0], a[1], b[1]);
 }
 
-/// With the days learnt, and without.
+/// With these days in the training set, and without.
 fn sun_trial(trial: &Trial<'_>) -> Result<()> {
     println!("{:<36} {:>8} {:>8}    {:>8} {:>8}", "RMSE, such days", "learnt", "unseen", "expected", "unseen");
     let none = vec![false; trial.unseen.len()];
@@ -114,7 +114,7 @@ fn read(path: &str) -> Result<Frame> {
 fn sun_of(path: &str, zone: &str, latitude: f64, longitude: f64) -> Result<()> {
     let frame = read(path)?;
     let irradiance = &frame.regressor("ghi_w_m2").context("no irradiance")?.values;
-    // In place of a clear sky the brightest that was seen at the hour within three weeks.
+    // In place of the clear sky: the highest irradiance at that hour within three weeks.
     let brightest = |row: usize| {
         let same = (0..=42).filter_map(|day| (row + day * 24).checked_sub(21 * 24));
         same.filter_map(|row| irradiance.get(row)).copied().fold(0.0, f64::max)
@@ -122,7 +122,7 @@ fn sun_of(path: &str, zone: &str, latitude: f64, longitude: f64) -> Result<()> {
     let clear: Vec<f64> = (0..frame.grid.len()).map(brightest).collect();
     let days = cold_and_sunny(&frame, &clear)?;
     let marked: Vec<usize> = (0..days.len() / 24).filter(|day| days[day * 24]).collect();
-    // A third of them is to be forecast.
+    // The last third of them is forecast.
     let day = marked.get(marked.len() * 2 / 3).context("there are no cold and sunny days")?;
     let end = day * 24 + (0..24).find(|hour| frame.grid.row_of_day(day * 24 + hour) == 5).unwrap_or(0);
     println!("{path}: {} cold and sunny days, the last third of them is forecast", marked.len());
@@ -130,7 +130,7 @@ fn sun_of(path: &str, zone: &str, latitude: f64, longitude: f64) -> Result<()> {
     sun_trial(&Trial { frame: &frame, end, unseen: &days, scored: &days, expected: &frame.target, place, zone })
 }
 
-/// The second Christmas and the bridge days of a series' second year.
+/// The second Christmas and the bridge days in a series' second year.
 fn calendar_of(path: &str, zone: &str) -> Result<()> {
     let (plain, tz) = (read(path)?, zone.parse::<Tz>()?);
     let date = |row: usize| plain.grid.time(row).with_timezone(&tz).date_naive();
@@ -142,7 +142,7 @@ fn calendar_of(path: &str, zone: &str) -> Result<()> {
         near(date, days) || (date + TimeDelta::days(days)).weekday().number_from_monday() >= 6
     };
     let of_rows = |is: &dyn Fn(NaiveDate) -> bool| (0..rows).map(|row| is(date(row))).collect::<Vec<bool>>();
-    // As processed.int_calendar_days.
+    // As in processed.int_calendar_days.
     let christmas = of_rows(&|date| (date.month(), date.day()) == (1, 1) || (date.month() == 12 && date.day() >= 24));
     let bridge = of_rows(&|date| !off(date, 0) && off(date, -1) && off(date, 1));
     let mut behavioural = plain.clone();

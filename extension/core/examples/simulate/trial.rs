@@ -1,4 +1,4 @@
-//! Trials: days that a model has not seen the like of, forecast by it.
+//! Trials: forecasts of out-of-distribution days.
 
 use anyhow::{Context, Result};
 use edf_core::series::Frame;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::house::{Hour, LATITUDE, LONGITUDE};
 
-/// A strategy with its parameters and features, as it is called in the table.
+/// A strategy with its parameters and features, and its name in the table.
 pub struct Candidate {
     pub name: &'static str,
     pub strategy: &'static str,
@@ -16,14 +16,14 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What forecasts begin with elsewhere: trees on basic features.
+    /// The usual baseline: trees on basic features.
     pub fn basic_trees() -> Self {
         let parameters = json!({"base": "mean", "eta": 0.1, "rounds": 150, "colsample_bytree": 0.7, "max_bin": 256});
         Self { name: "xgboost, basic", strategy: "xgboost", parameters, features: json!({"preset": "basic"}) }
     }
 }
 
-/// Plain is the holiday flag alone; else the calendar says what people do.
+/// Plain has the holiday flag only; otherwise the full behavioural calendar.
 pub fn frame(hours: &[Hour], behavioural: bool) -> Result<Frame> {
     let times: Vec<_> = hours.iter().map(|hour| hour.at).collect();
     let target: Vec<_> = hours.iter().map(|hour| Some(hour.demand)).collect();
@@ -44,8 +44,8 @@ pub fn frame(hours: &[Hour], behavioural: bool) -> Result<Frame> {
     Ok(Frame::new(&times, &target, &names, &values)?)
 }
 
-/// Days whose mean temperature is among the coldest quarter of those of November to March and that get most of a clear sky's sun: whether
-/// each row lies on one. `clear` is the irradiance of a clear sky.
+/// Whether each row is on a cold and sunny day: mean temperature in the coldest quarter of November to March, and most
+/// of the clear-sky irradiance. `clear` is the clear-sky irradiance.
 pub fn cold_and_sunny(frame: &Frame, clear: &[f64]) -> Result<Vec<bool>> {
     use chrono::Datelike;
     let column = |name: &str| frame.regressor(name).context("no weather").map(|found| &found.values);
@@ -62,23 +62,23 @@ pub fn cold_and_sunny(frame: &Frame, clear: &[f64]) -> Result<Vec<bool>> {
     Ok((0..frame.grid.len()).map(|row| row / 24 < days && both(row / 24)).collect())
 }
 
-/// What is forecast, and how it is scored.
+/// What is forecast and scored.
 pub struct Trial<'a> {
     pub frame: &'a Frame,
-    /// Where learning ends; forecasts of a day start there, and every day after.
+    /// End of the training set; forecasts of a day start there and on every following day.
     pub end: usize,
-    /// Rows before `end` that are not learnt from.
+    /// Rows before `end` that are excluded from training.
     pub unseen: &'a [bool],
     /// Rows that are scored.
     pub scored: &'a [bool],
-    /// Demand as it was to be expected; the demand itself where that is not known.
+    /// Expected demand; the demand itself if that is unknown.
     pub expected: &'a [f64],
     pub place: Option<(f64, f64)>,
     pub zone: &'a str,
 }
 
 impl Trial<'_> {
-    /// Root mean squared errors of the scored rows: against the demand, and against the expected one.
+    /// Root mean squared errors of the scored rows, relative to the demand and to the expected demand.
     pub fn rmse(&self, candidate: &Candidate) -> Result<[f64; 2]> {
         let mut training = self.frame.clone();
         for (value, _) in training.target.iter_mut().zip(self.unseen).take(self.end).filter(|(_, unseen)| **unseen) {
@@ -97,7 +97,7 @@ impl Trial<'_> {
         let origins = (self.end..self.frame.grid.len() - 24).step_by(24).filter(is_scored);
         let (mut squares, mut n) = ([0.0, 0.0], 0.0);
         for origin in origins {
-            // What is past when a forecast is made is known in full, its like too.
+            // Everything before a forecast's origin is known, including excluded days.
             for forecast in model.forecast(self.frame, &[origin], 24, &[], &mut || ())? {
                 let row = forecast.target();
                 if self.scored[row] && self.frame.target[row].is_finite() {

@@ -1,4 +1,5 @@
-//! Any bytes as a meter message and as a weather document: rows that hold what is promised of them, or a rejection, and no panic.
+//! Parses arbitrary bytes as a meter message and as a weather document: must give valid rows or a rejection, and never
+//! panic.
 #![no_main]
 
 use chrono::Timelike;
@@ -10,7 +11,7 @@ fn is_name(text: &str) -> bool {
 }
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    // The database lets nothing else through.
+    // The database only passes valid UTF-8.
     let Ok(text) = std::str::from_utf8(bytes) else { return Corpus::Reject };
     let readings = read_meter_message(text);
     assert!(!readings.is_empty());

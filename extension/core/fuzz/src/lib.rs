@@ -1,5 +1,5 @@
-//! The files of `edf-core` that read what comes from outside, by themselves: polars and XGBoost would take longer to build than the
-//! fuzzing takes.
+//! The modules of `edf-core` that parse external input, without the rest: polars and XGBoost would take longer to build
+//! than the fuzzing takes.
 
 #[path = "../../src/message/mod.rs"]
 pub mod message;

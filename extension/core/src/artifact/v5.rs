@@ -1,4 +1,4 @@
-//! Models of format 5, of release 0.1.0: fitted for one time of day with everything known, by UTC hours.
+//! Models in format 5, written by release 0.1.0: fitted for one time of day without data delays, with slots in UTC.
 
 use super::Header;
 use crate::clock::Clock;
@@ -11,24 +11,24 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// The number of the format.
+/// The format's version number.
 pub(super) const VERSION: u16 = 5;
 
-/// A header and a state of format 5 as those of today.
+/// Converts a header and a state from format 5 to the current one.
 pub(super) fn read(mut header: Value, state: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
     let damaged = |error: &dyn std::fmt::Display| Error::DamagedArtifact(format!("of format 5: {error}"));
     let step = header["step_seconds"].as_i64().filter(|step| (1..=86_400).contains(step));
     let until = header["trained_until"].as_i64().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let zone = header["features"]["time_zone"].as_str().and_then(|zone| zone.parse::<chrono_tz::Tz>().ok());
     let (Some(step), Some(until), Some(zone)) = (step, until, zone) else {
-        return Err(damaged(&"its header holds impossible numbers"));
+        return Err(damaged(&"its header has invalid values"));
     };
-    // Settings that format 5 did not have, as it behaved.
+    // Settings that format 5 lacked, set to the behaviour it had.
     header["features"]["lag_days"] = json!([]);
     header["features"]["year"] = json!(true);
     header["features"]["non_negative"] = json!(false);
     if let Some(parameters) = header["parameters"].as_object_mut() {
-        // The calendar of the features says what is a holiday.
+        // The feature calendar now defines holidays.
         parameters.retain(|name, _| name != "holiday" && name != "holidays");
     }
     if let Some(members) = header["parameters"].get_mut("members").and_then(Value::as_array_mut) {
@@ -55,7 +55,7 @@ pub(super) fn read(mut header: Value, state: &[u8]) -> Result<(Header, Cow<'_, [
 }
 
 impl FeatureSpec {
-    /// What the preset for linear models was, for the same place: members of an ensemble have read it.
+    /// The linear preset of format 5 for the same place, which ensemble members were trained with.
     pub(crate) fn linear_of_v5(&self) -> Self {
         let days = |days: std::ops::RangeInclusive<u32>| days.map(|day| 24 * day);
         Self {
@@ -72,7 +72,7 @@ mod tests {
     use crate::train::Model;
     use serde_json::Value;
 
-    /// What release 0.1.0 wrote and forecast: one model of each strategy, trained on the first 1500 hours.
+    /// Models and forecasts written by release 0.1.0: one of each strategy, trained on the first 1500 hours.
     #[test]
     fn models_of_format_5_forecast_as_they_did() {
         let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap() + "/tests/golden/format-5";
@@ -88,7 +88,7 @@ mod tests {
             let forecasts =
                 model.forecast(&hourly_frame(1700), &[1500, 1524, 1596], 24, &[0.1, 0.9], &mut || ()).unwrap();
             assert_eq!(forecasts.len(), expected.len());
-            // The ensemble learns its corrections anew, by local hours.
+            // The ensemble refits its corrections by local hour.
             let near = if model.header().strategy == "ensemble" { 0.6 } else { 1e-4 };
             for (ours, theirs) in forecasts.iter().zip(&expected) {
                 assert_eq!([ours.issued, ours.lead].map(|n| n as u64), [0, 1].map(|at| theirs[at].as_u64().unwrap()));
@@ -97,7 +97,7 @@ mod tests {
                 let width = [ours.upper - ours.lower, theirs[4].as_f64().unwrap() - theirs[3].as_f64().unwrap()];
                 assert!((width[0] / width[1] - 1.0).abs() < 0.5, "{}: {ours:?} for {theirs}", path.display());
             }
-            // It can be stored in today's format.
+            // It can be stored in the current format.
             let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
             let again = again.forecast(&hourly_frame(1700), &[1500, 1524, 1596], 24, &[0.1, 0.9], &mut || ()).unwrap();
             assert_eq!(again, forecasts);

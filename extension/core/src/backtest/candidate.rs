@@ -1,4 +1,4 @@
-//! Who takes part in a backtest: recipes by name.
+//! The candidates of a backtest: named recipes.
 
 use crate::error::{Error, clipped};
 use crate::options;
@@ -8,21 +8,21 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Candidates of one backtest, at most.
+/// Maximum number of candidates in one backtest.
 const MOST_CANDIDATES: usize = 100;
 
-/// A recipe and the name under which its forecasts stand.
+/// A recipe and the name of its forecasts.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How its models are made.
+    /// The recipe its models are trained with.
     pub recipe: Recipe,
-    /// Whether errors name it: where it has rivals.
+    /// Whether errors mention the name: only if there are several candidates.
     pub is_named: bool,
 }
 
-/// A candidate as it is written: unknown keys are refused.
+/// A candidate as given in JSON: unknown keys are rejected.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     name: Option<String>,
@@ -32,19 +32,19 @@ struct Entry {
 }
 
 impl Candidate {
-    /// The only one, called as its strategy.
+    /// A single candidate, named after its strategy.
     pub fn single(recipe: Recipe) -> Self {
         Self { name: recipe.strategy.name().to_owned(), recipe, is_named: false }
     }
 
-    /// Asked at these hours of the local day, each row being known so long after its end.
+    /// Sets the issue hours (local time) and the assumed availability delay of each row.
     #[must_use]
     pub fn issued(self, hours: &IssueHours, availability: Option<TimeDelta>) -> Self {
         Self { recipe: self.recipe.issued(hours, availability), ..self }
     }
 
-    /// Reads an array whose elements are strategies by name, or objects of `strategy` and, where wanted, `name` (by
-    /// default the strategy), `parameters` and `features`; these are laid over the `features` of all.
+    /// Reads an array of strategy names or of objects with `strategy` and, optionally, `name` (by default the
+    /// strategy), `parameters` and `features`. A candidate's `features` override those shared by all.
     pub fn list(json: &Value, features: &Value, horizon: usize) -> Result<Vec<Self>, Error> {
         let invalid = |message: String| Err(Error::InvalidArgument(message));
         let Some(entries) = json.as_array().filter(|entries| !entries.is_empty()) else {
@@ -86,14 +86,14 @@ impl Candidate {
         let mut features = features.clone();
         match (features.as_object_mut(), own.as_object()) {
             (Some(features), Some(own)) => features.extend(own.clone()),
-            // What is no object is refused by the spec.
+            // The spec rejects anything but an object.
             _ => features = own,
         }
         let recipe = Recipe::new(&strategy, &parameters, &features, horizon).map_err(|error| of(&name, error))?;
         Ok(Self { name, recipe, is_named: true })
     }
 
-    /// What came of it; an error names it.
+    /// Adds the candidate's name to an error.
     pub(super) fn say<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         outcome.map_err(|error| if self.is_named { of(&self.name, error) } else { error })
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_take_part_is_refused() {
+    fn invalid_candidates_are_rejected() {
         for (given, says) in [
             (json!([]), "JSON array of names or objects"),
             (json!("lear"), "JSON array of names or objects"),

@@ -1,21 +1,22 @@
-//! Heating and cooling bases found on the history.
+//! Estimates heating and cooling base temperatures from the history.
 //!
-//! The daily demand of a building is flat in the daily mean temperature between two points, rises with cold below the
-//! one and with heat above the other: the change-point models of PRISM (Fels, *PRISM: an introduction*, 1986) and of
-//! ASHRAE Guideline 14. Here with a step for days off; all pairs of a grid of half degrees are tried by least squares.
-//! A base is taken where its slope explains enough of what is left without it, and where there are days on both sides.
+//! As a function of the daily mean temperature, the daily demand of a building is flat between two points, rises with
+//! cold below the lower one and with heat above the upper one: the change-point models of PRISM (Fels, *PRISM: an
+//! introduction*, 1986) and of ASHRAE Guideline 14, here with a step for days off. All pairs on a grid of half degrees
+//! are tried by least squares. A base is accepted if its slope explains enough of the residual variance and there are
+//! enough days on both sides.
 
 use super::{Calendar, FeatureSpec};
 use crate::series::Frame;
 
-/// Days with temperature and demand that are needed, and days that a base needs on each side.
+/// Minimum number of days with temperature and demand, and minimum number on each side of a base.
 const DAYS: usize = 60;
 const SIDE_DAYS: usize = 14;
-/// Share of a day that must be known.
+/// Minimum known share of a day.
 const KNOWN: f64 = 0.75;
-/// Share of the squared error that a slope must explain.
+/// Minimum share of the squared error that a slope must explain.
 const EVIDENCE: f64 = 0.05;
-/// Where a heating and a cooling base may lie, and the step of the grid.
+/// Search ranges of the heating and the cooling base, and the grid step.
 const HEATING: (f64, f64) = (5.0, 22.0);
 const COOLING: (f64, f64) = (12.0, 30.0);
 const STEP: f64 = 0.5;
@@ -26,7 +27,7 @@ struct Day {
     demand: f64,
 }
 
-/// The bases of the rows before `end`; those of the spec where these tell nothing.
+/// The bases estimated from the rows before `end`; those of the spec if the rows are not informative.
 pub(super) fn fit(spec: &FeatureSpec, frame: &Frame, end: usize) -> (f64, f64) {
     let configured = (spec.heating_base_c, spec.cooling_base_c);
     let days = days(spec, frame, end);
@@ -47,7 +48,7 @@ pub(super) fn fit(spec: &FeatureSpec, frame: &Frame, end: usize) -> (f64, f64) {
     let apart = |pair: &(Option<f64>, Option<f64>)| pair.0 <= pair.1;
     let grid = heating.iter().flat_map(|cold| cooling.iter().map(move |warm| (*cold, *warm)));
     let both = best(&mut grid.filter(apart));
-    // From the simplest model to the richest, each must earn its place.
+    // From the simplest model to the richest: each must improve the fit enough.
     let Some(mut chosen) = flat else { return configured };
     let simple = [cold, warm].into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0));
     for richer in [simple, both].into_iter().flatten() {
@@ -56,7 +57,7 @@ pub(super) fn fit(spec: &FeatureSpec, frame: &Frame, end: usize) -> (f64, f64) {
         }
     }
     let (heating, cooling) = (chosen.1.0.unwrap_or(configured.0), chosen.1.1.unwrap_or(configured.1));
-    // A configured base may lie beyond the one that was found.
+    // A configured base may lie beyond the estimated one.
     match chosen.1 {
         (Some(_), None) => (heating, cooling.max(heating)),
         (None, Some(_)) => (heating.min(cooling), cooling),
@@ -80,7 +81,7 @@ fn days(spec: &FeatureSpec, frame: &Frame, end: usize) -> Vec<Day> {
     (1..=end / rows).filter_map(day).collect()
 }
 
-/// The bases of a range that have days enough on both sides.
+/// The bases in a range that have enough days on both sides.
 fn candidates((from, to): (f64, f64), days: &[Day]) -> Vec<f64> {
     let steps = ((to - from) / STEP) as usize;
     let bases = (0..=steps).map(|step| from + step as f64 * STEP);
@@ -91,7 +92,7 @@ fn candidates((from, to): (f64, f64), days: &[Day]) -> Vec<f64> {
     bases.filter(sides).collect()
 }
 
-/// The squared error of the best line through these bases; none where a slope is not positive.
+/// The squared error of the least-squares fit with these bases; `None` if a slope is not positive.
 fn error(days: &[Day], heating: Option<f64>, cooling: Option<f64>) -> Option<f64> {
     let columns = |day: &Day| {
         let cold = heating.map_or(0.0, |base| (base - day.temperature).max(0.0));
@@ -114,7 +115,7 @@ fn error(days: &[Day], heating: Option<f64>, cooling: Option<f64>) -> Option<f64
     Some(days.iter().map(|day| residual(day).powi(2)).sum()).filter(|error: &f64| error.is_finite())
 }
 
-/// Solves normal equations by elimination; a column that adds nothing to those before it has no slope.
+/// Solves normal equations by elimination; the slope of a collinear column is zero.
 fn solve(mut normal: [[f64; 5]; 4]) -> [f64; 4] {
     for at in 0..4 {
         let scale = normal[at][at];
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
     use crate::testing::hourly_frame;
 
-    /// A year of a building with these bases (and slopes of one), a wave of temperature and a little noise.
+    /// A year of a building with these bases and slopes of one, a temperature wave and a little noise.
     fn year(heating: Option<f64>, cooling: Option<f64>) -> Frame {
         let mut frame = hourly_frame(8760);
         for row in 0..8760 {
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bases_of_a_building_are_found() {
+    fn bases_are_estimated() {
         let (heating, cooling) = found(&year(Some(14.0), Some(24.0)), 8760);
         assert!((heating - 14.0).abs() <= 0.5 && (cooling - 24.0).abs() <= 0.5, "{heating} {cooling}");
         let (heating, cooling) = found(&year(Some(15.5), None), 8760);
@@ -165,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn without_evidence_the_configured_bases_stay() {
+    fn without_evidence_the_configured_bases_are_kept() {
         assert_eq!(found(&year(None, None), 8760), (18.0, 22.0));
-        // Two months of winter never saw a warm day.
+        // Two months of winter without a warm day.
         assert_eq!(found(&year(Some(14.0), None), 59 * 24), (18.0, 22.0));
         let mut bare = year(Some(14.0), None);
         bare.regressors.remove(0);
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_does_not_move_a_base() {
+    fn later_rows_do_not_change_a_base() {
         let frame = year(Some(14.0), None);
         let mut later = frame.clone();
         later.target[6000..].iter_mut().for_each(|value| *value *= 3.0);

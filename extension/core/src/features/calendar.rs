@@ -1,4 +1,4 @@
-//! The calendar of each row, in the building's local time: the one definition of a day off and of a day's type.
+//! The calendar of each row in the building's local time: the single definition of days off and of day types.
 
 use super::{Feature, FeatureSpec, Known};
 use crate::clock::Clock;
@@ -6,7 +6,7 @@ use crate::series::Frame;
 use std::f64::consts::TAU;
 use std::ops::Range;
 
-/// Days whose demand is alike.
+/// Types of days with similar demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayType {
     /// Monday to Friday.
@@ -17,18 +17,17 @@ pub enum DayType {
     Sunday,
 }
 
-/// What sort of day each row lies on.
+/// The calendar of each row.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     /// The local time of each row.
     pub clock: Clock,
-    /// Whether the day is off beside weekends: a holiday, a bridge day, between the years.
+    /// Whether the day is off besides weekends: a holiday, a bridge day, between Christmas and New Year.
     off: Vec<bool>,
 }
 
 impl Calendar {
-    /// The first `rows` rows of `frame`, which may reach beyond its end. The regressors that the spec names mark days
-    /// off.
+    /// The first `rows` rows of `frame`; may extend beyond its end. The regressors named by the spec mark days off.
     pub fn new(spec: &FeatureSpec, frame: &Frame, rows: usize) -> Self {
         let mut off = vec![false; rows];
         for flag in spec.days_off_beside_weekends().filter_map(|name| spec.ahead(frame, name)) {
@@ -37,7 +36,7 @@ impl Calendar {
         Self { clock: Clock::new(&frame.grid, spec.time_zone, rows), off }
     }
 
-    /// Its rows of this range as a calendar of their own.
+    /// The rows of a range as a new calendar.
     #[must_use]
     pub fn window(&self, rows: Range<usize>) -> Self {
         Self { clock: self.clock.window(rows.clone()), off: self.off[rows].to_vec() }
@@ -48,7 +47,7 @@ impl Calendar {
         self.clock.weekday(row) >= 6
     }
 
-    /// Whether most people are off.
+    /// Whether it is a day off.
     pub fn is_off(&self, row: usize) -> bool {
         self.off[row] || self.is_weekend(row)
     }
@@ -64,9 +63,9 @@ impl Calendar {
     }
 }
 
-/// `hour`, `weekday`, `is_weekend`; where the spec asks for the year, its day on a circle; where it asks for one column
-/// a weekday, those, the hour on a circle, and whether it is a workday that most people are off, so that the few such
-/// days of each kind are learnt together.
+/// `hour`, `weekday`, `is_weekend`. If the spec asks for the year: the day of the year as sine and cosine. If it asks
+/// for one-hot weekdays: one column per weekday, the hour as sine and cosine, and a flag for a workday that is off, so
+/// that the few days of that kind share one coefficient.
 pub(super) fn features(spec: &FeatureSpec, frame: &Frame, calendar: &Calendar) -> Vec<Feature> {
     const WEEKDAYS: [&str; 7] =
         ["is_monday", "is_tuesday", "is_wednesday", "is_thursday", "is_friday", "is_saturday", "is_sunday"];
@@ -122,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn holidays_and_bridge_days_are_days_off_together_and_a_saturday_is_none() {
+    fn holidays_and_bridge_days_on_workdays_are_days_off() {
         let start: DateTime<Utc> = "2026-05-13T12:00:00Z".parse().unwrap();
         let times: Vec<_> = (0..5).map(|day| start + TimeDelta::days(day)).collect();
-        // Ascension is a Thursday, the bridge goes on over Saturday.
+        // Ascension is a Thursday; the bridge flag continues over Saturday.
         let flags = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0].map(Some);
         let names = ["is_holiday", "is_bridge_day"].map(str::to_owned);
         let frame = Frame::new(&times, &[None; 5], &names, &flags).unwrap();

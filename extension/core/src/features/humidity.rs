@@ -1,8 +1,8 @@
-//! Dew point: how much water the air holds, which cooling must take out of it.
+//! Dew point, a measure of the latent heat that cooling must remove.
 
-/// The dew point in degrees Celsius of air at `temperature_c` and `humidity_pct` of relative humidity, by the
-/// Magnus formula with the coefficients of Alduchov and Eskridge, *Improved Magnus form approximation of
-/// saturation vapor pressure*, 1996. Humidity is taken as 1 to 100 per cent: sensors show 0 and 103 too.
+/// The dew point in degrees Celsius of air at `temperature_c` and `humidity_pct` relative humidity, by the Magnus
+/// formula with the coefficients of Alduchov and Eskridge, *Improved Magnus form approximation of saturation vapor
+/// pressure*, 1996. Humidity is clamped to 1 to 100 per cent, since sensors also report 0 and 103.
 pub(super) fn dew_point(temperature_c: f64, humidity_pct: f64) -> f64 {
     const A: f64 = 17.625;
     const B: f64 = 243.04;
@@ -10,7 +10,7 @@ pub(super) fn dew_point(temperature_c: f64, humidity_pct: f64) -> f64 {
         return f64::NAN;
     }
     let share = (humidity_pct / 100.0).clamp(0.01, 1.0);
-    // Below the absolute zero of the formula no air is.
+    // The Magnus formula has a pole near -243 degrees; no air is that cold.
     let temperature = temperature_c.max(-100.0);
     let gamma = share.ln() + A * temperature / (B + temperature);
     B * gamma / (A - gamma)
@@ -21,8 +21,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saturated_air_is_at_its_dew_point_and_drier_air_above() {
-        // 25 degrees and 50 % is in every table: 13.9 degrees.
+    fn saturated_air_is_at_its_dew_point_and_drier_air_is_above_it() {
+        // Reference value from psychrometric tables: 13.9 degrees at 25 degrees and 50 %.
         for (temperature, humidity, dew) in [(25.0, 50.0, 13.86), (10.0, 100.0, 10.0), (-5.0, 80.0, -7.92)] {
             let ours = dew_point(temperature, humidity);
             assert!((ours - dew).abs() < 0.05, "{temperature} {humidity}: {ours} for {dew}");
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn any_sensor_value_gives_a_number_and_a_missing_one_none() {
+    fn any_sensor_value_gives_a_finite_dew_point_and_a_missing_one_nan() {
         for (temperature, humidity) in [(-300.0, 0.0), (1e6, 1e6), (20.0, -5.0), (-243.04, 50.0)] {
             assert!(dew_point(temperature, humidity).is_finite());
         }

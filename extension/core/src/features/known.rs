@@ -2,37 +2,37 @@
 
 use crate::grid::Grid;
 
-/// Which row of a feature's column a forecast reads. Days are local: the row of the same local time on another day.
+/// Which row of a feature's column a forecast reads. Days are local: the row at the same local time on another day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// The last row before the origin. The column may look back from its row, never ahead.
+    /// The last row before the origin. The column may look back from its row, but not ahead.
     AtIssue,
-    /// The same local time so many days before the target, less so many rows; missing where that is not before the
-    /// origin.
+    /// The same local time `days` days before the target, shifted back by `rows` rows; missing if that is not before
+    /// the origin.
     Lag {
         /// Local days before the target.
         days: usize,
-        /// Rows before that; negative after it.
+        /// Rows before that; negative values are after it.
         rows: isize,
     },
-    /// Before the origin, the newest row that is whole seasons of so many days before the target, or an older one.
+    /// The newest row before the origin that is a whole number of seasons before the target, or an older one.
     Newest {
-        /// Days of a season.
+        /// Days per season.
         season: usize,
         /// Seasons before the newest.
         older: usize,
     },
-    /// The newest row before the origin at the target's local time on a day of its type; missing where there is none in
-    /// a fortnight.
+    /// The newest row before the origin at the target's local time on a day of its type; missing if there is none
+    /// within a fortnight.
     NewestOfType,
-    /// The target's row: calendar, weather, whatever is known in advance.
+    /// The target's row: calendar, weather and other inputs known in advance.
     Ahead,
     /// No row: the lead itself, in hours from the origin.
     Lead,
 }
 
 impl Known {
-    /// The same in words, for analysts.
+    /// The same as text, for analysts.
     pub fn describe(self, grid: &Grid) -> String {
         match self {
             Self::AtIssue => "at issue".to_owned(),
@@ -41,17 +41,17 @@ impl Known {
                 format!("{hours} h before the end of the hour, so at leads up to {hours} h")
             }
             Self::Newest { season, older: 0 } => {
-                format!("at issue: the newest hour that is whole {} h before", 24 * season)
+                format!("at issue: the newest hour a multiple of {} h before", 24 * season)
             }
             Self::Newest { season, older } => {
                 format!(
-                    "at issue: {} h before the newest hour that is whole {} h before",
+                    "at issue: {} h before the newest hour a multiple of {} h before",
                     24 * season * older,
                     24 * season
                 )
             }
             Self::NewestOfType => "at issue: the same hour of the newest day of its type".to_owned(),
-            Self::Ahead => "ahead, as it is forecast at issue".to_owned(),
+            Self::Ahead => "ahead, as forecast at issue".to_owned(),
             Self::Lead => "always".to_owned(),
         }
     }

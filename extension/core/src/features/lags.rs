@@ -1,4 +1,4 @@
-//! Lags: the target itself, some hours or days before the target hour, or some hours before the origin.
+//! Lags of the target: by hours or days before the target hour, or by hours before the origin.
 
 use super::{Feature, FeatureSpec, Known};
 use crate::error::Error;
@@ -21,7 +21,7 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
     });
     let recent = spec.recent_h.iter().map(|hours| {
         let rows = frame.grid.rows_in_hours(*hours)?;
-        // Known at the origin is the row before it, whose own age is one step.
+        // The row before the origin is known then; its age is one step.
         let mut shifted = vec![f32::NAN; (rows - 1).min(target.len())];
         shifted.extend(&target[..target.len() - shifted.len()]);
         Ok(Feature::new(format!("recent_{hours}h"), "target", Known::AtIssue, shifted))

@@ -1,11 +1,11 @@
 //! Features: one spec, one code path for training and service.
 //!
-//! A forecast from an origin for row `target` (so `lead = target - origin.row + 1` steps ahead) may read only targets
+//! A forecast from an origin for row `target` (so `lead = target - origin.row + 1` steps ahead) may only read targets
 //! before `origin.row` that were known when it was issued. Each feature is a column on the frame's grid and a [`Known`]
-//! that says which row of it a forecast reads; the row is computed here, in [`Table::fill`], and nowhere else. So a
-//! feature that looks ahead cannot be written down.
+//! that selects which row of it a forecast reads. The row is computed only here, in [`Table::fill`], so that no feature
+//! can look ahead.
 //!
-//! One file a family: [`lags`], [`rolling`], [`past`], [`weather`] with [`humidity`] and [`solar`], [`calendar`].
+//! One file per family: [`lags`], [`rolling`], [`past`], [`weather`] with [`humidity`] and [`solar`], [`calendar`].
 
 mod bases;
 mod calendar;
@@ -31,10 +31,10 @@ use crate::series::{Frame, Regressor};
 use ndarray::{Array2, ArrayViewMut1};
 use std::ops::Range;
 
-/// The most numbers that one table or matrix may hold: 600 MB.
+/// Maximum number of values in one table or matrix: 600 MB.
 pub(crate) const MOST_CELLS: usize = 150_000_000;
 
-/// Refuses a table or matrix that is too large.
+/// Rejects a table or matrix that is too large.
 fn check_size(rows: usize, columns: usize) -> Result<(), Error> {
     if rows.saturating_mul(columns) <= MOST_CELLS {
         return Ok(());
@@ -48,9 +48,9 @@ fn check_size(rows: usize, columns: usize) -> Result<(), Error> {
 /// One named column and when it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Feature {
-    /// Name, stable across versions of a model.
+    /// Name, stable across model versions.
     pub name: String,
-    /// Unit of the value; `target` stands for the unit of the target.
+    /// Unit of the value; `target` means the unit of the target.
     pub unit: &'static str,
     /// When it is known.
     pub known: Known,
@@ -64,12 +64,12 @@ impl Feature {
     }
 }
 
-/// What is asked: an origin, and the row that the forecast is about.
+/// One sample: an origin and the target row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// Where the forecast stands.
+    /// The forecast origin.
     pub origin: Origin,
-    /// The row that it is about; not before that of the origin.
+    /// The target row; not before the origin's row.
     pub target: usize,
 }
 
@@ -86,16 +86,16 @@ pub struct Table<'a> {
     spec: &'a FeatureSpec,
     frame: &'a Frame,
     features: Vec<Feature>,
-    /// Where the features stand that are made of the target and of what is known only up to the issue.
+    /// Positions of the features derived from the target and from regressors known up to the issue only.
     measured: Range<usize>,
-    /// Where the features stand that are made of regressors.
+    /// Positions of the features derived from regressors.
     weather: Range<usize>,
     clear_sky: Option<Vec<f64>>,
     calendar: Calendar,
     history: usize,
 }
 
-/// Features of a family as they were known at one origin, and the row at which their columns start.
+/// The features of a family as known at one origin, and the row at which their columns start.
 struct AsKnown {
     family: Range<usize>,
     first: usize,
@@ -103,7 +103,7 @@ struct AsKnown {
 }
 
 impl<'a> Table<'a> {
-    /// Computes the columns of `spec` over `frame`, four bytes a row and feature; too many are refused.
+    /// Computes the columns of `spec` over `frame`, four bytes per row and feature; rejects tables that are too large.
     pub fn new(spec: &'a FeatureSpec, frame: &'a Frame, checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         spec.check_past(frame)?;
         check_size(frame.grid.len(), spec.most_columns(frame.regressors.len()))?;
@@ -120,12 +120,12 @@ impl<'a> Table<'a> {
         Ok(Self { spec, frame, features, measured, weather, clear_sky, calendar, history })
     }
 
-    /// The features, in the order of the matrix' columns.
+    /// The features, in matrix column order.
     pub fn features(&self) -> &[Feature] {
         &self.features
     }
 
-    /// Names, in the order of the matrix' columns.
+    /// The names, in matrix column order.
     pub fn names(&self) -> Vec<String> {
         self.features.iter().map(|feature| feature.name.clone()).collect()
     }
@@ -135,13 +135,13 @@ impl<'a> Table<'a> {
         &self.calendar
     }
 
-    /// Rows of history that the longest feature looks back.
+    /// Rows of history that the longest feature reads.
     pub fn history(&self) -> usize {
         self.history
     }
 
-    /// The matrix of `samples` (rows) by features (columns); NaN is missing. Samples of one origin stand
-    /// together. Four bytes a sample and feature; too many are refused.
+    /// The matrix of `samples` (rows) by features (columns); NaN is missing. Samples of the same origin must be
+    /// adjacent. Four bytes per sample and feature; rejects matrices that are too large.
     pub fn matrix(&self, samples: &[Sample], checkpoint: Checkpoint<'_>) -> Result<Array2<f32>, Error> {
         check_size(samples.len(), self.features.len())?;
         let mut matrix = Array2::from_elem((samples.len(), self.features.len()), f32::NAN);
@@ -160,7 +160,7 @@ impl<'a> Table<'a> {
         Ok(matrix)
     }
 
-    /// The features of the target without the rows that were not known at the issue; none where all were.
+    /// The target's features without rows that were not known at the issue; `None` if all were known.
     fn measured_as_known(&self, origin: Origin, checkpoint: Checkpoint<'_>) -> Result<Option<AsKnown>, Error> {
         let first = origin.row.saturating_sub(self.spec.target_memory(&self.frame.grid)?);
         let late = self.frame.late_rows(origin, first..origin.row);
@@ -186,8 +186,7 @@ impl<'a> Table<'a> {
         Ok(Some(AsKnown { family: self.measured.clone(), first, features }))
     }
 
-    /// The features of the regressors as they were known at the issue; none where regressors are not kept as they were
-    /// forecast.
+    /// The regressors' features as known at the issue; `None` if the frame has no forecast vintages.
     fn weather_as_known(
         &self,
         origin: Origin,
@@ -216,7 +215,7 @@ impl<'a> Table<'a> {
     fn fill(&self, sample: Sample, as_known: &[Option<AsKnown>; 2], mut row: ArrayViewMut1<f32>) {
         let Sample { origin, target } = sample;
         let clock = &self.calendar.clock;
-        // One row may be asked for by many features.
+        // Several features may read the same row.
         let newest = |season: usize| self.seasons_to_newest(sample, season);
         let (newest_day, newest_week) = (newest(1), newest(7));
         let newest_of_type = self.newest_of_type(sample, newest_day);
@@ -253,7 +252,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Seasons of so many days from the target back to the newest row before the origin.
+    /// Number of seasons of `season` days from the target back to the newest row before the origin.
     fn seasons_to_newest(&self, sample: Sample, season: usize) -> usize {
         let rows = season * self.frame.grid.rows_per_day();
         let near = (sample.lead().div_ceil(rows)).max(2) - 1;
@@ -271,7 +270,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Features of what is measured: the target, and regressors that are known only up to the issue.
+/// Features of measured values: the target, and regressors known up to the issue only.
 fn measured(
     spec: &FeatureSpec,
     frame: &Frame,
@@ -284,7 +283,7 @@ fn measured(
     Ok(features)
 }
 
-/// A regressor called as a feature is called keeps its name with a mark.
+/// Adds a suffix to a regressor that has the name of a feature.
 fn tell_apart(features: &mut [Feature], weather: &Range<usize>) {
     for at in weather.clone().filter(|at| features[*at].unit == "regressor").collect::<Vec<_>>() {
         let others = features.iter().enumerate().filter(|(other, _)| *other != at);
@@ -302,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::LazyLock;
 
-    /// The presets, with a place for the sun, and a last one where the temperature is known only up to the issue time.
+    /// The presets with a place for the solar features, and a last one with temperature known up to the issue only.
     static PRESETS: [LazyLock<FeatureSpec>; 4] = [
         LazyLock::new(|| placed(Preset::Basic, &[])),
         LazyLock::new(|| placed(Preset::Advanced, &[])),
@@ -328,7 +327,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn no_feature_moves_when_a_later_target_does(
+        fn later_targets_do_not_change_features(
             preset in 0_usize..4, origin in 400_usize..700, ahead in 0_usize..72,
             noise in proptest::collection::vec(-1e3..1e3_f64, 800)
         ) {
@@ -353,7 +352,7 @@ mod tests {
         }
 
         #[test]
-        fn no_feature_moves_when_a_value_that_is_known_up_to_the_issue_time_does_later(
+        fn later_values_of_past_regressors_do_not_change_features(
             origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64, gone in proptest::bool::ANY
         ) {
             let frame = hourly_frame(800);
@@ -367,20 +366,20 @@ mod tests {
         }
 
         #[test]
-        fn no_feature_moves_when_weather_beyond_the_target_or_received_later_does(
+        fn weather_beyond_the_target_or_received_later_does_not_change_features(
             preset in 0_usize..4, origin in 400_usize..700, ahead in 0_usize..72, change in -30.0..30.0_f64
         ) {
             let frame = with_vintages(|_, value| value);
             let mut later = with_vintages(|received, value| if received > origin { value + change } else { value });
             let sample = Sample { origin: Origin::at(origin), target: origin + ahead };
             later.regressors[0].values[sample.target + 1..].iter_mut().for_each(|value| *value += change);
-            // What came is not what was forecast: ahead of the origin only the forecast is read.
+            // Actual weather differs from the forecast: ahead of the origin only the forecast is read.
             later.regressors[0].values[origin..].iter_mut().for_each(|value| *value += change);
             prop_assert_eq!(matrix(preset, &frame, sample), matrix(preset, &later, sample));
         }
     }
 
-    /// Every hour's temperature as it was forecast 72, 48, 24 hours before and on the hour.
+    /// Temperature forecasts for every hour, made 72, 48, 24 and 0 hours before.
     fn with_vintages(forecast: impl Fn(usize, f64) -> f64) -> Frame {
         let mut frame = hourly_frame(800);
         let (mut times, mut received, mut values) = (Vec::new(), Vec::new(), Vec::new());
@@ -398,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weather_of_a_lead_is_the_forecast_of_that_age() {
+    fn weather_is_the_forecast_of_the_same_lead() {
         let frame = with_vintages(|_, value| value);
         let column = table(&frame).names().iter().position(|name| name == "temperature_c").unwrap();
         let at = |ahead: usize| {

@@ -1,5 +1,5 @@
-//! Regressors that are known only up to the issue time, such as the generation of a solar roof: their newest
-//! values and means, and the newest ones of the target's hour of the day. Nothing from the issue time on is read.
+//! Regressors known up to the issue time only, such as the generation of a solar roof: their newest values and means,
+//! and the newest values at the target's hour of the day. Nothing from the issue time on is read.
 
 use super::rolling::{column, mean_by_season, values, window};
 use super::{Calendar, Feature, FeatureSpec, Known};
@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::series::Frame;
 use polars_time::prelude::SeriesOpsTime;
 
-/// Days of the mean of the same hour.
+/// Days in the mean of the same hour.
 const DAYS: usize = 7;
 
-/// `{name}_recent_1h`, `{name}_mean_24h`, `{name}_last_day` and `{name}_mean_7d` of each such regressor.
+/// `{name}_recent_1h`, `{name}_mean_24h`, `{name}_last_day` and `{name}_mean_7d` for each of these regressors.
 pub(super) fn features(
     spec: &FeatureSpec,
     frame: &Frame,

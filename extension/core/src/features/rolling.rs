@@ -1,5 +1,4 @@
-//! Rolling windows that end at the issue time, and means of the same hour over days, weeks and days of the
-//! same type.
+//! Rolling windows that end at the issue time, and means of the same hour over days, weeks and days of the same type.
 
 use super::{Calendar, Feature, FeatureSpec, Known};
 use crate::Checkpoint;
@@ -8,7 +7,7 @@ use crate::series::Frame;
 use polars::prelude::{Float64Chunked, IntoSeries, NewChunkedArray, PolarsResult, RollingOptionsFixedWindow, Series};
 use polars_time::prelude::SeriesOpsTime;
 
-/// Rows between two calls of the checkpoint: a few milliseconds.
+/// Rows between calls of the checkpoint: a few milliseconds.
 pub(super) const ROWS_PER_CHECKPOINT: usize = 1024;
 
 /// `rolling_{mean,std,min,max}_{h}h`, `same_hour_{n}d`, `same_hour_{n}w` and `same_type_{n}d`.
@@ -50,7 +49,7 @@ pub(super) fn features(
     Ok(features)
 }
 
-/// Half of a window must be known, else the value is missing.
+/// At least half of a window must be known, otherwise the value is missing.
 pub(super) fn window(rows: usize) -> RollingOptionsFixedWindow {
     RollingOptionsFixedWindow { window_size: rows, min_periods: rows.div_ceil(2), ..Default::default() }
 }
@@ -67,8 +66,8 @@ pub(super) fn values(series: PolarsResult<Series>) -> Result<Vec<f32>, Error> {
     Ok(column.iter().map(|value| value.map_or(f32::NAN, |value| value as f32)).collect())
 }
 
-/// At each row, the mean of the newest `count` values (itself included) that are whole seasons of so many local days
-/// apart; missing values are left out.
+/// At each row, the mean of the newest `count` values (including its own) that are whole seasons of `days` local days
+/// apart; missing values are skipped.
 pub(super) fn mean_by_season(
     values: &[f64],
     calendar: &Calendar,
@@ -86,14 +85,14 @@ pub(super) fn mean_by_season(
     (0..values.len()).map(mean).collect()
 }
 
-/// Days that a mean of this many days of a type looks back: twice as many weeks as there are workdays or weekends in
-/// them.
+/// Maximum look-back of a mean over `count` days of a type, in days: twice as many weeks as needed for that many
+/// workdays or weekend days.
 pub(super) fn furthest_of_type(count: usize) -> usize {
     7 * count.div_ceil(2) + 7
 }
 
-/// At each row, the mean of the newest `count` values (itself included) at the same local time on days of the row's own
-/// type; missing values are left out.
+/// At each row, the mean of the newest `count` values (including its own) at the same local time on days of the same
+/// type; missing values are skipped.
 fn mean_by_type(values: &[f64], calendar: &Calendar, count: usize, checkpoint: Checkpoint<'_>) -> Vec<f32> {
     let alike = |row: usize| {
         let days = (0..furthest_of_type(count)).map_while(move |back| calendar.clock.days_before(row, back));
@@ -109,7 +108,7 @@ fn mean_by_type(values: &[f64], calendar: &Calendar, count: usize, checkpoint: C
     (0..values.len()).map(mean).collect()
 }
 
-/// The mean of the values that are known.
+/// The mean of the known values.
 fn mean(values: impl Iterator<Item = f64>) -> f32 {
     let known = values.filter(|value| value.is_finite());
     let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
@@ -122,13 +121,13 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     #[test]
-    fn a_window_ends_at_its_row_and_leaves_missing_values_out() {
+    fn a_window_ends_at_its_row_and_skips_missing_values() {
         let series = column(&[1.0, 2.0, f64::NAN, 6.0]);
         let mean = values(series.rolling_mean(window(2))).unwrap();
         assert_eq!(mean, [1.0, 1.5, 2.0, 6.0]);
     }
 
-    /// Days from a Friday on.
+    /// Daily values starting on a Friday.
     fn daily(values: &[f64]) -> Calendar {
         let start: DateTime<Utc> = "2026-05-15T00:00:00Z".parse().unwrap();
         let times: Vec<_> = (0..values.len() as i64).map(|day| start + TimeDelta::days(day)).collect();
@@ -137,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_by_type_leaves_out_days_of_the_other_type() {
+    fn a_mean_by_type_skips_days_of_the_other_type() {
         let values = [1.0, 9.0, 9.0, 3.0, 5.0];
         assert_eq!(mean_by_type(&values, &daily(&values), 2, &mut || ()), [1.0, 9.0, 9.0, 2.0, 4.0]);
     }
 
     #[test]
-    fn a_season_mean_takes_the_same_hour_only() {
+    fn a_seasonal_mean_uses_the_same_hour_only() {
         let values = [1.0, 10.0, 3.0, 20.0, f64::NAN];
         assert_eq!(mean_by_season(&values, &daily(&values), 2, 2, &mut || ()), [1.0, 10.0, 2.0, 15.0, 3.0]);
     }

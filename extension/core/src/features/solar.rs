@@ -1,26 +1,26 @@
-//! The sun of a clear sky, and how much of it comes through.
+//! Clear-sky irradiance and clear-sky index.
 //!
 //! Position: the equations of NOAA's solar calculator, after Meeus, *Astronomical Algorithms*, 1991; within 0.02
-//! degrees from 1900 to 2100, without refraction. Irradiance on the ground: Haurwitz, *Insolation in relation to cloudiness and cloud
-//! density*, 1945, of the sun's height alone; the best of the models that need no more, by Reno, Hansen and
-//! Stein, *Global horizontal irradiance clear sky models*, 2012.
+//! degrees from 1900 to 2100, without refraction. Irradiance on the ground: Haurwitz, *Insolation in relation to
+//! cloudiness and cloud density*, 1945, which depends on the solar zenith angle only; the best model of that kind
+//! according to Reno, Hansen and Stein, *Global horizontal irradiance clear sky models*, 2012.
 //!
-//! Irradiance over that of a clear sky is the clear-sky index: it tells a dull noon of June from a bright
-//! one of December, which irradiance alone does not.
+//! The clear-sky index is irradiance divided by clear-sky irradiance. It distinguishes an overcast noon in June from a
+//! clear one in December, which irradiance alone does not.
 
 use super::FeatureSpec;
 use crate::grid::Grid;
 
-/// Below this the index of irradiance is noise: the sun stands less than about three degrees high.
+/// Below this irradiance the index is noise: the solar elevation is less than about three degrees.
 const DARK_W_M2: f64 = 20.0;
-/// Bright clouds beside the sun send more than a clear sky, for moments twice as much.
+/// Upper bound of the index: bright clouds near the sun can raise irradiance above clear sky, briefly to twice as much.
 const BRIGHTEST: f64 = 1.5;
-/// Minutes of a row that one position of the sun stands for.
+/// Minutes of a row represented by one solar position.
 const MINUTES: i64 = 20;
 
-/// Irradiance above the air, at the mean distance of the sun.
+/// Extraterrestrial irradiance at the mean distance of the sun.
 const SOLAR_CONSTANT_W_M2: f64 = 1361.0;
-/// Sine of the height of the sun's centre at sunrise: half of the disc and the refraction are 0.833 degrees.
+/// Sine of the elevation of the sun's centre at sunrise: half the disc plus refraction is 0.833 degrees.
 const SUNRISE: f64 = -0.014_54;
 
 /// Degrees north and east.
@@ -31,12 +31,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Where the spec says that the building is.
+    /// The building's location, if the spec has one.
     pub fn of(spec: &FeatureSpec) -> Option<Self> {
         Some(Self { latitude: spec.latitude?, longitude: spec.longitude? })
     }
 
-    /// The sun at evenly spread moments of a row.
+    /// Solar positions at evenly spaced times within a row.
     pub fn suns(self, grid: &Grid, row: usize) -> impl ExactSizeIterator<Item = Sun> {
         let (start, step) = (grid.time(row).timestamp() as f64, grid.step().num_seconds());
         let parts = usize::try_from(step / (60 * MINUTES)).unwrap_or(0).max(1);
@@ -44,14 +44,14 @@ impl Place {
         (0..parts).map(move |part| Sun::at(at(part), self))
     }
 
-    /// Whether the sun is up at any time of a row.
+    /// Whether the sun is up at any time in a row.
     pub fn is_lit(self, grid: &Grid, row: usize) -> bool {
         let border = |row| Sun::at(grid.time(row).timestamp() as f64, self);
         self.suns(grid, row).chain([border(row), border(row + 1)]).any(|sun| sun.up > SUNRISE)
     }
 }
 
-/// The mean irradiance of a clear sky in each row, where the spec says where the building is.
+/// Mean clear-sky irradiance of each row, if the spec has a location.
 pub(super) fn clear_sky_of(spec: &FeatureSpec, grid: &Grid) -> Option<Vec<f64>> {
     let place = Place::of(spec)?;
     let mean = |row| {
@@ -62,7 +62,7 @@ pub(super) fn clear_sky_of(spec: &FeatureSpec, grid: &Grid) -> Option<Vec<f64>> 
     Some((0..grid.len()).map(mean).collect())
 }
 
-/// Irradiance as a share of that of a clear sky; missing at night.
+/// The clear-sky index; missing at night.
 pub(super) fn clear_sky_index(irradiance_w_m2: f64, clear_sky_w_m2: f64) -> f64 {
     if irradiance_w_m2.is_nan() || clear_sky_w_m2 < DARK_W_M2 {
         return f64::NAN;
@@ -70,14 +70,14 @@ pub(super) fn clear_sky_index(irradiance_w_m2: f64, clear_sky_w_m2: f64) -> f64 
     (irradiance_w_m2 / clear_sky_w_m2).clamp(0.0, BRIGHTEST)
 }
 
-/// Where the sun stands, as a vector of length one, and how strong it is.
+/// Solar position as a unit vector, and extraterrestrial irradiance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sun {
     pub east: f64,
     pub north: f64,
-    /// The cosine of its zenith angle.
+    /// Cosine of the zenith angle.
     pub up: f64,
-    /// Irradiance above the air of a plane that faces it.
+    /// Extraterrestrial irradiance on a plane normal to the sun.
     pub extraterrestrial_w_m2: f64,
 }
 
@@ -98,7 +98,7 @@ impl Sun {
         let obliquity = obliquity.to_radians();
         let declination = (obliquity.sin() * apparent.sin()).asin();
         let y = (obliquity / 2.0).tan().powi(2);
-        // Radians by which the sun is ahead of the clock.
+        // Equation of time, in radians: apparent minus mean solar time.
         let equation_of_time = y * (2.0 * mean_longitude).sin() - 2.0 * eccentricity * anomaly.sin()
             + 4.0 * eccentricity * y * anomaly.sin() * (2.0 * mean_longitude).cos()
             - 0.5 * y * y * (4.0 * mean_longitude).sin()
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_there_is_no_sun_and_at_night_no_index() {
+    fn there_is_no_clear_sky_without_a_place_and_no_index_at_night() {
         let frame = hourly_frame(24);
         assert_eq!(clear_sky_of(&FeatureSpec::default(), &frame.grid), None);
         let spec = FeatureSpec { latitude: Some(47.4), longitude: Some(8.5), ..FeatureSpec::default() };
         let sky = clear_sky_of(&spec, &frame.grid).unwrap();
-        // The first of January in Zurich: dark at midnight, 350 W/m2 at noon.
+        // 1 January in Zurich: dark at midnight, 350 W/m2 at noon.
         assert!(sky[0] == 0.0 && (300.0..400.0).contains(&sky[11]), "{sky:?}");
         assert!(clear_sky_index(0.0, sky[0]).is_nan() && clear_sky_index(f64::NAN, sky[11]).is_nan());
         assert_eq!([clear_sky_index(sky[11] / 2.0, sky[11]), clear_sky_index(3000.0, sky[11])], [0.5, BRIGHTEST]);

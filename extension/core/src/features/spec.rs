@@ -1,4 +1,4 @@
-//! The feature spec: which lags, windows and bases, as the user writes them in JSON.
+//! The feature spec: lags, windows and base temperatures, as given in JSON.
 
 use crate::error::Error;
 use crate::grid::Grid;
@@ -7,14 +7,14 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Hours of the season that a training series must hold beyond its longest lag.
+/// Hours of one season, which a training series must have beyond its longest lag.
 pub const SEASON_H: u32 = 168;
-/// The longest lag or window that a spec may name: a leap year.
+/// Maximum length of a lag or window: a leap year.
 const LONGEST_H: u32 = 8784;
 
-/// The most values that a list may hold.
+/// Maximum number of values in a list.
 const MOST_VALUES: usize = 200;
-/// Days of history from which on the day of the year is a feature, and from which on all of a preset is.
+/// Days of history required for the day-of-year feature, and for the full preset.
 const YEAR_DAYS: usize = 365;
 const HALF_YEAR_DAYS: usize = 182;
 
@@ -24,25 +24,26 @@ const HALF_YEAR_DAYS: usize = 182;
 pub enum Preset {
     /// Lags of whole days, windows, calendar, regressors and heating and cooling degrees.
     Basic,
-    /// With means of the same day type, smoothed and lagged weather, extremes and interactions: for trees.
+    /// Adds means by day type, smoothed and lagged weather, extremes and interactions: for trees.
     #[default]
     Advanced,
-    /// Every hour of the last days, the hours around the same hour a week ago, squares and one column a
-    /// weekday: for linear models.
+    /// Every hour of the last days, the hours around the same hour a week ago, squares and one-hot weekdays: for linear
+    /// models.
     Linear,
 }
 
-/// What the features are made of. Every field has a default; unknown fields are refused.
+/// The feature spec. Every field has a default; unknown fields are rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureSpec {
-    /// The set that the other fields' defaults come from.
+    /// The preset that the other fields default to.
     pub preset: Preset,
-    /// IANA name of the zone in which hours, weekdays and days of the year are read.
+    /// IANA name of the time zone of hours, weekdays and days of the year.
     pub time_zone: Tz,
     /// Lags of the target hour, in hours; each is used at every lead at which it is known.
     pub lags_h: Vec<u32>,
-    /// Days counted back from the newest known one at the target's hour (1 is that one): lags that every lead has.
+    /// Days counted back from the newest known one at the target's hour (1 is the newest): lags available at every
+    /// lead.
     pub lag_days: Vec<u32>,
     /// The newest values before the issue time, by age in hours (1 is the last one).
     pub recent_h: Vec<u32>,
@@ -55,47 +56,45 @@ pub struct FeatureSpec {
     /// The newest `n` days of the target's day type (workday, or weekend and holiday; known at the issue
     /// time), mean of the target's hour of the day.
     pub same_type_days: Vec<u32>,
-    /// The day of the year on a circle; left out where the history is shorter than a year.
+    /// The day of the year as sine and cosine; left out if the history is shorter than a year.
     pub year: bool,
-    /// One column for each weekday, and the hour of the day on a circle.
+    /// One column per weekday, and the hour of the day as sine and cosine.
     pub one_hot: bool,
-    /// Whether forecasts are bounded at zero; where it is not said, if the history never was below.
+    /// Whether forecasts are bounded at zero; by default, if the history is never negative.
     pub non_negative: Option<bool>,
-    /// The regressor that is one on a public holiday, where there is one.
+    /// The regressor that is 1 on public holidays, if there is one.
     pub holiday: String,
-    /// Regressors that are one on other days on which most people are off, where there are any: their shape is that of
-    /// weekends and holidays, however few of them were seen.
+    /// Regressors that are 1 on other days off, if there are any: their profile is that of weekends and holidays, even
+    /// if few of them are in the history.
     pub days_off: Vec<String>,
-    /// The regressor that is the outdoor temperature in degrees Celsius, where there is one.
+    /// The regressor that is the outdoor temperature in degrees Celsius, if there is one.
     pub temperature: String,
-    /// The regressor that is the global irradiance in watts per square metre, where there is one.
+    /// The regressor that is the global irradiance in watts per square metre, if there is one.
     pub irradiance: String,
-    /// The regressor that is the relative humidity in per cent, where there is one.
+    /// The regressor that is the relative humidity in per cent, if there is one.
     pub humidity: String,
-    /// Regressors whose values are known only up to the issue time, such as the generation of a solar roof.
+    /// Regressors known up to the issue time only, such as the generation of a solar roof.
     pub past: Vec<String>,
-    /// Degrees north of the building, where they are known; the sun of a clear sky follows from them.
+    /// Latitude of the building in degrees north, if known; clear-sky irradiance is computed from it.
     pub latitude: Option<f64>,
-    /// Degrees east; given together with the latitude.
+    /// Longitude in degrees east; required together with the latitude.
     pub longitude: Option<f64>,
-    /// Below this outdoor temperature a building is heated, in degrees Celsius.
+    /// The building is heated below this outdoor temperature, in degrees Celsius.
     pub heating_base_c: f64,
-    /// Above this outdoor temperature a building is cooled, in degrees Celsius.
+    /// The building is cooled above this outdoor temperature, in degrees Celsius.
     pub cooling_base_c: f64,
-    /// The two bases are found on the history that is learnt from; where that tells nothing they stay as they
-    /// are. A trained model's spec holds what was found.
+    /// Estimate the two bases from the training set; without evidence the configured ones are kept. The spec of a
+    /// trained model holds the estimates.
     pub fit_bases: bool,
-    /// How much warmer a building feels it for each watt per square metre of sun, in degrees Celsius;
-    /// zero leaves the features of that out.
+    /// Sol-air gain: degrees Celsius per watt per square metre of irradiance; zero disables its features.
     pub sun_gain_c: f64,
     /// Thermal inertia: half-lives of the smoothed temperature, in hours.
     pub inertia_h: Vec<u32>,
-    /// Temperature and irradiance so many hours before the target hour.
+    /// Lags of temperature and irradiance before the target hour, in hours.
     pub weather_lags_h: Vec<u32>,
-    /// Windows of weather that end at the target hour, in hours: mean and, of the temperature, the extremes.
+    /// Windows of weather that end at the target hour, in hours: mean, and extremes of the temperature.
     pub weather_windows_h: Vec<u32>,
-    /// Heating and cooling degrees squared and on weekends, times irradiance, and of the temperature with the sun's
-    /// gain.
+    /// Heating and cooling degrees squared, on weekends, times irradiance, and of the sol-air temperature.
     pub interactions: bool,
 }
 
@@ -168,7 +167,7 @@ impl FeatureSpec {
         }
     }
 
-    /// Another preset for the same place: what the zone, the regressors and the bases are stays.
+    /// Another preset for the same place: keeps the time zone, the regressors and the bases.
     #[must_use]
     pub fn with_preset(&self, preset: Preset) -> Self {
         Self {
@@ -190,17 +189,17 @@ impl FeatureSpec {
         }
     }
 
-    /// The regressors that are one on days off beside weekends: holidays first.
+    /// The regressors that mark days off besides weekends: holidays first.
     pub(crate) fn days_off_beside_weekends(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.holiday).chain(&self.days_off)
     }
 
-    /// The values of a regressor that is there and known ahead.
+    /// The values of a regressor that exists and is known ahead.
     pub(crate) fn ahead<'a>(&self, frame: &'a Frame, name: &str) -> Option<&'a [f64]> {
         frame.regressor(name).filter(|found| !self.past.contains(&found.name)).map(|found| found.values.as_slice())
     }
 
-    /// Refuses a frame without the regressors that the spec says are known only up to the issue time.
+    /// Rejects a frame without the past regressors named by the spec.
     pub(crate) fn check_past(&self, frame: &Frame) -> Result<(), Error> {
         match self.past.iter().find(|name| frame.regressor(name).is_none()) {
             None => Ok(()),
@@ -212,8 +211,8 @@ impl FeatureSpec {
         }
     }
 
-    /// As it is learnt with: what the step and the length of the history allow, and with the bases found on the rows of
-    /// `frame` before `end`, where that is asked for.
+    /// The spec used for training: limited to what the step and the length of the history allow, with the bases
+    /// estimated from the rows of `frame` before `end` if asked for.
     pub fn fitted(&self, frame: &Frame, end: usize) -> Result<Self, Error> {
         let mut spec = self.for_step(&frame.grid)?;
         spec.shorten(end / frame.grid.rows_per_day());
@@ -223,7 +222,7 @@ impl FeatureSpec {
         Ok(spec)
     }
 
-    /// Hours that are no whole number of the series' steps: those of a preset are left out, others are refused.
+    /// Handles hours that are not a whole number of steps: those of a preset are dropped, others are rejected.
     pub(crate) fn for_step(&self, grid: &Grid) -> Result<Self, Error> {
         let mut spec = self.clone();
         let preset = Self::preset(self.preset);
@@ -241,10 +240,10 @@ impl FeatureSpec {
         Ok(spec)
     }
 
-    /// Leaves out what so few days cannot tell, where it stands as the preset has it: features grow with the history.
+    /// Drops features of the preset that need more than `days` days of history.
     fn shorten(&mut self, days: usize) {
         let preset = Self::preset(self.preset);
-        // The day of the year would be a clock of the training set.
+        // With less than a year, the day of the year would only encode the time.
         self.year &= days >= YEAR_DAYS;
         if days >= HALF_YEAR_DAYS {
             return;
@@ -273,7 +272,7 @@ impl FeatureSpec {
         ]
     }
 
-    /// How many values each list holds.
+    /// The length of each list.
     fn lengths(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let days = [
             ("lag_days", &self.lag_days),
@@ -285,7 +284,7 @@ impl FeatureSpec {
         self.hours().into_iter().chain(days).map(|(name, values)| (name, values.len())).chain(names)
     }
 
-    /// No fewer columns than there are features over so many regressors.
+    /// An upper bound of the number of columns with this many regressors.
     pub(crate) fn most_columns(&self, regressors: usize) -> usize {
         let each = |name: &str| match name {
             "rolling_h" | "inertia_h" | "weather_windows_h" | "past" => 4,
@@ -306,8 +305,7 @@ impl FeatureSpec {
         ]
     }
 
-    /// Reads a spec from JSON; what is not named keeps the default of the preset that is named, or else
-    /// of `preset`.
+    /// Reads a spec from JSON; missing fields default to the preset named in it, or else to `preset`.
     pub fn from_json(json: &Value, preset: Preset) -> Result<Self, Error> {
         let kind = "feature setting";
         let named = match json.get("preset") {
@@ -325,7 +323,9 @@ impl FeatureSpec {
         }
         for (name, len) in spec.lengths() {
             if len > MOST_VALUES {
-                return Err(Error::InvalidArgument(format!("{name} holds {len} values, {MOST_VALUES} are the most")));
+                return Err(Error::InvalidArgument(format!(
+                    "{name} holds {len} values, at most {MOST_VALUES} are allowed"
+                )));
             }
         }
         let days = [&spec.lag_days, &spec.same_hour_days, &spec.same_hour_weeks, &spec.same_type_days];
@@ -345,7 +345,7 @@ impl FeatureSpec {
         crate::options::check_ranges(kind, &ranges)?;
         if let Some(name) = spec.days_off_beside_weekends().find(|name| spec.past.contains(name)) {
             return Err(Error::InvalidArgument(format!(
-                "past names \"{name}\", days off of the calendar, which are read ahead"
+                "past names \"{name}\", which marks days off and is read ahead"
             )));
         }
         let bases = [spec.heating_base_c, spec.cooling_base_c];
@@ -357,16 +357,16 @@ impl FeatureSpec {
         Ok(spec)
     }
 
-    /// Rows back from the origin that the longest lag or window reads.
+    /// Rows before the origin that the longest lag or window reads.
     pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
         let hours = [&self.lags_h, &self.recent_h, &self.rolling_h].into_iter().flatten().copied();
         let days = self.lag_days.iter().map(|days| 24 * days);
         let longest = hours.chain(days).max().unwrap_or(1);
-        // A step that is longer than an hour has no row for it.
+        // No row lies within an hour if the step is longer.
         Ok(grid.rows_in_hours(longest).unwrap_or(1))
     }
 
-    /// Rows back from the origin that any feature of the target reads, of whatever lead.
+    /// Rows before the origin that any feature of the target reads, at any lead.
     pub(crate) fn target_memory(&self, grid: &Grid) -> Result<usize, Error> {
         let of_type = |count: &u32| 15 + super::rolling::furthest_of_type(*count as usize);
         let days = (self.lag_days.iter().chain(&self.same_hour_days).map(|days| *days as usize + 1))
@@ -376,8 +376,8 @@ impl FeatureSpec {
         Ok(days.max(self.history(grid)? + grid.rows_per_day()))
     }
 
-    /// Rows back from a row that its weather features read with any weight to speak of: ten half-lives
-    /// leave a thousandth.
+    /// Rows before a row that its weather features read with non-negligible weight: after ten half-lives a thousandth
+    /// is left.
     pub(crate) fn weather_memory(&self, grid: &Grid) -> Result<usize, Error> {
         let slow = self.inertia_h.iter().map(|hours| 10 * hours);
         let all = slow.chain(self.weather_lags_h.iter().chain(&self.weather_windows_h).copied());
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_is_where_the_other_fields_start_and_a_whole_spec_is_itself() {
+    fn a_preset_sets_the_defaults_and_a_full_spec_round_trips() {
         let spec = read(&json!({"preset": "linear", "lags_h": [24]})).unwrap();
         assert_eq!(spec, FeatureSpec { lags_h: vec![24], ..FeatureSpec::preset(Preset::Linear) });
         assert_eq!(read(&json!(spec)), Ok(spec));
@@ -414,8 +414,8 @@ mod tests {
             (json!({"preset": "advance"}), "preset"),
             (json!({"lags_h": [0]}), "lags_h holds 0 h, not between 1 and 8784 h"),
             (json!({"lags_h": "24"}), "lags_h"),
-            (json!({"lag_days": vec![1; 201]}), "lag_days holds 201 values, 200 are the most"),
-            (json!({"past": vec!["solar_kwh"; 201]}), "past holds 201 values, 200 are the most"),
+            (json!({"lag_days": vec![1; 201]}), "lag_days holds 201 values, at most 200 are allowed"),
+            (json!({"past": vec!["solar_kwh"; 201]}), "past holds 201 values, at most 200 are allowed"),
             (json!({"heating_base_c": 1e300}), "heating_base_c"),
             (json!({"latitude": 47.4}), "latitude and longitude are given together"),
             (json!({"latitude": 147.4, "longitude": 8.5}), "\"latitude\" = 147.4 is not between -90 and 90"),

@@ -1,12 +1,10 @@
-//! Weather and every other regressor at the target hour; from temperature and irradiance, what a
-//! building feels of them.
+//! Weather and all other regressors at the target hour, and features derived from temperature and irradiance.
 //!
-//! Heating degrees (how far it is colder than the heating base) make cold a number that a model can
-//! extend beyond the coldest hour it has seen. Walls are slow: demand follows an exponentially smoothed
-//! temperature, here with a half-life in hours. Sun through windows makes up for cold, which is why
-//! their product is a feature of its own; and so are the heating degrees of the sol-air temperature (ASHRAE
-//! Handbook), which is higher by what the sun adds: a cold bright day is for a building what a mild dull one is, and a
-//! model that has seen only the one can tell the other.
+//! Heating degrees (the difference to the heating base) let a model extrapolate beyond the coldest hour of its history.
+//! Walls delay the effect of the weather: demand follows an exponentially smoothed temperature, here with a half-life
+//! in hours. Solar gain offsets cold, so the product of the two is a feature, as are heating degrees of the sol-air
+//! temperature (ASHRAE Handbook), which adds the gain to the temperature: a cold bright day and a mild dull one need
+//! similar heating, and a model that has seen only one of them can forecast the other.
 
 use super::humidity::dew_point;
 use super::rolling::ROWS_PER_CHECKPOINT;
@@ -16,9 +14,9 @@ use crate::Checkpoint;
 use crate::error::Error;
 use crate::series::Frame;
 
-/// One feature per regressor that is known ahead; with a temperature also `hdd` and `cdd`, of the hour and smoothed,
-/// and where the spec asks for them lags, windows, squares and interactions; with a humidity `dew_point_c`; with the
-/// `clear_sky` of each row that and the share of it that comes through.
+/// One feature per regressor that is known ahead. With a temperature also `hdd` and `cdd`, hourly and smoothed, and the
+/// lags, windows, squares and interactions of the spec; with a humidity `dew_point_c`; with the `clear_sky` of each row
+/// also that and the clear-sky index.
 pub(super) fn features(
     spec: &FeatureSpec,
     frame: &Frame,
@@ -101,12 +99,12 @@ impl Columns {
     }
 }
 
-/// Degrees by which it is colder than the base; missing where the temperature is.
+/// Degrees below the base; missing if the temperature is.
 pub(crate) fn heating_degrees(temperature_c: f64, base_c: f64) -> f64 {
     degrees(base_c - temperature_c)
 }
 
-/// Degrees by which it is warmer than the base; missing where the temperature is.
+/// Degrees above the base; missing if the temperature is.
 pub(crate) fn cooling_degrees(temperature_c: f64, base_c: f64) -> f64 {
     degrees(temperature_c - base_c)
 }
@@ -116,7 +114,7 @@ fn degrees(difference: f64) -> f64 {
     if difference.is_nan() { f64::NAN } else { difference.max(0.0) }
 }
 
-/// `summary` of the known values of the window that ends at each row; missing where half of them are.
+/// `summary` of the known values of the window that ends at each row; missing if half of them are.
 fn windows<'a>(
     values: &'a [f64],
     rows: usize,
@@ -142,7 +140,7 @@ fn extreme(known: &[f64], of_two: impl Fn(f64, f64) -> f64) -> f64 {
     known.iter().copied().reduce(of_two).unwrap_or(f64::NAN)
 }
 
-/// Exponentially weighted mean up to each row, the half-life in rows; a missing value leaves it as it was.
+/// Exponentially weighted mean up to each row, with the half-life in rows; missing values do not change it.
 pub(crate) fn smooth(values: &[f64], half_life: usize) -> Vec<f64> {
     let keep = 0.5_f64.powf(1.0 / half_life as f64);
     values
@@ -163,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_one_half_life_half_of_a_step_is_felt() {
+    fn half_of_a_step_is_reached_after_one_half_life() {
         let smoothed = smooth(&[0.0, 10.0, 10.0, f64::NAN], 2);
         assert!((smoothed[2] - 5.0).abs() < 1e-9, "{smoothed:?}");
         assert_eq!(smoothed[3], smoothed[2]);
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_temperature_is_no_zero_degrees() {
+    fn a_missing_temperature_is_not_zero_degrees() {
         assert!(degrees(f64::NAN).is_nan());
         assert_eq!(degrees(-3.0), 0.0);
     }

@@ -1,13 +1,13 @@
-//! Quantiles of residuals that count less as they age.
+//! Weighted quantiles of residuals; weights decay with age.
 
 use super::Ratio;
 use crate::grid::DAY_SECONDS;
 
-/// Days after which a residual counts half.
+/// Half-life of the weight of a residual, in days.
 pub(super) const HALF_LIFE_DAYS: f64 = 56.0;
 
-/// Ratios by value, each with when it was known and its weight at the time `since`: weights halve together, so that
-/// their proportions never change.
+/// Ratios by value, each with the time it became known and its weight as of `since`. All weights decay at the same
+/// rate, so their proportions never change.
 pub(super) struct ByValue {
     since: i64,
     entries: Vec<(f64, i64, f64)>,
@@ -31,13 +31,14 @@ impl ByValue {
         (f64::from(ratio.value), ratio.known_at, self.weight_of(ratio.known_at))
     }
 
-    /// Doubles with each half-life from `since` on; within what a number can hold, however long ago that was.
+    /// Doubles with every half-life after `since`; clamped to stay finite.
     fn weight_of(&self, seconds: i64) -> f64 {
         let half_lives = seconds.saturating_sub(self.since) as f64 / DAY_SECONDS as f64 / HALF_LIFE_DAYS;
         half_lives.clamp(-500.0, 500.0).exp2()
     }
 
-    /// Those known by `now` (seconds since 1970), sorted, each with the weight of itself and all below it.
+    /// The ratios known by `now` (seconds since 1970), sorted, each with the cumulative weight up to and including
+    /// itself.
     pub(super) fn cumulated(&self, now: i64) -> Vec<(f64, f64)> {
         let (newest, mut sum) = (self.weight_of(now), 0.0);
         let known = self.entries.iter().filter(|(_, known_at, _)| *known_at <= now);
@@ -49,8 +50,8 @@ impl ByValue {
     }
 }
 
-/// The conformal quantile of sorted values with cumulated weights: from above its mass counted from below, from
-/// below counted from above; the outermost value where the mass does not suffice.
+/// The conformal quantile of sorted values with cumulative weights: upper levels count mass from below, lower levels
+/// from above; the outermost value if the mass does not suffice.
 pub(super) fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
     let last = cumulated.len() - 1;
     let total = cumulated[last].1;
@@ -59,7 +60,7 @@ pub(super) fn quantile(cumulated: &[(f64, f64)], level: f64) -> f64 {
         cumulated[cumulated.partition_point(|(_, weight)| *weight < asked).min(last)].0
     } else {
         let asked = total - (1.0 - level) * (total + 1.0);
-        // The largest value such that itself and all above hold the mass.
+        // The largest value for which the weight at or above it reaches the mass.
         cumulated[cumulated.partition_point(|(_, weight)| *weight <= asked).min(last)].0
     }
 }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nineteen_residuals_are_the_fewest_for_five_percent_either_side() {
+    fn five_percent_on_each_side_needs_at_least_nineteen_residuals() {
         let equal = |count: usize| (1..=count).map(|i| (i as f64, i as f64)).collect::<Vec<_>>();
         assert_eq!(quantile(&equal(19), 0.95), 19.0);
         assert_eq!(quantile(&equal(39), 0.95), 38.0);

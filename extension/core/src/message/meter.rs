@@ -7,32 +7,32 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// A message of more bytes is refused; a full day of a large building has a tenth of it.
+/// Maximum message size in bytes; a full day of a large building has a tenth of it.
 const LONGEST_MESSAGE: usize = 1 << 20;
-/// So many bytes a name may have.
+/// Maximum length of a name, in bytes.
 const LONGEST_NAME: usize = 200;
 
 /// One sensor's value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The building that the message names.
+    /// The building named in the message.
     pub building_id: String,
-    /// The apartment; none for the building's own meters.
+    /// The apartment; `None` for the building's own meters.
     pub apartment_id: Option<String>,
-    /// What is measured, such as `electricity_kwh_total`; unknown ones are kept.
+    /// The measured quantity, such as `electricity_kwh_total`; unknown ones are kept.
     pub sensor_type: String,
-    /// The room, where the sensor names one.
+    /// The room, if the sensor reports one.
     pub room_name: Option<String>,
-    /// When it was read.
+    /// Time of the reading.
     pub read_at: DateTime<Utc>,
     /// The value, finite, in `unit`.
     pub value: f64,
-    /// Its unit, where the message names it; else it is that of the sensor type.
+    /// Unit, if the message has one; otherwise that of the sensor type.
     pub unit: Option<String>,
 }
 
-/// Reads one meter message:
-/// `{timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, unit?, room_name?}]}`.
+/// Parses a meter message: `{timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, unit?,
+/// room_name?}]}`.
 pub fn read_meter_message(text: &str) -> Vec<Result<Reading, Rejection>> {
     match meter_message(text) {
         Ok(readings) => readings,
@@ -40,13 +40,13 @@ pub fn read_meter_message(text: &str) -> Vec<Result<Reading, Rejection>> {
     }
 }
 
-/// Fields are optional here so that a missing one, or null, is told by name; serde tells a repeated one.
+/// Fields are optional here so that errors can name one that is missing or null; serde reports duplicates.
 #[derive(Deserialize)]
 struct Message<'a> {
     timestamp_str: Option<Cow<'a, str>>,
     building_id: Option<Cow<'a, str>>,
     apartment_id: Option<Cow<'a, str>>,
-    /// Read one by one: a bad one leaves the others.
+    /// Parsed one by one: a bad reading does not affect the others.
     #[serde(borrow)]
     readings: Option<Vec<&'a RawValue>>,
 }
@@ -90,7 +90,7 @@ fn meter_message(text: &str) -> Result<Vec<Result<Reading, Rejection>>, Rejectio
     Ok(told_apart(readings.iter().map(reading).collect()))
 }
 
-/// Two values of one sensor at one time are of two sensors that the message does not tell apart: neither can be used.
+/// Two values of one sensor at one time come from two sensors that the message does not distinguish; both are rejected.
 fn told_apart(mut readings: Vec<Result<Reading, Rejection>>) -> Vec<Result<Reading, Rejection>> {
     let mut values: HashMap<(String, Option<String>), Vec<f64>> = HashMap::new();
     for reading in readings.iter().flatten() {
@@ -100,15 +100,17 @@ fn told_apart(mut readings: Vec<Result<Reading, Rejection>>) -> Vec<Result<Readi
     for reading in &mut readings {
         let Ok(sensed) = reading else { continue };
         if values.contains_key(&(sensed.sensor_type.clone(), sensed.room_name.clone())) {
-            let names =
-                format!("two values of {} at one time; room_name tells sensors apart", clip(&sensed.sensor_type));
+            let names = format!(
+                "two values of {} at one time; use room_name to distinguish sensors",
+                clip(&sensed.sensor_type)
+            );
             *reading = Err(Rejection::new("ambiguous_sensor", names));
         }
     }
     readings
 }
 
-/// A name that Postgres can hold and an index can take: not empty, not long, without NUL.
+/// A name that Postgres can store and index: not empty, not too long, without NUL.
 fn name(field: &str, text: Cow<'_, str>) -> Result<String, Rejection> {
     if text.is_empty() || text.contains('\0') {
         return Err(Rejection::new("wrong_type", format!("{field} is empty or holds a NUL")));
@@ -175,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn two_values_of_what_is_not_told_apart_are_rejected_and_the_same_twice_is_not() {
+    fn conflicting_values_of_one_sensor_are_rejected_and_duplicates_are_not() {
         let two = |first: &str, second: &str| {
             read_meter_message(&GOOD.replace(r#"{"sensor_type": "x", "value": 1}"#, &format!("{first}, {second}")))
         };
         let tariff = |value: &str| format!(r#"{{"sensor_type": "t", "value": {value}}}"#);
         let rows = two(&tariff("1500"), &tariff("1505"));
-        assert!(rows[0].is_ok(), "the other sensor is taken");
+        assert!(rows[0].is_ok(), "the other sensor is accepted");
         assert!(rows[1..].iter().all(|row| row.as_ref().unwrap_err().code == "ambiguous_sensor"), "{rows:?}");
         assert!(two(&tariff("1500"), &tariff("1500")).iter().all(Result::is_ok));
         let named = r#"{"sensor_type": "t", "value": 1505, "room_name": "night"}"#;
@@ -189,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_is_read_where_it_is_named() {
+    fn the_unit_is_optional() {
         let rows = read_meter_message(&GOOD.replace("12.5", "12500, \"unit\": \"Wh\""));
         let unit = |row: &Result<Reading, Rejection>| row.as_ref().unwrap().unit.clone();
         assert_eq!(rows.iter().map(unit).collect::<Vec<_>>(), [Some("Wh".to_owned()), None]);
     }
 
     #[test]
-    fn one_bad_reading_leaves_the_others() {
+    fn one_bad_reading_does_not_affect_the_others() {
         let rows = read_meter_message(&GOOD.replace("12.5", "true"));
         assert!(rows[0].is_err() && rows[1].is_ok());
     }

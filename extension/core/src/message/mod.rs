@@ -1,6 +1,6 @@
-//! What meters and weather services send, read into rows; what cannot be read, with its reason.
+//! Parses the messages of meters and weather services into rows and rejections.
 //!
-//! Readers take text from outside and never fail as a whole: every part is a row or a [`Rejection`].
+//! Parsers take untrusted text and never fail as a whole: every part is a row or a [`Rejection`].
 
 mod meter;
 mod unit;
@@ -13,7 +13,7 @@ pub use meter::{Reading, read_meter_message};
 pub use unit::convert;
 pub use weather::{WeatherHour, read_weather_document};
 
-/// Why something was not taken, as a code for machines and a sentence for people.
+/// The reason for a rejection, as a machine-readable code and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// `not_json`, `missing_field`, `duplicate_field`, `wrong_type`, `bad_timestamp`, `not_finite`, `impossible_value`,
@@ -29,9 +29,9 @@ impl Rejection {
     }
 }
 
-/// Reads a JSON object; the error's code tells bad syntax from a field that is not what it should be.
+/// Parses a JSON object; the error's code distinguishes bad syntax from an invalid field.
 fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Rejection> {
-    // serde would read an array as the fields in order.
+    // serde would accept an array of the fields in order.
     if text.trim_start().starts_with('[') {
         return Err(Rejection::new("wrong_type", "an array, not a JSON object"));
     }
@@ -46,7 +46,7 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Rejection> {
     })
 }
 
-/// Refuses what is so long that it is no message, before it is looked at.
+/// Rejects oversized text before parsing it.
 fn not_longer(text: &str, most: usize) -> Result<(), Rejection> {
     if text.len() > most {
         return Err(Rejection::new("too_large", format!("{} bytes, at most {most} are read", text.len())));
@@ -58,7 +58,7 @@ fn required<T>(name: &str, value: Option<T>) -> Result<T, Rejection> {
     value.ok_or_else(|| Rejection::new("missing_field", format!("{name} is missing")))
 }
 
-/// Enough of a text from outside to recognise it.
+/// Truncates untrusted text for a message.
 fn clip(text: &str) -> String {
     text.chars().take(80).collect()
 }
@@ -75,7 +75,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_rows_or_a_rejection(text in "\\PC*", cut in 0_usize..160) {
+        fn any_text_gives_rows_or_a_rejection(text in "\\PC*", cut in 0_usize..160) {
             for text in [text, MESSAGE.chars().take(cut).collect(), DOCUMENT.chars().take(cut).collect()] {
                 prop_assert!(!read_meter_message(&text).is_empty());
                 prop_assert!(!read_weather_document(&text).is_ok_and(|hours| hours.is_empty()));

@@ -1,16 +1,16 @@
-//! Units as people and services write them.
+//! Parses the spellings of units.
 //!
-//! A unit is read and never assumed where one is given: 68 °F is 20 °C. Each quantity has one unit here, that of the
-//! columns (`temperature_c`, `ghi_w_m2`, kWh of a register), and a table of what is read into it.
+//! A given unit is always parsed, never assumed: 68 °F is 20 °C. Each quantity has one target unit, that of the columns
+//! (`temperature_c`, `ghi_w_m2`, kWh of a register), and a table of the units that convert to it.
 
-/// What a value is of; each has the unit that its values are converted to.
+/// Physical quantities; the values of each are converted to one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantity {
     /// In degrees Celsius.
     Temperature,
     /// In percent.
     Share,
-    /// Power on an area, or the energy of an hour: in watts per square metre.
+    /// Irradiance, or the irradiation of an hour: in watts per square metre.
     Irradiance,
     /// In kilowatt hours.
     Energy,
@@ -18,21 +18,21 @@ pub(super) enum Quantity {
     Volume,
 }
 
-/// One unit, as `value * factor + offset`.
+/// A unit; converts as `value * factor + offset`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Unit {
-    /// Of what.
+    /// The quantity.
     pub quantity: Quantity,
     factor: f64,
     offset: f64,
 }
 
 impl Unit {
-    /// Reads a unit's name; `None` where it is not known.
+    /// Parses a unit's name; `None` if it is unknown.
     pub fn parse(name: &str) -> Option<Self> {
         use Quantity::{Energy, Irradiance, Share, Temperature, Volume};
         let unit = |quantity, factor| Some(Self { quantity, factor, offset: 0.0 });
-        // Prefixes differ by case alone: mWh and MWh.
+        // Some prefixes differ only by case: mWh and MWh.
         match name.trim() {
             "mWh" => return unit(Energy, 1e-6),
             "mJ" => return unit(Energy, 1e-9 / 3.6),
@@ -49,7 +49,7 @@ impl Unit {
             "%" | "percent" | "pct" => unit(Share, 1.0),
             "1" | "fraction" | "(0-1)" | "0-1" => unit(Share, 100.0),
             "okta" | "oktas" | "octas" => unit(Share, 12.5),
-            // The energy of an hour in watt hours is its mean power in watts.
+            // The energy of one hour in watt hours equals its mean power in watts.
             "w/m2" | "wh/m2" => unit(Irradiance, 1.0),
             "kw/m2" | "kwh/m2" => unit(Irradiance, 1e3),
             "j/m2" => unit(Irradiance, 1.0 / 3600.0),
@@ -73,14 +73,14 @@ impl Unit {
         }
     }
 
-    /// The value in the quantity's own unit.
+    /// Converts a value to the quantity's unit.
     pub fn convert(self, value: f64) -> f64 {
         value * self.factor + self.offset
     }
 }
 
 impl Quantity {
-    /// Some of what [`Unit::parse`] reads, for people.
+    /// Some of the units accepted by [`Unit::parse`], for messages.
     pub fn units(self) -> &'static str {
         match self {
             Self::Temperature => "°C, °F or K",
@@ -92,12 +92,12 @@ impl Quantity {
     }
 }
 
-/// A value in another unit; `to` is by default the one that this crate has for the quantity. A unit that is not known
-/// is only itself. `None` where the one does not become the other.
+/// Converts a value to another unit; `to` defaults to this crate's unit for the quantity. An unknown unit only converts
+/// to itself. `None` if the units are incompatible.
 pub fn convert(value: f64, from: &str, to: Option<&str>) -> Option<f64> {
     let same = to.is_none_or(|to| canonical(from) == canonical(to));
     match (Unit::parse(from), to.map(Unit::parse)) {
-        // Case alone tells mWh from MWh.
+        // Only case distinguishes mWh from MWh.
         (None, _) => same.then_some(value),
         (Some(from), None) => Some(from.convert(value)),
         (Some(from), Some(Some(to))) if from.quantity == to.quantity => {
@@ -108,7 +108,7 @@ pub fn convert(value: f64, from: &str, to: Option<&str>) -> Option<f64> {
     .filter(|converted| converted.is_finite())
 }
 
-/// One spelling for each: lower case, no blanks and degree signs, `/m2` for whatever is per square metre.
+/// Canonical spelling: lower case, without blanks and degree signs, `/m2` for anything per square metre.
 fn canonical(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for letter in name.chars() {
@@ -163,14 +163,14 @@ mod tests {
             (&["m³", "m3", "m^3"], 0.0015, 1.5),
         ] {
             for name in names {
-                let found = Unit::parse(name).unwrap_or_else(|| panic!("{name} is not read")).convert(value);
+                let found = Unit::parse(name).unwrap_or_else(|| panic!("{name} is not parsed")).convert(value);
                 assert!((found - expected).abs() < 1e-9, "{name}: {found}");
             }
         }
     }
 
     #[test]
-    fn a_value_becomes_that_of_another_unit_of_its_quantity_and_of_no_other() {
+    fn values_convert_only_within_a_quantity() {
         for (value, from, to, expected) in [
             (1500.0, "Wh", Some("kWh"), Some(1.5)),
             (1.5, "kWh", Some("kWh"), Some(1.5)),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_unit_of_these_is_not_read() {
+    fn unknown_units_are_not_parsed() {
         for name in ["", "undefined", "°R", "m/s", "W", "kW", "mW/m²", "kWh/m³", "m³/h", "ppm", "²", "kWh kWh"] {
             assert_eq!(Unit::parse(name), None, "{name}");
         }

@@ -9,36 +9,37 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// A document of more bytes is refused; forty years of hours have that many.
+/// Maximum document size in bytes: about forty years of hours.
 const LONGEST_DOCUMENT: usize = 16 << 20;
-/// Beyond every record of the Earth's surface, with room for models that overshoot.
+/// Wider than any record on the Earth's surface, with a margin for weather models.
 const TEMPERATURE_C: RangeInclusive<f64> = -100.0..=70.0;
 const CLOUD_COVER_PCT: RangeInclusive<f64> = 0.0..=100.0;
-/// Above the sun at the top of the atmosphere, since clouds can focus; instruments read a little below zero at night.
+/// Higher than at the top of the atmosphere, since clouds can focus sunlight; instruments read slightly negative values
+/// at night.
 const GHI_W_M2: RangeInclusive<f64> = -20.0..=2000.0;
-/// Names of zones that need no offset.
+/// Names of time zones that need no offset.
 const UTC_NAMES: [&str; 6] = ["UTC", "GMT", "Etc/UTC", "Etc/GMT", "Z", "Zulu"];
 
 /// One hour of a weather document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct WeatherHour {
-    /// The start of the hour.
+    /// Start of the hour.
     pub valid_at: DateTime<Utc>,
-    /// Air temperature at 2 m at its start, in degrees Celsius.
+    /// Air temperature at 2 m at the start of the hour, in degrees Celsius.
     pub temperature_c: Option<f64>,
-    /// Cloud cover at its start, in percent.
+    /// Cloud cover at the start of the hour, in percent.
     pub cloud_cover_pct: Option<f64>,
-    /// Global horizontal irradiance, its mean over the hour, in watts per square metre.
+    /// Global horizontal irradiance, averaged over the hour, in watts per square metre.
     pub ghi_w_m2: Option<f64>,
 }
 
-/// Fields are optional here so that a missing one, or null, is told by name; serde tells a repeated one.
+/// Fields are optional here so that errors can name one that is missing or null; serde reports duplicates.
 #[derive(Deserialize)]
 struct Document<'a> {
     utc_offset_seconds: Option<i64>,
     #[serde(borrow)]
     timezone: Option<Cow<'a, str>>,
-    /// Read by themselves: serde would take an array for its fields in order.
+    /// Parsed separately: serde would accept an array of the fields in order.
     #[serde(borrow)]
     hourly_units: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -71,15 +72,15 @@ struct Hourly<'a> {
     shortwave_radiation: Values,
 }
 
-/// Reads one document of an Open-Meteo style service: `{utc_offset_seconds, hourly_units: {..}, hourly: {time[],
-/// temperature_2m[], cloud_cover[] or cloudcover[], shortwave_radiation[]}}`, times local to the offset. A series that
-/// the document lacks is missing in every hour; one of another length is an error. Values are converted from the unit
-/// that `hourly_units` names; where it names none they are in °C, % and W/m².
+/// Parses a document of an Open-Meteo style service: `{utc_offset_seconds, hourly_units: {..}, hourly: {time[],
+/// temperature_2m[], cloud_cover[] or cloudcover[], shortwave_radiation[]}}`, with times local to the offset. A series
+/// missing from the document is missing in every hour; a series of a different length is an error. Values are converted
+/// from the unit in `hourly_units`; without one they are in °C, % and W/m².
 ///
-/// Open-Meteo gives temperature and cloud cover at the instant of the label, but radiation as the mean of the hour
-/// before it. So the radiation of a label belongs to the hour that ends there: the last label's hour has none, and the
-/// hour before the first label has only that. Of a time that is given twice the first counts. Hours are those of UTC: a
-/// label between two of them, as in a zone of half an hour, is an error.
+/// Open-Meteo gives temperature and cloud cover at the labelled time, but radiation as the mean of the preceding hour.
+/// So the radiation of a label belongs to the hour that ends there: the last label's hour has no radiation, and the
+/// hour before the first label has nothing else. If a time occurs twice, the first value counts. Hours are UTC hours: a
+/// label between two of them, as in time zones with half-hour offsets, is an error.
 pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> {
     not_longer(text, LONGEST_DOCUMENT)?;
     let document: Document<'_> = object(text)?;
@@ -125,7 +126,7 @@ pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> 
     Ok(hours.into_values().collect())
 }
 
-/// Seconds east of UTC. Without them times are in UTC, unless a zone is named whose clock nobody here knows.
+/// Offset in seconds east of UTC. Without one, times are in UTC; a named zone other than UTC is then an error.
 fn offset(document: &Document<'_>) -> Result<i64, Rejection> {
     match (document.utc_offset_seconds, &document.timezone) {
         (Some(offset), _) if offset.unsigned_abs() > 86_400 => {
@@ -144,7 +145,7 @@ fn hour_at(hours: &mut BTreeMap<DateTime<Utc>, WeatherHour>, valid_at: DateTime<
     hours.entry(valid_at).or_insert(WeatherHour { valid_at, ..WeatherHour::default() })
 }
 
-/// A label between two hours would be stored and never read, since demand is by the hour of UTC.
+/// Rejects a label between two UTC hours: demand is hourly in UTC, so that the row would never be read.
 fn full_hour(text: &str, offset: i64) -> Result<DateTime<Utc>, Rejection> {
     let label = local_hour(text, offset)?;
     if (label.minute(), label.second()) == (0, 0) {
@@ -158,7 +159,7 @@ fn full_hour(text: &str, offset: i64) -> Result<DateTime<Utc>, Rejection> {
     Err(Rejection::new("off_hour", reason))
 }
 
-/// Years have four digits; chrono reads more of them.
+/// Years have four digits; chrono would accept more.
 fn local_hour(text: &str, offset: i64) -> Result<DateTime<Utc>, Rejection> {
     let bad = || Rejection::new("bad_timestamp", format!("hourly.time holds \"{}\", not YYYY-MM-DDTHH:MM", clip(text)));
     if text.len() != "YYYY-MM-DDTHH:MM".len() || text.starts_with(['-', '+']) {
@@ -177,7 +178,7 @@ fn hourly_series(name: &str, values: Values, len: usize) -> Result<Vec<Option<f6
     Ok(values)
 }
 
-/// The values in the quantity's own unit. Of a series without values, services name a unit that is none.
+/// The values in the quantity's unit. For a series without values, services send a placeholder as its unit.
 fn in_unit(
     name: &str,
     mut values: Vec<Option<f64>>,
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_converted_from_the_unit_that_the_document_names() {
+    fn values_are_converted_from_the_documents_units() {
         let document = r#"{"hourly_units": {"time": "iso8601", "temperature_2m": "°F", "cloud_cover": "fraction", "shortwave_radiation": "MJ/m²"},
             "hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00"], "temperature_2m": [68, 14], "cloud_cover": [0.25, 1],
             "shortwave_radiation": [null, 1.8]}}"#;
@@ -247,13 +248,13 @@ mod tests {
         assert!(close(hours[0].ghi_w_m2, 500.0));
         let kelvin = document.replace("°F", "K").replace("[68, 14]", "[293.15, 263.15]");
         assert!(close(read_weather_document(&kelvin).unwrap()[1].temperature_c, -10.0));
-        // A service names no unit of what it does not have.
+        // A service sends a placeholder as the unit of a series it lacks.
         let lacking = document.replace("°F", "undefined").replace("[68, 14]", "[null, null]");
         assert_eq!(read_weather_document(&lacking).unwrap()[0].temperature_c, None);
     }
 
     #[test]
-    fn a_unit_or_a_label_that_cannot_be_read_says_what_can() {
+    fn errors_about_units_and_labels_name_the_accepted_ones() {
         for (from, to, code, word) in [
             ("\"hourly\"", "\"hourly_units\": {\"temperature_2m\": \"°R\"}, \"hourly\"", "unknown_unit", "°F"),
             ("\"hourly\"", "\"hourly_units\": {\"temperature_2m\": \"%\"}, \"hourly\"", "unknown_unit", "°F"),
@@ -266,7 +267,7 @@ mod tests {
             ("7200", "7201", "off_hour", "in UTC"),
             ("2026-07-01T01:00", "2026-07-01T00:30", "off_hour", "in UTC"),
             ("\"utc_offset_seconds\": 7200", "\"timezone\": \"Asia/Kolkata\"", "missing_field", "Asia/Kolkata"),
-            // Fill values of files.
+            // Fill values.
             ("18.5", "9.96921e36", "impossible_value", "temperature_2m"),
             ("[0, 100]", "[0, -32768]", "impossible_value", "cloudcover"),
             ("18.5", "-9999", "impossible_value", "temperature_2m"),

@@ -1,22 +1,24 @@
-//! Readings of a register that cannot be right, from those around them.
+//! Detects faulty readings of a register from the readings around them.
 //!
-//! A register only rises. Where it falls by more than jitter, one of the readings is wrong or the meter is another one:
+//! A register only rises. If it falls by more than jitter, either a reading is faulty or the meter was replaced:
 //!
-//! - **A dip.** Within `jitter_h` it is back where it was, or as far above as `max_kw` allows, and most of the way back came in one
-//!   step: the low readings are wrong. A new meter would have climbed. One that shows zero and nothing else may do so for a month.
-//! - **A spike.** A reading within `jitter_h` before lies below again: what rose above both is wrong.
-//! - Else it is a fall, and `register` says what it means.
+//! - **Dip**: within `jitter_h` the register returns to its previous value, or rises above it by no more than `max_kw`
+//!   allows, and most of the recovery is a single step: the low readings are faulty. A new meter would rise gradually.
+//!   A dip of zeros only may last up to a month.
+//! - **Spike**: a reading within the previous `jitter_h` is below the new one: the readings in between, above both, are
+//!   faulty.
+//! - Otherwise it is a fall; `register` classifies it.
 //!
-//! A known replacement or the width of the register explains a fall: nothing is wrong then.
+//! A fall explained by a known replacement or by the width of the register is not a fault.
 
 use super::{Meter, Point};
 use crate::Checkpoint;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long a register that has counted may show zero, and then go on.
+/// Maximum duration of zeros from a register that counted before and continues afterwards.
 const LONGEST_ZERO: TimeDelta = TimeDelta::days(31);
 
-/// The readings, in order of time, without those that are wrong. `replaced_at` is in order too.
+/// The readings without the faulty ones. Both `readings` and `replaced_at` are in time order.
 pub(super) fn set_aside(
     readings: Vec<Point>,
     meter: &Meter,
@@ -30,7 +32,7 @@ pub(super) fn set_aside(
                 .is_some_and(|width| (0.0..=meter.most_kwh(from.at, to.at)).contains(&(to.value + width - from.value)))
             && !is_replaced(replaced_at, from, to)
     };
-    // As nearly always.
+    // The usual case.
     if !readings.windows(2).any(|pair| falls(pair[0], pair[1])) {
         return readings;
     }
@@ -59,7 +61,7 @@ pub(super) fn set_aside(
     kept
 }
 
-/// The reading that ends a dip from `last`, which begins at reading `low`.
+/// The reading that ends a dip after `last`, which starts at reading `low`.
 fn recovery(readings: &[Point], higher: &[usize], last: Point, low: usize, meter: &Meter) -> Option<usize> {
     let mut back = low;
     while readings[back].value < last.value - meter.jitter_kwh {
@@ -75,7 +77,7 @@ fn recovery(readings: &[Point], higher: &[usize], last: Point, low: usize, meter
     (is_plausible && is_step).then_some(back)
 }
 
-/// The newest of the kept readings that a spike rose from, where `reading` is the one after it.
+/// The newest kept reading that a spike rose from, given the `reading` after the spike.
 fn before_spike(kept: &[Point], reading: Point, meter: &Meter) -> Option<usize> {
     let within = |earlier: &Point| reading.at - earlier.at <= meter.longest_fault();
     let above = |earlier: &Point| earlier.value - reading.value > meter.jitter_kwh;
@@ -88,7 +90,7 @@ fn is_replaced(replaced_at: &[DateTime<Utc>], from: Point, to: Point) -> bool {
     replaced_at.get(first_after).is_some_and(|replaced| *replaced <= to.at)
 }
 
-/// For each reading the next one that is higher; the number of readings where none is.
+/// For each reading, the index of the next higher one, or the number of readings if there is none.
 fn next_higher(readings: &[Point]) -> Vec<usize> {
     let mut higher = vec![readings.len(); readings.len()];
     let mut open: Vec<usize> = Vec::new();
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dip_from_which_it_comes_back_in_one_step_is_no_reading() {
+    fn a_dip_that_recovers_in_one_step_is_removed() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         for low in
             [&[(30, 0.0)][..], &[(30, 0.0), (45, 0.0)], &[(30, 2.0), (45, 0.3)], &[(30, 0.0), (45, 1.5), (300, 0.0)]]
@@ -131,12 +133,12 @@ mod tests {
             readings.extend([(330, 3.75), (345, 3.8)]);
             assert_eq!(left(&readings, &meter), [3.7, 3.74, 3.75, 3.8], "{low:?}");
         }
-        // The same of a register that is old, and fell by little.
+        // The same with a high register value and a small dip.
         assert_eq!(left(&[(0, 500.0), (15, 400.0), (75, 500.2)], &meter), [500.0, 500.2]);
     }
 
     #[test]
-    fn a_new_meter_climbs_and_one_that_was_replaced_is_told() {
+    fn gradual_rises_and_known_replacements_are_kept() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         let climbing = [(0, 3.74), (60, 0.0), (120, 1.2), (180, 2.4), (240, 3.6), (300, 4.8)];
         assert_eq!(left(&climbing, &meter).len(), 6);
@@ -147,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn a_spike_is_no_reading() {
+    fn a_spike_is_removed() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         assert_eq!(left(&[(0, 3.7), (15, 9.9), (30, 3.75), (45, 3.8)], &meter), [3.7, 3.75, 3.8]);
         assert_eq!(left(&[(0, 3.7), (15, 1e6), (30, 1e6), (45, 3.75)], &meter), [3.7, 3.75]);
     }
 
     #[test]
-    fn a_register_that_shows_zero_for_days_and_goes_on_has_not_begun_anew() {
+    fn days_of_zeros_before_the_register_continues_are_removed() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         let day = 24 * 60;
         let zeros = |days: i64| -> Vec<_> {
@@ -175,7 +177,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn what_is_wrong_here_and_there_is_found_and_nothing_else(
+        fn exactly_the_isolated_faults_are_removed(
             rises in proptest::collection::vec(0.0..3.0_f64, 2..60),
             wrong in proptest::collection::vec((any::<Index>(), prop_oneof![Just(0.0), 0.0..0.4_f64, 3.0..1e6_f64]), 0..6),
         ) {
@@ -186,7 +188,7 @@ mod tests {
             let mut at_fault = Vec::new();
             for (at, share) in wrong {
                 let at = at.index(sent.len());
-                // One by one, with a sound reading on either side.
+                // Isolated: with a valid reading on either side.
                 if at > 0 && at + 1 < sent.len() && !at_fault.iter().any(|other: &usize| other.abs_diff(at) < 24) {
                     sent[at].1 = sound[at].1 * share;
                     at_fault.push(at);

@@ -1,12 +1,12 @@
-//! Gauges to means: temperatures, setpoints, anything that holds its value until it is reported anew.
+//! Hourly means of gauges: temperatures, setpoints and other values that hold until the next report.
 
 use super::{Hour, Meter, Point, Quality, Segment, Span, by_hour, covered, in_order, seconds, worst};
 use crate::Checkpoint;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Time-weighted mean by hour, from readings in any order. Each value holds until the next one, at most
-/// `max_silence_h`; the last one as far as the meter was heard. An hour that is known in part is the mean of that part,
-/// and interpolated.
+/// Time-weighted hourly means, from readings in any order. Each value holds until the next one, for at most
+/// `max_silence_h`; the last one until the meter was last heard. The mean of a partly known hour is that of the known
+/// part, with quality interpolated.
 pub fn gauge_hours(
     readings: &[Point],
     meter: &Meter,
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_weighs_as_long_as_it_held() {
+    fn means_are_weighted_by_duration() {
         let found = hours_of(&[(0, 20.0), (45, 24.0), (150, 18.0)], 6, 300);
         let measured = [21.0, 24.0, 21.0, 18.0, 18.0].map(|value| (Some(value), Quality::Measured));
         assert_eq!(found[..5], measured);
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_known_in_part_is_the_mean_of_that_part() {
+    fn a_partly_known_hour_is_the_mean_of_the_known_part() {
         assert_eq!(hours_of(&[(30, 20.0)], 1, 600), [(Some(20.0), Quality::Interpolated)]);
     }
 }

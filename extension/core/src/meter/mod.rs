@@ -1,16 +1,16 @@
-//! From what meters report to hours: registers become energy, gauges become means.
+//! Converts meter readings to hours: registers to energy, gauges to means.
 //!
-//! A **register** counts upwards (kWh since it was made, or litres) and is reported when it has changed. The energy of
-//! an hour is the register at its end less the register at its start, the register between two readings being
-//! interpolated: so hours add up to the register's difference, and nothing is lost between them. See [`register`] for
-//! how two readings are read. A **gauge** (a temperature, a setpoint) holds its last value; its hour is the time-weighted mean:
-//! [`gauge`].
+//! A **register** is cumulative (kWh since installation, or litres) and is reported when it changes. The energy of an
+//! hour is the register at its end minus the register at its start, interpolated between readings, so that hours add up
+//! to the difference of the register. See [`register`] for how consecutive readings are interpreted. A **gauge** (a
+//! temperature, a setpoint) holds its last value; an hour is the time-weighted mean: [`gauge`].
 //!
-//! A silence up to `max_silence_h` means that nothing changed; a longer one, that the meter was offline.
+//! A silence of up to `max_silence_h` means that nothing changed; after a longer one the meter was offline.
 //!
-//! Everything is local: the hours of a span depend on the readings inside it, the nearest one on either side, and
-//! those up to four times `jitter_h` before that and twice after it, which tell wrong readings from right ones. So a part
-//! may be computed alone, and equals the same part of the whole; and the order of arrival and repeated readings leave no trace.
+//! The computation is local: the hours of a span depend on the readings in it, the nearest reading on either side, and
+//! those up to four times `jitter_h` before and twice after these, which fault detection needs. So a part can be
+//! computed separately and equals the same part of the whole, and neither the order of arrival nor duplicate readings
+//! matter.
 
 mod faults;
 pub mod gauge;
@@ -28,17 +28,17 @@ use crate::grid::rfc3339;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use segment::Segment;
 
-/// The most hours that one call computes: ten years.
+/// Maximum number of hours per call: ten years.
 const MAX_HOURS: i64 = 87_672;
 
-/// How sure a value is, best first; the worst part of an hour is the hour's.
+/// Quality of a value, best first; an hour has the quality of its worst part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quality {
-    /// Read, or known to be unchanged.
+    /// Measured, or known to be unchanged.
     Measured,
     /// Spread evenly over a gap.
     Interpolated,
-    /// Spread over a long gap, or counted from zero after a replacement.
+    /// Spread over a long gap, or counted from zero after a meter replacement.
     Estimated,
     /// No value.
     Missing,
@@ -56,18 +56,18 @@ impl Quality {
     }
 }
 
-/// What a meter showed at a time.
+/// A reading of a meter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// When it was read.
+    /// Time of the reading.
     pub at: DateTime<Utc>,
-    /// What it showed: kWh of a register, the unit of a gauge.
+    /// The value: kWh of a register, the unit of a gauge.
     pub value: f64,
-    /// When that was known.
+    /// Time at which it became known.
     pub received_at: DateTime<Utc>,
 }
 
-/// The hours to compute: whole UTC hours from `from` up to `to`, which is not included.
+/// The hours to compute: whole UTC hours from `from` up to `to` (exclusive).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     from: DateTime<Utc>,
@@ -92,7 +92,7 @@ impl Span {
         Ok(Self { from, to })
     }
 
-    /// Whether it has an hour in common with the time between two readings.
+    /// Whether it overlaps the time between two readings.
     fn meets(self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         from < self.to && to > self.from
     }
@@ -110,17 +110,17 @@ impl Span {
 pub struct Hour {
     /// Start of the hour.
     pub at: DateTime<Utc>,
-    /// Energy in kWh of a register, mean of a gauge; none where it is missing.
+    /// Energy of a register in kWh, mean of a gauge; `None` if missing.
     pub value: Option<f64>,
-    /// How sure it is.
+    /// Quality of the value.
     pub quality: Quality,
-    /// When the last of the readings that it rests on was known; none where it rests on none.
+    /// When the last of the readings used was received; `None` without readings.
     pub received_at: Option<DateTime<Utc>>,
-    /// It rests, at least in part, on the silence after the last reading.
+    /// Whether it depends, at least partly, on the silence after the last reading.
     pub rests_on_silence: bool,
 }
 
-/// Ascending in time, one finite reading a time.
+/// Ascending and unique in time, finite values only.
 fn in_order(readings: &[Point]) -> Vec<Point> {
     let mut readings: Vec<Point> = readings.iter().copied().filter(|reading| reading.value.is_finite()).collect();
     readings.sort_by(|a, b| a.at.cmp(&b.at).then(b.value.total_cmp(&a.value)));
@@ -137,7 +137,7 @@ fn by_hour(
 ) -> Vec<Hour> {
     let one = |(from, to)| {
         checkpoint();
-        // Segments follow each other, so that those of an hour stand together.
+        // Segments are consecutive, so those of an hour are adjacent.
         let first = segments.partition_point(|segment| segment.to <= from);
         let end = segments.partition_point(|segment| segment.from < to).max(first);
         let parts = &segments[first..end];

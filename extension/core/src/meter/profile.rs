@@ -1,7 +1,7 @@
-//! How the energy of a day is spread over its hours, for gaps too long to be spread evenly.
+//! The daily profile by which the energy of long gaps is distributed over hours.
 //!
-//! People live by the clock on the wall: the weights are those of local hours. On the day that clocks go forward the
-//! hour that is left out has no part; on the day that they go back the hour that comes twice has two.
+//! Demand follows local time, so the weights are those of local hours. On the day the clocks go forward, the skipped
+//! hour gets no share; on the day they go back, the repeated hour gets two.
 
 use super::seconds;
 use crate::error::Error;
@@ -17,8 +17,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// `time_zone` is an IANA name. `known_at` is when the profile was learnt; what is spread by it was not known
-    /// before.
+    /// `time_zone` is an IANA name. `known_at` is when the profile was estimated; energy distributed by it became known
+    /// no earlier.
     pub fn new(weights: &[f64], time_zone: &str, known_at: Option<DateTime<Utc>>) -> Result<Self, Error> {
         let bad = || Error::InvalidArgument("profile holds 24 weights, finite and not negative".to_owned());
         let weights: [f64; 24] = weights.try_into().map_err(|_| bad())?;
@@ -33,12 +33,12 @@ impl Profile {
         self.known_at
     }
 
-    /// What it weighs from `from` to `to`, in weighted hours.
+    /// The weight of the time from `from` to `to`, in weighted hours.
     pub(super) fn weight(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
         let (mut at, mut sum) = (from, 0.0);
         while at < to {
             let local = at.with_timezone(&self.zone).time();
-            // Clocks change where a local hour ends, so that none is left before its end.
+            // Clock changes coincide with the end of a local hour, so no hour is cut short.
             let into_hour = TimeDelta::seconds(i64::from(local.num_seconds_from_midnight() % 3600))
                 + TimeDelta::nanoseconds(i64::from(local.nanosecond() % 1_000_000_000));
             let end = (at + TimeDelta::hours(1) - into_hour).min(to);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_weighs_as_its_local_hour_in_summer_and_in_winter() {
+    fn an_hour_has_the_weight_of_its_local_hour_in_summer_and_winter() {
         let zurich = counting("Europe/Zurich");
         assert_eq!(weight(&zurich, "2026-01-15T17:00:00Z", "2026-01-15T18:00:00Z"), 18.0);
         assert_eq!(weight(&zurich, "2026-07-15T17:00:00Z", "2026-07-15T18:00:00Z"), 19.0);
@@ -71,13 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn on_days_when_clocks_change_an_hour_is_left_out_or_comes_twice() {
+    fn on_clock_changes_an_hour_is_skipped_or_counted_twice() {
         let whole: f64 = (0..24).map(f64::from).sum();
         for (zone, from, to, differs) in [
             ("Europe/Zurich", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", -2.0),
             ("Europe/Zurich", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", 2.0),
             ("America/Los_Angeles", "2026-11-01T07:00:00Z", "2026-11-02T08:00:00Z", 1.0),
-            // Half an hour, between half past one and two.
+            // The repeated half hour from 1:30 to 2:00.
             ("Australia/Lord_Howe", "2026-04-04T13:00:00Z", "2026-04-05T13:30:00Z", 0.5),
         ] {
             assert!((weight(&counting(zone), from, to) - whole - differs).abs() < 1e-9, "{zone} {from}");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_24_finite_numbers_that_are_not_negative() {
+    fn weights_are_24_finite_non_negative_numbers() {
         for bad in [&[1.0; 23][..], &[-1.0; 24], &[f64::NAN; 24], &[f64::INFINITY; 24]] {
             let error = Profile::new(bad, "UTC", None).unwrap_err();
             assert!(matches!(error, Error::InvalidArgument(_)), "{error}");

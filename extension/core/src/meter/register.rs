@@ -1,20 +1,21 @@
-//! Cumulative registers to energy per hour.
+//! Hourly energy from cumulative registers.
 //!
-//! What two neighbouring readings say:
+//! How two consecutive readings are interpreted:
 //!
 //! - They differ after a silence of up to `max_silence_h`: the meter samples every `sample_minutes` and reports
-//!   changes, so the energy came in the last sample. A single step of `resolution_kwh` may have grown all the while.
-//!   Measured.
-//! - They differ after a longer one: the meter was offline. The energy is spread evenly up to `max_interpolation_h`
+//!   changes, so the energy was used in the last sample. A single step of `resolution_kwh` may have accumulated over
+//!   the whole silence. Quality: measured.
+//! - They differ after a longer silence: the meter was offline. Up to `max_interpolation_h` the energy is spread evenly
 //!   (interpolated); beyond that by a profile of the local day, or evenly (estimated), or left missing, as `long_gaps`
 //!   says.
-//! - They are equal: zero was measured, however long it took.
-//! - The second is lower: by up to `jitter_kwh`, noise that counts as zero, and so does its recovery within `jitter_h`. Where the
-//!   register's width is known and the rest is plausible, a rollover. At a known replacement, or where it fell below half and
-//!   could have been reached from zero, a new meter, counted from zero (estimated). Else there is no value.
-//! - The power would exceed `max_kw` in the time that passed, or that time is longer than `max_gap_h`: no value.
+//! - They are equal: zero was measured, whatever the duration.
+//! - The second is lower: by up to `jitter_kwh` it is noise and counts as zero, as does its recovery within `jitter_h`.
+//!   If the register's width is known and the remaining difference is plausible, it is a rollover. At a known
+//!   replacement, or if it fell below half and could have been reached from zero, it is a new meter, counted from zero
+//!   (estimated). Otherwise there is no value.
+//! - The power would exceed `max_kw` over the elapsed time, or that time is longer than `max_gap_h`: no value.
 //!
-//! Before that wrong readings are set aside, as no reading at all: [`faults`].
+//! Faulty readings are removed first: [`faults`].
 
 use super::faults;
 use super::{
@@ -23,14 +24,14 @@ use super::{
 use crate::Checkpoint;
 use chrono::{DateTime, Utc};
 
-/// What else is known about a register.
+/// Additional information about a register.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context<'a> {
-    /// A silent register is unchanged as far as its meter was heard.
+    /// Until when the meter is known to be online; a silent register is unchanged until then.
     pub heard_at: Option<DateTime<Utc>>,
     /// When the meter was replaced by one that starts at zero, in any order.
     pub replaced_at: &'a [DateTime<Utc>],
-    /// For long gaps.
+    /// Profile for long gaps.
     pub profile: Option<&'a Profile>,
 }
 
@@ -74,7 +75,7 @@ fn segment(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) 
         segment.quality = if is_long { Quality::Estimated } else { Quality::Interpolated };
         match (meter.long_gaps, context.profile) {
             (LongGaps::Missing, _) if is_long => return Segment::between(a, b, None),
-            // A gap of more than ten years is no matter of a day's shape.
+            // Gaps of more than ten years are spread evenly.
             (LongGaps::Profile, Some(profile)) if is_long && gap <= MAX_HOURS as f64 => {
                 segment.by_profile = Some(profile.weight(a.at, b.at)).filter(|whole| *whole > 0.0);
                 segment.received_at = profile.known_at().map_or(segment.received_at, |at| at.max(segment.received_at));
@@ -108,7 +109,7 @@ fn energy(readings: &[Point], at: usize, meter: &Meter, context: &Context<'_>) -
     (plausible(b.value).filter(|_| b.value < a.value / 2.0), true)
 }
 
-/// A reading without its jitter: the highest of the last hours that lies no further above it than jitter does.
+/// A reading without jitter: the highest of the last hours that is above it by no more than the jitter.
 fn level(readings: &[Point], at: usize, meter: &Meter) -> f64 {
     let Point { at: now, value, .. } = readings[at];
     let recent = readings[..at].iter().rev().take_while(|earlier| hours(now - earlier.at) <= meter.jitter_h);
@@ -141,7 +142,7 @@ mod tests {
     /// Energies and qualities of the first `hours` hours.
     fn hours_of(minutes_and_kwh: &[(i64, f64)], meter: &Meter, hours: i64) -> Vec<(Option<f64>, Quality)> {
         let found = register_hours(&readings(minutes_and_kwh), meter, span(0, hours), &Context::default(), &mut || ());
-        // Twelve digits, so that a test may name a decimal number.
+        // Rounded to twelve digits, so that tests can use decimal literals.
         let round = |value: f64| (value * 1e12).round() / 1e12;
         found.into_iter().map(|hour| (hour.value.map(round), hour.quality)).collect()
     }
@@ -149,24 +150,24 @@ mod tests {
     use Quality::{Estimated, Interpolated, Measured, Missing};
 
     #[test]
-    fn a_border_between_two_readings_shares_their_energy() {
-        // 0.4 kWh from 00:50 to 01:05, of which ten minutes lie before the border.
+    fn energy_between_readings_is_split_at_the_hour() {
+        // 0.4 kWh from 00:50 to 01:05, ten minutes of which are in the first hour.
         let found = hours_of(&[(0, 5.0), (50, 5.0), (65, 5.3), (120, 5.3)], &Meter::default(), 2);
         assert_eq!(found, [(Some(0.2), Measured), (Some(0.1), Measured)]);
     }
 
     #[test]
-    fn after_a_short_silence_the_energy_came_in_the_last_sample() {
+    fn after_a_short_silence_the_energy_is_in_the_last_sample() {
         let found = hours_of(&[(0, 5.0), (240, 6.0)], &Meter::default(), 4);
         let zero = (Some(0.0), Measured);
         assert_eq!(found, [zero, zero, zero, (Some(1.0), Measured)]);
-        // A coarse register's single step may have grown all the while.
+        // A single step of a coarse register may have accumulated over the whole silence.
         let coarse = Meter { resolution_kwh: 1.0, ..Meter::default() };
         assert_eq!(hours_of(&[(0, 5.0), (240, 6.0)], &coarse, 4), [(Some(0.25), Measured); 4]);
     }
 
     #[test]
-    fn a_longer_silence_is_spread_evenly_and_a_long_one_by_profile_or_not_at_all() {
+    fn longer_gaps_are_spread_evenly_by_profile_or_not_at_all() {
         assert_eq!(hours_of(&[(0, 5.0), (480, 9.0)], &Meter::default(), 8), [(Some(0.5), Interpolated); 8]);
         let long = [(0, 0.0), (1440, 48.0)];
         assert_eq!(hours_of(&long, &Meter::default(), 24), [(Some(2.0), Estimated); 24]);
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_register_that_did_not_move_measured_zero_however_long() {
+    fn an_unchanged_register_measured_zero_whatever_the_duration() {
         assert_eq!(hours_of(&[(0, 5.0), (6000, 5.0)], &Meter::default(), 100), [(Some(0.0), Measured); 100]);
     }
 
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollover_goes_on_counting() {
+    fn a_rollover_continues_the_count() {
         let meter = Meter { width_kwh: Some(100_000.0), ..Meter::default() };
         let found = hours_of(&[(0, 99_999.5), (60, 0.25)], &meter, 1);
         assert_eq!(found, [(Some(0.75), Measured)]);
@@ -217,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_connection_carries_has_no_value() {
+    fn energy_above_the_connection_limit_has_no_value() {
         let meter = Meter { max_kw: 10.0, ..Meter::default() };
         let found = hours_of(&[(0, 0.0), (60, 9.0), (120, 1e9), (180, 1e9)], &meter, 3);
         assert_eq!(found, [(Some(9.0), Measured), (None, Missing), (Some(0.0), Measured)]);
     }
 
     #[test]
-    fn a_zero_for_seconds_is_not_the_meter_s_whole_life_once_more() {
+    fn a_short_zero_does_not_count_the_register_twice() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         let mut found = hours_of(&[(0, 3.70), (110, 3.74), (149, 0.0), (150, 3.75), (240, 3.80)], &meter, 4);
         let sum: f64 = found.iter().map(|hour| hour.0.unwrap()).sum();
@@ -234,18 +235,18 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_connection_carries_comes_in_the_time_that_passed() {
+    fn energy_is_limited_by_the_elapsed_time() {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         // 20 kWh in five minutes.
         assert_eq!(hours_of(&[(0, 5.0), (55, 5.0), (60, 25.0)], &meter, 1), [(None, Missing)]);
         assert_eq!(hours_of(&[(0, 5.0), (45, 5.0), (60, 25.0)], &meter, 1), [(Some(20.0), Measured)]);
-        // One step of a coarse register comes at any time.
+        // One step of a coarse register may come at any time.
         let coarse = Meter { resolution_kwh: 10.0, ..meter };
         assert_eq!(hours_of(&[(0, 10.0), (59, 10.0), (60, 20.0)], &coarse, 1), [(Some(10.0), Measured)]);
     }
 
     #[test]
-    fn what_came_in_a_quarter_of_a_year_and_more_has_no_hours() {
+    fn gaps_beyond_the_maximum_have_no_hours() {
         let long = |value| [(0, 427.7), (93 * 24 * 60, value)];
         for value in [427.7, 427.9, 5000.0] {
             assert_eq!(hours_of(&long(value), &Meter::default(), 2), [(None, Missing); 2], "{value}");
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_means_unchanged_only_as_long_as_the_meter_was_heard() {
+    fn silence_means_unchanged_only_while_the_meter_is_online() {
         let readings = readings(&[(0, 5.0), (60, 6.0)]);
         let until = |minute| {
             let context = Context { heard_at: Some(start() + TimeDelta::minutes(minute)), ..Context::default() };
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_known_when_the_last_reading_it_rests_on_is() {
+    fn an_hour_is_known_when_its_last_reading_is_received() {
         let found = register_hours(
             &readings(&[(0, 1.0), (50, 2.0), (70, 3.0), (120, 4.0)]),
             &Meter::default(),
@@ -287,14 +288,14 @@ mod tests {
             register_hours(&readings(&rising), &Meter::default(), span(0, 5999), &Context::default(), &mut || ());
         for (day, hours) in [("2026-03-28", 24.0), ("2026-03-29", 23.0), ("2026-10-25", 25.0)] {
             let of_day = found.iter().filter(|hour| hour.at.with_timezone(&zone).date_naive().to_string() == day);
-            // Local 28 March began an hour before the readings.
+            // 28 March (local) began an hour before the readings.
             let expected = if day == "2026-03-28" { hours - 1.0 } else { hours };
             let sum: f64 = of_day.map(|hour| hour.value.unwrap()).sum();
             assert!((sum - expected).abs() < 1e-9, "{day}: {sum}");
         }
     }
 
-    /// A register read at any minutes of two days; some steps are long, some zero.
+    /// A register read at arbitrary minutes over two days; some steps are long, some zero.
     fn register() -> impl Strategy<Value = Vec<(i64, f64)>> {
         let step = prop_oneof![4 => 1_i64..40, 1 => 40_i64..1200];
         let rise = prop_oneof![1 => Just(0.0), 3 => 0.0..3.0_f64];
@@ -304,7 +305,7 @@ mod tests {
                 (minute, value) = (minute + step, value + rise);
                 readings.push((minute, value));
             }
-            // A last one on a full hour, so that all energy lies in whole hours.
+            // A last reading on a full hour, so that all energy lies in whole hours.
             readings.push(((minute / 60 + 1) * 60, value + 0.5));
             readings
         })
@@ -318,7 +319,7 @@ mod tests {
             register in register(), weights in proptest::collection::vec(0.0..9.0_f64, 24)
         ) {
             let (first, last) = (register[0], register[register.len() - 1]);
-            // Clocks go forward on the second day.
+            // The clocks go forward on the second day.
             let profile = Profile::new(&weights, "Europe/Zurich", None).unwrap();
             let context = Context { profile: Some(&profile), ..Context::default() };
             let all = span(0, last.0 / 60);
@@ -335,7 +336,7 @@ mod tests {
             let mut jittering = register.clone();
             for (at, dip) in dips {
                 let at = 1 + at.index(register.len() - 2);
-                // Within an hour of a reading that still stands, so that the true level is known.
+                // Within an hour of a kept reading, so that the true level is known.
                 let (before, now) = (register[at - 1], register[at]);
                 if now.0 - before.0 < 60 && now.1 == before.1 && jittering[at - 1] == before {
                     jittering[at].1 = register[at].1 - dip;
@@ -351,7 +352,7 @@ mod tests {
         }
 
         #[test]
-        fn order_and_repetition_leave_no_trace(
+        fn order_and_duplicates_do_not_matter(
             register in register(), order in proptest::collection::vec(any::<u32>(), 82), again in any::<Index>()
         ) {
             let sent = readings(&register);
@@ -366,7 +367,7 @@ mod tests {
         }
 
         #[test]
-        fn a_part_computed_alone_equals_the_part_of_the_whole(
+        fn a_span_computed_separately_equals_its_part_of_the_whole(
             register in register(), cut in any::<Index>(), fall in any::<Index>(),
             wrong in proptest::collection::vec((any::<Index>(), 0.0..300.0_f64), 0..30)
         ) {

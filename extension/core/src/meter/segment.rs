@@ -1,27 +1,27 @@
-//! What is known of the time between two neighbouring readings.
+//! The interval between two consecutive readings.
 
 use super::{Meter, Point, Profile, Quality, seconds};
 use chrono::{DateTime, Utc};
 
-/// A stretch of time with its energy (of a register) or its value (of a gauge).
+/// An interval with its energy (register) or value (gauge).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Segment {
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
-    /// The energy flows from here on.
+    /// Start of the time in which the energy was used.
     pub rises_from: DateTime<Utc>,
-    /// None where it cannot be told.
+    /// `None` if unknown.
     pub value: Option<f64>,
     pub quality: Quality,
-    /// What the profile weighs in all, where the energy goes by it.
+    /// Total weight of the profile, if the energy is distributed by it.
     pub by_profile: Option<f64>,
     pub received_at: DateTime<Utc>,
-    /// After the last reading, while others of the building were heard.
+    /// After the last reading, while other meters of the building were online.
     pub is_silence: bool,
 }
 
 impl Segment {
-    /// From one reading to another, measured and even.
+    /// Between two readings, measured, spread evenly.
     pub fn between(a: Point, b: Point, value: Option<f64>) -> Self {
         let quality = if value.is_some() { Quality::Measured } else { Quality::Missing };
         let received_at = a.received_at.max(b.received_at);
@@ -37,7 +37,7 @@ impl Segment {
         }
     }
 
-    /// `value` from `reading` on until `end`, but no longer than a silence may last.
+    /// `value` from `reading` until `end`, limited to the maximum silence.
     pub fn held(reading: Point, value: f64, end: Point, meter: &Meter) -> Option<Self> {
         let end = Point { at: end.at.min(reading.at + meter.max_silence()), ..end };
         (reading.at < end.at).then(|| Self::between(reading, end, Some(value)))

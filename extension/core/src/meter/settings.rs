@@ -1,7 +1,7 @@
-//! How a meter counts and reports, as users write it in JSON.
+//! Meter settings, given in JSON.
 //!
-//! Most registers count kWh, and settings are named for them. Of one that counts something else, such as litres, what is
-//! named in kWh is in its own unit, and `max_kw` is the most of it in an hour.
+//! Most registers count kWh, and the settings are named for them. For a register of another unit, such as litres,
+//! settings in kWh are in that unit, and `max_kw` is its maximum per hour.
 
 use super::hours;
 use crate::error::Error;
@@ -10,41 +10,41 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What becomes of the energy of a gap longer than `max_interpolation_h`.
+/// How the energy of a gap longer than `max_interpolation_h` is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LongGaps {
-    /// Its hours have no value.
+    /// Its hours are missing.
     Missing,
     /// It is spread evenly.
     Estimated,
-    /// It is spread by the profile, or evenly where there is none.
+    /// It is distributed by the profile, or evenly without one.
     Profile,
 }
 
-/// Settings of a meter. Every field has a default; unknown ones are refused.
+/// Settings of a meter. Every field has a default; unknown ones are rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Meter {
     /// Minutes between two samples.
     pub sample_minutes: f64,
-    /// Longest silence that means unchanged, in hours.
+    /// Longest silence that means no change, in hours.
     pub max_silence_h: f64,
     /// Longest gap whose energy is spread evenly, in hours.
     pub max_interpolation_h: f64,
-    /// Longest gap of which anything is known by the hour, in hours.
+    /// Longest gap with hourly values, in hours.
     pub max_gap_h: f64,
-    /// What becomes of gaps in between.
+    /// Handling of the gaps in between.
     pub long_gaps: LongGaps,
-    /// Smallest step that the register can show, in kWh.
+    /// Smallest step of the register, in kWh.
     pub resolution_kwh: f64,
-    /// Largest decrease that is noise, in kWh.
+    /// Largest decrease that counts as noise, in kWh.
     pub jitter_kwh: f64,
-    /// How long a reading outlasts a lower one that jitters, and how long a wrong reading may last, in hours.
+    /// How long a reading is compared with later, slightly lower ones, and how long a fault may last, in hours.
     pub jitter_h: f64,
-    /// Where the register starts again at zero, in kWh.
+    /// Value at which the register wraps to zero, in kWh.
     pub width_kwh: Option<f64>,
-    /// The most power that the connection carries, in kW.
+    /// Maximum power of the connection, in kW.
     pub max_kw: f64,
 }
 
@@ -66,7 +66,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Reads settings from JSON; what is not named keeps its default.
+    /// Reads settings from JSON; missing fields keep their defaults.
     pub fn from_json(json: &Value) -> Result<Self, Error> {
         let meter: Self = options::read("meter setting", json, &Self::default())?;
         options::check_ranges(
@@ -90,13 +90,14 @@ impl Meter {
         TimeDelta::microseconds((self.sample_minutes * 60e6) as i64)
     }
 
-    /// The most energy from one time to another: a single step of the register at any time, and clocks are a minute out.
+    /// The maximum energy between two times: the connection limit with a minute of clock tolerance, or one register
+    /// step.
     pub(super) fn most_kwh(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
         let passed = (to - from).max(TimeDelta::minutes(1).min(self.sample()));
         (self.max_kw * hours(passed)).max(1.5 * self.resolution_kwh)
     }
 
-    /// How long a wrong reading may last, at most.
+    /// Maximum duration of a fault.
     pub(super) fn longest_fault(&self) -> TimeDelta {
         TimeDelta::microseconds((self.jitter_h * 3600e6) as i64)
     }

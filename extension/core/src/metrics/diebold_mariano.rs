@@ -1,44 +1,44 @@
-//! Is one forecast better than another by more than chance?
+//! The Diebold-Mariano test of equal forecast accuracy.
 //!
-//! The test of Diebold and Mariano, *Comparing predictive accuracy*, 1995: the mean difference of the two
-//! losses in units of its standard error. Errors of forecasts h steps ahead are correlated over h - 1 steps,
-//! so the variance holds autocovariances up to that lag, weighted after Newey and West (1987) so that it
-//! can't be negative, or equally as Diebold and Mariano had it. Statistic and degrees of freedom are those
-//! that Harvey, Leybourne and Newbold, *Testing the equality of prediction mean squared errors*, 1997, found to
-//! hold for few forecasts. R's `forecast::dm.test` gives the same numbers (its `varestimator` "bartlett", "acf").
+//! Diebold and Mariano, *Comparing predictive accuracy*, 1995: the mean difference of two losses divided by its
+//! standard error. Errors of forecasts h steps ahead are correlated over h - 1 steps, so the variance includes
+//! autocovariances up to that lag, weighted after Newey and West (1987) so that it cannot be negative, or equally as in
+//! Diebold and Mariano. The statistic and the degrees of freedom have the small-sample correction of Harvey, Leybourne
+//! and Newbold, *Testing the equality of prediction mean squared errors*, 1997. R's `forecast::dm.test` gives the same
+//! numbers (its `varestimator` "bartlett", "acf").
 
 use crate::{Checkpoint, Error};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// What is held against "both are equally good".
+/// The alternative hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alternative {
-    /// One of the two is better.
+    /// The forecasts differ in accuracy.
     TwoSided,
-    /// The loss of the first is less: it is better.
+    /// The loss of the first is smaller: it is better.
     Less,
     /// The loss of the first is greater: it is worse.
     Greater,
 }
 
-/// How autocovariances are weighted.
+/// Weights of the autocovariances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
-    /// Falling with the lag (Newey and West): never negative.
+    /// Decreasing with the lag (Newey and West): the variance is never negative.
     Bartlett,
-    /// All the same (Diebold and Mariano): may be negative, and the test has no answer then.
+    /// Equal (Diebold and Mariano): the variance may be negative, and there is no statistic then.
     Rectangular,
 }
 
 impl Alternative {
-    /// The alternative of that name.
+    /// Parses a name.
     pub fn from_name(name: &str) -> Result<Self, Error> {
         named("alternative", name, &[("two_sided", Self::TwoSided), ("less", Self::Less), ("greater", Self::Greater)])
     }
 }
 
 impl Kernel {
-    /// The kernel of that name.
+    /// Parses a name.
     pub fn from_name(name: &str) -> Result<Self, Error> {
         named("kernel", name, &[("bartlett", Self::Bartlett), ("rectangular", Self::Rectangular)])
     }
@@ -52,34 +52,34 @@ fn named<T: Copy>(kind: &'static str, name: &str, known: &[(&str, T)]) -> Result
     })
 }
 
-/// How the losses are made and compared.
+/// Test settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Test {
-    /// Steps ahead of the forecasts.
+    /// Horizon of the forecasts, in steps.
     pub horizon: usize,
-    /// A loss is the absolute error to this power.
+    /// The loss is the absolute error to this power.
     pub power: f64,
-    /// How the variance is estimated.
+    /// Estimator of the variance.
     pub kernel: Kernel,
-    /// What is held against equality.
+    /// The alternative hypothesis.
     pub alternative: Alternative,
 }
 
-/// The outcome; what has no value is none.
+/// The result; undefined values are `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Outcome {
-    /// Pairs that were compared.
+    /// Number of pairs compared.
     pub pairs: usize,
-    /// Mean loss of the first minus that of the second: below zero where the first is better.
+    /// Mean loss of the first minus that of the second: negative if the first is better.
     pub mean_difference: Option<f64>,
-    /// The corrected statistic; none where the differences don't vary, or for fewer pairs than it needs.
+    /// The corrected statistic; `None` if the differences are constant or there are too few pairs.
     pub statistic: Option<f64>,
-    /// Probability of a statistic as far out, were both equally good.
+    /// Probability of a statistic at least as extreme if both are equally accurate.
     pub p_value: Option<f64>,
 }
 
 impl Test {
-    /// Compares two series of errors at the same steps; a step where one is missing (NaN) is left out.
+    /// Compares two series of errors at the same steps; skips steps where one is missing (NaN).
     pub fn compare(&self, first: &[f64], second: &[f64], checkpoint: Checkpoint<'_>) -> Result<Outcome, Error> {
         self.check(first, second)?;
         let loss = |error: f64| error.abs().powf(self.power);
@@ -118,18 +118,15 @@ impl Test {
             )));
         }
         if self.horizon == 0 {
-            return Err(Error::InvalidArgument("the horizon is 0; it is 1 or more steps".to_owned()));
+            return Err(Error::InvalidArgument("the horizon is 0; it must be at least 1 step".to_owned()));
         }
         if !(self.power > 0.0 && self.power.is_finite()) {
-            return Err(Error::InvalidArgument(format!(
-                "the power of the loss is {}; it is a number above 0",
-                self.power
-            )));
+            return Err(Error::InvalidArgument(format!("the power of the loss is {}; it must be above 0", self.power)));
         }
         Ok(())
     }
 
-    /// Long-run variance of the differences; none where it isn't above zero, or can't be known.
+    /// Long-run variance of the differences; `None` if it is not positive or cannot be estimated.
     fn variance(&self, differences: &[f64], mean: f64, checkpoint: Checkpoint<'_>) -> Option<f64> {
         if differences.len() <= self.horizon {
             return None;
@@ -145,7 +142,7 @@ impl Test {
         };
         let largest = differences.iter().fold(0.0_f64, |most, d| most.max(d.abs()));
         let at_once = covariance(0);
-        // What is left of a constant difference is the rounding of its mean.
+        // The remainder of a constant difference is the rounding error of its mean.
         if at_once.sqrt() <= 1e-12 * largest {
             return None;
         }
@@ -191,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn forecasts_that_do_not_differ_or_always_by_the_same_have_no_statistic() {
+    fn constant_loss_differences_have_no_statistic() {
         let errors = [0.1, -0.3, 0.7, 0.2];
         let same = test(1).compare(&errors, &errors, &mut || ()).unwrap();
         assert_eq!(same, Outcome { pairs: 4, mean_difference: Some(0.0), ..Outcome::default() });
@@ -208,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_make_no_test_are_refused() {
+    fn invalid_arguments_are_rejected() {
         assert!(test(1).compare(&[1.0], &[], &mut || ()).is_err());
         assert!(test(0).compare(&[1.0], &[1.0], &mut || ()).is_err());
         for power in [0.0, -1.0, f64::NAN, f64::INFINITY] {
@@ -220,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exchanging_the_forecasts_turns_the_sign(
+        fn swapping_the_forecasts_flips_the_sign(
             pairs in vec((-10.0..10.0_f64, -10.0..10.0_f64), 0..60), horizon in 1_usize..8
         ) {
             let (first, second): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();

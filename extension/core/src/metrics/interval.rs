@@ -1,14 +1,14 @@
-//! How often an interval holds the actual value, and how wide it is.
+//! Coverage and width of prediction intervals.
 //!
-//! The two belong together: an interval that is wide enough covers everything (Gneiting and Raftery,
-//! *Strictly proper scoring rules, prediction, and estimation*, 2007).
+//! Both are needed: a wide enough interval covers everything (Gneiting and Raftery, *Strictly proper scoring rules,
+//! prediction, and estimation*, 2007).
 
-/// 100 where the value lies inside, bounds included, else 0: its mean is the coverage in percent.
+/// 100 if the value lies inside, bounds included, otherwise 0: its mean is the coverage in percent.
 pub fn covered(actual: f64, lower: f64, upper: f64) -> f64 {
     if (lower..=upper).contains(&actual) { 100.0 } else { 0.0 }
 }
 
-/// The width, in the unit of the target; negative where the bounds cross.
+/// The width, in the unit of the target; negative if the bounds cross.
 pub fn width(lower: f64, upper: f64) -> f64 {
     upper - lower
 }

@@ -1,13 +1,13 @@
-//! Scores of scenarios, which are paths and not hours: do they say how steps and series hang together?
+//! Scores of scenarios, which assess the dependence between steps and series.
 
 use crate::Checkpoint;
 use crate::error::Error;
 
-/// The most differences of two numbers that a score may take: some ten seconds.
+/// Maximum number of differences computed for a score: about ten seconds.
 const MOST_DIFFERENCES: usize = 10_000_000_000;
 
-/// The energy score: mean distance of the scenarios from what happened, less half of their mean distance from each
-/// other (Gneiting and Raftery, *Strictly Proper Scoring Rules, Prediction, and Estimation*, 2007); in the unit of the
+/// The energy score: mean distance of the scenarios from the actual path minus half their mean distance from each other
+/// (Gneiting and Raftery, *Strictly Proper Scoring Rules, Prediction, and Estimation*, 2007); in the unit of the
 /// target. `scenarios` holds one path after the other, each as long as `actual`.
 pub fn energy_score(actual: &[f64], scenarios: &[f64], checkpoint: Checkpoint<'_>) -> Result<f64, Error> {
     let paths = paths(actual, scenarios, |steps, count| steps.saturating_mul(count).saturating_mul(count))?;
@@ -24,8 +24,8 @@ pub fn energy_score(actual: &[f64], scenarios: &[f64], checkpoint: Checkpoint<'_
 
 /// The variogram score of order one half: the mean, over all pairs of steps, of the squared difference between the root
 /// of their distance and its mean over the scenarios (Scheuerer and Hamill, *Variogram-Based Proper Scoring Rules for
-/// Probabilistic Forecasts of Multivariate Quantities*, 2015, with equal weights). Unlike the energy score it tells well
-/// whether the dependence of the steps is right. In the unit of the target; zero for a single step.
+/// Probabilistic Forecasts of Multivariate Quantities*, 2015, with equal weights). It is more sensitive to a wrong
+/// dependence of the steps than the energy score. In the unit of the target; zero for a single step.
 pub fn variogram_score(actual: &[f64], scenarios: &[f64], checkpoint: Checkpoint<'_>) -> Result<f64, Error> {
     let paths = paths(actual, scenarios, |steps, count| steps.saturating_mul(steps).saturating_mul(count))?;
     let root = |path: &[f64], a: usize, b: usize| (path[a] - path[b]).abs().sqrt();
@@ -56,7 +56,7 @@ fn paths<'a>(
     let count = scenarios.len() / steps;
     if differences(steps, count) > MOST_DIFFERENCES {
         return Err(Error::InvalidArgument(format!(
-            "{count} scenarios of {steps} steps are too many to be scored: {MOST_DIFFERENCES} differences are the most"
+            "{count} scenarios of {steps} steps are too many to score: at most {MOST_DIFFERENCES} differences are allowed"
         )));
     }
     Ok(scenarios.chunks(steps).collect())
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scores_are_those_of_scoringrules() {
+    fn scores_agree_with_scoringrules() {
         let reference = &reference()["joint"];
         let (actual, scenarios) = (numbers(&reference["actual"]), numbers(&reference["scenarios"]));
         let expected = |score: &str| reference[score].as_f64();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_perfect_path_has_no_error_and_paths_of_another_length_are_refused() {
+    fn a_perfect_path_scores_zero_and_paths_of_another_length_are_rejected() {
         let actual = [1.0, 2.0, 4.0];
         for score in [energy_score, variogram_score] {
             assert_eq!(score(&actual, &[actual, actual].concat(), &mut || ()), Ok(0.0));
@@ -92,11 +92,11 @@ mod tests {
     type Score = fn(&[f64], &[f64], Checkpoint<'_>) -> Result<f64, Error>;
 
     #[test]
-    fn what_would_take_minutes_is_refused() {
+    fn requests_that_would_take_minutes_are_rejected() {
         let refused = |scenarios: usize, steps: usize, score: Score| {
             score(&vec![0.0; steps], &vec![0.0; steps * scenarios], &mut || ()).unwrap_err().to_string()
         };
-        assert!(refused(10, 40_000, variogram_score).contains("10000000000 differences are the most"));
-        assert!(refused(40_000, 10, energy_score).contains("10000000000 differences are the most"));
+        assert!(refused(10, 40_000, variogram_score).contains("at most 10000000000 differences"));
+        assert!(refused(40_000, 10, energy_score).contains("at most 10000000000 differences"));
     }
 }

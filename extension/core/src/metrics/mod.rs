@@ -1,9 +1,9 @@
-//! How wrong a forecast was.
+//! Forecast accuracy metrics.
 //!
-//! [`point`] scores the expected value, [`scaled`] against seasonal naive, [`quantile`] and [`interval`]
-//! the distribution, [`peak`] the highest hour; [`diebold_mariano`] tells whether one forecast is better
-//! than another by more than chance. Each is a sum over rows, so that parts merge to the whole in any
-//! order; what has no value (no row, a divisor of zero, an overflow) is `None`, never NaN.
+//! [`point`] scores the expected value, [`scaled`] relative to seasonal naive, [`quantile`] and [`interval`] the
+//! distribution, [`peak`] the highest hour; [`diebold_mariano`] tests whether the difference between two forecasts is
+//! significant. Each is a sum over rows, so that partial states can be merged in any order; an undefined value (no row,
+//! a divisor of zero, an overflow) is `None`, never NaN.
 
 pub mod diebold_mariano;
 pub mod interval;
@@ -17,7 +17,7 @@ pub mod scaled;
 pub use mean::Mean;
 pub use point::Errors;
 
-/// A quotient, where it has a value.
+/// A quotient, if it is defined.
 fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
     let quotient = numerator / denominator;
     quotient.is_finite().then_some(quotient)
@@ -27,7 +27,7 @@ fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
 mod testing {
     use serde_json::Value;
 
-    /// What scikit-learn, scoringrules and scipy make of random input; see the script beside the file.
+    /// Results of scikit-learn, scoringrules and scipy on random input; see the script beside the file.
     pub fn reference() -> Value {
         serde_json::from_str(include_str!("../../tests/metrics/reference.json")).unwrap()
     }
@@ -37,7 +37,7 @@ mod testing {
         value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
     }
 
-    /// Equal but for the rounding of sums that were taken in another order.
+    /// Equal up to rounding of sums computed in another order.
     pub fn close(found: Option<f64>, expected: Option<f64>) -> bool {
         match (found, expected) {
             (Some(found), Some(expected)) => (found - expected).abs() <= 1e-9 * expected.abs().max(1.0),

@@ -1,12 +1,11 @@
-//! How wrong the highest hour was, whenever it came.
+//! The error of the highest hour, regardless of its time.
 //!
-//! The peak decides what a connection or a tariff costs. As in the BigDEAL Challenge 2022, the highest
-//! forecast of a day is held against the highest actual value of that day, in percent; an hour too early or
-//! too late is not counted here.
+//! The peak determines the cost of a connection or tariff. As in the BigDEAL Challenge 2022, the highest forecast of a
+//! day is compared with the highest actual value of that day, in percent; an offset in time does not count.
 
 use super::ratio;
 
-/// The highest values of both sides; mergeable.
+/// The highest actual and forecast values; mergeable.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Peak {
     actual: f64,
@@ -20,28 +19,28 @@ impl Default for Peak {
 }
 
 impl Peak {
-    /// Takes one pair into account.
+    /// Adds one pair.
     pub fn add(&mut self, actual: f64, predicted: f64) {
         *self = self.merge(Self { actual, predicted });
     }
 
-    /// The higher of both.
+    /// The higher values of both.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         Self { actual: self.actual.max(other.actual), predicted: self.predicted.max(other.predicted) }
     }
 
-    /// Distance of the two peaks, in percent of the actual one; none without a pair or with an actual peak of zero.
+    /// Difference of the two peaks, in percent of the actual one; `None` without pairs or if the actual peak is zero.
     pub fn error(&self) -> Option<f64> {
         ratio(100.0 * (self.predicted - self.actual).abs(), self.actual.abs())
     }
 
-    /// The state as numbers, for a database that keeps it.
+    /// The state as numbers, for storage in the database.
     pub fn to_array(self) -> [f64; 2] {
         [self.actual, self.predicted]
     }
 
-    /// The reverse of [`Self::to_array`].
+    /// The inverse of [`Self::to_array`].
     pub fn from_array([actual, predicted]: [f64; 2]) -> Self {
         Self { actual, predicted }
     }
@@ -58,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn peaks_are_compared_although_they_are_an_hour_apart() {
+    fn peaks_are_compared_regardless_of_their_time() {
         assert_eq!(peak(&[(1.0, 1.0), (10.0, 4.0), (3.0, 8.0)]).error(), Some(20.0));
         assert_eq!(peak(&[(-10.0, -12.0), (-4.0, -5.0)]).error(), Some(25.0));
     }
 
     #[test]
-    fn no_pair_or_a_peak_of_zero_has_no_error() {
+    fn without_pairs_or_with_a_zero_peak_there_is_no_error() {
         assert_eq!((Peak::default().error(), peak(&[(0.0, 3.0)]).error()), (None, None));
     }
 

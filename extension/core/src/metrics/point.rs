@@ -1,13 +1,13 @@
 //! Errors of the expected value: bias, MAE, RMSE, MAPE, sMAPE, WAPE.
 //!
-//! Definitions follow Hyndman and Athanasopoulos, *Forecasting: Principles and Practice* (3rd ed.),
-//! section 5.8; WAPE follows Kolassa and Schütz, *Advantages of the MAD/Mean ratio over the MAPE*, 2007.
-//! A pair with a missing side is skipped. MAPE also skips hours whose actual value is zero, where it has no
-//! value; a forecast of zero for zero counts as perfect in sMAPE.
+//! Definitions follow Hyndman and Athanasopoulos, *Forecasting: Principles and Practice* (3rd ed.), section 5.8; WAPE
+//! follows Kolassa and Schütz, *Advantages of the MAD/Mean ratio over the MAPE*, 2007. Pairs with a missing value are
+//! skipped. MAPE also skips hours whose actual value is zero, where it is undefined; in sMAPE a forecast of zero for
+//! zero counts as perfect.
 
 use super::ratio;
 
-/// Sums of errors over pairs: everything that these metrics need, and mergeable.
+/// Sums of errors over pairs, sufficient for all of these metrics; mergeable.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Errors {
     pairs: f64,
@@ -21,7 +21,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Counts one pair.
+    /// Adds one pair.
     pub fn add(&mut self, actual: f64, predicted: f64) {
         let error = predicted - actual;
         if !error.is_finite() {
@@ -37,12 +37,12 @@ impl Errors {
             self.relative += (error / actual).abs();
         }
         if error != 0.0 {
-            // At most 2, also where the sum of the two overflows.
+            // Capped at 2, also if the sum of the two overflows.
             self.symmetric += (error.abs() / (0.5 * actual.abs() + 0.5 * predicted.abs())).min(2.0);
         }
     }
 
-    /// The errors of both.
+    /// Merges the errors of both.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let (mut sums, other) = (self.to_array(), other.to_array());
@@ -50,7 +50,7 @@ impl Errors {
         Self::from_array(sums)
     }
 
-    /// Mean error, forecast minus actual, in the unit of the target: above zero where forecasts are too high.
+    /// Mean error, forecast minus actual, in the unit of the target: positive if forecasts are too high.
     pub fn bias(&self) -> Option<f64> {
         ratio(self.signed, self.pairs)
     }
@@ -75,18 +75,18 @@ impl Errors {
         ratio(100.0 * self.symmetric, self.pairs)
     }
 
-    /// Weighted absolute percentage error, in percent: the sum of errors against the sum of what was to be forecast.
+    /// Weighted absolute percentage error, in percent: the sum of absolute errors over the sum of absolute actuals.
     pub fn wape(&self) -> Option<f64> {
         ratio(100.0 * self.absolute, self.actual)
     }
 
-    /// The sums as numbers, for a database that keeps an aggregate's state.
+    /// The sums as numbers, for storage as an aggregate's state.
     pub fn to_array(self) -> [f64; 8] {
         let Self { pairs, signed, absolute, squared, actual, relative_pairs, relative, symmetric } = self;
         [pairs, signed, absolute, squared, actual, relative_pairs, relative, symmetric]
     }
 
-    /// The reverse of [`Self::to_array`].
+    /// The inverse of [`Self::to_array`].
     pub fn from_array(sums: [f64; 8]) -> Self {
         let [pairs, signed, absolute, squared, actual, relative_pairs, relative, symmetric] = sums;
         Self { pairs, signed, absolute, squared, actual, relative_pairs, relative, symmetric }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_value_is_none() {
+    fn undefined_metrics_are_none() {
         assert_eq!(all(&Errors::default()), [None; 6]);
         let of_zeros = errors(&[(0.0, 0.0)]);
         assert_eq!((of_zeros.mape(), of_zeros.wape(), of_zeros.smape()), (None, None, Some(0.0)));

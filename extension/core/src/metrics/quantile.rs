@@ -1,25 +1,25 @@
-//! Errors of a forecast distribution that is given by its quantiles: pinball loss, CRPS, relative CRPS.
+//! Scores of quantile forecasts: pinball loss, CRPS, relative CRPS.
 //!
-//! The continuous ranked probability score is twice the integral of the pinball loss over all levels
-//! (Laio and Tamea, *Verification tools for probabilistic forecasts of continuous hydrological variables*,
-//! 2007). With a few quantiles that integral is a sum in which each stands for the levels nearest to it, so
-//! that unevenly spaced levels count what they should; for the levels (i - ½)/n the weights are equal, and
-//! the score is twice the mean pinball loss. OpenSTEF 4 defines it so, and the relative score too: divided
-//! by the distance of the 5 % and the 95 % quantile of what was measured.
+//! The continuous ranked probability score is twice the integral of the pinball loss over all levels (Laio and Tamea,
+//! *Verification tools for probabilistic forecasts of continuous hydrological variables*, 2007). With a few quantiles
+//! the integral is a sum in which each represents the levels closest to it, so that unevenly spaced levels are weighted
+//! correctly; for the levels (i - ½)/n the weights are equal, and the score is twice the mean pinball loss. OpenSTEF 4
+//! has the same definition, and also that of the relative score: divided by the distance between the 5 % and the 95 %
+//! quantile of the actuals.
 
 use super::{Mean, ratio};
 use crate::Error;
 
-/// Loss of one quantile: the further off, the dearer, and on the unlikely side more so.
+/// Pinball loss of one quantile.
 pub fn pinball(actual: f64, predicted: f64, level: f64) -> Result<f64, Error> {
     if !(0.0..=1.0).contains(&level) {
-        return Err(Error::InvalidArgument(format!("the quantile's level is {level}; it lies between 0 and 1")));
+        return Err(Error::InvalidArgument(format!("the quantile's level is {level}; it must lie between 0 and 1")));
     }
     let error = actual - predicted;
     Ok((level * error).max((level - 1.0) * error))
 }
 
-/// Mean loss of several quantiles, each counting the same.
+/// Mean pinball loss of several quantiles with equal weights.
 pub fn mean_pinball(actual: f64, predicted: &[f64], levels: &[f64]) -> Result<f64, Error> {
     check(predicted, levels)?;
     let mut mean = 0.0;
@@ -56,7 +56,7 @@ fn check(predicted: &[f64], levels: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// CRPS relative to the range of what was measured; mergeable, and as large as the rows it has seen.
+/// CRPS relative to the range of the actuals; mergeable, with a state proportional to the number of rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RelativeCrps {
     crps: Mean,
@@ -64,31 +64,31 @@ pub struct RelativeCrps {
 }
 
 impl RelativeCrps {
-    /// Counts one row.
+    /// Adds one row.
     pub fn add(&mut self, actual: f64, crps: f64) {
         self.crps.add(crps);
         self.actual.push(actual);
     }
 
-    /// Takes over the rows of another one.
+    /// Merges the rows of another state.
     pub fn merge(&mut self, other: &Self) {
         self.crps = self.crps.merge(other.crps);
         self.actual.extend(&other.actual);
     }
 
-    /// The score; none where the measurements have no range.
+    /// The score; `None` if the actuals have no range.
     pub fn value(&self) -> Option<f64> {
         let mut sorted = self.actual.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         ratio(self.crps.value()?, quantile(&sorted, 0.95)? - quantile(&sorted, 0.05)?)
     }
 
-    /// The state as bytes, for a database that hands it to another process.
+    /// The state as bytes, for transfer to another process.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.crps.to_array().iter().chain(&self.actual).flat_map(|number| number.to_ne_bytes()).collect()
     }
 
-    /// The reverse of [`Self::to_bytes`].
+    /// The inverse of [`Self::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (numbers, rest) = bytes.as_chunks();
         let mut numbers = numbers.iter().copied().map(f64::from_ne_bytes);
@@ -99,7 +99,7 @@ impl RelativeCrps {
     }
 }
 
-/// Quantile of ascending values, between two of them in proportion (type 7 of Hyndman and Fan, 1996).
+/// Quantile of ascending values, by linear interpolation (type 7 of Hyndman and Fan, 1996).
 fn quantile(sorted: &[f64], level: f64) -> Option<f64> {
     let place = level * (sorted.len().checked_sub(1)? as f64);
     let (below, share) = (sorted[place as usize], place.fract());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_quantile_is_an_absolute_error() {
+    fn the_crps_of_a_single_quantile_is_the_absolute_error() {
         assert_eq!(crps(10.0, &[7.0], &[0.5]), Ok(3.0));
         assert_eq!(pinball(10.0, 7.0, 0.9), Ok(2.7));
         assert_eq!(pinball(7.0, 10.0, 0.5), Ok(1.5));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_that_are_none_are_refused() {
+    fn invalid_levels_are_rejected() {
         for (predicted, levels) in [
             (&[1.0][..], &[][..]),
             (&[], &[]),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_cut_short_is_refused() {
+    fn a_truncated_state_is_rejected() {
         let bytes = relative(&[(2.0, 1.0)]).to_bytes();
         assert!(RelativeCrps::from_bytes(&bytes[..bytes.len() - 1]).is_err() && RelativeCrps::from_bytes(&[]).is_err());
     }
@@ -184,7 +184,7 @@ mod tests {
         }
 
         #[test]
-        fn a_score_is_not_negative_and_zero_only_for_the_perfect_forecast(
+        fn the_crps_is_zero_for_a_perfect_forecast_and_otherwise_positive(
             actual in -1e3..1e3_f64, off in vec(-1e3..1e3_f64, 3)
         ) {
             let levels = [0.1, 0.5, 0.9];

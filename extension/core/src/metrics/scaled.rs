@@ -1,23 +1,22 @@
-//! The error against that of seasonal naive: comparable between series.
+//! Mean absolute scaled error (MASE), comparable between series.
 //!
-//! MASE: the mean absolute error divided by that of seasonal naive inside the training data, the scale.
-//! Below 1 a forecast beats seasonal naive's fit. Hyndman and Koehler, *Another look at measures of
-//! forecast accuracy*, 2006.
+//! MASE is the mean absolute error divided by the scale, the in-sample error of seasonal naive. Below 1, a forecast is
+//! more accurate than that. Hyndman and Koehler, *Another look at measures of forecast accuracy*, 2006.
 
 use super::{Mean, ratio};
 use crate::Error;
 
-/// One row's absolute error in units of the scale; none where the scale is zero (a history that repeats itself).
+/// One row's absolute error divided by the scale; `None` if the scale is zero (a perfectly periodic history).
 pub fn scaled_error(actual: f64, predicted: f64, scale: f64) -> Result<Option<f64>, Error> {
     if scale < 0.0 {
         return Err(Error::InvalidArgument(format!(
-            "the scale of mase is {scale}; it is a mean absolute error and not negative"
+            "the scale of mase is {scale}; it is a mean absolute error and cannot be negative"
         )));
     }
     Ok(ratio((predicted - actual).abs(), scale))
 }
 
-/// Mean absolute error of seasonal naive inside `history`, whose missing values are NaN.
+/// Mean absolute error of seasonal naive within `history`; missing values are NaN.
 pub fn seasonal_naive_mae(history: &[f64], season: usize) -> Option<f64> {
     let mut errors = Mean::default();
     let pairs = history.iter().zip(history.iter().skip(season));
@@ -37,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_of_zero_has_no_scaled_error_and_a_negative_one_is_refused() {
+    fn a_zero_scale_gives_no_scaled_error_and_a_negative_one_is_rejected() {
         assert_eq!(scaled_error(4.0, 1.0, 1.5), Ok(Some(2.0)));
         assert_eq!(scaled_error(4.0, 1.0, 0.0), Ok(None));
         assert_eq!(scaled_error(4.0, 4.0, 0.0), Ok(None));

@@ -1,9 +1,9 @@
-//! The two weeks after a clock change are forecast as well as other weeks.
+//! Tests that forecasts are as accurate in the two weeks after a clock change as in other weeks.
 //!
-//! People live by the clock on the wall, the sun does not. Models are fitted once a year and asked each morning for a
-//! day, for three years; the fortnights after the six changes are compared with the other fortnights by a permutation
-//! test (Good, *Permutation, Parametric and Bootstrap Tests of Hypotheses*, 2005): is the ratio of their RMSE higher
-//! than it is for fortnights that are picked at random?
+//! Habits follow local time, the sun does not. Models are fitted once a year and forecast a day every morning for three
+//! years. The fortnights after the six changes are compared with the other fortnights by a permutation test (Good,
+//! *Permutation, Parametric and Bootstrap Tests of Hypotheses*, 2005): is the ratio of their RMSE higher than for
+//! randomly chosen fortnights?
 
 use super::{Strategy, TrainingSet};
 use crate::clock::Clock;
@@ -17,17 +17,17 @@ use serde_json::{Value, json};
 use std::f64::consts::TAU;
 
 const YEAR: usize = 365 * 24;
-/// Years that are only learnt from, and years that are forecast.
+/// Years used for training only, and years forecast.
 const LEARNT: usize = 2;
 const SCORED: usize = 3;
 const HORIZON: usize = 24;
 const FORTNIGHT: usize = 14 * 24;
-/// Picks of fortnights that the ratio is compared with.
+/// Number of random samples of fortnights.
 const PICKS: usize = 4000;
-/// So rare a ratio is not chance.
+/// Significance level.
 const LEAST_P: f64 = 0.01;
 
-/// Demand by the hour of the local day, of a working day and of another.
+/// Demand by hour of the local day, on a working day and on other days.
 const WORKDAY: [f64; 24] =
     [2., 2., 2., 2., 2., 3., 7., 9., 6., 4., 4., 5., 6., 5., 4., 4., 5., 8., 10., 9., 7., 5., 3., 2.];
 const DAY_OFF: [f64; 24] =
@@ -37,8 +37,8 @@ fn wall(frame: &Frame) -> Clock {
     Clock::new(&frame.grid, chrono_tz::Europe::Zurich, frame.grid.len())
 }
 
-/// Five years and a day from local midnight on, with noise that lasts for hours. The habits of the people are the whole
-/// demand, or the smaller part of it where `by_weather`: the larger one is heating, which they turn down at night.
+/// Five years and one day from local midnight, with autocorrelated noise. The demand follows the residents' habits,
+/// entirely or, with `by_weather`, to the smaller part: the rest is heating, reduced at night.
 fn series(by_weather: bool) -> Frame {
     let rows = (LEARNT + SCORED) * YEAR + HORIZON;
     let start: DateTime<Utc> = "2020-12-31T23:00:00Z".parse().unwrap();
@@ -68,7 +68,7 @@ fn series(by_weather: bool) -> Frame {
     frame
 }
 
-/// The squared error of each row that was forecast, a day ahead at most, with days of a zone; NaN elsewhere.
+/// The squared error of each row forecast at most a day ahead, with days in a time zone; NaN elsewhere.
 fn squared_errors(frame: &Frame, strategy: &str, parameters: &Value, zone: Tz) -> Vec<f64> {
     let strategy = Strategy::parse(strategy).unwrap();
     let parameters = strategy.read_parameters(parameters).unwrap();
@@ -91,7 +91,7 @@ fn squared_errors(frame: &Frame, strategy: &str, parameters: &Value, zone: Tz) -
     errors
 }
 
-/// The first rows of the fortnights: those after the clock changes, and the others.
+/// The first rows of the fortnights after the clock changes, and of the others.
 fn fortnights(frame: &Frame) -> (Vec<usize>, Vec<usize>) {
     let clock = wall(frame);
     let (first, last) = (LEARNT * YEAR + 24, (LEARNT + SCORED) * YEAR);
@@ -107,7 +107,7 @@ fn fortnights(frame: &Frame) -> (Vec<usize>, Vec<usize>) {
     (changes, others)
 }
 
-/// How likely the fortnights after the changes would be so bad, were they as the others; and their ratio of RMSE.
+/// The p value of the fortnights after the changes, and their ratio of RMSE.
 fn chance(frame: &Frame, errors: &[f64]) -> (f64, f64) {
     let (after, others) = fortnights(frame);
     let mean = |first: &usize| {
@@ -134,7 +134,7 @@ fn chance(frame: &Frame, errors: &[f64]) -> (f64, f64) {
     (f64::from(as_bad as u32) / (PICKS + 1) as f64, found)
 }
 
-/// The strategies, quick ones.
+/// The strategies, with fast settings.
 fn strategies() -> [(&'static str, Value); 5] {
     [
         ("seasonal_naive", json!({})),
@@ -158,7 +158,7 @@ fn all_are_as_good(frame: &Frame) {
 }
 
 #[test]
-fn the_weeks_after_a_clock_change_are_forecast_as_others_where_people_live_by_the_clock() {
+fn clock_changes_do_not_reduce_accuracy_for_demand_by_habit() {
     let frame = series(false);
     let (after, others) = fortnights(&frame);
     assert_eq!((after.len(), others.len() > 60), (2 * SCORED, true));
@@ -166,12 +166,12 @@ fn the_weeks_after_a_clock_change_are_forecast_as_others_where_people_live_by_th
 }
 
 #[test]
-fn the_weeks_after_a_clock_change_are_forecast_as_others_where_weather_drives_demand() {
+fn clock_changes_do_not_reduce_accuracy_for_demand_by_weather() {
     all_are_as_good(&series(true));
 }
 
 #[test]
-fn days_counted_by_utc_are_found_out() {
+fn the_test_detects_days_in_utc() {
     let frame = series(false);
     for strategy in ["seasonal_naive", "profile"] {
         let (p, ratio) = chance(&frame, &squared_errors(&frame, strategy, &json!({}), chrono_tz::UTC));

@@ -1,56 +1,56 @@
-//! What adds up to a forecast: a baseline, and the contribution of each feature.
+//! Additive explanation of a forecast: a baseline plus the contribution of each feature.
 //!
-//! Contributions are SHAP values (Lundberg and Lee, *A unified approach to interpreting model predictions*, 2017): of
-//! trees those of `xgboost/shap.rs`, of a linear function `weight * (value - mean)`, which is the exact SHAP value where
-//! features are independent (Štrumbelj and Kononenko, *Explaining prediction models and individual predictions with
-//! feature contributions*, 2014). Of a sum of models they are the sum. What is no feature is a part in parentheses.
+//! Contributions are SHAP values (Lundberg and Lee, *A unified approach to interpreting model predictions*, 2017): for
+//! trees see `xgboost/shap.rs`; for a linear function `weight * (value - mean)`, the exact SHAP value for independent
+//! features (Štrumbelj and Kononenko, *Explaining prediction models and individual predictions with feature
+//! contributions*, 2014). Those of a sum of models add up. Names of parts that are not features are in parentheses.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 
-/// What the model forecasts where every feature stands as it does on average.
+/// The forecast at the average value of every feature.
 pub(crate) const BASE: &str = "(base)";
-/// What a bound takes off or puts on: the range of what was learnt, no demand below zero, no sun at night.
+/// Effect of the bounds: the training range, no demand below zero, no solar generation at night.
 pub(crate) const BOUNDS: &str = "(bounds)";
-/// What recent errors of the model say of the hours ahead.
+/// The intraday correction.
 pub(crate) const RECENT_ERRORS: &str = "(recent errors)";
-/// Targets of the past, where the strategy repeats them.
+/// Past targets, if the strategy repeats them.
 pub(crate) const HISTORY: &str = "(history)";
-/// The course of the level.
+/// The trend of the level.
 pub(crate) const TREND: &str = "(trend)";
-/// What returns with the day, the week and the year.
+/// The daily, weekly and yearly seasons.
 pub(crate) const SEASONS: &str = "(seasons)";
 
-/// The parts of some forecasts: each row adds up to one of them.
+/// The parts of some forecasts: each row sums to its forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// Features, and in parentheses what is none.
+    /// Names of features; of other parts, in parentheses.
     pub names: Vec<String>,
-    /// What the model read: forecasts by parts; NaN is missing, or no feature.
+    /// Feature values by forecast and part; NaN if missing or not a feature.
     pub values: Array2<f64>,
-    /// Forecasts by parts, in the unit of the target.
+    /// Contributions by forecast and part, in the unit of the target.
     pub contributions: Array2<f64>,
 }
 
 impl Explanation {
-    /// Of so many forecasts, to be filled in.
+    /// An empty explanation of `forecasts` forecasts.
     pub(crate) fn new(names: Vec<String>, forecasts: usize) -> Self {
         let shape = (forecasts, names.len());
         Self { names, values: Array2::from_elem(shape, f64::NAN), contributions: Array2::zeros(shape) }
     }
 
-    /// Of forecasts that have one part.
+    /// An explanation with a single part.
     pub(crate) fn of_part(name: &str, forecasts: &Array2<f64>) -> Self {
         let mut whole = Self::new(vec![name.to_owned()], forecasts.len());
         whole.contributions.column_mut(0).assign(&Array1::from_iter(forecasts.iter().copied()));
         whole
     }
 
-    /// The features, which come first, and other parts.
+    /// The names of features, followed by those of other parts.
     pub(crate) fn names_of(features: &[String], others: &[&str]) -> Vec<String> {
         features.iter().cloned().chain(others.iter().map(|name| (*name).to_owned())).collect()
     }
 
-    /// Where a part stands; one of nothing is added where there is none.
+    /// The index of a part; adds it with zero contributions if it is missing.
     pub(crate) fn part(&mut self, name: &str) -> usize {
         if let Some(at) = self.names.iter().position(|known| known == name) {
             return at;
@@ -65,7 +65,7 @@ impl Explanation {
         self.names.len() - 1
     }
 
-    /// Adds another one of the same forecasts, each times its weight.
+    /// Adds another explanation of the same forecasts, weighted by forecast.
     pub(crate) fn add(&mut self, other: &Self, weights: ArrayView1<'_, f64>) {
         let parts: Vec<usize> = other.names.iter().map(|name| self.part(name)).collect();
         for ((row, at), value) in other.values.indexed_iter() {
@@ -77,7 +77,7 @@ impl Explanation {
         }
     }
 
-    /// Fills in the forecasts from `first` on by those of another one.
+    /// Fills in the forecasts from `first` on from another explanation.
     pub(crate) fn fill(&mut self, first: usize, other: &Self) {
         for (at, name) in other.names.iter().enumerate() {
             let part = self.part(name);
@@ -93,7 +93,7 @@ impl Explanation {
         self.contributions = self.contributions.select(Axis(0), forecasts);
     }
 
-    /// Fills in a forecast: what was read of the features, which come first, and the contributions of all parts.
+    /// Fills in a forecast: the values of the features, which come first, and the contributions of all parts.
     pub(crate) fn set(
         &mut self,
         forecast: usize,
@@ -104,7 +104,7 @@ impl Explanation {
         self.contributions.row_mut(forecast).iter_mut().zip(contributions).for_each(|(into, part)| *into = part);
     }
 
-    /// What the parts of each forecast add up to.
+    /// The sum of the parts of each forecast.
     pub fn sums(&self) -> Vec<f64> {
         self.contributions.rows().into_iter().map(|row| row.sum()).collect()
     }
@@ -116,7 +116,7 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn a_weighted_sum_holds_the_parts_of_both_and_what_either_has_read() {
+    fn a_weighted_sum_has_the_parts_and_values_of_both() {
         let mut sum = Explanation::new(Vec::new(), 2);
         let first = Explanation {
             names: vec!["hour".to_owned(), BASE.to_owned()],

@@ -1,4 +1,4 @@
-//! The strategies: each one a way to forecast, behind one trait and in one table.
+//! The forecasting strategies, behind one trait and in one table.
 //!
 //! A strategy is a folder with a [`Definition`]; [`Strategy::ALL`] lists them.
 
@@ -43,9 +43,9 @@ pub(crate) use xgboost::of_files;
 
 /// A fitted model.
 pub trait Forecaster {
-    /// Forecasts `horizon` rows from each of `origins`: origins by leads, counted from the origin's row; none of no
-    /// origins. Reads no target at or after the origin, nor what was not known when it was issued. The checkpoint is
-    /// called for each origin at least.
+    /// Forecasts `horizon` rows from each of `origins`: origins by leads, counted from the origin's row; empty without
+    /// origins. Reads no target at or after the origin, nor data not known at the issue. Calls the checkpoint at least
+    /// once per origin.
     fn predict(
         &self,
         frame: &Frame,
@@ -54,7 +54,7 @@ pub trait Forecaster {
         checkpoint: Checkpoint<'_>,
     ) -> Result<Array2<f64>, Error>;
 
-    /// What adds up to the forecasts of [`Self::predict`]: a row for each, origin after origin.
+    /// The contributions to the forecasts of [`Self::predict`]: a row for each, ordered by origin.
     fn explain(
         &self,
         frame: &Frame,
@@ -63,54 +63,54 @@ pub trait Forecaster {
         checkpoint: Checkpoint<'_>,
     ) -> Result<Explanation, Error>;
 
-    /// The features that it reads, in order; empty where it reads only the target.
+    /// The features it reads, in order; empty if it reads only the target.
     fn feature_names(&self) -> Vec<String>;
 
-    /// Its parameters, with the defaults filled in.
+    /// Its parameters, including defaults.
     fn parameters(&self) -> Value;
 
-    /// Forecasts of the newest origins made while learning, by models that had not seen what came: origins,
-    /// and origins by leads. None where the strategy makes none.
+    /// Out-of-sample forecasts of the newest origins made in training: origins, and origins by leads. `None` if the
+    /// strategy makes none.
     fn held_out(&self) -> Option<(&[Origin], &Array2<f64>)> {
         None
     }
 
-    /// The level of demand at `origin` that its errors grow with.
+    /// The level of demand at `origin`, which its errors are proportional to.
     fn level(&self, frame: &Frame, origin: Origin) -> f64 {
         recent_level(frame, origin, LEVEL_DAYS)
     }
 
-    /// Between which values each of `rows` lies whatever the weather, where that is known: the sun does not shine at
-    /// night. Forecasts and intervals are held within; a row whose bounds are equal is no test of them.
+    /// Hard bounds of each of `rows`, regardless of weather, if known: no solar generation at night. Forecasts and
+    /// intervals are clamped to them; a row with equal bounds is excluded from accuracy.
     fn bounds(&self, _frame: &Frame, _rows: Range<usize>) -> Option<Vec<(f64, f64)>> {
         None
     }
 
-    /// Its trees in XGBoost's own format, where it is made of nothing else but what is around them.
+    /// Its trees in XGBoost's own format, if it consists of trees plus the returned offset and scale.
     fn boosters(&self) -> Result<Vec<OfLeadDay>, Error> {
         Ok(Vec::new())
     }
 
-    /// Its fitted state, to be read by [`Definition::restore`].
+    /// The fitted state, as read by [`Definition::restore`].
     fn state(&self) -> Result<Vec<u8>, Error>;
 }
 
 /// The trees of a phase and a day of lead, for other programs.
 pub struct OfLeadDay {
-    /// Local row of the day at which forecasts start.
+    /// Row of the local day at which forecasts start.
     pub slot: usize,
-    /// Day of lead, from 1 on; the last one is also that of all later ones.
+    /// Day of lead, from 1; the last one also covers all later ones.
     pub lead_day: usize,
-    /// The trees as a file of XGBoost.
+    /// The trees as an XGBoost file.
     pub ubj: Vec<u8>,
     /// What is added to their prediction, and the scale of the sum.
     pub around: Value,
 }
 
-/// Days before the origin over which the recent level is the mean of the absolute target.
+/// Days before the origin whose mean absolute target is the recent level.
 const LEVEL_DAYS: usize = 7;
 
-/// Mean absolute target of so many days before the origin; zero where none is known.
+/// Mean absolute target of the `days` days before the origin; zero if none is known.
 fn recent_level(frame: &Frame, origin: Origin, days: usize) -> f64 {
     let first = origin.row.saturating_sub(days * frame.grid.rows_per_day());
     let target = frame.known_target(origin, first);
@@ -119,28 +119,27 @@ fn recent_level(frame: &Frame, origin: Origin, days: usize) -> f64 {
     if count > 0.0 { sum / count } else { 0.0 }
 }
 
-/// What to learn from.
+/// A training set.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingSet<'a> {
     /// The series.
     pub frame: &'a Frame,
     /// First row whose target must not be read.
     pub end: usize,
-    /// Most rows ahead of an origin that the model will be asked for.
+    /// Maximum horizon of forecasts, in rows.
     pub horizon: usize,
-    /// What the features are made of.
+    /// The feature spec.
     pub spec: &'a FeatureSpec,
-    /// Hyperparameters as the user gave them.
+    /// Hyperparameters as given by the user.
     pub parameters: &'a Value,
-    /// The local times of day from which the model will be asked.
+    /// The local times of day of the forecast origins.
     pub phases: &'a [Phase],
-    /// Fits made before on the same frame with the same spec and parameters, where somebody fits again and again.
+    /// Cached fits on the same frame with the same spec and parameters.
     pub memo: Option<&'a Memo>,
 }
 
 impl TrainingSet<'_> {
-    /// What a forecast from a phase would have been asked: origins a day apart, none before `oldest`; targets that are
-    /// known.
+    /// Training samples of a phase: origins a day apart, none before `oldest`, with known targets.
     fn samples(&self, clock: &Clock, phase: Phase, oldest: usize) -> Vec<Sample> {
         origins(phase, self.frame, clock, oldest..self.end)
             .flat_map(|origin| ahead(origin, self.horizon.min(self.end - origin.row)))
@@ -149,18 +148,18 @@ impl TrainingSet<'_> {
     }
 }
 
-/// Half-lives in days that are worth trying; 0 counts all days alike.
+/// Half-lives in days to search; 0 weights all days equally.
 const HALF_LIVES: [u32; 5] = [0, 60, 120, 240, 480];
 
-/// How much a day so long ago counts, where a half-life of 0 counts all alike.
+/// The weight of a day by age; a half-life of 0 weights all equally.
 fn weight_of_age(half_life_days: u32, days_ago: f64) -> f64 {
     if half_life_days == 0 { 1.0 } else { 0.5_f64.powf(days_ago / f64::from(half_life_days)) }
 }
 
-/// Rows of features that are made at once: more take memory and no less time.
+/// Rows of features computed per batch: larger batches need more memory and are not faster.
 const ROWS_AT_ONCE: usize = 20_000;
 
-/// The origins of so many rows each, some at a time.
+/// Splits the origins, of `horizon` rows each, into batches.
 fn some_at_once(origins: &[Origin], horizon: usize) -> impl Iterator<Item = &[Origin]> {
     origins.chunks((ROWS_AT_ONCE / horizon.max(1)).max(1))
 }
@@ -170,8 +169,8 @@ fn ahead(origin: Origin, horizon: usize) -> impl Iterator<Item = Sample> {
     (origin.row..origin.row + horizon).map(move |target| Sample { origin, target })
 }
 
-/// Forecasts of a strategy that reads the frame as it is: where what is known differs from issue to issue, each origin
-/// is shown its own view.
+/// Forecasts of a strategy that reads the frame directly: if the known data differs between issues, each origin gets
+/// its own view.
 fn each_as_known(
     frame: &Frame,
     origins: &[Origin],
@@ -189,7 +188,7 @@ fn each_as_known(
     Ok(forecasts)
 }
 
-/// What adds up to the forecasts of such a strategy.
+/// The explanations of such a strategy.
 fn each_explained_as_known(
     frame: &Frame,
     origins: &[Origin],
@@ -207,7 +206,7 @@ fn each_explained_as_known(
     Ok(explanation)
 }
 
-/// Refuses an input whose features are not those trained with.
+/// Rejects an input whose features differ from those in training.
 fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
     if trained == given {
         return Ok(());
@@ -221,7 +220,7 @@ fn same_columns(trained: &[String], given: &[String]) -> Result<(), Error> {
     }))
 }
 
-/// The features of an input that has the columns trained with, and the history that origins look back on.
+/// The feature table of an input, after checking its columns and the history of the origins.
 fn table_as_trained<'a>(
     spec: &'a FeatureSpec,
     trained: &[String],
@@ -240,42 +239,42 @@ fn table_as_trained<'a>(
 type Fitted = Result<Box<dyn Forecaster>, Error>;
 type StateOfV5 = fn(&FeatureSpec, &Value, &[u8], usize) -> Result<Vec<u8>, Error>;
 
-/// Where the origins of a strategy stand.
+/// Which rows are a strategy's origins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origins {
-    /// At the newest known row: what it learns does not depend on their time of day.
+    /// The newest known row: the fit does not depend on the time of day.
     Newest,
-    /// At the newest known row: it learns the times of day of several phases together.
+    /// The newest known row: the fit covers several phases together.
     Pooled,
-    /// At a phase: it learns for each phase what the newest rows mean.
+    /// The rows of a phase: each phase has its own fit.
     Phases,
 }
 
-/// What a strategy is: its row in the table.
+/// The definition of a strategy: its entry in the table.
 pub struct Definition {
     /// Its name in SQL.
     name: &'static str,
-    /// The features that it reads where the user names no other.
+    /// The default feature preset.
     preset: Preset,
-    /// Where its origins stand.
+    /// Which rows are its origins.
     origins: Origins,
-    /// Checks hyperparameters and fills in the defaults.
+    /// Validates hyperparameters and adds defaults.
     read_parameters: fn(&Value) -> Result<Value, Error>,
-    /// Rows back from the origin that a forecast reads, by parameters.
+    /// Rows before the origin that a forecast reads, by parameters.
     history: fn(&Value, &FeatureSpec, &Grid) -> Result<usize, Error>,
     /// Fits a model; the checkpoint is called between rounds.
     fit: fn(TrainingSet<'_>, Checkpoint<'_>) -> Fitted,
-    /// Fits a model on several series, where the strategy can.
+    /// Fits a model on several series, if supported.
     fit_panel: Option<fn(&[TrainingSet<'_>], Checkpoint<'_>) -> Fitted>,
-    /// A fitted model from its spec, parameters and [`Forecaster::state`].
+    /// Restores a fitted model from its spec, parameters and [`Forecaster::state`].
     restore: fn(&FeatureSpec, &Value, &[u8]) -> Fitted,
-    /// A state of artifact format 5, fitted for origins at a slot, as one of today; none where it is the same.
+    /// Converts a state of artifact format 5, fitted for origins at a slot; `None` if it is unchanged.
     state_of_v5: Option<StateOfV5>,
-    /// The hyperparameters that are worth trying; the defaults lie inside.
+    /// The default search space; it includes the default parameters.
     space: fn() -> Value,
 }
 
-/// A way to forecast, by name.
+/// A strategy, by name.
 #[derive(Clone, Copy)]
 pub struct Strategy(&'static Definition);
 
@@ -292,7 +291,7 @@ impl std::fmt::Debug for Strategy {
 }
 
 impl Strategy {
-    /// Every strategy.
+    /// All strategies.
     pub const ALL: [Self; 10] = [
         Self(&seasonal_naive::STRATEGY),
         Self(&profile::STRATEGY),
@@ -305,9 +304,9 @@ impl Strategy {
         Self(&global::STRATEGY),
         Self(&solar::STRATEGY),
     ];
-    /// The floor that every model must beat.
+    /// The baseline that every model must beat.
     pub const SEASONAL_NAIVE: Self = Self(&seasonal_naive::STRATEGY);
-    /// The one that learns from several series.
+    /// The one that is trained on several series.
     pub const GLOBAL: Self = Self(&global::STRATEGY);
 
     /// Its name in SQL.
@@ -315,7 +314,7 @@ impl Strategy {
         self.0.name
     }
 
-    /// The strategy of this name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|strategy| strategy.name() == name).ok_or_else(|| Error::UnknownName {
             kind: "strategy",
@@ -324,22 +323,22 @@ impl Strategy {
         })
     }
 
-    /// The features that it reads where the user names no other.
+    /// The default feature preset.
     pub fn preset(self) -> Preset {
         self.0.preset
     }
 
-    /// Where its origins stand.
+    /// Which rows are its origins.
     pub fn origins(self) -> Origins {
         self.0.origins
     }
 
-    /// Checks hyperparameters and fills in the defaults.
+    /// Validates hyperparameters and adds defaults.
     pub fn read_parameters(self, parameters: &Value) -> Result<Value, Error> {
         (self.0.read_parameters)(parameters)
     }
 
-    /// Rows back from the origin that a forecast reads.
+    /// Rows before the origin that a forecast reads.
     pub fn history(self, parameters: &Value, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
         (self.0.history)(parameters, spec, grid)
     }
@@ -349,20 +348,20 @@ impl Strategy {
         (self.0.fit)(training, checkpoint)
     }
 
-    /// Fits a model on several series, where the strategy can.
+    /// Fits a model on several series, if supported.
     pub(crate) fn fit_panel(self, trainings: &[TrainingSet<'_>], checkpoint: Checkpoint<'_>) -> Fitted {
         match self.0.fit_panel {
             Some(fit) => fit(trainings, checkpoint),
-            None => Err(Error::NotSupported(format!("strategy \"{}\" learns from one series", self.name()))),
+            None => Err(Error::NotSupported(format!("strategy \"{}\" can only be trained on one series", self.name()))),
         }
     }
 
-    /// A fitted model from its spec, parameters and [`Forecaster::state`].
+    /// Restores a fitted model from its spec, parameters and [`Forecaster::state`].
     pub fn restore(self, spec: &FeatureSpec, parameters: &Value, state: &[u8]) -> Fitted {
         (self.0.restore)(spec, parameters, state)
     }
 
-    /// A state of artifact format 5, fitted for origins at `slot`, as one of today.
+    /// Converts a state of artifact format 5, fitted for origins at `slot`.
     pub(crate) fn state_of_v5(
         self,
         spec: &FeatureSpec,
@@ -373,7 +372,7 @@ impl Strategy {
         self.0.state_of_v5.map_or_else(|| Ok(state.to_vec()), |read| read(spec, parameters, state, slot))
     }
 
-    /// The hyperparameters that are worth trying; the defaults lie inside.
+    /// The default search space; it includes the default parameters.
     pub fn space(self) -> Value {
         (self.0.space)()
     }
@@ -386,7 +385,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn origins_share_the_hour_of_the_day_and_no_target_is_beyond_the_end() {
+    fn samples_share_the_hour_of_the_day_and_end_before_the_training_set_does() {
         let (frame, spec, parameters) = (hourly_frame(600), FeatureSpec::default(), json!({}));
         let clock = Clock::new(&frame.grid, chrono_tz::UTC, 600);
         let phase = Phase { slot: 500 % 24, delay: 0 };

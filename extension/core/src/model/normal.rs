@@ -1,4 +1,4 @@
-//! Penalised least squares on the normal equations, gathered row by row: memory does not grow with the series.
+//! Penalised least squares on normal equations that are accumulated row by row: memory does not grow with the series.
 
 use ndarray::Array2;
 
@@ -35,7 +35,7 @@ impl Normal {
         self.rows += 1;
     }
 
-    /// The coefficients that minimise `|y - Xb|^2 + sum penalty b^2`; none where the system is singular.
+    /// The coefficients that minimise `|y - Xb|^2 + sum penalty b^2`; `None` if the system is singular.
     pub fn solve(&self, penalty: &[f64]) -> Option<Vec<f64>> {
         let mut system = self.gram.clone();
         for (cell, penalty) in system.diag_mut().iter_mut().zip(penalty) {
@@ -56,10 +56,10 @@ impl Normal {
     }
 }
 
-/// Solves a positive definite system, of which the lower triangle is read, by Cholesky factors.
+/// Solves a positive definite system, given by its lower triangle, by Cholesky factorisation.
 pub(super) fn solve(mut a: Array2<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     let n = b.len();
-    // With ones on the diagonal, a small pivot means columns that depend on each other and not a small unit.
+    // With a unit diagonal, a small pivot means linearly dependent columns and not a small unit.
     let scale: Vec<f64> = a.diag().iter().map(|value| if *value > 0.0 { value.sqrt() } else { 1.0 }).collect();
     for j in 0..n {
         for i in j..n {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plane_is_found_and_a_penalty_shrinks_it() {
+    fn a_plane_is_fitted_and_a_penalty_shrinks_it() {
         let mut normal = Normal::new(3);
         for i in 0..50 {
             let (x, z) = (f64::from(i % 7), f64::from(i % 5));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_say_the_same_have_no_solution_without_a_penalty() {
+    fn collinear_columns_have_no_solution_without_a_penalty() {
         let mut normal = Normal::new(2);
         (0..9).for_each(|i| normal.add(&[1.0, 1.0], f64::from(i)));
         assert_eq!(normal.solve(&[0.0; 2]), None);

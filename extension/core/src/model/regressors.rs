@@ -1,22 +1,22 @@
-//! Regressors for linear models: degree days of the temperature, no missing values, one scale.
+//! Regressors for linear models: degree days, imputed missing values, standardised.
 //!
-//! Demand is no straight line in the temperature; it is nearly one in heating and cooling degrees, of the hour and
-//! smoothed by the walls' inertia. A missing value is the one at the same time of the newest day of the week before
-//! that has one, else the mean. Columns that tell two values apart (flags) stay as they are, others become deviations
-//! from the mean in standard deviations, held within the range seen and a quarter of it: a thermometer that shows 1000
-//! degrees is wrong, and no line reaches that far.
+//! Demand is not linear in the temperature, but nearly linear in heating and cooling degrees, hourly and smoothed by
+//! the thermal inertia of the walls. A missing value is replaced by the newest known one at the same time in the week
+//! before, else by the mean. Two-valued columns (flags) are unchanged; others are standardised and clamped to the range
+//! of the training set plus a quarter of it, since a reading of 1000 degrees is an error and linear effects are not
+//! valid that far.
 
 use crate::error::Error;
 use crate::features::{FeatureSpec, cooling_degrees, heating_degrees, smooth};
 use crate::series::Frame;
 use serde::{Deserialize, Serialize};
 
-/// Known values that a column needs to be used.
+/// Minimum number of known values of a column.
 const LEAST_KNOWN: usize = 48;
-/// How far beyond the range seen a value may lie, as a share of it.
+/// Margin beyond the training range, as a share of it.
 const BEYOND: f64 = 0.25;
 
-/// What is made of a regressor.
+/// The transformation of a regressor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
@@ -34,7 +34,7 @@ enum Kind {
 struct Column {
     name: String,
     kind: Kind,
-    /// Stands in for values that are missing and have no week before.
+    /// Imputed if the value is missing and no value of the week before is known.
     typical: f64,
     mean: f64,
     scale: f64,
@@ -48,8 +48,8 @@ struct Column {
 pub(super) struct Regressors(Vec<Column>);
 
 impl Regressors {
-    /// Learns from the rows of `frame` whose target is known before `end`, from `first` on. Columns named in `except`
-    /// are left out, those that are known only up to the issue, and those that never change.
+    /// Learns from the rows of `frame` from `first` on whose target is known before `end`. Skips the columns in
+    /// `except`, those known up to the issue only, and constant ones.
     pub fn learn(
         frame: &Frame,
         first: usize,
@@ -116,7 +116,7 @@ impl Regressors {
         self.0.iter().map(name).collect()
     }
 
-    /// The first `end` rows of every column; rows beyond the frame are missing ones.
+    /// The first `end` rows of every column; rows beyond the frame count as missing.
     pub fn columns(&self, frame: &Frame, end: usize) -> Result<Vec<Vec<f64>>, Error> {
         self.0
             .iter()
@@ -129,13 +129,13 @@ impl Regressors {
             .collect()
     }
 
-    /// A value of [`Self::columns`] in the unit of its regressor.
+    /// Converts a value of [`Self::columns`] to the unit of its regressor.
     pub fn unscaled(&self, column: usize, value: f64) -> f64 {
         let Column { mean, scale, .. } = self.0[column];
         mean + scale * value
     }
 
-    /// Refuses numbers that [`Self::learn`] does not give.
+    /// Rejects values that [`Self::learn`] does not produce.
     pub fn check(&self) -> Result<(), Error> {
         let sound = |c: &Column| {
             let numbers = [c.typical, c.mean, c.low, c.high];
@@ -144,7 +144,7 @@ impl Regressors {
         if self.0.iter().all(sound) {
             return Ok(());
         }
-        Err(Error::DamagedArtifact("its regressors hold impossible numbers".to_owned()))
+        Err(Error::DamagedArtifact("its regressors have invalid values".to_owned()))
     }
 }
 
@@ -160,13 +160,13 @@ fn degree_kinds(spec: &FeatureSpec) -> Vec<Kind> {
         .collect()
 }
 
-/// The rows that a fit reads.
+/// The rows used in a fit.
 fn rows(frame: &Frame, first: usize, end: usize) -> impl Iterator<Item = usize> + '_ {
     (first..end.min(frame.target.len())).filter(|row| frame.target[*row].is_finite())
 }
 
 impl Column {
-    /// Values before scaling, none missing.
+    /// Values before scaling, with missing ones imputed.
     fn raw(&self, frame: &Frame, end: usize) -> Result<Vec<f64>, Error> {
         let regressor = frame.regressor(&self.name).ok_or_else(|| {
             Error::InvalidArgument(format!("the model was trained with columns that the input lacks: {}", self.name))
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_have_mean_zero_and_deviation_one_and_flags_stay() {
+    fn columns_are_standardised_and_flags_unchanged() {
         let frame = hourly_frame(3600);
         let regressors = learn(&frame);
         assert_eq!(regressors.names(), ["hdd", "hdd_smoothed_24h", "is_holiday"]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_value_is_that_of_the_day_before_and_an_impossible_one_is_held() {
+    fn missing_values_repeat_the_day_before_and_impossible_ones_are_clamped() {
         let mut frame = hourly_frame(3600);
         let regressors = learn(&frame);
         let before = regressors.columns(&frame, 3600).unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_known_is_left_out_and_what_is_gone_is_named() {
+    fn unknown_columns_are_skipped_and_missing_ones_are_named() {
         let mut frame = hourly_frame(3600);
         let regressors = learn(&frame);
         frame.regressors[0].values.fill(f64::NAN);

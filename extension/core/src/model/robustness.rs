@@ -1,7 +1,7 @@
-//! What every strategy must stand, tested for all of them alike: a new one joins by being in [`Strategy::ALL`].
+//! Robustness tests for all strategies in [`Strategy::ALL`].
 //!
-//! Each case spoils a series. A strategy copes, with finite forecasts whose typical error stays below the spread of
-//! the demand, or says what it needs; it never panics and never forecasts NaN.
+//! Each case corrupts a series. A strategy must give finite forecasts whose typical error is below the spread of the
+//! demand, or an error that says what it needs; it must never panic or forecast NaN.
 
 use super::Strategy;
 use crate::error::Error;
@@ -15,18 +15,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const END: usize = 150 * 24 + 7;
 const HORIZON: usize = 72;
-/// The median error that a forecast may have, in mean deviations of the demand: a forecast of the mean has about one,
-/// and on this demand, which follows the weather, so has the week before.
+/// Maximum median error, in mean deviations of the demand: a forecast of the mean has about one, and so has the week
+/// before, since the demand follows the weather.
 const BLIND: f64 = 1.3;
-/// The same of those that know the weather.
+/// The same for strategies that use the weather.
 const SIGHTED: f64 = 0.6;
 
-/// Five months that begin in winter, so that the clocks in Zurich change within, and three days ahead.
+/// Five months starting in winter, which include a clock change in Zurich, and three days ahead.
 fn frame() -> Frame {
     hourly_frame(END + HORIZON)
 }
 
-/// A strategy as it is tried here.
+/// A strategy under test.
 struct Case {
     name: &'static str,
     recipe: Recipe,
@@ -37,12 +37,12 @@ fn case(name: &'static str, strategy: &str, parameters: &Value, past: &[&str]) -
     Case { name, recipe: Recipe::new(strategy, parameters, &features, HORIZON).unwrap() }
 }
 
-/// Every strategy of demand, quick ones; the trees with either base.
+/// Every strategy for demand, with fast settings; the trees with either base.
 fn all() -> Vec<Case> {
     all_with(&[])
 }
 
-/// Those of demand, and what forecasts something else: for what holds whatever the series is.
+/// These and the strategy for solar generation, for properties that hold for any series.
 fn every() -> Vec<Case> {
     let features = json!({"time_zone": "Europe/Zurich", "latitude": 47.4, "longitude": 8.5});
     let solar = Case { name: "solar", recipe: Recipe::new("solar", &json!({}), &features, HORIZON).unwrap() };
@@ -65,7 +65,7 @@ fn all_with(past: &[&str]) -> Vec<Case> {
     demand.map(quick).chain([linear]).collect()
 }
 
-/// Fits ten days before `end` and forecasts from there on, through the model's bytes.
+/// Fits ten days before `end`, reloads the model, and forecasts from there on.
 fn forecast(case: &Case, frame: &Frame, end: usize) -> Result<Vec<Forecast>, Error> {
     let day = frame.grid.rows_per_day();
     let first = end.saturating_sub(10 * day);
@@ -88,7 +88,8 @@ fn errors(forecasts: &[Forecast], truth: &[f64]) -> Vec<f64> {
     forecasts.iter().map(|forecast| (truth[forecast.target()] - forecast.yhat).abs()).collect()
 }
 
-/// Copes on `frame`, or refuses for a reason that its user can act upon. `truth` is the demand without the spoiling.
+/// Whether it forecasts `frame`; panics unless it does so or returns an actionable error. `truth` is the uncorrupted
+/// demand.
 fn stands(tried: &Case, case: &str, frame: &Frame, end: usize, truth: &[f64], limit: f64) -> bool {
     let name = tried.name;
     let limit = if matches!(name, "seasonal_naive" | "profile" | "mstl") { limit.max(BLIND) } else { limit };
@@ -98,7 +99,7 @@ fn stands(tried: &Case, case: &str, frame: &Frame, end: usize, truth: &[f64], li
         Ok(Err(error)) => panic!("{name} fails: {case}: {error}"),
         Ok(Ok(forecasts)) => {
             let numbers = forecasts.iter().flat_map(|f| [f.lower, f.yhat, f.upper]);
-            assert!(numbers.into_iter().all(f64::is_finite), "{name} forecasts what is no number: {case}");
+            assert!(numbers.into_iter().all(f64::is_finite), "{name} forecasts NaN or infinity: {case}");
             if !truth.is_empty() {
                 let error = median(errors(&forecasts, truth));
                 let mean = truth.iter().sum::<f64>() / truth.len() as f64;
@@ -111,12 +112,12 @@ fn stands(tried: &Case, case: &str, frame: &Frame, end: usize, truth: &[f64], li
     }
 }
 
-/// Every strategy must cope.
+/// Every strategy must give a forecast.
 fn all_cope(case: &str, spoil: impl Fn(&mut Frame)) {
     all_cope_within(SIGHTED, case, spoil);
 }
 
-/// As [`all_cope`], with a limit of its own.
+/// Like [`all_cope`], with a different limit.
 fn all_cope_within(limit: f64, case: &str, spoil: impl Fn(&mut Frame)) {
     let mut frame = frame();
     spoil(&mut frame);
@@ -131,7 +132,7 @@ fn all_cope_with(limit: f64, case: &str, frame: &Frame, truth: &[f64]) {
     }
 }
 
-/// The same pseudo-random rows every time: about one in `n`.
+/// Deterministic pseudo-random rows: about one in `n`.
 fn one_in(n: usize, row: usize) -> bool {
     (row.wrapping_mul(2_654_435_761) % 1_000_003).is_multiple_of(n)
 }
@@ -174,7 +175,7 @@ fn regressors_that_are_all_missing_or_absent() {
 }
 
 #[test]
-fn no_strategy_reads_ahead_what_is_known_only_up_to_the_issue_time() {
+fn past_regressors_are_never_read_ahead() {
     let frame = frame();
     let mut without = frame.clone();
     without.regressors[0].values[END..].fill(f64::NAN);
@@ -188,7 +189,7 @@ fn no_strategy_reads_ahead_what_is_known_only_up_to_the_issue_time() {
 }
 
 #[test]
-fn regressors_that_say_the_impossible() {
+fn impossible_regressor_values() {
     all_cope("the thermometer shows 1000 degrees for a day ahead", |frame| {
         frame.regressors[0].values[END - 24..END].fill(1000.0);
     });
@@ -220,7 +221,7 @@ fn zero_and_negative_demand() {
     all_cope("nights are zero", |frame| {
         frame.target.iter_mut().enumerate().for_each(|(row, v)| *v = if row % 24 < 7 { 0.0 } else { *v });
     });
-    all_cope("the roof feeds back more than the house takes", |frame| {
+    all_cope("the roof feeds back more than the house uses", |frame| {
         frame.target.iter_mut().for_each(|value| *value -= 12.0);
     });
     let whole = frame();
@@ -253,7 +254,7 @@ fn three_months() {
 }
 
 #[test]
-fn a_holiday_that_no_training_day_was() {
+fn a_holiday_without_training_examples() {
     all_cope("the first holiday lies ahead", |frame| {
         frame.regressors[1].values.fill(0.0);
         frame.regressors[1].values[END - 24..END].fill(1.0);
@@ -261,7 +262,7 @@ fn a_holiday_that_no_training_day_was() {
 }
 
 #[test]
-fn too_little_of_everything() {
+fn too_little_history() {
     for rows in [3, 30, 200, 400, 800] {
         let frame = hourly_frame(rows + HORIZON);
         for tried in every() {
@@ -317,11 +318,11 @@ fn no_target_at_or_after_an_issue_is_read() {
         let mut known = whole.clone();
         known.target[issues[0]..].fill(1e6);
         let again = fit(&tried, &known, issues[0], &issues).unwrap();
-        assert_eq!(model.to_bytes().unwrap(), again.to_bytes().unwrap(), "{} fits on what comes later", tried.name);
+        assert_eq!(model.to_bytes().unwrap(), again.to_bytes().unwrap(), "{} trains on later rows", tried.name);
     }
 }
 
-/// Every hour is received three hours after its end; every fifth of one day in three, days later.
+/// Every hour is received three hours after its end; on every third day, every fifth hour days later.
 fn late(frame: &mut Frame) {
     let end = |row: usize| frame.grid.end_seconds(row);
     let late = |row: usize| if row.is_multiple_of(5) && (row / 24).is_multiple_of(3) { 50 * 3600 } else { 3 * 3600 };
@@ -329,7 +330,7 @@ fn late(frame: &mut Frame) {
 }
 
 #[test]
-fn nothing_that_was_received_later_is_read() {
+fn data_received_later_is_not_read() {
     let mut whole = frame();
     late(&mut whole);
     let issued = END - 20;
@@ -343,7 +344,7 @@ fn nothing_that_was_received_later_is_read() {
         let yhat = |frame: &Frame| model.forecast(frame, &[issued], HORIZON, &[], &mut || ()).unwrap();
         assert_eq!(yhat(&whole), yhat(&later), "{}", tried.name);
         assert_eq!(yhat(&whole)[0].target(), issued);
-        // As if those rows were not there.
+        // As if those rows did not exist.
         let mut without = whole.known_by(issued).into_owned();
         without.known_at = whole.known_at.clone();
         assert_eq!(yhat(&whole), yhat(&without), "{}", tried.name);
@@ -351,7 +352,7 @@ fn nothing_that_was_received_later_is_read() {
 }
 
 #[test]
-fn every_strategy_copes_with_late_readings_at_any_hour() {
+fn every_strategy_forecasts_with_late_readings_at_any_hour() {
     let mut frame = frame();
     late(&mut frame);
     for tried in all() {
@@ -382,7 +383,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn bytes_that_are_no_state_are_refused(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
+    fn invalid_states_are_rejected(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
         for tried in every() {
             let keeps_state = !matches!(tried.name, "seasonal_naive" | "profile");
             let Recipe { strategy, ref features, ref parameters, .. } = tried.recipe;

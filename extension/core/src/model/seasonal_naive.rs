@@ -1,8 +1,8 @@
 //! Seasonal naive: the same hour, one season ago.
 //!
-//! The floor that every model must beat (Hyndman and Athanasopoulos, *Forecasting: Principles and
-//! Practice*, section 5.2). Where the value one season ago is not yet known or missing, the newest
-//! known one whole seasons before stands in.
+//! The baseline that every model must beat (Hyndman and Athanasopoulos, *Forecasting: Principles and Practice*, section
+//! 5.2). If the value one season ago is missing or not yet known, the newest known value a whole number of seasons
+//! before is used.
 
 use super::explanation::{Explanation, HISTORY};
 use super::{Definition, Forecaster, Origins, each_as_known};
@@ -19,7 +19,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "seasonal_naive",
     preset: Preset::Advanced,
@@ -58,7 +58,7 @@ impl Parameters {
     }
 }
 
-/// The only state is the parameter.
+/// The state only holds the parameter.
 struct SeasonalNaive {
     parameters: Parameters,
     time_zone: Tz,
@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn asks_for_one_full_season() {
+    fn requires_one_full_season() {
         let error = forecast(&hourly_frame(100), Tz::UTC, 20, 1).unwrap_err();
         assert_eq!(error, Error::TooLittleHistory { need: 24, have: 20 });
     }
 
     #[test]
-    fn a_wrong_season_is_named() {
+    fn an_invalid_season_is_named() {
         assert!(Parameters::from_json(&json!({"season_h": 0})).is_err());
         assert!(Parameters::from_json(&json!({"seasons": 24})).is_err());
     }

@@ -1,8 +1,8 @@
-//! Seasons as sines and cosines of local time.
+//! Seasons as Fourier terms in local time.
 //!
-//! A season of period `P` is a sum of `sin` and `cos` of `2 pi n t / P`, up to an order that says how sharp its shape
-//! may be. Time is the local wall clock, so that a day's shape stays with its people when the clocks change. A daily
-//! season may have a second shape for days without work, holidays among them.
+//! A season of period `P` is a sum of `sin` and `cos` of `2 pi n t / P`, up to an order that determines how sharp its
+//! shape can be. Time is local, so that a day's shape does not move when the clocks change. A daily season may have a
+//! second shape for days off, including holidays.
 
 use crate::features::{Calendar, DayType};
 use std::f64::consts::TAU;
@@ -10,11 +10,11 @@ use std::f64::consts::TAU;
 /// Days of a year.
 const YEAR: f64 = 365.25;
 
-/// How many pairs of sine and cosine each season has.
+/// Number of pairs of sine and cosine for each season.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seasons {
     pub daily: usize,
-    /// Of what Saturdays, Sundays and holidays add to the daily season.
+    /// The additional daily season of Saturdays, Sundays and holidays.
     pub daily_off_work: usize,
     pub weekly: usize,
     pub yearly: usize,
@@ -26,13 +26,14 @@ impl Seasons {
         2 * (self.daily + self.daily_off_work + self.weekly_waves().count() + self.yearly)
     }
 
-    /// The waves of the week that are none of the day.
+    /// The weekly harmonics that are not daily ones.
     fn weekly_waves(&self) -> impl Iterator<Item = usize> {
         let daily = self.daily;
         (1..=self.weekly).filter(move |n| n % 7 != 0 || n / 7 > daily)
     }
 
-    /// What a series of `rows_per_day` over `days` can tell: no sine faster than two rows, no year before two.
+    /// Limits the orders to what `rows_per_day` over `days` can identify: no period below two rows, no yearly season
+    /// below two years.
     pub fn within(self, rows_per_day: usize, days: f64) -> Self {
         let daily = (rows_per_day - 1) / 2;
         Self {
@@ -67,7 +68,7 @@ mod tests {
     use crate::testing::hourly_frame;
 
     #[test]
-    fn a_season_repeats_with_its_period_and_the_off_work_shape_rests_on_workdays() {
+    fn a_season_is_periodic_and_the_off_work_shape_is_zero_on_workdays() {
         let frame = hourly_frame(24 * 20);
         let calendar = Calendar::new(&FeatureSpec::default(), &frame, frame.grid.len());
         let seasons = Seasons { daily: 2, daily_off_work: 1, weekly: 1, yearly: 0 };
@@ -84,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wave_of_the_day_is_not_in_the_week_again() {
+    fn the_weekly_season_has_no_daily_harmonics() {
         let seasons = Seasons { daily: 1, daily_off_work: 0, weekly: 14, yearly: 0 };
         assert_eq!(seasons.weekly_waves().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14]);
     }
 
     #[test]
-    fn what_the_series_cannot_tell_is_left_out() {
+    fn unidentifiable_orders_are_dropped() {
         let seasons = Seasons { daily: 8, daily_off_work: 8, weekly: 4, yearly: 5 };
         assert_eq!(seasons.within(1, 800.0), Seasons { daily: 0, daily_off_work: 0, weekly: 3, yearly: 5 });
         assert_eq!(seasons.within(24, 365.0), Seasons { yearly: 0, ..seasons });

@@ -1,32 +1,32 @@
-//! The scale on which the target is learnt.
+//! The scale of the target in training.
 //!
-//! `asinh(y / unit)` is a logarithm for values far above the unit, a straight line around zero, and takes
-//! negative values; it stabilises the variance of loads that swing in proportion to their level (Uniejewski,
-//! Weron and Ziel, *Variance stabilizing transformations for electricity spot price forecasting*, 2018).
+//! `asinh(y / unit)` is logarithmic for values far above the unit, linear around zero, and accepts negative values; it
+//! stabilises the variance of loads that vary in proportion to their level (Uniejewski, Weron and Ziel, *Variance
+//! stabilizing transformations for electricity spot price forecasting*, 2018).
 
 use serde::{Deserialize, Serialize};
 
-/// The name of a scale, as a parameter.
+/// The scale, as a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scale {
-    /// As it is: effects add up.
+    /// Unchanged: effects are additive.
     Plain,
-    /// The inverse hyperbolic sine, a logarithm that takes zero and negative values: effects multiply.
+    /// The inverse hyperbolic sine, a logarithm that accepts zero and negative values: effects are multiplicative.
     Log,
 }
 
-/// Share of the mean absolute value that is the unit.
+/// The unit, as a share of the mean absolute value.
 const UNIT_SHARE: f64 = 0.25;
 
-/// The unit of the logarithm; none where the target is learnt as it is.
+/// The unit of the logarithm; `None` for the plain scale.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     unit: Option<f64>,
 }
 
 impl Target {
-    /// The scale for a target like this one; what is not finite is not looked at.
+    /// The scale for a target; ignores values that are not finite.
     pub fn of(scale: Scale, target: &[f64]) -> Self {
         let seen: Vec<f64> = target.iter().map(|value| value.abs()).filter(|value| value.is_finite()).collect();
         let level = seen.iter().sum::<f64>() / seen.len() as f64;
@@ -41,12 +41,13 @@ impl Target {
         self.unit.map_or(value, |unit| unit * value.sinh())
     }
 
-    /// What adds up on the scale that is learnt, as what adds up to the value in the unit of the target. A value between
-    /// `bounds` is the sum of all that is returned: the base, the contributions, and what the bounds add.
+    /// Converts additive contributions on the training scale to contributions in the unit of the target. A value
+    /// between `bounds` is the sum of everything returned: the base, the contributions, and the effect of the bounds.
     ///
-    /// Contributions stay in proportion: each is multiplied by the mean slope of the scale from the base to the value, the
-    /// rescale rule of DeepLIFT (Shrikumar, Greenside and Kundaje, *Learning important features through propagating
-    /// activation differences*, 2017), which carries SHAP values through a function of one number (Chen, Lundberg and Lee,
+    /// Contributions keep their proportions: each is multiplied by the mean slope of the scale from the base to the
+    /// value, the rescale rule of DeepLIFT (Shrikumar, Greenside and Kundaje, *Learning important features through
+    /// propagating activation differences*, 2017), which propagates SHAP values through a function of one number (Chen,
+    /// Lundberg and Lee,
     /// *Explaining a series of models by propagating Shapley values*, 2022).
     pub fn unscaled_parts(self, base: f64, contributions: &mut [f64], (least, most): (f64, f64)) -> (f64, f64) {
         let sum = base + contributions.iter().sum::<f64>();
@@ -61,7 +62,7 @@ impl Target {
         (self.unscaled(base), slope * (value - sum))
     }
 
-    /// The unit of the logarithm; none where the target is learnt as it is.
+    /// The unit of the logarithm; `None` for the plain scale.
     pub fn unit(self) -> Option<f64> {
         self.unit
     }
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back_is_the_value_even_at_and_below_zero() {
+    fn scales_round_trip_even_at_and_below_zero() {
         let target = Target::of(Scale::Log, &[1.0, f64::NAN, 3.0]);
         for value in [-2.0, 0.0, 0.1, 50.0] {
             assert!((target.unscaled(target.to_scale(value)) - value).abs() < 1e-9);

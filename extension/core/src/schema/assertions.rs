@@ -1,20 +1,20 @@
-//! The keywords that judge a value by itself.
+//! Keywords that assert something about a single value.
 
 use crate::error::{clipped, nearest};
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// What became of a keyword.
+/// The result of checking a keyword.
 pub enum Outcome {
-    /// The value keeps to it, or is of a type that it is not about.
+    /// The value satisfies it, or has a type that the keyword does not apply to.
     Kept,
-    /// It does not; in words.
+    /// The value violates it, with a description.
     Broken(String),
-    /// There is no such keyword.
+    /// The keyword is unknown.
     Unknown,
 }
 
-/// Judges `value` by one keyword of `rules`; `None` where its rule is malformed.
+/// Checks `value` against one keyword of `rules`; `None` if its rule is malformed.
 pub fn assert(keyword: &str, rule: &Value, value: &Value, rules: &Map<String, Value>) -> Option<Outcome> {
     let broken = match (keyword, value) {
         ("type", _) => {
@@ -28,13 +28,13 @@ pub fn assert(keyword: &str, rule: &Value, value: &Value, rules: &Map<String, Va
         }
         ("const", _) => (!same(rule, value)).then(|| format!("{} is not {}", shown(value), shown(rule))),
         ("minimum", Value::Number(number)) => {
-            (number.as_f64()? < rule.as_f64()?).then(|| format!("{number} is below the least, {rule}"))
+            (number.as_f64()? < rule.as_f64()?).then(|| format!("{number} is below the minimum, {rule}"))
         }
         ("exclusiveMinimum", Value::Number(number)) => {
             (number.as_f64()? <= rule.as_f64()?).then(|| format!("{number} is not above {rule}"))
         }
         ("maximum", Value::Number(number)) => {
-            (number.as_f64()? > rule.as_f64()?).then(|| format!("{number} is above the most, {rule}"))
+            (number.as_f64()? > rule.as_f64()?).then(|| format!("{number} is above the maximum, {rule}"))
         }
         ("pattern", Value::String(text)) => {
             let fits = Regex::new(rule.as_str()?).ok()?.is_match(text);
@@ -49,7 +49,7 @@ pub fn assert(keyword: &str, rule: &Value, value: &Value, rules: &Map<String, Va
         }
         ("uniqueItems", Value::Array(items)) => {
             let twice = items.iter().enumerate().find(|(at, item)| items[..*at].iter().any(|other| same(other, item)));
-            twice.filter(|_| *rule == Value::Bool(true)).map(|(_, item)| format!("{} stands there twice", shown(item)))
+            twice.filter(|_| *rule == Value::Bool(true)).map(|(_, item)| format!("{} is listed twice", shown(item)))
         }
         ("minimum" | "exclusiveMinimum" | "maximum" | "pattern" | "minItems" | "maxItems" | "uniqueItems", _) => None,
         _ => return Some(Outcome::Unknown),
@@ -65,13 +65,13 @@ fn is_of_type(value: &Value, name: &str) -> Option<bool> {
         "array" => value.is_array(),
         "object" => value.is_object(),
         "number" => value.is_number(),
-        // As the standard has it, 1.0 is an integer.
+        // According to the standard, 1.0 is an integer.
         "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         _ => return None,
     })
 }
 
-/// One text or several.
+/// A string or an array of strings.
 fn texts(rule: &Value) -> Option<Vec<&str>> {
     match rule {
         Value::Array(many) => many.iter().map(Value::as_str).collect(),
@@ -79,7 +79,7 @@ fn texts(rule: &Value) -> Option<Vec<&str>> {
     }
 }
 
-/// 1 and 1.0 are the same number.
+/// 1 and 1.0 are equal.
 fn same(one: &Value, other: &Value) -> bool {
     one == other || matches!((one.as_f64(), other.as_f64()), (Some(a), Some(b)) if a == b)
 }
@@ -92,7 +92,7 @@ fn choice(value: &Value, allowed: &[Value]) -> String {
     format!("{} is none of {}{near}", shown(value), clipped(names.join(", "), 500))
 }
 
-/// A value as it is written, cut short.
+/// A value as JSON, truncated.
 fn shown(value: &Value) -> String {
     clipped(value, 60)
 }

@@ -1,8 +1,8 @@
-//! JSON Schema: does a document keep to it, and if not, where, why, and what is allowed?
+//! Validates a document against a JSON Schema; violations say where, what and what is allowed.
 //!
-//! The keywords that a configuration needs, of draft 2020-12. Another one is an error and not ignored, as the
-//! standard would have it: it would check nothing. The crates that know all of the standard bring two dozen
-//! others (big numbers, e-mail addresses, UUIDs), and none says which name was meant.
+//! Implements the keywords of draft 2020-12 that a configuration needs. An unknown keyword is an error, although the
+//! standard says to ignore it: it would check nothing. The crates that implement the full standard have two dozen
+//! further dependencies (big numbers, e-mail addresses, UUIDs), and none suggests the nearest name.
 
 mod assertions;
 mod place;
@@ -13,28 +13,28 @@ use assertions::{Outcome, assert};
 use place::Place;
 use serde_json::{Map, Value};
 
-/// What is wrong with a document, in one place.
+/// One violation in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Where: `training.parameters.eta`, `features.lags_h[2]`; empty for the document as a whole.
+    /// Path, such as `training.parameters.eta` or `features.lags_h[2]`; empty for the document itself.
     pub path: String,
-    /// What is wrong, with the value.
+    /// What is wrong, including the value.
     pub message: String,
-    /// What is allowed, in the schema's own words; empty where it has none.
+    /// What is allowed, from the schema's description; empty without one.
     pub hint: String,
 }
 
-/// Keywords that say something to people, or are read where they are referred to.
+/// Keywords that are annotations or are only read through references.
 const ANNOTATIONS: [&str; 8] = ["$schema", "$id", "$defs", "$comment", "title", "description", "default", "examples"];
-/// A schema deeper than this refers to itself, and so does one that takes more steps.
+/// Maximum nesting depth and number of steps; beyond it the schema is recursive.
 const DEEPEST: usize = 100;
 const MOST_STEPS: usize = 1_000_000;
-/// Violations that are told: nobody reads more, and each may be long.
+/// Maximum number of violations reported.
 const MOST_VIOLATIONS: usize = 1000;
-/// The longest text of a violation, in characters.
+/// Maximum length of a violation's text, in characters.
 const LONGEST_TEXT: usize = 1000;
 
-/// What `document` does not keep of `schema`, the first thousand places; empty if it keeps all.
+/// The violations of `schema` in `document`, at most a thousand; empty if it is valid.
 pub fn validate(document: &Value, schema: &Value, checkpoint: Checkpoint<'_>) -> Result<Vec<Violation>, Error> {
     let mut check = Check { root: schema, violations: Vec::new(), steps: 0, checkpoint };
     check.schema(document, schema, &Place::Root, 0)?;
@@ -53,11 +53,11 @@ impl Check<'_> {
         self.steps += 1;
         (self.checkpoint)();
         if depth > DEEPEST || self.steps > MOST_STEPS {
-            return Err(bad_schema(place, "refers to itself without end"));
+            return Err(bad_schema(place, "refers to itself recursively"));
         }
         match schema {
             Value::Bool(true) => {}
-            Value::Bool(false) => self.violate(place, "has no place here".to_owned(), "Leave it out."),
+            Value::Bool(false) => self.violate(place, "is not allowed here".to_owned(), "Leave it out."),
             Value::Object(rules) => {
                 for (keyword, rule) in rules {
                     self.keyword(value, rules, keyword, rule, place, depth)?;
@@ -144,7 +144,7 @@ impl Check<'_> {
                     }
                 }
             }
-            // The first ones are about other types than this value's; the last ones are read with if.
+            // The former apply to other types than this value's; the latter are read together with `if`.
             ("items" | "properties" | "additionalProperties" | "propertyNames" | "required" | "then" | "else", _) => {}
             _ if ANNOTATIONS.contains(&keyword) => {}
             _ => match assert(keyword, rule, value, rules).ok_or_else(malformed)? {

@@ -1,8 +1,8 @@
-//! Where in a document a value stands.
+//! The path of a value in a document.
 
 use std::fmt;
 
-/// A path, as a list from its end to its start, so that walking makes none.
+/// A path as a linked list from its end to its start, so that traversal does not allocate.
 pub enum Place<'a> {
     Root,
     Member(&'a Place<'a>, &'a str),

@@ -1,4 +1,4 @@
-//! Forecasts beside the actual values: residuals and scores.
+//! Pairs forecasts with actuals: residuals and scores.
 
 use crate::clock::Clock;
 use crate::intervals::Residual;
@@ -13,20 +13,20 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy)]
 pub(super) struct Actual {
     pub origin: Origin,
-    /// From the origin's row.
+    /// Lead from the origin's row.
     pub lead: usize,
     pub actual: f64,
     pub yhat: f64,
 }
 
 impl Actual {
-    /// The row it is about.
+    /// The target row.
     pub fn target(&self) -> usize {
         self.origin.row + self.lead - 1
     }
 }
 
-/// The residuals, in the order of the origins.
+/// The residuals, ordered by origin.
 pub(super) fn residuals(
     forecaster: &dyn Forecaster,
     frame: &Frame,
@@ -48,7 +48,7 @@ pub(super) fn residuals(
     of_origin.collect()
 }
 
-/// The forecasts from their issue on whose target is known and lies before `end`.
+/// The forecasts from their issue on whose target is known and before `end`.
 pub(super) fn actuals<'a>(
     frame: &'a Frame,
     origins: &'a [Origin],

@@ -1,4 +1,4 @@
-//! Between which values forecasts lie, whatever they are made of.
+//! Bounds of forecasts, regardless of the strategy.
 
 use crate::features::FeatureSpec;
 use crate::model::Forecaster;
@@ -6,22 +6,22 @@ use crate::origin::Origin;
 use crate::series::Frame;
 use ndarray::Array2;
 
-/// The lower bound of a series that never was negative, unless something else is said.
+/// The lower bound: zero for a series that was never negative, unless the spec says otherwise.
 pub(super) fn floor(spec: &FeatureSpec, target: &[f64]) -> Option<f64> {
     let mut known = target.iter().filter(|value| value.is_finite());
     spec.non_negative.unwrap_or_else(|| known.all(|value| *value >= 0.0)).then_some(0.0)
 }
 
-/// The bounds of some rows: the series' floor, and what the model knows whatever the weather.
+/// The bounds of some rows: the series' lower bound and the model's own bounds.
 pub(super) struct Bounds {
     floor: f64,
     first: usize,
-    /// From `first` on; none where the model knows none.
+    /// Bounds from row `first` on; `None` if the model has none.
     rows: Vec<(f64, f64)>,
 }
 
 impl Bounds {
-    /// Of so many rows from each of `origins`.
+    /// For `rows` rows from each of `origins`.
     pub fn new(
         forecaster: &dyn Forecaster,
         frame: &Frame,
@@ -40,7 +40,7 @@ impl Bounds {
         own.map_or((self.floor, f64::INFINITY), |(least, most)| (least.max(self.floor), most))
     }
 
-    /// The nearest value within.
+    /// Clamps a value.
     pub fn clamp(&self, row: usize, value: f64) -> f64 {
         match self.of(row) {
             (least, _) if value < least => least,
@@ -56,7 +56,7 @@ impl Bounds {
         }
     }
 
-    /// Whether a row can only have one value: a forecast of it says nothing about forecasts.
+    /// Whether a row has only one possible value, so that its residual is not informative.
     pub fn is_certain(&self, row: usize) -> bool {
         let (least, most) = self.of(row);
         least >= most

@@ -1,4 +1,4 @@
-//! From a model to what its forecasts are made of.
+//! Explains forecasts: contributions of features and their importance.
 
 use super::Model;
 use super::forecast::Made;
@@ -13,13 +13,13 @@ use crate::series::Frame;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-/// Forecasts that the importance of features is a mean over, at most, and the issues that they are of.
+/// Maximum number of forecasts, and number of issues, used for feature importance.
 const IMPORTANCE_FORECASTS: usize = 500;
 const IMPORTANCE_ISSUES: usize = 12;
 
 impl Model {
-    /// What adds up to the forecasts of `horizon` rows from each of the ascending `issues`, issue after issue; beside
-    /// it the values of regressors that were not believed.
+    /// The additive contributions to the forecasts of `horizon` rows from each of the ascending `issues`, issue by
+    /// issue, and the implausible regressor values.
     pub fn explain(
         &self,
         frame: &Frame,
@@ -31,7 +31,7 @@ impl Model {
         let Made { frame, asked, bounds, .. } = &made;
         let leads = asked.iter().map(|origin| origin.gap()).max().unwrap_or(0) + horizon;
         let mut explanation = self.forecaster.explain(frame, asked, leads, checkpoint)?;
-        // Of what lies between the newest known row and the issue nobody asks.
+        // Rows between the newest known one and the issue are skipped.
         let firsts = asked.iter().enumerate().map(|(at, origin)| at * leads + origin.gap());
         explanation.keep(&firsts.flat_map(|first| first..first + horizon).collect::<Vec<_>>());
         let (recent, beyond) = (explanation.part(RECENT_ERRORS), explanation.part(BOUNDS));
@@ -49,7 +49,7 @@ impl Model {
         Ok((explanation, made.implausible))
     }
 
-    /// As [`Self::explain`] from `issued_at`, of the forecast that [`Self::forecast_at`] makes; beside it the input and
+    /// Like [`Self::explain`] from `issued_at`, for the forecast of [`Self::forecast_at`]; also returns the input and
     /// the row of the issue.
     pub fn explain_at(
         &self,
@@ -63,8 +63,8 @@ impl Model {
         Ok((frame, issued, explanation, implausible))
     }
 
-    /// How much each part of a forecast but the base usually contributes: the mean absolute contribution to forecasts
-    /// issued on days spread over the history of `frames`, in the unit of the target.
+    /// The importance of each part of a forecast except the base: its mean absolute contribution to forecasts issued on
+    /// days spread over the history of `frames`, in the unit of the target.
     pub fn importance(&self, frames: &[&Frame], checkpoint: Checkpoint<'_>) -> Result<BTreeMap<String, f64>, Error> {
         let horizon = self.header.horizon;
         let all = (IMPORTANCE_FORECASTS / horizon).clamp(1, IMPORTANCE_ISSUES);
@@ -85,7 +85,7 @@ impl Model {
         Ok(sums)
     }
 
-    /// So many issues, spread evenly over the days that the frame has the history and the regressors for.
+    /// `count` issues, spread evenly over the days for which the frame has the history and the regressors.
     fn spread_issues(&self, frame: &Frame, count: usize) -> Result<Vec<usize>, Error> {
         let Header { strategy, parameters, features, horizon, phases, .. } = &self.header;
         let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
@@ -98,7 +98,7 @@ impl Model {
         let whole = days.partition_point(|issued| issued + horizon <= frame.grid.len());
         let days = if whole > 0 { &days[..whole] } else { &days };
         let count = count.min(days.len());
-        // In the middle of each of as many equal parts.
+        // At the middle of each of as many equal parts.
         Ok((0..count).map(|part| days[(2 * part + 1) * days.len() / (2 * count)]).collect())
     }
 }
@@ -125,7 +125,7 @@ mod tests {
         Model::from_bytes(&model.to_bytes().unwrap()).unwrap()
     }
 
-    /// What there is to be explained: every strategy, on both scales, and ensembles of them.
+    /// Models to explain: every strategy, on both scales, and ensembles of them.
     static MODELS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         let quick = |base: &str, target: &str| json!({"rounds": 25, "base": base, "target": target});
         let member = |strategy: &str, parameters: Value| json!({"strategy": strategy, "parameters": parameters});
@@ -189,7 +189,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(12))]
 
         #[test]
-        fn contributions_add_up_to_the_forecast_whatever_is_missing_late_or_absurd(
+        fn contributions_add_up_to_the_forecast_with_missing_late_or_implausible_input(
             issue in 1400_usize..1440,
             late in 0_i64..9,
             gaps in proptest::collection::vec((1300_usize..1500, 1_usize..30), 0..4),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn several_issues_are_explained_as_each_alone() {
+    fn several_issues_are_explained_like_each_separately() {
         let frame = hourly_frame(1500);
         for model in models() {
             let together = sum_is_the_forecast(&model, &frame, &[1405, 1429, 1440]).sums();
@@ -224,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_bound_takes_off_stands_by_itself() {
-        // A holiday home: nobody is there on half of the days, which are warm.
+    fn the_effect_of_a_bound_is_a_separate_contribution() {
+        // A holiday home: unoccupied on half of the days, the warm ones.
         let mut frame = hourly_frame(1500);
         frame.target.iter_mut().for_each(|value| *value = (*value - 9.0).max(0.0));
         frame.regressors[0].values[1400..].fill(30.0);
@@ -236,20 +236,20 @@ mod tests {
             let sums = explanation.sums();
             let held = sums.iter().zip(explanation.contributions.column(bounds)).filter(|(_, part)| **part > 1e-3);
             let held: Vec<f64> = held.map(|(sum, _)| *sum).collect();
-            // Recent errors may still raise what the bound held.
+            // The intraday correction may still raise a clamped forecast.
             let at_bound = held.iter().filter(|sum| sum.abs() < 1e-9).count();
             assert!(at_bound > 0 && held.iter().all(|sum| *sum > -1e-9), "{strategy}: {held:?}");
         }
     }
 
     #[test]
-    fn weather_contributes_more_where_it_is_colder_and_what_was_measured_before_as_before() {
+    fn colder_weather_raises_its_contribution_and_leaves_the_others_unchanged() {
         let (mild, mut cold) = (hourly_frame(1500), hourly_frame(1500));
-        // Not the hours before the issue, which would tell of errors.
+        // Not the hours before the issue, which would change the intraday correction.
         cold.regressors[0].values[1405..].iter_mut().for_each(|value| *value -= 3.0);
         for (strategy, parameters) in [("xgboost", json!({"rounds": 100})), ("ensemble", json!({}))] {
             let model = fit(strategy, &parameters, &mild);
-            // Features that tell the same share an effect: their family has it.
+            // Correlated features share an effect; compare the whole family.
             let of_family = |name: &str| ["temperature", "hdd", "cdd"].iter().any(|family| name.starts_with(family));
             let sums = |frame: &Frame| {
                 let (explanation, _) = model.explain(frame, &[1405], 24, &mut || ()).unwrap();
@@ -258,7 +258,7 @@ mod tests {
                 [of_weather, others].map(|parts| parts.iter().map(|(_, part)| part.sum()).sum::<f64>())
             };
             let ([weather, others], [colder, others_then]) = (sums(&mild), sums(&cold));
-            // 1.2 kWh an hour were made up for three degrees; demand of the days before tells some of it too.
+            // The demand has 1.2 kWh per hour for three degrees; demand of the days before explains some of it too.
             let risen = colder - weather;
             assert!((12.0..38.0).contains(&risen), "{strategy}: {risen}");
             assert!((others_then - others).abs() < 0.3 * risen, "{strategy}: {others} and {others_then}");
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn importance_is_of_issues_spread_over_the_history_and_over_series() {
+    fn importance_averages_issues_over_the_history_and_over_series() {
         let (first, mut second) = (hourly_frame(1500), hourly_frame(1500));
         second.target.iter_mut().for_each(|value| *value *= 3.0);
         let model = models().find(|model| model.header.strategy == "global").unwrap();
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_of_an_earlier_release_are_told_to_be_trained_again_and_functions_are_explained() {
+    fn older_tree_models_ask_for_retraining_and_other_models_are_explained() {
         let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap() + "/tests/golden/format-5";
         for (strategy, explained) in [("xgboost", false), ("ensemble", false), ("lear", true), ("prophet", true)] {
             let bytes = std::fs::read(format!("{folder}/{strategy}.edfm")).unwrap();

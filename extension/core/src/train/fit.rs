@@ -1,8 +1,8 @@
-//! From a series to a model.
+//! Trains a model on a series.
 //!
-//! A fit is two: once without the newest block, whose residuals give the prediction intervals and the metrics, and once
-//! on everything, which is the model that is kept. Trees that were made elsewhere are fitted not at all: their intervals
-//! and metrics come from what was not known when they were made.
+//! There are two fits: one without the newest block, whose residuals give the prediction intervals and the metrics, and
+//! one on everything, which is kept. Imported trees are not fitted: their intervals and metrics come from data newer
+//! than their training set.
 
 use super::actuals::{Actual, actuals, residuals, scores};
 use super::bounds::{Bounds, floor};
@@ -22,30 +22,30 @@ use crate::series::Frame;
 use ndarray::Array2;
 use serde_json::json;
 
-/// The block held out is a fifth of the series, but no longer than this many days.
+/// The held-out block is a fifth of the series, but at most this many days.
 pub(super) const HELD_OUT_DAYS: usize = 56;
 
-/// What a fit is for, beside the recipe and the series.
+/// The purpose of a fit, besides the recipe and the series.
 #[derive(Default, Clone, Copy)]
 pub struct Purpose<'a> {
-    /// The only issues that will be asked for; without them, any.
+    /// The only issues that will be forecast; `None` allows any.
     pub issues: Option<&'a [usize]>,
-    /// Fits of the same recipe on the same frame.
+    /// Cached fits of the same recipe on the same frame.
     pub memo: Option<&'a Memo>,
-    /// Trees that are taken instead of fitted ones.
+    /// Trees to use instead of fitting.
     pub trees: Option<Imported<'a>>,
 }
 
-/// Trees that were made elsewhere.
+/// Trees trained elsewhere.
 #[derive(Clone, Copy)]
 pub struct Imported<'a> {
     /// By phase and day of lead.
     pub files: &'a [TreeFile],
-    /// The first row that they have not learnt from.
+    /// The first row after their training set.
     pub trained_until: usize,
 }
 
-/// Days of forecasts, at least, that intervals of imported trees are learnt from.
+/// Minimum days of forecasts for the intervals of imported trees.
 const LEAST_DAYS: usize = 14;
 
 impl Model {
@@ -54,7 +54,7 @@ impl Model {
         Self::fit_for(recipe, frame, end, Purpose::default(), checkpoint)
     }
 
-    /// As [`Self::fit`], for a purpose.
+    /// Like [`Self::fit`], for a purpose.
     pub fn fit_for(
         recipe: &Recipe,
         frame: &Frame,
@@ -147,7 +147,7 @@ impl Model {
     }
 }
 
-/// Forecasts of the newest block by a model that has not seen it.
+/// Forecasts of the newest block by a model fitted without it.
 fn hold_out(
     recipe: &Recipe,
     training: TrainingSet<'_>,
@@ -172,7 +172,7 @@ fn hold_out(
     Ok((held_out, forecasts))
 }
 
-/// Forecasts of the newest days that were not known when the trees of `forecaster` were made.
+/// Forecasts of the days after the training set of `forecaster`.
 fn unseen(
     trained_until: usize,
     forecaster: &dyn Forecaster,
@@ -198,7 +198,7 @@ mod tests {
     use crate::testing::hourly_frame;
 
     #[test]
-    fn trees_that_were_exported_come_back_and_forecast_the_same() {
+    fn exported_trees_can_be_imported_and_forecast_the_same() {
         let frame = hourly_frame(4000);
         let recipe = Recipe::new("xgboost", &json!({"rounds": 40, "base": "mean"}), &json!({}), 48).unwrap();
         let model = Model::fit(&recipe, &frame, 3000, &mut || ()).unwrap();
@@ -215,7 +215,7 @@ mod tests {
         let back = import(&recipe, &files, 3000, 3600).unwrap();
         let again = Model::from_bytes(&back.to_bytes().unwrap()).unwrap();
         let yhat = |model: &Model| -> Vec<f64> {
-            // At the time of day of the training: nothing is corrected within the day.
+            // At the time of day of the training: no intraday correction.
             model.forecast(&frame, &[3000 + 24 * 30], 48, &[], &mut || ()).unwrap().iter().map(|f| f.yhat).collect()
         };
         assert_eq!(yhat(&again), yhat(&back));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn fitted_bases_are_kept_with_the_model_and_found_before_its_end() {
+    fn fitted_bases_are_stored_with_the_model_and_ignore_later_rows() {
         let mut frame = hourly_frame(4000);
         for row in 0..4000 {
             let temperature = frame.regressors[0].values[row];

@@ -1,4 +1,4 @@
-//! From a model to a forecast.
+//! Forecasts with a trained model.
 
 use super::actuals::{Actual, actuals, residuals};
 use super::bounds::Bounds;
@@ -18,10 +18,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ndarray::{Array2, ArrayView1};
 use std::borrow::Cow;
 
-/// Residuals since the training that a forecast's intervals rest on, at most: those of a year of three days ahead by
-/// the quarter of an hour are a twentieth.
+/// Maximum number of residuals since the training used for a forecast's intervals: a year of three days ahead at 15
+/// minutes has twenty times as many.
 const MOST_RESIDUALS: usize = 2_000_000;
-/// Days that an issue may lie after the end of its input.
+/// Maximum number of days between the end of the input and an issue.
 const MAX_DAYS_AFTER: usize = 31;
 
 /// One row of a forecast.
@@ -29,7 +29,7 @@ const MAX_DAYS_AFTER: usize = 31;
 pub struct Forecast {
     /// The row at whose start it was issued.
     pub issued: usize,
-    /// Steps ahead of the issue; 1 is the row `issued`.
+    /// Lead in steps from the issue; 1 is the row `issued`.
     pub lead: usize,
     /// The forecast, in the unit of the target.
     pub yhat: f64,
@@ -39,30 +39,30 @@ pub struct Forecast {
     pub upper: f64,
     /// The quantiles asked for.
     pub quantiles: Vec<f64>,
-    /// How like it is to the situations that were learnt, between 0 and 1; see [`crate::confidence`].
+    /// Similarity of its inputs to the training data, between 0 and 1; see [`crate::confidence`].
     pub confidence: f64,
 }
 
 impl Forecast {
-    /// The row it is about.
+    /// The target row.
     pub fn target(&self) -> usize {
         self.issued + self.lead - 1
     }
 }
 
-/// What the strategy makes of some issues, before recent errors correct it.
+/// Forecasts of the strategy for some issues, before the intraday correction.
 pub(super) struct Made<'a> {
     pub frame: Cow<'a, Frame>,
     pub implausible: Vec<Implausible>,
     pub clock: Clock,
-    /// By issue.
+    /// Origins of the issues.
     pub asked: Vec<Origin>,
-    /// Those of days since the training.
+    /// Origins of the days since the training.
     past: Vec<Origin>,
     /// Both.
     all: Vec<Origin>,
     pub bounds: Bounds,
-    /// All by leads, within the bounds.
+    /// Forecasts by origin and lead, clamped to the bounds.
     forecasts: Array2<f64>,
 }
 
@@ -74,9 +74,9 @@ impl Made<'_> {
 }
 
 impl Model {
-    /// Forecasts `horizon` rows from each of the ascending `issues`, with quantiles of these levels; what was not known
-    /// when it was issued is not read for it. Days since the training are forecast too, so that the
-    /// intervals of each issue rest also on the residuals known by then.
+    /// Forecasts `horizon` rows from each of the ascending `issues`, with quantiles at these levels, from data known at
+    /// each issue. The days since the training are forecast too, so that the intervals of each issue use the residuals
+    /// known by then.
     pub fn forecast(
         &self,
         frame: &Frame,
@@ -88,7 +88,7 @@ impl Model {
         Ok(self.forecast_and_tell(frame, issues, horizon, levels, checkpoint)?.0)
     }
 
-    /// As [`Self::forecast`]; beside it the values of regressors that were not believed.
+    /// Like [`Self::forecast`]; also returns the implausible regressor values.
     pub fn forecast_and_tell(
         &self,
         frame: &Frame,
@@ -141,7 +141,7 @@ impl Model {
         Ok((rows, made.implausible))
     }
 
-    /// What the strategy makes of these issues.
+    /// The strategy's forecasts for these issues.
     pub(super) fn make<'a>(
         &self,
         frame: &'a Frame,
@@ -164,14 +164,14 @@ impl Model {
         let reach = (self.header.horizon + phases.longest_gap(day)).max(gap + horizon);
         let frame = reaching(frame, last + reach);
         let past = self.since_training(&frame, &clock, last, reach)?;
-        // Together, since they share most of the work.
+        // In one batch, since they share most of the work.
         let mut all = [past.as_slice(), &asked].concat();
         all.sort_by_key(|origin| (origin.row, origin.issued));
         all.dedup();
         let mut forecasts = self.forecaster.predict(&frame, &all, reach, checkpoint)?;
         if forecasts.iter().any(|yhat| !yhat.is_finite()) {
             return Err(Error::InvalidArgument(
-                "the forecast is no finite number: the input holds values of absurd size".to_owned(),
+                "the forecast is not finite: the input has extremely large values".to_owned(),
             ));
         }
         let bounds = Bounds::new(self.forecaster.as_ref(), &frame, &all, reach, self.header.floor);
@@ -179,7 +179,7 @@ impl Model {
         Ok(Made { frame, implausible, clock, asked, past, all, bounds, forecasts })
     }
 
-    /// What the rows that were known at the issue and that the forecast did not start from say of those ahead.
+    /// The intraday correction from the rows known at the issue that are newer than the origin.
     pub(super) fn corrections(&self, made: &Made<'_>, origin: Origin, horizon: usize) -> Vec<f64> {
         let (Made { frame, clock, .. }, forecasts) = (made, made.of(origin));
         let newest = origin.row.max(origin.issued.saturating_sub(frame.grid.rows_per_day()));
@@ -201,8 +201,8 @@ impl Model {
         regressors.iter().map(|name| reads_some.then(|| when(name))).collect()
     }
 
-    /// Origins a day apart since the training ended whose issue lies before `last`, that the frame has the history for;
-    /// of a model that is very old the newest ones, which count.
+    /// Origins a day apart since the end of the training whose issue is before `last` and for which the frame has the
+    /// history; for a very old model only the newest ones.
     fn since_training(&self, frame: &Frame, clock: &Clock, last: usize, reach: usize) -> Result<Vec<Origin>, Error> {
         let Header { strategy, parameters, features, trained_until, phases, .. } = &self.header;
         let history = Strategy::parse(strategy)?.history(parameters, features, &frame.grid)?;
@@ -214,8 +214,8 @@ impl Model {
         Ok(since)
     }
 
-    /// Forecasts from `issued_at`, by default the time at which all of the input was known, over an input whose
-    /// columns are checked against the ones trained with; beside it the values of regressors that were not believed.
+    /// Forecasts from `issued_at`, by default the time at which all of the input was known, after checking the input's
+    /// columns against those of the training; also returns the implausible regressor values.
     pub fn forecast_at(
         &self,
         frame: Frame,
@@ -230,7 +230,7 @@ impl Model {
         Ok((frame, forecasts, implausible))
     }
 
-    /// An input that has what a forecast needs, and the row at which it is issued.
+    /// The validated input of a forecast, and the row of its issue.
     pub(super) fn input(
         &self,
         mut frame: Frame,
@@ -272,7 +272,8 @@ impl Model {
     }
 }
 
-/// The row of an issue time, by default the one at which all of the input was known; not far beyond the input.
+/// The row of an issue time, by default the one at which all of the input was known; rejects times too far after the
+/// input.
 pub fn issue_row(frame: &Frame, issued_at: Option<DateTime<Utc>>) -> Result<usize, Error> {
     let issued = match issued_at {
         Some(time) => frame.grid.row(time)?,
@@ -302,8 +303,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_newer_than_the_origin_correct_the_hours_ahead_and_what_is_not_known_yet_does_not() {
-        // Demand wanders from hour to hour, so that an hour tells of the next ones.
+    fn only_known_rows_newer_than_the_origin_correct_the_hours_ahead() {
+        // Demand is a random walk from hour to hour, so that an hour predicts the next ones.
         let (mut frame, mut wander) = (hourly_frame(3600), 0.0);
         for row in 0..3600_usize {
             wander = 0.95 * wander + ((row.wrapping_mul(2_246_822_519)) % 1000) as f64 / 1000.0 - 0.5;
@@ -319,11 +320,11 @@ mod tests {
             (errors.sum::<f64>() / forecasts.len() as f64).sqrt()
         };
         let corrected = forecast(&frame);
-        // The same, where nothing after 05:00 is known.
+        // The same, with nothing known after 05:00.
         let mut late = frame.clone();
         issues.iter().for_each(|issued| late.target[issued - 6..*issued].fill(f64::NAN));
         assert!(rmse(&corrected) < 0.8 * rmse(&forecast(&late)));
-        // What comes later changes nothing.
+        // Later rows change nothing.
         let mut later = frame.clone();
         later.target[issues[issues.len() - 1]..].iter_mut().for_each(|value| *value *= 9.0);
         let last = |forecasts: &[Forecast]| forecasts[forecasts.len() - 6..].to_vec();
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_horizon_beyond_the_regressors_or_the_training_is_refused() {
+    fn a_horizon_beyond_the_regressors_or_the_training_is_rejected() {
         let model = Model::fit(&recipe(), &hourly_frame(1500), 1500, &mut || ()).unwrap();
         let error =
             |horizon| model.forecast_at(hourly_frame(1500), None, horizon, &[], &mut || ()).unwrap_err().to_string();
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_only_up_to_the_issue_time_needs_no_rows_ahead_and_a_name_that_is_not_there_is_refused() {
+    fn past_regressors_need_no_rows_ahead_and_unknown_ones_are_rejected() {
         let mut frame = hourly_frame(1500);
         frame.regressors.truncate(1);
         let recipe = |name: &str| {

@@ -1,7 +1,7 @@
-//! From a series to a model, and from a model to a forecast.
+//! Training and forecasting.
 //!
-//! [`Recipe`] says how a model is to be made, [`Model::fit`] makes it of one series and [`Model::fit_panel`] of
-//! several, [`Model::forecast`] asks it, [`Model::explain`] says what its answer is made of.
+//! [`Recipe`] defines a model, [`Model::fit`] trains it on one series and [`Model::fit_panel`] on several,
+//! [`Model::forecast`] forecasts with it, [`Model::explain`] explains a forecast.
 
 mod actuals;
 mod bounds;
@@ -20,7 +20,7 @@ pub use panel::Member;
 pub use recipe::{MAX_HORIZON, Recipe, check_horizon};
 use std::borrow::Cow;
 
-/// The frame with at least so many rows.
+/// The frame, extended to at least `rows` rows.
 fn reaching(frame: Cow<'_, Frame>, rows: usize) -> Cow<'_, Frame> {
     if frame.grid.len() >= rows {
         return frame;

@@ -1,4 +1,4 @@
-//! A fitted model: what it is made of, and as bytes.
+//! A trained model and its serialisation.
 
 use crate::artifact::{self, Header};
 use crate::clean::Implausible;
@@ -8,7 +8,7 @@ use crate::model::{Forecaster, OfLeadDay, Strategy};
 use crate::origin::rows_per_day;
 use serde_json::Value;
 
-/// A model that can forecast, be written and be read.
+/// A model that can forecast and be serialised.
 pub struct Model {
     pub(super) header: Header,
     pub(super) intervals: Intervals,
@@ -25,7 +25,7 @@ impl Model {
         artifact::encode(&self.header, &state.map_err(|error| Error::Internal(error.to_string()))?)
     }
 
-    /// The reverse of [`Self::to_bytes`]; also of what an earlier release wrote.
+    /// The inverse of [`Self::to_bytes`]; also reads models of earlier releases.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (header, state) = artifact::decode(bytes)?;
         let damaged = |error: String| Error::DamagedArtifact(error);
@@ -39,14 +39,14 @@ impl Model {
             || !header.learnt.is_sound()
             || !header.intraday.is_sound(day)
         {
-            return Err(damaged("it holds impossible numbers".to_owned()));
+            return Err(damaged("it has invalid values".to_owned()));
         }
         let forecaster = strategy.restore(&header.features, &header.parameters, state)?;
         let (held_out, vintage_shares, implausible) = (Value::Null, Vec::new(), Vec::new());
         Ok(Self { header, intervals, forecaster, held_out, vintage_shares, implausible })
     }
 
-    /// What a forecast needs to know beside the fitted state.
+    /// Everything a forecast needs besides the fitted state.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -56,24 +56,24 @@ impl Model {
         self.forecaster.feature_names()
     }
 
-    /// Its trees in XGBoost's own format; none of a strategy that is not trees alone.
+    /// Its trees in XGBoost's own format; `None` unless the strategy consists of trees only.
     pub fn boosters(&self) -> Result<Vec<OfLeadDay>, Error> {
         self.forecaster.boosters()
     }
 
-    /// Errors on the block that was held out: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`; of several
-    /// series, those of newcomers.
+    /// Metrics on the held-out block: `model` and `seasonal_naive` with `rmse`, `mae`, `mape_pct`; of several series,
+    /// those of series without history.
     pub fn held_out(&self) -> &Value {
         &self.held_out
     }
 
-    /// By day of lead, the share of the training's hours whose regressors were read as they were forecast;
-    /// the others were read as they came.
+    /// By day of lead, the share of training hours whose regressors were forecast vintages; the others used actual
+    /// values.
     pub fn vintage_shares(&self) -> &[f64] {
         &self.vintage_shares
     }
 
-    /// Values of regressors that were not believed when it was fitted.
+    /// Implausible regressor values in training.
     pub fn implausible(&self) -> &[Implausible] {
         &self.implausible
     }
@@ -87,7 +87,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_strategy_survives_its_bytes_and_orders_its_interval() {
+    fn every_strategy_round_trips_and_orders_its_interval() {
         let (frame, place) = (hourly_frame(1500), json!({"latitude": 47.4, "longitude": 8.5}));
         for strategy in Strategy::ALL {
             let parameters = if strategy.name() == "xgboost" { json!({"rounds": 40}) } else { json!({}) };
@@ -97,7 +97,7 @@ mod tests {
             let forecasts = again.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9], &mut || ()).unwrap();
             assert_eq!(forecasts, model.forecast(&frame, &[1400, 1450], 48, &[0.1, 0.9], &mut || ()).unwrap());
             assert_eq!(forecasts.len(), 96);
-            // Right after the training no day has come since, and fewer hours are asked for.
+            // Right after the training there are no residuals since, and fewer hours are requested.
             assert_eq!(again.forecast(&frame, &[1400], 24, &[], &mut || ()).unwrap().len(), 24);
             assert!(forecasts.iter().all(|f| f.lower <= f.yhat && f.yhat <= f.upper && f.yhat.is_finite()));
         }

@@ -1,10 +1,10 @@
-//! From several series to one model.
+//! Trains one model on several series (a global model).
 //!
-//! The intervals and metrics are those of a newcomer: the series are dealt out to [`FOLDS`] folds; a model of the
-//! others, fitted on what lies before the newest eight weeks (of a short history, before its newest third), forecasts
-//! each series of a fold as if it had just begun, for a week from each of two beginnings in these weeks. So nothing is
-//! scored that a neighbour's same weeks have told. Beside them stand those of seasonal naive, which knows the week
-//! before that a newcomer has not.
+//! The intervals and metrics are those of a series without history: the series are split into [`FOLDS`] folds; a model
+//! of the other folds, fitted on the data before the newest eight weeks (of a short history, before its newest third),
+//! forecasts each series of a fold as if it had just started, for a week from each of two starts within these weeks. So
+//! no score depends on other series of the same weeks. The scores of seasonal naive are reported for comparison; it
+//! uses the previous week, which a new series lacks.
 
 use super::actuals::{Actual, actuals, residuals, scores};
 use super::bounds::{Bounds, floor};
@@ -25,24 +25,24 @@ use crate::origin::Phase;
 use crate::series::Frame;
 use serde_json::json;
 
-/// Models that are fitted for the intervals, at most.
+/// Maximum number of models fitted for the intervals.
 const FOLDS: usize = 4;
-/// Known days that a series must have to be learnt from.
+/// Minimum number of known days of a training series.
 const LEAST_DAYS: usize = 8;
-/// Days from its beginning over which the errors of a newcomer count.
+/// Days from its start over which the errors of a new series count.
 const NEW_DAYS: usize = 7;
 
-/// A series by name.
+/// A named series.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The series; all of its known targets are learnt from.
+    /// The series; all of its known targets are used for training.
     pub frame: Frame,
 }
 
 impl Model {
-    /// Fits one model on all `members`. Those with less than eight days of demand are left out, and told in
+    /// Fits one model on all `members`. Those with less than eight days of demand are skipped and reported in
     /// [`Self::held_out`].
     pub fn fit_panel(recipe: &Recipe, members: &[Member], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         check_alike(members)?;
@@ -52,7 +52,7 @@ impl Model {
             .partition(|member| known_rows(&member.frame) >= LEAST_DAYS * member.frame.grid.rows_per_day());
         if taught.len() < 2 {
             return Err(Error::InvalidArgument(format!(
-                "a global model learns from two or more series with {LEAST_DAYS} days of known demand, there are {}",
+                "a global model needs two or more series with {LEAST_DAYS} days of known demand, there are {}",
                 taught.len()
             )));
         }
@@ -124,7 +124,7 @@ impl Model {
             phases: phases.clone(),
             availability_seconds: recipe.availability.map(|delay| delay.num_seconds()),
             floor,
-            // Regressors that tell series apart have the range of all of them.
+            // Regressors that identify a series have the range over all of them.
             plausible: Plausible::default(),
             intraday: Intraday::learn(day, &learnt, checkpoint),
             learnt: Learnt::learn_all(taught.iter().map(|member| &member.frame)),
@@ -135,14 +135,14 @@ impl Model {
     }
 }
 
-/// The phases of the first series: usual delays are those of a fleet.
+/// The phases of the first series: usual delays are the same across a fleet.
 fn phases_of_panel(recipe: &Recipe, member: &Member) -> crate::origin::Phases {
     let end = member.frame.end_of_target();
     let clock = Clock::new(&member.frame.grid, recipe.features.time_zone, end + 1);
     recipe.phases(&member.frame, &clock, end, None)
 }
 
-/// The same hour with the value of a week before, in place of the forecast; none where that is not known.
+/// The same hour with the value of a week before as the forecast; `None` if that is unknown.
 fn week_before(whole: &Frame, life: &Frame, actual: &Actual) -> Option<Actual> {
     let row = whole.grid.row(life.grid.time(actual.origin.row + actual.lead - 1)).ok()?;
     let before = *whole.target.get(row.checked_sub(7 * whole.grid.rows_per_day())?)?;
@@ -160,7 +160,7 @@ fn training_of<'a>(
     TrainingSet { frame, end, horizon, spec, parameters: &recipe.parameters, phases, memo: None }
 }
 
-/// One step, the same regressors in the same order.
+/// Checks that all have the same step and the same regressors in the same order.
 fn check_alike(members: &[Member]) -> Result<(), Error> {
     let names = |frame: &Frame| frame.regressors.iter().map(|r| r.name.clone()).collect::<Vec<_>>();
     for pair in members.windows(2) {
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::testing::hourly_frame;
 
-    /// Buildings whose demand is proportional to their floor area, give or take.
+    /// Buildings whose demand is roughly proportional to their floor area.
     fn building(number: usize, rows: usize) -> Member {
         let area = 100.0 * (1 + number) as f64;
         let mut frame = hourly_frame(rows);
@@ -218,19 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn a_building_without_history_is_forecast_by_its_size_and_better_with_weeks_of_its_own() {
+    fn new_buildings_are_forecast_by_size_and_better_with_own_history() {
         let members: Vec<Member> = (0..6).map(|number| building(number, 2300)).collect();
         let model = Model::fit_panel(&recipe(), &members, &mut || ()).unwrap();
         let held_out = model.held_out();
         let number = |at: &str| held_out.pointer(at).and_then(serde_json::Value::as_f64).unwrap();
-        // A newcomer of the beginning of the series has no week before.
+        // Simulated new series at the start of the data have no previous week.
         assert!(number("/hours") > 0.0 && number("/hours_after_a_week") <= number("/hours"));
         let naive: Vec<f64> =
             (168..2300).map(|row| members[0].frame.target[row] - members[0].frame.target[row - 168]).collect();
         let typical = (naive.iter().map(|off| off * off).sum::<f64>() / naive.len() as f64).sqrt();
         assert!((0.2..8.0).contains(&(number("/seasonal_naive/rmse") / typical)), "{held_out} {typical}");
         let model = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
-        // Three times as large as any that was learnt from.
+        // Three times as large as any in the training set.
         let newcomer = building(20, 2600).frame;
         let errors: Vec<f64> = [0, 48, 24 * 21].map(|known| error(&model, &newcomer, known, 48).0).to_vec();
         assert!(errors[0] < 0.2 && errors[1] < 0.2 && errors[2] < 0.5 * errors[0], "{errors:?}");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_of_a_few_days_is_left_out_and_told() {
+    fn a_series_of_a_few_days_is_skipped_and_reported() {
         let mut members: Vec<Member> = (0..3).map(|number| building(number, 1200)).collect();
         members[1].frame.target[..1100].fill(f64::NAN);
         let model = Model::fit_panel(&recipe(), &members, &mut || ()).unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn series_that_are_not_alike_and_other_strategies_are_refused() {
+    fn incompatible_series_and_other_strategies_are_rejected() {
         let members = [building(0, 600), building(1, 600)];
         let fit = |recipe: &Recipe, members: &[Member]| {
             Model::fit_panel(recipe, members, &mut || ()).map(|_| ()).unwrap_err().to_string()
@@ -261,6 +261,6 @@ mod tests {
         other[1].frame.regressors.pop();
         assert_eq!(fit(&recipe(), &other), "series \"b0\" and \"b1\" have different regressors");
         let lear = Recipe::new("lear", &json!({}), &json!({}), 48).unwrap();
-        assert!(fit(&lear, &members).contains("learns from one series"));
+        assert!(fit(&lear, &members).contains("can only be trained on one series"));
     }
 }

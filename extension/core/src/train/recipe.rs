@@ -1,4 +1,4 @@
-//! How a model is to be made.
+//! The definition of a model.
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -10,28 +10,28 @@ use crate::series::Frame;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-/// The most rows ahead that may be asked for.
+/// Maximum horizon, in rows.
 pub const MAX_HORIZON: usize = 3_000;
 
-/// How a model is to be made; what the caller of `train` and `backtest` chooses.
+/// The definition of a model, as chosen by the caller of `train` and `backtest`.
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// The strategy.
     pub strategy: Strategy,
-    /// Its hyperparameters as given.
+    /// Hyperparameters as given.
     pub parameters: Value,
-    /// What the features are made of.
+    /// The feature spec.
     pub features: FeatureSpec,
-    /// Most rows ahead.
+    /// Maximum lead, in rows.
     pub horizon: usize,
-    /// When forecasts are asked for.
+    /// Local hours at which forecasts are issued.
     pub issue_hours: IssueHours,
-    /// How long after its end a row is known, where that is assumed.
+    /// Assumed delay between the end of a row and its availability, if given.
     pub availability: Option<TimeDelta>,
 }
 
 impl Recipe {
-    /// Reads a recipe from what SQL hands over; every part is checked.
+    /// Validates and builds a recipe from SQL arguments.
     pub fn new(strategy: &str, parameters: &Value, features: &Value, horizon: usize) -> Result<Self, Error> {
         let strategy = Strategy::parse(strategy)?;
         let features = FeatureSpec::from_json(features, strategy.preset())?;
@@ -41,21 +41,21 @@ impl Recipe {
         Ok(Self { strategy, parameters, features, horizon, issue_hours, availability: None })
     }
 
-    /// Asked at these hours of the local day, each row being known so long after its end where the series does not say.
+    /// Sets the issue hours (local time), and the availability delay assumed if the series does not specify one.
     #[must_use]
     pub fn issued(mut self, hours: &IssueHours, availability: Option<TimeDelta>) -> Self {
         (self.issue_hours, self.availability) = (hours.clone(), availability);
         self
     }
 
-    /// Refuses fewer rows before the end of a training set than the longest lag and one season.
+    /// Rejects a training set shorter than the longest lag plus one season.
     pub fn check_history(&self, grid: &Grid, have: usize) -> Result<(), Error> {
         let history = self.strategy.history(&self.parameters, &self.features, grid)?;
         let need = history + grid.rows_in_hours(SEASON_H)?;
         if have < need { Err(Error::TooLittleHistory { need, have }) } else { Ok(()) }
     }
 
-    /// The times of day that a model is fitted for, on the targets before row `end`.
+    /// The phases that a model is fitted for, on the targets before row `end`.
     pub(super) fn phases(&self, frame: &Frame, clock: &Clock, end: usize, issues: Option<&[usize]>) -> Phases {
         let Some(issues) = issues else {
             let phases = Phases::learn(frame, clock, end, &self.issue_hours, &[]);
@@ -71,7 +71,7 @@ impl Recipe {
     }
 }
 
-/// Refuses no rows ahead, and more than any strategy is made for.
+/// Rejects a horizon of zero or above the maximum.
 pub fn check_horizon(horizon: usize) -> Result<(), Error> {
     if (1..=MAX_HORIZON).contains(&horizon) {
         return Ok(());
@@ -87,7 +87,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_series_shorter_than_the_longest_lag_and_a_season_is_refused() {
+    fn a_series_shorter_than_the_longest_lag_plus_a_season_is_rejected() {
         let frame = hourly_frame(600);
         let recipe = Recipe::new("xgboost", &json!({"rounds": 40}), &json!({}), 48).unwrap();
         let fit = |end| Model::fit(&recipe, &frame, end, &mut || ()).map(|_| ());

@@ -1,12 +1,12 @@
-//! Hyperparameters by tree-structured Parzen estimators.
+//! Hyperparameter search by tree-structured Parzen estimators.
 //!
-//! Bergstra, Bardenet, Bengio and Kégl, *Algorithms for Hyper-Parameter Optimization*, 2011. The first trial is where
-//! the strategy stands by default, the next ones are drawn at random; from then on, the best [`GOOD_SHARE`] of
-//! the trials and the others each give a density over every dimension, and of values drawn from the density of the
-//! good ones the one is tried at which it exceeds that of the others most.
+//! Bergstra, Bardenet, Bengio and Kégl, *Algorithms for Hyper-Parameter Optimization*, 2011. The first trial has the
+//! strategy's defaults, the next ones are random. From then on, the best [`GOOD_SHARE`] of the trials and the others
+//! each define a density over every dimension; candidates are drawn from the density of the good trials, and the one
+//! with the highest ratio of the two densities is tried.
 //!
-//! [`next_trial`] is a function of the space, the trials so far and a seed: a search that is stopped and taken up
-//! again goes the same way as one that was not.
+//! [`next_trial`] is a function of the space, the trials so far and a seed: a resumed search gives the same trials as
+//! an uninterrupted one.
 
 mod parzen;
 mod space;
@@ -20,28 +20,28 @@ use serde_json::Value;
 pub use space::Space;
 use space::{Dimension, Point};
 
-/// Trials before the densities say anything.
+/// Number of trials before the densities are used.
 const STARTUP: usize = 10;
-/// Share of the trials that are the good ones.
+/// Share of the trials that count as good.
 const GOOD_SHARE: f64 = 0.15;
-/// Values that are drawn for each dimension.
+/// Number of candidates drawn for each dimension.
 const CANDIDATES: usize = 24;
-/// Points that are proposed in place of one that was tried before.
+/// Number of attempts to propose a point that was not tried before.
 const ATTEMPTS: usize = 32;
 
-/// Trials of one search, at most.
+/// Maximum number of trials in one search.
 const MOST_TRIALS: usize = 10_000;
 
-/// What was tried, and what came of it.
+/// A trial and its result.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Trial {
     /// The hyperparameters.
     pub parameters: Value,
-    /// The error that is to be small; None where the trial failed.
+    /// The error to minimise; `None` if the trial failed.
     pub score: Option<f64>,
 }
 
-/// What to try next; None where everything has been.
+/// The next trial; `None` if all points were tried.
 pub fn next_trial(
     space: &Space,
     trials: &[Trial],
@@ -54,7 +54,7 @@ pub fn next_trial(
     if trials.iter().any(|trial| trial.score.is_some_and(|score| !score.is_finite())) {
         return Err(Error::NonFiniteArgument("trials"));
     }
-    // What does not lie in the space says nothing about it.
+    // Trials outside the space are ignored.
     let tried: Vec<(Point, Option<f64>)> =
         trials.iter().filter_map(|trial| Some((space.point(&trial.parameters)?, trial.score))).collect();
     if tried.is_empty() {
@@ -73,12 +73,12 @@ pub fn next_trial(
             return Ok(Some(space.parameters(&point)));
         }
     }
-    // Only where there are few points are they met so often: the first new one of them.
+    // Collisions this frequent mean that there are few points: take the first new one.
     let all = space.points().unwrap_or(0);
     Ok((0..all.min(tried.len() + 1)).map(|at| space.nth(at)).find(is_new).map(|point| space.parameters(&point)))
 }
 
-/// The best trials, and the others; those that failed are among them.
+/// The best trials, and the others including failed ones.
 fn split(tried: &[(Point, Option<f64>)]) -> (Vec<&Point>, Vec<&Point>) {
     let mut scored: Vec<(f64, &Point)> =
         tried.iter().filter_map(|(point, score)| score.map(|score| (score, point))).collect();
@@ -137,7 +137,7 @@ mod tests {
         trials
     }
 
-    /// Least at eta 0.03, depth 7, and with one of three choices.
+    /// Minimal at eta 0.03, depth 7, and with one of three choices.
     fn bowl(parameters: &Value) -> f64 {
         let number = |name: &str| parameters[name].as_f64().unwrap();
         let chosen = if parameters["half_life_days"] == json!(120) { 0.0 } else { 1.0 };
@@ -157,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn it_finds_the_bottom_of_a_bowl_that_chance_does_not() {
+    fn the_search_finds_a_minimum_that_random_search_misses() {
         let space = bowl_space();
         let mut found: Vec<f64> = Vec::new();
         let mut by_chance: Vec<f64> = Vec::new();
         for seed in 0..20 {
             found.push(best(&search(&space, seed, 60, |parameters, _| Some(bowl(parameters)))));
-            // Without scores, every trial is a random one.
+            // Without scores, every trial is random.
             let random = search(&space, seed, 60, |_, _| None);
             by_chance.push(random.iter().map(|trial| bowl(&trial.parameters)).fold(f64::INFINITY, f64::min));
         }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_space_is_tried_out_and_then_there_is_nothing_left() {
+    fn a_small_space_is_exhausted() {
         let space = json!({"season_h": [24, 168]});
         let space = Space::from_json(strategy("seasonal_naive"), Some(&space)).unwrap();
         let trials = search(&space, 1, 50, |_, at| Some(at as f64));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_failed_is_avoided_and_not_the_end() {
+    fn failed_trials_are_avoided_and_do_not_end_the_search() {
         let space = bowl_space();
         let fails = |parameters: &Value| parameters["max_depth"].as_f64().unwrap() > 6.0;
         let trials = search(&space, 3, 60, |parameters, _| (!fails(parameters)).then(|| bowl(parameters)));
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn proposals_lie_in_the_space_are_new_and_do_not_depend_on_a_pause(
+        fn proposals_are_new_points_of_the_space_and_survive_a_restart(
             seed in any::<u64>(), which in 0..Strategy::ALL.len(), pause in 0..25_usize,
             scores in proptest::collection::vec(proptest::option::of(0.0..9.0_f64), 25)
         ) {

@@ -1,20 +1,19 @@
-//! The density of the values that some trials had in one dimension.
+//! The density of trial values in one dimension.
 //!
-//! Over numbers, a mixture of a normal distribution around each value, the narrower the more there are (Scott's
-//! rule), and one over the whole range, all cut off at its borders; over choices, their counts and one more that is
-//! shared out among all.
+//! For numbers, a mixture of a normal distribution around each value, narrower with more values (Scott's rule), and one
+//! over the whole range, all truncated to it; for choices, their counts plus one pseudo-count shared among all.
 
 use super::space::Dimension;
 use crate::random::Random;
 use statrs::function::erf::erf;
 use std::f64::consts::{SQRT_2, TAU};
 
-/// Share of the range that the standard deviation around a single value is.
+/// Standard deviation around a single value, as a share of the range.
 const WIDTH: f64 = 0.2;
 
 /// A density over one dimension.
 pub(super) enum Parzen {
-    /// Means and standard deviations, equally likely.
+    /// Means and standard deviations, with equal weights.
     Normals(Vec<(f64, f64)>),
     /// Probabilities.
     Choices(Vec<f64>),
@@ -46,7 +45,7 @@ impl Parzen {
             }
             Self::Normals(normals) => {
                 let (mean, width) = normals[random.below(normals.len())];
-                // A third lies inside at least.
+                // At least a third of the mass lies inside.
                 (0..100)
                     .map(|_| mean + width * random.normal())
                     .find(|value| (0.0..=1.0).contains(value))
@@ -82,7 +81,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_density_holds_one_in_all_and_draws_lie_inside(
+        fn a_density_integrates_to_one_and_draws_are_in_range(
             values in proptest::collection::vec(0.0..1.0_f64, 0..30), seed in any::<u64>()
         ) {
             let parzen = Parzen::new(&range(), values.clone());
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_dense_where_the_values_are() {
+    fn the_density_is_high_near_the_values() {
         let parzen = Parzen::new(&range(), vec![0.1, 0.12, 0.15, 0.9]);
         assert!(parzen.log_density(0.12) > parzen.log_density(0.5) + 0.3);
     }

@@ -1,7 +1,7 @@
-//! What may be tried: for each hyperparameter a range or a list.
+//! The search space: for each hyperparameter a range or a list.
 //!
 //! `{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "penalty": ["ridge",
-//! "lasso"]}`: a range of a parameter that is a whole number holds whole numbers; `log` spreads it evenly by ratio.
+//! "lasso"]}`: a range of an integer parameter holds integers; `log` makes the scale logarithmic.
 
 use crate::error::{Error, clipped};
 use crate::model::Strategy;
@@ -9,12 +9,12 @@ use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Numbers are proposed with so many digits.
+/// Significant digits of proposed numbers.
 const DIGITS: i32 = 4;
-/// Values of a list, at most.
+/// Maximum number of values in a list.
 const MOST_CHOICES: usize = 200;
 
-/// The hyperparameters that are tried, in order of their names; others keep their defaults.
+/// The hyperparameters to tune, in order of their names; others keep their defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Space {
     names: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Space {
     start: Value,
 }
 
-/// Where a trial lies: for each dimension a number from zero to one.
+/// A point of the space: for each dimension a number from zero to one.
 pub(super) type Point = Vec<f64>;
 
 /// The values of one hyperparameter.
@@ -34,7 +34,7 @@ pub(super) enum Dimension {
     Choice(Vec<Value>),
 }
 
-/// A range as it is written.
+/// A range as given in JSON.
 #[derive(Serialize, Deserialize)]
 struct Range {
     low: Option<f64>,
@@ -43,7 +43,7 @@ struct Range {
 }
 
 impl Space {
-    /// Reads a space, or takes the strategy's own.
+    /// Reads a space, or returns the strategy's default space.
     pub fn from_json(strategy: Strategy, json: Option<&Value>) -> Result<Self, Error> {
         let own = strategy.space();
         let Value::Object(given) = json.unwrap_or(&own) else {
@@ -67,7 +67,7 @@ impl Space {
         if space.names.is_empty() {
             return Err(invalid("the space is empty: there is nothing to tune".to_owned()));
         }
-        // The strategy knows what its parameters may be.
+        // The strategy validates its parameters.
         strategy.read_parameters(&space.start)?;
         for (name, dimension) in space.names.iter().zip(&space.dimensions) {
             for value in dimension.outermost() {
@@ -79,12 +79,12 @@ impl Space {
         Ok(space)
     }
 
-    /// As it would be written, nothing left out.
+    /// The full space as JSON.
     pub fn to_json(&self) -> Value {
         self.names.iter().cloned().zip(self.dimensions.iter().map(Dimension::to_json)).collect::<Map<_, _>>().into()
     }
 
-    /// Where the strategy stands by default, as far as that is in the space.
+    /// The strategy's defaults for the parameters of the space.
     pub(super) fn start(&self) -> &Value {
         &self.start
     }
@@ -93,7 +93,7 @@ impl Space {
         self.dimensions.iter()
     }
 
-    /// Where these parameters lie, if they do.
+    /// The point of these parameters, if they are in the space.
     pub(super) fn point(&self, parameters: &Value) -> Option<Point> {
         self.names
             .iter()
@@ -102,18 +102,18 @@ impl Space {
             .collect()
     }
 
-    /// The reverse of [`Self::point`].
+    /// The inverse of [`Self::point`].
     pub(super) fn parameters(&self, point: &Point) -> Value {
         let values = self.dimensions.iter().zip(point).map(|(dimension, at)| dimension.value(*at));
         self.names.iter().cloned().zip(values).collect::<Map<_, _>>().into()
     }
 
-    /// How many points there are, where that is a number.
+    /// The number of points, if it is finite.
     pub(super) fn points(&self) -> Option<usize> {
         self.dimensions.iter().map(Dimension::len).try_fold(1_usize, |product, len| Some(product.saturating_mul(len?)))
     }
 
-    /// One of them after the other.
+    /// The point with index `at`.
     pub(super) fn nth(&self, mut at: usize) -> Point {
         let digit = |dimension: &Dimension| {
             let len = dimension.len().unwrap_or(1);
@@ -122,7 +122,7 @@ impl Space {
             (digit as f64 + 0.5) / len as f64
         };
         let evenly: Point = self.dimensions.iter().map(digit).collect();
-        // Whole numbers by ratio are not spread evenly.
+        // Integers on a logarithmic scale are not evenly spaced.
         let whole = |(dimension, at): (&Dimension, &f64)| match dimension {
             Dimension::Range { low, high, log: true, integer: true } => {
                 dimension.place(&json!((low + (at * (high - low + 1.0)).floor()) as i64)).unwrap_or(*at)
@@ -137,14 +137,14 @@ impl Dimension {
     fn read(name: &str, values: &Value, default: &Value) -> Result<Self, Error> {
         match values {
             Value::Array(choices) if choices.len() > MOST_CHOICES => Err(invalid(format!(
-                "the list of \"{name}\" holds {} values, {MOST_CHOICES} are the most",
+                "the list of \"{name}\" holds {} values, at most {MOST_CHOICES} are allowed",
                 choices.len()
             ))),
             Value::Array(choices) if choices.is_empty() => Err(invalid(format!("the list of \"{name}\" is empty"))),
             Value::Array(choices) => {
                 match choices.iter().enumerate().find(|(at, value)| choices[..*at].contains(value)) {
                     Some((_, twice)) => {
-                        Err(invalid(format!("{} stands twice in the list of \"{name}\"", clipped(twice, 200))))
+                        Err(invalid(format!("{} occurs twice in the list of \"{name}\"", clipped(twice, 200))))
                     }
                     None => Ok(Self::Choice(choices.clone())),
                 }
@@ -162,19 +162,19 @@ impl Dimension {
                 };
                 let integer = default.is_i64() || default.is_u64();
                 if !default.is_number() {
-                    return Err(invalid(format!("\"{name}\" is no number: give a list of its values")));
+                    return Err(invalid(format!("\"{name}\" is not a number: give a list of its values")));
                 }
                 if low >= high {
                     return Err(invalid(format!("the range of \"{name}\" from {low} to {high} is empty")));
                 }
                 if integer && (low.fract() != 0.0 || high.fract() != 0.0) {
                     return Err(invalid(format!(
-                        "\"{name}\" is a whole number: so are \"low\" and \"high\" of its range"
+                        "\"{name}\" is a whole number: \"low\" and \"high\" must be whole numbers too"
                     )));
                 }
                 if log && low <= 0.0 {
                     return Err(invalid(format!(
-                        "the range of \"{name}\" is by ratio (\"log\"): it begins above zero, not at {low}"
+                        "the range of \"{name}\" is logarithmic (\"log\"): it must start above zero, not at {low}"
                     )));
                 }
                 Ok(Self::Range { low, high, log, integer })
@@ -196,7 +196,7 @@ impl Dimension {
         }
     }
 
-    /// The value that is nearest to `default`.
+    /// The value closest to `default`.
     fn nearest(&self, default: &Value) -> Value {
         match self {
             Self::Choice(choices) => choices.iter().find(|choice| *choice == default).unwrap_or(&choices[0]).clone(),
@@ -221,20 +221,20 @@ impl Dimension {
         }
     }
 
-    /// Which choice stands there.
+    /// The index of the choice at this position.
     pub(super) fn at(&self, value: f64) -> usize {
         let len = self.len().unwrap_or(1);
         ((value * len as f64) as usize).min(len - 1)
     }
 
-    /// The borders on the scale on which it is even.
+    /// The limits on the linear or logarithmic scale.
     fn borders(low: f64, high: f64, log: bool, integer: bool) -> (f64, f64) {
-        // So that the outermost whole numbers have as much room as the others.
+        // Gives the outermost integers the same width as the others.
         let (low, high) = if integer { (low - 0.5, high + 0.5) } else { (low, high) };
         if log { (low.ln(), high.ln()) } else { (low, high) }
     }
 
-    /// The value there.
+    /// The value at this position.
     fn value(&self, at: f64) -> Value {
         match self {
             Self::Choice(choices) => choices[self.at(at)].clone(),
@@ -248,7 +248,7 @@ impl Dimension {
         }
     }
 
-    /// Where a value stands; None for one that is not of them.
+    /// The position of a value; `None` if it is not in the dimension.
     fn place(&self, value: &Value) -> Option<f64> {
         match self {
             Self::Choice(choices) => {
@@ -264,7 +264,7 @@ impl Dimension {
         }
     }
 
-    /// The place of the value that stands there.
+    /// The position of the value at this position.
     pub(super) fn snap(&self, at: f64) -> f64 {
         self.place(&self.value(at)).unwrap_or(at)
     }
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_space_is_refused() {
+    fn invalid_spaces_are_rejected() {
         for (space, says) in [
             (json!([]), "a space is a JSON object"),
             (json!({}), "the space is empty"),
@@ -319,7 +319,7 @@ mod tests {
             (json!({"eta": {"low": 0.3, "high": 0.1}}), "the range of \"eta\" from 0.3 to 0.1 is empty"),
             (json!({"eta": {"low": 0.1, "high": 0.1}}), "is empty"),
             (json!({"eta": []}), "the list of \"eta\" is empty"),
-            (json!({"eta": [0.1, 0.2, 0.1]}), "0.1 stands twice"),
+            (json!({"eta": [0.1, 0.2, 0.1]}), "0.1 occurs twice"),
             (json!({"eta": {"low": 0.1}}), "needs \"low\" and \"high\""),
             (json!({"eta": {"lo": 0.1, "high": 0.2}}), "unknown range key \"lo\", did you mean \"log\"?"),
             (
@@ -329,9 +329,9 @@ mod tests {
             (json!({"eta": 0.1}), "the values of \"eta\" cannot be 0.1"),
             (json!({"eta": {"low": 0, "high": 0.2}}), "parameter \"eta\" = 0 is not between"),
             (json!({"eta": {"low": 0.1, "high": 20}}), "parameter \"eta\" = 20 is not between"),
-            (json!({"lambda": {"low": 0, "high": 2, "log": true}}), "begins above zero"),
+            (json!({"lambda": {"low": 0, "high": 2, "log": true}}), "must start above zero"),
             (json!({"max_depth": {"low": 2.5, "high": 4}}), "is a whole number"),
-            (json!({"monotone_heating": {"low": 0, "high": 1}}), "is no number"),
+            (json!({"monotone_heating": {"low": 0, "high": 1}}), "is not a number"),
             (json!({"monotone_heating": ["yes"]}), "parameter \"monotone_heating\" cannot be \"yes\""),
         ] {
             let error = Space::from_json(strategy("xgboost"), Some(&space)).unwrap_err().to_string();
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_belong_together_are_chosen_together() {
+    fn linked_parameters_are_chosen_together() {
         let orders = json!({"order": [[1, 0, 1], [2, 0, 0]], "seasonal_order": [[0, 1, 1], [1, 0, 0]]});
         assert_eq!(Space::from_json(strategy("sarimax"), Some(&orders)).unwrap().points(), Some(4));
     }
@@ -358,7 +358,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_point_and_its_parameters_are_one(
+        fn points_and_parameters_round_trip(
             at in 0.0..1.0_f64, low in 1e-4..10.0_f64, width in 1e-3..100.0_f64,
             log in any::<bool>(), integer in any::<bool>()
         ) {

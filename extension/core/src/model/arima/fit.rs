@@ -1,8 +1,9 @@
-//! The coefficients that make the sum of squared innovations least.
+//! Estimates ARIMA coefficients by minimising the sum of squared innovations.
 //!
-//! Conditional sum of squares (Box and Jenkins) by Levenberg and Marquardt. Every polynomial is written as partial
-//! autocorrelations between -1 and 1, so that all fits are stationary and invertible (Monahan, *A note on enforcing
-//! stationarity in autoregressive-moving average models*, 1984). Innovations are cut at `clip` here as in service.
+//! Conditional sum of squares (Box and Jenkins), minimised by Levenberg-Marquardt. Every polynomial is parametrised by
+//! partial autocorrelations between -1 and 1, so that all fits are stationary and invertible (Monahan, *A note on
+//! enforcing stationarity in autoregressive-moving average models*, 1984). Innovations are clipped at `clip` here as in
+//! service.
 
 use super::{Arima, Order, Terms};
 use crate::Checkpoint;
@@ -10,13 +11,14 @@ use crate::model::normal;
 use ndarray::Array2;
 
 const MOST_STEPS: usize = 40;
-/// The relative gain of a step below which the fit has converged.
+/// Relative improvement per step below which the fit has converged.
 const LEAST_GAIN: f64 = 1e-9;
 const DIFFERENCE: f64 = 1e-5;
-/// Partial autocorrelations keep this far from one: beyond lies a unit root, which `d` and `D` are for.
+/// Maximum absolute partial autocorrelation: a unit root is left to `d` and `D`.
 const LARGEST: f64 = 0.998;
 
-/// Fits `order` to `x` (NaN is missing). The first `skip` rows count in no sum; so orders can be compared.
+/// Fits `order` to `x` (NaN is missing). The first `skip` rows are excluded from all sums, so that orders can be
+/// compared.
 pub(in crate::model) fn fit(x: &[f64], order: Order, clip: f64, skip: usize, checkpoint: Checkpoint<'_>) -> Arima {
     let skip = skip.max(order.reach());
     let known = x.iter().skip(skip).filter(|value| value.is_finite()).count();
@@ -76,7 +78,7 @@ pub(in crate::model) fn fit(x: &[f64], order: Order, clip: f64, skip: usize, che
     Arima { order, coefficients: coefficients(order, &free), sigma }
 }
 
-/// From free numbers to `phi`, `theta`, `Phi`, `Theta`.
+/// Converts unconstrained numbers to `phi`, `theta`, `Phi`, `Theta`.
 fn coefficients(order: Order, free: &[f64]) -> Vec<f64> {
     let [p, _, q] = order.plain;
     let [sp, _, sq] = order.seasonal;
@@ -105,7 +107,7 @@ fn stationary(free: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// Noise of about unit variance, the same every time.
+    /// Deterministic noise of about unit variance.
     pub fn noise(n: usize) -> Vec<f64> {
         let mut state = 1_u64;
         let mut uniform = || {
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_coefficients_of_a_simulation_are_found() {
+    fn the_coefficients_of_a_simulation_are_estimated() {
         let order = Order { plain: [1, 0, 1], seasonal: [1, 0, 0], season: 24 };
         let truth = [0.7, 0.3, 0.5];
         let terms = Terms::new(order, &truth);
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_constants_are_fitted_without_nan() {
+    fn empty_and_constant_series_are_fitted_without_nan() {
         let order = Order { plain: [2, 0, 2], seasonal: [1, 0, 1], season: 24 };
         for x in [vec![], vec![f64::NAN; 100], vec![0.0; 400], vec![3.0; 400]] {
             let fitted = fit(&x, order, f64::INFINITY, 0, &mut || ());

@@ -1,9 +1,9 @@
-//! Seasonal ARIMA of a series around zero, missing values and outliers included.
+//! Seasonal ARIMA of a zero-mean series with missing values and outliers.
 //!
 //! `(1 - phi(B)) (1 - Phi(B^s)) (1 - B)^d (1 - B^s)^D x_t = (1 + theta(B)) (1 + Theta(B^s)) e_t` (Box and Jenkins,
-//! *Time Series Analysis*, 1970). Both sides are multiplied out once; the innovation `e_t` is then what `x_t` differs
-//! by from its forecast one step ahead. A missing value is that forecast, its innovation zero. An innovation
-//! beyond `clip` is cut to it, so that an outlier moves later forecasts by no more (Gelper, Fried and Croux, *Robust
+//! *Time Series Analysis*, 1970). Both sides are multiplied out once; the innovation `e_t` is the difference between
+//! `x_t` and its one-step forecast. A missing value is replaced by that forecast, with a zero innovation. Innovations
+//! are clipped at `clip`, which limits the effect of an outlier on later forecasts (Gelper, Fried and Croux, *Robust
 //! forecasting with exponential and Holt-Winters smoothing*, 2010). One pass over the series serves every origin.
 
 mod fit;
@@ -15,7 +15,7 @@ pub(super) use search::{Limits, search};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 
-/// The orders `(p, d, q) (P, D, Q)` and the length of the season in rows.
+/// The orders `(p, d, q) (P, D, Q)` and the length of the season, in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
@@ -32,7 +32,7 @@ impl Order {
         self.plain[0] + self.plain[2] + self.seasonal[0] + self.seasonal[2]
     }
 
-    /// Rows back that a forecast one step ahead reads.
+    /// Rows that a one-step forecast looks back.
     pub fn reach(&self) -> usize {
         let [p, d, q] = self.plain;
         let [sp, sd, sq] = self.seasonal;
@@ -45,16 +45,16 @@ impl Order {
 #[serde(deny_unknown_fields)]
 pub(super) struct Arima {
     pub order: Order,
-    /// `phi`, `theta`, `Phi`, `Theta`, one after the other.
+    /// `phi`, `theta`, `Phi`, `Theta`, concatenated.
     pub coefficients: Vec<f64>,
     /// Standard deviation of the innovations.
     pub sigma: f64,
 }
 
-/// The series up to some row, as the model sees it.
+/// A series filtered by the model.
 #[derive(Debug, Clone)]
 pub(super) struct Filtered {
-    /// The values; missing ones and outliers replaced.
+    /// The values, with missing ones and outliers replaced.
     values: Vec<f64>,
     /// The innovations.
     innovations: Vec<f64>,
@@ -67,12 +67,12 @@ struct Terms {
 }
 
 impl Arima {
-    /// Runs over `x`, where NaN is missing.
+    /// Filters `x`; NaN is missing.
     pub fn filter(&self, x: &[f64], clip: f64) -> Filtered {
         Terms::new(self.order, &self.coefficients).filter(x, clip, self.order.reach())
     }
 
-    /// Forecasts `horizon` rows from `origin`, which lies within or at the end of what was filtered.
+    /// Forecasts `horizon` rows from `origin`, which must lie within or at the end of the filtered series.
     pub fn forecast(&self, filtered: &Filtered, origin: usize, horizon: usize) -> Vec<f64> {
         let terms = Terms::new(self.order, &self.coefficients);
         let first = origin.saturating_sub(self.order.reach());
@@ -86,7 +86,7 @@ impl Arima {
         values.split_off(known)
     }
 
-    /// Refuses numbers that no fit gives.
+    /// Rejects values that no fit produces.
     pub fn check(&self) -> Result<(), Error> {
         let order = self.order;
         let [p, d, q] = order.plain;
@@ -98,7 +98,7 @@ impl Arima {
         if sound && small && self.coefficients.len() == order.coefficients() {
             return Ok(());
         }
-        Err(Error::DamagedArtifact("its ARIMA holds impossible numbers".to_owned()))
+        Err(Error::DamagedArtifact("its ARIMA has invalid values".to_owned()))
     }
 }
 
@@ -127,7 +127,7 @@ impl Terms {
         Self { ar: tail(left, -1.0), ma: tail(right, 1.0) }
     }
 
-    /// The forecast of row `t`; before the series lie zeros.
+    /// The one-step forecast of row `t`; values before the series count as zero.
     fn ahead(&self, values: &[f64], innovations: &[f64], t: usize) -> f64 {
         let sum = |terms: &[(usize, f64)], past: &[f64]| -> f64 {
             terms.iter().filter_map(|(lag, c)| Some(c * past[t.checked_sub(*lag)?])).sum()
@@ -138,7 +138,7 @@ impl Terms {
     fn filter(&self, x: &[f64], clip: f64, start: usize) -> Filtered {
         let mut values = Vec::with_capacity(x.len());
         let mut innovations = Vec::with_capacity(x.len());
-        // Until the longest lag is there, values are taken as they are; a missing one as the one before it.
+        // Until the longest lag is available, values are taken as they are, and missing ones repeat the previous value.
         let mut last = x.iter().copied().find(|value| value.is_finite()).unwrap_or(0.0);
         for value in x.iter().take(start) {
             last = if value.is_finite() { *value } else { last };
@@ -162,12 +162,12 @@ impl Filtered {
     }
 }
 
-/// The most that an innovation may be; none where the fit left no spread to compare with.
+/// Maximum absolute innovation; unlimited if the fit left no spread.
 pub(super) fn clip(sigmas: f64, sigma: f64) -> f64 {
     if sigma > 0.0 { sigmas * sigma } else { f64::INFINITY }
 }
 
-/// The product of two polynomials, as lags and coefficients.
+/// The product of two polynomials, given as lags and coefficients.
 fn product(a: &[(usize, f64)], b: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let mut terms = std::collections::BTreeMap::new();
     for (i, x) in a {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_a_season_is_continued_over_a_gap() {
+    fn a_trend_with_a_season_is_continued_over_a_gap() {
         let season = [0.0, 5.0, 1.0, -2.0];
         let value = |t: usize| 0.1 * t as f64 + season[t % 4];
         let mut x: Vec<f64> = (0..60).map(value).collect();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outlier_moves_the_forecast_by_no_more_than_the_clip() {
+    fn the_effect_of_an_outlier_is_limited_by_the_clip() {
         let order = Order { plain: [1, 0, 0], seasonal: [0, 0, 0], season: 24 };
         let ar = Arima { order, coefficients: vec![0.9], sigma: 1.0 };
         let mut x = vec![0.0; 50];

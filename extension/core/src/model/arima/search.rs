@@ -1,20 +1,20 @@
-//! The order, by stepwise search: from a few simple ones to the best neighbour, until none is better.
+//! Stepwise search for the order: from a few simple ones to the best neighbour, until none is better.
 //!
-//! After Hyndman and Khandakar, *Automatic time series forecasting: the forecast package for R* (2008), by
-//! AICc. The differences `d` and `D` are given: their likelihoods cannot be compared.
+//! After Hyndman and Khandakar, *Automatic time series forecasting: the forecast package for R* (2008), by AICc. The
+//! differences `d` and `D` are fixed, since likelihoods of different differences are not comparable.
 
 use super::{Arima, Order, fit};
 use crate::Checkpoint;
 use std::collections::HashMap;
 
-/// How far the search goes.
+/// Limits of the search.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::model) struct Limits {
-    /// Most of `p` and of `q`.
+    /// Maximum `p` and `q`.
     pub plain: usize,
-    /// Most of `P` and of `Q`.
+    /// Maximum `P` and `Q`.
     pub seasonal: usize,
-    /// Most orders that are fitted.
+    /// Maximum number of orders fitted.
     pub candidates: usize,
 }
 
@@ -28,7 +28,7 @@ pub(in crate::model) fn search(
     checkpoint: Checkpoint<'_>,
 ) -> Arima {
     let order = |[p, q, sp, sq]: [usize; 4]| Order { plain: [p, d, q], seasonal: [sp, seasonal_d, sq], season };
-    // All orders are compared on the rows that the longest one leaves.
+    // All orders are compared on the rows available to the longest one.
     let most = [limits.plain, limits.plain, limits.seasonal, limits.seasonal];
     let skip = order(most).reach().min(x.len() / 2);
     let known = x.iter().skip(skip).filter(|value| value.is_finite()).count() as f64;
@@ -60,7 +60,7 @@ pub(in crate::model) fn search(
     }
 }
 
-/// One more or less of each, and of both sides together.
+/// Each order changed by one, and both sides together.
 fn neighbours(at: [usize; 4]) -> Vec<[usize; 4]> {
     let steps: [&[usize]; 6] = [&[0], &[1], &[2], &[3], &[0, 1], &[2, 3]];
     let moved = |places: &&[usize], up: bool| {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_is_found_that_forecasts_as_well_as_the_true_one() {
+    fn the_order_found_forecasts_as_well_as_the_true_one() {
         let truth = Order { plain: [2, 0, 0], seasonal: [1, 0, 0], season: 12 };
         let simulated = Arima { order: truth, coefficients: vec![0.5, 0.3, 0.4], sigma: 1.0 };
         let mut x: Vec<f64> = Vec::new();
@@ -94,7 +94,7 @@ mod tests {
         let found = search(&x, 12, [0, 0], f64::INFINITY, limits, &mut || calls += 1);
         let right = fit(&x, truth, f64::INFINITY, 0, &mut || ());
         assert!(found.sigma <= 1.005 * right.sigma, "{found:?} against {right:?}");
-        assert!(calls > 20, "a search can be stopped between steps: {calls}");
+        assert!(calls > 20, "checkpoints between the steps of the search: {calls}");
     }
 
     #[test]

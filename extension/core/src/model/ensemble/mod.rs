@@ -1,14 +1,13 @@
-//! Ensemble: several strategies side by side, corrected by what they got wrong lately, weighted by how they
-//! have done.
+//! Ensemble: a weighted combination of strategies, each corrected for its recent bias.
 //!
-//! Linear models follow the last days and extend beyond what they have seen, trees find thresholds and
-//! interactions; their errors differ, so that a convex combination is better than either (Bates and Granger, *The
-//! Combination of Forecasts*, 1969). While learning, each member is fitted on the part before the held-out
-//! blocks and forecasts the block after, as it would have in service; [`Online`] learns the corrections
-//! and weights from these forecasts, day after day. The members are then fitted once more on everything.
+//! Linear models adapt to the last days and extrapolate, trees find thresholds and interactions; their errors differ,
+//! so that a convex combination is more accurate than either (Bates and Granger, *The Combination of Forecasts*, 1969).
+//! In training, each member is fitted on the data before the held-out blocks and forecasts the following block, as in
+//! service; [`Online`] updates the corrections and weights from these forecasts, day by day. The members are then
+//! refitted on everything.
 //!
-//! In service, days that have come since are forecast again by the members (which are not fitted anew) and
-//! put through the same [`Online`] steps, so that weights and corrections are as fresh as the input.
+//! In service, the members forecast the days since the training (without being refitted), and the same [`Online`] steps
+//! are applied, so that weights and corrections are as recent as the input.
 
 mod online;
 mod parameters;
@@ -29,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::ops::Range;
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "ensemble",
     preset: Preset::Advanced,
@@ -40,7 +39,7 @@ pub(super) const STRATEGY: Definition = Definition {
     fit_panel: None,
     restore: |spec, parameters, state| Ok(Box::new(Ensemble::restore(spec, parameters, state)?)),
     state_of_v5: Some(state_of_v5),
-    // Each of its members can be tuned alone.
+    // Each of its members can be tuned separately.
     space: || {
         json!({
             "correction_half_life_days": {"low": 0.5, "high": 14, "log": true},
@@ -51,25 +50,25 @@ pub(super) const STRATEGY: Definition = Definition {
     },
 };
 
-/// Days of a held-out block: as long as a model is usually in service before the next one.
+/// Days in a held-out block: the usual time until a model is replaced.
 const BLOCK_DAYS: usize = 14;
-/// Held-out blocks, at most.
+/// Maximum number of held-out blocks.
 const BLOCKS: usize = 4;
 
-/// The members, and the state from which corrections and weights go on.
+/// The members, and the initial state of corrections and weights.
 struct Ensemble {
     spec: FeatureSpec,
     parameters: Parameters,
     members: Vec<Fitted>,
     online: Online,
-    /// From where corrections and weights are learnt.
+    /// Phase of the origins that corrections and weights are learned from.
     phase: Phase,
-    /// When the first origin in service may be, in seconds since 1970.
+    /// Earliest origin in service, in seconds since 1970.
     starts_at: i64,
     held_out: (Vec<Origin>, Array2<f64>),
 }
 
-/// What is stored.
+/// The serialised state.
 #[derive(Serialize, Deserialize)]
 struct State {
     /// Spec (JSON) and state of each member.
@@ -79,7 +78,7 @@ struct State {
     starts_at: i64,
 }
 
-/// The state as artifact format 5 has it.
+/// The state in artifact format 5.
 #[derive(Deserialize)]
 struct StateV5 {
     members: Vec<Vec<u8>>,
@@ -87,13 +86,13 @@ struct StateV5 {
     starts_at: i64,
 }
 
-/// A member's model and the spec of its features.
+/// A member's model and its feature spec.
 struct Fitted {
     spec: FeatureSpec,
     model: Box<dyn Forecaster>,
 }
 
-/// A state of format 5 as one of today, where it was fitted for origins at `slot`.
+/// Converts a state of format 5 that was fitted for origins at `slot`.
 fn state_of_v5(spec: &FeatureSpec, parameters: &Value, state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
     let old: StateV5 = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
     let strategies = Parameters::from_json(parameters)?.members()?;
@@ -123,18 +122,18 @@ impl Ensemble {
         let parameters = Parameters::from_json(training.parameters)?;
         let members = parameters.members()?;
         let (frame, day, end) = (training.frame, training.frame.grid.rows_per_day(), training.end);
-        // Bases that are found on the history differ with its end, and would not be those of the fit that is recalled.
+        // With fitted bases the spec depends on the end of the history, so cached fits would not match.
         let memo = training.memo.filter(|_| !training.spec.fit_bases);
         let fit = |member: usize, until: usize, checkpoint: Checkpoint<'_>| {
             let (strategy, given) = &members[member];
-            // A block's members know of their features' spec no more than what came before it, either.
+            // The feature spec of a block's members is fitted on the data before the block only.
             let spec = if until == end { training.spec.clone() } else { training.spec.fitted(frame, until)? };
             let spec = Parameters::spec_of(*strategy, &spec).fitted(frame, until)?;
             let key = (member, until, training.phases[0].slot);
             if let Some(state) = memo.and_then(|memo| memo.recall(key)) {
                 return Ok::<_, Error>(Fitted { model: strategy.restore(&spec, given, &state)?, spec });
             }
-            // What is held out is forecast from the first phase alone, by models that know what was known then.
+            // Held-out data is forecast from the first phase only, by models trained on the data known then.
             let phases = if until == end { training.phases } else { &training.phases[..1] };
             let known = frame.known_by(until);
             let set = TrainingSet { frame: &known, end: until, spec: &spec, parameters: given, phases, ..training };
@@ -153,7 +152,7 @@ impl Ensemble {
         if held_out.is_empty() {
             held_out.push(Origin::at(end - day));
         }
-        // Whole blocks before the end, so that a training set that ends a block later asks for the same ones.
+        // Whole blocks before the end, so that a training set that ends one block later reuses their fits.
         let block = |origin: &Origin| (end - origin.row - 1) / (BLOCK_DAYS * day);
         let mut forecasts = Array3::zeros((members.len(), held_out.len(), training.horizon));
         for (member, mut into) in forecasts.axis_iter_mut(Axis(0)).enumerate() {
@@ -176,7 +175,7 @@ impl Ensemble {
             online.keep(&frame.grid, &clock, *origin, of_members);
         }
         let members = (0..members.len()).map(|member| fit(member, end, checkpoint)).collect::<Result<_, _>>()?;
-        // The next training set that asks anything ends later and holds out as many blocks.
+        // Later training sets end later and hold out the same number of blocks.
         training.memo.inspect(|memo| memo.forget_before(end - days * day));
         let starts_at = frame.grid.time(held_out[held_out.len() - 1].row + 1).timestamp();
         Ok(Self {
@@ -196,7 +195,7 @@ impl Ensemble {
             postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
         let strategies = parameters.members()?;
         if strategies.len() != members.len() || !online.is_sound(strategies.len()) {
-            return Err(damaged("impossible numbers".to_owned()));
+            return Err(damaged("invalid values".to_owned()));
         }
         let members = strategies
             .iter()
@@ -224,7 +223,7 @@ impl Ensemble {
         Ok(forecasts)
     }
 
-    /// Shows, for each asked origin, what the members forecast and how they are corrected and weighted by then.
+    /// Visits each requested origin with the members' forecasts, corrections and weights as of that origin.
     fn each_asked(
         &self,
         frame: &Frame,
@@ -317,7 +316,7 @@ impl Forecaster for Ensemble {
         Some((&self.held_out.0, &self.held_out.1))
     }
 
-    /// Those of all members that know any.
+    /// The intersection of the members' bounds.
     fn bounds(&self, frame: &Frame, rows: Range<usize>) -> Option<Vec<(f64, f64)>> {
         let of_members = self.members.iter().filter_map(|member| member.model.bounds(frame, rows.clone()));
         of_members
@@ -357,13 +356,13 @@ mod tests {
     }
 
     #[test]
-    fn after_a_step_of_the_level_days_that_have_come_correct_the_forecast_without_a_new_fit() {
+    fn a_level_shift_is_corrected_from_new_days_without_a_refit() {
         let mut frame = hourly_frame(3000);
         frame.target[2400..].iter_mut().for_each(|value| *value += 6.0);
         let model = fit(&frame, 2400);
         let origin = 2400 + 24 * 12;
         let fresh = model.predict(&frame, &[Origin::at(origin)], 48, &mut || ()).unwrap();
-        // The same model where the days since are not known.
+        // The same model without data since the training.
         let mut without = frame.clone();
         without.target[2400..origin].fill(f64::NAN);
         let stale = model.predict(&without, &[Origin::at(origin)], 48, &mut || ()).unwrap();
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn forecasts_do_not_depend_on_what_else_is_asked() {
+    fn forecasts_do_not_depend_on_the_other_issues_requested() {
         let frame = hourly_frame(3000);
         let model = fit(&frame, 2400);
         let alone = model.predict(&frame, &[Origin::at(2520)], 48, &mut || ()).unwrap();
@@ -380,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn fits_that_were_made_before_change_nothing() {
+    fn cached_fits_do_not_change_results() {
         let (frame, spec) = (hourly_frame(7500), FeatureSpec::default());
         let trees = json!({"strategy": "xgboost", "parameters": {"rounds": 120, "max_depth": 2}});
         let parameters = json!({"members": [{"strategy": "seasonal_naive"}, trees]});
@@ -397,12 +396,12 @@ mod tests {
         let _ = forecast(7000, Some(&memo));
         let (again, alone) = (forecast(7000 + 14 * 24, Some(&memo)), forecast(7000 + 14 * 24, None));
         assert_eq!((&again.0, &again.1), (&alone.0, &alone.1));
-        // Of the fits, most are spared.
+        // Most fits are reused.
         assert!(again.2 + 5 * 120 <= alone.2, "{} checkpoints of {}", again.2, alone.2);
     }
 
     #[test]
-    fn held_out_forecasts_are_made_by_members_that_had_not_seen_what_came() {
+    fn held_out_forecasts_use_members_trained_on_earlier_data_only() {
         let frame = hourly_frame(3000);
         let mut later = frame.clone();
         later.target[2390..].iter_mut().for_each(|value| *value += 50.0);

@@ -1,9 +1,9 @@
-//! What the ensemble learns day after day: each member's recent residuals by local hour, and how the members' errors
-//! go together.
+//! The daily updates of the ensemble: each member's recent bias by local hour, and the covariance of the members'
+//! errors.
 //!
-//! At each origin, the day that has just passed is compared with what the members forecast for it one, two
-//! and more days before ([`Online::observe`]); then a new forecast is made and kept until it has come
-//! true ([`Online::keep`]). Nothing else is read, so the same days in the same order give the same state.
+//! At each origin, the previous day is compared with the members' forecasts for it, made one, two and more days earlier
+//! ([`Online::observe`]); then the new forecast is kept until its actuals are known ([`Online::keep`]). Nothing else is
+//! read, so the state only depends on the sequence of days.
 
 use super::Parameters;
 use super::weights::convex_weights;
@@ -14,19 +14,19 @@ use crate::series::Frame;
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-/// Hours either side over which a correction is smoothed.
+/// Half-width of the smoothing window of a correction, in hours.
 const SMOOTH_HOURS: usize = 2;
-/// Residuals' weight (one a day, the newest 1) at which a correction counts half of what it would.
+/// Weight of the residuals (one per day, the newest 1) at which a correction is halved.
 const PRIOR: f64 = 0.5;
 
-/// Days that one call learns from, at most.
+/// Maximum number of days processed per call.
 const MOST_DAYS: usize = 3;
-/// What a day leaves of the errors of the last few days.
+/// Daily decay factor of the errors of the last few days.
 const RECENT_KEEP: f64 = 0.6;
-/// How often an error of the last few days counts again in the weights.
+/// Additional weight of the errors of the last few days.
 const ALARM: f64 = 2.0;
 
-/// Decayed sums over the days so far, and the forecasts that have not come true.
+/// Decayed sums over the past days, and the forecasts without actuals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Online {
     members: usize,
@@ -36,20 +36,20 @@ pub struct Online {
     correction_share: f64,
     weight_keep: f64,
     shrinkage: f64,
-    /// Seconds since 1970, as all times here.
+    /// Seconds since 1970, like all times here.
     observed_at: Option<i64>,
-    /// Sum and weight of residuals, by member, day of lead and local row of the day.
+    /// Sum and weight of residuals, by member, day of lead and row of the local day.
     residuals: Vec<(f64, f64)>,
-    /// Summed products of corrected errors, by day of lead, member and member.
+    /// Summed products of corrected errors, by day of lead and pair of members.
     products: Vec<f64>,
-    /// The same over the last few days: a member that errs badly loses its weight at once.
+    /// The same over the last few days, so that a member with large errors loses its weight at once.
     recent: Vec<f64>,
-    /// How often an error of the last few days counts again.
+    /// Additional weight of the errors of the last few days.
     alarm: f64,
     pending: Vec<Pending>,
 }
 
-/// As artifact format 5 stored it.
+/// The state in artifact format 5.
 #[derive(Deserialize)]
 pub struct OnlineV5 {
     members: usize,
@@ -66,7 +66,7 @@ pub struct OnlineV5 {
 }
 
 impl From<OnlineV5> for Online {
-    /// Its residuals stood by UTC hours: they are learnt anew from the days since the training.
+    /// Its residuals were by UTC hour: they are relearned from the days since the training.
     fn from(old: OnlineV5) -> Self {
         Self {
             members: old.members,
@@ -86,7 +86,7 @@ impl From<OnlineV5> for Online {
     }
 }
 
-/// A forecast of every member, and as it was corrected: members by leads.
+/// A forecast of every member, raw and corrected: members by leads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Pending {
     origin: i64,
@@ -114,12 +114,12 @@ impl Online {
         }
     }
 
-    /// Most rows ahead.
+    /// Maximum lead, in rows.
     pub fn horizon(&self) -> usize {
         self.horizon
     }
 
-    /// Whether the numbers fit together.
+    /// Whether the dimensions and values are consistent.
     pub fn is_sound(&self, members: usize) -> bool {
         let (rows, leads) = (self.rows_per_day, self.horizon);
         rows > 0
@@ -131,7 +131,7 @@ impl Online {
             && self.pending.iter().all(|p| p.plain.len() == members * leads && p.corrected.len() == members * leads)
     }
 
-    /// Learns from what became known since the last call, a few days at most.
+    /// Updates the state with the data that became known since the last call, a few days at most.
     pub fn observe(&mut self, frame: &Frame, clock: &Clock, origin: Origin) {
         let (day, time) = (self.rows_per_day, frame.grid.time(origin.row).timestamp());
         let days_since = |earlier: i64| (time - earlier) as f64 / DAY_SECONDS as f64;
@@ -176,7 +176,7 @@ impl Online {
         self.pending.retain(|pending| pending.origin > oldest);
     }
 
-    /// Keeps the members' forecasts (members by leads) made at `origin` until they come true.
+    /// Stores the members' forecasts (members by leads) made at `origin` until the actuals are known.
     pub fn keep(&mut self, grid: &Grid, clock: &Clock, origin: Origin, forecasts: ArrayView2<'_, f64>) {
         let corrected = self.corrected(clock, origin, forecasts);
         let [plain, corrected] = [forecasts, corrected.view()].map(|forecasts| forecasts.iter().copied().collect());
@@ -196,7 +196,7 @@ impl Online {
         })
     }
 
-    /// The weight of each member at so many leads.
+    /// The weight of each member at the first `leads` leads.
     pub fn weights(&self, leads: usize) -> Array2<f64> {
         let square = self.members * self.members;
         let both = self.products.chunks(square).zip(self.recent.chunks(square));
@@ -210,7 +210,7 @@ impl Online {
         Array2::from_shape_fn((self.members, leads), |(member, lead)| of_lead(lead)[member])
     }
 
-    /// A member's recent bias at this hour and day of lead, as far as it is corrected.
+    /// The correction for a member's recent bias at this hour and day of lead.
     pub fn correction(&self, clock: &Clock, origin: Origin, member: usize, lead: usize) -> f64 {
         let day = self.rows_per_day;
         let lead_days = self.horizon.div_ceil(day);
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use crate::testing::hourly_frame;
 
-    /// What a member of this bias would have forecast: the truth and a bias.
+    /// Forecasts of members with these biases: actual plus bias.
     fn biased(frame: &Frame, origin: usize, biases: &[f64]) -> Array2<f64> {
         Array2::from_shape_fn((biases.len(), 48), |(member, lead)| frame.target[origin + lead] + biases[member])
     }
@@ -256,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn before_anything_is_known_the_members_count_alike_and_are_not_corrected() {
+    fn initially_members_have_equal_weights_and_no_correction() {
         let (frame, online, now) = after(0, &[1.0, 3.0]);
         let yhat = online.combine(&clock(&frame), Origin::at(now), biased(&frame, now, &[1.0, 3.0]).view());
         assert!(yhat.iter().enumerate().all(|(lead, yhat)| (yhat - frame.target[now + lead] - 2.0).abs() < 1e-9));
     }
 
     #[test]
-    fn a_lasting_bias_is_corrected_by_its_share_and_the_better_member_weighs_more() {
+    fn a_persistent_bias_is_partly_corrected_and_the_better_member_has_more_weight() {
         let (frame, online, now) = after(30, &[0.2, -4.0]);
         let forecasts = biased(&frame, now, &[0.2, -4.0]);
         let corrected = online.correction(&clock(&frame), Origin::at(now), 1, 30);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_day_is_not_learnt_from_and_only_fades_what_is_known() {
+    fn a_missing_day_only_decays_the_state() {
         let (mut frame, mut online, now) = after(30, &[1.0]);
         online.keep(&frame.grid, &clock(&frame), Origin::at(now), biased(&frame, now, &[1.0]).view());
         frame.target[now..now + 24].fill(f64::NAN);

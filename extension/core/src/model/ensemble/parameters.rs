@@ -1,4 +1,4 @@
-//! Members and settings of the ensemble.
+//! Members and parameters of the ensemble.
 
 use crate::error::Error;
 use crate::features::FeatureSpec;
@@ -8,19 +8,19 @@ use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What may be chosen.
+/// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
     /// The members.
     pub members: Vec<Member>,
-    /// Days after which a residual counts half in the correction.
+    /// Half-life of a residual in the correction, in days.
     pub correction_half_life_days: f64,
     /// Share of the mean recent residual that is added to a member's forecast.
     pub correction_share: f64,
-    /// Days after which an error counts half in the weights.
+    /// Half-life of an error in the weights, in days.
     pub weight_half_life_days: f64,
-    /// How strongly weights are drawn to equal ones: 0 not at all, 1 as strongly as by the errors.
+    /// Shrinkage towards equal weights: 0 is none, 1 is as strong as the errors.
     pub shrinkage: f64,
 }
 
@@ -30,7 +30,7 @@ pub struct Parameters {
 pub struct Member {
     /// Name of the strategy.
     pub strategy: String,
-    /// Its hyperparameters; those that are not named keep their defaults.
+    /// Its hyperparameters; missing ones have their defaults.
     #[serde(default = "empty")]
     pub parameters: Value,
 }
@@ -46,7 +46,7 @@ impl Default for Parameters {
             members: vec![
                 member("lear", json!({})),
                 member("lear", json!({"target": "log"})),
-                // Trees alone differ more from the linear members, and so help them more.
+                // Trees without a linear base differ more from the linear members and add more to the combination.
                 member("xgboost", json!({"base": "mean"})),
             ],
             correction_half_life_days: 2.0,
@@ -58,7 +58,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// Reads and checks them; the members' hyperparameters are filled in.
+    /// Reads and validates the parameters, including the members' hyperparameters.
     pub fn from_json(json: &Value) -> Result<Self, Error> {
         let mut read: Self = options::read("parameter", json, &Self::default())?;
         options::check_ranges(
@@ -89,12 +89,12 @@ impl Parameters {
         self.members.iter().map(read).collect()
     }
 
-    /// The features that a member reads: the given ones, or those of its own preset for the same place.
+    /// The feature spec of a member: the given one, or its own preset for the same place.
     pub fn spec_of(strategy: Strategy, given: &FeatureSpec) -> FeatureSpec {
         if strategy.preset() == super::STRATEGY.preset { given.clone() } else { given.with_preset(strategy.preset()) }
     }
 
-    /// Rows back from the origin that a forecast of any member reads.
+    /// Rows before the origin that the forecast of any member reads.
     pub fn history(&self, spec: &FeatureSpec, grid: &Grid) -> Result<usize, Error> {
         let of_member =
             |(strategy, given): &(Strategy, Value)| strategy.history(given, &Self::spec_of(*strategy, spec), grid);
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_is_checked_as_its_strategy_does() {
+    fn members_are_validated_by_their_strategy() {
         for (members, says) in [
             (json!([{"strategy": "lears"}]), "did you mean \"lear\"?"),
             (json!([{"strategy": "lear", "parameters": {"penalti": "ridge"}}]), "did you mean \"penalty\"?"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_read_again() {
+    fn parameters_round_trip() {
         let read = Parameters::from_json(&json!({})).unwrap();
         assert_eq!(Parameters::from_json(&json!(read)), Ok(read));
     }

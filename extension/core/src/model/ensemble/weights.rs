@@ -1,13 +1,13 @@
-//! Convex weights of least squared error, drawn to equal ones.
+//! Convex weights with least squared error, shrunk towards equal weights.
 
-/// Steps of the descent; the problem has a handful of unknowns.
+/// Number of gradient steps; the problem has a handful of unknowns.
 const STEPS: usize = 500;
 
 /// The weights `w >= 0` with sum 1 that minimise `w' E w + shrinkage * tr(E)/m * |w - 1/m|^2`, where `E` holds the
-/// summed products of the members' errors (`m` by `m`, row-major). Equal where there are none.
+/// summed products of the members' errors (`m` by `m`, row-major). Equal weights without any errors.
 ///
-/// With weights of sum one the combination's error is the weighted errors' sum, so that this is non-negative
-/// least squares on the simplex (Bates and Granger, 1969). Solved by projected gradient steps.
+/// As the weights sum to one, the error of the combination is the weighted sum of the errors, so this is least squares
+/// on the simplex (Bates and Granger, 1969). Solved by projected gradient descent.
 pub fn convex_weights(products: &[f64], members: usize, shrinkage: f64) -> Vec<f64> {
     let equal = 1.0 / members as f64;
     let mut weights = vec![equal; members];
@@ -31,7 +31,7 @@ pub fn convex_weights(products: &[f64], members: usize, shrinkage: f64) -> Vec<f
     weights
 }
 
-/// The nearest point with no negative part and sum one (Duchi, Shalev-Shwartz, Singer and Chandra, 2008).
+/// Projects onto the simplex (Duchi, Shalev-Shwartz, Singer and Chandra, 2008).
 fn project_on_simplex(weights: &mut [f64]) {
     let mut sorted = weights.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn shrinkage_draws_to_equal_weights_and_no_error_means_equal_weights() {
+    fn weights_are_equal_with_full_shrinkage_or_without_errors() {
         let weights = convex_weights(&[1.0, 0.0, 0.0, 3.0], 2, 1e6);
         assert!((weights[0] - 0.5).abs() < 1e-5, "{weights:?}");
         assert_eq!(convex_weights(&[0.0; 4], 2, 0.1), [0.5, 0.5]);

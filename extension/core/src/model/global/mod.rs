@@ -1,13 +1,12 @@
-//! Global: one model for all series of a kind, for those that have no history of their own yet.
+//! Global: one model for many series, used for those without history.
 //!
-//! A model that is fitted across series learns from all of them what none could learn alone (Montero-Manso and
-//! Hyndman, *Principles and algorithms for forecasting groups of time series: Locality and globality*, 2021). Here it
-//! serves the cold start: a new building is forecast by what others of its archetype do. Demand is divided by its
-//! [`Scale`], so that small and large buildings look alike; regressors that are the same at all times, such as the
-//! floor area, tell them apart.
+//! A model fitted across series learns patterns that no single series shows (Montero-Manso and Hyndman, *Principles and
+//! algorithms for forecasting groups of time series: Locality and globality*, 2021). Here it solves the cold start: a
+//! new building is forecast from others of its archetype. Demand is divided by its [`Scale`], so that small and large
+//! buildings are comparable; static regressors, such as the floor area, distinguish them.
 //!
-//! So that the trees know what to do with little history, each series is shown twice: whole, and as a row of
-//! [`lives`], each of which begins with nothing known and ends when the series is four weeks old.
+//! To learn to forecast from little history, the trees see each series twice: whole, and cut into windows ([`lives`])
+//! that each start without history and end after four weeks.
 
 mod parameters;
 mod scale;
@@ -27,23 +26,24 @@ use parameters::Parameters;
 use scale::Scale;
 use serde_json::{Value, json};
 
-/// Its row in the table. Its trees learn several times of day together, so that it can start from any row.
+/// Its entry in the table of strategies. Its trees are trained on several times of day together, so it can start from
+/// any row.
 pub(super) const STRATEGY: Definition = Definition {
     name: "global",
     preset: Preset::Advanced,
     origins: Origins::Pooled,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
-    // It copes with no history.
+    // It needs no history.
     history: |_, _, _| Ok(1),
     fit: |training, checkpoint| Ok(Box::new(Global::fit_panel(&[training], checkpoint)?)),
     fit_panel: Some(|trainings, checkpoint| Ok(Box::new(Global::fit_panel(trainings, checkpoint)?))),
     restore: |spec, parameters, state| Ok(Box::new(Global::restore(spec, parameters, state)?)),
     state_of_v5: None,
-    // Its trees can be tuned as xgboost.
+    // Its trees can be tuned as `xgboost`.
     space: || json!({"max_rows": {"low": 50_000, "high": 1_000_000, "log": true}}),
 };
 
-/// Fitted trees by day of lead, and the demand per unit of size.
+/// Trees by day of lead, and the demand per unit of size.
 struct Global {
     spec: FeatureSpec,
     parameters: Parameters,
@@ -53,10 +53,10 @@ struct Global {
 }
 
 impl Global {
-    /// Learns from several series, whose trainings differ in frame and end alone.
+    /// Trains on several series, whose training sets only differ in frame and end.
     fn fit_panel(trainings: &[TrainingSet<'_>], checkpoint: Checkpoint<'_>) -> Result<Self, Error> {
         let Some(first) = trainings.first() else {
-            return Err(Error::InvalidArgument("there is no series to learn from".to_owned()));
+            return Err(Error::InvalidArgument("there is no series to train on".to_owned()));
         };
         let (spec, day) = (first.spec, first.frame.grid.rows_per_day());
         let mut parameters = Parameters::from_json(first.parameters)?;
@@ -126,7 +126,7 @@ impl Global {
     }
 }
 
-/// What is learnt from a series: its lives, and the series as it is.
+/// The training windows of a series, and the whole series.
 fn lives_of(training: &TrainingSet<'_>) -> Result<Vec<Life>, Error> {
     let TrainingSet { frame, end, phases, spec, .. } = *training;
     let clock = Clock::new(&frame.grid, spec.time_zone, end);
@@ -136,22 +136,22 @@ fn lives_of(training: &TrainingSet<'_>) -> Result<Vec<Life>, Error> {
     Ok(all)
 }
 
-/// What the trees of a day of lead learn from, row by row.
+/// The training rows of a day of lead.
 #[derive(Default)]
 struct Examples {
     features: Vec<f32>,
     labels: Vec<f32>,
 }
 
-/// What the trees read of some samples.
+/// The features of some samples.
 struct Features {
     names: Vec<String>,
-    /// Which are in the unit of the target, divided by the scale.
+    /// Which features are in the unit of the target, and so are divided by the scale.
     of_target: Vec<bool>,
     matrix: Array2<f32>,
 }
 
-/// The features of the spec, those in the unit of the target divided by the scale, and how many days are known.
+/// The features of the spec, those in the unit of the target divided by the scale, and the number of known days.
 fn features(
     spec: &FeatureSpec,
     frame: &Frame,
@@ -179,7 +179,7 @@ fn features(
 }
 
 impl Global {
-    /// Shows the trees of each day of lead the features of their samples, and which ones these are.
+    /// Visits the trees of each day of lead with the features and indices of their samples.
     fn each_day(
         &self,
         frame: &Frame,

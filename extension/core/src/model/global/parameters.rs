@@ -1,4 +1,4 @@
-//! Settings of the global model.
+//! Parameters of the global model.
 
 use super::scale::{LEAST_PRIOR_DAYS, MOST_PRIOR_DAYS};
 use crate::error::Error;
@@ -7,22 +7,22 @@ use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What may be chosen.
+/// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parameters {
-    /// The regressor that says how large a series is, such as `floor_area_m2`: demand is proportional to it as long as
-    /// nothing else is known. Empty where there is none.
+    /// The regressor for the size of a series, such as `floor_area_m2`: without history, demand is proportional to it.
+    /// Empty if there is none.
     pub size: String,
-    /// Days of history that what the size suggests counts as much as. Estimated from the series where it is not given.
+    /// Weight of the size as a prior, in days of history. Estimated from the series by default.
     pub prior_days: Option<f64>,
-    /// Most rows that are learnt from; of more, origins are left out evenly.
+    /// Maximum number of training rows; beyond it, origins are thinned out evenly.
     pub max_rows: u32,
-    /// Hyperparameters of the trees, as of `xgboost`.
+    /// Hyperparameters of the trees, as for `xgboost`.
     pub trees: Value,
 }
 
-/// Hyperparameters of `xgboost` that are not about its trees.
+/// Hyperparameters of `xgboost` that do not apply here.
 const NOT_OF_TREES: [&str; 7] =
     ["base", "base_share", "by_lead_day", "early_stopping_rounds", "half_life_days", "max_rows", "target"];
 
@@ -33,7 +33,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// Reads and checks them; those of the trees are filled in.
+    /// Reads and validates the parameters, including those of the trees.
     pub fn from_json(json: &Value) -> Result<Self, Error> {
         let mut read: Self = options::read("parameter", json, &Self::default())?;
         let prior_days = read.prior_days.unwrap_or(MOST_PRIOR_DAYS);
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_trees_would_ignore_is_refused() {
+    fn tree_parameters_without_effect_are_rejected() {
         let read = |trees: Value| Parameters::from_json(&json!({ "trees": trees }));
         let known = read(json!({"rounds": 30})).unwrap();
         assert_eq!((known.trees.get("rounds"), known.trees.get("base")), (Some(&json!(30)), None));

@@ -1,4 +1,4 @@
-//! How large a series is: what its demand is divided by.
+//! The scale of a series, by which its demand is divided.
 
 use crate::model::TrainingSet;
 use crate::origin::Origin;
@@ -8,25 +8,25 @@ use std::borrow::Cow;
 
 /// Days before the issue time whose mean absolute demand is the scale.
 const SCALE_DAYS: usize = 28;
-/// Bounds of the days of history that what the size suggests counts as much as.
+/// Bounds of the prior weight, in days of history.
 pub const LEAST_PRIOR_DAYS: f64 = 0.25;
 pub const MOST_PRIOR_DAYS: f64 = 28.0;
-/// Those of models from before they were estimated, which do not say.
+/// Prior weight of models trained before it was estimated.
 const PRIOR_DAYS: f64 = 3.0;
 
-/// The mean absolute demand of the last four weeks, drawn to what the size suggests as if that were some days more of
-/// history: with nothing known, the size alone counts.
+/// The mean absolute demand of the last four weeks, shrunk towards the demand expected from the size, which counts like
+/// some days of history: without history, only the size counts.
 ///
-/// That is the posterior mean of a level of which the days are a sample, as if their logarithms were normal: the prior is
-/// worth as many days as the variance of a day is of that of the levels of the series (empirical Bayes; Efron and Morris,
+/// This is the posterior mean of a level sampled by days, with normal logarithms: the weight of the prior, in days, is
+/// the ratio of the variance of a day to that of the levels of the series (empirical Bayes; Efron and Morris,
 /// *Data analysis using Stein's estimator and its generalizations*, 1975).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// Demand per unit of size.
     intensity: f64,
-    /// The regressor that is the size; all are of size one where it is empty or missing.
+    /// The regressor for the size; if empty or missing, all sizes are one.
     size: String,
-    /// Days of history that the size counts as much as; a parameter of the model.
+    /// Weight of the size as a prior, in days of history; a parameter of the model.
     #[serde(skip, default = "prior_days_before")]
     pub prior_days: f64,
 }
@@ -35,8 +35,7 @@ fn prior_days_before() -> f64 {
     PRIOR_DAYS
 }
 
-/// The scale of all series, and for each series the one that the others suggest: what it would have had as a
-/// newcomer.
+/// The scale of all series, and for each series the scale estimated from the others, as for a new series.
 pub struct Scales {
     pub of_all: Scale,
     pub without_each: Vec<Scale>,
@@ -64,7 +63,7 @@ impl Scale {
             let counts = |at: &usize| Some(*at) != left_out && logs[*at].is_finite();
             let counted: Vec<f64> = (0..logs.len()).filter(counts).map(|at| logs[at]).collect();
             let mean = counted.iter().sum::<f64>() / counted.len() as f64;
-            // Nothing but zeros, or nothing at all.
+            // Only zeros, or no values.
             if mean.is_finite() { mean.exp() } else { 1.0 }
         };
         let others = |at| if logs.len() > 1 { mean(Some(at)) } else { mean(None) };
@@ -84,7 +83,7 @@ impl Scale {
     }
 }
 
-/// Days of the last four weeks whose demand is known.
+/// Number of days with known demand in the last four weeks.
 pub fn known_days(frame: &Frame, origin: Origin) -> f64 {
     absolute(&recent(frame, origin)).1 / frame.grid.rows_per_day() as f64
 }
@@ -93,14 +92,14 @@ fn recent(frame: &Frame, origin: Origin) -> Cow<'_, [f64]> {
     frame.known_target(origin, origin.row.saturating_sub(SCALE_DAYS * frame.grid.rows_per_day()))
 }
 
-/// The first known value of the regressor that is the size.
+/// The first known value of the size regressor.
 fn size_of(frame: &Frame, name: &str) -> f64 {
     let values = frame.regressor(name).into_iter().flat_map(|regressor| &regressor.values);
     values.copied().find(|size| size.is_finite() && *size > 0.0).unwrap_or(1.0)
 }
 
-/// The logarithm of the mean absolute demand per unit of size of each span of so many rows of which two thirds are
-/// known; NaN of the others.
+/// The logarithm of the mean absolute demand per unit of size, for each span of `rows` rows; NaN if fewer than two
+/// thirds are known.
 fn logs_by(rows: usize, training: &TrainingSet<'_>, size: &str) -> Vec<f64> {
     let size = size_of(training.frame, size);
     let spans = training.frame.target[..training.end].chunks(rows).map(absolute);
@@ -109,8 +108,8 @@ fn logs_by(rows: usize, training: &TrainingSet<'_>, size: &str) -> Vec<f64> {
     spans.map(log).map(|log| if log.is_finite() { log } else { f64::NAN }).collect()
 }
 
-/// The variance of a day, from the differences of successive days, in units of the variance of the levels of weeks of
-/// all series; as it was before where there is too little to say.
+/// The ratio of the variance of a day, from differences of successive days, to the variance of the weekly levels of all
+/// series; the former default if there is too little data.
 fn prior_days_of(days: &[Vec<f64>], weeks: &[Vec<f64>]) -> f64 {
     let steps = days.iter().flat_map(|days| days.windows(2)).map(|pair| (pair[1] - pair[0]).powi(2) / 2.0);
     let levels: Vec<f64> = weeks.iter().flatten().copied().filter(|level| level.is_finite()).collect();
@@ -120,13 +119,13 @@ fn prior_days_of(days: &[Vec<f64>], weeks: &[Vec<f64>]) -> f64 {
     if days.len() < 2 || prior.is_nan() { PRIOR_DAYS } else { prior.clamp(LEAST_PRIOR_DAYS, MOST_PRIOR_DAYS) }
 }
 
-/// NaN of none.
+/// The mean; NaN without values.
 fn average(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     sum / count
 }
 
-/// Sum of the absolute known values, and their number.
+/// Sum and number of the absolute known values.
 fn absolute(values: &[f64]) -> (f64, f64) {
     let known = values.iter().filter(|value| value.is_finite());
     known.fold((0.0, 0.0), |(sum, count), value| (sum + value.abs(), count + 1.0))
@@ -137,17 +136,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prior_counts_as_many_days_as_a_day_varies_more_than_levels_do() {
-        // Days that go up and down by 0.2: a variance of 0.02. Weeks of 0, 0.4, 0.4 and 0.8: a variance of 0.08.
+    fn the_prior_weight_is_the_ratio_of_daily_to_level_variance() {
+        // Days that alternate by 0.2: a variance of 0.02. Weeks of 0, 0.4, 0.4 and 0.8: a variance of 0.08.
         let days = vec![vec![0.0, 0.2, 0.0, f64::NAN, 0.2], vec![0.6, 0.8]];
         let weeks = vec![vec![0.0, f64::NAN, 0.4], vec![0.4, 0.8]];
         assert!((prior_days_of(&days, &weeks) - 0.25).abs() < 1e-9);
         let far = vec![vec![0.0, 0.04], vec![0.04, 0.08]];
         assert!((prior_days_of(&days, &far) - 25.0).abs() < 1e-6);
-        // All weeks of all series the same: each is as its size suggests. No noise: a day says all.
+        // All weeks of all series are equal: the size determines the level. No noise: a single day determines it.
         assert_eq!(prior_days_of(&days, &[vec![0.3, 0.3], vec![0.3]]), MOST_PRIOR_DAYS);
         assert_eq!(prior_days_of(&[vec![0.0, 0.0], vec![0.4, 0.4]], &weeks), LEAST_PRIOR_DAYS);
-        // One series, or nothing that could be compared.
+        // A single series, or nothing to compare.
         assert_eq!(prior_days_of(&days[..1], &weeks), PRIOR_DAYS);
         assert_eq!(prior_days_of(&[vec![0.1], vec![0.2]], &weeks), PRIOR_DAYS);
         assert_eq!(prior_days_of(&days, &[vec![f64::NAN], vec![]]), PRIOR_DAYS);

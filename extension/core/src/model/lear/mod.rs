@@ -1,18 +1,18 @@
-//! LEAR: one penalised linear autoregression for each hour ahead.
+//! LEAR: one penalised linear autoregression per hour ahead.
 //!
-//! *Lasso-estimated autoregressive* models (Uniejewski, Nowotarski and Weron, 2016; Lago, Marcjasz, De
-//! Schutter and Weron, *Forecasting day-ahead electricity prices*, 2021) are the strongest linear forecasters of hourly
-//! load and price. For each day of lead and local hour of the day there is one linear function of
-//! everything known at the issue time that could matter: every hour of the last two days, the hours around
-//! the same hour a week ago, means of the same day type, extremes, the weather of the target and of the
-//! day before, heating and cooling degrees with squares and weekend terms, the day type.
+//! *Lasso-estimated autoregressive* models (Uniejewski, Nowotarski and Weron, 2016; Lago, Marcjasz, De Schutter and
+//! Weron, *Forecasting day-ahead electricity prices*, 2021) are the strongest linear forecasters of hourly load and
+//! price. For each day of lead and local hour of the day there is one linear function of all relevant inputs known at
+//! the issue time: every hour of the last two days, the hours around the same hour a week ago, means of the same day
+//! type, extremes, the weather of the target and of the day before, heating and cooling degrees with squares and
+//! weekend terms, the day type.
 //!
-//! The penalty is ridge's by default, chosen by generalised cross-validation; or LASSO's. The target is
-//! learnt plain or on a log scale, where effects multiply. A forecast is held within 15 % outside of the range
-//! seen, since a linear function knows no bounds.
+//! The penalty is ridge by default, chosen by generalised cross-validation, or LASSO. The target is plain or on a log
+//! scale, on which effects are multiplicative. Forecasts are clamped to the range of the training set plus 15 % on
+//! either side, since linear extrapolation is unbounded.
 //!
-//! A training row is an origin at one of the local times of day from which the model will be asked; each of these has
-//! functions of its own. The penalties of the first one serve the others.
+//! A training row is an origin at one of the local times of day of the phases; each phase has its own functions. The
+//! penalties of the first phase are reused for the others.
 
 mod parameters;
 
@@ -31,10 +31,10 @@ use parameters::{Parameters, Penalty};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Share of the rows of the largest function that one must have: others are of the days on which the clocks changed.
+/// Minimum rows of a function, as a share of the largest one: smaller ones come from clock changes only.
 const LEAST_SHARE: f64 = 0.1;
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "lear",
     preset: Preset::Linear,
@@ -71,16 +71,16 @@ struct State {
     phases: Vec<Functions>,
 }
 
-/// The functions of one phase.
+/// The functions of a phase.
 #[derive(Serialize, Deserialize)]
 struct Functions {
-    /// Local row of the day at which its origins stand.
+    /// Row of the local day of its origins.
     slot: usize,
-    /// Day of lead times rows per day plus local row of the day.
+    /// Index: day of lead times rows per day plus row of the local day.
     by_slot: Vec<Option<Linear>>,
 }
 
-/// The state as artifact format 5 has it.
+/// The state in artifact format 5.
 #[derive(Deserialize)]
 struct StateV5 {
     feature_names: Vec<String>,
@@ -91,7 +91,7 @@ struct StateV5 {
     functions: Vec<Option<LinearV5>>,
 }
 
-/// A state of format 5 as one of today.
+/// Converts a state of format 5.
 fn state_of_v5(state: &[u8]) -> Result<Vec<u8>, Error> {
     let old: StateV5 = postcard::from_bytes(state).map_err(|error| damaged(error.to_string()))?;
     let by_slot = old.functions.into_iter().map(|function| function.map(Linear::from)).collect();
@@ -105,7 +105,7 @@ fn damaged(what: String) -> Error {
     Error::DamagedArtifact(format!("LEAR's state: {what}"))
 }
 
-/// What the functions of all phases are fitted with.
+/// Inputs shared by the functions of all phases.
 struct Fit<'a> {
     training: TrainingSet<'a>,
     parameters: &'a Parameters,
@@ -115,7 +115,7 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// Functions of a phase and the penalty of each; `penalties` of another phase serve this one.
+    /// The functions of a phase and their penalties; `penalties` of another phase are reused.
     fn phase(
         &self,
         phase: Phase,
@@ -129,7 +129,7 @@ impl Fit<'_> {
             return Err(Error::TooLittleHistory { need: self.table.history() + day, have: end });
         }
         let mut matrix = self.table.matrix(&samples, checkpoint)?;
-        // A function is of one lead, give or take the hour of a clock change, and may be asked for later ones.
+        // A function serves one lead (plus or minus a clock change), and possibly later ones.
         let leads = self.table.features().iter().enumerate().filter(|(_, feature)| feature.known == Known::Lead);
         leads.for_each(|(column, _)| matrix.column_mut(column).fill(f32::NAN));
         let mut rows_of = vec![Vec::new(); horizon.div_ceil(day) * day];
@@ -194,29 +194,29 @@ impl Lear {
         };
         let numbers = state.rows_per_day > 0 && state.range.is_sound() && state.target.is_sound();
         if !numbers || state.phases.is_empty() || !state.phases.iter().all(sound) {
-            return Err(damaged("impossible numbers".to_owned()));
+            return Err(damaged("invalid values".to_owned()));
         }
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
     }
 
-    /// The functions of the phase at which an origin stands.
+    /// The functions of the phase of an origin.
     fn functions(&self, clock: &Clock, origin: Origin) -> Result<&Functions, Error> {
         let slot = clock.slot(origin.row);
         let found = self.state.phases.iter().find(|functions| functions.slot == slot);
         found.ok_or_else(|| Error::Internal(format!("no function was fitted for origins at row {slot} of the day")))
     }
 
-    /// The function that forecasts a sample; none where there is none at all of its time of day.
+    /// The function that forecasts a sample; `None` if its time of day has none.
     fn function<'a>(&self, functions: &'a Functions, clock: &Clock, sample: &Sample) -> Option<&'a Linear> {
         let day = self.state.rows_per_day;
         let days = functions.by_slot.len() / day;
-        // Beyond the longest lead, or where it was never learnt, the nearest day of lead before.
+        // Beyond the longest lead, or without a function, the nearest earlier day of lead is used.
         let (lead_day, slot) = (((sample.lead() - 1) / day).min(days - 1), clock.slot(sample.target));
         let at = |lead_day: usize| functions.by_slot[lead_day * day + slot].as_ref();
         (0..=lead_day).rev().find_map(at).or_else(|| (lead_day..days).find_map(at))
     }
 
-    /// Shows the features of each forecast and the function that makes it.
+    /// Visits each forecast with its features and its function.
     fn each_forecast(
         &self,
         table: &Table<'_>,
@@ -301,15 +301,15 @@ mod tests {
     use crate::testing::{hourly_frame, training};
 
     #[test]
-    fn leads_beyond_the_trained_ones_are_forecast_as_the_last_of_them_where_clocks_changed_in_the_training() {
+    fn leads_beyond_the_horizon_use_the_last_function_despite_clock_changes() {
         let frame = hourly_frame(8760);
         let spec = FeatureSpec { time_zone: chrono_tz::Europe::Paris, ..FeatureSpec::preset(Preset::Linear) };
         let parameters = Parameters::from_json(&json!({})).map(|parameters| json!(parameters)).unwrap();
         let phases = [Phase { slot: 6, delay: 0 }];
-        // Two days and a half, so that functions of the third day have rows for half of its hours.
+        // Two and a half days, so that the third day has functions for half of its hours.
         let set = TrainingSet { phases: &phases, horizon: 60, ..training(&frame, 8000, &spec, &parameters) };
         let model = Lear::fit(set, &mut || ()).unwrap();
-        // 05:00 of UTC in winter, after both changes.
+        // 05:00 UTC in winter, after both changes.
         let origin = Origin::at(8021);
         let yhat = model.predict(&frame, &[origin], 100, &mut || ()).unwrap();
         for (ahead, yhat) in yhat.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The hyperparameters that may be set, and their ranges.
+//! Hyperparameters and their ranges.
 
 use crate::error::Error;
 use crate::model::target::Scale;
@@ -6,17 +6,17 @@ use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How weights are kept small.
+/// Type of the penalty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Penalty {
-    /// On squares; keeps every column.
+    /// L2; keeps every column.
     Ridge,
-    /// On absolute values; leaves columns out.
+    /// L1; selects columns.
     Lasso,
 }
 
-/// What may be chosen.
+/// The hyperparameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
@@ -24,9 +24,9 @@ pub struct Parameters {
     pub penalty: Penalty,
     /// `plain` or `log`.
     pub target: Scale,
-    /// Days of history that are learnt from, at most.
+    /// Maximum days of history used for training.
     pub window_days: u32,
-    /// Days after which a day counts half; 0 counts all days alike.
+    /// Half-life of the weight of a day; 0 weights all days equally.
     pub half_life_days: u32,
 }
 

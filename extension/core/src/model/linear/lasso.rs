@@ -1,21 +1,21 @@
-//! LASSO by cyclic coordinate descent, its penalty by the corrected Akaike criterion.
+//! LASSO by cyclic coordinate descent, with the penalty chosen by the corrected Akaike criterion.
 //!
-//! From the penalty that leaves no column down a geometric path, each fit starting where the last ended
-//! (Friedman, Hastie and Tibshirani, *Regularization Paths for Generalized Linear Models via Coordinate
-//! Descent*, 2010). The number of columns left is an unbiased estimate of the degrees of freedom (Zou,
-//! Hastie and Tibshirani, 2007), so the path's best is the one of least AICc.
+//! Follows a geometric path down from the penalty that selects no column, with warm starts (Friedman, Hastie and
+//! Tibshirani, *Regularization Paths for Generalized Linear Models via Coordinate Descent*, 2010). The number of
+//! selected columns is an unbiased estimate of the degrees of freedom (Zou, Hastie and Tibshirani, 2007), so the
+//! penalty with the least AICc is chosen.
 
 use super::{Linear, Standardised};
 use ndarray::{Array1, Array2};
 
-/// Steps of the path, down to this share of the penalty that leaves no column.
+/// Steps of the path, down to this share of the penalty that selects no column.
 const STEPS: i32 = 40;
 const SMALLEST: f64 = 1e-3;
-/// Sweeps over the columns at one penalty, at most.
+/// Maximum number of sweeps over the columns at one penalty.
 const SWEEPS: usize = 200;
 
-/// Fits with the penalty of least AICc, or with `penalty`. The objective is
-/// `RSS / (2 n) + penalty * sum |weight|`. Returns the function and the penalty.
+/// Fits with the penalty of least AICc, or with `penalty`. The objective is `RSS / (2 n) + penalty * sum |weight|`.
+/// Returns the function and the penalty.
 pub fn lasso(data: &Standardised, penalty: Option<f64>) -> (Linear, f64) {
     let (n, p) = data.rows.dim();
     let rows = n as f64;
@@ -32,7 +32,7 @@ pub fn lasso(data: &Standardised, penalty: Option<f64>) -> (Linear, f64) {
     let mut best = (f64::INFINITY, weights.clone(), largest);
     for step in 1..=STEPS {
         let penalty = largest * SMALLEST.powf(f64::from(step) / f64::from(STEPS));
-        // Enough to compare penalties by.
+        // Precise enough to compare penalties.
         descend(&gram, &mut weights, &mut gradient, penalty, 1e-7 * total);
         let left = weights.iter().filter(|weight| **weight != 0.0).count() as f64 + 1.0;
         if left + 2.0 > 0.8 * rows {
@@ -48,8 +48,8 @@ pub fn lasso(data: &Standardised, penalty: Option<f64>) -> (Linear, f64) {
     (data.linear(best.1), best.2)
 }
 
-/// Sweeps over the columns until no step lowers the objective by more than `enough`; `gradient` is kept at `moments -
-/// gram * weights`.
+/// Sweeps over the columns until no step lowers the objective by more than `enough`; updates `gradient` to equal
+/// `moments - gram * weights`.
 fn descend(gram: &Array2<f64>, weights: &mut Array1<f64>, gradient: &mut Array1<f64>, penalty: f64, enough: f64) {
     for _ in 0..SWEEPS {
         let mut moved = 0.0_f64;

@@ -1,7 +1,7 @@
 //! Penalised linear regression on standardised columns.
 //!
-//! A fit centres and scales each column, leaves out those without a spread, and counts a missing value as
-//! the column's mean. [`ridge`] and [`lasso`] work on the same [`Standardised`] rows.
+//! A fit centres and scales each column, drops those without variance, and replaces missing values by the column's
+//! mean. [`ridge`] and [`lasso`] work on the same [`Standardised`] rows.
 
 mod lasso;
 mod non_negative;
@@ -16,18 +16,18 @@ pub(super) use ridge::ridge;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// A fitted linear function of the columns of a matrix. Its numbers are stored in 32 bits, and rounded to them when
-/// it is fitted, so that a reloaded one gives the same.
+/// A fitted linear function of the columns of a matrix. It is stored in 32 bits and rounded to them in the fit, so that
+/// it is the same after reloading.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub(super) struct Linear {
-    /// Value where every column stands at its mean.
+    /// Value at the mean of every column.
     pub intercept: f64,
-    /// For each column that counts: its place, mean, and weight per unit.
+    /// For each selected column: its index, mean, and weight per unit.
     pub terms: Vec<Term>,
 }
 
-/// As it is stored: the intercept; place, mean and weight of each term.
+/// Serialised form: the intercept, then index, mean and weight of each term.
 #[derive(Serialize, Deserialize)]
 struct Stored(f64, Vec<(u32, f32, f32)>);
 
@@ -46,7 +46,7 @@ impl From<Linear> for Stored {
     }
 }
 
-/// As artifact format 5 stored it.
+/// Serialised form in artifact format 5.
 #[derive(Deserialize)]
 pub(super) struct LinearV5 {
     intercept: f64,
@@ -59,7 +59,7 @@ impl From<LinearV5> for Linear {
     }
 }
 
-/// One column's part.
+/// The term of one column.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(super) struct Term {
     pub column: usize,
@@ -68,12 +68,12 @@ pub(super) struct Term {
 }
 
 impl Linear {
-    /// The value at a row; missing columns count as their mean.
+    /// The value at a row; missing columns are replaced by their mean.
     pub fn at(&self, row: ArrayView1<'_, f32>) -> f64 {
         self.intercept + self.contributions(row).map(|(_, part)| part).sum::<f64>()
     }
 
-    /// What columns of a row add to the intercept.
+    /// The contributions of the columns of a row.
     pub fn contributions<'a>(&'a self, row: ArrayView1<'a, f32>) -> impl Iterator<Item = (usize, f64)> + 'a {
         let part = move |term: &Term| match f64::from(row[term.column]) {
             value if value.is_finite() => term.weight * (value - term.mean),
@@ -82,21 +82,21 @@ impl Linear {
         self.terms.iter().map(move |term| (term.column, part(term)))
     }
 
-    /// With a share of its slopes, as exact as they are stored.
+    /// Scales the slopes by a share, rounded as stored.
     #[must_use]
     pub fn flattened(mut self, share: f64) -> Self {
         self.terms.iter_mut().for_each(|term| term.weight = f64::from((term.weight * share) as f32));
         self
     }
 
-    /// Whether it can be used on rows of so many columns.
+    /// Whether it can be applied to rows with this many columns.
     pub fn is_sound(&self, columns: usize) -> bool {
         let sound = |term: &Term| term.column < columns && term.mean.is_finite() && term.weight.is_finite();
         self.intercept.is_finite() && self.terms.iter().all(sound)
     }
 }
 
-/// The range of the values seen: a linear function knows no bounds of its own.
+/// The range of the training values, since linear extrapolation is unbounded.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Range {
     least: f64,
@@ -104,22 +104,22 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Share of the range that a forecast may lie outside of it.
+    /// Margin beyond the range, as a share of it.
     const BEYOND_SHARE: f64 = 0.15;
 
-    /// Of the values that are finite, of which there must be one.
+    /// The range of the finite values, at least one of which is required.
     pub fn of(values: &[f64]) -> Self {
         let known = || values.iter().copied().filter(|value| value.is_finite());
         Self { least: known().fold(f64::INFINITY, f64::min), most: known().fold(f64::NEG_INFINITY, f64::max) }
     }
 
-    /// The nearest value that lies not far outside.
+    /// Clamps to the range plus margin.
     pub fn clamp(self, value: f64) -> f64 {
         let (least, most) = self.bounds();
         value.clamp(least, most)
     }
 
-    /// Between which values a forecast may lie.
+    /// The range plus margin.
     pub fn bounds(self) -> (f64, f64) {
         let beyond = Self::BEYOND_SHARE * (self.most - self.least);
         (self.least - beyond, self.most + beyond)
@@ -134,8 +134,8 @@ impl Range {
     }
 }
 
-/// Rows whose columns have weighted mean zero and variance one, and their centred labels, both times the root
-/// of the row's weight.
+/// Rows whose columns have weighted mean zero and variance one, and centred labels, both multiplied by the root of the
+/// row's weight.
 pub(super) struct Standardised {
     columns: Vec<(usize, f64, f64)>,
     pub rows: Array2<f64>,
@@ -144,7 +144,7 @@ pub(super) struct Standardised {
 }
 
 impl Standardised {
-    /// `rows` by columns, a label and a positive weight for each row.
+    /// From `rows` by columns, with a label and a positive weight for each row.
     pub fn new(rows: ArrayView2<'_, f32>, labels: &[f64], weights: &[f64]) -> Self {
         let total: f64 = weights.iter().sum();
         let mean_label = labels.iter().zip(weights).map(|(label, weight)| label * weight).sum::<f64>() / total;
@@ -164,7 +164,7 @@ impl Standardised {
         Self { columns, rows: standard, labels, mean_label }
     }
 
-    /// Weights of standardised columns as a function of the columns as they came.
+    /// Converts weights of standardised columns to a function of the original columns.
     fn linear(&self, weights: impl IntoIterator<Item = f64>) -> Linear {
         let rounded = |value: f64| f64::from(value as f32);
         let term = |((column, mean, spread), weight): (&(usize, f64, f64), f64)| {
@@ -175,7 +175,7 @@ impl Standardised {
     }
 }
 
-/// Weighted mean and standard deviation of the known values; none where they do not vary.
+/// Weighted mean and standard deviation of the known values; `None` if they are constant.
 fn spread(column: ArrayView1<'_, f32>, weights: &[f64]) -> Option<(f64, f64)> {
     let known = || column.iter().map(|value| f64::from(*value)).zip(weights).filter(|(value, _)| value.is_finite());
     let total: f64 = known().map(|(_, weight)| weight).sum();

@@ -14,7 +14,7 @@ fn matrix(answers: &Value) -> Array2<f32> {
     Array2::from_shape_vec((rows, values.len() / rows), values).unwrap()
 }
 
-/// The largest distance of fitted values.
+/// The largest difference of fitted values.
 fn apart(function: &Linear, x: &Array2<f32>, theirs: &[f64]) -> f64 {
     x.rows().into_iter().zip(theirs).map(|(row, theirs)| (function.at(row) - theirs).abs()).fold(0.0, f64::max)
 }
@@ -32,7 +32,7 @@ fn ridge_agrees_with_scikit_learn_with_and_without_weights() {
 }
 
 #[test]
-fn the_penalty_is_the_one_of_least_generalised_cross_validation_error() {
+fn the_penalty_minimises_the_generalised_cross_validation_error() {
     let answers = reference("linear");
     let (x, y) = (matrix(&answers), numbers(&answers, "y"));
     let (_, penalty) = ridge(&Standardised::new(x.view(), &y, &vec![1.0; y.len()]), None).unwrap();
@@ -41,7 +41,7 @@ fn the_penalty_is_the_one_of_least_generalised_cross_validation_error() {
 }
 
 #[test]
-fn lasso_agrees_with_scikit_learn_and_leaves_out_the_same_columns() {
+fn lasso_agrees_with_scikit_learn_and_selects_the_same_columns() {
     let answers = reference("linear");
     let (x, y) = (matrix(&answers), numbers(&answers, "y"));
     let data = Standardised::new(x.view(), &y, &vec![1.0; y.len()]);
@@ -53,7 +53,7 @@ fn lasso_agrees_with_scikit_learn_and_leaves_out_the_same_columns() {
 }
 
 #[test]
-fn lasso_finds_its_penalty_and_a_missing_value_counts_as_the_mean() {
+fn lasso_chooses_its_penalty_and_replaces_missing_values_by_the_mean() {
     let answers = reference("linear");
     let (x, y) = (matrix(&answers), numbers(&answers, "y"));
     let (fitted, penalty) = lasso(&Standardised::new(x.view(), &y, &vec![1.0; y.len()]), None);

@@ -1,10 +1,9 @@
-//! Ridge regression, its penalty by generalised cross-validation.
+//! Ridge regression, with the penalty chosen by generalised cross-validation.
 //!
-//! With the eigenvalues `s` of the Gram matrix `X'X` and `z` the labels' moments `X'y` along its eigenvectors, any
-//! penalty's solution, residual sum of squares and effective degrees of freedom are sums over `s`
-//! and `z`; so one decomposition serves the whole path. The penalty with the least `n RSS / (n - df)^2`
-//! is taken (Golub, Heath and Wahba, *Generalized Cross-Validation as a Method for Choosing a Good Ridge
-//! Parameter*, 1979).
+//! With the eigenvalues `s` of the Gram matrix `X'X` and `z` the labels' moments `X'y` along its eigenvectors, the
+//! solution, residual sum of squares and effective degrees of freedom for any penalty are sums over `s` and `z`, so one
+//! decomposition serves the whole path. The penalty with the least `n RSS / (n - df)^2` is chosen (Golub, Heath and
+//! Wahba, *Generalized Cross-Validation as a Method for Choosing a Good Ridge Parameter*, 1979).
 
 use super::{Linear, Standardised};
 use crate::error::Error;
@@ -12,11 +11,11 @@ use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 use ndarray::{Array1, Array2};
 
-/// Penalties that are tried, as multiples of the number of rows: from 1e-6 to 1e2, ten a decade.
+/// Candidate penalties, as multiples of the number of rows: from 1e-6 to 1e2, ten per decade.
 const PENALTIES: i32 = 81;
 
-/// Fits with the penalty of least generalised cross-validation error, or with `penalty` per row where it
-/// is given. Returns the function and the penalty per row.
+/// Fits with the penalty of least generalised cross-validation error, or with `penalty` per row if given. Returns the
+/// function and the penalty per row.
 pub fn ridge(data: &Standardised, penalty: Option<f64>) -> Result<(Linear, f64), Error> {
     let (n, p) = data.rows.dim();
     if p == 0 {
@@ -52,7 +51,7 @@ pub fn ridge(data: &Standardised, penalty: Option<f64>) -> Result<(Linear, f64),
     Ok((data.linear(weights), best / rows))
 }
 
-/// The weights of a given penalty, by Cholesky factors: a tenth of the work of a decomposition.
+/// The weights for a given penalty, by Cholesky factorisation: a tenth of the cost of the decomposition.
 fn solve(gram: &Array2<f64>, moments: &Array1<f64>, penalty: f64) -> Result<Vec<f64>, Error> {
     let p = moments.len();
     let system = Mat::from_fn(p, p, |i, j| gram[[i, j]] + if i == j { penalty } else { 0.0 });

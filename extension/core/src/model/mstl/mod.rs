@@ -1,15 +1,15 @@
-//! MSTL: daily and weekly seasons, trend and remainder, each carried on by itself.
+//! MSTL: daily and weekly seasons, trend and remainder, each forecast separately.
 //!
 //! Multiple seasonal-trend decomposition by LOESS (Bandara, Hyndman and Bergmeir, *MSTL: A seasonal-trend decomposition
 //! algorithm for time series with multiple seasonal patterns*, 2021; Cleveland et al., *STL*, 1990), by the crate
-//! `stlrs`, which is a port of theirs, has no dependencies and starts no thread. Of the crates that forecast with it,
-//! `augurs-mstl` computes in 32 bits and both it and `anofox-forecast` fit anew for every origin. Here the newest weeks
-//! are decomposed anew at each origin: the seasons repeat their last round, the trend stays at its last value, and the
-//! remainder returns to zero as an ARMA foretells, whose order and coefficients are what is fitted.
+//! `stlrs`, a port of theirs without dependencies and threads. Of the crates that forecast with it, `augurs-mstl`
+//! computes in 32 bits, and both it and `anofox-forecast` refit for every origin. Here the newest weeks are decomposed
+//! at each origin: the seasons repeat their last period, the trend keeps its last value, and the remainder is forecast
+//! by an ARMA, whose order and coefficients are the fitted state.
 //!
-//! It reads the target only. Hours stand on the local wall clock: the hour that daylight saving skips is filled, the
-//! one that it repeats is averaged. Missing hours are filled by the hour of the week's mean, raised or lowered as their
-//! neighbours are.
+//! It reads the target only. Hours are in local time: the hour skipped by daylight saving is filled, the repeated one
+//! is averaged. Missing hours are filled with the mean of their hour of the week, shifted to the level of their
+//! neighbours.
 
 mod wall;
 
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wall::Wall;
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "mstl",
     preset: Preset::Advanced,
@@ -51,9 +51,9 @@ pub(super) const STRATEGY: Definition = Definition {
     },
 };
 
-/// Weeks whose remainder the ARMA is fitted to; it has few coefficients.
+/// Weeks of remainder that the ARMA is fitted to; it has few coefficients.
 const FIT_WEEKS: u32 = 26;
-/// Weeks without which a week has no season.
+/// Minimum number of weeks for a weekly season.
 const LEAST_WEEKS: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,13 +61,13 @@ const LEAST_WEEKS: u32 = 2;
 pub struct Parameters {
     /// Weeks before the issue time that are decomposed.
     pub weeks: u32,
-    /// Days over which the daily season may change.
+    /// Seasonal smoothing window of the daily season, in days.
     pub daily_window: u32,
-    /// Weeks over which the weekly season may change.
+    /// Seasonal smoothing window of the weekly season, in weeks.
     pub weekly_window: u32,
-    /// Most autoregressive and most moving-average terms of the remainder.
+    /// Maximum autoregressive and moving-average order of the remainder.
     pub max_order: u32,
-    /// Standard deviations to which an innovation of the remainder is cut.
+    /// Clipping of innovations of the remainder, in standard deviations.
     pub outlier_sigmas: f64,
 }
 
@@ -91,9 +91,9 @@ impl Parameters {
         Ok(read)
     }
 
-    /// Rows before the issue time that a forecast reads at least; it takes more where they are.
+    /// Minimum number of rows before the issue time; a forecast uses more if available.
     pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
-        // A day more than the seasons need, for the hour that autumn repeats.
+        // One day more than the seasons need, for the repeated hour in autumn.
         Ok(grid.rows_in_hours(LEAST_WEEKS * 168)? + grid.rows_per_day().max(2))
     }
 }
@@ -145,7 +145,7 @@ impl Mstl {
             let wall = Wall::new(&frame.target[..origin.min(frame.target.len())], &clock, most, need)?;
             let parts = wall.decompose(day, &self.parameters)?;
             let filtered = self.remainder.filter(&parts.remainder, clip);
-            // Spring skips an hour on the wall: one step more.
+            // In spring local time skips an hour: one more step.
             let remainder = self.remainder.forecast(&filtered, parts.remainder.len(), horizon + day);
             for (ahead, forecast) in leads.iter_mut().enumerate() {
                 let at = wall.position(&clock, origin + ahead);
@@ -205,7 +205,7 @@ mod tests {
     use crate::testing::{hourly_frame, training};
 
     #[test]
-    fn a_series_of_two_seasons_is_continued_over_the_change_of_clocks() {
+    fn a_series_of_two_seasons_is_continued_over_a_clock_change() {
         let mut frame = hourly_frame(24 * 120);
         let zone = chrono_tz::Europe::Zurich;
         let clock = Clock::new(&frame.grid, zone, frame.grid.len());
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn two_weeks_are_needed() {
+    fn two_weeks_are_required() {
         let (frame, spec, parameters) = (hourly_frame(500), FeatureSpec::default(), json!({}));
         let training = |end| training(&frame, end, &spec, &parameters);
         let refused = Mstl::fit(training(359), &mut || ()).map(|_| ());

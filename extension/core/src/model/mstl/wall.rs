@@ -1,19 +1,19 @@
-//! The newest weeks on the wall clock, and their decomposition.
+//! The newest weeks in local time, and their decomposition.
 
 use super::Parameters;
 use crate::clock::Clock;
 use crate::error::Error;
 use stlrs::{Mstl, StlParams};
 
-/// Values at equal steps of wall-clock time, none missing.
+/// Values at equal steps of local time, without missing ones.
 pub(super) struct Wall {
     first: i64,
     values: Vec<f64>,
 }
 
 impl Wall {
-    /// The newest `most` rows of `target`; an error below `need` rows, or where fewer than half of those needed are
-    /// known.
+    /// The newest `most` rows of `target`; an error if there are fewer than `need` rows, or fewer than half of those
+    /// are known.
     pub fn new(target: &[f64], clock: &Clock, most: usize, need: usize) -> Result<Self, Error> {
         let rows = target.len().saturating_sub(most)..target.len();
         let known = target[rows.clone()].iter().filter(|value| value.is_finite()).count();
@@ -33,7 +33,7 @@ impl Wall {
         Ok(Self { first, values: filled(values, clock.rows_per_day()) })
     }
 
-    /// Which value the row is; at or beyond the number of values where it lies ahead.
+    /// The index of the row's value; at or beyond the number of values for rows ahead.
     pub fn position(&self, clock: &Clock, row: usize) -> usize {
         usize::try_from(clock.tick(row) - self.first).unwrap_or(0)
     }
@@ -58,21 +58,20 @@ impl Wall {
 
 /// A decomposed series.
 pub(super) struct Parts {
-    /// Period and values.
+    /// Period and values of each season.
     pub seasons: Vec<(usize, Vec<f64>)>,
-    /// The trend's last value.
+    /// The last value of the trend.
     pub level: f64,
     pub remainder: Vec<f64>,
 }
 
 impl Parts {
-    /// Level, seasons and remainder at position `at`, which add up to the forecast; `remainder` is what is foretold of
-    /// it.
+    /// Level, seasons and remainder at position `at`, which add up to the forecast; `remainder` is its forecast.
     pub fn ahead(&self, at: usize, remainder: &[f64]) -> [f64; 3] {
         let len = self.remainder.len();
         let season = |(period, values): &(usize, Vec<f64>)| match at.checked_sub(len) {
             Some(ahead) => values[len - period + ahead % period],
-            // The hour that autumn repeats was seen once.
+            // The repeated hour in autumn was seen once.
             None => values[at],
         };
         let step = at.saturating_sub(len).min(remainder.len() - 1);
@@ -80,7 +79,7 @@ impl Parts {
     }
 }
 
-/// Missing values by the mean of their place in the week, raised or lowered as the known neighbours on both sides are.
+/// Fills missing values with the mean of their time of the week, shifted to the level of the known neighbours.
 fn filled(mut values: Vec<f64>, day: usize) -> Vec<f64> {
     let means = |period: usize| -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); period];
@@ -120,7 +119,7 @@ mod tests {
     use crate::testing::{reference, reference_frame};
 
     #[test]
-    fn a_gap_is_filled_by_its_place_in_the_week_at_the_level_around_it() {
+    fn a_gap_is_filled_by_time_of_week_at_the_local_level() {
         let value = |at: usize| (at % 24) as f64 + if at >= 24 * 21 { 10.0 } else { 0.0 };
         let mut values: Vec<f64> = (0..24 * 42).map(value).collect();
         values[24 * 30..24 * 31].fill(f64::NAN);
@@ -129,7 +128,7 @@ mod tests {
         }
     }
 
-    /// `statsmodels` 0.15 smooths at every row, `stlrs` at every tenth of a window and interpolates between them.
+    /// `statsmodels` 0.15 smooths at every row; `stlrs` at every tenth of a window, with interpolation in between.
     #[test]
     fn the_decomposition_agrees_with_statsmodels() {
         let (answers, frame) = (reference("mstl"), reference_frame(&[]));

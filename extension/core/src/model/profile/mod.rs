@@ -1,9 +1,9 @@
 //! Profile: the mean of the same local hour over the newest days of the same type.
 //!
-//! Workdays, Saturdays, and Sundays with holidays have a shape each; the mean over a few weeks carries no noise of a
-//! single day. The "similar day" method of load forecasting (Gross and Galiana, *Short-term load
-//! forecasting*, Proceedings of the IEEE 75(12), 1987), and a floor that is harder to beat than the seasonal
-//! naive. Where an hour is known on no day of its type, the other days stand in, then all hours, then what is older.
+//! Workdays, Saturdays, and Sundays with holidays have separate profiles; the mean over a few weeks averages out the
+//! noise of single days. The "similar day" method of load forecasting (Gross and Galiana, *Short-term load
+//! forecasting*, Proceedings of the IEEE 75(12), 1987), a stronger baseline than seasonal naive. If an hour is known on
+//! no day of its type, other days are used, then all hours, then older data.
 
 use super::explanation::{Explanation, HISTORY};
 use super::{Definition, Forecaster, Origins, each_as_known};
@@ -18,7 +18,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "profile",
     preset: Preset::Advanced,
@@ -32,13 +32,13 @@ pub(super) const STRATEGY: Definition = Definition {
     space: || json!({"weeks": {"low": 2, "high": 8}, "days": {"low": 3, "high": 30}}),
 };
 
-/// The only state is the parameters.
+/// The state only holds the parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Weeks before the origin that are looked through.
+    /// Number of weeks before the origin to search.
     weeks: u32,
-    /// Most days of a type that a mean is taken over, the newest ones.
+    /// Maximum number of days of a type in the mean, newest first.
     days: u32,
 }
 
@@ -148,7 +148,7 @@ struct Means<'a> {
 }
 
 impl Means<'_> {
-    /// Mean over the newest of `rows` in this slot and type of day, where they are given.
+    /// Mean over the newest of `rows`, restricted to this slot and type of day if given.
     fn of(&self, rows: &[usize], slot: Option<usize>, day: Option<DayType>) -> Option<f64> {
         let alike = |row: &&usize| {
             slot.is_none_or(|slot| self.calendar.clock.slot(**row) == slot)
@@ -156,7 +156,7 @@ impl Means<'_> {
         };
         let most = if slot.is_some() { self.days } else { usize::MAX };
         let alike = rows.iter().filter(alike).take(most).map(|row| self.target[*row]);
-        // Each is divided before it is added: a sum of huge values would be infinite.
+        // Divided before adding: a sum of huge values would overflow.
         alike.enumerate().fold(None, |mean, (n, value)| {
             let mean = mean.unwrap_or(0.0);
             Some(mean + (value / (n + 1) as f64 - mean / (n + 1) as f64))
@@ -177,7 +177,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Monday is day 0; the target is the number of the row's day.
+    /// Monday is day 0; the target is the index of the row's day.
     fn numbered(days: usize) -> Frame {
         let mut frame = hourly_frame(24 * (days + 3));
         frame.target.iter_mut().enumerate().for_each(|(row, value)| *value = (row / 24) as f64);
@@ -185,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn each_type_of_day_has_its_own_mean() {
-        // Issued on Friday, day 32: Friday is a workday, then a Saturday and a Sunday.
+    fn each_day_type_has_its_own_mean() {
+        // Issued on Friday, day 32: a workday, followed by a Saturday and a Sunday.
         let forecast = forecast(&numbered(32), 32 * 24, &json!({}));
         let workdays = (31 + 30 + 29 + 28 + 25 + 24 + 23 + 22 + 21 + 18) as f64 / 10.0;
         assert!((forecast[[0, 0]] - workdays).abs() < 1e-9);
@@ -195,26 +195,26 @@ mod tests {
     }
 
     #[test]
-    fn a_holiday_takes_the_mean_of_sundays() {
-        // Day 120 is a Tuesday and the holiday.
+    fn a_holiday_has_the_mean_of_sundays() {
+        // The holiday, day 120, is a Tuesday.
         let forecast = forecast(&numbered(120), 120 * 24, &json!({}));
         assert!((forecast[[0, 5]] - (97 + 104 + 111 + 118) as f64 / 4.0).abs() < 1e-9);
     }
 
     #[test]
-    fn missing_hours_are_left_out_and_little_history_falls_back() {
+    fn missing_hours_are_skipped_and_a_short_history_falls_back() {
         let mut frame = numbered(32);
         frame.target[26 * 24..27 * 24].fill(f64::NAN);
         let thinner = forecast(&frame, 32 * 24, &json!({}));
         assert!((thinner[[0, 24]] - (5 + 12 + 19) as f64 / 3.0).abs() < 1e-9);
-        // Five workdays are known, no Saturday: any day's same hour.
+        // Five workdays are known, but no Saturday: the same hour of any day.
         assert!((forecast(&numbered(5), 5 * 24, &json!({}))[[0, 3]] - 2.0).abs() < 1e-9);
-        // Three hours are known.
+        // Only three hours are known.
         assert!((forecast(&numbered(5), 3, &json!({}))[[0, 3]]).abs() < 1e-9);
     }
 
     #[test]
-    fn nothing_known_is_too_little_history() {
+    fn without_known_values_there_is_too_little_history() {
         let mut frame = hourly_frame(100);
         frame.target.fill(f64::NAN);
         let profile = Profile::restore(&FeatureSpec::default(), &json!({})).unwrap();
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_local_hour_counts_across_daylight_saving() {
-        // Demand at 07:00 in Zurich only; the origin lies after the clocks went forward on 31 March 2024.
+        // Demand only at 07:00 in Zurich; the origin is after the clocks went forward on 31 March 2024.
         let mut frame = hourly_frame(24 * 100);
         let zone = chrono_tz::Europe::Zurich;
         let clock = Clock::new(&frame.grid, zone, frame.grid.len());

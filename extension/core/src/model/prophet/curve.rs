@@ -1,4 +1,4 @@
-//! The columns that the curve adds up: trend, bends, seasons, holidays, regressors.
+//! The design matrix of the curve: trend, changepoints, seasons, holidays, regressors.
 
 use super::Parameters;
 use super::map::Prior;
@@ -12,28 +12,28 @@ use crate::series::Frame;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// Prophet's priors on the trend's slope and offset, and their scale.
+/// Prophet's priors on the slope and offset of the trend, and their scale.
 const TREND_SCALE: f64 = 5.0;
 
-/// Where the columns come from.
+/// The definition of the columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Curve {
-    /// First local day, and days to the last: the trend's time runs from 0 to 1 between them.
+    /// First local day, and number of days to the last: the trend's time runs from 0 to 1 between them.
     start: f64,
     span: f64,
-    /// Where the trend may bend, on that time.
+    /// Changepoints of the trend, on that time scale.
     bends: Vec<f64>,
-    /// Fourier orders: daily, off work, weekly, yearly.
+    /// Fourier orders: daily, days off, weekly, yearly.
     seasons: [usize; 4],
     /// Names of the holiday columns.
     holidays: Vec<String>,
-    /// First and last day around a holiday.
+    /// First and last day of the window around a holiday.
     window: [i64; 2],
     regressors: Regressors,
 }
 
-/// Rows of the curve over a frame.
+/// Rows of the design matrix over a frame.
 pub(super) struct Rows<'a> {
     curve: &'a Curve,
     calendar: Calendar,
@@ -43,7 +43,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl Curve {
-    /// For the rows of `frame` that are `known`, of which there are at least two.
+    /// For the `known` rows of `frame`, at least two.
     pub fn new(parameters: &Parameters, spec: &FeatureSpec, frame: &Frame, known: &[usize]) -> Result<Self, Error> {
         let (first, last) = match known {
             [first, .., last] => (*first, *last),
@@ -52,7 +52,7 @@ impl Curve {
         let clock = Clock::new(&frame.grid, spec.time_zone, last + 1);
         let start = clock.days(first);
         let span = clock.days(last) - start;
-        // As the package places them: at equal numbers of rows within the first share of the history.
+        // Placed as in the Python package: equally spaced by row within the first share of the history.
         let within = (known.len() as f64 * parameters.changepoint_range) as usize;
         let count = (parameters.n_changepoints as usize).min(within.saturating_sub(1));
         let place = |i: usize| (i as f64 * (within - 1) as f64 / count as f64).round_ties_even() as usize;
@@ -95,7 +95,7 @@ impl Curve {
         self.holidays.iter().cloned().chain(self.regressors.names()).collect()
     }
 
-    /// The part of a forecast that each column belongs to.
+    /// The part of the explanation that each column belongs to.
     pub fn parts(&self) -> Vec<String> {
         let around = self.holiday_columns().checked_div(self.holidays.len()).unwrap_or(0);
         std::iter::repeat_n(TREND, 2 + self.bends.len())
@@ -106,7 +106,7 @@ impl Curve {
             .collect()
     }
 
-    /// What was read of a regressor, by its column and the value there; none of other columns.
+    /// The regressor's original value, given its column and the value there; `None` for other columns.
     pub fn read(&self, column: usize, value: f64) -> Option<f64> {
         let first = self.columns() - self.regressors.len();
         let of_regressors = column.checked_sub(first).map(|at| self.regressors.unscaled(at, value));
@@ -125,7 +125,7 @@ impl Curve {
         groups.into_iter().flat_map(|(count, prior)| std::iter::repeat_n(prior, count)).collect()
     }
 
-    /// Refuses numbers that [`Self::new`] does not give.
+    /// Rejects values that [`Self::new`] does not produce.
     pub fn check(&self) -> Result<(), Error> {
         let [from, to] = self.window;
         let sound = self.start.is_finite()
@@ -135,10 +135,10 @@ impl Curve {
             && self.seasons.iter().all(|order| *order <= 1000)
             && (-7..=0).contains(&from)
             && (0..=7).contains(&to);
-        if sound { self.regressors.check() } else { Err(Error::DamagedArtifact("its curve cannot be".to_owned())) }
+        if sound { self.regressors.check() } else { Err(Error::DamagedArtifact("its curve is invalid".to_owned())) }
     }
 
-    /// Makes rows of `frame` up to `end`.
+    /// Prepares the rows of `frame` up to `end`.
     pub fn rows<'a>(&'a self, spec: &FeatureSpec, frame: &Frame, end: usize) -> Result<Rows<'a>, Error> {
         let calendar = Calendar::new(spec, frame, end);
         let dates = |name: &String| holiday_dates(frame, &calendar.clock, name);
@@ -148,7 +148,7 @@ impl Curve {
     }
 }
 
-/// The local dates that a regressor marks.
+/// The local dates marked by a regressor.
 fn holiday_dates(frame: &Frame, clock: &Clock, name: &str) -> Result<HashSet<i64>, Error> {
     let regressor = frame.regressors.iter().find(|regressor| regressor.name == name);
     let regressor = regressor.ok_or_else(|| {
@@ -189,7 +189,7 @@ mod tests {
         let known: Vec<usize> = (0..24 * 130).collect();
         let curve = Curve::new(&parameters, &FeatureSpec::default(), &frame, &known).unwrap();
         let mut rows = curve.rows(&FeatureSpec::default(), &frame, 24 * 130).unwrap();
-        // Day 120 is the holiday.
+        // The holiday is day 120.
         let mut around = |day: usize| {
             let row = rows.at(24 * day + 12);
             let from = row.len() - curve.regressors.len() - 4;

@@ -1,10 +1,10 @@
-//! The coefficients and the noise of greatest posterior density.
+//! Maximum a posteriori estimate of the coefficients and the noise.
 //!
-//! With noise `s` the density is greatest where `|y - Xb|^2 + 2 s^2 (sum b^2 / (2 scale^2) + sum |b| / scale)` is
-//! least, a convex problem. The absolute value is replaced by a parabola that touches it at the present `b` and lies
-//! above it elsewhere, so that each step is a penalised least squares and none makes the density less (Hunter and Li,
-//! *Variable selection using MM algorithms*, 2005). The best noise for these coefficients has a closed form; both
-//! alternate. All of it works on `X'X`: the series is read once.
+//! For noise `s`, the density is maximal where `|y - Xb|^2 + 2 s^2 (sum b^2 / (2 scale^2) + sum |b| / scale)` is
+//! minimal, a convex problem. The absolute value is majorised by a parabola that touches it at the current `b`, so that
+//! each step is a penalised least squares problem and none decreases the density (Hunter and Li,
+//! *Variable selection using MM algorithms*, 2005). The optimal noise for given coefficients has a closed form; the two
+//! steps alternate. All of it works on `X'X`: the series is read once.
 
 use crate::Checkpoint;
 use crate::error::Error;
@@ -13,16 +13,16 @@ use crate::model::normal::Normal;
 /// Scale of Prophet's half-normal prior on the noise.
 const NOISE_SCALE: f64 = 0.5;
 const MOST_STEPS: usize = 1000;
-/// The relative change below which the fit has converged.
+/// Relative change below which the fit has converged.
 const LEAST_CHANGE: f64 = 1e-7;
-/// The touching parabola of a coefficient at zero would be infinitely narrow.
+/// Bounds the curvature of the parabola for a coefficient near zero.
 const LEAST_BEND: f64 = 1e-8;
-/// Keeps columns that say the same, or are zero, apart: weaker than every prior.
+/// Regularises collinear and zero columns; weaker than every prior.
 const RIDGE: f64 = 1e-10;
-/// A series without noise still has this much, so that the priors count.
+/// Minimum variance, so that the priors count for a series without noise.
 const LEAST_VARIANCE: f64 = 1e-12;
 
-/// What is believed of a coefficient beforehand.
+/// The prior of a coefficient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Prior {
     Normal(f64),
@@ -58,14 +58,14 @@ pub(super) fn fit(normal: &Normal, priors: &[Prior], checkpoint: Checkpoint<'_>)
     Ok((b, variance.sqrt()))
 }
 
-/// Where `n/2 ln v + residual / (2 v) + v / (2 NOISE_SCALE^2)` is least.
+/// The minimiser of `n/2 ln v + residual / (2 v) + v / (2 NOISE_SCALE^2)`.
 fn best_variance(n: f64, residual: f64) -> f64 {
     let prior = NOISE_SCALE.powi(-2);
-    // The root of `prior v^2 + n v - residual`, in the form that does not cancel.
+    // The root of `prior v^2 + n v - residual`, in a form without cancellation.
     2.0 * residual / (n + (n * n + 4.0 * prior * residual).sqrt()).max(f64::MIN_POSITIVE)
 }
 
-/// The negative logarithm of the posterior density, but for a constant.
+/// The negative log posterior density, up to a constant.
 #[cfg(test)]
 pub(super) fn energy(normal: &Normal, priors: &[Prior], b: &[f64], sigma: f64) -> f64 {
     let beliefs = priors.iter().zip(b).map(|(prior, b)| match prior {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn no_step_in_any_direction_is_denser() {
+    fn the_posterior_density_is_maximal() {
         let (normal, priors) = sample();
         let (b, sigma) = fit(&normal, &priors, &mut || ()).unwrap();
         let best = energy(&normal, &priors, &b, sigma);
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bend_that_is_not_needed_is_none() {
+    fn an_unnecessary_changepoint_is_zero() {
         let (normal, priors) = sample();
         let (b, _) = fit(&normal, &priors, &mut || ()).unwrap();
         assert!(b[2] < -0.7 && b[3].abs() < 1e-3, "{b:?}");
     }
 
     #[test]
-    fn a_series_without_noise_or_columns_that_are_zero_are_fitted() {
+    fn noise_free_series_and_zero_columns_are_fitted() {
         let mut normal = Normal::new(2);
         (0..100).for_each(|_| normal.add(&[1.0, 0.0], 0.5));
         let (b, sigma) = fit(&normal, &[Prior::Normal(5.0), Prior::Normal(10.0)], &mut || ()).unwrap();

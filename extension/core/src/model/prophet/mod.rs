@@ -1,18 +1,17 @@
-//! Prophet: a trend that bends, seasons, holidays and regressors, added up.
+//! Prophet: an additive model of a trend with changepoints, seasons, holidays and regressors.
 //!
 //! The model of Taylor and Letham, *Forecasting at scale* (The American Statistician 72, 2018), in its additive form
-//! with linear growth: a piecewise linear trend whose bends have a Laplace prior, so that few matter; Fourier seasons;
-//! an effect per holiday column and day around it; regressors; normal noise. The forecast is the curve of greatest
-//! posterior density, which the Python package `prophet` computes too; `tests/reference/prophet.py` makes the answers
-//! that ours are compared with.
+//! with linear growth: a piecewise linear trend whose changepoints have a Laplace prior, so that few matter; Fourier
+//! seasons; an effect per holiday column and day around it; regressors; normal noise. The forecast is the maximum a
+//! posteriori curve, as in the Python package `prophet`; `tests/reference/prophet.py` computes the reference results.
 //!
-//! The crate `augurs-prophet` has the model but not the optimiser: it runs Stan's as a child process (a binary to be
-//! downloaded, and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside
-//! the backend). Neither belongs into a database server. The fit is ours instead, see [`map`]: given the noise the
-//! problem is convex, so that it is solved to its optimum, where Stan's L-BFGS stops nearby.
+//! The crate `augurs-prophet` has the model but not the optimiser: it runs Stan's as a child process (a downloaded
+//! binary and temporary files) or in WebAssembly through wasmtime (a compiler, threads and signal handlers inside the
+//! backend). Neither belongs in a database server. So [`map`] implements the fit: for given noise the problem is convex
+//! and is solved to its optimum, while Stan's L-BFGS stops nearby.
 //!
-//! Hours are local, so that seasons and holidays follow the wall clock. What was measured lately does not move the
-//! forecast: Prophet is a curve through all of the history, and is fitted anew when that has grown.
+//! Hours are local, so that seasons and holidays follow local time. Recent values do not affect the forecast: Prophet
+//! is a curve through all of the history and must be refitted as that grows.
 
 mod curve;
 mod map;
@@ -33,13 +32,13 @@ use parameters::Parameters;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "prophet",
     preset: Preset::Advanced,
     origins: Origins::Newest,
     read_parameters: |json| Ok(json!(Parameters::from_json(json)?)),
-    // The curve needs two weeks to be fitted, a forecast no history at all.
+    // A fit needs two weeks; a forecast needs no history.
     history: |json, _, grid| Parameters::from_json(json)?.need(grid),
     fit: |training, checkpoint| Ok(Box::new(Prophet::fit(training, checkpoint)?)),
     fit_panel: None,
@@ -64,12 +63,12 @@ pub(super) struct Prophet {
     fitted: Fitted,
 }
 
-/// What is kept.
+/// The fitted state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fitted {
     curve: Curve,
-    /// One per column of the curve, in units of `unit`.
+    /// Coefficients of the columns, in units of `unit`.
     coefficients: Vec<f64>,
     /// The largest absolute value of the target.
     unit: f64,
@@ -164,7 +163,7 @@ impl Forecaster for Prophet {
                 for (column, (value, coefficient)) in rows.at(row).iter().zip(coefficients).enumerate() {
                     let at = [forecast, parts[column]];
                     explanation.contributions[at] += unit * value * coefficient;
-                    // A day may be a holiday and lie near another one.
+                    // A day may be a holiday and close to another one.
                     if let Some(read) = curve.read(column, *value) {
                         explanation.values[at] = read.max(explanation.values[at]);
                     }

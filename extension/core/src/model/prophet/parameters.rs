@@ -1,4 +1,4 @@
-//! The hyperparameters that may be set. Names and defaults are those of the Python package where it has them.
+//! Hyperparameters. Names and defaults follow the Python package where it has them.
 
 use crate::error::Error;
 use crate::grid::Grid;
@@ -9,17 +9,17 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Weeks before the end of the series that are fitted.
+    /// Weeks before the end of the series used for the fit.
     pub weeks: u32,
-    /// Places where the trend may bend.
+    /// Number of potential changepoints of the trend.
     pub n_changepoints: u32,
-    /// Share of the history, from its start, within which the trend may bend.
+    /// Share of the history, from its start, in which changepoints are placed.
     pub changepoint_range: f64,
-    /// Scale of the Laplace prior on bends.
+    /// Scale of the Laplace prior on changepoints.
     pub changepoint_prior_scale: f64,
     /// Fourier order of the daily season.
     pub daily_seasonality: u32,
-    /// Fourier order of what days without work add to the daily season: a conditional seasonality.
+    /// Fourier order of the additional daily season of days off: a conditional seasonality.
     pub off_work_seasonality: u32,
     /// Fourier order of the weekly season.
     pub weekly_seasonality: u32,
@@ -27,16 +27,16 @@ pub struct Parameters {
     pub yearly_seasonality: u32,
     /// Scale of the normal prior on seasons.
     pub seasonality_prior_scale: f64,
-    /// Days from a holiday or other day off of the features' spec that have an effect of their own: 0, or negative for
-    /// days before it.
+    /// First day of the window around a holiday or other day off of the feature spec: 0, or negative for days before
+    /// it.
     pub lower_window: i32,
-    /// 0, or positive for days after it.
+    /// Last day of the window: 0, or positive for days after it.
     pub upper_window: i32,
     /// Scale of the normal prior on holidays.
     pub holidays_prior_scale: f64,
     /// Scale of the normal prior on other regressors.
     pub regressors_prior_scale: f64,
-    /// Whether heating and cooling degrees, plain and smoothed, stand for the temperature.
+    /// Whether heating and cooling degrees, plain and smoothed, replace the temperature.
     pub degree_days: bool,
 }
 
@@ -83,7 +83,7 @@ impl Parameters {
         Ok(read)
     }
 
-    /// Known rows that a fit needs: two weeks.
+    /// Minimum number of known rows for a fit: two weeks.
     pub fn need(&self, grid: &Grid) -> Result<usize, Error> {
         grid.rows_in_hours(2 * 168)
     }
@@ -95,7 +95,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_out_of_range_is_named() {
+    fn out_of_range_parameters_are_named() {
         for (parameters, says) in [
             (json!({"seasonality_mode": "multiplicative"}), "unknown parameter \"seasonality_mode\""),
             (json!({"lower_window": 1}), "parameter \"lower_window\" = 1 is not between -7 and 0"),

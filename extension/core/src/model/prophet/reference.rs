@@ -5,9 +5,9 @@ use super::*;
 use crate::model::normal::Normal;
 use crate::testing::{reference, reference_frame, training};
 
-/// Stan stops before the optimum, so that the curves differ a little and ours has the greater density.
+/// Stan stops before the optimum, so the curves differ slightly, and this fit has the higher density.
 #[test]
-fn forecasts_agree_with_the_python_package_within_two_percent_of_the_demands_deviation() {
+fn forecasts_agree_with_the_python_package_within_two_percent_of_the_standard_deviation() {
     let (answers, mut frame) = (reference("prophet"), reference_frame(&["temperature_c", "is_holiday"]));
     let missing: Vec<usize> = serde_json::from_value(answers["missing"].clone()).unwrap();
     frame.target[missing[0]..missing[1]].fill(f64::NAN);

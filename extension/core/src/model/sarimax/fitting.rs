@@ -1,4 +1,4 @@
-//! The fit: regression and ARIMA by turns, the differences by how well they forecast.
+//! The fit: alternates regression and ARIMA, and selects the differences by forecast accuracy.
 
 use super::parameters::season;
 use super::{Design, Fitted, Parameters, dot};
@@ -11,14 +11,14 @@ use crate::model::regressors::Regressors;
 use crate::model::seasons::Seasons;
 use ndarray::Array2;
 
-/// Keeps columns that say the same apart: this share of a column's own square.
+/// Regularises collinear columns: a share of each column's own square.
 const RIDGE: f64 = 1e-6;
-/// Turns of ARIMA and regression after the order is found.
+/// Number of alternations after the order is found.
 const TURNS: usize = 2;
-/// Days before the end from which the choices of differences are made to forecast.
+/// Days before the end on which the choices of differences are evaluated.
 const TRIAL_DAYS: usize = 56;
 
-/// What is fitted, in units of the largest value.
+/// The fitting problem, in units of the largest value.
 struct Problem {
     matrix: Array2<f64>,
     target: Vec<f64>,
@@ -109,7 +109,7 @@ impl Problem {
         best.map(|(_, fitted)| fitted).ok_or_else(|| Error::Internal("no order was tried".to_owned()))
     }
 
-    /// Regression and ARIMA by turns.
+    /// Alternates regression and ARIMA.
     fn turns(&self, start: Vec<f64>, arima: Arima, checkpoint: Checkpoint<'_>) -> Result<(Vec<f64>, Arima), Error> {
         let (mut coefficients, mut arima) = (start, arima);
         for _ in 0..TURNS {
@@ -119,14 +119,13 @@ impl Problem {
         Ok((coefficients, arima))
     }
 
-    /// What the regression leaves; missing where the target is.
+    /// The errors of the regression; missing where the target is.
     fn errors(&self, coefficients: &[f64]) -> Vec<f64> {
         let lines = self.matrix.rows().into_iter().map(|row| dot(row.iter(), coefficients));
         self.target.iter().zip(lines).map(|(y, line)| y - line).collect()
     }
 
-    /// Least squares; on series filtered by the ARIMA where one is given, beside the coefficients that it was fitted
-    /// with.
+    /// Least squares; if an ARIMA is given with its coefficients, on series filtered by it.
     fn regress(&self, given: Option<(&[f64], &Arima)>) -> Result<Vec<f64>, Error> {
         let mut normal = Normal::new(self.matrix.ncols());
         match given {
@@ -142,7 +141,7 @@ impl Problem {
                     let whitened = whiten(&column.to_vec());
                     column.iter_mut().zip(whitened).for_each(|(cell, value)| *cell = value);
                 }
-                // The innovations of the errors are those of the target less those of the line.
+                // The innovations of the errors equal those of the target minus those of the regression.
                 let errors = whiten(&self.errors(coefficients));
                 for (at, row) in matrix.rows().into_iter().enumerate().skip(arima.order.reach()) {
                     if self.target[at].is_finite() {
@@ -155,7 +154,7 @@ impl Problem {
         normal.solve(&penalty).ok_or_else(|| Error::Internal("the regression has no solution".to_owned()))
     }
 
-    /// Mean squared error of the forecasts that would have been made daily over the newest weeks.
+    /// Mean squared error of simulated daily forecasts over the newest weeks.
     fn trial(&self, (coefficients, arima): &(Vec<f64>, Arima)) -> f64 {
         let errors = self.errors(coefficients);
         let filtered = arima.filter(&errors, arima::clip(self.outlier_sigmas, arima.sigma));

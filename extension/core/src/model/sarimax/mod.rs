@@ -1,18 +1,18 @@
-//! SARIMAX: a regression on seasons, weather and holidays, whose errors are a seasonal ARIMA.
+//! SARIMAX: a regression on seasons, weather and holidays with seasonal ARIMA errors.
 //!
 //! `y_t = X_t b + x_t`: dynamic regression (Hyndman and Athanasopoulos, *Forecasting: Principles and Practice*, chapter
-//! 10; Pankratz, *Forecasting with Dynamic Regression Models*, 1991). Sines and cosines carry the day, the week and the
-//! year, so that the ARIMA has one season only, the day. It is fitted by turns: the ARIMA to what the regression
-//! leaves, then the regression again on series filtered by the ARIMA (generalised least squares).
+//! 10; Pankratz, *Forecasting with Dynamic Regression Models*, 1991). Fourier terms cover the day, the week and the
+//! year, so that the ARIMA only has a daily season. The fit alternates: the ARIMA on the errors of the regression, then
+//! the regression on series filtered by the ARIMA (generalised least squares).
 //!
-//! The order is found by [`search`](super::arima) for each choice of `d` and `D` up to their limits; since likelihoods
-//! of different differences cannot be compared, the choice is the one that forecast the newest weeks of the history
-//! best at all leads asked for. All bounds are parameters: at most `candidates` orders for each choice, on at most
-//! `search_weeks`; work can be stopped between any two steps of a fit. A year of hours takes about a second or two.
+//! The order is found by [`search`](super::arima) for each choice of `d` and `D` up to their limits. Since likelihoods
+//! of different differences are not comparable, the choice is the one with the most accurate forecasts of the newest
+//! weeks of the history at all leads. All limits are parameters: at most `candidates` orders for each choice, on at
+//! most `search_weeks`; a fit can be interrupted between any two steps. A year of hours takes one to two seconds.
 //!
-//! Served without a new fit: one pass of the ARIMA over the history gives the state at every origin. The crates
-//! `anofox-forecast` and `augurs` were looked at: the first takes no missing value, searches for over a minute on ten
-//! months of hours (version 0.19, a day as its season), and forecasts from the end of its fit only; the second has no
+//! Service needs no refit: one pass of the ARIMA over the history gives the state at every origin. The crates
+//! `anofox-forecast` and `augurs` were evaluated: the first does not accept missing values, searches for over a minute
+//! on ten months of hours (version 0.19, daily season), and only forecasts from the end of its fit; the second has no
 //! ARIMA.
 
 mod fitting;
@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::ops::Range;
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "sarimax",
     preset: Preset::Advanced,
@@ -65,14 +65,14 @@ pub(super) struct Sarimax {
     fitted: Fitted,
 }
 
-/// What is kept.
+/// The fitted state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fitted {
     design: Design,
-    /// One per column of the design, in units of `unit`.
+    /// Coefficients of the design's columns, in units of `unit`.
     coefficients: Vec<f64>,
-    /// Of the errors, in units of `unit`.
+    /// Model of the errors, in units of `unit`.
     arima: Arima,
     /// The largest absolute value of the target.
     unit: f64,
@@ -82,7 +82,7 @@ struct Fitted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Design {
-    /// Fourier orders: daily, off work, weekly, yearly.
+    /// Fourier orders: daily, days off, weekly, yearly.
     seasons: [usize; 4],
     regressors: Regressors,
 }
@@ -97,7 +97,7 @@ impl Design {
         1 + self.seasons().columns() + self.regressors.len()
     }
 
-    /// Shows the rows of `frame` in `rows`, one after the other.
+    /// Visits the rows of `frame` in `rows` in order.
     fn each_row(
         &self,
         frame: &Frame,
@@ -140,7 +140,7 @@ impl Sarimax {
         Ok(Self { parameters: Parameters::from_json(parameters)?, spec: spec.clone(), fitted })
     }
 
-    /// The regression at each row up to the last forecast, and what the ARIMA makes of its errors, both in units of
+    /// The regression at each row up to the last forecast, and the ARIMA's forecasts of its errors, both in units of
     /// `unit`.
     fn parts(
         &self,

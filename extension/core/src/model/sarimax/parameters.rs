@@ -1,4 +1,4 @@
-//! The hyperparameters that may be set.
+//! Hyperparameters.
 
 use crate::error::Error;
 use crate::grid::Grid;
@@ -9,35 +9,35 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Weeks before the end of the series that are fitted.
+    /// Weeks before the end of the series used for the fit.
     pub weeks: u32,
-    /// The newest of them that orders are compared on.
+    /// Number of the newest weeks that orders are compared on.
     pub search_weeks: u32,
-    /// `[p, d, q]`, where it is not to be searched for.
+    /// `[p, d, q]`; searched for by default.
     pub order: Option<[u32; 3]>,
-    /// `[P, D, Q]` over the day, where it is not to be searched for.
+    /// `[P, D, Q]` over the day; searched for by default.
     pub seasonal_order: Option<[u32; 3]>,
-    /// Most of `p` and of `q`.
+    /// Maximum `p` and `q`.
     pub max_order: u32,
-    /// Most of `P` and of `Q`.
+    /// Maximum `P` and `Q`.
     pub max_seasonal_order: u32,
-    /// Most of `d`. Zero by default: on demand that stands on weather and seasons, `d` = 1 forecast worse days ahead.
+    /// Maximum `d`. Zero by default: for demand driven by weather and seasons, `d` = 1 was less accurate days ahead.
     pub max_d: u32,
-    /// Most of `D`.
+    /// Maximum `D`.
     pub max_seasonal_d: u32,
-    /// Most orders that are fitted for each choice of `d` and `D`.
+    /// Maximum number of orders fitted for each choice of `d` and `D`.
     pub candidates: u32,
     /// Fourier order of the daily season.
     pub daily_seasonality: u32,
-    /// Fourier order of what days without work add to the daily season.
+    /// Fourier order of the additional daily season of days off.
     pub off_work_seasonality: u32,
     /// Fourier order of the weekly season.
     pub weekly_seasonality: u32,
     /// Fourier order of the yearly season; used from two years of history on.
     pub yearly_seasonality: u32,
-    /// Whether heating and cooling degrees, plain and smoothed, stand for the temperature.
+    /// Whether heating and cooling degrees, plain and smoothed, replace the temperature.
     pub degree_days: bool,
-    /// Standard deviations to which an innovation is cut.
+    /// Clipping of innovations, in standard deviations.
     pub outlier_sigmas: f64,
 }
 
@@ -93,7 +93,7 @@ impl Parameters {
         Ok(read)
     }
 
-    /// Rows before the issue time that a forecast reads at least: the ARIMA's reach, and as much to settle.
+    /// Minimum number of rows before the issue time: the ARIMA's reach, and as many for its state to settle.
     pub fn history(&self, grid: &Grid) -> Result<usize, Error> {
         let ordered = self.order.zip(self.seasonal_order);
         let [p, _, q] = ordered.map_or([self.max_order, 0, self.max_order], |(order, _)| order);
@@ -105,13 +105,13 @@ impl Parameters {
         Ok((2 * reach.max(moving)).max(grid.rows_in_hours(168)?))
     }
 
-    /// Known rows that a fit needs: four weeks.
+    /// Minimum number of known rows for a fit: four weeks.
     pub fn need(&self, grid: &Grid) -> Result<usize, Error> {
         grid.rows_in_hours(4 * 168)
     }
 }
 
-/// Rows of the season: a day, or a week of daily values.
+/// Rows per season: a day, or a week of daily values.
 pub(super) fn season(grid: &Grid) -> usize {
     match grid.rows_per_day() {
         1 => 7,
@@ -125,7 +125,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_out_of_range_is_named() {
+    fn out_of_range_parameters_are_named() {
         for (parameters, says) in [
             (
                 json!({"order": [1, 0, 9], "seasonal_order": [0, 0, 0]}),

@@ -1,17 +1,17 @@
-//! Solar: what the panels on a roof will generate.
+//! Solar: forecasts the generation of a roof's panels.
 //!
-//! The sun's position is known for ever, and how irradiance falls on planes of any tilt ([`sky`]). What nobody has
-//! written down, size and orientation, is learnt from generation ([`panels`]); so is what has changed lately, and what
-//! shades the panels at which hour ([`recent`]). Antonanzas and others, *Review of photovoltaic power forecasting*,
-//! 2016, call it a hybrid of a physical and a statistical model.
+//! The position of the sun is known, and so is the irradiance on planes of any tilt ([`sky`]). Size and orientation of
+//! the panels are usually not documented and are estimated from generation ([`panels`]), as are recent changes and
+//! shading by hour ([`recent`]). Antonanzas and others, *Review of photovoltaic power forecasting*, 2016, call this a
+//! hybrid of a physical and a statistical model.
 //!
-//! An irradiance that is forecast may be good, or that of another town. So three forecasts are blended, for each day of
-//! lead, with non-negative weights that have been best on days before: what the panels make of the irradiance; what
-//! they make under the usual sky, which is the clear-sky index of recent weeks at that hour; and the last day's
-//! deviation from it. Without an irradiance the latter two remain, a persistence of the clear-sky index (Bacher, Madsen
-//! and Nielsen, *Online short-term solar power forecasting*, 2009).
+//! A forecast of irradiance may be accurate, or for the wrong location. So three forecasts are blended, for each day of
+//! lead, with non-negative weights fitted on past days: the panels' output under the forecast irradiance; their output
+//! under the usual sky, the clear-sky index of recent weeks at that hour; and the last day's deviation from it. Without
+//! irradiance the latter two remain, a persistence of the clear-sky index (Bacher, Madsen and Nielsen, *Online
+//! short-term solar power forecasting*, 2009).
 //!
-//! A forecast is never negative, zero while the sun is down, and never more than the inverter lets through.
+//! A forecast is never negative, is zero while the sun is down, and never exceeds the inverter limit.
 
 mod panels;
 mod recent;
@@ -37,7 +37,7 @@ use serde_json::{Value, json};
 use sky::{Sky, Weather};
 use std::ops::Range;
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "solar",
     preset: Preset::Advanced,
@@ -56,25 +56,25 @@ pub(super) const STRATEGY: Definition = Definition {
     },
 };
 
-/// Days before an origin that a forecast needs, and those that it reads where they are there.
+/// Minimum and maximum number of days before an origin that a forecast reads.
 const LEAST_DAYS: usize = 14;
 const RECENT_DAYS: usize = 56;
-/// Lit hours with an irradiance below which it is not learnt from.
+/// Minimum number of daylight hours with irradiance for it to be used.
 const LEAST_KNOWN: usize = 48;
-/// The ridge of the blend, as a share of the mean of the Gram matrix' diagonal.
+/// Ridge penalty of the blend, as a share of the mean of the Gram matrix' diagonal.
 const RIDGE: f64 = 1e-3;
-/// What is taken of the days after one on which the panels stood still, as if it had been seen on so many days.
+/// Prior probability that an outage continues the next day, and its weight in days.
 const STAY: f64 = 0.8;
 const STILL_DAYS: f64 = 3.0;
-/// Days over which the level is a mean: weather comes and goes within.
+/// Days in the mean level, enough to average out the weather.
 const LEVEL_DAYS: usize = 28;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Days after which a day counts half in what has come over what was expected.
+    /// Half-life of the ratio of actual to expected generation, in days.
     half_life_days: f64,
-    /// Days of history that are learnt from, at most.
+    /// Maximum days of history used for training.
     window_days: u32,
 }
 
@@ -101,28 +101,28 @@ struct Solar {
 
 #[derive(Serialize, Deserialize)]
 struct State {
-    /// Learnt from generation in the irradiance that came; none where it is not known.
+    /// Fitted on generation under the actual irradiance; `None` if that is not known.
     in_weather: Option<Panels>,
-    /// Learnt from generation as if the sky had always been clear.
+    /// Fitted on generation as if the sky had always been clear.
     clear: Panels,
     by_lead_day: Vec<OfLeadDay>,
     feature_names: Vec<String>,
 }
 
-/// What is learnt for a day of lead.
+/// The fitted values for a day of lead.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct OfLeadDay {
-    /// The weights of the forecasts.
+    /// Weights of the blended forecasts.
     weights: [f64; FORECASTS],
-    /// The share of days on which the panels stand still, of those that follow one on which they did.
+    /// Probability that an outage continues, given one on the day before.
     stay: f64,
 }
 
-/// What the panels would generate in the rows of a range.
+/// Expected generation in a range of rows.
 struct Expected {
     sky: Sky,
     first: usize,
-    /// In the weather of the frame; missing where the irradiance is.
+    /// Under the frame's weather; missing where the irradiance is.
     in_weather: Vec<f64>,
     clear: Vec<f64>,
 }
@@ -137,7 +137,7 @@ fn place_of(spec: &FeatureSpec) -> Result<Place, Error> {
     })
 }
 
-/// The weather of each row of `rows`, by these regressors of the same rows.
+/// The weather of each row of `rows`, given the regressors of the same rows.
 fn weather_of(spec: &FeatureSpec, regressors: &[Regressor], rows: Range<usize>) -> Vec<Weather> {
     let column = |name: &String| {
         regressors
@@ -159,7 +159,9 @@ impl Solar {
         let oldest = end.saturating_sub(parameters.window_days as usize * day);
         let known = (oldest..end).filter(|row| frame.target[*row].is_finite());
         if known.clone().map(|row| frame.target[row]).sum::<f64>() < 0.0 {
-            return Err(Error::InvalidArgument("generation is given in positive numbers; this is negative".to_owned()));
+            return Err(Error::InvalidArgument(
+                "generation must be given as positive numbers; it is negative".to_owned(),
+            ));
         }
         let sky = Sky::new(place, &frame.grid, oldest..end, checkpoint);
         let weather = weather_of(spec, &frame.regressors, oldest..end);
@@ -187,7 +189,7 @@ impl Solar {
         Ok(solar)
     }
 
-    /// By day of lead, the weights that would have been best on days before which the panels did not stand still.
+    /// By day of lead, the optimal weights on past days that did not follow an outage.
     fn learn_blend(&self, training: TrainingSet<'_>, oldest: usize, checkpoint: Checkpoint<'_>) -> Vec<OfLeadDay> {
         let TrainingSet { frame, end, horizon, spec, phases, .. } = training;
         let day = frame.grid.rows_per_day();
@@ -224,7 +226,7 @@ impl Solar {
             }
         }
         let mut by_lead_day = Vec::with_capacity(lead_days);
-        // In the weather where it is known, else in the usual one: where nothing has been tried, this is taken.
+        // The forecast under the weather if available, else under the usual sky: the default without training data.
         let usual = usize::from(self.state.in_weather.is_none());
         let mut drawn_to = std::array::from_fn(|n| f64::from(u8::from(n == usual)));
         for ((gram, moments), (stayed, days)) in grams.iter_mut().zip(&mut moments).zip(still) {
@@ -251,7 +253,7 @@ impl Solar {
         });
         let sound = state.clear.is_sound() && state.in_weather.iter().all(Panels::is_sound);
         if !weights || !sound || state.by_lead_day.is_empty() {
-            return Err(damaged("impossible numbers".to_owned()));
+            return Err(damaged("invalid values".to_owned()));
         }
         let place = place_of(spec).map_err(|error| damaged(error.to_string()))?;
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, place, state })
@@ -270,8 +272,8 @@ impl Solar {
         self.state.in_weather.as_ref().map_or(f64::NAN, |panels| panels.power(sky, row, weather))
     }
 
-    /// Whether the panels stood still on the last day before an origin, and the forecasts of each row ahead of it where
-    /// they do not; zero where the sun is down.
+    /// Whether there was an outage on the last day before an origin, and the forecasts of each row ahead without one;
+    /// zero while the sun is down.
     fn ahead(
         &self,
         frame: &Frame,
@@ -310,7 +312,7 @@ impl Solar {
         (recent.stood_still, forecasts.collect())
     }
 
-    /// What each of the blended forecasts adds.
+    /// The contribution of each blended forecast.
     fn parts(
         &self,
         frame: &Frame,
@@ -336,7 +338,7 @@ impl Solar {
         parts
     }
 
-    /// What the inverter lets through.
+    /// The inverter limit.
     fn most(&self) -> f64 {
         self.state.clear.most().unwrap_or(f64::INFINITY)
     }

@@ -1,9 +1,9 @@
-//! The panels: how much of them lies in which plane, learnt from what they have generated.
+//! Estimates the panel area in each plane from generation.
 //!
-//! Generation is a sum over planes of light times panels, and no plane has less than none (non-negative least squares,
-//! with a little ridge since neighbouring planes see much the same sky). The days around each day give it a scale, to
-//! which the fit pays heed, so that a winter under snow, an outage or panels that were added do not pass for another
-//! orientation. Hours that the inverter has cut off say only how much it lets through, and are left out.
+//! Generation is a sum over planes of irradiance times panel area, with non-negative areas (non-negative least squares,
+//! with a small ridge penalty since adjacent planes receive similar light). Each day has a scale estimated from the
+//! surrounding days, so that snow, an outage or added panels are not mistaken for another orientation. Hours clipped by
+//! the inverter only determine its limit and are otherwise excluded.
 
 use super::super::linear::non_negative;
 use super::sky::{PLANES, Sky, Weather};
@@ -11,27 +11,27 @@ use crate::Checkpoint;
 use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-/// The ridge, as a share of the mean of the Gram matrix' diagonal.
+/// Ridge penalty, as a share of the mean of the Gram matrix' diagonal.
 const RIDGE: f64 = 1e-3;
-/// Days before and after a day that make its scale, and how much a usual day counts in it for a scale of one.
+/// Days before and after a day that define its scale, and the prior weight of a scale of one, in usual days.
 const AROUND_DAYS: usize = 28;
 const USUAL_SHARE: f64 = 0.1;
-/// Fits, each with the scales of the one before.
+/// Number of fits, each with the scales of the previous one.
 const FITS: usize = 3;
-/// A most that is one: this share of the lit hours, and as many hours, lie within a hundredth below it, and so many
-/// times as many as lie a hundredth lower.
+/// A maximum is an inverter limit if this share of daylight hours and this many hours lie within one hundredth below
+/// it, and this many times as many as in the next hundredth below.
 const CUT_SHARE: f64 = 0.01;
 const CUT_HOURS: usize = 20;
 const CUT_PILE: usize = 3;
 
-/// What the panels of each of [`PLANES`] generate in full light, and what their inverter lets through at most.
+/// Output of the panels in each of [`PLANES`] at full irradiance, and the inverter limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Panels {
     power: Vec<f64>,
     most: Option<f64>,
 }
 
-/// An hour that has been: when, in what weather, and what was generated.
+/// A past hour: row, weather and generation.
 #[derive(Debug, Clone, Copy)]
 pub struct Generated {
     pub row: usize,
@@ -40,7 +40,7 @@ pub struct Generated {
 }
 
 impl Panels {
-    /// Learns from lit rows in which all is known, in their order.
+    /// Fits to daylight rows with known values, in order.
     pub fn fit(sky: &Sky, seen: &[Generated], rows_per_day: usize, checkpoint: Checkpoint<'_>) -> Self {
         let most = inverter(seen.iter().map(|seen| seen.actual));
         let seen: Vec<&Generated> =
@@ -65,7 +65,7 @@ impl Panels {
         Self { power, most }
     }
 
-    /// What they generate; missing where the irradiance is.
+    /// Expected output; missing if the irradiance is.
     pub fn power(&self, sky: &Sky, row: usize, weather: Weather) -> f64 {
         let of_planes = self.power.iter().zip(sky.yields(row, weather));
         let power = of_planes.filter(|(power, _)| **power > 0.0).map(|(power, light)| power * light).sum::<f64>();
@@ -76,7 +76,7 @@ impl Panels {
         }
     }
 
-    /// What the inverter lets through.
+    /// The inverter limit.
     pub fn most(&self) -> Option<f64> {
         self.most
     }
@@ -87,10 +87,10 @@ impl Panels {
     }
 }
 
-/// The scale of each row's day: what the days around it have generated over what was expected.
+/// The scale of each row's day: actual over expected generation of the surrounding days.
 fn scales_of(days: &[usize], expected: ArrayView1<'_, f64>, actual: ArrayView1<'_, f64>) -> Array1<f64> {
     let (first, last) = (days.first().copied().unwrap_or(0), days.last().copied().unwrap_or(0));
-    // Sums up to each day, of both products.
+    // Cumulative sums of both products by day.
     let mut sums = vec![[0.0; 2]; last - first + 2];
     for ((day, expected), actual) in days.iter().zip(expected).zip(actual) {
         let sum = &mut sums[day - first + 1];
@@ -109,7 +109,7 @@ fn scales_of(days: &[usize], expected: ArrayView1<'_, f64>, actual: ArrayView1<'
     days.iter().map(scale).collect()
 }
 
-/// What the inverter lets through, where it has cut off the highest hours: they pile up there.
+/// The inverter limit, detected where the highest hours accumulate.
 fn inverter(actuals: impl Iterator<Item = f64> + Clone) -> Option<f64> {
     let most = actuals.clone().fold(0.0, f64::max);
     let within =

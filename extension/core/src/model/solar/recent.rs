@@ -1,52 +1,51 @@
-//! What the panels have done lately, against what was expected of them, and what follows for the hours ahead.
+//! The recent ratio of actual to expected generation, extrapolated to the hours ahead.
 //!
-//! Where a day brought next to nothing, which no cloud does, the panels lay under snow or stood still: it says nothing
-//! of how they are otherwise, but that the next days may be like it.
+//! A day with almost no generation, which clouds cannot explain, is an outage (or snow). It says nothing about other
+//! days, except that the next days may be outages too.
 //!
-//! Three forecasts of each row: what they generate in the weather that is forecast; in the usual one; and by how much
-//! the last day was better than usual, carried on. Each is corrected by the hour of the day (in UTC, by the sun and not
-//! by the clock): a tree that shades the morning, dust, new panels and snow are all a ratio of what came to what was
-//! expected.
+//! Each row has three forecasts: the output under the forecast weather; under the usual weather; and the last day's
+//! deviation from usual, persisted. Each is corrected by hour of the day (in UTC, since the sun does not follow local
+//! time): shading in the morning, dust, new panels and snow are all a ratio of actual to expected generation.
 
 use std::array;
 
-/// How much an hour of the day counts the ratio of the whole day, in rows of mean power; and so much the last day
-/// counts that of weeks.
+/// Prior weight of the ratio of the whole day in that of an hour, in rows of mean power; and the weight of the ratio of
+/// weeks in that of the last day.
 const WHOLE_DAY_ROWS: f64 = 1.0;
 const WEEKS_ROWS: f64 = 0.3;
-/// Days after which a row counts half for the last day.
+/// Half-life of a row for the last day, in days.
 const LAST_DAY: f64 = 1.0;
 
-/// A day that brought less than this share of a clear one is one on which the panels stood still.
+/// A day below this share of clear-sky generation is an outage.
 const STILL_SHARE: f64 = 0.02;
 
-/// The forecasts that are blended: in the weather, in the usual weather, and the last day carried on.
+/// The blended forecasts: forecast weather, usual weather, and persistence of the last day.
 pub const FORECASTS: usize = 3;
 
-/// A lit row before the origin.
+/// A daylight row before the origin.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     /// Row of the UTC day.
     pub slot: usize,
     pub days_ago: f64,
     pub actual: f64,
-    /// Expected in its weather; missing where that is.
+    /// Expected under its weather; missing if the irradiance is.
     pub in_weather: f64,
     /// Expected under a clear sky.
     pub clear: f64,
 }
 
 impl Seen {
-    /// Whole days before the origin: none for the 24 hours before it.
+    /// Whole days before the origin: 0 for the last 24 hours.
     fn day(&self) -> usize {
         (self.days_ago - 1e-9).max(0.0) as usize
     }
 }
 
-/// What has come over what was expected.
+/// Ratios of actual to expected generation.
 struct Ratios {
     by_slot: Vec<f64>,
-    /// Of the last day over that of weeks, less one.
+    /// Ratio of the last day to that of weeks, minus one.
     last_day: f64,
 }
 
@@ -69,7 +68,7 @@ impl Ratios {
             newest = array::from_fn(|n| newest[n] + new * products[n]);
         }
         let all = sums.iter().fold([0.0; 2], |all, sum| array::from_fn(|n| all[n] + sum[n]));
-        // Of nothing known, the panels are as they were learnt.
+        // Without data, the ratio is one.
         let whole = ratio(all, WHOLE_DAY_ROWS, 1.0);
         let by_slot = sums.into_iter().map(|sum| ratio(sum, WHOLE_DAY_ROWS, whole)).collect();
         let last_day = if whole > 0.0 { ratio(newest, WEEKS_ROWS, whole) / whole - 1.0 } else { 0.0 };
@@ -77,21 +76,21 @@ impl Ratios {
     }
 }
 
-/// Whether the panels stood still in a time that should have brought so much under a clear sky.
+/// Whether there was an outage in a time with this expected clear-sky generation.
 pub fn stood_still(actual: f64, clear: f64) -> bool {
     clear > 0.0 && actual < STILL_SHARE * clear
 }
 
-/// What has been seen before an origin.
+/// The recent history at an origin.
 pub struct Recent {
-    /// Whether they stood still on the last day.
+    /// Whether the last day was an outage.
     pub stood_still: bool,
     in_weather: Ratios,
     clear: Ratios,
 }
 
 impl Recent {
-    /// From lit rows, the oldest first.
+    /// From daylight rows, oldest first.
     pub fn learn(rows_per_day: usize, half_life_days: f64, seen: &[Seen]) -> Self {
         let is_still = |day: &[Seen]| {
             stood_still(day.iter().map(|seen| seen.actual).sum(), day.iter().map(|seen| seen.clear).sum())
@@ -105,7 +104,8 @@ impl Recent {
         Self { stood_still, in_weather: learn(|seen| seen.in_weather), clear: learn(|seen| seen.clear) }
     }
 
-    /// The forecasts of a row, given what is expected in its weather, missing where that is, and under a clear sky.
+    /// The forecasts of a row, given its expected output under the forecast weather (possibly missing) and under a
+    /// clear sky.
     pub fn forecasts(&self, slot: usize, in_weather: f64, clear: f64) -> [f64; FORECASTS] {
         let usual = self.clear.by_slot[slot] * clear;
         let in_weather = if in_weather.is_nan() { usual } else { self.in_weather.by_slot[slot] * in_weather };

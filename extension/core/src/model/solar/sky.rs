@@ -1,12 +1,13 @@
-//! The sky above the panels: from global horizontal irradiance to what falls on a plane.
+//! Transposes global horizontal irradiance to tilted planes.
 //!
-//! The clearness of the air (irradiance over that above the air) says how much of the light is diffuse (Erbs, Klein and
+//! The clearness index (irradiance over extraterrestrial irradiance) determines the diffuse share (Erbs, Klein and
 //! Duffie, *Estimation of the diffuse radiation fraction for hourly, daily and monthly-average global radiation*,
-//! 1982). The beam falls on a plane by its angle; of the diffuse light a part comes from around the sun as the beam
-//! does, the rest from the whole sky that the plane sees (Hay and Davies, *Calculation of the solar radiation incident
-//! on an inclined surface*, 1980); the ground reflects a fifth.
+//! 1982). The beam depends on the angle of incidence; the diffuse light is partly circumsolar and otherwise isotropic
+//! over the visible sky (Hay and Davies, *Calculation of the solar radiation incident on an inclined surface*, 1980);
+//! the ground reflects a fifth.
 //!
-//! A row has one value of irradiance but many positions of the sun: within it, light is spread as that of a clear sky.
+//! A row has one value of irradiance but many solar positions: within the row, light is distributed like clear-sky
+//! irradiance.
 
 use crate::Checkpoint;
 use crate::features::{Place, Sun};
@@ -15,31 +16,32 @@ use ndarray::Array2;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// Share of the light that the ground reflects.
+/// Albedo of the ground.
 const ALBEDO: f64 = 0.2;
-/// The beam on a plane is not divided by less: the sun stands lower than a degree.
+/// Lower bound of the divisor of the beam ratio: a solar elevation of about one degree.
 const LOWEST: f64 = 0.02;
-/// A clear sky that is no brighter counts as dark.
+/// Clear-sky irradiance below this counts as dark.
 const DARK_W_M2: f64 = 0.01;
-/// Share of their power that panels lose for each degree.
+/// Relative power loss of panels per degree Celsius.
 const LOSS_PER_C: f64 = 0.004;
-/// Degrees by which a kilowatt per square metre warms panels (Ross, 1976), and those at which their power is named.
+/// Heating of panels by one kilowatt per square metre, in degrees Celsius (Ross, 1976), and the temperature of rated
+/// power.
 const WARMTH_C: f64 = 30.0;
 const NAMED_AT_C: f64 = 25.0;
-/// The air where its temperature is not known.
+/// Default air temperature.
 const USUAL_C: f64 = 15.0;
 
-/// Tilts and azimuths, in degrees: what lies between is a mixture of its neighbours.
+/// Tilts and azimuths, in degrees: other planes are mixtures of their neighbours.
 const TILTS: [f64; 3] = [30.0, 60.0, 90.0];
 const AZIMUTHS: [f64; 8] = [0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0];
 
-/// The planes that panels are composed of: one that lies flat, and those of [`TILTS`] and [`AZIMUTHS`].
+/// The planes that panels are composed of: a horizontal one, and those of [`TILTS`] and [`AZIMUTHS`].
 pub static PLANES: LazyLock<Vec<Plane>> = LazyLock::new(|| {
     let tilted = TILTS.into_iter().flat_map(|tilt| AZIMUTHS.into_iter().map(move |azimuth| Plane::new(tilt, azimuth)));
     std::iter::once(Plane::new(0.0, 0.0)).chain(tilted).collect()
 });
 
-/// A plane, as the vector of length one that stands on it.
+/// A plane, as its unit normal vector.
 pub struct Plane {
     east: f64,
     north: f64,
@@ -47,19 +49,19 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Of a tilt from flat, facing an azimuth clockwise from north, in degrees.
+    /// From the tilt and the azimuth (clockwise from north), in degrees.
     pub fn new(tilt: f64, azimuth: f64) -> Self {
         let ((across, up), (east, north)) = (tilt.to_radians().sin_cos(), azimuth.to_radians().sin_cos());
         Self { east: across * east, north: across * north, up }
     }
 
-    /// The beam on this plane over that on a flat one.
+    /// Beam irradiance on this plane relative to a horizontal one.
     fn beam_ratio(&self, sun: &Sun) -> f64 {
         (self.east * sun.east + self.north * sun.north + self.up * sun.up).max(0.0) / sun.up.max(LOWEST)
     }
 }
 
-/// What falls on a plane, in the unit of the global horizontal irradiance, given that above the air.
+/// Irradiance on a plane, in the unit of the global horizontal and the extraterrestrial irradiance.
 fn on_plane(global: f64, above_the_air: f64, beam_ratio: f64, up: f64) -> f64 {
     if above_the_air <= 0.0 {
         return 0.0;
@@ -71,7 +73,7 @@ fn on_plane(global: f64, above_the_air: f64, beam_ratio: f64, up: f64) -> f64 {
     (beam + diffuse * around_the_sun) * beam_ratio + of_the_sky + ALBEDO * global * (1.0 - up) / 2.0
 }
 
-/// What a square metre of panels makes of what falls on it, in kilowatts.
+/// Output of a square metre of panels, in kilowatts.
 fn yield_of(plane: &Plane, beam_ratio: f64, above_the_air: f64, weather: Weather) -> f64 {
     let global = if weather.irradiance_w_m2 < 0.0 { 0.0 } else { weather.irradiance_w_m2 };
     let air = if weather.temperature_c.is_finite() { weather.temperature_c } else { USUAL_C };
@@ -80,7 +82,7 @@ fn yield_of(plane: &Plane, beam_ratio: f64, above_the_air: f64, weather: Weather
     light * (1.0 - loss.clamp(-0.5, 0.5))
 }
 
-/// The diffuse share of the light by clearness.
+/// The diffuse share, by clearness index.
 fn diffuse_share(clearness: f64) -> f64 {
     match clearness {
         k if k <= 0.22 => 1.0 - 0.09 * k,
@@ -89,25 +91,25 @@ fn diffuse_share(clearness: f64) -> f64 {
     }
 }
 
-/// What a row's weather is to panels; NaN is missing.
+/// Weather of a row; NaN is missing.
 #[derive(Debug, Clone, Copy)]
 pub struct Weather {
     pub irradiance_w_m2: f64,
     pub temperature_c: f64,
 }
 
-/// The sky over some rows of a grid.
+/// Solar geometry of some rows of a grid.
 pub struct Sky {
     first: usize,
-    /// Irradiance of a clear sky, and above the air.
+    /// Clear-sky and extraterrestrial irradiance.
     rows: Vec<(f64, f64)>,
-    /// By row and plane, the beam over that on a flat plane.
+    /// By row and plane, the beam irradiance relative to a horizontal plane.
     beam_ratios: Array2<f32>,
     is_lit: Vec<bool>,
 }
 
 impl Sky {
-    /// Over these rows, which may reach beyond the end of the grid.
+    /// For these rows, which may extend beyond the end of the grid.
     pub fn new(place: Place, grid: &Grid, rows: Range<usize>, checkpoint: Checkpoint<'_>) -> Self {
         let mut sky = Self {
             first: rows.start,
@@ -130,7 +132,7 @@ impl Sky {
                     *ratio += (light / parts * plane.beam_ratio(&sun)) as f32;
                 }
             }
-            // With the sun on the horizon a clear sky is dark but for rounding.
+            // With the sun at the horizon, clear-sky irradiance is zero up to rounding.
             if clear > DARK_W_M2 {
                 ratios.mapv_inplace(|ratio| ratio / clear as f32);
             } else {
@@ -147,20 +149,20 @@ impl Sky {
         self.is_lit[row - self.first]
     }
 
-    /// A row under a clear sky, with its temperature as given.
+    /// The weather of a row under a clear sky, with the given temperature.
     pub fn clear(&self, row: usize, weather: Weather) -> Weather {
         Weather { irradiance_w_m2: self.rows[row - self.first].0, ..weather }
     }
 
-    /// What a square metre of each of [`PLANES`] whose panels are perfect but for their warmth makes of the light, in
-    /// kilowatts; missing where the irradiance is.
+    /// Output of a square metre of each of [`PLANES`] in kilowatts, for ideal panels apart from temperature losses;
+    /// missing if the irradiance is.
     pub fn yields(&self, row: usize, weather: Weather) -> impl Iterator<Item = f64> + '_ {
         let (_, above) = self.rows[row - self.first];
         let ratios = self.beam_ratios.row(row - self.first);
         PLANES.iter().zip(ratios).map(move |(plane, ratio)| yield_of(plane, f64::from(*ratio), above, weather))
     }
 
-    /// The same of any plane.
+    /// The same for any plane.
     #[cfg(test)]
     pub fn yield_of(&self, plane: &Plane, place: Place, grid: &Grid, row: usize, weather: Weather) -> f64 {
         let (clear, above) = self.rows[row - self.first];
@@ -186,7 +188,7 @@ mod tests {
             let sun =
                 Sun { east: across * east, north: across * north, up, extraterrestrial_w_m2: number("of_erbs_w_m2") };
             let (global, above) = (number("came_w_m2"), sun.extraterrestrial_w_m2 * up);
-            // Where the sun stands lower, pvlib takes all light for diffuse.
+            // At a lower solar elevation, pvlib treats all irradiance as diffuse.
             if global > 0.0 && number("zenith") < 87.0 {
                 let diffuse = global * diffuse_share(global / above);
                 assert!((diffuse - number("diffuse_w_m2")).abs() < 0.1, "{case}: {diffuse}");

@@ -1,4 +1,4 @@
-//! A made-up roof whose plane is none of those that are fitted, under clouds that come and go.
+//! Tests on a synthetic roof whose plane is not in the model, under variable clouds.
 
 use super::sky::{Plane, Weather};
 use super::*;
@@ -10,9 +10,9 @@ use proptest::prelude::*;
 const DAYS: usize = 240;
 const END: usize = DAYS * 24 + 6;
 
-/// Share of the clear sky's light that comes through: days differ, and hours within them.
+/// Clear-sky index: varies between days, and between hours within them.
 fn cloud(row: usize) -> f64 {
-    // Mixed as by splitmix64: the days must not go on from each other.
+    // Mixed as in SplitMix64, so that the days are independent.
     let random = |n: usize| {
         let mixed = (n as u64 ^ (n as u64 >> 30)).wrapping_add(1).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -21,7 +21,7 @@ fn cloud(row: usize) -> f64 {
     (0.15 + 0.85 * random(row / 24 + 7) + 0.2 * (random(row) - 0.5)).clamp(0.05, 1.0)
 }
 
-/// Hours from January on with temperature and irradiance, and what 4 kW of panels make of them.
+/// Hours from January on with temperature and irradiance, and the output of 4 kW of panels.
 fn roof(place: Place, rows: usize, plane: &Plane) -> Frame {
     let mut frame = hourly_frame(rows);
     let sky = Sky::new(place, &frame.grid, 0..rows, &mut || ());
@@ -55,34 +55,34 @@ fn fit(frame: &Frame, end: usize, more: Value) -> Model {
     Model::fit(&recipe(more), frame, end, &mut || ()).unwrap()
 }
 
-/// Fits four weeks before the end and forecasts a day ahead each day since.
+/// Fits four weeks before the end and forecasts a day ahead on each day since.
 fn forecasts(frame: &Frame, more: Value) -> Vec<Forecast> {
     let issues: Vec<usize> = (END - 28 * 24..=END - 24).step_by(24).collect();
     fit(frame, issues[0], more).forecast(frame, &issues, 24, &[], &mut || ()).unwrap()
 }
 
-/// Absolute error over what came.
+/// Relative absolute error.
 fn error(forecasts: &[Forecast], truth: &[f64]) -> f64 {
     let apart: f64 = forecasts.iter().map(|forecast| (forecast.yhat - truth[forecast.target()]).abs()).sum();
     apart / forecasts.iter().map(|forecast| truth[forecast.target()]).sum::<f64>()
 }
 
 #[test]
-fn a_plane_that_nobody_has_named_is_learnt() {
+fn an_unknown_plane_is_estimated() {
     let frame = south_west();
     let found = error(&forecasts(&frame, json!({})), &frame.target);
     assert!(found < 0.03, "{found}");
 }
 
 #[test]
-fn without_a_place_it_says_what_to_set() {
+fn without_a_place_the_error_names_the_setting() {
     let recipe = Recipe::new("solar", &json!({}), &json!({}), 24).unwrap();
     let error = Model::fit(&recipe, &south_west(), END, &mut || ()).err().unwrap();
     assert!(matches!(error, Error::InvalidArgument(_)) && error.to_string().contains("\"latitude\" and \"longitude\""));
 }
 
 #[test]
-fn without_an_irradiance_it_is_better_than_the_day_before() {
+fn without_irradiance_it_beats_persistence() {
     let frame = south_west();
     let yesterday: Vec<f64> = (0..END).map(|row| if row < 24 { 0.0 } else { frame.target[row - 24] }).collect();
     let blind = forecasts(&frame, json!({"irradiance": "none"}));
@@ -93,7 +93,7 @@ fn without_an_irradiance_it_is_better_than_the_day_before() {
 }
 
 #[test]
-fn the_irradiance_of_another_town_is_not_believed() {
+fn irradiance_of_another_location_gets_no_weight() {
     let mut frame = south_west();
     let blind = error(&forecasts(&frame, json!({"irradiance": "none"})), &frame.target);
     frame.regressors[1].values.rotate_right(3 * 24);
@@ -102,9 +102,9 @@ fn the_irradiance_of_another_town_is_not_believed() {
 }
 
 #[test]
-fn nights_are_zero_and_so_are_their_intervals_and_days_are_covered() {
+fn nights_have_zero_forecasts_and_intervals_and_days_are_covered() {
     let mut frame = south_west();
-    // Clouds are forecast wrong.
+    // The forecast of clouds is wrong.
     (0..END).for_each(|row| frame.regressors[1].values[row] *= 0.6 + 0.8 * cloud(row + 5));
     let forecasts = forecasts(&frame, json!({}));
     let night = |forecast: &&Forecast| !zurich().is_lit(&frame.grid, forecast.target());
@@ -117,7 +117,7 @@ fn nights_are_zero_and_so_are_their_intervals_and_days_are_covered() {
 }
 
 #[test]
-fn a_roof_that_was_enlarged_is_followed() {
+fn forecasts_adapt_to_an_enlarged_roof() {
     let (mut frame, more) = (south_west(), roof(zurich(), END + 72, &Plane::new(20.0, 280.0)));
     (END - 60 * 24..END).for_each(|row| frame.target[row] += 1.5 * more.target[row]);
     let found = error(&forecasts(&frame, json!({})), &frame.target);
@@ -125,7 +125,7 @@ fn a_roof_that_was_enlarged_is_followed() {
 }
 
 #[test]
-fn snow_is_zero_while_it_lies_and_soon_forgotten() {
+fn snow_gives_zero_and_is_soon_forgotten() {
     let mut frame = south_west();
     let whole = frame.target.clone();
     frame.target[20 * 24..75 * 24].fill(0.0);
@@ -143,7 +143,7 @@ fn snow_is_zero_while_it_lies_and_soon_forgotten() {
 }
 
 #[test]
-fn an_inverter_that_cuts_off_is_found_and_not_exceeded() {
+fn an_inverter_limit_is_detected_and_not_exceeded() {
     let mut frame = south_west();
     frame.target.iter_mut().for_each(|value| *value = value.min(2.0));
     let forecasts = forecasts(&frame, json!({}));
@@ -153,7 +153,7 @@ fn an_inverter_that_cuts_off_is_found_and_not_exceeded() {
 }
 
 #[test]
-fn missing_hours_of_generation_and_weather_are_bridged() {
+fn missing_hours_of_generation_and_weather_are_tolerated() {
     let mut frame = south_west();
     let whole = frame.target.clone();
     for row in 0..END {
@@ -173,7 +173,7 @@ fn missing_hours_of_generation_and_weather_are_bridged() {
 }
 
 #[test]
-fn a_meter_that_counts_the_inverter_at_night_has_no_negative_forecast_and_demand_is_refused() {
+fn small_negative_values_at_night_are_accepted_and_demand_is_rejected() {
     let mut frame = south_west();
     frame.target.iter_mut().for_each(|value| *value -= 0.004);
     assert!(forecasts(&frame, json!({})).iter().all(|forecast| forecast.lower >= 0.0));
@@ -183,7 +183,7 @@ fn a_meter_that_counts_the_inverter_at_night_has_no_negative_forecast_and_demand
 }
 
 #[test]
-fn irradiance_is_read_as_it_was_forecast() {
+fn irradiance_is_read_from_forecast_vintages() {
     let mut frame = south_west();
     let (mut times, mut received, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for row in 72..END + 72 {
@@ -197,7 +197,7 @@ fn irradiance_is_read_as_it_was_forecast() {
     let model = fit(&frame, END, json!({}));
     let yhat = |frame: &Frame| model.forecast(frame, &[END], 72, &[], &mut || ()).unwrap();
     let before = yhat(&frame);
-    // A forecast that is always half of what comes can be made good, but for what is then taken for diffuse light.
+    // A forecast that is always half of the actual irradiance can be corrected, except for its higher diffuse share.
     let found = error(&before, &frame.target);
     assert!(found < 0.2, "{found}");
     frame.regressors[1].values[END..].fill(900.0);
@@ -205,7 +205,7 @@ fn irradiance_is_read_as_it_was_forecast() {
 }
 
 #[test]
-fn a_model_is_the_same_after_its_bytes_and_in_an_ensemble_holds_the_others_to_the_night() {
+fn a_model_round_trips_and_bounds_an_ensemble_at_night() {
     let frame = south_west();
     let model = fit(&frame, END, json!({}));
     let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
@@ -225,7 +225,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn anywhere_at_any_time_nothing_is_negative_and_the_night_is_dark(
+    fn output_is_non_negative_and_zero_at_night_at_any_place_and_time(
         latitude in -75.0..75.0_f64, longitude in -180.0..180.0_f64, tilt in 0.0..90.0_f64, facing in 0.0..360.0_f64,
         end in 60 * 24..100 * 24_usize, zone in prop::sample::select(vec!["Europe/Zurich", "Australia/Lord_Howe", "UTC"]),
     ) {

@@ -1,8 +1,7 @@
-//! A thin safe wrapper of XGBoost's C API: a matrix, a booster, training, prediction, bytes.
+//! A thin safe wrapper of XGBoost's C API: matrix, booster, training, prediction, serialisation.
 //!
-//! XGBoost's own checks are few, so column counts are checked here. Every call runs with all signals
-//! blocked: a thread that the library starts inherits the mask, and Postgres' signals stay with the
-//! backend's own thread.
+//! XGBoost validates little, so column counts are checked here. Every call runs with all signals blocked: threads
+//! started by the library inherit the mask, and only the backend's main thread receives Postgres' signals.
 
 use crate::Checkpoint;
 use crate::error::Error;
@@ -12,7 +11,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::{ptr, slice};
 use xgboost_lib_sys as ffi;
 
-/// Rows of features, with or without labels.
+/// Feature rows, with or without labels.
 pub(crate) struct Matrix {
     handle: ffi::DMatrixHandle,
     rows: usize,
@@ -61,7 +60,7 @@ pub(crate) struct Booster {
 }
 
 impl Booster {
-    /// With no tree yet, to learn from the first of the matrices; the others are those that it is to forecast meanwhile.
+    /// An empty booster, to be trained on the first of the matrices; it also caches predictions for the others.
     fn new(matrices: &[&Matrix], parameters: &[(&'static str, String)]) -> Result<Self, Error> {
         let handles: Vec<_> = matrices.iter().map(|matrix| matrix.handle).collect();
         let mut handle = ptr::null_mut();
@@ -74,7 +73,7 @@ impl Booster {
         Ok(booster)
     }
 
-    /// From a model in one of XGBoost's formats, of `columns` features.
+    /// Loads a model of `columns` features in one of XGBoost's formats.
     pub(crate) fn load(bytes: &[u8], columns: usize) -> Result<Self, Error> {
         let mut handle = ptr::null_mut();
         // SAFETY: no matrix is given; the new handle is owned below.
@@ -87,7 +86,7 @@ impl Booster {
         Ok(booster)
     }
 
-    /// Boosts for `rounds`, calling `checkpoint` before each, which may unwind.
+    /// Boosts for `rounds`; calls `checkpoint` before each, which may unwind.
     pub(crate) fn train(
         matrix: &Matrix,
         parameters: &[(&'static str, String)],
@@ -102,8 +101,8 @@ impl Booster {
         Ok(booster)
     }
 
-    /// The number of rounds, of at most `rounds`, after which the error on `held_out` is least; the search ends when it has
-    /// not fallen for `patience` rounds.
+    /// The number of rounds, at most `rounds`, with the least error on `held_out`; stops early if it has not improved
+    /// for `patience` rounds.
     pub(crate) fn best_rounds(
         matrix: &Matrix,
         held_out: &Matrix,
@@ -133,22 +132,22 @@ impl Booster {
         call(|| unsafe { ffi::XGBoosterUpdateOneIter(self.handle, round as c_int, matrix.handle) })
     }
 
-    /// Root mean squared error on the scale that is learnt, weighted.
+    /// Weighted root mean squared error on the training scale.
     fn error(&self, matrix: &Matrix, round: u32) -> Result<f64, Error> {
         let (mut handle, mut name, mut text) = (matrix.handle, c"held_out".as_ptr(), ptr::null());
-        // SAFETY: the handles are live; the text is XGBoost's until its next call, and read before that.
+        // SAFETY: the handles are live; the text belongs to XGBoost until its next call, and is read before that.
         let text = unsafe {
             call(|| ffi::XGBoosterEvalOneIter(self.handle, round as c_int, &mut handle, &mut name, 1, &mut text))?;
             CStr::from_ptr(text).to_string_lossy().into_owned()
         };
-        // As in "[3]\theld_out-rmse:1.25".
+        // Format: "[3]\theld_out-rmse:1.25".
         let value = text.rsplit(':').next().and_then(|value| value.trim().parse().ok());
         value.ok_or_else(|| internal("XGBoost's error cannot be read"))
     }
 
     fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let (name, value) = (c_string(name)?, c_string(value)?);
-        // SAFETY: the handle is live, the strings end in zero.
+        // SAFETY: the handle is live, the strings are NUL-terminated.
         call(|| unsafe { ffi::XGBoosterSetParam(self.handle, name.as_ptr(), value.as_ptr()) })
     }
 
@@ -160,7 +159,7 @@ impl Booster {
         )
     }
 
-    /// A contribution per row and column, and after those of each row the mean prediction.
+    /// For each row, a contribution per column followed by the mean prediction.
     #[cfg(test)]
     pub(crate) fn contributions(&self, matrix: &Matrix) -> Result<Vec<f32>, Error> {
         self.numbers(
@@ -174,7 +173,7 @@ impl Booster {
             return Err(internal("the matrix has other columns than the booster"));
         }
         let (mut shape, mut dimensions, mut result) = (ptr::null(), 0, ptr::null());
-        // SAFETY: both handles are live; the results are XGBoost's until its next call, and copied here.
+        // SAFETY: both handles are live; the results belong to XGBoost until its next call, and are copied here.
         let predictions = unsafe {
             call(|| {
                 ffi::XGBoosterPredictFromDMatrix(
@@ -198,7 +197,7 @@ impl Booster {
     /// The model in XGBoost's UBJ format.
     pub(crate) fn save(&self) -> Result<Vec<u8>, Error> {
         let (mut length, mut data): (u64, *const c_char) = (0, ptr::null());
-        // SAFETY: the handle is live; the buffer is XGBoost's until its next call, and copied here.
+        // SAFETY: the handle is live; the buffer belongs to XGBoost until its next call, and is copied here.
         unsafe {
             call(|| {
                 ffi::XGBoosterSaveModelToBuffer(self.handle, c"{\"format\": \"ubj\"}".as_ptr(), &mut length, &mut data)
@@ -215,15 +214,15 @@ impl Drop for Booster {
     }
 }
 
-/// Runs one C call with all signals blocked and turns its return code into an error.
+/// Runs one C call with all signals blocked and converts its return code to an error.
 fn call(function: impl FnOnce() -> c_int) -> Result<(), Error> {
     let code = signals::blocked(function);
     if code == 0 {
         return Ok(());
     }
-    // SAFETY: XGBoost returns a string that ends in zero and lives until its next call.
+    // SAFETY: XGBoost returns a NUL-terminated string that is valid until its next call.
     let text = unsafe { CStr::from_ptr(ffi::XGBGetLastError()) }.to_string_lossy();
-    // What follows the first line is a C++ trace.
+    // A C++ trace follows the first line.
     Err(internal(text.lines().find(|line| !line.trim().is_empty()).unwrap_or("XGBoost failed")))
 }
 

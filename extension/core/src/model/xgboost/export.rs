@@ -1,4 +1,4 @@
-//! Trees as a document in XGBoost's JSON format: what its loader asks for, and nothing that it only reports.
+//! Trees as a document in XGBoost's JSON format, limited to what its loader requires.
 
 use super::trees::{Node, Trees};
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 /// The parent of a root.
 const NO_PARENT: i32 = i32::MAX;
 
-/// The model as XGBoost's JSON has it.
+/// The model in XGBoost's JSON format.
 pub(super) fn document(trees: &Trees, names: &[String]) -> Value {
     let count = trees.trees.len();
     let of = |(id, tree): (usize, &Vec<Node>)| of_tree(id, tree, trees.columns, trees.covers.get(id));
     json!({
-        // The oldest format that has one tree format for all of these parts; newer libraries read it.
+        // The oldest format with the current tree format for all of these parts; newer libraries can read it.
         "version": [2, 0, 0],
         "learner": {
             "attributes": {},

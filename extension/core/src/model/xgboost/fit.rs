@@ -1,4 +1,4 @@
-//! The fit of a phase: a training row imitates a forecast, each day of lead has trees of its own.
+//! The fit of a phase: a training row simulates a forecast, and each day of lead has its own trees.
 
 use super::booster::{Booster, Matrix};
 use super::parameters::{Base, Parameters, rises_with_heating};
@@ -10,7 +10,7 @@ use crate::features::{Sample, Table};
 use crate::origin::Phase;
 use ndarray::{Array2, Axis};
 
-/// The models of a phase by day of lead, and the range of the target that they have learnt.
+/// The models of a phase by day of lead, and the range of the target in training.
 pub(super) fn of_phase(
     training: TrainingSet<'_>,
     parameters: &Parameters,
@@ -21,7 +21,7 @@ pub(super) fn of_phase(
     checkpoint: Checkpoint<'_>,
 ) -> Result<(Vec<Day>, Range), Error> {
     let (frame, end, day) = (training.frame, training.end, training.frame.grid.rows_per_day());
-    // A few hours beyond the last whole day are learnt with it.
+    // A few hours beyond the last whole day are added to it.
     let lead_days = if parameters.by_lead_day { ((training.horizon + day / 3) / day).max(1) } else { 1 };
     let mut samples = training.samples(&table.calendar().clock, phase, table.history());
     let surplus = samples.len().saturating_sub(parameters.max_rows as usize * lead_days);
@@ -60,7 +60,7 @@ pub(super) fn of_phase(
     Ok((days, Range::of(&seen)))
 }
 
-/// All rows that may be learnt from.
+/// All training rows.
 struct Examples<'a> {
     features: Array2<f32>,
     names: &'a [String],
@@ -69,7 +69,7 @@ struct Examples<'a> {
 }
 
 impl Examples<'_> {
-    /// What the trees of these rows start from.
+    /// The base that the trees of these rows start from.
     fn base(&self, parameters: &Parameters, rows: &[usize]) -> Result<Option<Linear>, Error> {
         if parameters.base == Base::Mean {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Examples<'_> {
         let mut features = self.features.select(Axis(0), rows);
         let of_rows = |values: &[f64]| rows.iter().map(|row| values[*row]).collect::<Vec<_>>();
         let (labels, weights) = (of_rows(&self.labels), of_rows(&self.weights));
-        // The season would be drawn on beyond the months that were learnt.
+        // A linear season would be extrapolated beyond the months of the training set.
         let mut left_out: Vec<usize> =
             (0..self.names.len()).filter(|column| self.names[*column].starts_with("year_")).collect();
         loop {
@@ -91,7 +91,7 @@ impl Examples<'_> {
         }
     }
 
-    /// These rows for the booster, labelled with what `base` leaves over.
+    /// These rows as a matrix, labelled with the residuals of `base`.
     fn matrix(&self, rows: &[usize], base: Option<&Linear>) -> Result<Matrix, Error> {
         let features = self.features.select(Axis(0), rows);
         let explained = |row: usize| base.map_or(0.0, |base| base.at(self.features.row(row)));
@@ -101,8 +101,8 @@ impl Examples<'_> {
     }
 }
 
-/// Rows that end before the newest block, and those of forecasts made in it: the newest eighth of what is learnt from, at most
-/// four weeks.
+/// Rows that end before the newest block, and rows of forecasts made within it: the newest eighth of the training rows,
+/// at most four weeks.
 fn newest_block(samples: &[Sample], rows: &[usize], end: usize, day: usize) -> (Vec<usize>, Vec<usize>) {
     let first = rows.iter().map(|row| samples[*row].origin.row).min().unwrap_or(end);
     let start = end - ((end - first) / 8).min(28 * day);
@@ -117,7 +117,7 @@ mod tests {
     use crate::origin::Origin;
 
     #[test]
-    fn the_newest_block_is_forecast_from_within_it_and_overlaps_with_nothing_learnt() {
+    fn the_newest_block_does_not_overlap_the_training_rows() {
         let samples: Vec<Sample> = (400..1400).step_by(24).flat_map(|origin| ahead(Origin::at(origin), 48)).collect();
         let rows: Vec<usize> = (0..samples.len()).collect();
         let (older, newest) = newest_block(&samples, &rows, 1400, 24);

@@ -1,4 +1,4 @@
-//! Trees that were made elsewhere, from XGBoost's own files.
+//! Imports trees from XGBoost files.
 
 use super::parameters::Base;
 use super::trees::Trees;
@@ -10,17 +10,17 @@ use crate::model::linear::Range;
 use crate::model::target::{Scale, Target};
 use crate::model::{Forecaster, TrainingSet, same_columns};
 
-/// The trees of a phase and a day of lead, as a file of XGBoost.
+/// The trees of a phase and a day of lead, as an XGBoost file.
 pub struct TreeFile {
-    /// Local row of the day at which its forecasts start.
+    /// Row of the local day at which its forecasts start.
     pub slot: usize,
-    /// Day of lead, from 1 on; the last one is also that of all later ones.
+    /// Day of lead, from 1; the last one also covers all later ones.
     pub lead_day: usize,
-    /// In XGBoost's UBJ format.
+    /// The file in XGBoost's UBJ format.
     pub ubj: Vec<u8>,
 }
 
-/// The forecaster that files make: trees alone, of the target as it is. Their features have to be those of the spec.
+/// The forecaster of these files: trees only, with an untransformed target. Their features must be those of the spec.
 pub(crate) fn of_files(
     training: TrainingSet<'_>,
     files: &[TreeFile],
@@ -53,7 +53,7 @@ pub(crate) fn of_files(
 fn read(file: &TreeFile, names: &[String]) -> Result<Trees, Error> {
     let TreeFile { slot, lead_day, ubj } = file;
     let (trees, found) = Trees::import(ubj).map_err(|error| match error {
-        // Nothing of this database is damaged.
+        // The error concerns the file, not an artifact of this database.
         Error::DamagedArtifact(text) | Error::InvalidArgument(text) => {
             Error::InvalidArgument(format!("the file of issue_slot {slot} and lead_day {lead_day}: {text}"))
         }

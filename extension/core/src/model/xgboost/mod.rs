@@ -1,14 +1,13 @@
-//! Gradient boosted trees: a model for each phase and day of lead, the lead within it a feature.
+//! Gradient boosted trees: one model per phase and day of lead, with the lead within the day as a feature.
 //!
-//! Direct multi-horizon forecasting (Taieb et al., *A review and comparison of strategies for
-//! multi-step ahead time series forecasting*, 2012) with XGBoost (Chen and Guestrin, 2016). A training
-//! row imitates a forecast: an origin at one of the local times of day from which the model will be asked, a
-//! target up to the horizon ahead, and the features known at that origin. Trees that were learnt at one time of day
-//! know nothing of another (the newest hour means something else), so that each phase has trees of its own.
+//! Direct multi-horizon forecasting (Taieb et al., *A review and comparison of strategies for multi-step ahead time
+//! series forecasting*, 2012) with XGBoost (Chen and Guestrin, 2016). A training row simulates a forecast: an origin at
+//! one of the local times of day of the phases, a target up to the horizon ahead, and the features known at that
+//! origin. Trees trained at one time of day are not valid at another (the newest hour carries different information),
+//! so each phase has its own trees.
 //!
-//! Trees stay flat beyond the values that they have learnt. With a linear base they learn the residuals of a ridge
-//! regression on the same features, and it goes on where they end. Only a share of its slopes is taken, since a short
-//! history tells them badly.
+//! Trees do not extrapolate. With a linear base they are fitted to the residuals of a ridge regression on the same
+//! features, which does. Only a share of its slopes is used, since a short history estimates them poorly.
 
 mod booster;
 mod export;
@@ -39,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 pub(super) use trees::{COMPARED_ROWS, Covers, StoredCovers, Trees};
 
-/// Its row in the table.
+/// Its entry in the table of strategies.
 pub(super) const STRATEGY: Definition = Definition {
     name: "xgboost",
     preset: Preset::Advanced,
@@ -67,7 +66,7 @@ pub(super) const STRATEGY: Definition = Definition {
     },
 };
 
-/// Fitted trees, and the spec of their features.
+/// Fitted trees, and their feature spec.
 struct Xgboost {
     spec: FeatureSpec,
     parameters: Parameters,
@@ -85,9 +84,9 @@ struct State {
 /// The models of a phase.
 #[derive(Serialize, Deserialize)]
 struct OfPhase {
-    /// Local row of the day at which its origins stand.
+    /// Row of the local day of its origins.
     slot: usize,
-    /// By day of lead.
+    /// Models by day of lead.
     days: Vec<Day>,
 }
 
@@ -98,7 +97,7 @@ struct Day {
     trees: Trees,
 }
 
-/// The state as artifact format 5 has it.
+/// The state in artifact format 5.
 #[derive(Deserialize)]
 struct StateV5 {
     feature_names: Vec<String>,
@@ -113,7 +112,7 @@ struct DayV5 {
     trees: Trees,
 }
 
-/// A state of format 5 as one of today, where it was fitted for origins at `slot`.
+/// Converts a state of format 5 that was fitted for origins at `slot`.
 pub(super) fn state_of_v5(state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
     let old: StateV5 = postcard::from_bytes(state).map_err(|_| damaged())?;
     let day = |day: DayV5| Day { base: day.base.map(Linear::from), trees: day.trees };
@@ -123,14 +122,14 @@ pub(super) fn state_of_v5(state: &[u8], slot: usize) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// A state, and the covers of its trees, which stand after it since they came later.
+/// Reads a state and the covers of its trees, which are appended since they were added later.
 pub(super) fn with_covers<T: DeserializeOwned>(bytes: &[u8]) -> postcard::Result<(T, Vec<Covers>)> {
     let (state, rest) = postcard::take_from_bytes(bytes)?;
     let stored: Vec<StoredCovers> = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest)? };
     Ok((state, stored.into_iter().map(Covers::from).collect()))
 }
 
-/// Gives trees their covers; models that were stored without them have none.
+/// Sets the covers of trees; models stored without covers have none.
 pub(super) fn set_covers<'a>(trees: impl Iterator<Item = &'a mut Trees>, covers: Vec<Covers>) -> Result<(), Error> {
     let trees: Vec<&mut Trees> = trees.collect();
     if covers.is_empty() {
@@ -178,7 +177,7 @@ impl Xgboost {
         Ok(Self { spec: spec.clone(), parameters: Parameters::from_json(parameters)?, state })
     }
 
-    /// Shows each model the features of the forecasts that it makes, and which ones these are.
+    /// Visits each model with the features and indices of its forecasts.
     fn each_day(
         &self,
         table: &Table<'_>,
@@ -218,7 +217,7 @@ impl Xgboost {
         Ok(())
     }
 
-    /// Forecasts of rows of features.
+    /// Forecasts for rows of features.
     fn forecast(&self, day: &Day, rows: ArrayView2<'_, f32>) -> Result<Vec<f64>, Error> {
         let State { target, range, .. } = &self.state;
         let predicted = day.trees.predict(rows)?.into_iter().map(f64::from);
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_without_the_trained_columns_names_them() {
+    fn errors_name_the_columns_missing_from_the_input() {
         let frame = hourly_frame(1500);
         let model = fit(&frame);
         let mut bare = frame.clone();
@@ -356,19 +355,19 @@ mod tests {
     }
 
     #[test]
-    fn early_stopping_ends_the_search_and_takes_the_rounds_that_forecast_the_newest_block_best() {
+    fn early_stopping_uses_the_best_number_of_rounds_on_the_newest_block() {
         let frame = hourly_frame(1500);
         let mut boosted = 0;
         let rounds = |patience: u32| json!({"rounds": 400, "eta": 0.3, "early_stopping_rounds": patience});
         let stopped = fit_with(&frame, rounds(5), &mut || boosted += 1);
-        // Two days of lead, each searched and fitted.
+        // Two days of lead, each with a search and a fit.
         assert!(boosted < 2 * 400, "{boosted}");
         let all = fit_with(&frame, rounds(0), &mut || ());
         assert!(stopped.state().unwrap().len() < all.state().unwrap().len() / 2);
     }
 
     #[test]
-    fn a_log_target_is_forecast_on_its_own_scale_and_survives_a_reload() {
+    fn a_log_target_is_transformed_back_and_survives_a_reload() {
         let frame = hourly_frame(1500);
         let (plain, log) = (fit(&frame), fit_with(&frame, json!({"rounds": 20, "target": "log"}), &mut || ()));
         let restored = Xgboost::restore(&log.spec, &log.parameters(), &log.state().unwrap()).unwrap();
@@ -379,8 +378,8 @@ mod tests {
     }
 
     #[test]
-    fn on_a_linear_base_trees_go_on_beyond_the_cold_that_they_have_learnt() {
-        // Two days at the end are far colder than all before, and need as much more heating.
+    fn a_linear_base_extrapolates_beyond_the_coldest_training_day() {
+        // The last two days are far colder than all before, with proportionally more heating.
         let mut frame = hourly_frame(1500);
         let (cold, slope) = (1400..1448, 0.4);
         for row in cold.clone() {
@@ -400,9 +399,9 @@ mod tests {
     }
 
     #[test]
-    fn with_the_constraint_demand_never_falls_as_heating_degrees_rise() {
+    fn with_the_monotone_constraint_demand_never_falls_as_heating_degrees_rise() {
         let mut frame = hourly_frame(1500);
-        // Windows are open when it is cold: without the constraint the model would learn so.
+        // Demand falls with cold: without the constraint the model would learn that.
         let warm = frame.regressors[0].values.clone();
         frame.target.iter_mut().zip(warm).for_each(|(value, warm)| *value += 0.8 * warm);
         let falls = |base: &str, monotone: bool| {
@@ -427,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linear_base_learns_no_season_that_it_would_draw_on() {
+    fn a_linear_base_excludes_the_yearly_season() {
         let frame = hourly_frame(1500);
         let model = fit_with(&frame, json!({"base": "linear", "rounds": 5}), &mut || ());
         let columns =
@@ -438,12 +437,12 @@ mod tests {
     }
 
     #[test]
-    fn of_more_rows_than_are_learnt_from_the_oldest_are_left_out() {
+    fn rows_beyond_the_maximum_are_dropped_oldest_first() {
         let mut frame = hourly_frame(2500);
         let few = json!({"rounds": 20, "max_rows": 1000});
         let before = fit_with(&frame, few.clone(), &mut || ());
         assert!(before.state().unwrap() != fit(&frame).state().unwrap());
-        // 41 origins of each day of lead hold the newest thousand rows; what is older than their features changes nothing.
+        // 41 origins of each day of lead hold the newest thousand rows; data older than their features has no effect.
         frame.target[..2400 - 80 * 24].fill(1e3);
         assert!(before.state().unwrap() == fit_with(&frame, few, &mut || ()).state().unwrap());
     }

@@ -1,4 +1,4 @@
-//! The hyperparameters that may be set, their ranges, and their names in XGBoost.
+//! Hyperparameters, their ranges, and their names in XGBoost.
 
 use crate::error::Error;
 use crate::model::target::Scale;
@@ -6,55 +6,55 @@ use crate::options;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the trees start from.
+/// The base that trees are added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
     /// The mean.
     Mean,
-    /// A ridge regression, which goes on beyond the values learnt, where trees stay flat.
+    /// A ridge regression, which extrapolates, unlike trees.
     Linear,
 }
 
-/// XGBoost ignores names that it does not know; so the ones that pass are listed here.
+/// Complete list of the accepted parameters: XGBoost ignores unknown names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Boosting rounds; with `early_stopping_rounds`, the most of them.
+    /// Boosting rounds; with `early_stopping_rounds`, their maximum.
     pub rounds: u32,
     /// Learning rate.
     pub eta: f64,
     /// Depth of a tree.
     pub max_depth: u32,
-    /// Sum of instance weights that a leaf needs.
+    /// Minimum sum of instance weights in a leaf.
     pub min_child_weight: f64,
-    /// Share of the rows that a tree sees.
+    /// Share of the rows used by a tree.
     pub subsample: f64,
-    /// Share of the features that a tree sees.
+    /// Share of the features used by a tree.
     pub colsample_bytree: f64,
     /// L2 penalty on leaf values.
     pub lambda: f64,
     /// L1 penalty on leaf values.
     pub alpha: f64,
-    /// Loss reduction that a split needs.
+    /// Minimum loss reduction of a split.
     pub gamma: f64,
-    /// Most bins of a feature's histogram.
+    /// Maximum number of histogram bins per feature.
     pub max_bin: u32,
-    /// A model for each day of lead; else one for all, the lead a feature.
+    /// One model per day of lead; otherwise one for all, with the lead as a feature.
     pub by_lead_day: bool,
     /// `mean` or `linear`.
     pub base: Base,
-    /// Share of the ridge regression's slopes that a linear base takes.
+    /// Share of the ridge regression's slopes used by a linear base.
     pub base_share: f64,
-    /// Demand never falls as heating degrees rise.
+    /// Constrains demand not to fall as heating degrees rise.
     pub monotone_heating: bool,
-    /// Rounds without a better forecast of the newest block after which there are no more; 0 takes all rounds.
+    /// Stops after this many rounds without improvement on the newest block; 0 uses all rounds.
     pub early_stopping_rounds: u32,
     /// `plain` or `log`.
     pub target: Scale,
-    /// Most rows that a day of lead is learnt from; of more, the oldest are left out.
+    /// Maximum number of training rows per day of lead; the oldest beyond it are dropped.
     pub max_rows: u32,
-    /// Days after which a day counts half; 0 counts all days alike.
+    /// Half-life of the weight of a day; 0 weights all days equally.
     pub half_life_days: u32,
     /// Seed of the random numbers; the same seed gives the same model.
     pub seed: u32,
@@ -109,8 +109,7 @@ impl Parameters {
         Ok(read)
     }
 
-    /// Name and value pairs for the booster on these features. One thread: buildings are what runs side by
-    /// side.
+    /// Name and value pairs for the booster on these features. Single-threaded: parallelism is across buildings.
     pub fn for_booster(&self, names: &[String]) -> Vec<(&'static str, String)> {
         let mut pairs = vec![
             ("objective", "reg:squarederror".to_owned()),
@@ -136,7 +135,7 @@ impl Parameters {
     }
 }
 
-/// Whether demand rises with the feature where it rises with heating degrees.
+/// Whether the feature increases with heating degrees.
 pub(super) fn rises_with_heating(feature: &str) -> bool {
     feature.starts_with("hdd") && feature != "hdd_irradiance"
 }
@@ -147,7 +146,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_xgboost_would_ignore_or_misread_is_refused() {
+    fn parameters_that_xgboost_would_ignore_or_misread_are_rejected() {
         for (parameters, says) in [
             (json!({"learning_rate": 0.1}), "unknown parameter \"learning_rate\""),
             (json!({"max_dept": 3}), "did you mean \"max_depth\"?"),

@@ -1,9 +1,9 @@
-//! SHAP values of trees: what each feature adds to their prediction.
+//! SHAP values of trees: the contribution of each feature to their prediction.
 //!
 //! Lundberg, Erion and Lee, *Consistent individualized feature attribution for tree ensembles*, 2018, algorithm 2: the
-//! Shapley values of the tree's mean output given the features that are known, where one that is not known goes down
-//! both ways, in proportion to the rows that were learnt from. These are XGBoost's `pred_contribs`, here in double
-//! precision and with checkpoints; the tests compare them. The values of a tree add up to its prediction less its mean.
+//! Shapley values of the tree's mean output given the known features; at a split by an unknown feature both branches
+//! are followed, weighted by their training rows. Equal to XGBoost's `pred_contribs`, but in double precision and with
+//! checkpoints; the tests compare them. The values of a tree add up to its prediction minus its mean.
 
 use super::trees::{Node, Trees, depth};
 use crate::Checkpoint;
@@ -11,35 +11,35 @@ use crate::error::Error;
 use ndarray::{ArrayView1, ArrayView2};
 use std::ops::Range;
 
-/// Levels of a tree that are explained: a walk is as deep as the tree.
+/// Maximum number of levels in a tree: the recursion is as deep as the tree.
 const MOST_LEVELS: usize = 64;
-/// The root is reached by no feature.
+/// Feature index at the root.
 const NO_FEATURE: usize = usize::MAX;
 
-/// A feature on the way to a node.
+/// A feature on the path to a node.
 #[derive(Clone, Copy)]
 struct Step {
     feature: usize,
-    /// Share of the rows that go this way where the feature is not known.
+    /// Share of the rows that take this branch if the feature is unknown.
     unknown: f64,
-    /// Whether the row goes this way where it is: one or zero.
+    /// Whether the row takes this branch if the feature is known: one or zero.
     known: f64,
-    /// Of the subsets of so many features as there are steps before this one, the share that comes this way.
+    /// Share of the feature subsets, of as many features as there are steps before this one, that take this path.
     weight: f64,
 }
 
-/// A walk down a tree, and what it adds up.
+/// A traversal of a tree, with the accumulated values.
 struct Walk<'a> {
     tree: &'a [Node],
     covers: &'a [f32],
     row: &'a [f32],
-    /// The ways to the nodes above, one after the other; a feature stands once on each.
+    /// The paths to the ancestor nodes, concatenated; each feature occurs once per path.
     steps: &'a mut Vec<Step>,
     values: &'a mut [f64],
 }
 
 impl Trees {
-    /// Refuses trees that cannot be explained.
+    /// Rejects trees that cannot be explained.
     pub(super) fn check_explainable(&self) -> Result<(), Error> {
         if self.covers.is_empty() && !self.trees.is_empty() {
             return Err(Error::NotSupported(
@@ -54,8 +54,8 @@ impl Trees {
         Ok(())
     }
 
-    /// The mean prediction and the SHAP values of each row, by column: together its prediction. The prediction is a sum
-    /// in single precision, and how that was rounded stands in the mean.
+    /// The mean prediction and the SHAP values of each row, by column, which add up to its prediction. The prediction
+    /// is a sum in single precision; its rounding error is attributed to the mean.
     pub(crate) fn explain(
         &self,
         rows: ArrayView2<'_, f32>,
@@ -78,7 +78,7 @@ impl Trees {
 }
 
 impl Walk<'_> {
-    /// Goes to a node by the steps that lead to its parent and a last one.
+    /// Visits a node, given the path to its parent and the last step.
     fn visit(&mut self, at: usize, before: Range<usize>, last: Step) {
         if last.unknown == 0.0 && last.known == 0.0 {
             return;
@@ -105,7 +105,7 @@ impl Walk<'_> {
         let share = if on_left + on_right > 0.0 { on_left / (on_left + on_right) } else { 0.5 };
         let goes_left = node.goes_left(self.row[feature]);
         let (mut unknown, mut known) = (1.0, 1.0);
-        // A second split by the same feature is of what the first one has left over.
+        // A second split by the same feature replaces the first one in the path.
         if let Some(place) = self.steps[start..].iter().position(|step| step.feature == feature) {
             Step { unknown, known, .. } = self.steps[start + place];
             remove(self.steps, start, place);
@@ -118,7 +118,7 @@ impl Walk<'_> {
     }
 }
 
-/// Appends a step to the way that begins at `start`.
+/// Appends a step to the path that begins at `start`.
 fn extend(steps: &mut Vec<Step>, start: usize, last: Step) {
     steps.push(last);
     let way = &mut steps[start..];
@@ -130,22 +130,22 @@ fn extend(steps: &mut Vec<Step>, start: usize, last: Step) {
     }
 }
 
-/// Takes the step at `place` out of the way that begins at `start`: the reverse of [`extend`].
+/// Removes the step at `place` from the path that begins at `start`: the inverse of [`extend`].
 fn remove(steps: &mut Vec<Step>, start: usize, place: usize) {
     let way = &mut steps[start..];
     let weights: Vec<f64> = weights_without(way, place).collect();
     way.copy_within(place + 1.., place);
-    // They come from the last one on.
+    // Weights are produced from last to first.
     way.iter_mut().rev().skip(1).zip(weights).for_each(|(step, weight)| step.weight = weight);
     steps.pop();
 }
 
-/// The sum of the weights that the way has without the step at `place`.
+/// The sum of the weights of the path without the step at `place`.
 fn weight_without(way: &[Step], place: usize) -> f64 {
     weights_without(way, place).sum()
 }
 
-/// The weights, from the last one on, that the way has without the step at `place`.
+/// The weights of the path without the step at `place`, from last to first.
 fn weights_without(way: &[Step], place: usize) -> impl Iterator<Item = f64> + '_ {
     let (count, last) = (way.len() as f64, way.len() - 1);
     let Step { unknown, known, .. } = way[place];
@@ -175,7 +175,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(30))]
 
         #[test]
-        fn values_are_those_of_xgboost_and_add_up_to_the_prediction(
+        fn values_agree_with_xgboost_and_add_up_to_the_prediction(
             cells in proptest::collection::vec(cell(), 200 * 5),
             other in proptest::collection::vec(cell(), 40 * 5),
             labels in proptest::collection::vec(-1e2_f32..1e2, 200),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_a_small_tree_are_those_of_the_definition() {
+    fn the_values_of_a_small_tree_agree_with_the_definition() {
         // x0 < 1: (x1 < 1: 4, else 8), else 20; three of four rows on the left, two of them below.
         let node = |left, feature, value| Node { left, feature, missing_goes_left: true, value };
         let tree = vec![node(1, 0, 1.0), node(3, 1, 1.0), node(0, 0, 20.0), node(0, 0, 4.0), node(0, 0, 8.0)];
@@ -208,7 +208,7 @@ mod tests {
         let trees = Trees { base_score: 0.5, columns: 3, trees: vec![tree], covers };
         let rows = Array2::from_shape_vec((1, 3), vec![0.0, 2.0, 9.0]).unwrap();
         let (mean, values) = trees.explain(rows.view(), &mut || ()).unwrap().remove(0);
-        // Nothing known: 9; x0 alone: 16 / 3; x1 alone: 3 / 4 of 8 and 1 / 4 of 20 are 11; both: 8.
+        // Expected values: nothing known 9; x0 alone 16 / 3; x1 alone 3 / 4 of 8 plus 1 / 4 of 20, which is 11; both 8.
         let (nothing, x0, x1, both) = (9.0, 16.0 / 3.0, 11.0, 8.0);
         assert!((mean - 0.5 - nothing).abs() < 1e-6, "{mean}");
         assert!((values[0] - ((x0 - nothing) + (both - x1)) / 2.0).abs() < 1e-9, "{values:?}");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_without_rows_or_of_too_many_levels_are_refused_and_a_way_that_no_row_went_is_walked() {
+    fn trees_without_covers_or_too_deep_are_rejected_and_empty_branches_are_handled() {
         let leaf = |value| Node { left: 0, feature: 0, missing_goes_left: false, value };
         let split = |left| Node { left, feature: 0, missing_goes_left: false, value: 0.0 };
         let deep = |levels: u32| -> Vec<Node> {

@@ -1,9 +1,9 @@
-//! The trees of a fitted booster: read from XGBoost's own file, kept and walked here.
+//! The trees of a fitted booster: parsed from XGBoost's file, stored and evaluated here.
 //!
-//! A forecast asks a few hundred rows of a model that it has just read. XGBoost's file is seven times as large as its
-//! trees, and XGBoost takes far longer to read it than to answer; walking the trees is ten lines. Sums are made as XGBoost
-//! makes them, in single precision, tree after tree from the base score on, so that the answers are the same to the last
-//! bit; [`Trees::of`] compares them each time, so that a later version of XGBoost can't come to mean something else.
+//! A forecast evaluates a few hundred rows on a model that was just loaded. XGBoost's file is seven times as large as
+//! its trees, and loading it takes XGBoost far longer than predicting; evaluating the trees takes ten lines. Sums are
+//! computed as in XGBoost, in single precision, tree by tree from the base score, so that predictions are identical;
+//! [`Trees::of`] compares them each time, to detect a change in a later version of XGBoost.
 
 use super::booster::{Booster, Matrix};
 use super::export;
@@ -12,9 +12,9 @@ use crate::error::Error;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-/// Rows, at most, on which the trees are compared with the booster that they come from.
+/// Maximum number of rows on which the trees are compared with their booster.
 pub(crate) const COMPARED_ROWS: usize = 64;
-/// Rows that go down a tree side by side, so that none waits for the others' memory.
+/// Rows evaluated side by side, to hide memory latency.
 const ABREAST: usize = 8;
 
 /// A sum of trees over `columns` features.
@@ -23,16 +23,16 @@ pub(crate) struct Trees {
     pub(super) base_score: f32,
     pub(super) columns: usize,
     pub(super) trees: Vec<Vec<Node>>,
-    /// By tree and node, the weight of the rows that it was learnt from. Stored after all that a forecast reads
-    /// ([`Covers`]); empty where that is not known.
+    /// By tree and node, the weight of its training rows. Serialised after everything a forecast needs ([`Covers`]);
+    /// empty if unknown.
     #[serde(skip)]
     pub(crate) covers: Covers,
 }
 
-/// By tree and node, the weight of the rows that it was learnt from.
+/// By tree and node, the weight of its training rows.
 pub(crate) type Covers = Vec<Vec<f32>>;
 
-/// Covers as they are stored: where all rows count alike they are whole numbers, of which small ones take a byte.
+/// Serialised covers: with equal row weights they are integers, and small ones take one byte.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum StoredCovers {
     Counts(Vec<Vec<u32>>),
@@ -41,7 +41,7 @@ pub(crate) enum StoredCovers {
 
 impl From<&Covers> for StoredCovers {
     fn from(covers: &Covers) -> Self {
-        // Beyond, not every whole number has a float of its own.
+        // Larger integers are not all representable in single precision.
         let is_count = |cover: f32| cover.fract() == 0.0 && (0.0..=16_777_216.0).contains(&cover);
         if !covers.iter().flatten().all(|cover| is_count(*cover)) {
             return Self::Weights(covers.clone());
@@ -63,11 +63,11 @@ impl From<StoredCovers> for Covers {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Node {
-    /// The left child, and the right one after it; zero for a leaf.
+    /// Index of the left child, followed by the right one; zero for a leaf.
     pub(super) left: u32,
     pub(super) feature: u16,
     pub(super) missing_goes_left: bool,
-    /// What goes left lies below it; of a leaf, its value.
+    /// Threshold: smaller values go left; in a leaf, its value.
     pub(super) value: f32,
 }
 
@@ -78,7 +78,7 @@ impl Node {
 }
 
 impl Trees {
-    /// The trees of a booster, which predicts `rows` (a few will do) as they do.
+    /// The trees of a booster, verified to predict the same for `rows` (a few suffice).
     pub(crate) fn of(booster: &Booster, rows: ArrayView2<'_, f32>) -> Result<Self, Error> {
         let trees = Self::read(&booster.save()?, rows.ncols())?;
         if trees.predict(rows)? != booster.predict(&Matrix::new(rows)?)? {
@@ -99,7 +99,7 @@ impl Trees {
         let base_score = base_score.trim_matches(['[', ']']).parse().map_err(|_| damaged("their base score"))?;
         let trees = learner.at(&["gradient_booster", "model", "trees"])?.items()?.iter().map(read_tree);
         let (trees, mut covers): (_, Covers) = trees.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        // Files that edf wrote before it knew them hold zeros.
+        // Files written by edf before it had covers contain zeros.
         if !covers.iter().all(|tree| tree.first().is_some_and(|root| *root > 0.0)) {
             covers.clear();
         }
@@ -108,7 +108,7 @@ impl Trees {
         Ok(trees)
     }
 
-    /// Reads a file that others made: the trees, and the names of their features in order.
+    /// Reads an external file: the trees, and the names of their features in order.
     pub(super) fn import(bytes: &[u8]) -> Result<(Self, Vec<String>), Error> {
         let file = Value::read(bytes)?;
         let learner = file.at(&["learner"])?;
@@ -117,7 +117,7 @@ impl Trees {
         if names.is_empty() {
             return Err(damaged("it names no features: give them to xgboost.DMatrix"));
         }
-        // What is summed up is the demand itself, and each leaf is one number.
+        // The sum of leaves must be the demand itself, and each leaf a single number.
         let objective = learner.at(&["objective", "name"])?.text()?;
         if !["reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror"].contains(&objective) {
             return Err(damaged(&format!("of objective {objective} the sum of the trees is not the forecast")));
@@ -129,9 +129,9 @@ impl Trees {
         Ok((Self::read(bytes, names.len())?, names))
     }
 
-    /// Refuses trees that do not read `columns` features, or could not be walked to a leaf.
+    /// Rejects trees that do not read `columns` features or whose traversal might not end at a leaf.
     pub(crate) fn check(&self, columns: usize) -> Result<(), Error> {
-        // Children come after their parent, so that every walk ends.
+        // Children come after their parent, so that traversal terminates.
         let is_sound = |tree: &Vec<Node>| {
             let sound = |(at, node): (usize, &Node)| {
                 let left = node.left as usize;
@@ -145,7 +145,7 @@ impl Trees {
         Ok(())
     }
 
-    /// With the covers that were stored beside them, if any; refuses those of other trees.
+    /// Sets the covers stored with them, if any; rejects covers of other trees.
     pub(crate) fn set_covers(&mut self, covers: Covers) -> Result<(), Error> {
         if covers.is_empty() {
             return Ok(());
@@ -161,13 +161,13 @@ impl Trees {
         Ok(())
     }
 
-    /// As a file in XGBoost's UBJ format, which any XGBoost reads; XGBoost itself writes it.
+    /// The trees as a file in XGBoost's UBJ format, readable by any XGBoost; XGBoost itself writes it.
     pub(crate) fn to_xgboost(&self, names: &[String]) -> Result<Vec<u8>, Error> {
         let document = serde_json::to_vec(&export::document(self, names));
         Booster::load(&document.map_err(|error| Error::Internal(error.to_string()))?, self.columns)?.save()
     }
 
-    /// One prediction a row; NaN is missing.
+    /// One prediction per row; NaN is missing.
     pub(crate) fn predict(&self, rows: ArrayView2<'_, f32>) -> Result<Vec<f32>, Error> {
         let data = rows.as_slice().filter(|_| rows.ncols() == self.columns);
         let data = data.ok_or_else(|| Error::Internal("the rows are not what the trees read".to_owned()))?;
@@ -175,7 +175,7 @@ impl Trees {
         for tree in &self.trees {
             let depth = depth(tree);
             for (sums, rows) in sums.chunks_mut(ABREAST).zip(data.chunks(ABREAST * self.columns)) {
-                // Of fewer rows than go abreast the last one goes several times.
+                // With fewer rows than lanes, the last row is repeated.
                 let row = |lane: usize| lane.min(sums.len() - 1) * self.columns;
                 let rows: [&[f32]; ABREAST] = std::array::from_fn(|lane| &rows[row(lane)..row(lane) + self.columns]);
                 let mut at = [0; ABREAST];
@@ -196,7 +196,7 @@ impl Trees {
     }
 }
 
-/// Steps from the root to the deepest leaf.
+/// Number of steps from the root to the deepest leaf.
 pub(super) fn depth(tree: &[Node]) -> usize {
     let mut depths = vec![0; tree.len()];
     for (at, node) in tree.iter().enumerate().filter(|(_, node)| node.left != 0) {
@@ -259,7 +259,7 @@ pub(super) mod tests {
         Booster::train(&matrix, &parameters.for_booster(&names), parameters.rounds, &mut || ()).unwrap()
     }
 
-    /// Numbers of a column, one in five of them missing, ties among them.
+    /// Values of a column, one in five missing, with ties.
     pub fn cell() -> impl Strategy<Value = f32> {
         prop_oneof![1 => Just(f32::NAN), 2 => (-3_i8..3).prop_map(f32::from), 2 => -1e6_f32..1e6]
     }
@@ -268,7 +268,7 @@ pub(super) mod tests {
         #![proptest_config(ProptestConfig::with_cases(40))]
 
         #[test]
-        fn predictions_are_those_of_xgboost_to_the_last_bit(
+        fn predictions_are_identical_to_xgboost(
             cells in proptest::collection::vec(cell(), 200 * 5),
             other in proptest::collection::vec(cell(), 300 * 5),
             labels in proptest::collection::vec(-1e4_f32..1e4, 200),
@@ -278,13 +278,13 @@ pub(super) mod tests {
             let parameters = Parameters::from_json(&json!({"rounds": 60, "max_depth": depth, "min_child_weight": 1})).unwrap();
             let booster = train(&rows, &labels, &parameters);
             let trees = Trees::read(&booster.save().unwrap(), 5).unwrap();
-            prop_assert!(trees.trees.iter().map(Vec::len).sum::<usize>() > 60, "trees that never split prove nothing");
+            prop_assert!(trees.trees.iter().map(Vec::len).sum::<usize>() > 60, "the trees need splits");
             for rows in [&rows, &other] {
                 let bits = |predicted: Vec<f32>| predicted.into_iter().map(f32::to_bits).collect::<Vec<_>>();
                 let xgboost = booster.predict(&Matrix::new(rows.view()).unwrap()).unwrap();
                 prop_assert_eq!(bits(trees.predict(rows.view()).unwrap()), bits(xgboost));
             }
-            // There and back through XGBoost's own file.
+            // Round trip through XGBoost's own file.
             let names: Vec<String> = (0..5).map(|column| format!("column_{column}")).collect();
             let file = trees.to_xgboost(&names).unwrap();
             prop_assert_eq!(&Trees::read(&file, 5).unwrap(), &trees);
@@ -295,7 +295,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_file_with_bytes_cut_or_changed_is_refused_or_predicts_without_a_panic() {
+    fn corrupted_files_are_rejected_or_predict_without_a_panic() {
         let rows = Array2::from_shape_fn((60, 3), |(row, column)| ((row * 7 + column * 13) % 11) as f32);
         let labels: Vec<f32> = (0..60).map(|row| (row % 11) as f32).collect();
         let parameters = Parameters::from_json(&json!({"rounds": 3})).unwrap();
@@ -314,7 +314,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn kept_trees_are_the_same_and_damaged_ones_are_refused_or_predict_without_a_panic() {
+    fn stored_trees_are_identical_and_corrupted_ones_never_panic() {
         let rows = Array2::from_shape_fn((60, 3), |(row, column)| ((row * 7 + column * 13) % 11) as f32);
         let labels: Vec<f32> = (0..60).map(|row| (row % 11) as f32).collect();
         let booster = train(&rows, &labels, &Parameters::from_json(&json!({"rounds": 3})).unwrap());

@@ -1,7 +1,7 @@
-//! Universal Binary JSON, as far as XGBoost writes it: a reader that copies nothing.
+//! Zero-copy reader for the subset of Universal Binary JSON that XGBoost writes.
 //!
-//! Numbers are big-endian. Arrays of numbers name their type once and stay a run of bytes here, to be read by
-//! [`Value::numbers`]; see <https://ubjson.org>.
+//! Numbers are big-endian. Typed arrays of numbers remain a slice of bytes, to be read by [`Value::numbers`]; see
+//! <https://ubjson.org>.
 
 use crate::error::Error;
 
@@ -10,15 +10,15 @@ use crate::error::Error;
 pub(super) enum Value<'a> {
     Object(Vec<(&'a str, Value<'a>)>),
     Array(Vec<Value<'a>>),
-    /// Numbers of one type, one after the other.
+    /// A typed array of numbers.
     Numbers(u8, &'a [u8]),
     Text(&'a str),
-    /// Numbers by themselves, true, false and null: what is read here needs none of them.
+    /// Single numbers, true, false and null, which are not used.
     Other,
 }
 
 impl<'a> Value<'a> {
-    /// Reads one value that fills all of `bytes`.
+    /// Reads a single value that must span all of `bytes`.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader { bytes };
         let kind = reader.byte()?;
@@ -26,7 +26,7 @@ impl<'a> Value<'a> {
         if reader.bytes.is_empty() { Ok(value) } else { Err(damaged("bytes are left over")) }
     }
 
-    /// The member at the end of a path of names.
+    /// The member at a path of names.
     pub(super) fn at(&self, path: &[&str]) -> Result<&Self, Error> {
         path.iter()
             .try_fold(self, |value, name| match value {
@@ -39,29 +39,29 @@ impl<'a> Value<'a> {
     pub(super) fn items(&self) -> Result<&[Self], Error> {
         match self {
             Self::Array(items) => Ok(items),
-            _ => Err(damaged("an array is something else")),
+            _ => Err(damaged("an array is expected")),
         }
     }
 
     pub(super) fn text(&self) -> Result<&'a str, Error> {
         match self {
             Self::Text(text) => Ok(text),
-            _ => Err(damaged("a text is something else")),
+            _ => Err(damaged("a string is expected")),
         }
     }
 
-    /// Numbers of `N` bytes of type `kind`, each made by `read`.
+    /// Numbers of `N` bytes with type `kind`, each decoded by `read`.
     pub(super) fn numbers<const N: usize, T>(&self, kind: u8, read: fn([u8; N]) -> T) -> Result<Vec<T>, Error> {
         match self {
             Self::Numbers(found, bytes) if *found == kind => {
                 Ok(bytes.as_chunks::<N>().0.iter().copied().map(read).collect())
             }
-            _ => Err(damaged("numbers are of another type")),
+            _ => Err(damaged("numbers have an unexpected type")),
         }
     }
 }
 
-/// Deeper nesting than any model has.
+/// Maximum nesting depth; models are less deep.
 const DEEPEST: usize = 32;
 
 struct Reader<'a> {
@@ -79,18 +79,18 @@ impl<'a> Reader<'a> {
         Ok(self.take(1)?[0])
     }
 
-    /// A length, with its type before it.
+    /// A length, preceded by its type.
     fn length(&mut self) -> Result<usize, Error> {
         let kind = self.byte()?;
-        let bytes = self.take(width(kind).ok_or_else(|| damaged("a length is no number"))?)?;
-        // No length is negative, so that leading zeros are all that its type is about.
+        let bytes = self.take(width(kind).ok_or_else(|| damaged("a length is not a number"))?)?;
+        // Lengths are non-negative, so the types only differ in width.
         let length = bytes.iter().fold(0_u64, |length, byte| (length << 8) | u64::from(*byte));
         usize::try_from(length).map_err(|_| damaged("a length is too long"))
     }
 
     fn text(&mut self) -> Result<&'a str, Error> {
         let length = self.length()?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| damaged("a text is no UTF-8"))
+        std::str::from_utf8(self.take(length)?).map_err(|_| damaged("a string is not UTF-8"))
     }
 
     fn value(&mut self, kind: u8, depth: usize) -> Result<Value<'a>, Error> {
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
             return Err(damaged("an array has no length"));
         }
         let length = self.length()?;
-        // Each item has a byte at least: an absurd length reserves nothing.
+        // Each item has at least one byte, so an invalid length cannot reserve too much.
         let mut items = Vec::with_capacity(length.min(self.bytes.len()));
         for _ in 0..length {
             let kind = self.byte()?;
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Bytes of a number of this type.
+/// Size of a number of this type, in bytes.
 fn width(kind: u8) -> Option<usize> {
     match kind {
         b'i' | b'U' => Some(1),
@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn members_items_texts_and_numbers_are_found() {
+    fn members_items_strings_and_numbers_are_read() {
         let bytes = b"{U\x01aS U\x02hii\x01b[#U\x02i\x05Ti\x01c[$d#U\x01\x3f\x80\x00\x00i\x01d{}}".to_vec();
         let bytes: Vec<u8> = bytes.into_iter().filter(|byte| *byte != b' ').collect();
         let value = Value::read(&bytes).unwrap();
@@ -176,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused_without_a_panic(
+        fn arbitrary_bytes_never_panic(
             bytes in proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select(b"{[$#UiSLldTZ}".to_vec())], 0..60)
         ) {
             let _ = Value::read(&bytes);

@@ -1,4 +1,4 @@
--- Who may do what; sql/grants.tsv is the table of it all. API roles have nothing outside schema api.
+-- Grants of all roles; sql/grants.tsv is the resulting list. API roles have no access outside of schema api.
 grant usage on schema raw, staging, processed, features, energy to pipeline, analyst;
 
 grant select on all tables in schema raw, energy to pipeline, analyst;
@@ -6,18 +6,17 @@ grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, ra
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;
 grant insert on energy.forecasts, energy.model_scores, energy.trainings to pipeline;
--- Forecasts and scores come from the pipeline alone; an analyst's own training writes them by energy.train_model.
+-- Only the pipeline writes forecasts and scores; trainings by analysts write them through energy.train_model.
 revoke insert on energy.forecasts, energy.model_scores, energy.trainings from analyst;
--- A configuration comes in by energy.load_config, which checks it; runs of jobs by energy.record_job_run.
+-- Configurations are written by energy.load_config, which validates them; job runs by energy.record_job_run.
 revoke insert on energy.configs, energy.job_runs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
 grant insert, update on energy.meter_turns, energy.rejected_volumes to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.measure_hours,
     energy.building_hours, energy.apartment_days to pipeline;
--- Scores are the pipeline's. What they rest on names rooms and their temperatures, which analysts do not read.
+-- Only the pipeline writes scores. Their evidence names rooms and temperatures, which analysts may not read.
 grant insert, update, delete on energy.anomaly_scores, energy.anomaly_days, energy.anomaly_days_due to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
--- Monitoring.
 grant insert, update on energy.accuracy_days, energy.alerts to pipeline;
 grant update (checked_at) on energy.alert_rules to pipeline;
 grant insert on energy.alert_deliveries to pipeline;
@@ -29,14 +28,14 @@ grant execute on function energy.weather_likeness(text, timestamptz, timestamptz
 grant execute on function energy.population_stability(double precision[], double precision[], integer),
     energy.page_hinkley(double precision[], double precision, double precision) to analyst;
 grant execute on procedure energy.acknowledge_alert(bigint, text) to analyst;
--- People keep the calendar.
+-- Users maintain the calendar.
 grant insert on raw.regressors to pipeline, analyst;
 grant insert on raw.tariff_prices, raw.carbon_intensity to pipeline, analyst;
 grant insert, update, delete on raw.tariffs, raw.building_tariffs to analyst;
 grant delete on raw.tariff_prices, raw.carbon_intensity to analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
--- dbt drops and creates its views: what it makes later the pipeline reads, and who else does stands in dbt_project.yml.
+-- dbt drops and recreates its views: future ones are granted to the pipeline here, to other roles in dbt_project.yml.
 grant select on all tables in schema staging, processed, features to pipeline;
 alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline;
 alter default privileges for role edf_owner in schema staging, processed, features
@@ -69,7 +68,7 @@ grant execute on procedure energy.train_models(text[], text[], text, jsonb, json
 grant execute on function energy.current_config_id(), energy.config_schema(), energy.config_values(jsonb), energy.config_changes(bigint, bigint),
     energy.schedule_error(text), energy.config_secrets(jsonb), energy.measure_errors(jsonb), energy.rule_errors(jsonb), energy.config_errors(jsonb) to analyst;
 
--- The owner, since views read and security definer routines train with its rights.
+-- For edf_owner: views read, and security definer routines train, with its rights.
 grant select on edf.models, edf.model_events to edf_owner;
 grant execute on function edf.train, edf.train_global, edf.fit_panel, edf.panel_of, edf.register_model, edf.fit, edf.forecast, edf.predict, edf.backtest,
     edf.backtest_series, edf.feature_rows, edf.columns_of, edf.checked_columns, edf.reject_model, edf.approve_model, edf.rollback_model, edf.empty_model,
@@ -91,7 +90,7 @@ grant execute on function edf.train_anomaly_model, edf.score_anomalies, edf.expl
 grant execute on function edf.detect_anomalies to analyst;
 grant execute on function edf.export_models, edf.import_model, edf.export_xgboost, edf.xgboost_files, edf.import_xgboost, edf.fit_xgboost_files to analyst;
 
--- Approval is a decision of people who have this role, by the rules of the configuration: see energy.approve_models.
+-- Approvals need role edf_approver and follow section governance of the configuration: see energy.approve_models.
 revoke execute on function edf.approve_model from analyst;
 grant usage on schema edf, raw, energy to edf_approver;
 grant select on edf.models, edf.model_events, energy.model_scores, energy.overall_scores, energy.trainings, energy.training_weather, energy.training_runs,
@@ -105,7 +104,7 @@ grant execute on function energy.approve_models(text, text[], bigint[], boolean)
 revoke execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
     energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint), energy.conclude_challenge(bigint) from pipeline;
 
--- What dashboards show: no message as it was sent, no subject of a token, no artifact.
+-- Dashboards see no raw messages, no token subjects and no model artifacts.
 grant usage on schema edf, raw, processed, features, energy to dashboard;
 grant select on raw.buildings, raw.weather_locations, raw.weather_fetches, raw.weather_forecasts, raw.weather_observations, raw.ingestions,
     raw.withdrawals, raw.holidays, raw.school_holidays, raw.calendar_events, raw.regressors to dashboard;
@@ -118,7 +117,7 @@ grant select on energy.building_hours, energy.building_days, energy.building_spa
 grant select (model_id, subject, strategy, status, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics,
               created_at, created_by, decided_at, decided_by) on edf.models to dashboard;
 grant select on edf.model_events to dashboard;
--- Which these views call.
+-- Called by these views.
 grant execute on function energy.clock(), energy.current_config(), energy.current_config_id(),
     energy.population_stability(double precision[], double precision[], integer),
     energy.page_hinkley(double precision[], double precision, double precision) to dashboard;
@@ -138,28 +137,28 @@ grant execute on function energy.record_api_errors(jsonb) to api_log;
 grant execute on function energy.record_api_reads(jsonb) to api_log;
 revoke execute on function energy.record_api_errors(jsonb), energy.record_api_reads(jsonb) from pipeline;
 
--- Forecasts: what is due, and what a revision replaces.
+-- Forecasts: due slots, and the rows that a revision replaces.
 grant insert, update on energy.forecast_slots to pipeline;
 grant insert on energy.superseded_forecasts, energy.refreshed_forecasts to pipeline;
 grant delete on energy.forecasts to pipeline;
 grant insert, delete on energy.solar_forecasts to pipeline;
--- Solar generation and tariffs: analysts train the one and check the other.
+-- Solar generation and tariffs: analysts train solar models and check tariffs.
 grant execute on function energy.solar_subject(text), energy.solar_features(text), energy.solar_training_query(text, timestamptz),
     energy.train_solar_model(text), energy.grid_hours(text, timestamptz, timestamptz) to analyst;
 grant select on energy.solar_forecasts, energy.solar_accuracy, raw.tariffs, raw.tariff_prices, raw.building_tariffs, raw.carbon_intensity to dashboard;
--- What trainings of analysts read.
+-- Read when analysts train.
 grant execute on function energy.issue_times(text, timestamptz, timestamptz), energy.model_of_building(text, boolean, timestamptz), energy.model_known_at(bigint, timestamptz), energy.challenger_of(bigint, text), energy.quality_factor(text),
     energy.weather_hours(text, timestamptz, timestamptz, timestamptz) to analyst;
 
--- Jobs: rows of runs are written by routines of the owner alone.
+-- Jobs: only routines of the owner write job runs.
 grant execute on function energy.schedule_field(text, integer, integer), energy.scheduled_near(text, timestamptz, boolean), energy.is_scheduled(text) to analyst, dashboard;
 
 grant usage on schema api to authenticator, anonymous, supplier, resident, gateway, operator, technician;
--- Which its views call. Without usage on the schema no role can name them.
+-- Called by views of the API. Without usage on schema energy, API roles cannot name these functions.
 grant execute on function energy.clock(), energy.current_config() to supplier, resident, operator, technician;
 grant execute on function energy.anomaly_alert_id(text, text, date) to technician;
 
--- Life cycle: stages and events are written by routines of the owner alone; analysts describe buildings and keep the rules.
+-- Life cycle: only routines of the owner write stages and events; analysts describe buildings and maintain the rules.
 revoke insert, update, delete on energy.life_cycle_events, energy.building_stages, energy.design_profiles from pipeline, analyst;
 grant insert, update, delete on energy.archetype_rules to analyst;
 grant execute on function energy.suggest_archetype(text), energy.judge_stage(text), energy.approved_model(text, boolean),
@@ -169,7 +168,7 @@ grant execute on function energy.suggest_archetype(text), energy.judge_stage(tex
 grant execute on procedure energy.describe_building(text, jsonb) to analyst;
 grant select on energy.life_cycle_events, energy.building_stages, energy.archetype_rules, energy.design_profiles to dashboard;
 
--- Keys of the API: secrets, and who may make them.
+-- API keys: secrets, and who may create them.
 revoke all on energy.token_keys, energy.api_keys from pipeline, analyst;
 revoke all on energy.api_reads from pipeline;
 grant select (key_id, subject, role, note, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by)
@@ -178,8 +177,8 @@ revoke execute on function energy.set_token_keys(jsonb), energy.rotate_signing_k
     energy.signed_token(jsonb), energy.create_api_key(text, text, interval, text), energy.revoke_api_key(text),
     energy.exchange_api_key(text) from pipeline;
 
--- Privacy: what names an apartment, a room or a sensor is read by the pipeline alone; analysts get pseudonyms. A table
--- that comes later is private by itself; what remains stands here.
+-- Privacy: only the pipeline reads relations with ids of apartments, rooms or sensors; analysts get pseudonyms. Future
+-- tables with such columns are private by default; exceptions are granted below.
 do $$
 declare
     relation record;
@@ -204,7 +203,7 @@ begin
     end loop;
 end;
 $$;
--- How many there are, and what of them is known when.
+-- Columns needed to count apartments and sensors, and their validity.
 grant select (building_id, valid_from, valid_to, added_at) on raw.apartments to analyst, dashboard;
 grant select (sensor_id, building_id, sensor_type, settings, replaced_at, register_id, valid_from, valid_to)
     on raw.sensors to analyst;
@@ -214,7 +213,7 @@ grant execute on function energy.pseudonymous_days(date, date, text[]),
     energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]) to analyst;
 grant select on energy.anomaly_figures, energy.anomaly_weights, energy.anomaly_thresholds, energy.anomaly_detectors,
     energy.anomaly_alert_settings to dashboard;
--- Alerts about apartments are written by routines of the owner alone.
+-- Only routines of the owner write alerts about apartments.
 revoke execute on function energy.pseudonyms(text[]), energy.pseudonymous_days(date, date, text[]),
     energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
     energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]),

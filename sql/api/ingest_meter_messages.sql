@@ -1,4 +1,4 @@
--- The argument has a default so that a body without it is answered here, and not as a function that does not exist.
+-- The argument has a default so that a body without it gets this function's error, not "function not found".
 create or replace function api.ingest_meter_messages(messages json default null) returns json
 language plpgsql
 security definer
@@ -24,8 +24,8 @@ comment on function api.ingest_meter_messages(json) is
 $$Sends meter messages
 
 For gateways: an array of {timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}.
-Sending one again changes nothing. A message that cannot be used, or is of a building that is not the gateway's, is kept
-aside; the others are taken. Returns the counts, and of the first hundred rejected messages in `rejected` which it is
-(`index`, from 0) and why (`reason_code`, `reason`).$$;
+Sending a message twice changes nothing. An invalid message, or one of a building that is not the gateway's, is stored
+as rejected; the others are ingested. Returns the counts, and in `rejected` the first hundred rejected messages: their
+position (`index`, from 0) and why (`reason_code`, `reason`).$$;
 revoke all on function api.ingest_meter_messages(json) from public;
 grant execute on function api.ingest_meter_messages(json) to gateway;

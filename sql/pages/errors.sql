@@ -21,5 +21,5 @@ begin atomic
     ) as scored;
 end;
 comment on function energy.page_errors(text) is
-    'Errors by day of lead, of a building (NULL: of all that are shown): /accuracy.';
+    'Errors by day of lead, of a building (NULL: of all visible ones): /accuracy.';
 revoke all on function energy.page_errors(text) from public;

@@ -6,13 +6,14 @@ select
 from energy.current_config() as config
 cross join lateral jsonb_each(config #> '{monitoring,receivers}') as receivers (receiver, settings);
 comment on view energy.alert_receivers is
-    'Who is told of alerts, from which severity on, and how often while nobody acknowledges one (NULL: once): monitoring.receivers of the configuration.';
+$$Receivers of alerts: the lowest severity they receive, and how often unacknowledged alerts are repeated (NULL:
+never): monitoring.receivers of the configuration.$$;
 
 create or replace function energy.queue_alert_deliveries(alert energy.alerts, status text) returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    -- What is over is told to whom it was told that it began.
+    -- A resolution is sent to the receivers that were notified of the alert.
     insert into energy.alert_deliveries (alert_id, receiver, status)
     select alert.alert_id, receiver, queue_alert_deliveries.status
     from (
@@ -27,7 +28,7 @@ as $$
     on conflict do nothing
 $$;
 comment on function energy.queue_alert_deliveries(energy.alerts, text) is
-    'Queues that an alert is firing, or resolved, for each receiver that is told; energy.check_alerts calls it.';
+    'Queues the delivery of a firing or resolved alert to each receiver concerned; energy.check_alerts calls it.';
 revoke all on function energy.queue_alert_deliveries(energy.alerts, text) from public;
 
 create or replace function energy.repeat_alert_deliveries() returns bigint
@@ -57,8 +58,8 @@ begin
 end;
 $$;
 comment on function energy.repeat_alert_deliveries() is
-$$Queues that an alert is still firing for each receiver that was told so repeat_every ago, until somebody acknowledges it. Returns how many; energy.check_alerts
-calls it.$$;
+$$Queues firing, unacknowledged alerts again for each receiver whose last delivery is repeat_every ago. Returns the
+number of deliveries queued; energy.check_alerts calls it.$$;
 revoke all on function energy.repeat_alert_deliveries() from public;
 
 create or replace function energy.alert_message(delivery_ids bigint[], external_url text) returns jsonb
@@ -70,10 +71,10 @@ as $$
             jsonb_build_object('alertname', alerts.rule, 'severity', alerts.severity, 'subject', subject, 'service', 'edf') as labels,
             jsonb_build_object('summary', message, 'description', concat_ws(' ', meaning, advice)) as annotations,
             to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as starts_at,
-            -- Alertmanager writes the year 1 where an alert has not ended.
+            -- Alertmanager uses year 1 for the end of a firing alert.
             case deliveries.status when 'firing' then '0001-01-01T00:00:00Z'
                  else to_char(resolved_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') end as ends_at,
-            -- The same as long as rule and subject are.
+            -- Stable for the same rule and subject.
             left(md5(alerts.rule || chr(31) || subject), 16) as fingerprint
         from energy.alert_deliveries as deliveries
         join energy.alerts using (alert_id)
@@ -102,8 +103,9 @@ as $$
     having count(*) > 0
 $$;
 comment on function energy.alert_message(bigint[], text) is
-$$What is sent of deliveries of one receiver and rule: Alertmanager's webhook message, version 4. Labels are alertname (the rule), severity, subject and service; summary is the message
-of the alert, description what the rule means and what to do. external_url is where people look: externalURL and generatorURL.$$;
+$$The payload for deliveries of one receiver and rule: Alertmanager's webhook message, version 4. Labels are alertname
+(the rule), severity, subject and service; summary is the message of the alert, description the meaning of the rule and
+the recommended action. external_url is used for externalURL and generatorURL.$$;
 revoke all on function energy.alert_message(bigint[], text) from public;
 
 create or replace function energy.is_next_delivery(delivery energy.alert_deliveries) returns boolean
@@ -116,7 +118,8 @@ as $$
           and earlier.delivery_id < delivery.delivery_id)
 $$;
 comment on function energy.is_next_delivery(energy.alert_deliveries) is
-    'Whether it is the oldest of its alert that a receiver waits for: none is told to be over before it is told to have begun.';
+$$Whether this is the oldest undelivered delivery of its alert to a receiver: a resolution is sent only after the
+alert itself.$$;
 revoke all on function energy.is_next_delivery(energy.alert_deliveries) from public;
 
 create or replace function energy.claim_alerts(
@@ -130,7 +133,7 @@ as $$
 declare
     first_rule text;
 begin
-    -- Rows that another session sends are locked.
+    -- Skips rows locked by other sessions.
     select alerts.rule into first_rule
     from energy.alert_deliveries as waiting
     join energy.alerts using (alert_id)
@@ -155,8 +158,9 @@ begin
 end;
 $$;
 comment on function energy.claim_alerts(text, text, timestamptz, integer) is
-$$Takes what a receiver is to be told next: deliveries of one rule that are due at due_at, at most so many, with the message to send. All NULL: nothing is due. They are locked until the end of
-the transaction: send, call energy.record_alerts, commit. tries: the most that failed before.$$;
+$$Claims the next deliveries to a receiver: deliveries of one rule that are due at due_at, up to a limit, with the
+message to send. All NULL: nothing is due. The rows stay locked until the end of the transaction: send, call
+energy.record_alerts, commit. tries: the highest number of failed attempts among them.$$;
 revoke all on function energy.claim_alerts(text, text, timestamptz, integer) from public;
 
 create or replace function energy.record_alerts(
@@ -172,7 +176,8 @@ as $$
     where delivery_id = any (delivery_ids) and delivered_at is null
 $$;
 comment on function energy.record_alerts(bigint[], integer, text, interval) is
-    'Records a try to deliver: delivered where there is no reason, else why not, and how long to wait before the next try.';
+$$Records a delivery attempt: delivered if reason is NULL, else the reason and how long to wait before the next
+attempt.$$;
 revoke all on function energy.record_alerts(bigint[], integer, text, interval) from public;
 
 create or replace function energy.next_alert_at(receiver text) returns timestamptz
@@ -181,5 +186,6 @@ set search_path = pg_catalog, pg_temp
 as $$
     select min(next_try_at) from energy.alert_deliveries as waiting where waiting.receiver = next_alert_at.receiver and energy.is_next_delivery(waiting)
 $$;
-comment on function energy.next_alert_at(text) is 'When a receiver is to be told something next, by the server''s clock; NULL: all is delivered.';
+comment on function energy.next_alert_at(text) is
+    'When the next delivery to a receiver is due, by the server''s clock; NULL: none is queued.';
 revoke all on function energy.next_alert_at(text) from public;

@@ -2,7 +2,7 @@ create or replace function energy.record_api_errors(counts jsonb) returns void
 language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Whoever guesses addresses makes no row of each.
+    -- Unknown paths are grouped, so that scans do not create a row per path.
     with known as (
         select '/' || relname as path from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'
         union all
@@ -19,5 +19,6 @@ as $$
     on conflict on constraint api_errors_pkey do update set requests = kept.requests + excluded.requests
 $$;
 comment on function energy.record_api_errors(jsonb) is
-'Adds requests that failed to energy.api_errors: an array of objects with minute, method, path, role, status and requests. edf-api-log calls it.';
+$$Adds failed requests to energy.api_errors: an array of objects with minute, method, path, role, status and
+requests. edf-api-log calls it.$$;
 revoke all on function energy.record_api_errors(jsonb) from public;

@@ -19,8 +19,8 @@ as $$
     where buildings.building_id = archetype_by_rules.building_id
 $$;
 comment on function energy.archetype_by_rules(text, timestamptz) is
-$$The archetype that energy.archetype_rules give a building, and the priority of the rule; building and NULL where no rule fits. An unknown value meets no condition. NULLs:
-there is no such building.$$;
+$$The archetype that energy.archetype_rules assign to a building, and the priority of the rule; building and NULL if no
+rule matches. An unknown value matches no condition. NULLs: there is no such building.$$;
 revoke all on function energy.archetype_by_rules(text, timestamptz) from public;
 
 create or replace function energy.assign_archetype(building_id text) returns text
@@ -48,8 +48,8 @@ begin
 end;
 $$;
 comment on function energy.assign_archetype(text) is
-$$Gives a building whose archetype is NULL that of energy.archetype_rules, with an event, and returns it; NULL: it has one, or there is no such building.
-energy.review_life_cycle() calls it.$$;
+$$Assigns a building without archetype that of energy.archetype_rules, with an event, and returns it; NULL: it already
+has one, or there is no such building. energy.review_life_cycle() calls it.$$;
 revoke all on function energy.assign_archetype(text) from public;
 
 create or replace procedure energy.describe_building(building_id text, metadata jsonb)
@@ -68,15 +68,15 @@ begin
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
     if jsonb_typeof(metadata) is distinct from 'object' then
-        raise exception 'the metadata of building "%" is no object', was.building_id
-            using errcode = 'invalid_parameter_value', hint = 'Give what is known: {"year_built": 1968, "floor_area_m2": 840}.';
+        raise exception 'the metadata of building "%" is not an object', was.building_id
+            using errcode = 'invalid_parameter_value', hint = 'Send an object such as {"year_built": 1968, "floor_area_m2": 840}.';
     end if;
     select key into unknown from jsonb_object_keys(metadata) as key
     where key <> all (array['archetype', 'commissioned_on', 'year_built', 'floor_area_m2', 'insulation', 'heating_system']) order by key limit 1;
     if found then
-        raise exception '"%" is not known of buildings', unknown
+        raise exception '"%" is not a property of buildings', unknown
             using errcode = 'invalid_parameter_value',
-                  hint = 'Known are archetype, commissioned_on, year_built, floor_area_m2, insulation and heating_system; null forgets a value.';
+                  hint = 'Use archetype, commissioned_on, year_built, floor_area_m2, insulation or heating_system; null clears a value.';
     end if;
     begin
         now_is := jsonb_populate_record(was, metadata);
@@ -97,10 +97,11 @@ begin
 end;
 $$;
 comment on procedure energy.describe_building(text, jsonb) is
-$$Notes what is known of a building: archetype, commissioned_on (date), year_built, floor_area_m2, insulation, heating_system; what is not named stays, null forgets it. With
-archetype null the next review of the life cycle assigns one by energy.archetype_rules. A change of archetype is a row of energy.life_cycle_events.
+$$Sets properties of a building: archetype, commissioned_on (date), year_built, floor_area_m2, insulation,
+heating_system. Omitted properties keep their value, null clears it. With archetype null the next review of the life
+cycle assigns one by energy.archetype_rules. A change of archetype is recorded in energy.life_cycle_events.
 
-Errors: 42704 no such building; 22023 an unknown name or a wrong value.$$;
+Errors: 42704 no such building; 22023 an unknown property or an invalid value.$$;
 revoke all on procedure energy.describe_building(text, jsonb) from public;
 
 create or replace function energy.daily_shape(building_id text, at timestamptz) returns double precision[]
@@ -121,7 +122,8 @@ as $$
     where total > 0
 $$;
 comment on function energy.daily_shape(text, timestamptz) is
-'How a building spreads a day over its 24 local hours, over the last eight weeks; the shares add up to 1. NULL where an hour is known on fewer than seven days.';
+$$A building's mean daily profile over its 24 local hours in the last eight weeks, normalised to a sum of 1. NULL if
+an hour is known on fewer than seven days.$$;
 revoke all on function energy.daily_shape(text, timestamptz) from public;
 
 create or replace function energy.suggest_archetype(building_id text)
@@ -154,7 +156,7 @@ begin
         from described
     ),
 
-    -- Up to twenty of each archetype, in an order that is none of theirs.
+    -- Up to twenty of each archetype, chosen by hash so that the sample is stable and unbiased.
     others as materialized (
         select * from (
             select others.*, row_number() over (partition by others.archetype order by md5(others.building_id)) as n, count(*) over (partition by others.archetype) as members
@@ -183,7 +185,7 @@ begin
             ('apartments', case when others.log_apartments = mine.log_apartments then 0 else abs(others.log_apartments - mine.log_apartments) / sizes end),
             ('insulation', abs(others.insulated - mine.insulated)),
             ('heating system', case when others.heating_system = mine.heating_system then 0.0 when others.heating_system <> mine.heating_system then 1.0 end),
-            -- Half of the sum: the share of the day's energy that comes at other hours.
+            -- Total variation distance of the two profiles.
             ('shape of the day', (select sum(abs(theirs - own)) / 2 from unnest(shape, own_shape) as hours (theirs, own)))
         ) as compared (feature, distance)
         where distance is not null
@@ -200,8 +202,9 @@ begin
 end;
 $$;
 comment on function energy.suggest_archetype(text) is
-$$The archetypes of a building's time zone, the nearest first, by the Gower distance (Gower, A general coefficient of similarity and some of its properties, 1971) to up to
-twenty buildings of each: the mean over the features that both have, each between 0 (the same) and 1; floor area and apartments count by their logarithm. Shape of the day: the
-share of the day's energy that comes at other hours, where both have a week of demand. reasons: the distance of each feature. Writes nothing; no row where nothing can be
-compared. Errors: 42704 no such building.$$;
+$$The archetypes of a building's time zone, nearest first, by the Gower distance (Gower, A general coefficient of
+similarity and some of its properties, 1971) to up to twenty buildings of each: the mean over the features known for
+both, each between 0 (equal) and 1; floor area and apartments on a logarithmic scale. Shape of the day: total variation
+distance of the daily profiles, if both have a week of demand. reasons: the distance of each feature. Writes nothing; no
+row if nothing can be compared. Errors: 42704 no such building.$$;
 revoke all on function energy.suggest_archetype(text) from public;

@@ -14,12 +14,12 @@ begin
             using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
     end if;
     if model.status <> 'pending' or not exists (select from energy.trainings where trainings.model_id = model.model_id) then
-        raise exception 'model % is %; a pending one that the pipeline trained can be a challenger', model.model_id, model.status
+        raise exception 'model % is %; only a pending model trained by the pipeline can be a challenger', model.model_id, model.status
             using errcode = 'object_not_in_prerequisite_state', hint = 'Train one: call energy.train_models(array[building_id]).';
     end if;
     select approved.model_id into champion from edf.models as approved where subject = model.subject and status = 'approved';
     if not found then
-        raise exception 'no model of "%" is approved that could be challenged', model.subject
+        raise exception 'there is no approved model of "%" to challenge', model.subject
             using errcode = 'object_not_in_prerequisite_state', hint = 'Approve the first one: energy.approve_models(reason, model_ids => array[model_id]).';
     end if;
     insert into energy.challenges (model_id, champion_id, first_at, days, reason, started_by)
@@ -34,9 +34,10 @@ begin
 end;
 $$;
 comment on function energy.start_challenge(bigint, integer, text) is
-$$Lets a pending model forecast in shadow beside the approved model of its subject, for every forecast that is issued from now on, until both have so many days in
-common. Returns the challenge's id. Errors: 42704 no such model; 55000 it is not pending, was not trained by the pipeline, is a challenger already, or there is no
-champion; 23514 days out of 1 to 3650.$$;
+$$Makes a pending model forecast in shadow beside the approved model of its subject, for every forecast issued from now
+on, until they have the given number of days in common. Returns the challenge's id. Errors: 42704 no such model; 55000
+it is not pending, was not trained by the pipeline, is a challenger already, or there is no champion; 23514 days not
+between 1 and 3650.$$;
 revoke all on function energy.start_challenge(bigint, integer, text) from public;
 
 create or replace function energy.serve_share(challenge_id bigint, share double precision, reason text) returns void
@@ -68,7 +69,7 @@ begin
     problem := energy.approval_problem(challenge.model_id);
     if problem is not null and serve_share.share > 0 then
         raise exception 'model % may not serve: %', challenge.model_id, problem
-            using errcode = 'object_not_in_prerequisite_state', hint = 'What serves has to meet what an approval asks for: see energy.approve_models.';
+            using errcode = 'object_not_in_prerequisite_state', hint = 'A serving model must meet the requirements of an approval: see energy.approve_models.';
     end if;
     update energy.challenges
     set share = serve_share.share, share_reason = serve_share.reason, share_set_at = now(), share_set_by = edf.acting_role()
@@ -76,13 +77,15 @@ begin
 end;
 $$;
 comment on function energy.serve_share(bigint, double precision, text) is
-$$Lets the challenger of an archetype serve a share of its buildings (0 up to 1), beside its champion; 0 ends that. The other model of each building forecasts it in shadow, so that both are compared
-on all. Which buildings these are is drawn by challenge. Needs role edf_approver, and all that an approval asks for.
+$$Makes the challenger of an archetype serve a share of its buildings (0 up to 1) beside its champion; 0 ends that. Each
+building is also forecast in shadow by the other model, so that both are compared on all buildings. The buildings are
+drawn per challenge. Requires role edf_approver and the requirements of an approval.
 
-Errors: 22023 no reason, no share of 0 to 1, or a challenge about one building; 42704 no such challenge; 55000 it is over, or its model may not be approved.$$;
+Errors: 22023 no reason, a share outside of 0 to 1, or a challenge about one building; 42704 no such challenge; 55000 it
+is over, or its model may not be approved.$$;
 revoke all on function energy.serve_share(bigint, double precision, text) from public;
 
--- It read its inputs by itself.
+-- Earlier versions read the inputs themselves.
 drop function if exists energy.shadow_forecast(bigint, text, timestamptz, interval);
 
 create or replace function energy.shadow_forecast(
@@ -113,8 +116,8 @@ begin
 end;
 $$;
 comment on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) is
-$$Forecasts a building with a model in whatever state into energy.shadow_forecasts, from what energy.issue_slot reads
-too. Returns the rows written. Errors: as edf.predict.$$;
+$$Writes a shadow forecast of a building by a model in any state, using the same inputs as energy.issue_slot. Returns
+the rows written. Errors: as edf.predict.$$;
 revoke all on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.compare_models(
@@ -140,7 +143,7 @@ as $$
           and (compare_models.building_id is null or shadow_forecasts.building_id = compare_models.building_id)
     ),
 
-    -- Of several of a side the newest.
+    -- The newest model of each side.
     sides as (
         select distinct on (side, building_id, issued_at, valid_at) side, made.*
         from made
@@ -157,7 +160,7 @@ as $$
         where a.side = 'a' and b.side = 'b' and consumption_kwh is not null
     ),
 
-    -- One loss for each issue: hours of one forecast are no independent trials.
+    -- One loss per issue: the hours of one forecast are not independent.
     losses as (
         select issued_at, power(avg(power(abs(actual - yhat_a), compare_models.power)), 1 / compare_models.power) as loss_a,
             power(avg(power(abs(actual - yhat_b), compare_models.power)), 1 / compare_models.power) as loss_b,
@@ -169,7 +172,7 @@ as $$
 
     listed as (
         select array_agg(loss_a order by issued_at) as a, array_agg(loss_b order by issued_at) as b, count(*) as issues,
-            -- Forecasts of so many issues overlap.
+            -- Number of overlapping issues.
             greatest(ceil(max(lead_h) / coalesce(percentile_cont(0.5) within group (order by gap_h), max(lead_h))), 1)::integer as overlap,
             extract(epoch from max(issued_at) - min(issued_at)) / 86400 + 1 as days
         from losses
@@ -187,8 +190,8 @@ as $$
     cross join lateral edf.diebold_mariano(listed.a, listed.b, least(overlap, greatest(issues, 1))::integer, compare_models.power, compare_models.alternative) as test
 $$;
 comment on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text) is
-$$As energy.compare_models of two models, of two lines of models that follow each other: of several of a side that forecast an hour, the newest counts. building_id: of that
-building alone.$$;
+$$Compares two sequences of models, as energy.compare_models of two models does: if several models of a side forecast an
+hour, the newest is used. building_id: only this building.$$;
 revoke all on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text) from public;
 
 create or replace function energy.compare_models(
@@ -203,12 +206,15 @@ language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$ select * from energy.compare_models(array[model_a], array[model_b], since, until, power, alternative) $$;
 comment on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) is
-$$Two models on the hours that both forecast from the same issue, in service or in shadow, and whose demand is known: one row. RMSE and MAE in kWh, coverage of the 90 %
-interval in percent, improvement_pct: how much lower the RMSE of a is than that of b.
+$$Compares two models on the hours that both forecast from the same issue, in service or in shadow, and whose demand is
+known: one row. RMSE and MAE in kWh, coverage of the 90 % interval in percent, improvement_pct: the reduction of RMSE of
+a relative to b.
 
-mean_difference (of the losses, a minus b: below zero where a is better), statistic and p_value are the Diebold-Mariano test with the correction of Harvey, Leybourne and
-Newbold on the loss of each issue (edf.diebold_mariano), its autocovariances as far as forecasts overlap. power: 2 squared, 1 absolute errors. alternative: two_sided, less
-(a is better), greater. since, until: of issued_at. NULL where there are too few issues. Errors: as edf.diebold_mariano.$$;
+mean_difference (of the losses, a minus b; negative: a is better), statistic and p_value are those of the
+Diebold-Mariano test with the correction of Harvey, Leybourne and Newbold on the loss of each issue
+(edf.diebold_mariano), with as many autocovariances as issues overlap. power: 2 squared, 1 absolute errors. alternative:
+two_sided, less (a is better), greater. since, until: range of issued_at. NULL if there are too few issues. Errors: as
+edf.diebold_mariano.$$;
 revoke all on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) from public;
 
 create or replace function energy.conclude_challenge(challenge_id bigint) returns text
@@ -247,7 +253,7 @@ begin
                and energy.stress_failures(challenge.model_id) = '{}' then
                 ending := 'promoted';
             end if;
-            verdict := format('%s; rule governance.promote of configuration %s asks for at least %s %% and p of at most %s%s', numbers, energy.current_config_id(),
+            verdict := format('%s; rule governance.promote of configuration %s requires at least %s %% and p of at most %s%s', numbers, energy.current_config_id(),
                               rule ->> 'min_improvement_pct', rule ->> 'max_p_value', case when ending = 'ended' then ': a person decides' end);
         end if;
     end if;
@@ -260,8 +266,9 @@ begin
 end;
 $$;
 comment on function energy.conclude_challenge(bigint) is
-$$Ends a challenge whose days are over: the challenger is approved where governance.promote of the configuration has a rule that it meets, with the rule and the numbers
-in its event, and stays pending for a person otherwise. Ends it too where challenger or champion have been decided on meanwhile. Returns what came of it; NULL: it goes on.$$;
+$$Ends a challenge whose days are over: the challenger is approved if it meets governance.promote of the configuration,
+with the rule and the numbers in its event; otherwise it stays pending for a person to decide. A challenge also ends if
+challenger or champion has been decided on. Returns the outcome; NULL: it continues.$$;
 revoke all on function energy.conclude_challenge(bigint) from public;
 
 create or replace view energy.shadows_due as
@@ -280,7 +287,8 @@ issued as (
     join energy.forecasts on forecasts.model_id = challenges.model_id and forecasts.issued_at >= first_at
     where state = 'running'
     union all
-    -- Of a building whose own model and that of its archetype are compared, the one that did not forecast it; nothing from before it was trained.
+    -- If a building's own model is compared with that of its archetype: the model that did not forecast it, since it
+    -- was trained.
     select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at, forecasts.revision
     from energy.building_stages as stages
     join raw.buildings using (building_id)
@@ -301,11 +309,11 @@ where not exists (
     where made.model_id = issued.model_id and made.building_id = issued.building_id and made.issued_at = issued.issued_at)
 group by model_id, building_id, issued_at;
 comment on view energy.shadows_due is
-$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers of what their champions have forecast, by
-champions of what their challengers have (energy.serve_share), and where a building's own model is compared with that of
-its archetype, by the one that did not forecast it.$$;
+$$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers for their champions' forecasts, by
+champions for their challengers' (energy.serve_share), and if a building's own model is compared with that of its
+archetype, by the one that did not forecast it.$$;
 comment on column energy.shadows_due.known_at is
-    'When the weather was known that the forecast in service read; of a revision also its demand.';
+    'When the weather used by the forecast in service was known; for a revision also its demand.';
 
 create or replace procedure energy.issue_shadow_forecasts()
 language plpgsql security definer
@@ -339,7 +347,7 @@ begin
         order by issued_at, horizon, is_revision, known_at, place, building_id, model_id
     loop
         begin
-            -- Once for all of a place, and for all models of a building.
+            -- Read once for all buildings of a place, and for all models of a building.
             if (due.issued_at, due.horizon, due.is_revision, due.known_at, due.place)
                is distinct from (inputs.slot_at, inputs.horizon, inputs.is_revision, inputs.known_at, inputs.place) then
                 demand_of := null;
@@ -372,6 +380,7 @@ begin
 end;
 $$;
 comment on procedure energy.issue_shadow_forecasts() is
-$$Makes the forecasts of energy.shadows_due, each from what the forecast in service read, so that it may run late; then ends the challenges whose days are over
-(energy.conclude_challenge). Running it twice changes nothing. A forecast that fails is a row of energy.job_runs; the others go on.$$;
+$$Makes the forecasts of energy.shadows_due, each from the inputs of the forecast in service, so that it may run late;
+then ends the challenges whose days are over (energy.conclude_challenge). Running it twice changes nothing. A forecast
+that fails is recorded in energy.job_runs; the others continue.$$;
 revoke all on procedure energy.issue_shadow_forecasts() from public;

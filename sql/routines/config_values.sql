@@ -16,7 +16,8 @@ as $$
     select path, key, value from nodes where path <> ''
 $$;
 comment on function energy.config_values(jsonb) is
-    'Every member of a configuration with its path, such as evaluation.gate.max_rmse_ratio; sections too, an array as a whole.';
+$$Every setting of a configuration with its path, such as evaluation.gate.max_rmse_ratio; includes sections; an array
+is one value.$$;
 revoke all on function energy.config_values(jsonb) from public;
 
 create or replace function energy.config_changes(from_config_id bigint, to_config_id bigint)
@@ -53,5 +54,6 @@ begin
 end;
 $$;
 comment on function energy.config_changes(bigint, bigint) is
-    'What differs between two versions of the configuration: NULL where the setting does not stand in one. Errors: 42704 no such version.';
+$$Differences between two versions of the configuration: NULL if a setting is missing in one. Errors: 42704 no such
+version.$$;
 revoke all on function energy.config_changes(bigint, bigint) from public;

@@ -25,15 +25,17 @@ as $$
         ) as newest
         where buildings.building_id = design_profile_of.building_id
         union all
-        -- Of a building of unknown size as of one apartment.
+        -- Unknown size: one apartment.
         select true, true, 3 + rank, energy.builtin_design_profile(case size_unit when 'm2' then 'm2' else 'apartment' end), size from sizes
     )
 
     select known, size from candidates order by is_thin, is_general, rank limit 1
 $$;
 comment on function energy.design_profile_of(text, timestamptz) is
-$$The design profile that plans a building, as it was known at a time, and the building's size in its unit: of its archetype, else of all buildings, learnt from two
-at least; else from one; else energy.builtin_design_profile. Per m2 where its floor area is known, else per apartment, else per building. NULLs: there is no such building.$$;
+$$The design profile used for a building as of a time, and the building's size in the profile's unit. The first of: the
+profile of its archetype, the profile of all buildings, each learnt from at least two buildings; one learnt from one
+building; energy.builtin_design_profile. Per m2 if its floor area is known, else per apartment, else per building.
+NULLs: there is no such building.$$;
 revoke all on function energy.design_profile_of(text, timestamptz) from public;
 
 create or replace function energy.shrunken_level(measured_kwh double precision, forecast_kwh double precision, days double precision, between_variance double precision, daily_variance double precision)
@@ -45,9 +47,10 @@ as $$
         then (measured_kwh / forecast_kwh) ^ (between_variance / (between_variance + daily_variance / days)) else 1 end
 $$;
 comment on function energy.shrunken_level(double precision, double precision, double precision, double precision, double precision) is
-$$What a forecast is multiplied by for a building's own level: the posterior mean of the logarithm of measured to forecast energy, of which its few days are a normal
-sample (daily_variance: that of a day) and between_variance the variance of a normal prior around zero (Efron and Morris, Data analysis using Stein's estimator and its
-generalizations, 1975). 1 where nothing is known.$$;
+$$The factor that adapts a forecast to a building's own level: the posterior mean of the logarithm of measured to
+forecast energy, given a few days as a normal sample (daily_variance: variance of a day) and a normal prior around
+zero with between_variance (Efron and Morris, Data analysis using Stein's estimator and its generalizations, 1975). 1
+without data.$$;
 revoke all on function energy.shrunken_level(double precision, double precision, double precision, double precision, double precision) from public;
 
 create or replace function energy.design_forecast(
@@ -102,6 +105,7 @@ begin
 end;
 $$;
 comment on function energy.design_forecast(text, timestamptz, energy.place_inputs, double precision[]) is
-$$A plan of a building's demand from energy.design_profile_of, the weather and the calendar ahead, in kWh per hour, times energy.shrunken_level of what is known of the last four
-weeks. The intervals are those of buildings of which nothing is known. Errors: 42704 no such building.$$;
+$$Forecasts a building's demand from energy.design_profile_of, the weather and the calendar of the coming hours, in kWh
+per hour, multiplied by energy.shrunken_level of the last four weeks. The intervals are those of buildings without any
+measurements. Errors: 42704 no such building.$$;
 revoke all on function energy.design_forecast(text, timestamptz, energy.place_inputs, double precision[]) from public;

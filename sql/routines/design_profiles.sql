@@ -2,8 +2,10 @@ create or replace function energy.builtin_design_profile(size_unit text) returns
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Shape: standard load profile H0 of German households (VDEW 1999, BDEW), its seasons weighted by their days, in Wh an hour for 1,000 kWh a year.
-    -- Level: 3,000 kWh a year for an apartment (VDEW: 3,074 kWh for a German household in 2005) of 90 m2. Nothing is known of heating by electricity.
+    -- Shape: standard load profile H0 of German households (VDEW 1999, BDEW), mean over the year's days, in Wh per hour
+    -- for 1,000 kWh a year.
+    -- Level: 3,000 kWh a year for an apartment (VDEW: 3,074 kWh for a German household in 2005) of 90 m2. Electric
+    -- heating is unknown.
     select '', builtin_design_profile.size_unit, '-infinity'::timestamptz, 0,
         array(
             select wh * 3 / 1000 / case builtin_design_profile.size_unit when 'm2' then 90 else 1 end
@@ -18,8 +20,8 @@ as $$
         0.15::double precision, 6::double precision, 0.25::double precision, 0.1::double precision
 $$;
 comment on function energy.builtin_design_profile(text) is
-$$What a building is planned by where no other building is known: the standard load profile H0 of households at 3,000 kWh a year an apartment, 33 kWh a year a m2, between a
-seventh and six times of it.$$;
+$$The design profile used if no other building is known: the standard load profile H0 of households at 3,000 kWh a year
+per apartment, 33 kWh a year per m2, with an interval from one seventh to six times of it.$$;
 revoke all on function energy.builtin_design_profile(text) from public;
 
 create or replace function energy.design_members(archetype text, at timestamptz) returns text[]
@@ -33,13 +35,14 @@ as $$
           and exists (
               select from energy.building_hours as hours
               where hours.building_id = buildings.building_id and hour_at < at - interval '28 days' and consumption_kwh is not null)
-        -- The order of their digests is none of theirs, and stays.
+        -- Ordering by hash gives a stable, unbiased sample.
         order by md5(building_id)
         limit (select coalesce((energy.current_config() #>> '{training,archetype_buildings}')::integer, 60))
     ) as sample
 $$;
 comment on function energy.design_members(text, timestamptz) is
-    'The buildings that the design profile of an archetype (empty: of all) is learnt from: those with demand four weeks ago, of more than training.archetype_buildings a sample.';
+$$The buildings used for the design profile of an archetype (empty: of all buildings): those with demand four weeks
+ago; a sample if there are more than training.archetype_buildings.$$;
 revoke all on function energy.design_members(text, timestamptz) from public;
 
 create or replace function energy.learn_design_profile(archetype text, size_unit text, at timestamptz, building_ids text[]) returns setof energy.design_profiles
@@ -59,7 +62,7 @@ begin
             from (
                 select source.building_id, consumption_kwh, is_holiday::integer = 1 as is_holiday, valid_at at time zone time_zone as local_at, commissioned_on,
                     case %2$L when 'm2' then floor_area_m2 when 'apartment' then nullif(source.apartments, 0) else 1 end as size,
-                    -- Walls remember the day before.
+                    -- Thermal inertia of the building: the day before counts too.
                     avg(temperature_c) over (partition by source.building_id order by valid_at rows 23 preceding) as temperature_c,
                     row_number() over (partition by source.building_id order by valid_at) as n
                 from source
@@ -82,7 +85,7 @@ begin
             group by building_id, day_type, hour
         ),
 
-        -- One fit of all, and one without each.
+        -- One fit of all buildings, and one without each.
         folds as (
             select null::text as left_out union all select building_id from buildings where (select count(*) from buildings) > 1
         ),
@@ -94,7 +97,7 @@ begin
             group by left_out, hour
         ),
 
-        -- Least squares; what would be below zero is zero, and the other is fitted alone.
+        -- Least squares with slopes of at least zero: a negative slope is set to zero and the other fitted alone.
         slopes as (
             select left_out, hour,
                 case when both_fit then both_heating when cy > 0 and cc > 0 and (both_cooling > 0 or hy <= 0) then 0 when hy > 0 and hh > 0 then hy / hh else 0 end as heating,
@@ -114,7 +117,7 @@ begin
             group by 1, 2, 3
         ),
 
-        -- A type of day that was not seen is like the others.
+        -- Types of day without data use the mean of the others.
         filled as (
             select slopes.left_out, day_type, slopes.hour, heating, cooling,
                 coalesce(base, avg(base) over (partition by slopes.left_out, slopes.hour), avg(base) over (partition by slopes.left_out)) as base
@@ -164,9 +167,10 @@ begin
 end;
 $$;
 comment on function energy.learn_design_profile(text, text, timestamptz, text[]) is
-$$The design profile of some buildings as they were known at a time, per unit of size (m2, apartment, building): mean over the buildings by local hour and type of day,
-with least-squares slopes over the degrees of heating and cooling, none below zero; and, each building forecast by the profile of the others, the spread of demand to
-forecast. Writes nothing. No row where no building of known size has four weeks of demand, or an hour of the day is never known.$$;
+$$The design profile of some buildings as of a time, per unit of size (m2, apartment, building): mean over the buildings
+by local hour and type of day, with non-negative least-squares slopes over heating and cooling degrees; and the spread
+of the ratio of demand to forecast when each building is forecast by the profile of the others. Writes nothing. No row
+if no building of known size has four weeks of demand, or an hour of the day is never known.$$;
 revoke all on function energy.learn_design_profile(text, text, timestamptz, text[]) from public;
 
 create or replace function energy.learn_design_profiles() returns bigint
@@ -207,6 +211,7 @@ begin
 end;
 $$;
 comment on function energy.learn_design_profiles() is
-$$Learns the design profiles of all archetypes, and of all buildings together, that are older than a week, into energy.design_profiles. An archetype that fails is a row of
-energy.job_runs; the others go on. Returns how many failed.$$;
+$$Learns the design profiles of all archetypes, and of all buildings together, that are older than a week, into
+energy.design_profiles. An archetype that fails is recorded in energy.job_runs; the others continue. Returns the number
+of failures.$$;
 revoke all on function energy.learn_design_profiles() from public;

@@ -11,15 +11,16 @@ begin
             using errcode = 'object_not_in_prerequisite_state',
                 hint = case when exists (select from pg_available_extensions where name = 'timescaledb')
                     then 'Add timescaledb to shared_preload_libraries, restart the server, then as a superuser: create extension timescaledb.'
-                    else 'TimescaleDB is not installed on this server; without it the large tables are divided by month.' end;
+                    else 'TimescaleDB is not installed on this server; without it the large tables are partitioned by month.' end;
     elsif its_schema <> 'public' then
         raise exception 'extension timescaledb is in schema %, not in public', its_schema
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Create it again: create extension timescaledb schema public.';
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Recreate it: create extension timescaledb schema public.';
     end if;
     perform energy.check_timescaledb();
 end;
 $$;
-comment on function energy.require_timescaledb() is 'Errors: 55000 TimescaleDB is not created in this database, not in schema public, or not preloaded.';
+comment on function energy.require_timescaledb() is
+    'Errors: 55000 TimescaleDB is not created in this database, not in schema public, or not preloaded.';
 revoke all on function energy.require_timescaledb() from public;
 
 create or replace function energy.make_hypertable(table_name text) returns void
@@ -56,7 +57,8 @@ begin
 end;
 $$;
 comment on function energy.make_hypertable(text) is
-    'Makes a large table a hypertable with columnstore and policies as energy.storage says, plain or divided by month as it may be; what is so already stays.';
+$$Makes a large table, plain or partitioned by month, a hypertable with columnstore and policies as in
+energy.storage; settings that are up to date are not changed.$$;
 revoke all on function energy.make_hypertable(text) from public;
 
 create or replace function energy.set_policy(table_name text, policy text, want jsonb) returns void
@@ -71,7 +73,7 @@ begin
     select jobs.config || jsonb_build_object('schedule_interval', jobs.schedule_interval) into have
     from timescaledb_information.jobs
     where proc_name = policy and format('%s.%s', hypertable_schema, hypertable_name) = table_name;
-    -- Policies go by the server's clock: they would drop what another clock takes for new.
+    -- Policies use the server's clock: with another pipeline clock they could drop current data.
     if nullif(current_setting('energy.clock', true), '') is not null then
         want := '{}';
     end if;
@@ -101,9 +103,10 @@ begin
 end;
 $$;
 comment on function energy.set_policy(text, text, jsonb) is
-$$Brings a policy of TimescaleDB to what is wanted: adds, changes or removes it, or leaves it as it is.
+$$Adds, changes or removes a policy of TimescaleDB to match the wanted one.
 
-None is made while the setting energy.clock gives the pipeline another clock than the server's; energy.apply_retention() goes by that clock.$$;
+Without policies while the setting energy.clock gives the pipeline another clock than the server's;
+energy.apply_retention() uses that clock.$$;
 revoke all on function energy.set_policy(text, text, jsonb) from public;
 
 create or replace function energy.make_building_days_aggregate() returns void
@@ -125,14 +128,15 @@ begin
     group by building_id, day_at
     with no data;
     alter materialized view energy.building_days_aggregate owner to edf_owner;
-    comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; what is newer than its last refresh is added from the hours.';
+    comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; data newer than its last refresh is added from the hours.';
     grant select on energy.building_days_aggregate to pipeline, analyst;
 end;
 $$;
 comment on function energy.make_building_days_aggregate() is 'Makes the continuous aggregate of days, with no data.';
 revoke all on function energy.make_building_days_aggregate() from public;
 
--- It commits after each table, and a refresh wants a transaction of its own; so it can have no SET clause, and every name is qualified.
+-- It commits after each table, and a refresh needs its own transaction; so it cannot have a SET clause, and every name
+-- is qualified.
 create or replace procedure energy.enable_timescaledb()
 language plpgsql
 as $$
@@ -147,16 +151,16 @@ begin
     if not (select rolcanlogin from pg_catalog.pg_roles where rolname = 'edf_owner') then
         raise exception 'role edf_owner may not log in, so TimescaleDB would not run its policies'
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'As a superuser: alter role edf_owner login. Without a password nobody logs in as it where pg_hba.conf asks for one.';
+                hint = 'As a superuser: alter role edf_owner login. Without a password, it cannot log in where pg_hba.conf requires one.';
     end if;
-    -- A refresh may have to write into compressed chunks more than TimescaleDB lets a transaction by default.
+    -- A refresh may write more tuples into compressed chunks than TimescaleDB allows in a transaction by default.
     execute pg_catalog.format('alter database %I set timescaledb.max_tuples_decompressed_per_dml_transaction = 0', pg_catalog.current_database());
     for large in select table_name from energy.storage order by table_name loop
         perform energy.make_hypertable(large);
         commit;
     end loop;
 
-    -- A refresh is never without bounds: one that looks further back than the hours are kept would delete days.
+    -- A refresh is always bounded: one that looks back further than the hours are kept would delete days.
     select storage.keep into keep from energy.storage where table_name = 'energy.building_hours';
     if pg_catalog.to_regclass('energy.building_days_aggregate') is null then
         perform energy.make_building_days_aggregate();
@@ -175,9 +179,10 @@ begin
 end;
 $$;
 comment on procedure energy.enable_timescaledb() is
-$$Makes the large tables hypertables, as section storage of the configuration says: chunks, columnstore, policies, and the continuous aggregate behind
-energy.building_days. Tables that are plain or divided by month are converted, which rewrites them: call it while little is written. Running it twice changes
-nothing; after the configuration has changed it changes the policies. Call it outside of a transaction.
+$$Makes the large tables hypertables, as configured in section storage: chunks, columnstore, policies, and the
+continuous aggregate behind energy.building_days. Tables that are plain or partitioned by month are rewritten: call it
+while there are few writes. Running it twice changes nothing; after a change of the configuration it updates the
+policies. Call it outside of a transaction.
 
 Errors: 55000 TimescaleDB is not created in this database, or not preloaded; role edf_owner may not log in.$$;
 revoke all on procedure energy.enable_timescaledb() from public;

@@ -12,7 +12,7 @@ left join lateral (
 ) as newest on true
 cross join energy.monitoring_limits as limits
 union all
--- A place that no building names is nobody's.
+-- Excludes places without buildings.
 select 'weather', weather_location_id, newest.issued_at, energy.clock() - newest.issued_at, limits.weather_late
 from (select distinct weather_location_id from raw.buildings) as places
 left join lateral (
@@ -28,5 +28,5 @@ left join lateral (
 ) as newest on true
 cross join energy.monitoring_limits as limits;
 comment on view energy.freshness is
-$$How old what is newest is: readings of a building, hours whose demand is known, weather runs of a place that reach into the future, forecasts of a building for hours to come. newest_at is NULL
-where there is none; late_after is the configuration's.$$;
+$$Age of the newest data: readings of a building, hours with known demand, weather runs of a place with future hours,
+forecasts of future hours of a building. newest_at is NULL if there is none; late_after is from the configuration.$$;

@@ -1,4 +1,4 @@
--- They took no inputs, and no model.
+-- Earlier versions had no argument for inputs or model.
 drop function if exists energy.issue_forecast(text, timestamptz, interval);
 drop function if exists energy.served_series(
     text, timestamptz, interval, text, energy.place_inputs, double precision[], timestamptz[]);
@@ -14,7 +14,7 @@ declare
     regressors constant text[] := energy.model_regressors(model_id);
     query      text;
 begin
-    -- Regressors of its own are read for it alone.
+    -- A model with its own regressors needs its own query.
     if regressors <> '{}' then
         query := energy.forecast_query(building_id, inputs.slot_at, inputs.horizon, regressors);
         return edf.series_of(
@@ -32,8 +32,9 @@ begin
 end;
 $$;
 comment on function energy.served_series(text, bigint, text, energy.place_inputs, double precision[], timestamptz[]) is
-$$What a model forecasts a building from: its demand, with what it has in common with the others of its place; for the model of an archetype with the number of
-its apartments. A building whose model reads rows of raw.regressors is read by energy.forecast_query, as a training is.$$;
+$$The input series of a model for a building: its demand with the shared inputs of its place; for the model of an
+archetype also the number of its apartments. If the model uses rows of raw.regressors, energy.forecast_query is used, as
+in training.$$;
 revoke all on function energy.served_series(text, bigint, text, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.forecast_by(
@@ -75,8 +76,8 @@ begin
 end;
 $$;
 comment on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) is
-$$The forecast of a building by one source: model, archetype, design, profile, last_week or recent_mean. Errors: as energy.model_of_building, edf.predict,
-energy.design_forecast and energy.fallback_forecast.$$;
+$$The forecast of a building by one source: model, archetype, design, profile, last_week or recent_mean. Errors: as
+energy.model_of_building, edf.predict, energy.design_forecast and energy.fallback_forecast.$$;
 revoke all on function energy.forecast_by(text, text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[]) from public;
 
 create or replace function energy.rated_forecast(
@@ -93,12 +94,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    -- That of weather counts for the hours that it does not reach.
+    -- The weather factor applies only to hours without forecast weather.
     base   double precision := energy.quality_factor(source);
     beyond double precision := energy.quality_factor('weather_short');
     reason text;
 begin
-    -- Own hours know no weather.
+    -- Sources that use only the building's own hours do not depend on weather.
     if source not in ('model', 'archetype', 'design') then
         reasons := array(
             select name from unnest(reasons) with ordinality as named (name, at)
@@ -110,7 +111,7 @@ begin
     end loop;
     return query
     select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper,
-        -- Each regressor may be as learnt, and yet the day like none that is known.
+        -- Each input may be within the range of the training data while their combination is not.
         case when ahead.confidence is not null then least(
             ahead.confidence,
             inputs.likeness[array_position(inputs.likeness_days, date_trunc('day', ahead.valid_at, 'UTC'))]) end,
@@ -122,12 +123,12 @@ begin
 end;
 $$;
 comment on function energy.rated_forecast(text, text, energy.place_inputs, double precision[], timestamptz[], text[]) is
-$$energy.forecast_by with confidence and quality. reasons: what lowers the quality of the inputs, in the terms of
+$$energy.forecast_by with confidence and quality. reasons: what reduces the quality of the inputs, as in
 energy.quality_factor. Errors: as energy.forecast_by.$$;
 revoke all on function energy.rated_forecast(text, text, energy.place_inputs, double precision[], timestamptz[], text[])
     from public;
 
--- It was given the horizon, which the inputs have.
+-- Earlier versions had an argument for the horizon, now in inputs.
 drop function if exists energy.write_forecast(
     text, energy.forecast_slots, interval, energy.place_inputs, double precision[], timestamptz[], text[]);
 
@@ -143,7 +144,7 @@ declare
     version constant bigint := energy.current_config_id();
     written bigint;
 begin
-    -- Readers see this revision whole, or the one before it.
+    -- One statement, so that readers see either this revision or the previous one.
     with replaced as (
         delete from energy.forecasts where building_id = slot.building_id and issued_at = slot.slot_at returning *
     )
@@ -168,12 +169,12 @@ end;
 $$;
 comment on function energy.write_forecast(
     text, energy.forecast_slots, energy.place_inputs, double precision[], timestamptz[], text[]) is
-$$Writes the forecast of a slot by one source, with its quality; what it replaces moves to energy.superseded_forecasts.
-Returns the rows written. Errors: as energy.forecast_by.$$;
+$$Writes the forecast of a slot by one source, with its quality; the replaced forecast moves to
+energy.superseded_forecasts. Returns the rows written. Errors: as energy.forecast_by.$$;
 revoke all on function energy.write_forecast(
     text, energy.forecast_slots, energy.place_inputs, double precision[], timestamptz[], text[]) from public;
 
--- It was given the horizon, which the inputs have.
+-- Earlier versions had an argument for the horizon, now in inputs.
 drop function if exists energy.issue_slot(
     text, timestamptz, interval, energy.place_inputs, double precision[], timestamptz[], integer, text[]);
 
@@ -209,7 +210,8 @@ begin
             exit;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;
-            -- The first tells most; that a building has no model of its own is no fault where its archetype has one.
+            -- The first error is the most informative; a missing own model is no error if there is one of the
+            -- archetype.
             if first_state is null or source = 'archetype' and first_state = '42704' then
                 first_state := state; first_said := said; first_advice := advice;
             end if;
@@ -232,8 +234,9 @@ begin
 end;
 $$;
 comment on function energy.issue_slot(text, timestamptz, energy.place_inputs, double precision[], timestamptz[], integer, text[]) is
-$$Issues the forecast of a building that is due, by the first of energy.sources_of that can: its own model, that of its archetype, a plan, its usual hours by type
-of day, the same hours of last week, the mean of what is known. Returns the rows written; 0: it was issued already.
+$$Issues the due forecast of a building by the first of energy.sources_of that succeeds: its own model, the model of its
+archetype, a design forecast, its hourly profile by type of day, the same hours of last week, the mean. Returns the rows
+written; 0: it was already issued.
 
-Errors: what the first source that had something to say failed with, where none could.$$;
+Errors: if all sources fail, the first informative error.$$;
 revoke all on function energy.issue_slot(text, timestamptz, energy.place_inputs, double precision[], timestamptz[], integer, text[]) from public;

@@ -23,7 +23,7 @@ as $$
     ) as known
 $$;
 comment on function energy.usable_days(text, double precision) is
-    'Days, 24 hours each, of which a building''s demand is known since it was commissioned; counted up to most_days.';
+    'Number of days, of 24 hours each, with known demand since a building was commissioned; counted up to most_days.';
 revoke all on function energy.usable_days(text, double precision) from public;
 
 create or replace function energy.approved_model(building_id text, is_archetype boolean) returns bigint
@@ -36,7 +36,8 @@ exception when undefined_object or invalid_parameter_value or data_exception the
     return null;
 end;
 $$;
-comment on function energy.approved_model(text, boolean) is 'As energy.model_of_building, but NULL where there is none that can forecast it.';
+comment on function energy.approved_model(text, boolean) is
+    'As energy.model_of_building, but NULL if no model can forecast it.';
 revoke all on function energy.approved_model(text, boolean) from public;
 
 create or replace function energy.compare_own_model(building_id text, since timestamptz)
@@ -44,7 +45,7 @@ returns table (days double precision, rmse_own_kwh double precision, rmse_archet
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Models change on the way: what counts is who forecast it then.
+    -- Models change over time: the model in service at each issue counts.
     select days, rmse_a, rmse_b, compared.improvement_pct, compared.p_value
     from raw.buildings
     cross join lateral energy.compare_models(
@@ -54,7 +55,8 @@ as $$
     where buildings.building_id = compare_own_model.building_id
 $$;
 comment on function energy.compare_own_model(text, timestamptz) is
-'A building''s own models beside those of its archetype, on the hours that both forecast from the same issues since a time, in service or in shadow: see energy.compare_models.';
+$$Compares a building's own models with those of its archetype, on the hours that both forecast from the same issues
+since a time, in service or in shadow: see energy.compare_models.$$;
 revoke all on function energy.compare_own_model(text, timestamptz) from public;
 
 create or replace function energy.judge_stage(
@@ -77,16 +79,16 @@ begin
         'usable_days', round(usable_days::numeric, 1), 'own_model', own, 'archetype_model', shared, 'config_id', energy.current_config_id());
     if usable_days < limits.archetype_after_days then
         stage := 'design';
-        reason := format('demand is known of %s days, life_cycle.archetype_after_days is %s', floor(usable_days), limits.archetype_after_days);
+        reason := format('demand is known for %s days, life_cycle.archetype_after_days is %s', floor(usable_days), limits.archetype_after_days);
     elsif usable_days < limits.own_after_days then
         stage := 'archetype';
-        reason := format('demand is known of %s days, life_cycle.own_after_days is %s', floor(usable_days), limits.own_after_days);
+        reason := format('demand is known for %s days, life_cycle.own_after_days is %s', floor(usable_days), limits.own_after_days);
     elsif own is null then
         stage := 'archetype';
-        reason := 'no model of its own is approved';
+        reason := 'it has no approved model of its own';
     elsif shared is null then
         stage := 'own';
-        reason := 'its archetype has no approved model that could forecast it';
+        reason := 'its archetype has no approved model that can forecast it';
     else
         select * into compared from energy.compare_own_model(building_id, energy.clock() - limits.compare_days * interval '24 hours');
         numbers := numbers || jsonb_build_object(
@@ -94,7 +96,7 @@ begin
             'rmse_archetype_kwh', round(compared.rmse_archetype_kwh::numeric, 4), 'improvement_pct', round(compared.improvement_pct::numeric, 2),
             'p_value', round(compared.p_value::numeric, 4), 'margin_pct', limits.margin_pct);
         if (compared.days >= limits.min_compared_days) is not true then
-            -- One that came with a model of its own keeps it until there is something to compare.
+            -- A building that started with its own model keeps it until the models can be compared.
             stage := coalesce(nullif(was, 'design'), case when was is null then 'own' else 'archetype' end);
             reason := format('%s days with forecasts of both models, life_cycle.min_compared_days is %s', floor(coalesce(compared.days, 0)), limits.min_compared_days);
         else
@@ -108,8 +110,10 @@ begin
 end;
 $$;
 comment on function energy.judge_stage(text) is
-$$The stage of a building now: design under life_cycle.archetype_after_days of usable days; archetype; own from life_cycle.own_after_days on, where it has an approved model that beats
-that of its archetype by life_cycle.margin_pct of RMSE over the last weeks (energy.compare_own_model), until it is worse by as much. numbers: what it rests on. Writes nothing.$$;
+$$The current stage of a building: design below life_cycle.archetype_after_days of usable days; then archetype; own from
+life_cycle.own_after_days on, if its approved model beats that of its archetype by life_cycle.margin_pct of RMSE over
+the last weeks (energy.compare_own_model), until it is worse by that margin. numbers: the figures behind it. Writes
+nothing.$$;
 revoke all on function energy.judge_stage(text) from public;
 
 create or replace function energy.review_buildings(building_ids text[]) returns bigint
@@ -144,7 +148,8 @@ begin
 end;
 $$;
 comment on function energy.review_buildings(text[]) is
-    'Finds the stage of some buildings anew (energy.judge_stage), assigns archetypes that are missing, and writes an event for each switch. Returns the switches. energy.review_life_cycle() calls it.';
+$$Updates the stage of some buildings (energy.judge_stage), assigns missing archetypes, and writes an event for each
+change. Returns the number of changes. energy.review_life_cycle() calls it.$$;
 revoke all on function energy.review_buildings(text[]) from public;
 
 create or replace procedure energy.review_life_cycle()
@@ -156,7 +161,7 @@ declare
     failed     bigint;
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('energy.review_life_cycle', 0)) then
-        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'skipped', message => 'another run is at work');
+        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'skipped', message => 'another run is in progress');
         return;
     end if;
     perform energy.run_by_building(
@@ -168,8 +173,9 @@ begin
 end;
 $$;
 comment on procedure energy.review_life_cycle() is
-$$Finds the stage of each building, assigns archetypes that are missing, and learns design profiles that are older than a week. Running it twice changes nothing. A building
-or an archetype that fails is a row of energy.job_runs; the others go on.$$;
+$$Updates the stage of each building, assigns missing archetypes, and learns design profiles that are older than a week.
+Running it twice changes nothing. A building or archetype that fails is recorded in energy.job_runs; the others
+continue.$$;
 revoke all on procedure energy.review_life_cycle() from public;
 
 create or replace function energy.sources_of(building_id text, known_days double precision) returns text[]
@@ -188,8 +194,9 @@ as $$
     left join energy.building_stages as stages on stages.building_id = sources_of.building_id
 $$;
 comment on function energy.sources_of(text, double precision) is
-$$The sources of a building's forecast, in the order in which they are tried: by its stage, its own model first where it was not reviewed yet. A plan by design profile comes
-before its own hours where demand is known of fewer than life_cycle.profile_after_days of those that a forecast reads.$$;
+$$The sources of a building's forecast in the order in which they are tried: by its stage; its own model first if it was
+not reviewed yet. A design forecast precedes its own hours if demand is known for fewer than
+life_cycle.profile_after_days of the forecast's history.$$;
 revoke all on function energy.sources_of(text, double precision) from public;
 
 create or replace function energy.served_regressors(building_id text) returns text[]
@@ -204,8 +211,8 @@ as $$
         limit 1))
 $$;
 comment on function energy.served_regressors(text) is
-$$The regressors that a building's forecast reads: those that the model was trained with which forecasts it, its own or
-that of its archetype. Without one those that the configuration names.$$;
+$$The regressors used by a building's forecast: those of the model that forecasts it, its own or that of its archetype.
+Without a model, the configured ones.$$;
 revoke all on function energy.served_regressors(text) from public;
 
 create or replace function energy.keep_life_cycle_events() returns trigger
@@ -213,15 +220,16 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception 'events of the life cycle are never changed nor deleted'
-        using errcode = 'object_not_in_prerequisite_state', hint = 'The next switch adds an event.';
+    raise exception 'life cycle events cannot be changed or deleted'
+        using errcode = 'object_not_in_prerequisite_state', hint = 'The next change of stage adds an event.';
 end;
 $$;
-comment on function energy.keep_life_cycle_events() is 'Keeps energy.life_cycle_events append-only, for its owner too. Errors: 55000.';
+comment on function energy.keep_life_cycle_events() is
+    'Keeps energy.life_cycle_events append-only, also for its owner. Errors: 55000.';
 revoke all on function energy.keep_life_cycle_events() from public;
 create or replace trigger keep_events before update or delete on energy.life_cycle_events
 for each row execute function energy.keep_life_cycle_events();
 create or replace trigger keep_events_whole before truncate on energy.life_cycle_events
 for each statement execute function energy.keep_life_cycle_events();
--- Also in a session that turns triggers off.
+-- Also in sessions that disable triggers.
 alter table energy.life_cycle_events enable always trigger keep_events, enable always trigger keep_events_whole;

@@ -32,10 +32,10 @@ begin
     where building_hours.building_id = validate_training.building_id and received_at <= validate_training.at
     group by evaluation.at;
     if hours.recent_share < least then
-        raise exception 'the demand of building "%" is known in % %% of the hours since %, % %% are needed',
+        raise exception 'the demand of building "%" is known in % %% of the hours since %, at least % %% are required',
             validate_training.building_id, round((100 * hours.recent_share)::numeric, 1), first_at, 100 * least
             using errcode = 'data_exception',
-                  hint = 'energy.building_hours shows which are missing, features.fct_apartment_days whose; training.min_known_share is the limit.';
+                  hint = 'See energy.building_hours for missing hours, features.fct_apartment_days for their apartments; the limit is training.min_known_share.';
     end if;
     return jsonb_build_object(
         'first_hour', hours.first_at, 'last_hour', hours.last_at, 'known_hours', hours.known, 'estimated_hours', hours.estimated,
@@ -43,13 +43,13 @@ begin
 end;
 $$;
 comment on function energy.validate_training(text, text, timestamptz) is
-$$Whether the data of a building, or of an archetype, suffice for a training at a time, with what was found.
+$$Whether the data of a building, or of an archetype, suffice for a training at a time, with the numbers.
 
-Errors: 42704 no such building; 22000 its hours do not reach back to the evaluation, or demand is known in less than training.min_known_share of it; fewer than two
-buildings of the archetype have data.$$;
+Errors: 42704 no such building; 22000 its hours do not reach back to the evaluation, or demand is known in less than
+training.min_known_share of it; fewer than two buildings of the archetype have data.$$;
 revoke all on function energy.validate_training(text, text, timestamptz) from public;
 
--- They took no only_due.
+-- Earlier versions had no argument only_due.
 drop function if exists energy.plan_trainings(text[], text[], text, jsonb, jsonb);
 drop function if exists energy.queue_trainings(text[], text[], text, jsonb, jsonb, text);
 
@@ -73,7 +73,7 @@ begin
         where (plan_trainings.building_ids is null or buildings.building_id = any (plan_trainings.building_ids))
           and (plan_trainings.archetypes is null or buildings.archetype = any (plan_trainings.archetypes))
         union all
-        -- Named, but not there: a row that says so.
+        -- Requested but unknown names return a row with the problem.
         select named, null from unnest(plan_trainings.building_ids) as named
         where not exists (select from raw.buildings where buildings.building_id = named)
         union all
@@ -90,12 +90,12 @@ begin
         continue when only_due and not is_due;
         select model_id, created_at into champion, champion_trained_at
         from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype)) and status = 'approved';
-        select format('run %s of it is %s already', run_id, state) into queued
+        select format('run %s of it is already %s', run_id, state) into queued
         from energy.training_runs as runs
         where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype) and state in ('queued', 'running');
         will_train := queued is null;
         reason := coalesce(queued,
-            case when champion is null then 'no model of it is approved'
+            case when champion is null then 'it has no approved model'
                  else format('model %s forecasts it, trained on what was known until %s%s', champion,
                              (select known_at from energy.trainings where model_id = champion), ': ' || due) end);
         begin
@@ -114,11 +114,12 @@ begin
 end;
 $$;
 comment on function energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean) is
-$$What energy.queue_trainings would train with the same arguments, and why; it writes nothing. A row for each building, then for each archetype: whether it would be
-queued, whether it is due (energy.training_due), the reason, the problem at which it would fail (NULL: none is seen yet), the recipe, and the model that forecasts it now.
+$$Dry run of energy.queue_trainings with the same arguments; it writes nothing. One row for each building, then for each
+archetype: whether it would be queued, whether it is due (energy.training_due), the reason, the problem at which it
+would fail (NULL: none found), the recipe, and the model currently in service.
 
-building_ids: these alone; archetypes: buildings of these and their own models; neither: all, and the archetypes of two buildings with enough history. strategy, parameters,
-features, only_due: as in energy.queue_trainings.$$;
+building_ids: only these; archetypes: buildings of these, with their own models too; neither: all, and the archetypes
+with two buildings that have enough history. strategy, parameters, features, only_due: as in energy.queue_trainings.$$;
 revoke all on function energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean) from public;
 
 create or replace function energy.queue_trainings(
@@ -131,7 +132,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    -- Once for all: a typing error is not a failure of each building.
+    -- Validated once: an invalid argument is not a failure of each building.
     if queue_trainings.strategy is not null or queue_trainings.parameters is not null then
         perform edf.read_parameters(named.strategy, coalesce(queue_trainings.parameters, '{}'))
         from (
@@ -159,11 +160,12 @@ begin
 end;
 $$;
 comment on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) is
-$$Queues trainings, of what energy.plan_trainings lists, and returns the batch and how many were queued; what is queued or trained already is not queued again. Sessions
-that call energy.work_on_trainings() do them.
+$$Queues the trainings listed by energy.plan_trainings, and returns the batch and the number of queued trainings;
+subjects already queued or in training are skipped. Sessions that call energy.work_on_trainings() execute them.
 
-strategy, parameters, features: instead of those of the configuration, for this time (features are laid over them); parameters of an archetype's model are those of
-strategy global. reason: why, kept with each run. only_due: not what energy.training_due says need not be trained. Errors: 22023, 42704 as edf.train of strategy, parameters and features.$$;
+strategy, parameters, features: override the configuration for this training (features are merged); parameters of an
+archetype's model are those of strategy global. reason: stored with each run. only_due: skip trainings that are not
+required by energy.training_due. Errors: 22023, 42704 as edf.train for strategy, parameters and features.$$;
 revoke all on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) from public;
 
 create or replace function energy.cancel_trainings(reason text, batch_id bigint default null, building_ids text[] default null) returns bigint
@@ -200,8 +202,8 @@ begin
 end;
 $$;
 comment on function energy.cancel_trainings(text, bigint, text[]) is
-$$Cancels trainings, by default all: those that wait at once, those that are being done before their next step (pg_cancel_backend of energy.training_runs.worker_pid
-ends the step). Returns how many. Errors: 22004 no reason.$$;
+$$Cancels trainings, by default all: queued ones at once, running ones before their next step (pg_cancel_backend of
+energy.training_runs.worker_pid ends the current step). Returns their number. Errors: 22004 no reason.$$;
 revoke all on function energy.cancel_trainings(text, bigint, text[]) from public;
 
 create or replace view energy.training_progress as
@@ -220,4 +222,5 @@ select
 from energy.training_runs
 group by batch_id;
 comment on view energy.training_progress is
-    'How far each batch of trainings is: how many are done of how many, and the time that has passed and that is left, judged by those that are over.';
+$$Progress of each batch of trainings: done and total, elapsed time, and remaining time estimated from finished
+trainings.$$;

@@ -9,5 +9,5 @@ select 'trainings', count(*), min(requested_at), now() - min(requested_at) from 
 union all
 select 'alerts', count(*), min(created_at), now() - min(created_at) from energy.alert_deliveries where delivered_at is null;
 comment on view energy.queues is
-$$What waits to be worked on: readings that COPY put into the inbox, hours that readings affect, forecasts that are due, trainings, alerts that receivers were not told
-of yet. oldest_at and age are those of what waits longest.$$;
+$$Lengths of all queues: readings in the COPY inbox, hours affected by readings, due forecasts, trainings, undelivered
+alerts. oldest_at and age are those of the oldest entry.$$;

@@ -25,5 +25,6 @@ as $$
     )
 $$;
 comment on function energy.record_deployment() is
-    'Notes the version of the code in energy.deployments, unless it is that of the newest row. Called at the end of each deployment.';
+$$Records the version of the code in energy.deployments, unless it is that of the newest row. Called at the end of
+each deployment.$$;
 revoke all on function energy.record_deployment() from public;

@@ -3,8 +3,8 @@ returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- A forecast that is asked for an hour at most inference.horizon before it reads the newest run received by then: runs received after
-    -- the hour began, or followed by a newer one before anybody asked, are never read.
+    -- A forecast is made for an hour at most inference.horizon ahead, from the newest run received by then: runs
+    -- received after the hour began, or superseded before that time, are never used.
     select format(
         $query$
         with received as (
@@ -19,7 +19,7 @@ as $$
               and runs.valid_at >= %3$L
         ),
 
-        -- A run that came after a newer one told nothing new.
+        -- Skips runs received after a newer one.
         told as (
             select *, lead(received_at) over (partition by valid_at order by received_at) as followed_at
             from received
@@ -33,7 +33,8 @@ as $$
         building_id, energy.iso(as_of), energy.iso(since), energy.exact((energy.current_config() #>> '{inference,horizon}')::interval));
 $$;
 comment on function energy.weather_forecasts_query(text, timestamptz, timestamptz) is
-$$The query of a building's weather as it was forecast: hours from since on, each run's values with when they were received, none after as_of; only runs that a forecast would have read.$$;
+$$The query of a building's historical weather forecasts: hours from since on, each run's values with when they were
+received, none after as_of; only runs that a forecast would have used.$$;
 revoke all on function energy.weather_forecasts_query(text, timestamptz, timestamptz) from public;
 
 create or replace function energy.regressor_forecasts_query(building_id text, as_of timestamptz, since timestamptz, regressors text[]) returns text
@@ -45,7 +46,7 @@ as $$
             $query$
             with weather as (%1$s),
 
-            -- What a building says itself counts from then on before what is said of its region.
+            -- A building's own value takes precedence over its region's once it is received.
             versions as (
                 select name, valid_at, received_at, value from raw.regressors
                 where name = any (%2$L) and received_at <= %4$L and valid_at >= %5$L and regressors.building_id = %3$L
@@ -63,7 +64,7 @@ as $$
                 union all
                 select valid_at, received_at, null, null, name, value from versions where received_at <= valid_at
                 union all
-                -- NaN: before its first version nobody knew it, though the series has what came later.
+                -- NaN before the first version: the value was unknown then, although the series has later ones.
                 select valid_at, least(min(received_at), valid_at) - interval '366 days', null, null, name, 'NaN' from versions group by valid_at, name
             ),
 
@@ -73,7 +74,7 @@ as $$
                 group by valid_at, received_at
             ),
 
-            -- Each value holds until the next of its kind.
+            -- Each value holds until the next one of its kind.
             numbered as (
                 select *, count(*) filter (where has_weather) over known as weather_number%7$s
                 from merged
@@ -92,9 +93,9 @@ as $$
     ) end
 $$;
 comment on function energy.regressor_forecasts_query(text, timestamptz, timestamptz, text[]) is
-$$The query of a building's regressors as they were known ahead, for regressor_forecasts of edf.train, edf.backtest and edf.forecast: its weather as it was forecast
-(energy.weather_forecasts_query), and each version of its regressors, names in raw.regressors, that was received before its hour began. Where nothing was known of a
-regressor yet it is NaN, which reads as missing.$$;
+$$The query of a building's regressors as known in advance, for regressor_forecasts of edf.train, edf.backtest and
+edf.forecast: its weather forecasts (energy.weather_forecasts_query), and each version of its regressors, names in
+raw.regressors, received before its hour began. It is NaN, read as missing, as long as no version was known.$$;
 revoke all on function energy.regressor_forecasts_query(text, timestamptz, timestamptz, text[]) from public;
 
 create or replace function energy.regressor_forecasts_query(building_id text, as_of timestamptz, since timestamptz default '-infinity')
@@ -103,7 +104,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select energy.regressor_forecasts_query(building_id, as_of, since, energy.regressors_of(energy.current_config())) $$;
 comment on function energy.regressor_forecasts_query(text, timestamptz, timestamptz) is
-    'As with regressors, of those that the configuration names: what a training reads.';
+    'As with regressors, using the configured ones: the inputs of a training.';
 revoke all on function energy.regressor_forecasts_query(text, timestamptz, timestamptz) from public;
 
 create or replace function energy.stored_regressor_forecasts(building_id text, as_of timestamptz, since timestamptz, regressors text[])
@@ -120,7 +121,8 @@ begin
 end;
 $$;
 comment on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]) is
-    'energy.regressor_forecasts_query, or NULL where nothing is stored that was known ahead: then regressors are read as observed.';
+$$energy.regressor_forecasts_query, or NULL if no values known in advance are stored: regressors are then used as
+observed.$$;
 revoke all on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]) from public;
 
 create or replace function energy.stored_regressor_forecasts(building_id text, as_of timestamptz, since timestamptz default '-infinity')
@@ -129,5 +131,5 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select energy.stored_regressor_forecasts(building_id, as_of, since, energy.regressors_of(energy.current_config())) $$;
 comment on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz) is
-    'As with regressors, of those that the configuration names: what a training reads.';
+    'As with regressors, using the configured ones: the inputs of a training.';
 revoke all on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz) from public;

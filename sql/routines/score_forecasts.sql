@@ -39,7 +39,8 @@ begin
 end;
 $$;
 comment on function energy.score_forecasts_of(text[], timestamptz) is
-    'Scores the forecasts of some buildings for the local days from that of a time on; energy.score_forecasts() calls it. Returns the rows that changed.';
+$$Scores the forecasts of some buildings for the local days from that of a time on; energy.score_forecasts() calls
+it. Returns the rows that changed.$$;
 revoke all on function energy.score_forecasts_of(text[], timestamptz) from public;
 
 create or replace procedure energy.score_forecasts(since timestamptz default null)
@@ -50,7 +51,7 @@ declare
     from_at constant timestamptz := coalesce(score_forecasts.since, energy.clock() - interval '8 days');
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('energy.score_forecasts', 0)) then
-        perform energy.record_job_run('score_forecasts', null, energy.clock(), clock_timestamp(), 'skipped', message => 'another run is at work');
+        perform energy.record_job_run('score_forecasts', null, energy.clock(), clock_timestamp(), 'skipped', message => 'another run is in progress');
         return;
     end if;
     call energy.learn_weather_days();
@@ -61,15 +62,15 @@ begin
 end;
 $$;
 comment on procedure energy.score_forecasts(timestamptz) is
-$$Scores what was issued against what came true: energy.accuracy_days, by building, local day and day of lead.
+$$Scores issued forecasts against actuals: energy.accuracy_days, by building, local day and day of lead.
 
-since: by default eight days ago, so that late readings and corrections are seen; an earlier time scores again from
-there, '-infinity' all. The weather of the days that are over is learnt first: energy.learn_weather_days; sums of
-buildings are scored last: energy.score_portfolios and energy.learn_portfolio_spreads. A building that fails is a row of
-energy.job_runs; the others go on. Metrics are those of edf.score.$$;
+since: by default eight days ago, to include late readings and corrections; an earlier time scores again from there,
+'-infinity' all. energy.learn_weather_days runs first for the days that are over; energy.score_portfolios and
+energy.learn_portfolio_spreads run last for sums of buildings. A building that fails is recorded in energy.job_runs;
+the others continue. Metrics are those of edf.score.$$;
 revoke all on procedure energy.score_forecasts(timestamptz) from public;
 
--- Of a building without a champion of its own nothing is registered.
+-- Buildings without their own champion have no registered scores.
 create or replace view energy.champion_scores as
 select subject as building_id, model_id, lead_day, rmse_kwh, coverage_pct, known_at
 from edf.models
@@ -77,7 +78,8 @@ join energy.model_scores using (model_id)
 left join energy.trainings using (model_id)
 where status = 'approved' and model_scores.strategy = models.strategy;
 comment on view energy.champion_scores is
-    'What the evaluation promised that the approved model of a building was registered with, by day of lead, and up to when it knew what it was trained on.';
+$$The evaluation with which the approved model of a building was registered, by day of lead, and the end of the data
+that it was trained on.$$;
 
 create or replace view energy.accuracy as
 with
@@ -98,5 +100,5 @@ select recent.building_id, lead_day, days, hours, actual_kwh, mape_pct, recent.r
 from recent
 left join energy.champion_scores as registered using (building_id, lead_day);
 comment on view energy.accuracy is
-$$Accuracy of what was issued, over the last monitoring.window, by building and day of lead, beside the evaluation that the champion was registered with: rmse_ratio above 1
-is worse than it promised. Errors in kWh an hour.$$;
+$$Accuracy of issued forecasts over the last monitoring.window, by building and day of lead, compared with the
+champion's evaluation: rmse_ratio above 1 is worse than the evaluation. Errors in kWh per hour.$$;

@@ -3,7 +3,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return '{"max_heating_drop_pct": 20, "min_width_ratio": 0.9, "max_jump_ratio": 2, "max_peak_ratio": 3}'::jsonb
     || coalesce(nullif(energy.current_config() #> '{evaluation,stress}', 'null'), '{}');
-comment on function energy.stress_limits() is 'evaluation.stress of the configuration, with the defaults filled in.';
+comment on function energy.stress_limits() is 'evaluation.stress of the configuration, with defaults.';
 revoke all on function energy.stress_limits() from public;
 
 create or replace function energy.stress_inputs(model_id bigint, out issued_at timestamptz, out inputs text)
@@ -22,7 +22,7 @@ begin
             using errcode = 'object_not_in_prerequisite_state', hint = 'Train it by energy.train_models or energy.train_model.';
     end if;
     building := coalesce(training.building_id, (energy.archetype_members(training.archetype, training.known_at))[1]);
-    -- The newest Sunday of the building, so that a Monday comes.
+    -- Ends at the building's newest Sunday, so that a Monday follows.
     select slot.at into issued_at
     from raw.buildings
     cross join unnest(energy.issue_times(time_zone, training.known_at - interval '8 days', training.known_at + interval '1 microsecond')) as slot (at)
@@ -38,7 +38,8 @@ begin
 end;
 $$;
 comment on function energy.stress_inputs(bigint) is
-    'The query of a building''s last history and the hours ahead, for energy.stress_test, and the issue time: that of a model''s building, or of the first of its archetype. Errors: 55000 the model was not trained by the pipeline.';
+$$The query of a building's recent history and the hours ahead, for energy.stress_test, and the issue time: for a
+model's building, or the first one of its archetype. Errors: 55000 the model was not trained by the pipeline.$$;
 revoke all on function energy.stress_inputs(bigint) from public;
 
 create or replace function energy.stress_scenarios(series edf.series, history integer, features jsonb, time_zone text)
@@ -50,7 +51,7 @@ as $$
 declare
     rows      constant integer := cardinality(series.times);
     ahead     constant integer := rows - history;
-    -- Regressors are columns of one array of two dimensions.
+    -- Regressors are columns of a two-dimensional array.
     temp_at   constant integer := array_position(series.regressor_names, features ->> 'temperature');
     sun_at    constant integer := array_position(series.regressor_names, features ->> 'irradiance');
     free_at   constant integer := array_position(series.regressor_names, features ->> 'holiday');
@@ -66,7 +67,7 @@ declare
     base      edf.series := series;
 begin
     select min(t), percentile_cont(0.1) within group (order by t), max(t), avg(t) into coldest, cool, warmest, usual from unnest(temps) as t where t = t;
-    -- The weather of the last days again.
+    -- The weather of the last days repeated.
     base_temp := array(select coalesce(nullif(temps[history - ahead + n], 'NaN'), usual) from generate_series(1, ahead) as n order by n);
     base.regressors[temp_at : temp_at][history + 1 : rows] := array[base_temp];
     if sun_at is not null then
@@ -112,15 +113,16 @@ array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6
             select (extract(isodow from series.times[history + n] at time zone time_zone) = 1)::integer::double precision from generate_series(1, ahead) as n order by n)];
         return next;
     end if;
-    -- Base load alone, for three days until now.
+    -- Base load only, for the three days before the issue.
     scenario := 'everything off'; series_of := base;
     series_of.target[history - 71 : history] := array_fill((select min(d) from unnest(series.target[1 : history]) as d where d = d), array[72]);
     return next;
 end;
 $$;
 comment on function energy.stress_scenarios(edf.series, integer, jsonb, text) is
-$$The scenarios of energy.stress_test: a series with the hours ahead made up, of which history rows are past. features: of the model, which names temperature,
-irradiance and holiday. is_unseen: far outside of what was learnt.$$;
+$$The scenarios of energy.stress_test: series with synthetic hours ahead; the first history rows are past. features:
+those of the model, for the names of temperature, irradiance and holiday. is_unseen: far outside of the training
+data.$$;
 revoke all on function energy.stress_scenarios(edf.series, integer, jsonb, text) from public;
 
 create or replace function energy.stress_test(model_id bigint)
@@ -148,7 +150,7 @@ begin
     zone := model.features ->> 'time_zone';
     select count(*) into history from unnest(series.times) as at where at < given.issued_at;
     if array_position(series.regressor_names, model.features ->> 'temperature') is null then
-        raise exception 'model % reads no temperature, whose extremes its stress test makes up', model.model_id
+        raise exception 'model % does not use temperature, which the stress test varies', model.model_id
             using errcode = 'object_not_in_prerequisite_state', hint = 'Name it in features.temperature of the configuration.';
     end if;
     return query
@@ -180,25 +182,25 @@ begin
         union all
         select s.scenario, 'no jump', s.jump, (limits ->> 'max_jump_ratio')::double precision * past.jump,
             s.jump <= (limits ->> 'max_jump_ratio')::double precision * past.jump,
-            'it jumps by %s kWh from one hour to the next, at most %s kWh is let pass'
+            'it jumps by %s kWh from one hour to the next, at most %s kWh is allowed'
         from summed as s, past
         union all
         select s.scenario, 'no peak', s.peak, (limits ->> 'max_peak_ratio')::double precision * past.peak,
-            s.peak <= (limits ->> 'max_peak_ratio')::double precision * past.peak, 'it peaks at %s kWh, at most %s kWh is let pass'
+            s.peak <= (limits ->> 'max_peak_ratio')::double precision * past.peak, 'it peaks at %s kWh, at most %s kWh is allowed'
         from summed as s, past
         union all
         select 'colder', 'colder never lowers heating demand', 100 * (1 - colder.mean / nullif(cool.mean, 0)), (limits ->> 'max_heating_drop_pct')::double precision,
             colder.mean >= cool.mean * (1 - (limits ->> 'max_heating_drop_pct')::double precision / 100),
-            'with 8 degrees less it forecasts %s %% less, at most %s %% is let pass'
+            'with 8 degrees less it forecasts %s %% less, at most %s %% is allowed'
         from summed as colder, summed as cool where colder.scenario = 'colder' and cool.scenario = 'cool'
         union all
         select s.scenario, 'intervals no narrower out of distribution', s.width / nullif(base.width, 0), (limits ->> 'min_width_ratio')::double precision,
             s.width >= base.width * (limits ->> 'min_width_ratio')::double precision,
-            'its interval is %s times as wide as in usual weather, at least %s times is asked'
+            'its interval is %s times as wide as in usual weather, at least %s times is required'
         from summed as s, base where s.is_unseen
         union all
         select s.scenario, 'demand falls with what is switched off', s.mean / nullif(base.mean, 0), 1.1, s.mean <= 1.1 * base.mean,
-            'after three days of base load it forecasts %s times the usual demand, at most %s times is let pass'
+            'after three days of base load it forecasts %s times the usual demand, at most %s times is allowed'
         from summed as s, base where s.scenario = 'everything off'
     )
 
@@ -209,12 +211,15 @@ begin
 end;
 $$;
 comment on function energy.stress_test(bigint) is
-$$Forecasts with a model, in whatever state, what it has not seen, over the last history of its building, and checks the logic: one row per scenario and rule.
+$$Tests a model, in any state, on conditions outside of its training data, over the recent history of its building, and
+checks rules: one row per scenario and rule.
 
-Scenarios: the weather of the last days again, cool and 8 degrees colder, a heat wave, bitter cold under a clear sky, no sun, a holiday on a Monday, everything off for three
-days. Rules: no negative demand where there never was any; no jump and no peak far above those of the history; colder never lowers demand by more than
-max_heating_drop_pct; intervals no narrower out of distribution; demand does not rise when all is off. Limits: evaluation.stress of the configuration.
-Writes nothing: energy.record_stress_test keeps it. Errors: as edf.predict; 42704 no such model; 55000 it was not trained by the pipeline, or reads no temperature.$$;
+Scenarios: the weather of the last days repeated, cool and 8 degrees colder, a heat wave, severe cold with clear sky, no
+sun, a holiday on a Monday, everything switched off for three days. Rules: no negative demand if there was none before;
+no jump and no peak far above those of the history; colder weather never lowers demand by more than
+max_heating_drop_pct; intervals no narrower out of distribution; demand does not rise when everything is switched off.
+Limits: evaluation.stress of the configuration. Writes nothing: energy.record_stress_test does. Errors: as edf.predict;
+42704 no such model; 55000 it was not trained by the pipeline, or does not use temperature.$$;
 revoke all on function energy.stress_test(bigint) from public;
 
 create or replace function energy.record_stress_test(model_id bigint) returns text[]
@@ -231,7 +236,8 @@ begin
 end;
 $$;
 comment on function energy.record_stress_test(bigint) is
-    'Runs energy.stress_test and keeps it in energy.stress_tests. Returns the reasons for which it failed, none where it passed. Errors: as energy.stress_test.';
+$$Runs energy.stress_test and stores the result in energy.stress_tests. Returns the failures, none if it passed.
+Errors: as energy.stress_test.$$;
 revoke all on function energy.record_stress_test(bigint) from public;
 
 create or replace function energy.stress_failures(model_id bigint) returns text[]
@@ -243,5 +249,6 @@ as $$
     where stress_tests.model_id = stress_failures.model_id and not passed
       and tested_at = (select max(tested_at) from energy.stress_tests as newest where newest.model_id = stress_failures.model_id)
 $$;
-comment on function energy.stress_failures(bigint) is 'Why a model failed its newest stress test; empty where it passed, or was never tested.';
+comment on function energy.stress_failures(bigint) is
+    'Failures of a model''s newest stress test; empty if it passed or was never tested.';
 revoke all on function energy.stress_failures(bigint) from public;

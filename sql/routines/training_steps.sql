@@ -35,7 +35,7 @@ begin
         select * into strict model from edf.models where model_id = run.model_id;
         return jsonb_build_object('model_id', run.model_id, 'strategy', model.strategy, 'training_rows', model.training_rows, 'bytes', length(model.artifact));
     when 'evaluate' then
-        -- That of an archetype comes with its training.
+        -- For an archetype, train_archetype already did this.
         if run.building_id is not null then
             perform energy.evaluate_building(run.model_id);
         end if;
@@ -53,7 +53,7 @@ begin
         if energy.current_config() #> '{evaluation,stress}' = 'null' then
             return '{}';
         end if;
-        -- It stays pending with the reasons.
+        -- It stays pending, with the reasons.
         return jsonb_build_object('failures', energy.record_stress_test(run.model_id));
     when 'register' then
         return jsonb_build_object('approved_by_rule', energy.auto_approve_model(run.model_id));
@@ -61,7 +61,8 @@ begin
 end;
 $$;
 comment on function energy.do_training_step(energy.training_runs, text) is
-    'Does one step of a training and returns what it found. Errors: as the step''s own; ED001 the model misses evaluation.gate.';
+$$Executes one step of a training and returns the result. Errors: those of the step; ED001 the model fails
+evaluation.gate.$$;
 revoke all on function energy.do_training_step(energy.training_runs, text) from public;
 
 create or replace function energy.end_training(run_id bigint, state text, sqlstate text default null, message text default null, hint text default null) returns void
@@ -78,11 +79,11 @@ begin
     where runs.run_id = end_training.run_id
     returning * into run;
     delete from energy.training_cancels where training_cancels.run_id = end_training.run_id;
-    -- What nobody will evaluate any more does not wait for approval.
+    -- A model that will no longer be evaluated must not stay pending.
     if end_training.state <> 'registered' and exists (select from edf.models where model_id = run.model_id and status = 'pending') then
         perform edf.reject_model(run.model_id, coalesce(end_training.message, end_training.state));
     end if;
-    -- A model that misses its thresholds is an answer too.
+    -- A model that fails its thresholds is a valid result.
     perform energy.record_job_run(
         'train_models', run.building_id, run.slot_at, run.started_at,
         case when end_training.state = 'registered' or end_training.sqlstate = 'ED001' then 'succeeded' else 'failed' end,
@@ -92,7 +93,8 @@ begin
 end;
 $$;
 comment on function energy.end_training(bigint, text, text, text, text) is
-    'Ends a training, as registered, failed or cancelled, with a row of energy.job_runs; a model of one that failed is rejected with the reason.';
+$$Ends a training as registered, failed or cancelled, with a row of energy.job_runs; the model of a failed training
+is rejected with the reason.$$;
 revoke all on function energy.end_training(bigint, text, text, text, text) from public;
 
 create or replace function energy.claim_training(out run_id bigint, out attempt integer, out refusal text)
@@ -102,13 +104,13 @@ as $$
 #variable_conflict use_column
 declare
     workers   constant integer := coalesce((energy.current_config() #>> '{training,workers}')::integer, 1);
-    -- A session holds its run's row while it does a step; between two it lets go for a moment.
+    -- A session locks its run's row during a step, and releases it briefly between steps.
     patience  constant interval := interval '1 minute';
     abandoned bigint[];
     at_work   bigint;
     ended     bigint;
 begin
-    -- One at a time: what is free is what is counted.
+    -- One at a time, so that the number of workers is exact.
     perform pg_advisory_xact_lock(hashtextextended('energy.claim_training', 0));
     abandoned := array(
         select runs.run_id from (
@@ -116,12 +118,12 @@ begin
         ) as runs
         where changed_at < clock_timestamp() - patience);
     for ended in select runs.run_id from energy.training_runs as runs where runs.run_id = any (abandoned) and runs.attempt >= 3 loop
-        perform energy.end_training(ended, 'failed', '58000', 'three sessions that trained it ended before they were done',
-                                    'The server''s log says why: a restart, a kill, or too little memory.');
+        perform energy.end_training(ended, 'failed', '58000', 'three sessions that worked on it ended before it was finished',
+                                    'See the server''s log: a restart, a kill, or out of memory.');
     end loop;
     select count(*) into at_work from energy.training_runs where state = 'running' and training_runs.run_id <> all (abandoned);
     if at_work >= workers then
-        refusal := format('%s sessions train already, as many as training.workers allows; they take what is queued', at_work);
+        refusal := format('%s sessions are already training, the maximum of training.workers; they will execute the queued trainings', at_work);
         return;
     end if;
     select runs.run_id into claim_training.run_id
@@ -141,8 +143,9 @@ begin
 end;
 $$;
 comment on function energy.claim_training() is
-$$Takes the next training from the queue for this session: one that waits, or one whose session ended (a minute after its last step), which goes on at the step that was
-not done; at the third such end it fails. NULL: there is none, or training.workers sessions train already, which refusal then says.$$;
+$$Claims the next training of the queue for this session: a queued one, or one whose session has ended (a minute after
+its last step), which continues at the unfinished step; after the third such end it fails. NULL: there is none, or
+training.workers sessions are already training, which refusal then says.$$;
 revoke all on function energy.claim_training() from public;
 
 create or replace function energy.run_training_step(run_id bigint, attempt integer, out over boolean, out cancelled boolean)
@@ -163,10 +166,10 @@ declare
 begin
     over := true;
     cancelled := false;
-    -- Of another attempt: this session was taken for dead.
+    -- Claimed by another session, which considered this one dead.
     select * into run from energy.training_runs as runs
     where runs.run_id = run_training_step.run_id and runs.attempt = run_training_step.attempt and runs.state = 'running'
-    -- Who claims passes it over; who cancels may refer to it.
+    -- claim_training skips the locked row; cancel_trainings may reference it.
     for no key update;
     if not found then
         return;
@@ -205,6 +208,7 @@ begin
 end;
 $$;
 comment on function energy.run_training_step(bigint, integer) is
-$$Does the next step of a training that this session has claimed, and says whether the training is over. A step that fails ends it, as a row; so does a cancel of the
-session, which cancelled tells, so that the caller can commit the row and stop.$$;
+$$Executes the next step of a training claimed by this session, and returns whether the training is over. A failing step
+ends the training, recorded as a row; so does cancelling the session, returned in cancelled so that the caller can
+commit the row and stop.$$;
 revoke all on function energy.run_training_step(bigint, integer) from public;

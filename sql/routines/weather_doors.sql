@@ -1,4 +1,4 @@
--- The procedures energy.ingest_weather_... as functions: a CALL takes no subquery.
+-- The procedures energy.ingest_weather_... as functions, since CALL does not accept subqueries.
 create or replace function energy.take_weather_forecast(
     document text, weather_location_id text, issued_at timestamptz, received_at timestamptz default null,
     out hours_written bigint, out rejected_code text, out rejected_reason text

@@ -8,7 +8,7 @@ as $$
 declare
     floor_at constant timestamptz := energy.days_floor();
 begin
-    -- Where nothing but electricity is measured, not even a plan is made.
+    -- Returns early without sensors of such measures, to avoid planning the query.
     if not exists (
         select from raw.sensors
         where building_id = any (buildings)
@@ -37,19 +37,20 @@ begin
 end;
 $$;
 comment on function energy.write_measure_hours_of(text[], timestamptz[], timestamptz, timestamptz) is
-    'Makes the hours of what energy.apartment_hours has no column for anew, as energy.write_hours_of(), which calls it, does the others.';
+$$Recomputes the hours of measures without a column in energy.apartment_hours; energy.write_hours_of() calls it for
+them.$$;
 revoke all on function energy.write_measure_hours_of(text[], timestamptz[], timestamptz, timestamptz) from public;
 
 create or replace function energy.write_hours_of(buildings text[], days timestamptz[], from_at timestamptz, to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
--- Planned with the times of these days: that leaves few chunks of a hypertable to open.
+-- Planned with the actual time range of these days, so that few chunks of a hypertable are opened.
 set plan_cache_mode = force_custom_plan
 as $$
 begin
-    -- OFFSET 0 keeps the planner from joining with the whole view: it computes the day that is asked for. What is already so is left
-    -- alone, since a conflict would lock its row.
+    -- OFFSET 0 keeps the planner from flattening the view: only the requested days are computed. Unchanged rows are
+    -- skipped, since a conflict would lock them.
     insert into energy.apartment_hours (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality, received_at,
                                         consumption_registers, solar_quality, solar_received_at)
     select fresh.building_id, fresh.apartment_id, fresh.hour_at, fresh.consumption_kwh, fresh.solar_kwh, fresh.quality, fresh.received_at,
@@ -63,7 +64,8 @@ begin
     left join energy.apartment_hours as kept
         on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
         and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
-    -- Of a register that was silent for long the reading before may be gone even here.
+    -- For a register that was silent for long, the previous reading may have been dropped even here: keep the stored
+    -- value.
     where (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
                               or kept.solar_kwh is not null and fresh.solar_kwh is null)) is not true
       and (kept.consumption_kwh, kept.solar_kwh, kept.quality, kept.received_at, kept.consumption_registers, kept.solar_quality,
@@ -105,7 +107,8 @@ begin
 end;
 $$;
 comment on function energy.write_hours_of(text[], timestamptz[], timestamptz, timestamptz) is
-    'Makes the hours of these UTC days anew, which lie from from_at to to_at; energy.write_hours() calls it, the door to them.';
+$$Recomputes the hours of these UTC days, which are between from_at and to_at; energy.write_hours() is its only
+caller.$$;
 revoke all on function energy.write_hours_of(text[], timestamptz[], timestamptz, timestamptz) from public;
 
 create or replace function energy.write_hours(buildings text[], days timestamptz[]) returns void
@@ -116,7 +119,7 @@ declare
     floor_at constant timestamptz := energy.hours_floor();
     slice    record;
 begin
-    -- A week at a time: most of what they rest on lies near them.
+    -- A week at a time, so that look-ups stay within a short range.
     for slice in
         select array_agg(building_id) as buildings, array_agg(day_at) as days, min(day_at) as first_day, max(day_at) + interval '24 hours' as end_at
         from unnest(buildings, days) as due (building_id, day_at)
@@ -134,7 +137,9 @@ begin
 end;
 $$;
 comment on function energy.write_hours(text[], timestamptz[]) is
-$$Makes the hours of these UTC days anew, buildings and days in pairs, and notes that days of apartments rest on them. The one door to the hours that are kept.
+$$Recomputes the hours of these UTC days, buildings and days in pairs, and queues the affected days of apartments. All
+stored hours are written through it.
 
-What can no longer be derived stays as it is: days before energy.hours_floor(), and values of registers whose reading before the hour was dropped.$$;
+Hours that can no longer be computed are not changed: days before energy.hours_floor(), and register values whose
+previous reading was dropped.$$;
 revoke all on function energy.write_hours(text[], timestamptz[]) from public;

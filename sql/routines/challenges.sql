@@ -337,7 +337,7 @@ begin
         return;
     end if;
     if not pg_try_advisory_xact_lock(hashtextextended('energy.issue_shadow_forecasts', 0)) then
-        perform energy.record_job_run('issue_shadow_forecasts', null, energy.clock(), started_at, 'skipped', message => 'another run is at work');
+        perform energy.record_job_run('issue_shadow_forecasts', null, energy.clock(), started_at, 'skipped', message => 'another run is in progress');
         return;
     end if;
     for due in

@@ -106,8 +106,8 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
         (
             "/features/lags_h",
             json!([2000]),
-            "inference.history: 60 days is shorter than what a forecast reads, 2000 h",
-            "longest lag and window need",
+            "inference.history: 60 days is shorter than the 2000 h that a forecast reads",
+            "longest lag and window",
         ),
         (
             "/training/strategy",
@@ -172,7 +172,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
         (
             "/schedules/issue_forecasts",
             json!("0 8-5 * * *"),
-            "the hour cannot be 8-5: 0 to 23, in this order",
+            "the hour cannot be 8-5: expected 0 to 23, in ascending order",
             "05:00 UTC",
         ),
         ("/schedules/issue_forecasts", json!("0 5 0 * *"), "the day of the month cannot be 0: 1 to 31", "05:00 UTC"),
@@ -194,11 +194,11 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "meters.hot_water_litres.unit: \"L\" is not \"kWh\"",
             "hot_water",
         ),
-        ("/demand", json!({"measures": ["solar"]}), "demand.measures: solar is no demand", "what is used"),
+        ("/demand", json!({"measures": ["solar"]}), "demand.measures: solar is not a demand", "Use consumption"),
         (
             "/meters/room_temp_c/unit",
             json!("°F"),
-            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, and room_temp_c does as a gauge in °F",
+            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, but room_temp_c does as a gauge in °F",
             "one unit",
         ),
         (
@@ -249,7 +249,7 @@ async fn every_section_and_every_required_setting_that_is_missing_is_named() {
         let place = path[1..].replace('/', ".");
         assert_eq!(
             (refused.code.as_str(), refused.message),
-            ("22023", format!("the configuration cannot be used: {place}: is missing"))
+            ("22023", format!("the configuration is invalid: {place}: is missing"))
         );
     }
 }

@@ -110,7 +110,7 @@ async fn of_two_sessions_that_run_a_job_at_once_one_works_and_the_other_records_
         let (status, _, message, has_ended) = newest(&mut postgres, job).await;
         assert_eq!(
             (status.as_str(), message.as_deref(), has_ended),
-            ("skipped", Some("another run is at work"), true),
+            ("skipped", Some("another run is in progress"), true),
             "{job}"
         );
         // A training would take minutes, and the others have nothing to do.

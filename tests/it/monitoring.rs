@@ -108,7 +108,7 @@ async fn what_was_issued_is_scored_by_local_day_and_day_of_lead_and_again_when_a
     assert!(days == 11 && (ratio - 1.0).abs() < 1e-9, "{days} {ratio}");
     assert!(
         words.starts_with(
-            "All is well: 2 of 2 buildings have a fresh forecast, 2 are heard; forecasts of the next day were off by 1"
+            "OK: 2 of 2 buildings have a fresh forecast, 2 report readings; forecasts of the next day were off by 1"
         ),
         "{words}"
     );

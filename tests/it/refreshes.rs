@@ -228,7 +228,7 @@ async fn a_building_that_fails_keeps_what_was_issued_and_the_others_go_on() {
     .fetch_one(&mut postgres)
     .await
     .unwrap();
-    assert_eq!(said, ["skipped", "another run is at work"]);
+    assert_eq!(said, ["skipped", "another run is in progress"]);
     assert_eq!(corrections(&mut postgres, BUILDING).await.len(), 6);
 }
 

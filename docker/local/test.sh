@@ -81,10 +81,10 @@ configuration() {
     "$CACHE/venv/bin/check-jsonschema" --check-metaschema config/edf.schema.json
     "$CACHE/venv/bin/check-jsonschema" --schemafile config/edf.schema.json config/edf.yaml
     "$PYTHON" config/describe.py | diff - docs/configuration.md
-    # A key that stands twice would silently hide the first.
+    # A duplicate key would silently hide the first.
     local answer
     answer=$(printf 'quality: {}\nquality: {}\n' | "$PYTHON" config/read.py /dev/stdin 2>&1 || true)
-    grep -F "the key 'quality' stands there twice" <<<"$answer"
+    grep -F "duplicate key 'quality'" <<<"$answer"
     # The keys of a file and the secret are one JWKS.
     answer=$(printf '{"keys": [{"kty": "EC", "kid": "a"}]}' |
         EDF_JWKS=/dev/stdin EDF_JWT_SECRET=0123 "$PYTHON" config/jwks.py)

@@ -56,7 +56,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "qualty: is not known, did you mean \"quality\"?",
             "Known: anomalies, anomaly_alerts, api, demand, evaluation, features",
         ),
-        ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
+        ("/quality", json!(null), "quality: null is not of type object", "Data quality"),
         ("/quality/min_coverage_share", json!(1.5), "quality.min_coverage_share: 1.5 is above the most, 1", "up to 1"),
         (
             "/quality/min_coverage_share",

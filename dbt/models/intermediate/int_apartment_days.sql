@@ -12,7 +12,7 @@ limits as (
     select * from {{ source('energy', 'quality_limits') }}
 ),
 
--- Read once, as it is the configuration.
+-- Materialized, since it reads the configuration.
 anomaly_limits as materialized (
     select * from {{ source('energy', 'anomaly_limits') }}
 ),
@@ -34,7 +34,7 @@ dates as (
         first_date + n as local_date
     from building_spans
     join buildings using (building_id)
-    -- Once a building, not for each of its dates.
+    -- Once per building instead of once per date.
     cross join lateral (
         select
             (first_at at time zone time_zone)::date as first_date,
@@ -60,7 +60,8 @@ days as (
     ) as bounds
 ),
 
--- A day at a time, so that a filter by building and date computes those alone. Sums in a fixed order, so that the last bit is always the same.
+-- A day at a time, so that filters by building and date are pushed down. Sums in a fixed order, so that results are
+-- bitwise reproducible.
 measured as (
     select
         days.building_id,
@@ -148,7 +149,7 @@ measured as (
                     and extract(hour from hour_at at time zone days.time_zone) < night_to_hour
             ),
 
-            -- What a room has no setpoint of its own for is asked for in the whole apartment.
+            -- Rooms without their own setpoint use the apartment's.
             rooms as (
                 select
                     apartment_id,
@@ -286,7 +287,7 @@ apartment_days as (
         hours_in_day,
         coalesce(consumption_hours, 0) as consumption_hours,
         coalesce(comfort_hours, 0) as comfort_hours,
-        -- The few hours that are missing are taken to be like the others; of too few there is no day.
+        -- A few missing hours are assumed to be like the others; with too few hours the day has no value.
         case when coverage_share >= limits.min_coverage_share then known_kwh / coverage_share end as consumption_kwh,
         room_temperature_c,
         setpoint_c,

@@ -4,7 +4,7 @@ apartment_hours as (
     select * from {{ source('energy', 'apartment_hours') }}
 ),
 
--- Read once, as it is the configuration.
+-- Materialized, since it reads the configuration.
 limits as materialized (
     select * from {{ source('energy', 'quality_limits') }}
 ),
@@ -21,7 +21,7 @@ sensor_spans as not materialized (
     select * from {{ source('energy', 'sensor_spans') }}
 ),
 
--- From when until when each apartment counts.
+-- The validity of each apartment.
 apartments as not materialized (
     select
         apartments.building_id,
@@ -44,7 +44,7 @@ apartments as not materialized (
     from {{ source('raw', 'apartments') }} as apartments
 ),
 
--- Those of an apartment that does not count are left out, not their hours.
+-- Excludes apartments outside of their validity; their hours are still computed.
 hours as (
     select
         building_id,
@@ -58,7 +58,7 @@ hours as (
         case when counts then received_at end as received_at,
         case when counts then solar_quality end as solar_quality,
         case when counts then solar_received_at end as solar_received_at,
-        -- Of hours that were made before it was noted: there was a register where there is a value.
+        -- For hours older than the column: a value implies a register.
         coalesce(consumption_registers, (consumption_kwh is not null)::integer) > 0 as has_register
     from apartment_hours
     cross join lateral (
@@ -67,7 +67,7 @@ hours as (
             where apartments.building_id = apartment_hours.building_id and apartments.apartment_id = apartment_hours.apartment_id
                 and apartment_hours.hour_at >= apartments.valid_from and apartment_hours.hour_at < apartments.valid_to
         ) as counts
-        -- Looked up once, not for each column.
+        -- Looked up once, not per column.
         offset 0
     ) as validity
 ),
@@ -76,7 +76,7 @@ summed as (
     select
         building_id,
         hour_at,
-        -- In a fixed order, so that the last bit is always the same.
+        -- In a fixed order, so that results are bitwise reproducible.
         sum(consumption_kwh order by apartment_id) filter (where not is_common) as apartments_kwh,
         coalesce(sum(consumption_kwh) filter (where is_common), 0) as common_kwh,
         coalesce(bool_or(consumption_kwh is null) filter (where is_common and has_register), false) as common_is_missing,
@@ -121,8 +121,8 @@ building_hours as (
     select
         building_id,
         hour_at,
-        -- The few apartments that are missing are taken to be like the others; of too few there is no demand, and without what the
-        -- building's own meters say neither. A building without apartments is what these say.
+        -- A few missing apartments are assumed to be like the others; with too few, or without the building's own
+        -- meters, there is no demand. A building without apartments uses only its own meters.
         case when is_known and apartments_expected = 0 then common_kwh
             when is_known then apartments_kwh / coverage_share + common_kwh end as consumption_kwh,
         solar_kwh,

@@ -27,7 +27,7 @@ hours as (
                 where hours.rests_on_silence and building_heard.building_id = sensor_days.building_id and building_heard.hour_at = hours.hour_at
             )
         ) as received_at,
-        -- It had said something before, which retention has dropped.
+        -- Whether earlier readings exist that retention has dropped.
         sensor_days.first_at <= hours.hour_at and (sensor_days.read_at[1] <= hours.hour_at) is not true as is_lost,
         sensor_days.first_at < hours.hour_at + interval '1 hour' as has_begun
     from sensor_days

@@ -41,19 +41,19 @@ hours as (
             end
         ) as received_at,
         hours.hour_at >= sensor_days.valid_from and hours.hour_at < sensor_days.valid_to as is_valid,
-        -- It had said something before, which retention has dropped.
+        -- Whether earlier readings exist that retention has dropped.
         sensor_days.first_at <= hours.hour_at and (sensor_days.read_at[1] <= hours.hour_at) is not true as is_lost,
         sensor_days.first_at < hours.hour_at + interval '1 hour' as has_begun
     from sensor_days
     join buildings using (building_id)
     left join lateral (
-        -- The newest counts, for gaps of any time.
+        -- The newest profile applies to gaps at any time.
         select weights, received_at from gap_profiles
         where gap_profiles.building_id = sensor_days.building_id and gap_profiles.measures = sensor_days.measures
         order by received_at desc
         limit 1
     ) as profile on true
-    -- After its last reading: an apartment that says nothing for longer than it usually does is offline, not unchanged.
+    -- After its last reading: an apartment that is silent for longer than usual is offline, not unchanged.
     left join lateral (
         select
             energy.usual_silence(sensor_days.building_id, sensor_days.apartment_id) as usual,

@@ -1,6 +1,6 @@
-{# How far back a day's features look: those of a stretch of days are computed from that many days before it. #}
+{# Days before a range that are needed to compute its features. #}
 {% set look_back = 60 %}
-{# A building of masonry forgets half of a cold day in about two days. #}
+{# Thermal inertia of a masonry building: half-life of about two days. #}
 {% set half_life_days = 2 %}
 with
 
@@ -38,7 +38,7 @@ places as (
     select distinct weather_location_id, time_zone from buildings
 ),
 
--- A day of which too little is known has no temperature.
+-- Days with too little known weather have no temperature.
 weather_days as materialized (
     select
         days.weather_location_id,
@@ -46,7 +46,7 @@ weather_days as materialized (
         days.local_date,
         days.outdoor_temperature_c,
         days.received_at,
-        -- greatest() alone would make zero of no temperature.
+        -- greatest() alone would turn NULL into zero.
         case when days.outdoor_temperature_c is not null
             then greatest(0, bases.heating_base_c - days.outdoor_temperature_c) end as heating_degree_days,
         case when days.outdoor_temperature_c is not null
@@ -70,7 +70,7 @@ weather_days as materialized (
     ) / 3600
 ),
 
--- What a building feels of the cold of two weeks: where half of them are known.
+-- Exponentially weighted degree days of two weeks; at least half of the days must be known.
 inert_days as materialized (
     select
         weather_location_id,
@@ -85,7 +85,7 @@ inert_days as materialized (
     group by weather_location_id, time_zone, today.local_date
 ),
 
--- Heat where the apartment has a meter of it, else its demand.
+-- Heat if the apartment has a heat meter, else its demand.
 based as not materialized (
     select
         days.*,
@@ -110,7 +110,7 @@ based as not materialized (
     left join holidays on holidays.region = buildings.region and holidays.holiday_date = days.local_date
 ),
 
--- Days without a row are no day of a lag: the frame is of dates, not of rows.
+-- The frame is a range of dates, since days may be missing.
 lagged as (
     select
         based.*,
@@ -128,7 +128,7 @@ lagged as (
             range between interval '{{ lag }} days' preceding and interval '{{ lag }} days' preceding
         ) as hot_water_lag_{{ lag }}d,
         {% endfor %}
-        -- Of most of the days, this one among them.
+        -- Requires most of the days, including this one.
         case when count(daily_energy_kwh) over (
                 partition by building_id, apartment_id, energy_measures order by local_date range between interval '6 days' preceding and current row
             ) >= 4
@@ -186,7 +186,7 @@ neighbours as (
     ) as sorted using (building_id, local_date, energy_measures)
 ),
 
--- Its own days of the last eight weeks that were as cold, and working days or not alike.
+-- Similar days of the last eight weeks: close in degree days, and the same type of day.
 like_days as (
     select
         today.building_id,
@@ -214,7 +214,7 @@ first_days as (
     from apartments
 ),
 
--- The weather of the days that can have been learnt from: since the apartment's first, and of a year.
+-- Weather of the possible training days: since the apartment's first day, at most a year.
 learnt as (
     select
         weather_location_id,
@@ -281,7 +281,7 @@ apartment_days as (
         lagged.daily_energy_kwh / lagged.area_m2 as energy_kwh_m2,
         neighbours.known as neighbours_known,
         neighbours.energy_kwh as neighbour_energy_kwh,
-        -- By area where that is known of it and of another one.
+        -- Per area, if it is known for this apartment and another one.
         coalesce(
             lagged.daily_energy_kwh / lagged.area_m2 / nullif(neighbours.energy_kwh_m2, 0),
             lagged.daily_energy_kwh / nullif(neighbours.energy_kwh, 0)

@@ -1,4 +1,4 @@
--- What goes on beside the requests: the issue of a day, then a refresh for each hour of it. Variable: day.
+-- Background load during the requests: the issue of a day, then a refresh for each hour of it. Variable: day.
 \set ON_ERROR_STOP on
 set client_min_messages = warning;
 select set_config('energy.clock', (served_from + :day * interval '1 day' + interval '5 minutes')::text, false) from clock \g /dev/null

@@ -15,7 +15,7 @@ cross join lateral edf.portfolio(
 
 analyze served, made_of, joint;
 
--- Interval score: width, and 20 times the distance of what lies outside (Gneiting and Raftery, JASA 2007).
+-- Interval score: width plus 20 times the distance of values outside (Gneiting and Raftery, JASA 2007).
 with
 
 bounds as (

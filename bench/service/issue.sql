@@ -1,4 +1,5 @@
--- What the other jobs take in one session, a line each: buildings|what|seconds by the clock|of the processor|MB of own memory|rows.
+-- Cost of the other jobs in one session, one line each: buildings|what|wall clock seconds|processor seconds|MB of own
+-- memory|rows.
 -- Variables: buildings, day.
 \set ON_ERROR_STOP on
 \pset format unaligned

@@ -1,4 +1,4 @@
--- What a session has taken of the processor, in seconds, and holds of memory of its own.
+-- Processor seconds used by a session, and memory that it holds.
 create or replace function pg_temp.cpu_seconds() returns numeric volatile
 return (select sum(part::numeric) / 100 from unnest((string_to_array(split_part(pg_read_file('/proc/self/stat'), ') ', 2), ' '))[12:13]) as part);
 create or replace function pg_temp.own_mb() returns numeric volatile

@@ -1,4 +1,4 @@
--- The database that both sides read from and write to; data.py makes its hours.
+-- The database that both sides read from and write to; data.py creates its hours.
 create extension edf;
 
 create table hours (
@@ -14,7 +14,7 @@ create table hours (
 \copy hours from pstdin with (format csv)
 vacuum analyze hours;
 
--- Models learn from a year; a week after it the forecasts are issued.
+-- Models are trained on a year; the forecasts are issued a week later.
 create view clock as
 select starts_at, starts_at + interval '8760 hours' as trained_until, starts_at + interval '8928 hours' as issued_at,
     starts_at + interval '9000 hours' as ends_at
@@ -43,7 +43,8 @@ create table edf_backtests (
 create table python_backtests (like edf_backtests);
 create table python_models (number integer, model bytea, metrics jsonb);
 
--- What the kernel says of this backend: seconds of processor time; memory of its own in MB, and the most that it has held with the shared buffers that it touched.
+-- Statistics of this backend from the kernel: processor seconds; own memory in MB, and the maximum held with the shared
+-- buffers that it touched.
 create function cpu_seconds() returns numeric volatile
 return (select sum(part::numeric) / 100 from unnest((string_to_array(split_part(pg_read_file('/proc/self/stat'), ') ', 2), ' '))[12:13]) as part);
 create function memory_mb(field text) returns numeric volatile

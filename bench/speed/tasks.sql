@@ -1,4 +1,5 @@
--- What edf does of a task, in one statement: psql -v task=... -v strategy=... -v parameters=... -v buildings=... -v worker=... -v workers=... -f tasks.sql
+-- The part of edf in a task, in one statement: psql -v task=... -v strategy=... -v parameters=... -v buildings=... -v
+-- worker=... -v workers=... -f tasks.sql
 -- The last line is the processor time of the backend.
 \set QUIET on
 select :'task' = 'train' as is_training, :'task' = 'forecast' as is_inference \gset

@@ -178,8 +178,8 @@ def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime, del
 
 
 def weather_observations(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
-    """Yields (received_at, document): the hours of a local day, received when its last hour is over; at the end also the
-    hours of an incomplete day, except with delays.
+    """Yields (received_at, document): the hours of a local day, received when its last hour is over; at the end also
+    the hours of an incomplete day, except with delays.
     """
     first = max((since - START) // HOUR, 0)
     end = min((until - START) // HOUR, HOURS)
@@ -206,7 +206,7 @@ def arguments(*extra) -> argparse.ArgumentParser:
     parser.add_argument("--days", type=float, help="only this many days before --until")
     parser.add_argument("--until", type=dt.datetime.fromisoformat, default=to_hour(HOURS),
                         help="the last known time, such as 2017-07-29T05:00+00:00")
-    parser.add_argument("--delayed", action="store_true", help="messages and documents arrive with the delays of delays.py")
+    parser.add_argument("--delayed", action="store_true", help="messages and documents arrive with delays (delays.py)")
     return parser
 
 

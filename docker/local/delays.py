@@ -1,4 +1,5 @@
-"""Arrival times of messages: most within minutes, some hours or days late, a few with a wrong reading that is corrected.
+"""Arrival times of messages: most within minutes, some hours or days late, a few with a wrong reading that is
+corrected.
 
 Used by the demo and the simulation of a year. Every sender has its own random generator, seeded by its name, so that
 a message always has the same delay.

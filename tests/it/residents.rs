@@ -237,7 +237,10 @@ async fn low_hours_go_over_midnight_and_by_the_local_clock_also_when_it_changes(
     assert_eq!(late["end_at"], "2026-03-29T01:00:00+00:00", "{late}");
     run(&mut postgres, "update raw.tariffs set low_on_weekends = true where tariff_id = 'night'").await;
     let weekend = advice(&api, "ben", "energy_kwh=2&duration_hours=1").await;
-    assert_eq!(weekend["advice"], "It makes no difference when you start: all times up to your deadline are equivalent.");
+    assert_eq!(
+        weekend["advice"],
+        "It makes no difference when you start: all times up to your deadline are equivalent."
+    );
     assert_eq!(weekend["start_at"], "2026-03-28T09:20:00+00:00");
     // A new contract from noon on.
     run(&mut postgres, "insert into raw.building_tariffs values ('plain', 'flat', '2026-03-28 12:00Z')").await;
@@ -272,10 +275,7 @@ async fn without_roof_and_tariff_co2_decides_and_without_anything_it_says_so() {
     for who in ["ben", "cleo"] {
         let nothing = advice(&api, who, asked).await;
         assert_eq!((&nothing["decided_by"], &nothing["start_at"]), (&Value::Null, &json!("2026-03-28T09:20:00+00:00")));
-        assert!(
-            nothing["advice"].as_str().unwrap().starts_with("No start time is known to be better"),
-            "{nothing}"
-        );
+        assert!(nothing["advice"].as_str().unwrap().starts_with("No start time is known to be better"), "{nothing}");
     }
     run(
         &mut postgres,

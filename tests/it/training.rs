@@ -355,7 +355,8 @@ async fn the_champion_is_scored_on_the_same_hours_and_a_rule_of_the_configuratio
         .unwrap();
     assert!(reason.starts_with("rule governance.auto_approve of configuration"), "{reason}");
     assert!(
-        reason.ends_with(&format!("% below that of model {approved} over 7 days; at least 2 % over 7 days is required")),
+        reason
+            .ends_with(&format!("% below that of model {approved} over 7 days; at least 2 % over 7 days is required")),
         "{reason}"
     );
 

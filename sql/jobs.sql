@@ -25,7 +25,8 @@ begin
         exception when others then
             -- This job keeps its previous schedule; the others are still updated.
             get stacked diagnostics state = returned_sqlstate, said = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('schedule_jobs', null, now(), clock_timestamp(), 'failed', 0, state, job.name || ': ' || said, advice);
+            perform energy.record_job_run('schedule_jobs', null, now(), clock_timestamp(), 'failed', 0, state,
+                job.name || ': ' || said, advice);
             raise warning 'job "%" was not scheduled: %', job.name, said
                 using errcode = state, hint = 'Its schedule is in section schedules of config/edf.yaml.';
         end;

@@ -43,7 +43,8 @@ grants as (
     cross join lateral aclexplode(typacl) as acl
     union all
     -- Default privileges for future objects.
-    select 'default of ' || case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
+    select 'default of ' || case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences'
+        when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
         concat_ws(' ', 'by', defaclrole::regrole, 'in ' || nspname), defaclrole, acl.*
     from pg_catalog.pg_default_acl
     left join pg_catalog.pg_namespace on pg_namespace.oid = defaclnamespace
@@ -51,14 +52,16 @@ grants as (
 ),
 
 members as (
-    select member::regrole::text as grantee, 'role' as kind, roleid::regrole::text as object, 'member' || case when admin_option then ' with admin option' else '' end as privileges
+    select member::regrole::text as grantee, 'role' as kind, roleid::regrole::text as object,
+        'member' || case when admin_option then ' with admin option' else '' end as privileges
     from pg_catalog.pg_auth_members where roleid >= 16384
 )
 
 select grantee, kind, object, privileges
 from (
     select case grantee when 0 then 'PUBLIC' else grantee::regrole::text end as grantee, kind, object,
-        string_agg(distinct lower(privilege_type) || case when is_grantable then ' with grant option' else '' end, ', ') as privileges
+        string_agg(distinct lower(privilege_type) || case when is_grantable then ' with grant option' else '' end,
+            ', ') as privileges
     from grants
     where grantee <> owner
     group by 1, 2, 3

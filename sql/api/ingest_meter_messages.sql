@@ -13,7 +13,8 @@ begin
     end if;
     select * into taken
     from energy.take_meter_messages(
-        array(select message::text from json_array_elements(messages) as message), energy.clock(), energy.request_subject());
+        array(select message::text from json_array_elements(messages) as message), energy.clock(),
+        energy.request_subject());
     return json_build_object(
         'messages', json_array_length(messages), 'readings_taken', taken.readings_taken,
         'messages_rejected', taken.messages_rejected,

@@ -32,7 +32,8 @@ continues_apartment_id.$$;
 grant select on api.sensors to gateway;
 
 create or replace function api.set_apartment_validity(
-    building_id text default null, apartment_id text default null, valid_from timestamptz default null, valid_to timestamptz default null
+    building_id text default null, apartment_id text default null, valid_from timestamptz default null,
+    valid_to timestamptz default null
 ) returns void
 language plpgsql
 security definer
@@ -41,7 +42,8 @@ as $$
 begin
     perform energy.check_is_own(building_id);
     if coalesce(apartment_id, '') = '' then
-        raise exception 'apartment_id is missing' using errcode = 'invalid_parameter_value', hint = 'Send {"building_id": "...", "apartment_id": "...", ...}.';
+        raise exception 'apartment_id is missing' using errcode = 'invalid_parameter_value',
+            hint = 'Send {"building_id": "...", "apartment_id": "...", ...}.';
     end if;
     call energy.set_apartment_validity(building_id, apartment_id, valid_from, valid_to);
 end;
@@ -55,7 +57,8 @@ revoke all on function api.set_apartment_validity(text, text, timestamptz, times
 grant execute on function api.set_apartment_validity(text, text, timestamptz, timestamptz) to gateway;
 
 create or replace function api.set_sensor_validity(
-    building_id text default null, sensor_type text default null, apartment_id text default '', room_name text default '',
+    building_id text default null, sensor_type text default null, apartment_id text default '',
+    room_name text default '',
     valid_from timestamptz default null, valid_to timestamptz default null
 ) returns void
 language plpgsql
@@ -64,7 +67,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform energy.check_is_own(building_id);
-    call energy.set_sensor_validity(energy.sensor_named(building_id, apartment_id, sensor_type, room_name), valid_from, valid_to);
+    call energy.set_sensor_validity(energy.sensor_named(building_id, apartment_id, sensor_type, room_name), valid_from,
+        valid_to);
 end;
 $$;
 comment on function api.set_sensor_validity(text, text, text, text, timestamptz, timestamptz) is
@@ -76,7 +80,8 @@ revoke all on function api.set_sensor_validity(text, text, text, text, timestamp
 grant execute on function api.set_sensor_validity(text, text, text, text, timestamptz, timestamptz) to gateway;
 
 create or replace function api.continue_sensor(
-    building_id text default null, sensor_type text default null, apartment_id text default '', room_name text default '',
+    building_id text default null, sensor_type text default null, apartment_id text default '',
+    room_name text default '',
     later_apartment_id text default null, later_room_name text default null, replaced_at timestamptz default null
 ) returns void
 language plpgsql
@@ -87,7 +92,8 @@ begin
     perform energy.check_is_own(building_id);
     call energy.continue_sensor(
         energy.sensor_named(building_id, apartment_id, sensor_type, room_name),
-        energy.sensor_named(building_id, coalesce(later_apartment_id, apartment_id), sensor_type, coalesce(later_room_name, room_name)), replaced_at);
+        energy.sensor_named(building_id, coalesce(later_apartment_id, apartment_id), sensor_type,
+            coalesce(later_room_name, room_name)), replaced_at);
 end;
 $$;
 comment on function api.continue_sensor(text, text, text, text, text, text, timestamptz) is

@@ -109,7 +109,8 @@ begin atomic
                 energy.page_section('open', 'To look at',
                     energy.page_alarms('{alert}', true, technician_page.building_id), true),
                 energy.page_section('listed', 'Below the threshold',
-                    energy.page_alarms('{below_threshold,settling,withdrawn}', true, technician_page.building_id), true),
+                    energy.page_alarms('{below_threshold,settling,withdrawn}', true, technician_page.building_id),
+                    true),
                 energy.page_section('resolved', 'Resolved',
                     energy.page_alarms('{alert}', false, technician_page.building_id), true)) end)
     where energy.check_page(

@@ -19,7 +19,8 @@ as $$
     from (
         select receiver from energy.alert_receivers
         where queue_alert_deliveries.status = 'firing'
-          and array_position('{info,warning,critical}', alert.severity) >= array_position('{info,warning,critical}', min_severity)
+          and array_position('{info,warning,critical}', alert.severity) >= array_position('{info,warning,critical}',
+              min_severity)
         union all
         select distinct receiver from energy.alert_deliveries as began
         where queue_alert_deliveries.status = 'resolved' and began.alert_id = alert.alert_id and began.status = 'firing'
@@ -68,7 +69,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     with told as (
         select delivery_id, receiver, deliveries.status, alerts.rule,
-            jsonb_build_object('alertname', alerts.rule, 'severity', alerts.severity, 'subject', subject, 'service', 'edf') as labels,
+            jsonb_build_object('alertname', alerts.rule, 'severity', alerts.severity, 'subject', subject, 'service',
+                'edf') as labels,
             jsonb_build_object('summary', message, 'description', concat_ws(' ', meaning, advice)) as annotations,
             to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as starts_at,
             -- Alertmanager uses year 1 for the end of a firing alert.
@@ -91,10 +93,12 @@ as $$
         'groupLabels', jsonb_build_object('alertname', min(rule)),
         'commonLabels', (
             select coalesce(jsonb_object_agg(key, value), '{}')
-            from (select key, min(value) as value from told cross join jsonb_each_text(labels) group by key having min(value) = max(value)) as common),
+            from (select key, min(value) as value from told cross join jsonb_each_text(labels) group by key
+                having min(value) = max(value)) as common),
         'commonAnnotations', (
             select coalesce(jsonb_object_agg(key, value), '{}')
-            from (select key, min(value) as value from told cross join jsonb_each_text(annotations) group by key having min(value) = max(value)) as common),
+            from (select key, min(value) as value from told cross join jsonb_each_text(annotations) group by key
+                having min(value) = max(value)) as common),
         'externalURL', external_url,
         'alerts', jsonb_agg(jsonb_build_object(
             'status', status, 'labels', labels, 'annotations', annotations, 'startsAt', starts_at, 'endsAt', ends_at,
@@ -114,7 +118,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     select delivery.delivered_at is null and not exists (
         select from energy.alert_deliveries as earlier
-        where earlier.alert_id = delivery.alert_id and earlier.receiver = delivery.receiver and earlier.delivered_at is null
+        where earlier.alert_id = delivery.alert_id and earlier.receiver = delivery.receiver
+          and earlier.delivered_at is null
           and earlier.delivery_id < delivery.delivery_id)
 $$;
 comment on function energy.is_next_delivery(energy.alert_deliveries) is
@@ -146,7 +151,8 @@ begin
         select delivery_id, waiting.tries
         from energy.alert_deliveries as waiting
         join energy.alerts using (alert_id)
-        where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= due_at and alerts.rule = first_rule
+        where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= due_at
+          and alerts.rule = first_rule
           and energy.is_next_delivery(waiting)
         order by delivery_id
         limit most
@@ -164,7 +170,8 @@ energy.record_alerts, commit. tries: the highest number of failed attempts among
 revoke all on function energy.claim_alerts(text, text, timestamptz, integer) from public;
 
 create or replace function energy.record_alerts(
-    delivery_ids bigint[], http_status integer default null, reason text default null, wait interval default interval '0'
+    delivery_ids bigint[], http_status integer default null, reason text default null,
+    wait interval default interval '0'
 ) returns void
 language sql security definer
 set search_path = pg_catalog, pg_temp
@@ -184,7 +191,8 @@ create or replace function energy.next_alert_at(receiver text) returns timestamp
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select min(next_try_at) from energy.alert_deliveries as waiting where waiting.receiver = next_alert_at.receiver and energy.is_next_delivery(waiting)
+    select min(next_try_at) from energy.alert_deliveries as waiting
+    where waiting.receiver = next_alert_at.receiver and energy.is_next_delivery(waiting)
 $$;
 comment on function energy.next_alert_at(text) is
     'When the next delivery to a receiver is due, by the server''s clock; NULL: none is queued.';

@@ -12,9 +12,11 @@ as $$
     )
 
     insert into energy.api_errors as kept (minute, method, path, role, status, requests)
-    select minute, left(method, 10), coalesce((select known.path from known where known.path = counted.path limit 1), 'other'), coalesce(left(role, 63), ''),
+    select minute, left(method, 10), coalesce((select known.path from known where known.path = counted.path limit 1),
+        'other'), coalesce(left(role, 63), ''),
         status, sum(requests)
-    from jsonb_to_recordset(counts) as counted (minute timestamptz, method text, path text, role text, status integer, requests bigint)
+    from jsonb_to_recordset(counts) as counted (minute timestamptz, method text, path text, role text, status integer,
+        requests bigint)
     group by 1, 2, 3, 4, 5
     on conflict on constraint api_errors_pkey do update set requests = kept.requests + excluded.requests
 $$;

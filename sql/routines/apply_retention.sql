@@ -9,7 +9,8 @@ declare
 begin
     -- Excludes energy.make_months(), which detaches partitions of the same tables.
     perform pg_advisory_xact_lock(hashtextextended('energy.make_months', 0));
-    select least(date_trunc('month', cut_at at time zone 'UTC'), last_month) into first_kept from energy.months_of(table_name) where last_month is not null;
+    select least(date_trunc('month', cut_at at time zone 'UTC'), last_month) into first_kept
+    from energy.months_of(table_name) where last_month is not null;
     if first_kept is null then
         return dropped;
     end if;
@@ -17,7 +18,8 @@ begin
     execute format('delete from %s_earlier where %I < %L', table_name, time_column, first_kept || ' 00:00Z');
     for month in
         select inhrelid::regclass from pg_inherits join pg_class on pg_class.oid = inhrelid
-        where inhparent = table_name::regclass and relname ~ '_\d{4}_\d{2}$' and to_date(right(relname, 7), 'YYYY_MM') < first_kept
+        where inhparent = table_name::regclass and relname ~ '_\d{4}_\d{2}$'
+          and to_date(right(relname, 7), 'YYYY_MM') < first_kept
         order by relname
     loop
         execute format('drop table %s', month);
@@ -26,7 +28,8 @@ begin
     if dropped <> '{}' then
         -- Extends the first partition up to the remaining months.
         execute format('alter table %s detach partition %1$s_earlier', table_name);
-        execute format('alter table %s attach partition %1$s_earlier for values from (minvalue) to (%L)', table_name, first_kept || ' 00:00Z');
+        execute format('alter table %s attach partition %1$s_earlier for values from (minvalue) to (%L)', table_name,
+            first_kept || ' 00:00Z');
     end if;
     return dropped;
 end;
@@ -46,7 +49,8 @@ begin
     -- refreshes.
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
     insert into energy.dropped_rows as known (table_name, dropped_before) values (drop_old_rows.table_name, cut_at)
-    on conflict on constraint dropped_rows_pkey do update set dropped_before = greatest(known.dropped_before, excluded.dropped_before);
+    on conflict on constraint dropped_rows_pkey do update set dropped_before = greatest(known.dropped_before,
+        excluded.dropped_before);
     if (select relkind from pg_class where oid = table_name::regclass) = 'p' then
         return energy.drop_months(table_name, time_column, cut_at);
     end if;
@@ -87,7 +91,8 @@ declare
 begin
     if condition is null then
         raise exception 'there is no log "%" with a retention', log_name
-            using errcode = 'invalid_parameter_value', hint = 'Section storage.logs in config/edf.yaml lists the known logs.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Section storage.logs in config/edf.yaml lists the known logs.';
     end if;
     if to_regclass(log_name) is null then
         return 0;
@@ -120,12 +125,15 @@ begin
     for old in
         select table_name, time_column, keep from energy.storage where keep is not null
         union all
-        select logs.key, null, logs.value::interval from pg_catalog.jsonb_each_text(energy.current_config() #> '{storage,logs}') as logs
+        select logs.key, null, logs.value::interval
+        from pg_catalog.jsonb_each_text(energy.current_config() #> '{storage,logs}') as logs
         where logs.value is not null
         union all
         select 'energy.building_heard', null, null
         union all
-        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries'), ('energy.api_errors')) as names (name)
+        select names.name, null, interval '400 days'
+        from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries'),
+            ('energy.api_errors')) as names (name)
         union all
         select 'energy.refreshed_forecasts', null, interval '35 days'
         union all
@@ -147,8 +155,10 @@ begin
         exit when state = '57014';
     end loop;
     perform energy.record_job_run(
-        'apply_retention', null, energy.clock(), started_at, case when failures is null then 'succeeded' else 'failed' end, purged, state,
-        pg_catalog.concat_ws('; ', failures, 'dropped ' || nullif(pg_catalog.array_to_string(dropped, ', '), '')), advice);
+        'apply_retention', null, energy.clock(), started_at,
+        case when failures is null then 'succeeded' else 'failed' end, purged, state,
+        pg_catalog.concat_ws('; ', failures, 'dropped ' || nullif(pg_catalog.array_to_string(dropped, ', '), '')),
+        advice);
 end;
 $$;
 comment on procedure energy.apply_retention() is

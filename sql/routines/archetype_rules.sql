@@ -1,4 +1,5 @@
-create or replace function energy.archetype_by_rules(building_id text, at timestamptz, out archetype text, out priority integer)
+create or replace function energy.archetype_by_rules(building_id text, at timestamptz, out archetype text,
+    out priority integer)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -31,7 +32,8 @@ as $$
 declare
     ruled record;
 begin
-    perform from raw.buildings where buildings.building_id = assign_archetype.building_id and archetype is null for update;
+    perform from raw.buildings
+        where buildings.building_id = assign_archetype.building_id and archetype is null for update;
     if not found then
         return null;
     end if;
@@ -41,7 +43,8 @@ begin
     select buildings.building_id, energy.clock(), 'archetype', ruled.archetype,
         coalesce('rule ' || ruled.priority || ' of energy.archetype_rules', 'no rule of energy.archetype_rules fits'),
         jsonb_strip_nulls(jsonb_build_object(
-            'year_built', year_built, 'floor_area_m2', floor_area_m2, 'insulation', insulation, 'heating_system', heating_system,
+            'year_built', year_built, 'floor_area_m2', floor_area_m2, 'insulation', insulation,
+            'heating_system', heating_system,
             'apartments', energy.apartments_of(buildings.building_id, energy.clock()))), edf.acting_role()
     from raw.buildings where buildings.building_id = assign_archetype.building_id;
     return ruled.archetype;
@@ -69,14 +72,17 @@ begin
     end if;
     if jsonb_typeof(metadata) is distinct from 'object' then
         raise exception 'the metadata of building "%" is not an object', was.building_id
-            using errcode = 'invalid_parameter_value', hint = 'Send an object such as {"year_built": 1968, "floor_area_m2": 840}.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Send an object such as {"year_built": 1968, "floor_area_m2": 840}.';
     end if;
     select key into unknown from jsonb_object_keys(metadata) as key
-    where key <> all (array['archetype', 'commissioned_on', 'year_built', 'floor_area_m2', 'insulation', 'heating_system']) order by key limit 1;
+    where key <> all (array['archetype', 'commissioned_on', 'year_built', 'floor_area_m2', 'insulation',
+        'heating_system']) order by key limit 1;
     if found then
         raise exception '"%" is not a property of buildings', unknown
             using errcode = 'invalid_parameter_value',
-                  hint = 'Use archetype, commissioned_on, year_built, floor_area_m2, insulation or heating_system; null clears a value.';
+                  hint = 'Use archetype, commissioned_on, year_built, floor_area_m2, insulation or heating_system; '
+                         'null clears a value.';
     end if;
     begin
         now_is := jsonb_populate_record(was, metadata);
@@ -87,12 +93,14 @@ begin
     exception when check_violation or data_exception then
         raise exception 'the metadata of building "%" cannot be used: %', was.building_id, sqlerrm
             using errcode = 'invalid_parameter_value',
-                  hint = 'insulation is none, partial or full; heating_system district_heating, gas, oil, wood, heat_pump, electric, other or none; '
+                  hint = 'insulation is none, partial or full; heating_system district_heating, gas, oil, wood, '
+                         'heat_pump, electric, other or none; '
                          'floor_area_m2 is above 0, year_built between 1000 and 2200, commissioned_on a date.';
     end;
     if now_is.archetype is distinct from was.archetype and now_is.archetype is not null then
         insert into energy.life_cycle_events (building_id, at, event, from_value, to_value, reason, made_by)
-        values (was.building_id, energy.clock(), 'archetype', was.archetype, now_is.archetype, 'energy.describe_building', edf.acting_role());
+        values (was.building_id, energy.clock(), 'archetype', was.archetype, now_is.archetype,
+            'energy.describe_building', edf.acting_role());
     end if;
 end;
 $$;
@@ -110,7 +118,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case when count(*) = 24 and sum(mean) > 0 then array_agg(mean / total order by hour) end
     from (
-        select extract(hour from hour_at at time zone time_zone)::integer as hour, greatest(avg(consumption_kwh), 0) as mean,
+        select extract(hour from hour_at at time zone time_zone)::integer as hour,
+            greatest(avg(consumption_kwh), 0) as mean,
             sum(greatest(avg(consumption_kwh), 0)) over () as total
         from raw.buildings
         join energy.building_hours as hours using (building_id)
@@ -140,9 +149,11 @@ begin
     end if;
     return query
     with described as materialized (
-        select building_id, archetype, time_zone, year_built::double precision, ln(floor_area_m2) as log_area, insulation, heating_system,
+        select building_id, archetype, time_zone, year_built::double precision, ln(floor_area_m2) as log_area,
+            insulation, heating_system,
             ln(nullif(energy.apartments_of(building_id, energy.clock()), 0)::double precision) as log_apartments,
-            case insulation when 'none' then 0.0 when 'partial' then 0.5 when 'full' then 1.0 end::double precision as insulated
+            case insulation when 'none' then 0.0 when 'partial' then 0.5
+                when 'full' then 1.0 end::double precision as insulated
         from raw.buildings
     ),
 
@@ -159,7 +170,8 @@ begin
     -- Up to twenty of each archetype, chosen by hash so that the sample is stable and unbiased.
     others as materialized (
         select * from (
-            select others.*, row_number() over (partition by others.archetype order by md5(others.building_id)) as n, count(*) over (partition by others.archetype) as members
+            select others.*, row_number() over (partition by others.archetype order by md5(others.building_id)) as n,
+                count(*) over (partition by others.archetype) as members
             from described as others
             join mine on others.building_id <> mine.building_id and others.time_zone = mine.time_zone
             where others.archetype is not null
@@ -168,7 +180,8 @@ begin
     ),
 
     shapes as materialized (
-        select own.shape as own_shape, others.building_id, energy.daily_shape(others.building_id, energy.clock()) as shape
+        select own.shape as own_shape, others.building_id,
+            energy.daily_shape(others.building_id, energy.clock()) as shape
         from (select energy.daily_shape(suggest_archetype.building_id, energy.clock()) as shape) as own
         join others on own.shape is not null
     ),
@@ -180,22 +193,29 @@ begin
         cross join spans
         left join shapes on shapes.building_id = others.building_id
         cross join lateral (values
-            ('year built', case when others.year_built = mine.year_built then 0 else abs(others.year_built - mine.year_built) / years end),
-            ('floor area', case when others.log_area = mine.log_area then 0 else abs(others.log_area - mine.log_area) / areas end),
-            ('apartments', case when others.log_apartments = mine.log_apartments then 0 else abs(others.log_apartments - mine.log_apartments) / sizes end),
+            ('year built', case when others.year_built = mine.year_built then 0
+                else abs(others.year_built - mine.year_built) / years end),
+            ('floor area', case when others.log_area = mine.log_area then 0
+                else abs(others.log_area - mine.log_area) / areas end),
+            ('apartments', case when others.log_apartments = mine.log_apartments then 0
+                else abs(others.log_apartments - mine.log_apartments) / sizes end),
             ('insulation', abs(others.insulated - mine.insulated)),
-            ('heating system', case when others.heating_system = mine.heating_system then 0.0 when others.heating_system <> mine.heating_system then 1.0 end),
+            ('heating system', case when others.heating_system = mine.heating_system then 0.0
+                when others.heating_system <> mine.heating_system then 1.0 end),
             -- Total variation distance of the two profiles.
-            ('shape of the day', (select sum(abs(theirs - own)) / 2 from unnest(shape, own_shape) as hours (theirs, own)))
+            ('shape of the day', (select sum(abs(theirs - own)) / 2
+                from unnest(shape, own_shape) as hours (theirs, own)))
         ) as compared (feature, distance)
         where distance is not null
     ),
 
     by_feature as (
-        select archetype, feature, max(members) as members, avg(distance) as distance from parts group by archetype, feature
+        select archetype, feature, max(members) as members, avg(distance) as distance from parts
+        group by archetype, feature
     )
 
-    select archetype, avg(distance), max(members), count(*)::integer, string_agg(format('%s: %s', feature, round(distance::numeric, 2)), ', ' order by distance, feature)
+    select archetype, avg(distance), max(members), count(*)::integer,
+        string_agg(format('%s: %s', feature, round(distance::numeric, 2)), ', ' order by distance, feature)
     from by_feature
     group by archetype
     order by 2, 1;

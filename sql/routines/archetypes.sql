@@ -10,7 +10,8 @@ revoke all on function energy.archetype_history() from public;
 create or replace function energy.archetype_zone(archetype text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
-as $$ select mode() within group (order by time_zone) from raw.buildings where buildings.archetype = archetype_zone.archetype $$;
+as $$ select mode() within group (order by time_zone) from raw.buildings
+    where buildings.archetype = archetype_zone.archetype $$;
 comment on function energy.archetype_zone(text) is
     'The time zone used by the model of an archetype: the most common one of its buildings. NULL: it has no buildings.';
 revoke all on function energy.archetype_zone(text) from public;
@@ -24,7 +25,8 @@ as $$
         select building_id
         from raw.buildings
         join energy.building_hours using (building_id)
-        where buildings.archetype = archetype_members.archetype and time_zone = (select energy.archetype_zone(archetype_members.archetype))
+        where buildings.archetype = archetype_members.archetype
+          and time_zone = (select energy.archetype_zone(archetype_members.archetype))
           -- Buildings without apartments have no size.
           and exists (select from raw.apartments where apartments.building_id = buildings.building_id)
           and hour_at >= (select before - energy.archetype_history()) and hour_at < before and received_at <= before
@@ -48,22 +50,29 @@ as $$
     with members as (
         select building_id, weather_location_id,
             dense_rank() over (order by weather_location_id) as place,
-            greatest(spans.first_at, date_trunc('hour', before - energy.exact(energy.archetype_history()), 'UTC')) as since,
+            greatest(spans.first_at,
+                date_trunc('hour', before - energy.exact(energy.archetype_history()), 'UTC')) as since,
             energy.apartments_of(building_id, before) as apartments
         from raw.buildings
-        cross join lateral (select min(hour_at) as first_at from energy.building_hours as hours where hours.building_id = buildings.building_id) as spans
+        cross join lateral (select min(hour_at) as first_at from energy.building_hours as hours
+            where hours.building_id = buildings.building_id) as spans
         where building_id = any (building_ids) and spans.first_at < date_trunc('hour', before, 'UTC')
     )
 
     -- Buildings at the same place share one weather query. Without members, the query returns no rows.
     select case when count(*) = 0 then
-        format('select %L::text as building_id, inputs.*, 0 as apartments from (%s) as inputs', '', energy.building_inputs('', before, before, before))
+        format('select %L::text as building_id, inputs.*, 0 as apartments from (%s) as inputs', '',
+            energy.building_inputs('', before, before, before))
     else format(
         'with %s %s',
-        string_agg(distinct format('weather_%s as materialized (select * from energy.weather_as_of(%L, %L, %L, %L))', place, weather_location_id,
-                                   energy.iso(before), energy.iso((select min(since) from members)), energy.iso(date_trunc('hour', before, 'UTC'))), ', '),
-        string_agg(format('select %L::text as building_id, inputs.*, %s as apartments from (%s) as inputs', building_id, apartments,
-                          energy.inputs_with_weather(format('weather_%s', place), building_id, before, since, date_trunc('hour', before, 'UTC'),
+        string_agg(distinct format('weather_%s as materialized (select * from energy.weather_as_of(%L, %L, %L, %L))',
+            place, weather_location_id,
+                                   energy.iso(before), energy.iso((select min(since) from members)),
+                                   energy.iso(date_trunc('hour', before, 'UTC'))), ', '),
+        string_agg(format('select %L::text as building_id, inputs.*, %s as apartments from (%s) as inputs', building_id,
+            apartments,
+                          energy.inputs_with_weather(format('weather_%s', place), building_id, before, since,
+                              date_trunc('hour', before, 'UTC'),
                                                      energy.regressors_of(energy.current_config()))),
                    ' union all ' order by building_id))
     end
@@ -79,7 +88,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select energy.with_apartments(
-        energy.forecast_query(building_id, issued_at, horizon, energy.approved_regressors(building_id, true)), building_id, issued_at)
+        energy.forecast_query(building_id, issued_at, horizon, energy.approved_regressors(building_id, true)),
+        building_id, issued_at)
 $$;
 comment on function energy.newcomer_query(text, timestamptz, interval) is
 $$energy.forecast_query with the regressors of the model of a building's archetype and its number of apartments: the

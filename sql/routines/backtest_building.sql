@@ -22,7 +22,8 @@ $$The feature spec of a building for edf.train: the configured one, with its loc
 such building.$$;
 revoke all on function energy.building_features(text) from public;
 
-create or replace function energy.backtest_recipes(building_id text, schedule jsonb, candidates jsonb, as_of timestamptz default null) returns table (
+create or replace function energy.backtest_recipes(building_id text, schedule jsonb, candidates jsonb,
+    as_of timestamptz default null) returns table (
     candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
     yhat double precision, yhat_lower double precision, yhat_upper double precision
 )
@@ -49,7 +50,8 @@ features. as_of: only data received by then is used, by default the pipeline's c
 such building.$$;
 revoke all on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) from public;
 
-create or replace function energy.backtest_building(building_id text, schedule jsonb, rivals jsonb default '[]') returns table (
+create or replace function energy.backtest_building(building_id text, schedule jsonb,
+    rivals jsonb default '[]') returns table (
     candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
     yhat double precision, yhat_lower double precision, yhat_upper double precision
 )
@@ -59,7 +61,8 @@ as $$
     select recipes.* from energy.current_config() as config
     cross join lateral energy.backtest_recipes(
         backtest_building.building_id, backtest_building.schedule,
-        jsonb_build_array(jsonb_build_object('strategy', config #> '{training,strategy}', 'parameters', config #> '{training,parameters}'))
+        jsonb_build_array(jsonb_build_object('strategy', config #> '{training,strategy}', 'parameters',
+            config #> '{training,parameters}'))
             || backtest_building.rivals) as recipes
 $$;
 comment on function energy.backtest_building(text, jsonb, jsonb) is

@@ -1,4 +1,5 @@
-create or replace function energy.start_challenge(model_id bigint, days integer default 28, reason text default null) returns bigint
+create or replace function energy.start_challenge(model_id bigint, days integer default 28,
+    reason text default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -13,14 +14,19 @@ begin
         raise exception 'there is no model %', coalesce(start_challenge.model_id::text, 'null')
             using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
     end if;
-    if model.status <> 'pending' or not exists (select from energy.trainings where trainings.model_id = model.model_id) then
-        raise exception 'model % is %; only a pending model trained by the pipeline can be a challenger', model.model_id, model.status
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Train one: call energy.train_models(array[building_id]).';
+    if model.status <> 'pending'
+        or not exists (select from energy.trainings where trainings.model_id = model.model_id) then
+        raise exception 'model % is %; only a pending model trained by the pipeline can be a challenger',
+            model.model_id, model.status
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Train one: call energy.train_models(array[building_id]).';
     end if;
-    select approved.model_id into champion from edf.models as approved where subject = model.subject and status = 'approved';
+    select approved.model_id into champion from edf.models as approved
+    where subject = model.subject and status = 'approved';
     if not found then
         raise exception 'there is no approved model of "%" to challenge', model.subject
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Approve the first one: energy.approve_models(reason, model_ids => array[model_id]).';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Approve the first one: energy.approve_models(reason, model_ids => array[model_id]).';
     end if;
     insert into energy.challenges (model_id, champion_id, first_at, days, reason, started_by)
     values (model.model_id, champion, energy.clock(), start_challenge.days, start_challenge.reason, edf.acting_role())
@@ -28,7 +34,8 @@ begin
     returning challenge_id into challenge;
     if challenge is null then
         raise exception 'model % is a challenger already', model.model_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'select * from energy.challenges where state = ''running'' lists them.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'select * from energy.challenges where state = ''running'' lists them.';
     end if;
     return challenge;
 end;
@@ -51,7 +58,8 @@ declare
 begin
     if coalesce(btrim(serve_share.reason), '') = '' or (serve_share.share between 0 and 1) is not true then
         raise exception 'a share of buildings from 0 to 1 and a reason are needed'
-            using errcode = 'invalid_parameter_value', hint = 'Such as: select energy.serve_share(3, 0.2, ''better in shadow for two weeks'').';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Such as: select energy.serve_share(3, 0.2, ''better in shadow for two weeks'').';
     end if;
     select * into challenge from energy.challenges where challenges.challenge_id = serve_share.challenge_id for update;
     if not found then
@@ -60,19 +68,25 @@ begin
     end if;
     if challenge.state <> 'running' then
         raise exception 'challenge % is %', challenge.challenge_id, challenge.state
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Start another one: energy.start_challenge(model_id).';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Start another one: energy.start_challenge(model_id).';
     end if;
-    if not exists (select from edf.models where model_id = challenge.model_id and starts_with(subject, energy.archetype_subject(''))) then
+    if not exists (select from edf.models
+        where model_id = challenge.model_id and starts_with(subject, energy.archetype_subject(''))) then
         raise exception 'challenge % is about one building', challenge.challenge_id
-            using errcode = 'invalid_parameter_value', hint = 'A share of buildings can be served by the challenger of an archetype; of one building, approve it or not.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'A share of buildings can be served by the challenger of an archetype; of one building, '
+                         'approve it or not.';
     end if;
     problem := energy.approval_problem(challenge.model_id);
     if problem is not null and serve_share.share > 0 then
         raise exception 'model % may not serve: %', challenge.model_id, problem
-            using errcode = 'object_not_in_prerequisite_state', hint = 'A serving model must meet the requirements of an approval: see energy.approve_models.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'A serving model must meet the requirements of an approval: see energy.approve_models.';
     end if;
     update energy.challenges
-    set share = serve_share.share, share_reason = serve_share.reason, share_set_at = now(), share_set_by = edf.acting_role()
+    set share = serve_share.share, share_reason = serve_share.reason, share_set_at = now(),
+        share_set_by = edf.acting_role()
     where challenges.challenge_id = challenge.challenge_id;
 end;
 $$;
@@ -100,14 +114,16 @@ declare
     written  bigint;
 begin
     select * into strict training from energy.trainings where trainings.model_id = shadow_forecast.model_id;
-    insert into energy.shadow_forecasts (model_id, building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
+    insert into energy.shadow_forecasts (model_id, building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower,
+        yhat_upper)
     select models.model_id, shadow_forecast.building_id, inputs.slot_at, p.valid_at, p.lead_hours, p.yhat, p.yhat_lower,
         p.yhat_upper
     from edf.models
     cross join lateral edf.predict(
         models.artifact,
         energy.served_series(
-            shadow_forecast.building_id, models.model_id, training.archetype, inputs, target, shadow_forecast.received_at),
+            shadow_forecast.building_id, models.model_id, training.archetype, inputs, target,
+            shadow_forecast.received_at),
         inputs.horizon, inputs.slot_at, '{0.05,0.95}') as p
     where models.model_id = shadow_forecast.model_id
     on conflict do nothing;
@@ -118,15 +134,18 @@ $$;
 comment on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) is
 $$Writes a shadow forecast of a building by a model in any state, using the same inputs as energy.issue_slot. Returns
 the rows written. Errors: as edf.predict.$$;
-revoke all on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[]) from public;
+revoke all on function energy.shadow_forecast(bigint, text, energy.place_inputs, double precision[], timestamptz[])
+    from public;
 
 create or replace function energy.compare_models(
     models_a bigint[], models_b bigint[], since timestamptz default '-infinity', until timestamptz default 'infinity',
     power double precision default 2, alternative text default 'two_sided', building_id text default null
 )
 returns table (
-    buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision, rmse_b double precision, mae_a double precision, mae_b double precision,
-    coverage_a double precision, coverage_b double precision, improvement_pct double precision, mean_difference double precision, statistic double precision, p_value double precision
+    buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision,
+    rmse_b double precision, mae_a double precision, mae_b double precision,
+    coverage_a double precision, coverage_b double precision, improvement_pct double precision,
+    mean_difference double precision, statistic double precision, p_value double precision
 )
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -147,7 +166,8 @@ as $$
     sides as (
         select distinct on (side, building_id, issued_at, valid_at) side, made.*
         from made
-        join (select 'a' as side, unnest(models_a) as model_id union all select 'b', unnest(models_b)) as named using (model_id)
+        join (select 'a' as side, unnest(models_a) as model_id
+            union all select 'b', unnest(models_b)) as named using (model_id)
         order by side, building_id, issued_at, valid_at, model_id desc
     ),
 
@@ -162,7 +182,8 @@ as $$
 
     -- One loss per issue: the hours of one forecast are not independent.
     losses as (
-        select issued_at, power(avg(power(abs(actual - yhat_a), compare_models.power)), 1 / compare_models.power) as loss_a,
+        select issued_at, power(avg(power(abs(actual - yhat_a), compare_models.power)),
+            1 / compare_models.power) as loss_a,
             power(avg(power(abs(actual - yhat_b), compare_models.power)), 1 / compare_models.power) as loss_b,
             extract(epoch from max(valid_at) - issued_at) / 3600 + 1 as lead_h,
             extract(epoch from issued_at - lag(issued_at) over (order by issued_at)) / 3600 as gap_h
@@ -173,34 +194,41 @@ as $$
     listed as (
         select array_agg(loss_a order by issued_at) as a, array_agg(loss_b order by issued_at) as b, count(*) as issues,
             -- Number of overlapping issues.
-            greatest(ceil(max(lead_h) / coalesce(percentile_cont(0.5) within group (order by gap_h), max(lead_h))), 1)::integer as overlap,
+            greatest(ceil(max(lead_h) / coalesce(percentile_cont(0.5) within group (order by gap_h), max(lead_h))),
+                1)::integer as overlap,
             extract(epoch from max(issued_at) - min(issued_at)) / 86400 + 1 as days
         from losses
     )
 
-    select counted.buildings, listed.issues, counted.hours, case when listed.issues = 0 then 0 else listed.days end, rmse_a, rmse_b, mae_a, mae_b, coverage_a, coverage_b,
+    select counted.buildings, listed.issues, counted.hours, case when listed.issues = 0 then 0 else listed.days end,
+        rmse_a, rmse_b, mae_a, mae_b, coverage_a, coverage_b,
         100 * (1 - rmse_a / nullif(rmse_b, 0)), test.mean_difference, test.statistic, test.p_value
     from listed
     cross join (
-        select count(distinct building_id) as buildings, count(*) as hours, edf.rmse(actual, yhat_a) as rmse_a, edf.rmse(actual, yhat_b) as rmse_b,
+        select count(distinct building_id) as buildings, count(*) as hours, edf.rmse(actual, yhat_a) as rmse_a,
+            edf.rmse(actual, yhat_b) as rmse_b,
             edf.mae(actual, yhat_a) as mae_a, edf.mae(actual, yhat_b) as mae_b,
             edf.coverage(actual, lower_a, upper_a) as coverage_a, edf.coverage(actual, lower_b, upper_b) as coverage_b
         from pairs
     ) as counted
-    cross join lateral edf.diebold_mariano(listed.a, listed.b, least(overlap, greatest(issues, 1))::integer, compare_models.power, compare_models.alternative) as test
+    cross join lateral edf.diebold_mariano(listed.a, listed.b, least(overlap, greatest(issues, 1))::integer,
+        compare_models.power, compare_models.alternative) as test
 $$;
 comment on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text) is
 $$Compares two sequences of models, as energy.compare_models of two models does: if several models of a side forecast an
 hour, the newest is used. building_id: only this building.$$;
-revoke all on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text) from public;
+revoke all on function energy.compare_models(bigint[], bigint[], timestamptz, timestamptz, double precision, text, text)
+    from public;
 
 create or replace function energy.compare_models(
     model_a bigint, model_b bigint, since timestamptz default '-infinity', until timestamptz default 'infinity',
     power double precision default 2, alternative text default 'two_sided'
 )
 returns table (
-    buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision, rmse_b double precision, mae_a double precision, mae_b double precision,
-    coverage_a double precision, coverage_b double precision, improvement_pct double precision, mean_difference double precision, statistic double precision, p_value double precision
+    buildings bigint, issues bigint, hours bigint, days double precision, rmse_a double precision,
+    rmse_b double precision, mae_a double precision, mae_b double precision,
+    coverage_a double precision, coverage_b double precision, improvement_pct double precision,
+    mean_difference double precision, statistic double precision, p_value double precision
 )
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -215,7 +243,8 @@ Diebold-Mariano test with the correction of Harvey, Leybourne and Newbold on the
 (edf.diebold_mariano), with as many autocovariances as issues overlap. power: 2 squared, 1 absolute errors. alternative:
 two_sided, less (a is better), greater. since, until: range of issued_at. NULL if there are too few issues. Errors: as
 edf.diebold_mariano.$$;
-revoke all on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text) from public;
+revoke all on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text)
+    from public;
 
 create or replace function energy.conclude_challenge(challenge_id bigint) returns text
 language plpgsql security definer
@@ -230,7 +259,8 @@ declare
     ending    text := 'ended';
     verdict   text;
 begin
-    select * into challenge from energy.challenges where challenges.challenge_id = conclude_challenge.challenge_id and state = 'running' for update;
+    select * into challenge from energy.challenges
+    where challenges.challenge_id = conclude_challenge.challenge_id and state = 'running' for update;
     if challenge.challenge_id is null then
         return null;
     end if;
@@ -239,22 +269,28 @@ begin
         ending := 'cancelled';
         verdict := format('model %s is %s and model %s %s',
                           challenge.model_id, (select status from edf.models where model_id = challenge.model_id),
-                          challenge.champion_id, (select status from edf.models where model_id = challenge.champion_id));
+                          challenge.champion_id, (select status from edf.models
+                              where model_id = challenge.champion_id));
     else
-        select * into found from energy.compare_models(challenge.model_id, challenge.champion_id, challenge.first_at, alternative => 'less');
+        select * into found from energy.compare_models(challenge.model_id, challenge.champion_id, challenge.first_at,
+            alternative => 'less');
         if (found.days >= challenge.days) is not true then
             return null;
         end if;
-        numbers := format('RMSE %s %% below that of model %s over %s days in shadow, p = %s', round(found.improvement_pct::numeric, 1), challenge.champion_id,
+        numbers := format('RMSE %s %% below that of model %s over %s days in shadow, p = %s',
+            round(found.improvement_pct::numeric, 1), challenge.champion_id,
                           round(found.days::numeric), coalesce(round(found.p_value::numeric, 4)::text, 'unknown'));
         verdict := numbers || '; a person decides';
         if rule is not null then
-            if found.improvement_pct >= (rule ->> 'min_improvement_pct')::double precision and found.p_value <= (rule ->> 'max_p_value')::double precision
+            if found.improvement_pct >= (rule ->> 'min_improvement_pct')::double precision
+                and found.p_value <= (rule ->> 'max_p_value')::double precision
                and energy.stress_failures(challenge.model_id) = '{}' then
                 ending := 'promoted';
             end if;
-            verdict := format('%s; rule governance.promote of configuration %s requires at least %s %% and p of at most %s%s', numbers, energy.current_config_id(),
-                              rule ->> 'min_improvement_pct', rule ->> 'max_p_value', case when ending = 'ended' then ': a person decides' end);
+            verdict := format('%s; rule governance.promote of configuration %s requires at least %s %% and p of at '
+                              'most %s%s', numbers, energy.current_config_id(),
+                              rule ->> 'min_improvement_pct', rule ->> 'max_p_value',
+                              case when ending = 'ended' then ': a person decides' end);
         end if;
     end if;
     update energy.challenges set state = ending, ended_at = clock_timestamp(), outcome = verdict
@@ -289,10 +325,12 @@ issued as (
     union all
     -- If a building's own model is compared with that of its archetype: the model that did not forecast it, since it
     -- was trained.
-    select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at, forecasts.revision
+    select rivals.model_id, forecasts.building_id, forecasts.issued_at, forecasts.lead_hours, forecasts.known_at,
+        forecasts.revision
     from energy.building_stages as stages
     join raw.buildings using (building_id)
-    join edf.models as rivals on rivals.status = 'approved' and rivals.subject in (stages.building_id, energy.archetype_subject(archetype))
+    join edf.models as rivals on rivals.status = 'approved'
+        and rivals.subject in (stages.building_id, energy.archetype_subject(archetype))
     join energy.trainings on trainings.model_id = rivals.model_id
     join energy.forecasts
         on forecasts.building_id = stages.building_id and forecasts.issued_at >= trainings.known_at
@@ -306,7 +344,8 @@ select model_id, building_id, issued_at, max(lead_hours) * interval '1 hour' as 
 from issued
 where not exists (
     select from energy.shadow_forecasts as made
-    where made.model_id = issued.model_id and made.building_id = issued.building_id and made.issued_at = issued.issued_at)
+    where made.model_id = issued.model_id and made.building_id = issued.building_id
+      and made.issued_at = issued.issued_at)
 group by model_id, building_id, issued_at;
 comment on view energy.shadows_due is
 $$Forecasts that energy.issue_shadow_forecasts() makes next: by challengers for their champions' forecasts, by
@@ -333,11 +372,13 @@ declare
     message    text;
     advice     text;
 begin
-    if not exists (select from energy.challenges where state = 'running') and not exists (select from energy.building_stages where is_compared) then
+    if not exists (select from energy.challenges where state = 'running')
+        and not exists (select from energy.building_stages where is_compared) then
         return;
     end if;
     if not pg_try_advisory_xact_lock(hashtextextended('energy.issue_shadow_forecasts', 0)) then
-        perform energy.record_job_run('issue_shadow_forecasts', null, energy.clock(), started_at, 'skipped', message => 'another run is in progress');
+        perform energy.record_job_run('issue_shadow_forecasts', null, energy.clock(), started_at, 'skipped',
+            message => 'another run is in progress');
         return;
     end if;
     for due in
@@ -352,7 +393,8 @@ begin
                is distinct from (inputs.slot_at, inputs.horizon, inputs.is_revision, inputs.known_at, inputs.place) then
                 demand_of := null;
                 inputs := energy.inputs_of_place(
-                    due.weather_location_id, due.building_id, due.time_zone, due.issued_at, due.horizon, due.is_revision,
+                    due.weather_location_id, due.building_id, due.time_zone, due.issued_at, due.horizon,
+                    due.is_revision,
                     due.known_at);
             end if;
             if due.building_id is distinct from demand_of then
@@ -366,16 +408,19 @@ begin
                 due.model_id, due.building_id, inputs, demand.target, demand.received_at);
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('issue_shadow_forecasts', due.building_id, due.issued_at, started_at, 'failed', 0, state,
+            perform energy.record_job_run('issue_shadow_forecasts', due.building_id, due.issued_at, started_at,
+                'failed', 0, state,
                                           format('model %s: %s', due.model_id, message), advice);
             failed := failed + 1;
         end;
     end loop;
-    for running in select challenge_id from energy.challenges where challenges.state = 'running' order by challenge_id loop
+    for running in select challenge_id from energy.challenges where challenges.state = 'running'
+        order by challenge_id loop
         perform energy.conclude_challenge(running);
     end loop;
     perform energy.record_job_run(
-        'issue_shadow_forecasts', null, energy.clock(), started_at, case when failed = 0 then 'succeeded' else 'failed' end, written,
+        'issue_shadow_forecasts', null, energy.clock(), started_at,
+        case when failed = 0 then 'succeeded' else 'failed' end, written,
         message => case when failed > 0 then failed || ' forecasts failed' end);
 end;
 $$;

@@ -65,7 +65,8 @@ as $$
     select format('meters.%s.kind', sensor_type), format('"%s" cannot measure %s', kind, measures),
         case when is_energy then 'Registers count it.' else 'Gauges show it.' end
     from types
-    where kind <> case when is_energy then 'register' when measures in ('room_temperature', 'setpoint') then 'gauge' else kind end
+    where kind <> case when is_energy then 'register' when measures in ('room_temperature', 'setpoint') then 'gauge'
+        else kind end
     union all
     select format('meters.%s.unit', sensor_type), format('"%s" is not "kWh"', unit),
         format('Registers of %s count kWh.', measures)
@@ -73,11 +74,14 @@ as $$
     union all
     -- Sensors of one measure are summed, or replace each other.
     select format('meters.%s', one.sensor_type),
-        format('it measures %s as a %s in %s, but %s does as a %s in %s', one.measures, one.kind, one.unit, other.sensor_type, other.kind, other.unit),
+        format('it measures %s as a %s in %s, but %s does as a %s in %s', one.measures, one.kind, one.unit,
+            other.sensor_type, other.kind, other.unit),
         'A measure has one kind and one unit; use another measure name for the other.'
-    from types as one join types as other on other.measures = one.measures and other.sensor_type < one.sensor_type collate "C"
+    from types as one join types as other on other.measures = one.measures
+        and other.sensor_type < one.sensor_type collate "C"
     where one.kind <> other.kind
-       or not coalesce(edf.convert_unit(0, one.unit, other.unit) = 0 and edf.convert_unit(1, one.unit, other.unit) = 1, false)
+       or not coalesce(edf.convert_unit(0, one.unit, other.unit) = 0 and edf.convert_unit(1, one.unit, other.unit) = 1,
+           false)
 $$;
 comment on function energy.measure_errors(jsonb) is
     'Errors in the measures of sensor types and of demand: path, message and what is allowed. Loads nothing.';
@@ -87,13 +91,15 @@ create or replace function energy.rule_errors(config jsonb) returns table (path 
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format('anomalies.rules.%s', given.key), 'there is no such rule', 'select rule, description from energy.anomaly_rules lists them.'
+    select format('anomalies.rules.%s', given.key), 'there is no such rule',
+        'select rule, description from energy.anomaly_rules lists them.'
     from jsonb_each(config #> '{anomalies,rules}') as given
     where not exists (select from energy.anomaly_rules where rule = given.key)
     union all
     -- For rules unknown to the schema, the defaults define the settings.
     select format('anomalies.rules.%s.%s', given.key, setting.key),
-        case when defaults ? setting.key then format('a %s is given, its default is a %s', jsonb_typeof(setting.value), jsonb_typeof(defaults -> setting.key))
+        case when defaults ? setting.key then format('a %s is given, its default is a %s', jsonb_typeof(setting.value),
+            jsonb_typeof(defaults -> setting.key))
             else 'the rule has no such setting' end,
         format('It has %s.', (select string_agg(name, ', ' order by name) from jsonb_object_keys(defaults) as name))
     from jsonb_each(config #> '{anomalies,rules}') as given
@@ -130,7 +136,8 @@ declare
 begin
     -- Checked first, and without the values: messages end up in logs.
     return query
-    select secret, 'looks like a secret', 'The configuration must not contain secrets; docker/README.md says where to put them.'
+    select secret, 'looks like a secret',
+        'The configuration must not contain secrets; docker/README.md says where to put them.'
     from energy.config_secrets(config) as secret;
     if found then
         return;
@@ -158,40 +165,50 @@ begin
         end;
     end loop;
     return query
-    select 'inference.history', format('%s is shorter than the %s h that a forecast reads', config #>> '{inference,history}', hours),
+    select 'inference.history',
+        format('%s is shorter than the %s h that a forecast reads', config #>> '{inference,history}', hours),
         'It must cover the longest lag and window.'
     from edf.history_hours(strategy, parameters, config -> 'features') as hours
     where hours * interval '1 hour' > (config #>> '{inference,history}')::interval;
     return query
-    select format('meters.%s', key), format('min_value %s is not below max_value %s', value ->> 'min_value', value ->> 'max_value'),
+    select format('meters.%s', key),
+        format('min_value %s is not below max_value %s', value ->> 'min_value', value ->> 'max_value'),
         'Readings between the two are accepted.'
     from jsonb_each(config -> 'meters')
     where (value ->> 'min_value')::double precision >= (value ->> 'max_value')::double precision
     union all
     select * from energy.measure_errors(config)
     union all
-    select 'training.regressors', format('"%s" is already a column of the models'' inputs', name), 'Use another name in raw.regressors.'
+    select 'training.regressors', format('"%s" is already a column of the models'' inputs', name),
+        'Use another name in raw.regressors.'
     from unnest(energy.regressors_of(config)) as name
-    where name in ('building_id', 'valid_at', 'received_at', 'consumption_kwh', 'temperature_c', 'ghi_w_m2', 'apartments')
-       or exists (select from pg_attribute where attrelid = to_regclass('processed.int_building_days') and attname = name)
+    where name in ('building_id', 'valid_at', 'received_at', 'consumption_kwh', 'temperature_c', 'ghi_w_m2',
+        'apartments')
+       or exists (select from pg_attribute
+           where attrelid = to_regclass('processed.int_building_days') and attname = name)
     union all
-    select 'training.archetype_history', format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),
+    select 'training.archetype_history',
+        format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),
         'The model of an archetype needs the first four weeks of a building.'
     where (config #>> '{training,archetype_history}')::interval < interval '28 days'
     union all
-    select 'inference', 'neither issue_time_local nor issue_hour_utc is set', 'Set when forecasts are issued: issue_time_local: "05:00".'
+    select 'inference', 'neither issue_time_local nor issue_hour_utc is set',
+        'Set when forecasts are issued: issue_time_local: "05:00".'
     where not config -> 'inference' ?| array['issue_time_local', 'issue_hour_utc']
     union all
-    select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}', config #>> '{evaluation,test_period}'),
+    select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}',
+        config #>> '{evaluation,test_period}'),
         'The test period must contain several forecasts.'
     where (config #>> '{evaluation,step}')::interval > (config #>> '{evaluation,test_period}')::interval
     union all
     -- The hours of the last month depend on earlier readings.
-    select 'storage.tables.raw.meter_readings.keep', format('%s is shorter than 40 days', config #>> '{storage,tables,raw.meter_readings,keep}'),
+    select 'storage.tables.raw.meter_readings.keep',
+        format('%s is shorter than 40 days', config #>> '{storage,tables,raw.meter_readings,keep}'),
         'The hours of the last days could otherwise not be recomputed.'
     where (config #>> '{storage,tables,raw.meter_readings,keep}')::interval < interval '40 days'
     union all
-    select 'anomalies.night_to_hour', format('%s is not after night_from_hour, %s', to_hour, from_hour), 'The night must be within one local day.'
+    select 'anomalies.night_to_hour', format('%s is not after night_from_hour, %s', to_hour, from_hour),
+        'The night must be within one local day.'
     from (
         select coalesce((config #>> '{anomalies,night_from_hour}')::integer, 1) as from_hour,
             coalesce((config #>> '{anomalies,night_to_hour}')::integer, 5) as to_hour

@@ -10,7 +10,8 @@ as $$
             member.key,
             member.value
         from nodes
-        cross join lateral jsonb_each(case jsonb_typeof(nodes.value) when 'object' then nodes.value else '{}' end) as member
+        cross join lateral jsonb_each(case jsonb_typeof(nodes.value) when 'object' then nodes.value
+            else '{}' end) as member
     )
 
     select path, key, value from nodes where path <> ''
@@ -34,7 +35,8 @@ begin
     where asked.config_id is null or not exists (select from energy.configs where configs.config_id = asked.config_id);
     if found then
         raise exception 'there is no version % of the configuration', coalesce(unknown::text, 'null')
-            using errcode = 'undefined_object', hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
+            using errcode = 'undefined_object',
+                  hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
     end if;
     return query
     with old_values as (

@@ -1,10 +1,12 @@
-create or replace function energy.population_stability(expected double precision[], actual double precision[], bins integer default 10)
+create or replace function energy.population_stability(expected double precision[], actual double precision[],
+    bins integer default 10)
 returns double precision
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
     with edges as (
-        select percentile_cont(array(select n::double precision / bins from generate_series(1, bins - 1) as n)) within group (order by value) as at
+        select percentile_cont(array(select n::double precision / bins from generate_series(1, bins - 1) as n)) within
+        group (order by value) as at
         from unnest(expected) as value
     ),
 
@@ -30,13 +32,15 @@ $$Population stability index of two samples over quantile bins of the first: 0 e
 different population (Siddiqi, Credit Risk Scorecards, 2006). NULL if one of them is empty.$$;
 revoke all on function energy.population_stability(double precision[], double precision[], integer) from public;
 
-create or replace function energy.page_hinkley(series double precision[], delta double precision, lambda double precision)
+create or replace function energy.page_hinkley(series double precision[], delta double precision,
+    lambda double precision)
 returns table (n bigint, statistic double precision, is_alarm boolean)
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
     with steps as (
-        select n, value - avg(value) over (order by n) - delta as step from unnest(series) with ordinality as one (value, n)
+        select n, value - avg(value) over (order by n) - delta as step
+        from unnest(series) with ordinality as one (value, n)
     ),
 
     sums as (
@@ -55,15 +59,18 @@ revoke all on function energy.page_hinkley(double precision[], double precision,
 create or replace view energy.error_drift as
 select building_id, days, statistic, is_alarm
 from (
-    select building_id, count(*) as days, array_agg(accuracy_days.rmse_kwh / nullif(registered.rmse_kwh, 0) order by local_date) as series
+    select building_id, count(*) as days,
+        array_agg(accuracy_days.rmse_kwh / nullif(registered.rmse_kwh, 0) order by local_date) as series
     from energy.accuracy_days
     join energy.champion_scores as registered using (building_id, lead_day)
-    where lead_day = 1 and local_date >= greatest((select (energy.clock() - 2 * look_back)::date from energy.monitoring_limits), known_at::date)
+    where lead_day = 1 and local_date >= greatest((select (energy.clock() - 2 * look_back)::date
+        from energy.monitoring_limits), known_at::date)
     group by building_id
 ) as errors
 cross join energy.monitoring_limits as limits
 cross join lateral (
-    select statistic, is_alarm from energy.page_hinkley(series, limits.page_hinkley_delta, limits.page_hinkley_lambda) order by n desc limit 1
+    select statistic, is_alarm from energy.page_hinkley(series, limits.page_hinkley_delta, limits.page_hinkley_lambda)
+    order by n desc limit 1
 ) as newest;
 comment on view energy.error_drift is
 $$Whether the errors of a building's forecasts have started to grow: Page-Hinkley test on the daily RMSE relative to the
@@ -91,10 +98,12 @@ from (
         left join raw.weather_observations as weather
             on (weather.weather_location_id, weather.valid_at) = (buildings.weather_location_id, hours.hour_at)
         cross join lateral (
-            values ('consumption_kwh', consumption_kwh), ('temperature_c', temperature_c), ('ghi_w_m2', ghi_w_m2)) as features (feature, value)
+            values ('consumption_kwh', consumption_kwh), ('temperature_c', temperature_c),
+                ('ghi_w_m2', ghi_w_m2)) as features (feature, value)
         -- A month is compared with the same season a year before: compared with all seasons, every month would drift.
         where value is not null
-          and (hour_at >= now_at - look_back or hour_at between now_at - interval '1 year' - 2 * look_back and now_at - interval '1 year' + look_back)
+          and (hour_at >= now_at - look_back or hour_at between now_at - interval '1 year' - 2 * look_back
+          and now_at - interval '1 year' + look_back)
     ) as sides
     group by building_id, feature
 ) as samples

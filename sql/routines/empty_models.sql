@@ -35,8 +35,10 @@ begin
     loop
         freed := freed + edf.empty_model(
             model.model_id,
-            format('governance.retention of configuration %s: %s on %s, kept for %s months; of each subject the last %s retired are kept',
-                   energy.current_config_id(), model.status, model.at::date, rule ->> 'keep_months', rule ->> 'keep_last'));
+            format('governance.retention of configuration %s: %s on %s, kept for %s months; of each subject the last '
+                   '%s retired are kept',
+                   energy.current_config_id(), model.status, model.at::date, rule ->> 'keep_months',
+                   rule ->> 'keep_last'));
     end loop;
     return freed;
 end;

@@ -10,11 +10,14 @@ begin
         raise exception 'extension timescaledb is not created in database %', current_database()
             using errcode = 'object_not_in_prerequisite_state',
                 hint = case when exists (select from pg_available_extensions where name = 'timescaledb')
-                    then 'Add timescaledb to shared_preload_libraries, restart the server, then as a superuser: create extension timescaledb.'
-                    else 'TimescaleDB is not installed on this server; without it the large tables are partitioned by month.' end;
+                    then 'Add timescaledb to shared_preload_libraries, restart the server, then as a superuser: create '
+                         'extension timescaledb.'
+                    else 'TimescaleDB is not installed on this server; without it the large tables are partitioned by '
+                         'month.' end;
     elsif its_schema <> 'public' then
         raise exception 'extension timescaledb is in schema %, not in public', its_schema
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Recreate it: create extension timescaledb schema public.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Recreate it: create extension timescaledb schema public.';
     end if;
     perform energy.check_timescaledb();
 end;
@@ -39,12 +42,14 @@ begin
             old := table_name || '_old';
             perform energy.replace_table(table_name::regclass, split_part(old, '.', 2), '');
         end if;
-        perform public.create_hypertable(table_name, public.by_range(want.time_column, want.chunk), create_default_indexes => false, migrate_data => true);
+        perform public.create_hypertable(table_name, public.by_range(want.time_column, want.chunk),
+            create_default_indexes => false, migrate_data => true);
         if old is not null then
             execute format('insert into %s select * from %s', table_name, old);
             execute format('drop table %s', old);
         end if;
-        execute format('alter table %s set (timescaledb.enable_columnstore, timescaledb.segmentby = %L, timescaledb.orderby = %L)',
+        execute format('alter table %s set (timescaledb.enable_columnstore, timescaledb.segmentby = %L, '
+                       'timescaledb.orderby = %L)',
                        table_name, want.segment_by, want.order_by);
     end if;
     select time_interval into have from timescaledb_information.dimensions
@@ -52,7 +57,8 @@ begin
     if have.time_interval <> want.chunk then
         perform public.set_chunk_time_interval(table_name, want.chunk);
     end if;
-    perform energy.set_policy(table_name, 'policy_compression', jsonb_build_object('compress_after', want.compress_after));
+    perform energy.set_policy(table_name, 'policy_compression',
+        jsonb_build_object('compress_after', want.compress_after));
     perform energy.set_policy(table_name, 'policy_retention', jsonb_build_object('drop_after', want.keep));
 end;
 $$;
@@ -77,7 +83,8 @@ begin
     if nullif(current_setting('energy.clock', true), '') is not null then
         want := '{}';
     end if;
-    select bool_and((have ->> key)::interval is not distinct from value::interval) into done from jsonb_each_text(want) as wanted (key, value);
+    select bool_and((have ->> key)::interval is not distinct from value::interval) into done
+    from jsonb_each_text(want) as wanted (key, value);
     if done or have is null and want = '{}' then
         return;
     end if;
@@ -96,7 +103,8 @@ begin
             perform public.remove_continuous_aggregate_policy(table_name, if_exists => true);
             if want <> '{}' then
                 perform public.add_continuous_aggregate_policy(
-                    table_name, start_offset => (want ->> 'start_offset')::interval, end_offset => (want ->> 'end_offset')::interval,
+                    table_name, start_offset => (want ->> 'start_offset')::interval,
+                    end_offset => (want ->> 'end_offset')::interval,
                     schedule_interval => (want ->> 'schedule_interval')::interval);
             end if;
     end case;
@@ -114,7 +122,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    create materialized view energy.building_days_aggregate with (timescaledb.continuous, timescaledb.materialized_only = false) as
+    create materialized view energy.building_days_aggregate with (timescaledb.continuous,
+        timescaledb.materialized_only = false) as
     select
         building_id,
         public.time_bucket('1 day', hour_at) as day_at,
@@ -128,7 +137,8 @@ begin
     group by building_id, day_at
     with no data;
     alter materialized view energy.building_days_aggregate owner to edf_owner;
-    comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; data newer than its last refresh is added from the hours.';
+    comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; data newer '
+                                                      'than its last refresh is added from the hours.';
     grant select on energy.building_days_aggregate to pipeline, analyst;
 end;
 $$;
@@ -151,10 +161,12 @@ begin
     if not (select rolcanlogin from pg_catalog.pg_roles where rolname = 'edf_owner') then
         raise exception 'role edf_owner may not log in, so TimescaleDB would not run its policies'
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'As a superuser: alter role edf_owner login. Without a password, it cannot log in where pg_hba.conf requires one.';
+                hint = 'As a superuser: alter role edf_owner login. Without a password, it cannot log in where '
+                       'pg_hba.conf requires one.';
     end if;
     -- A refresh may write more tuples into compressed chunks than TimescaleDB allows in a transaction by default.
-    execute pg_catalog.format('alter database %I set timescaledb.max_tuples_decompressed_per_dml_transaction = 0', pg_catalog.current_database());
+    execute pg_catalog.format('alter database %I set timescaledb.max_tuples_decompressed_per_dml_transaction = 0',
+        pg_catalog.current_database());
     for large in select table_name from energy.storage order by table_name loop
         perform energy.make_hypertable(large);
         commit;
@@ -165,16 +177,21 @@ begin
     if pg_catalog.to_regclass('energy.building_days_aggregate') is null then
         perform energy.make_building_days_aggregate();
         commit;
-        select pg_catalog.date_trunc('day', min(hour_at), 'UTC'), pg_catalog.date_trunc('day', max(hour_at), 'UTC') into first_at, last_at
-        from energy.building_hours where keep is null or hour_at >= pg_catalog.date_trunc('day', energy.cut_at(keep), 'UTC') + interval '24 hours';
+        select pg_catalog.date_trunc('day', min(hour_at), 'UTC'),
+            pg_catalog.date_trunc('day', max(hour_at), 'UTC') into first_at, last_at
+        from energy.building_hours where keep is null
+            or hour_at >= pg_catalog.date_trunc('day', energy.cut_at(keep), 'UTC') + interval '24 hours';
         if first_at < last_at then
             call public.refresh_continuous_aggregate('energy.building_days_aggregate', first_at, last_at);
         end if;
         perform energy.define_building_days();
     end if;
-    perform energy.set_policy('energy.building_days_aggregate', 'policy_refresh_continuous_aggregate', pg_catalog.jsonb_build_object(
-        'start_offset', least((days ->> 'start')::interval, keep - interval '1 day'), 'end_offset', days ->> 'end', 'schedule_interval', days ->> 'every'));
-    perform energy.set_policy('energy.building_days_aggregate', 'policy_retention', pg_catalog.jsonb_build_object('drop_after', keep));
+    perform energy.set_policy('energy.building_days_aggregate', 'policy_refresh_continuous_aggregate',
+        pg_catalog.jsonb_build_object(
+        'start_offset', least((days ->> 'start')::interval, keep - interval '1 day'), 'end_offset', days ->> 'end',
+        'schedule_interval', days ->> 'every'));
+    perform energy.set_policy('energy.building_days_aggregate', 'policy_retention',
+        pg_catalog.jsonb_build_object('drop_after', keep));
     commit;
 end;
 $$;

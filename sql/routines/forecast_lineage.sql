@@ -40,7 +40,8 @@ left join lateral (
 ) as trained on true
 left join lateral (
     select happened_at, happened_by, reason from edf.model_events as events
-    where events.model_id = forecasts.model_id and event in ('approved', 'restored') and happened_at <= forecasts.created_at
+    where events.model_id = forecasts.model_id and event in ('approved', 'restored')
+      and happened_at <= forecasts.created_at
     order by event_id desc limit 1
 ) as approved on true
 left join lateral (

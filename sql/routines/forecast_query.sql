@@ -4,7 +4,8 @@ create or replace function energy.forecast_query(
 language sql stable
 set search_path = pg_catalog, pg_temp
 return energy.building_inputs(
-    building_id, issued_at, issued_at - (energy.current_config() #>> '{inference,history}')::interval, issued_at + horizon,
+    building_id, issued_at, issued_at - (energy.current_config() #>> '{inference,history}')::interval,
+    issued_at + horizon,
     regressors);
 comment on function energy.forecast_query(text, timestamptz, interval, text[]) is
 $$energy.building_inputs of a building's recent hours and the hours ahead, as of issued_at, with these regressors.$$;

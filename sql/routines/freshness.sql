@@ -1,5 +1,6 @@
 create or replace view energy.freshness as
-select 'meters' as what, building_id as subject, heard_at as newest_at, energy.clock() - heard_at as age, limits.meters_late as late_after
+select 'meters' as what, building_id as subject, heard_at as newest_at, energy.clock() - heard_at as age,
+    limits.meters_late as late_after
 from raw.buildings
 left join energy.building_spans using (building_id)
 cross join energy.monitoring_limits as limits
@@ -17,14 +18,16 @@ select 'weather', weather_location_id, newest.issued_at, energy.clock() - newest
 from (select distinct weather_location_id from raw.buildings) as places
 left join lateral (
     select max(issued_at) as issued_at from raw.weather_forecasts as runs
-    where runs.weather_location_id = places.weather_location_id and valid_at >= energy.clock() and received_at <= energy.clock()
+    where runs.weather_location_id = places.weather_location_id and valid_at >= energy.clock()
+      and received_at <= energy.clock()
 ) as newest on true
 cross join energy.monitoring_limits as limits
 union all
 select 'forecasts', building_id, newest.issued_at, energy.clock() - newest.issued_at, limits.forecasts_late
 from raw.buildings
 left join lateral (
-    select max(issued_at) as issued_at from energy.forecasts where forecasts.building_id = buildings.building_id and valid_at >= energy.clock()
+    select max(issued_at) as issued_at from energy.forecasts
+    where forecasts.building_id = buildings.building_id and valid_at >= energy.clock()
 ) as newest on true
 cross join energy.monitoring_limits as limits;
 comment on view energy.freshness is

@@ -10,8 +10,10 @@ as $$
         from edf.models
         left join energy.trainings using (model_id)
         left join energy.overall_scores as own on own.model_id = models.model_id and own.strategy = models.strategy
-        left join energy.overall_scores as naive on naive.model_id = models.model_id and naive.strategy = 'seasonal_naive'
-        left join energy.overall_scores as champion on champion.model_id = models.model_id and champion.strategy = 'champion'
+        left join energy.overall_scores as naive on naive.model_id = models.model_id
+            and naive.strategy = 'seasonal_naive'
+        left join energy.overall_scores as champion on champion.model_id = models.model_id
+            and champion.strategy = 'champion'
         where models.model_id = gate_failures.model_id
     ),
 
@@ -19,20 +21,27 @@ as $$
     -- a newcomer's model is made from its own errors, so that its coverage says nothing.
     limits as (
         select scored.*, gate,
-            case when archetype is null then gate ->> 'max_rmse_ratio' else coalesce(gate ->> 'max_newcomer_rmse_ratio', '1') end::double precision as max_naive_ratio
+            case when archetype is null then gate ->> 'max_rmse_ratio'
+                else coalesce(gate ->> 'max_newcomer_rmse_ratio', '1') end::double precision as max_naive_ratio
         from scored cross join (select energy.current_config() #> '{evaluation,gate}' as gate) as configs
     )
 
     select array_remove(array[
         case when (naive_ratio <= max_naive_ratio) is not true then
-            format('RMSE is %s of seasonal naive''s, at most %s is allowed', coalesce(round(naive_ratio::numeric, 3)::text, 'unknown'), max_naive_ratio) end,
-        case when archetype is null and (coverage_pct >= (gate ->> 'min_coverage_pct')::double precision) is not true then
+            format('RMSE is %s of seasonal naive''s, at most %s is allowed',
+                coalesce(round(naive_ratio::numeric, 3)::text, 'unknown'), max_naive_ratio) end,
+        case when archetype is null
+            and (coverage_pct >= (gate ->> 'min_coverage_pct')::double precision) is not true then
             format('the interval covers %s %% of the hours, at least %s %% is required',
                    coalesce(round(coverage_pct::numeric, 1)::text, 'unknown'), gate ->> 'min_coverage_pct') end,
-        case when nullif(gate -> 'max_mape_pct', 'null') is not null and (mape_pct <= (gate ->> 'max_mape_pct')::double precision) is not true then
-            format('MAPE is %s %%, at most %s %% is allowed', coalesce(round(mape_pct::numeric, 1)::text, 'unknown'), gate ->> 'max_mape_pct') end,
-        case when nullif(gate -> 'max_rmse_kwh', 'null') is not null and (rmse_kwh <= (gate ->> 'max_rmse_kwh')::double precision) is not true then
-            format('RMSE is %s kWh, at most %s kWh is allowed', coalesce(round(rmse_kwh::numeric, 3)::text, 'unknown'), gate ->> 'max_rmse_kwh') end,
+        case when nullif(gate -> 'max_mape_pct', 'null') is not null
+            and (mape_pct <= (gate ->> 'max_mape_pct')::double precision) is not true then
+            format('MAPE is %s %%, at most %s %% is allowed', coalesce(round(mape_pct::numeric, 1)::text, 'unknown'),
+                gate ->> 'max_mape_pct') end,
+        case when nullif(gate -> 'max_rmse_kwh', 'null') is not null
+            and (rmse_kwh <= (gate ->> 'max_rmse_kwh')::double precision) is not true then
+            format('RMSE is %s kWh, at most %s kWh is allowed', coalesce(round(rmse_kwh::numeric, 3)::text, 'unknown'),
+                gate ->> 'max_rmse_kwh') end,
         case when has_champion and nullif(gate -> 'max_champion_rmse_ratio', 'null') is not null
                   and (champion_ratio <= (gate ->> 'max_champion_rmse_ratio')::double precision) is not true then
             format('RMSE is %s of the champion''s on the same hours, at most %s is allowed',
@@ -58,10 +67,12 @@ declare
     advice    text;
 begin
     for candidate in
-        select models.model_id, trainings.building_id, trainings.archetype, energy.gate_failures(models.model_id) as failures
+        select models.model_id, trainings.building_id, trainings.archetype,
+            energy.gate_failures(models.model_id) as failures
         from edf.models
         left join energy.trainings using (model_id)
-        where status = 'pending' and exists (select from energy.model_scores as scores where scores.model_id = models.model_id)
+        where status = 'pending'
+          and exists (select from energy.model_scores as scores where scores.model_id = models.model_id)
         order by models.model_id
     loop
         begin

@@ -1,7 +1,8 @@
 create or replace function energy.governance() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
-return '{"second_person": true, "auto_approve": null}'::jsonb || coalesce(energy.current_config() -> 'governance', '{}');
+return '{"second_person": true, "auto_approve": null}'::jsonb || coalesce(energy.current_config() -> 'governance',
+    '{}');
 comment on function energy.governance() is
     'Section governance of the configuration with defaults; retention only if it is configured.';
 revoke all on function energy.governance() from public;
@@ -36,15 +37,18 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case
         when exists (
-            select from energy.training_runs as runs where runs.model_id = approval_problem.model_id and state in ('queued', 'running')
+            select from energy.training_runs as runs
+            where runs.model_id = approval_problem.model_id and state in ('queued', 'running')
         ) then 'its training is not over: see energy.training_runs'
         when (energy.governance() ->> 'second_person')::boolean and exists (
             select from edf.model_events as events
-            where events.model_id = approval_problem.model_id and event = 'trained' and energy.is_same_person(session_role, happened_by, person)
+            where events.model_id = approval_problem.model_id and event = 'trained'
+              and energy.is_same_person(session_role, happened_by, person)
             union all
             select from energy.training_runs as runs
             where runs.model_id = approval_problem.model_id and energy.is_same_person(session_role, requested_by, null)
-        ) then format('%s trained it or requested its training: a second person must approve it', coalesce(energy.person(), session_user))
+        ) then format('%s trained it or requested its training: a second person must approve it',
+        coalesce(energy.person(), session_user))
         when not despite_stress and energy.stress_failures(model_id) <> '{}' then
             'it failed its stress test: ' || array_to_string(energy.stress_failures(model_id), '; ')
     end
@@ -101,7 +105,8 @@ it. Requires role edf_approver and, if governance.second_person is on, somebody 
 requested its training. Errors: 22023 no reason.$$;
 revoke all on function energy.approve_models(text, text[], bigint[], boolean) from public;
 
-create or replace function energy.reject_models(reason text, subjects text[] default null, model_ids bigint[] default null)
+create or replace function energy.reject_models(reason text, subjects text[] default null,
+    model_ids bigint[] default null)
 returns table (model_id bigint, subject text)
 language sql security definer
 set search_path = pg_catalog, pg_temp
@@ -144,17 +149,22 @@ begin
     from energy.overall_scores as scores
     join energy.overall_scores as rivals using (model_id)
     join edf.models using (model_id)
-    where model_id = auto_approve_model.model_id and scores.strategy = models.strategy and rivals.strategy = 'champion' and status = 'pending';
+    where model_id = auto_approve_model.model_id and scores.strategy = models.strategy and rivals.strategy = 'champion'
+      and status = 'pending';
     if rule is null or (100 * (1 - ratio) >= (rule ->> 'min_improvement_pct')::double precision) is not true
        or (days >= (rule ->> 'min_days')::double precision) is not true or energy.stress_failures(model_id) <> '{}'
-       or exists (select from energy.training_runs as runs where runs.model_id = auto_approve_model.model_id and state in ('queued', 'running') and step <> 'register') then
+       or exists (select from energy.training_runs as runs
+           where runs.model_id = auto_approve_model.model_id and state in ('queued', 'running') and step <> 'register')
+               then
         return null;
     end if;
     select approved.model_id into champion
     from edf.models as approved join edf.models as pending using (subject)
     where approved.status = 'approved' and pending.model_id = auto_approve_model.model_id;
-    why := format('rule governance.auto_approve of configuration %s: RMSE %s %% below that of model %s over %s days; at least %s %% over %s days is required',
-                  energy.current_config_id(), round((100 * (1 - ratio))::numeric, 1), champion, round(days), rule ->> 'min_improvement_pct', rule ->> 'min_days');
+    why := format('rule governance.auto_approve of configuration %s: RMSE %s %% below that of model %s over %s days; '
+                  'at least %s %% over %s days is required',
+                  energy.current_config_id(), round((100 * (1 - ratio))::numeric, 1), champion, round(days),
+                  rule ->> 'min_improvement_pct', rule ->> 'min_days');
     perform edf.approve_model(model_id, why);
     return why;
 end;

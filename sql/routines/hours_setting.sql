@@ -18,7 +18,8 @@ as $$
         cross join lateral (
             select sensors.sensor_id, read_at - lag(read_at) over (order by read_at) as gap
             from (
-                select distinct read_at from raw.meter_readings where meter_readings.sensor_id = sensors.sensor_id order by read_at desc limit 200
+                select distinct read_at from raw.meter_readings where meter_readings.sensor_id = sensors.sensor_id
+                order by read_at desc limit 200
             ) as newest
         ) as gaps
         where sensors.building_id = $1 and sensors.apartment_id = $2
@@ -43,14 +44,16 @@ comment on function energy.apartment_heard_at(text, text) is
     'When an apartment, or the building''s own sensors, last reported.';
 revoke all on function energy.apartment_heard_at(text, text) from public;
 
-create or replace function energy.apartment_known_at(building_id text, apartment_id text, heard_after timestamptz) returns timestamptz
+create or replace function energy.apartment_known_at(building_id text, apartment_id text,
+    heard_after timestamptz) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select min(known.received_at)
     from raw.sensors
     cross join lateral (
-        select min(received_at) as received_at from raw.meter_readings where meter_readings.sensor_id = sensors.sensor_id and read_at > heard_after
+        select min(received_at) as received_at from raw.meter_readings
+        where meter_readings.sensor_id = sensors.sensor_id and read_at > heard_after
     ) as known
     where sensors.building_id = $1 and sensors.apartment_id = $2;
 $$;

@@ -29,7 +29,8 @@ begin
     -- By ctid, which cannot change while the row is locked: a join by id would dominate the cost.
     with locked as materialized (
         select ctid as place, inbox_id, least(octet_length(message), 4 * most_chars) as bytes from raw.meter_inbox
-        where meter_inbox.received_at = (select oldest.received_at from raw.meter_inbox as oldest order by oldest.inbox_id limit 1)
+        where meter_inbox.received_at = (select oldest.received_at from raw.meter_inbox as oldest
+            order by oldest.inbox_id limit 1)
         order by inbox_id limit batch_size
         for update skip locked
     ),
@@ -37,7 +38,8 @@ begin
     batch as (
         delete from raw.meter_inbox
         where ctid = any (array(
-            select place from (select *, sum(bytes) over (order by inbox_id) - coalesce(bytes, 0) as bytes_before from locked) as summed
+            select place from (select *, sum(bytes) over (order by inbox_id) - coalesce(bytes, 0) as bytes_before
+                from locked) as summed
             where bytes_before is null or bytes_before < most_bytes
         ))
         returning *
@@ -55,18 +57,21 @@ begin
 
     rejected as (
         insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
-        select 'meter', lines.received_at, 'bad_encoding', 'its bytes are not valid UTF-8; they are shown as LATIN1', left(lines.message, 1048576)
+        select 'meter', lines.received_at, 'bad_encoding', 'its bytes are not valid UTF-8; they are shown as LATIN1',
+            left(lines.message, 1048576)
         from lines where lines.line is null and lines.message is not null
         order by md5(left(lines.message, 1048576))
         on conflict do nothing
     )
 
-    select count(*), array_agg(lines.line order by lines.inbox_id) filter (where lines.line is not null), min(lines.received_at)
+    select count(*), array_agg(lines.line order by lines.inbox_id) filter (where lines.line is not null),
+        min(lines.received_at)
     into taken, messages, received_at
     from lines;
     if taken > 0 then
         -- Rows with an invalid time were written before the table rejected it.
-        perform energy.take_meter_messages(coalesce(messages, '{}'), case when isfinite(received_at) then received_at end);
+        perform energy.take_meter_messages(coalesce(messages, '{}'),
+            case when isfinite(received_at) then received_at end);
     end if;
     return taken;
 end;
@@ -92,7 +97,8 @@ begin
         exception when query_canceled or others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             -- The lines stay in the inbox for the next run.
-            perform energy.record_job_run('ingest_inbox', null, energy.clock(), started_at, 'failed', 0, state, message, advice);
+            perform energy.record_job_run('ingest_inbox', null, energy.clock(), started_at, 'failed', 0, state, message,
+                advice);
             raise warning 'the inbox was not ingested: %', message;
             exit;
         end;

@@ -78,44 +78,53 @@ declare
 begin
     if store_meter_messages.sender is not null and not overrule then
         -- An unknown sender has no buildings.
-        allowed := array(select building_id from energy.building_access where subject = store_meter_messages.sender and subject <> '');
+        allowed := array(select building_id from energy.building_access
+            where subject = store_meter_messages.sender and subject <> '');
     end if;
     readings_taken := 0;
     loop
         begin
             with judged as materialized (
-                select parsed.at, parsed.building_id, parsed.apartment_id, parsed.sensor_type, parsed.room_name, parsed.read_at, in_unit.value, parsed.unit,
+                select parsed.at, parsed.building_id, parsed.apartment_id, parsed.sensor_type, parsed.room_name,
+                    parsed.read_at, in_unit.value, parsed.unit,
                     parsed.reason, sensors.sensor_id, types.kind, types.unit as type_unit,
                     case
                         when parsed.reason_code is not null then parsed.reason_code
                         when buildings.building_id is null then 'unknown_building'
                         when not parsed.building_id = any (allowed) then 'not_allowed'
-                        when parsed.apartment_id is not null and apartments.apartment_id is null then 'unknown_apartment'
+                        when parsed.apartment_id is not null
+                            and apartments.apartment_id is null then 'unknown_apartment'
                         when read_at > known_at + limits.max_ahead then 'far_future'
                         when read_at < oldest then 'far_past'
                         when in_unit.value is null then 'unknown_unit'
-                        when in_unit.value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value, '1e12') then 'impossible_value'
+                        when in_unit.value not between coalesce(types.min_value, '-1e12') and coalesce(types.max_value,
+                            '1e12') then 'impossible_value'
                         -- Checked for old readings only: has the sensor already sent newer ones?
                         when read_at < known_at - limits.max_step_back and exists (
                             select from raw.meter_readings as newer
-                            where newer.sensor_id = sensors.sensor_id and newer.read_at > parsed.read_at + limits.max_step_back
+                            where newer.sensor_id = sensors.sensor_id
+                              and newer.read_at > parsed.read_at + limits.max_step_back
                               and newer.read_at >= near_from
                         ) then 'clock_went_back'
                         when exists (
                             select from raw.withdrawn_readings as withdrawn
-                            where (withdrawn.sensor_id, withdrawn.read_at, withdrawn.value) = (sensors.sensor_id, parsed.read_at, in_unit.value)
+                            where (withdrawn.sensor_id, withdrawn.read_at, withdrawn.value) = (sensors.sensor_id,
+                                parsed.read_at, in_unit.value)
                         ) then 'withdrawn'
                     end as verdict
                 from edf.parse_meter_messages(messages) as parsed
                 left join raw.buildings on buildings.building_id = parsed.building_id
-                left join raw.apartments on apartments.building_id = parsed.building_id and apartments.apartment_id = parsed.apartment_id
+                left join raw.apartments on apartments.building_id = parsed.building_id
+                    and apartments.apartment_id = parsed.apartment_id
                 left join energy.sensor_types as types on types.sensor_type = parsed.sensor_type
                 left join raw.sensors
-                    on sensors.building_id = parsed.building_id and sensors.apartment_id = coalesce(parsed.apartment_id, '')
+                    on sensors.building_id = parsed.building_id
+                    and sensors.apartment_id = coalesce(parsed.apartment_id, '')
                     and sensors.sensor_type = parsed.sensor_type and sensors.room_name = coalesce(parsed.room_name, '')
                 -- Values without a unit are in the unit of their type; others are converted.
                 cross join lateral (
-                    select case when parsed.unit is null then parsed.value else edf.convert_unit(parsed.value, parsed.unit, types.unit) end as value
+                    select case when parsed.unit is null then parsed.value
+                        else edf.convert_unit(parsed.value, parsed.unit, types.unit) end as value
                 ) as in_unit
             ),
 
@@ -130,7 +139,8 @@ begin
                 left join lateral (
                     (
                         select value, read_at from raw.meter_readings as old
-                        where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at and old.read_at >= near_from
+                        where old.sensor_id = spans.sensor_id and old.read_at < spans.first_at
+                          and old.read_at >= near_from
                         order by old.read_at desc, old.received_at desc limit 1
                     )
                     union all
@@ -138,7 +148,8 @@ begin
                     (select value, read_at from energy.reading_before(spans.sensor_id, spans.first_at))
                     limit 1
                 ) as before on true
-                where least(spans.least, before.value) >= 1 and greatest(spans.most, before.value) > 500 * least(spans.least, before.value)
+                where least(spans.least, before.value) >= 1
+                  and greatest(spans.most, before.value) > 500 * least(spans.least, before.value)
             ),
 
             steps as (
@@ -153,15 +164,20 @@ begin
             -- The factor leaves room for the energy that the connection can carry, in Wh a thousand times as much.
             jumps as (
                 select steps.*,
-                    not is_replaced and value - last_value > carried and value between 999.9 * last_value and 1000 * (last_value + carried) as is_up,
-                    not is_replaced and last_value >= 1000 and 1000 * value between 0.9999 * last_value and last_value + carried as is_down,
-                    not is_replaced and last_value >= 1000 and 1000 * value between 0.9999 * last_value and last_value + 1000 * carried as is_back
+                    not is_replaced and value - last_value > carried
+                        and value between 999.9 * last_value and 1000 * (last_value + carried) as is_up,
+                    not is_replaced and last_value >= 1000
+                        and 1000 * value between 0.9999 * last_value and last_value + carried as is_down,
+                    not is_replaced and last_value >= 1000
+                        and 1000 * value between 0.9999 * last_value and last_value + 1000 * carried as is_back
                 from steps
                 join raw.sensors using (sensor_id)
                 join energy.sensor_types as types on types.sensor_type = steps.sensor_type
                 cross join lateral (
-                    select coalesce(((types.settings || sensors.settings) ->> 'max_kw')::double precision, 1000) * extract(epoch from read_at - last_at) / 3600 as carried,
-                        exists (select from unnest(replaced_at) as replaced where replaced > last_at and replaced <= read_at) as is_replaced
+                    select coalesce(((types.settings || sensors.settings) ->> 'max_kw')::double precision,
+                        1000) * extract(epoch from read_at - last_at) / 3600 as carried,
+                        exists (select from unnest(replaced_at) as replaced
+                            where replaced > last_at and replaced <= read_at) as is_replaced
                 ) as connection
             ),
 
@@ -169,9 +185,11 @@ begin
             wrong_unit as materialized (
                 select * from (
                     select at, sensor_id, read_at, last_value, unit,
-                        sum(case when is_up then 1 when is_down or is_back and was_up then -1 else 0 end) over (partition by sensor_id order by read_at, at) as thousands
+                        sum(case when is_up then 1 when is_down or is_back and was_up then -1
+                            else 0 end) over (partition by sensor_id order by read_at, at) as thousands
                     from (
-                        select *, bool_or(is_up) over (partition by sensor_id order by read_at, at rows between unbounded preceding and 1 preceding) as was_up
+                        select *, bool_or(is_up) over (partition by sensor_id
+                            order by read_at, at rows between unbounded preceding and 1 preceding) as was_up
                         from jumps
                     ) as jumps
                 ) as counted
@@ -179,27 +197,37 @@ begin
             ),
 
             rejections as materialized (
-                select at, verdict, building_id, apartment_id, sensor_type, read_at, value, unit, type_unit, reason, null::double precision as last_value
+                select at, verdict, building_id, apartment_id, sensor_type, read_at, value, unit, type_unit, reason,
+                    null::double precision as last_value
                 from judged where verdict is not null
                 union all
-                select at, 'wrong_unit', building_id, apartment_id, sensor_type, read_at, value, judged.unit, type_unit, reason, last_value
+                select at, 'wrong_unit', building_id, apartment_id, sensor_type, read_at, value, judged.unit, type_unit,
+                    reason, last_value
                 from wrong_unit join judged using (at, sensor_id, read_at)
             ),
 
             explained as materialized (
                 select at, verdict, building_id,
                     case verdict
-                        when 'unknown_building' then format('building %s is not in raw.buildings', left(building_id, 80))
+                        when 'unknown_building' then format('building %s is not in raw.buildings',
+                            left(building_id, 80))
                         when 'not_allowed' then format('building %s is not the sender''s', left(building_id, 80))
-                        when 'unknown_apartment' then format('apartment %s is not in raw.apartments', left(apartment_id, 80))
-                        when 'far_future' then format('read at %s, more than %s after it was received', read_at, limits.max_ahead)
-                        when 'far_past' then format('read at %s, before %s, the start of the stored readings', read_at, oldest)
+                        when 'unknown_apartment' then format('apartment %s is not in raw.apartments',
+                            left(apartment_id, 80))
+                        when 'far_future' then format('read at %s, more than %s after it was received', read_at,
+                            limits.max_ahead)
+                        when 'far_past' then format('read at %s, before %s, the start of the stored readings', read_at,
+                            oldest)
                         when 'clock_went_back' then
-                            format('read at %s, more than %s before earlier readings of its sensor', read_at, limits.max_step_back)
+                            format('read at %s, more than %s before earlier readings of its sensor', read_at,
+                                limits.max_step_back)
                         when 'withdrawn' then format('the reading of %s with this value is withdrawn', read_at)
-                        when 'unknown_unit' then format('a value in %s is not one of %s, which is in %s', left(unit, 80), left(sensor_type, 80), coalesce(type_unit, 'no unit'))
-                        when 'wrong_unit' then format('%s of %s differs from the previous value %s by a factor of 1000: name its unit', value, left(sensor_type, 80), last_value)
-                        when 'impossible_value' then format('%s of %s is outside of the limits of its type', value, left(sensor_type, 80))
+                        when 'unknown_unit' then format('a value in %s is not one of %s, which is in %s',
+                            left(unit, 80), left(sensor_type, 80), coalesce(type_unit, 'no unit'))
+                        when 'wrong_unit' then format('%s of %s differs from the previous value %s by a factor of '
+                                                      '1000: name its unit', value, left(sensor_type, 80), last_value)
+                        when 'impossible_value' then format('%s of %s is outside of the limits of its type', value,
+                            left(sensor_type, 80))
                         else reason
                     end as why,
                     -- Messages are truncated at the maximum length that is parsed.
@@ -253,7 +281,8 @@ begin
                 from judged
                 where verdict is null and sensor_id is not null
                   and not exists (
-                      select from wrong_unit where (wrong_unit.at, wrong_unit.sensor_id, wrong_unit.read_at) = (judged.at, judged.sensor_id, judged.read_at))
+                      select from wrong_unit where (wrong_unit.at, wrong_unit.sensor_id,
+                          wrong_unit.read_at) = (judged.at, judged.sensor_id, judged.read_at))
                 group by sensor_id, building_id, read_at, value
             ),
 
@@ -262,7 +291,8 @@ begin
                 select sent.*,
                     case when row_number() over (partition by sensor_id order by read_at) = 1 then exists (
                         select from raw.meter_readings as old
-                        where old.sensor_id = sent.sensor_id and old.read_at >= sent.read_at and old.read_at >= near_from
+                        where old.sensor_id = sent.sensor_id and old.read_at >= sent.read_at
+                          and old.read_at >= near_from
                     ) end as has_later
                 from sent
             ),
@@ -271,10 +301,12 @@ begin
             news as materialized (
                 select looked_up.*, coalesce(old.received_at + tick, known_at)
                     + tick * (row_number() over (partition by sensor_id, read_at order by at) - 1) as counts_from
-                from (select *, bool_or(has_later) over (partition by sensor_id order by read_at) as may_be_known from looked_up) as looked_up
+                from (select *, bool_or(has_later) over (partition by sensor_id order by read_at) as may_be_known
+                    from looked_up) as looked_up
                 left join lateral (
                     select bool_or(old.value = looked_up.value) as is_known,
-                        max(old.received_at) filter (where old.received_at between known_at and known_at + interval '1 millisecond') as received_at
+                        max(old.received_at) filter (
+                            where old.received_at between known_at and known_at + interval '1 millisecond') as received_at
                     from raw.meter_readings as old
                     where may_be_known and (old.sensor_id, old.read_at) = (looked_up.sensor_id, looked_up.read_at)
                       and old.read_at >= near_from

@@ -14,7 +14,8 @@ as $$
     impossible as (
         select
             case when valid_at < '1900-01-01 00:00Z' then 'far_past' else 'far_future' end as reason_code,
-            format('hourly.time holds %s, received at %s', valid_at at time zone 'UTC', received_at at time zone 'UTC') as reason
+            format('hourly.time holds %s, received at %s', valid_at at time zone 'UTC',
+                received_at at time zone 'UTC') as reason
         from parsed
         where valid_at < '1900-01-01 00:00Z' or valid_at > received_at + interval '366 days'
         order by valid_at limit 1
@@ -54,12 +55,16 @@ as $$
     ),
 
     hours as materialized (
-        select hours.*, known_at from known cross join lateral energy.read_weather_document(coalesce(document, ''), known_at) as hours
-        where exists (select from raw.weather_locations as places where places.weather_location_id = take_weather_document.weather_location_id)
+        select hours.*, known_at from known
+        cross join lateral energy.read_weather_document(coalesce(document, ''), known_at) as hours
+        where exists (select from raw.weather_locations as places
+            where places.weather_location_id = take_weather_document.weather_location_id)
         union all
-        select null, null, null, null, 'unknown_location', format('place %s is not in raw.weather_locations', left(weather_location_id, 80)), known_at
+        select null, null, null, null, 'unknown_location',
+            format('place %s is not in raw.weather_locations', left(weather_location_id, 80)), known_at
         from known
-        where not exists (select from raw.weather_locations as places where places.weather_location_id = take_weather_document.weather_location_id)
+        where not exists (select from raw.weather_locations as places
+            where places.weather_location_id = take_weather_document.weather_location_id)
     ),
 
     usable as (
@@ -70,9 +75,11 @@ as $$
     ),
 
     rejected as (
-        insert into raw.rejected_messages (source, received_at, reason_code, reason, message, weather_location_id, issued_at)
+        insert into raw.rejected_messages (source, received_at, reason_code, reason, message, weather_location_id,
+            issued_at)
         -- Documents are truncated at the maximum length that is parsed.
-        select 'weather', known_at, reason_code, reason, left(coalesce(document, ''), 1048576), weather_location_id, issued_at
+        select 'weather', known_at, reason_code, reason, left(coalesce(document, ''), 1048576), weather_location_id,
+            issued_at
         from hours where reason_code is not null
         on conflict do nothing
     ),
@@ -98,7 +105,8 @@ as $$
         -- nothing else.
         on conflict (weather_location_id, valid_at) do update
             set (received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
-              = (greatest(known.received_at, excluded.received_at), coalesce(known.temperature_c, excluded.temperature_c),
+              = (greatest(known.received_at, excluded.received_at),
+                  coalesce(known.temperature_c, excluded.temperature_c),
                  coalesce(known.cloud_cover_pct, excluded.cloud_cover_pct), coalesce(known.ghi_w_m2, excluded.ghi_w_m2))
             where known.temperature_c is null and excluded.temperature_c is not null
                or known.cloud_cover_pct is null and excluded.cloud_cover_pct is not null
@@ -106,7 +114,8 @@ as $$
         returning valid_at
     )
 
-    select (select count(*) from forecasts) + (select count(*) from observations), max(reason_code), max(reason) from hours;
+    select (select count(*) from forecasts) + (select count(*) from observations), max(reason_code), max(reason)
+    from hours;
 $$;
 comment on function energy.take_weather_document(text, text, timestamptz, timestamptz) is
 $$Ingests a weather document: a forecast run with issued_at, or observations without. Known values are not changed.
@@ -123,7 +132,8 @@ drop procedure if exists energy.ingest_weather_observations(text, text, timestam
 -- Security definer, so that the sender of weather can only add the parsed content of a document.
 create or replace procedure energy.ingest_weather_forecast(
     document text, weather_location_id text, issued_at timestamptz, received_at timestamptz default null,
-    inout hours_written bigint default null, inout rejected_code text default null, inout rejected_reason text default null
+    inout hours_written bigint default null, inout rejected_code text default null,
+    inout rejected_reason text default null
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -131,7 +141,8 @@ as $$
 begin
     -- Without issued_at, the document would be ingested as observations.
     if issued_at is null then
-        raise exception 'issued_at is null' using errcode = 'invalid_parameter_value', hint = 'Say when the run was issued.';
+        raise exception 'issued_at is null' using errcode = 'invalid_parameter_value',
+            hint = 'Say when the run was issued.';
     end if;
     select * into hours_written, rejected_code, rejected_reason
     from energy.take_weather_document(document, weather_location_id, issued_at, received_at);
@@ -145,7 +156,8 @@ revoke all on procedure energy.ingest_weather_forecast from public;
 
 create or replace procedure energy.ingest_weather_observations(
     document text, weather_location_id text, received_at timestamptz default null,
-    inout hours_written bigint default null, inout rejected_code text default null, inout rejected_reason text default null
+    inout hours_written bigint default null, inout rejected_code text default null,
+    inout rejected_reason text default null
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

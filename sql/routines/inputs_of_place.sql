@@ -3,7 +3,8 @@ select building_id, weather_location_id, time_zone,
     (
         weather_location_id, time_zone, region,
         case when exists (
-            select from raw.calendar_events as events where events.building_id = buildings.building_id) then building_id end
+            select from raw.calendar_events as events
+            where events.building_id = buildings.building_id) then building_id end
     )::text as place
 from raw.buildings;
 comment on view energy.building_places is
@@ -13,7 +14,8 @@ building with its own calendar events is its own place.$$;
 -- Earlier versions had no known_at.
 drop function if exists energy.inputs_of_place(text, text, text, timestamptz, interval, boolean);
 
-create or replace function energy.weather_hours(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
+create or replace function energy.weather_hours(weather_location_id text, as_of timestamptz, from_at timestamptz,
+    to_at timestamptz)
 returns table (valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, issued_at timestamptz)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -24,28 +26,34 @@ as $$
 begin
     -- One look-up per hour finds the newest run without reading hundreds of older ones.
     return query
-    select hours.valid_at, coalesce(seen.temperature_c, run.temperature_c, temperature.value), coalesce(seen.ghi_w_m2, run.ghi_w_m2, ghi.value), run.issued_at
+    select hours.valid_at, coalesce(seen.temperature_c, run.temperature_c, temperature.value),
+        coalesce(seen.ghi_w_m2, run.ghi_w_m2, ghi.value), run.issued_at
     from generate_series(from_at, to_at - interval '1 hour', interval '1 hour') as hours (valid_at)
     left join raw.weather_observations as seen
         on seen.weather_location_id = weather_hours.weather_location_id
-        and seen.valid_at = hours.valid_at and seen.valid_at >= from_at and seen.valid_at < to_at and seen.received_at <= as_of
+        and seen.valid_at = hours.valid_at and seen.valid_at >= from_at and seen.valid_at < to_at
+        and seen.received_at <= as_of
     left join lateral (
         select * from raw.weather_forecasts as runs
         where (seen.temperature_c is null or seen.ghi_w_m2 is null)
-          and runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+          and runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at
+          and received_at <= as_of
           and runs.valid_at >= from_at and runs.valid_at < to_at
         order by issued_at desc limit 1
     ) as run on true
     left join lateral (
         select temperature_c as value from raw.weather_forecasts as runs
-        where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+        where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at
+          and received_at <= as_of
           and runs.valid_at >= from_at and runs.valid_at < to_at
-          and run.issued_at is not null and run.temperature_c is null and seen.temperature_c is null and temperature_c is not null
+          and run.issued_at is not null and run.temperature_c is null and seen.temperature_c is null
+          and temperature_c is not null
         order by issued_at desc limit 1
     ) as temperature on true
     left join lateral (
         select ghi_w_m2 as value from raw.weather_forecasts as runs
-        where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at and received_at <= as_of
+        where runs.weather_location_id = weather_hours.weather_location_id and runs.valid_at = hours.valid_at
+          and received_at <= as_of
           and runs.valid_at >= from_at and runs.valid_at < to_at
           and run.issued_at is not null and run.ghi_w_m2 is null and seen.ghi_w_m2 is null and ghi_w_m2 is not null
         order by issued_at desc limit 1
@@ -58,7 +66,8 @@ $$energy.weather_as_of for full hours, one row each, efficient with many stored 
 of the newest known run, NULL if all was observed.$$;
 revoke all on function energy.weather_hours(text, timestamptz, timestamptz, timestamptz) from public;
 
-create or replace function energy.weather_reaches(weather_location_id text, as_of timestamptz, slot_at timestamptz, to_at timestamptz) returns timestamptz
+create or replace function energy.weather_reaches(weather_location_id text, as_of timestamptz, slot_at timestamptz,
+    to_at timestamptz) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -69,19 +78,22 @@ as $$
 
     ends as (
         select max(valid_at) filter (where value is not null and valid_at >= slot_at) as last_at
-        from hours cross join lateral (values ('temperature', temperature_c), ('ghi', ghi_w_m2)) as columns (series, value)
+        from hours cross join lateral (values ('temperature', temperature_c), ('ghi', ghi_w_m2)) as columns (series,
+            value)
         group by series
         having count(value) > 0
     )
 
-    select case when count(*) > 0 and bool_and(last_at is not null) then min(last_at) + interval '1 hour' else slot_at end from ends
+    select case when count(*) > 0 and bool_and(last_at is not null) then min(last_at) + interval '1 hour'
+        else slot_at end from ends
 $$;
 comment on function energy.weather_reaches(text, timestamptz, timestamptz, timestamptz) is
 $$Until when, at most to_at, the weather forecast of a place known at as_of reaches from slot_at on, in all series
 available at the place; slot_at: there is none.$$;
 revoke all on function energy.weather_reaches(text, timestamptz, timestamptz, timestamptz) from public;
 
-create or replace function energy.weather_climatology(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
+create or replace function energy.weather_climatology(weather_location_id text, as_of timestamptz, from_at timestamptz,
+    to_at timestamptz)
 returns table (valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -90,11 +102,13 @@ as $$
     with spans as (
         select from_at - interval '28 days' as since, from_at as until
         union all
-        select from_at - years * interval '1 year' - interval '14 days', from_at - years * interval '1 year' + interval '14 days' from generate_series(1, 5) as years
+        select from_at - years * interval '1 year' - interval '14 days',
+            from_at - years * interval '1 year' + interval '14 days' from generate_series(1, 5) as years
     ),
 
     by_hour as (
-        select extract(hour from hours.valid_at)::integer as hour, avg(hours.temperature_c) as temperature_c, avg(hours.ghi_w_m2) as ghi_w_m2
+        select extract(hour from hours.valid_at)::integer as hour, avg(hours.temperature_c) as temperature_c,
+            avg(hours.ghi_w_m2) as ghi_w_m2
         from spans
         cross join lateral energy.weather_hours(weather_location_id, as_of, since, until) as hours
         where hours.valid_at < as_of
@@ -111,7 +125,8 @@ last five years, and over the last four weeks, as of as_of. No row for hours wit
 revoke all on function energy.weather_climatology(text, timestamptz, timestamptz, timestamptz) from public;
 
 create or replace function energy.inputs_of_place(
-    weather_location_id text, building_id text, time_zone text, slot_at timestamptz, horizon interval, is_revision boolean,
+    weather_location_id text, building_id text, time_zone text, slot_at timestamptz, horizon interval,
+    is_revision boolean,
     known_at timestamptz default null
 ) returns energy.place_inputs
 language plpgsql stable
@@ -144,12 +159,14 @@ begin
         and now_at < slot_at + energy.inference_span('weather_deadline')
         and exists (
             select from raw.weather_forecasts as runs
-            where runs.weather_location_id = inputs_of_place.weather_location_id and runs.issued_at > slot_at - interval '7 days');
+            where runs.weather_location_id = inputs_of_place.weather_location_id
+              and runs.issued_at > slot_at - interval '7 days');
     if inputs.is_waiting then
         return inputs;
     end if;
 
-    select string_agg(format('array_agg(calendar.%s::integer::double precision order by hours.valid_at)', name), ' || ' order by at), array_agg(trim('"' from name) order by at)
+    select string_agg(format('array_agg(calendar.%s::integer::double precision order by hours.valid_at)', name), ' || '
+        order by at), array_agg(trim('"' from name) order by at)
     into columns, inputs.names
     from unnest(string_to_array(energy.calendar_regressors(), ', ')) with ordinality as named (name, at);
     inputs.names := array['temperature_c', 'ghi_w_m2'] || inputs.names;
@@ -175,15 +192,21 @@ begin
     into inputs.weather_issued_at, inputs.times, inputs.regressors
     using weather_location_id, inputs.known_at, since, until, building_id, time_zone, inputs.weather_reaches_to;
     inputs.reasons := array_remove(array[
-        case when inputs.weather_reaches_to < until then case when inputs.weather_reaches_to = slot_at then 'weather_missing' else 'weather_short' end end,
-        case when inputs.weather_issued_at < slot_at - energy.inference_span('weather_stale_after') then 'weather_stale' end], null);
+        case when inputs.weather_reaches_to < until
+            then case when inputs.weather_reaches_to = slot_at then 'weather_missing' else 'weather_short' end end,
+        case when inputs.weather_issued_at < slot_at - energy.inference_span('weather_stale_after')
+            then 'weather_stale' end], null);
 
     -- Each hour as forecast when each of the last days' forecasts was issued; runs in between were never used.
-    slots := array(select distinct at from unnest(energy.issue_times(time_zone, since - horizon, slot_at) || slot_at) as at where at is not null order by at);
+    slots := array(select distinct at
+        from unnest(energy.issue_times(time_zone, since - horizon, slot_at) || slot_at) as at where at is not null
+        order by at);
     with asked as (
-        select hours.valid_at, least(run.received_at, slot_at) as received_at, run.issued_at, run.temperature_c, run.ghi_w_m2
+        select hours.valid_at, least(run.received_at, slot_at) as received_at, run.issued_at, run.temperature_c,
+            run.ghi_w_m2
         from unnest(slots) as slot (at)
-        cross join lateral generate_series(greatest(slot.at, since), least(slot.at + horizon, until) - interval '1 hour', interval '1 hour') as hours (valid_at)
+        cross join lateral generate_series(greatest(slot.at, since),
+            least(slot.at + horizon, until) - interval '1 hour', interval '1 hour') as hours (valid_at)
         cross join lateral (
             select * from raw.weather_forecasts as runs
             where runs.weather_location_id = inputs_of_place.weather_location_id and runs.valid_at = hours.valid_at
@@ -203,9 +226,11 @@ begin
         array_agg(temperature_c order by valid_at, received_at) || array_agg(ghi_w_m2 order by valid_at, received_at)
     into inputs.forecast_times, inputs.forecast_received_at, inputs.forecast_values
     from versions;
-    select array_agg(day_at order by day_at), array_agg(likeness order by day_at) into inputs.likeness_days, inputs.likeness
+    select array_agg(day_at order by day_at), array_agg(likeness order by day_at) into inputs.likeness_days,
+        inputs.likeness
     from energy.weather_likeness(
-        weather_location_id, inputs.known_at, date_trunc('day', slot_at, 'UTC'), date_trunc('day', until, 'UTC') + interval '1 day');
+        weather_location_id, inputs.known_at, date_trunc('day', slot_at, 'UTC'),
+        date_trunc('day', until, 'UTC') + interval '1 day');
     return inputs;
 end;
 $$;
@@ -215,4 +240,5 @@ and calendar, as of building_id, one of the buildings. Missing weather is replac
 recorded in reasons. Revisions, and forecasts issued late because of late weather, use the weather known now;
 is_waiting: weather may still arrive. known_at: use the weather known at that time, for example that of an issued
 forecast. likeness: energy.weather_likeness of its days.$$;
-revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean, timestamptz) from public;
+revoke all on function energy.inputs_of_place(text, text, text, timestamptz, interval, boolean, timestamptz)
+    from public;

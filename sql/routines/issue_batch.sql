@@ -8,13 +8,16 @@ as $$
 declare
     was energy.forecast_slots;
 begin
-    select * into was from energy.forecast_slots as slots where slots.building_id = fail_slot.building_id and slots.slot_at = fail_slot.slot_at;
+    select * into was from energy.forecast_slots as slots
+    where slots.building_id = fail_slot.building_id and slots.slot_at = fail_slot.slot_at;
     update energy.forecast_slots as slots
-    set status = fail_slot.status, tries = tries + 1, tried_at = clock_timestamp(), sqlstate = state, message = fail_slot.message, hint = nullif(fail_slot.hint, '')
+    set status = fail_slot.status, tries = tries + 1, tried_at = clock_timestamp(), sqlstate = state,
+        message = fail_slot.message, hint = nullif(fail_slot.hint, '')
     where slots.building_id = fail_slot.building_id and slots.slot_at = fail_slot.slot_at;
     -- Repeated attempts with the same outcome are recorded once.
     if status = 'failed' and (was.sqlstate, was.message) is distinct from (state, fail_slot.message) then
-        perform energy.record_job_run('issue_forecasts', building_id, slot_at, started_at, 'failed', 0, state, message, hint);
+        perform energy.record_job_run('issue_forecasts', building_id, slot_at, started_at, 'failed', 0, state, message,
+            hint);
     end if;
 end;
 $$;
@@ -53,10 +56,12 @@ begin
                 end if;
                 written := written + issued;
                 select * into failed from energy.forecast_slots as slots
-                where slots.building_id = building and slots.slot_at = issue_batch.slot_at and sqlstate is not null and sqlstate <> '42704';
+                where slots.building_id = building and slots.slot_at = issue_batch.slot_at and sqlstate is not null
+                  and sqlstate <> '42704';
                 if found then
                     -- Another source was used, but the failure of its model is still recorded.
-                    perform energy.record_job_run('issue_forecasts', building, slot_at, started_at, 'failed', 0, failed.sqlstate, failed.message, failed.hint);
+                    perform energy.record_job_run('issue_forecasts', building, slot_at, started_at, 'failed', 0,
+                        failed.sqlstate, failed.message, failed.hint);
                 end if;
             exception when others then
                 get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;

@@ -44,7 +44,8 @@ $$energy.inputs_of_place for buildings of a row of energy.due_places. An error i
 of them; they are then forecast from their own hours.$$;
 revoke all on function energy.inputs_of_batch(record, text[]) from public;
 
-create or replace function energy.issue_next(issued_at timestamptz, tried_before timestamptz, inputs energy.place_inputs)
+create or replace function energy.issue_next(issued_at timestamptz, tried_before timestamptz,
+    inputs energy.place_inputs)
 returns energy.place_inputs
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -57,7 +58,8 @@ declare
 begin
     -- Continues with the place that was read last, if it has more slots.
     if inputs.slot_at is not null then
-        building_ids := energy.claim_slots(inputs.place, inputs.slot_at, inputs.horizon, inputs.is_revision, tried_before);
+        building_ids := energy.claim_slots(inputs.place, inputs.slot_at, inputs.horizon, inputs.is_revision,
+            tried_before);
     end if;
     if cardinality(building_ids) > 0 is not true then
         for due in select * from energy.due_places(issue_next.issued_at, tried_before) loop
@@ -164,7 +166,8 @@ not a full hour.$$;
 revoke all on procedure energy.issue_forecasts(timestamptz, interval) from public;
 
 create or replace function energy.record_issue_run(
-    issued_at timestamptz, started_at timestamptz, sqlstate text default null, message text default null, hint text default null
+    issued_at timestamptz, started_at timestamptz, sqlstate text default null, message text default null,
+    hint text default null
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

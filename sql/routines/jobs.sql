@@ -7,27 +7,34 @@ as $$
     ),
 
     defined as (
-        select job_name, description, format('call energy.run_job(%L)', job_name) as command, config #>> array['schedules', job_name] as schedule,
+        select job_name, description, format('call energy.run_job(%L)', job_name) as command,
+            config #>> array['schedules', job_name] as schedule,
             coalesce((config #>> array['jobs', job_name, 'timeout'])::interval, timeout) as timeout,
             coalesce((config #>> array['jobs', job_name, 'late_after'])::interval, late_after) as late_after
         from config
         cross join (values
-            ('ingest_inbox', 'Ingests the lines that COPY has written to raw.meter_inbox.', interval '10 minutes', interval '15 minutes'),
+            ('ingest_inbox', 'Ingests the lines that COPY has written to raw.meter_inbox.', interval '10 minutes',
+             interval '15 minutes'),
             ('refresh_hours', 'Recomputes the hours affected by new readings.', '30 minutes', '1 hour'),
             ('refresh_days', 'Recomputes the apartment days whose hours have changed.', '1 hour', '3 hours'),
-            ('score_anomalies', 'Scores the days of apartments that are over, and those that changed since.', '1 hour', '3 hours'),
-            ('learn_gap_profiles', 'Learns the daily profiles used to distribute long gaps of meters.', '1 hour', '12 hours'),
+            ('score_anomalies', 'Scores the days of apartments that are over, and those that changed since.', '1 hour',
+             '3 hours'),
+            ('learn_gap_profiles', 'Learns the daily profiles used to distribute long gaps of meters.', '1 hour',
+             '12 hours'),
             ('issue_forecasts', 'Issues due forecasts, including missed ones.', '1 hour', '1 hour'),
-            ('refresh_forecasts', 'Corrects the coming hours with the newest actuals and weather.', '15 minutes', '1 hour'),
+            ('refresh_forecasts', 'Corrects the coming hours with the newest actuals and weather.', '15 minutes',
+             '1 hour'),
             ('issue_shadow_forecasts', 'Makes the shadow forecasts of challengers.', '1 hour', '3 hours'),
             ('score_forecasts', 'Scores issued forecasts against actuals.', '30 minutes', '3 hours'),
             ('check_alerts', 'Opens and resolves alerts.', '5 minutes', '15 minutes'),
             ('review_life_cycle', 'Updates the life cycle stage of each building.', '1 hour', '12 hours'),
-            ('train_models', 'Trains and scores due models: missing, outdated, or with growing errors.', '2 days', '12 hours'),
+            ('train_models', 'Trains and scores due models: missing, outdated, or with growing errors.', '2 days',
+             '12 hours'),
             ('gate_models', 'Rejects models that fail evaluation.gate.', '10 minutes', '12 hours'),
             ('make_partitions', 'Creates the partitions of the coming months.', '1 hour', '12 hours'),
             ('apply_retention', 'Drops data older than its retention in section storage.', '4 hours', '12 hours'),
-            ('watch_jobs', 'Closes runs whose session has ended, and records jobs that did not run on time.', '5 minutes', '30 minutes')
+            ('watch_jobs', 'Closes runs whose session has ended, and records jobs that did not run on time.',
+             '5 minutes', '30 minutes')
         ) as jobs (job_name, description, timeout, late_after)
     ),
 
@@ -38,11 +45,13 @@ as $$
     insert into energy.jobs as known (job_name, description, command, schedule, timeout, late_after, since)
     select job_name, description, command, schedule, timeout, late_after, energy.clock() from defined
     on conflict (job_name) do update set
-        description = excluded.description, command = excluded.command, schedule = excluded.schedule, timeout = excluded.timeout,
+        description = excluded.description, command = excluded.command, schedule = excluded.schedule,
+        timeout = excluded.timeout,
         late_after = excluded.late_after,
         since = case when known.schedule is distinct from excluded.schedule then excluded.since else known.since end
     where (known.description, known.command, known.schedule, known.timeout, known.late_after)
-        is distinct from (excluded.description, excluded.command, excluded.schedule, excluded.timeout, excluded.late_after)
+        is distinct from (excluded.description, excluded.command, excluded.schedule, excluded.timeout,
+            excluded.late_after)
 $$;
 comment on function energy.define_jobs() is
 $$Writes energy.jobs: the jobs of this release, with schedules, timeouts and lateness of the current configuration.
@@ -86,7 +95,8 @@ begin
     perform pg_stat_clear_snapshot();
     update energy.job_runs as runs
     set status = 'killed', finished_at = clock_timestamp(),
-        message = coalesce(message, 'its session ended, or its statement was cancelled, before the run could record it'),
+        message = coalesce(message,
+            'its session ended, or its statement was cancelled, before the run could record it'),
         hint = coalesce(hint, 'See the server''s log; committed work is kept, and the next run continues from there.')
     where runs.status = 'running' and (close_dead_runs.job_name is null or runs.job_name = close_dead_runs.job_name)
       and not energy.is_run_alive(runs);
@@ -109,7 +119,9 @@ declare
 begin
     if not exists (select from energy.jobs where jobs.job_name = begin_run.job_name) then
         raise exception 'there is no job "%"', begin_run.job_name
-            using errcode = 'undefined_object', hint = 'select job_name, description from energy.jobs lists them; without a configuration there are none.';
+            using errcode = 'undefined_object',
+                  hint = 'select job_name, description from energy.jobs lists them; without a configuration there are '
+                         'none.';
     end if;
     perform energy.close_dead_runs(begin_run.job_name);
     insert into energy.job_runs (job_name, slot_at, started_at, finished_at, status, backend_pid, backend_started_at)

@@ -20,7 +20,8 @@ begin
             from energy.apartment_hours as hours
             cross join lateral (values
                 (alone, consumption_kwh, hours.quality, hours.received_at),
-                ('solar', solar_kwh, coalesce(solar_quality, hours.quality), coalesce(solar_received_at, hours.received_at))
+                ('solar', solar_kwh, coalesce(solar_quality, hours.quality),
+                 coalesce(solar_received_at, hours.received_at))
             ) as measured (measures, amount, quality, received_at)
             where building_id = any (building_ids) and hour_at >= since
             union all
@@ -39,7 +40,8 @@ begin
     ),
 
     learnt as (
-        select building_id, measures, array_agg(round((mean_kwh / day_mean_kwh)::numeric, 3)::double precision order by local_hour) as weights
+        select building_id, measures,
+            array_agg(round((mean_kwh / day_mean_kwh)::numeric, 3)::double precision order by local_hour) as weights
         from (select *, avg(mean_kwh) over (partition by building_id, measures) as day_mean_kwh from by_hour) as by_hour
         where day_mean_kwh > 0
         group by building_id, measures
@@ -69,11 +71,13 @@ begin
     from (
         select building_id, date_trunc('day', hour_at, 'UTC') as day_at
         from energy.apartment_hours as hours
-        where building_id = any (changed) and (hours.quality >= 'estimated' or solar_quality >= 'estimated') and hour_at >= energy.hours_floor()
+        where building_id = any (changed) and (hours.quality >= 'estimated' or solar_quality >= 'estimated')
+          and hour_at >= energy.hours_floor()
         union
         select building_id, date_trunc('day', hour_at, 'UTC')
         from energy.measure_hours
-        where building_id = any (changed) and quality >= 'estimated' and measures = any (apart) and hour_at >= energy.hours_floor()
+        where building_id = any (changed) and quality >= 'estimated' and measures = any (apart)
+          and hour_at >= energy.hours_floor()
     ) as spread;
     perform energy.write_hours(changed, days);
 end;
@@ -82,7 +86,8 @@ comment on function energy.learn_gap_profiles_of(text[], timestamptz) is
     'Learns the gap profiles of some buildings; energy.learn_gap_profiles() calls it with the lock of the hours held.';
 revoke all on function energy.learn_gap_profiles_of(text[], timestamptz) from public;
 
-create or replace procedure energy.learn_gap_profiles(building_ids text[] default null, received_at timestamptz default null)
+create or replace procedure energy.learn_gap_profiles(building_ids text[] default null,
+    received_at timestamptz default null)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$

@@ -17,7 +17,8 @@ as $$
     from (
         select from energy.building_hours as hours
         join raw.buildings using (building_id)
-        where buildings.building_id = usable_days.building_id and consumption_kwh is not null and received_at <= energy.clock() and hour_at < energy.clock()
+        where buildings.building_id = usable_days.building_id and consumption_kwh is not null
+          and received_at <= energy.clock() and hour_at < energy.clock()
           and (hour_at >= commissioned_on::timestamp at time zone time_zone) is not false
         limit ceil(24 * most_days)::bigint
     ) as known
@@ -41,7 +42,8 @@ comment on function energy.approved_model(text, boolean) is
 revoke all on function energy.approved_model(text, boolean) from public;
 
 create or replace function energy.compare_own_model(building_id text, since timestamptz)
-returns table (days double precision, rmse_own_kwh double precision, rmse_archetype_kwh double precision, improvement_pct double precision, p_value double precision)
+returns table (days double precision, rmse_own_kwh double precision, rmse_archetype_kwh double precision,
+    improvement_pct double precision, p_value double precision)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -49,8 +51,10 @@ as $$
     select days, rmse_a, rmse_b, compared.improvement_pct, compared.p_value
     from raw.buildings
     cross join lateral energy.compare_models(
-        array(select model_id from edf.models where subject = buildings.building_id and status in ('approved', 'retired')),
-        array(select model_id from edf.models where subject = energy.archetype_subject(archetype) and status in ('approved', 'retired')),
+        array(select model_id from edf.models
+            where subject = buildings.building_id and status in ('approved', 'retired')),
+        array(select model_id from edf.models
+            where subject = energy.archetype_subject(archetype) and status in ('approved', 'retired')),
         since, alternative => 'less', building_id => buildings.building_id) as compared
     where buildings.building_id = compare_own_model.building_id
 $$;
@@ -60,7 +64,8 @@ since a time, in service or in shadow: see energy.compare_models.$$;
 revoke all on function energy.compare_own_model(text, timestamptz) from public;
 
 create or replace function energy.judge_stage(
-    building_id text, out stage text, out usable_days double precision, out is_compared boolean, out reason text, out numbers jsonb
+    building_id text, out stage text, out usable_days double precision, out is_compared boolean, out reason text,
+    out numbers jsonb
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -68,7 +73,8 @@ as $$
 #variable_conflict use_column
 declare
     limits   constant energy.life_cycle_limits := (select l from energy.life_cycle_limits as l);
-    was      constant text := (select stages.stage from energy.building_stages as stages where stages.building_id = judge_stage.building_id);
+    was      constant text := (select stages.stage from energy.building_stages as stages
+        where stages.building_id = judge_stage.building_id);
     own      constant bigint := energy.approved_model(building_id, false);
     shared   constant bigint := energy.approved_model(building_id, true);
     compared record;
@@ -76,13 +82,16 @@ begin
     usable_days := energy.usable_days(building_id, greatest(limits.own_after_days, limits.archetype_after_days));
     is_compared := usable_days >= limits.own_after_days and own is not null and shared is not null;
     numbers := jsonb_build_object(
-        'usable_days', round(usable_days::numeric, 1), 'own_model', own, 'archetype_model', shared, 'config_id', energy.current_config_id());
+        'usable_days', round(usable_days::numeric, 1), 'own_model', own, 'archetype_model', shared,
+        'config_id', energy.current_config_id());
     if usable_days < limits.archetype_after_days then
         stage := 'design';
-        reason := format('demand is known for %s days, life_cycle.archetype_after_days is %s', floor(usable_days), limits.archetype_after_days);
+        reason := format('demand is known for %s days, life_cycle.archetype_after_days is %s', floor(usable_days),
+            limits.archetype_after_days);
     elsif usable_days < limits.own_after_days then
         stage := 'archetype';
-        reason := format('demand is known for %s days, life_cycle.own_after_days is %s', floor(usable_days), limits.own_after_days);
+        reason := format('demand is known for %s days, life_cycle.own_after_days is %s', floor(usable_days),
+            limits.own_after_days);
     elsif own is null then
         stage := 'archetype';
         reason := 'it has no approved model of its own';
@@ -90,20 +99,25 @@ begin
         stage := 'own';
         reason := 'its archetype has no approved model that can forecast it';
     else
-        select * into compared from energy.compare_own_model(building_id, energy.clock() - limits.compare_days * interval '24 hours');
+        select * into compared from energy.compare_own_model(building_id,
+            energy.clock() - limits.compare_days * interval '24 hours');
         numbers := numbers || jsonb_build_object(
             'compared_days', round(compared.days::numeric, 1), 'rmse_own_kwh', round(compared.rmse_own_kwh::numeric, 4),
-            'rmse_archetype_kwh', round(compared.rmse_archetype_kwh::numeric, 4), 'improvement_pct', round(compared.improvement_pct::numeric, 2),
+            'rmse_archetype_kwh', round(compared.rmse_archetype_kwh::numeric, 4),
+            'improvement_pct', round(compared.improvement_pct::numeric, 2),
             'p_value', round(compared.p_value::numeric, 4), 'margin_pct', limits.margin_pct);
         if (compared.days >= limits.min_compared_days) is not true then
             -- A building that started with its own model keeps it until the models can be compared.
             stage := coalesce(nullif(was, 'design'), case when was is null then 'own' else 'archetype' end);
-            reason := format('%s days with forecasts of both models, life_cycle.min_compared_days is %s', floor(coalesce(compared.days, 0)), limits.min_compared_days);
+            reason := format('%s days with forecasts of both models, life_cycle.min_compared_days is %s',
+                floor(coalesce(compared.days, 0)), limits.min_compared_days);
         else
             stage := case
-                when compared.improvement_pct >= case when was in ('design', 'archetype') then limits.margin_pct else -limits.margin_pct end then 'own'
+                when compared.improvement_pct >= case when was in ('design', 'archetype') then limits.margin_pct
+                    else -limits.margin_pct end then 'own'
                 else 'archetype' end;
-            reason := format('RMSE of its own model %s %% below that of its archetype''s over %s days; life_cycle.margin_pct is %s',
+            reason := format('RMSE of its own model %s %% below that of its archetype''s over %s days; '
+                             'life_cycle.margin_pct is %s',
                              round(compared.improvement_pct::numeric, 1), floor(compared.days), limits.margin_pct);
         end if;
     end if;
@@ -132,14 +146,19 @@ begin
         perform energy.assign_archetype(building);
         was := (select stage from energy.building_stages where building_id = building);
         select * into judged from energy.judge_stage(building);
-        insert into energy.building_stages as known (building_id, stage, since, usable_days, is_compared, reason, numbers, reviewed_at)
-        values (building, judged.stage, now_at, judged.usable_days, judged.is_compared, judged.reason, judged.numbers, now_at)
+        insert into energy.building_stages as known (building_id, stage, since, usable_days, is_compared, reason,
+            numbers, reviewed_at)
+        values (building, judged.stage, now_at, judged.usable_days, judged.is_compared, judged.reason, judged.numbers,
+            now_at)
         on conflict (building_id) do update set
-            stage = excluded.stage, since = case when known.stage = excluded.stage then known.since else excluded.since end,
-            usable_days = excluded.usable_days, is_compared = excluded.is_compared, reason = excluded.reason, numbers = excluded.numbers,
+            stage = excluded.stage, since = case when known.stage = excluded.stage then known.since
+                else excluded.since end,
+            usable_days = excluded.usable_days, is_compared = excluded.is_compared, reason = excluded.reason,
+            numbers = excluded.numbers,
             reviewed_at = excluded.reviewed_at;
         if judged.stage is distinct from was then
-            insert into energy.life_cycle_events (building_id, at, event, from_value, to_value, reason, numbers, made_by)
+            insert into energy.life_cycle_events (building_id, at, event, from_value, to_value, reason, numbers,
+                made_by)
             values (building, now_at, 'stage', was, judged.stage, judged.reason, judged.numbers, edf.acting_role());
             switched := switched + 1;
         end if;
@@ -161,14 +180,16 @@ declare
     failed     bigint;
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('energy.review_life_cycle', 0)) then
-        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'skipped', message => 'another run is in progress');
+        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'skipped',
+            message => 'another run is in progress');
         return;
     end if;
     perform energy.run_by_building(
         'review_life_cycle', array(select building_id from raw.buildings), 'select energy.review_buildings($1)');
     failed := energy.learn_design_profiles();
     if failed > 0 then
-        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'failed', message => failed || ' design profiles failed');
+        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'failed',
+            message => failed || ' design profiles failed');
     end if;
 end;
 $$;

@@ -18,7 +18,8 @@ begin
                   hint = coalesce(nullif(advice, ''), 'config/edf.schema.json says what is allowed.');
     end if;
     insert into energy.configs (config, checksum, loaded_by, restored_from)
-    select keep_config.config, encode(sha256(convert_to(keep_config.config::text, 'UTF8')), 'hex'), edf.acting_role(), keep_config.restored_from
+    select keep_config.config, encode(sha256(convert_to(keep_config.config::text, 'UTF8')), 'hex'), edf.acting_role(),
+        keep_config.restored_from
     where keep_config.config is distinct from
           (select configs.config from energy.configs order by config_id desc limit 1);
     perform energy.define_jobs();
@@ -60,7 +61,8 @@ begin
     select config into earlier from energy.configs where configs.config_id = restore_config.config_id;
     if not found then
         raise exception 'there is no version % of the configuration', coalesce(restore_config.config_id::text, 'null')
-            using errcode = 'undefined_object', hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
+            using errcode = 'undefined_object',
+                  hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
     end if;
     perform energy.keep_config(earlier, restore_config.config_id);
 end;

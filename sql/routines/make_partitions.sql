@@ -15,12 +15,14 @@ comment on function energy.months_of(text) is
     'The first and the last month with a partition of a table; NULL if there are none.';
 revoke all on function energy.months_of(text) from public;
 
-create or replace function energy.add_partition(table_name text, suffix text, first_at text, end_at text, description text) returns void
+create or replace function energy.add_partition(table_name text, suffix text, first_at text, end_at text,
+    description text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    execute format('create table %1$s_%2$s partition of %1$s for values from (%3$s) to (%4$s)', table_name, suffix, first_at, end_at);
+    execute format('create table %1$s_%2$s partition of %1$s for values from (%3$s) to (%4$s)', table_name, suffix,
+        first_at, end_at);
     execute format('alter table %s_%s owner to edf_owner', table_name, suffix);
     execute format('comment on table %s_%s is %L', table_name, suffix, description);
 end;
@@ -29,7 +31,8 @@ comment on function energy.add_partition(text, text, text, text, text) is
     'Adds a partition; the bounds are SQL literals.';
 revoke all on function energy.add_partition(text, text, text, text, text) from public;
 
-create or replace function energy.split_partition(table_name text, suffix text, first_month date, last_month date) returns void
+create or replace function energy.split_partition(table_name text, suffix text, first_month date,
+    last_month date) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -47,7 +50,8 @@ begin
             format('%L', month + interval '1 month' || 'Z'), to_char(month, '"Rows of "FMMonth YYYY", UTC."'));
     end loop;
     if is_whole or suffix = 'earlier' then
-        perform energy.add_partition(table_name, 'earlier', 'minvalue', first_at, 'Rows before the first monthly partition.');
+        perform energy.add_partition(table_name, 'earlier', 'minvalue', first_at,
+            'Rows before the first monthly partition.');
     end if;
     if is_whole or suffix = 'later' then
         perform energy.add_partition(table_name, 'later', end_at, 'maxvalue', 'Rows after the last monthly partition.');
@@ -60,7 +64,8 @@ comment on function energy.split_partition(text, text, date, date) is
     'Splits monthly partitions off the partition before or after all months, and moves their rows.';
 revoke all on function energy.split_partition(text, text, date, date) from public;
 
-create or replace function energy.make_months(table_name text, time_column text, keep interval, months_ahead integer) returns bigint
+create or replace function energy.make_months(table_name text, time_column text, keep interval,
+    months_ahead integer) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -80,17 +85,20 @@ begin
     select * into made from energy.months_of(table_name);
     -- Rows beyond their retention, or older than five years, do not get their own month: they may come from a wrong
     -- clock.
-    execute format('select min(%I) from %s where %1$I >= $1', time_column, table_name || case when made.first_month is null then '' else '_earlier' end)
+    execute format('select min(%I) from %s where %1$I >= $1', time_column,
+        table_name || case when made.first_month is null then '' else '_earlier' end)
     into oldest using energy.clock() - coalesce(keep, interval '5 years');
     first_month := date_trunc('month', least(oldest at time zone 'UTC', now_at));
     if made.first_month is null then
         perform energy.split_partition(table_name, 'later', first_month, last_month);
     else
         if made.last_month < last_month then
-            perform energy.split_partition(table_name, 'later', (made.last_month + interval '1 month')::date, last_month);
+            perform energy.split_partition(table_name, 'later', (made.last_month + interval '1 month')::date,
+                last_month);
         end if;
         if first_month < made.first_month then
-            perform energy.split_partition(table_name, 'earlier', first_month, (made.first_month - interval '1 month')::date);
+            perform energy.split_partition(table_name, 'earlier', first_month,
+                (made.first_month - interval '1 month')::date);
         end if;
     end if;
     select count(*) - partitions into added from pg_inherits where inhparent = table_name::regclass;
@@ -132,7 +140,8 @@ begin
         exit when state = '57014';
     end loop;
     perform energy.record_job_run(
-        'make_partitions', null, energy.clock(), started_at, case when failures is null then 'succeeded' else 'failed' end, made,
+        'make_partitions', null, energy.clock(), started_at,
+        case when failures is null then 'succeeded' else 'failed' end, made,
         state, failures, advice);
 end;
 $$;

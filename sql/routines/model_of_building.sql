@@ -5,7 +5,8 @@ as $$
     select case when approved.training_end <= known_at then approved.model_id else coalesce(
         (
             select former.model_id from edf.models as former
-            where former.subject = approved.subject and status = 'retired' and artifact <> '' and training_end <= known_at
+            where former.subject = approved.subject and status = 'retired' and artifact <> ''
+              and training_end <= known_at
             order by decided_at desc limit 1
         ), approved.model_id) end
     from edf.models as approved where approved.model_id = model_known_at.model_id
@@ -36,7 +37,8 @@ revoke all on function energy.challenger_of(bigint, text) from public;
 drop function if exists energy.model_of_building(text, boolean);
 
 create or replace function energy.model_of_building(
-    building_id text, is_archetype boolean, known_at timestamptz default 'infinity', out subject text, out model_id bigint, out archetype text
+    building_id text, is_archetype boolean, known_at timestamptz default 'infinity', out subject text,
+    out model_id bigint, out archetype text
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -53,11 +55,13 @@ begin
     end if;
     if not is_archetype then
         subject := building.building_id;
-        select models.model_id into model_id from edf.models where models.subject = model_of_building.subject and status = 'approved';
+        select models.model_id into model_id from edf.models
+        where models.subject = model_of_building.subject and status = 'approved';
         if not found then
             raise exception 'building "%" has no approved model', building.building_id
                 using errcode = 'undefined_object',
-                      hint = format('Approve one that is pending, subject %L in edf.models: select edf.approve_model(model_id).', subject);
+                      hint = format('Approve one that is pending, subject %L in edf.models: select '
+                                    'edf.approve_model(model_id).', subject);
         end if;
         model_id := energy.model_known_at(model_id, known_at);
         return;
@@ -67,18 +71,24 @@ begin
     select models.model_id, models.features ->> 'time_zone' into model_id, zone
     from edf.models where models.subject = model_of_building.subject and status = 'approved';
     if not found then
-        raise exception 'neither building "%" nor its archetype "%" has an approved model', building.building_id, archetype
+        raise exception 'neither building "%" nor its archetype "%" has an approved model', building.building_id,
+            archetype
             using errcode = 'undefined_object',
-                  hint = format('Approve one that is pending, subject %L or %L in edf.models: select * from energy.approve_models(reason, subjects). '
-                                'Where there is none, select energy.train_archetype(%3$L), or energy.train_model(%1$L) once it has weeks of readings.',
+                  hint = format('Approve one that is pending, subject %L or %L in edf.models: select * from '
+                                'energy.approve_models(reason, subjects). '
+                                'Where there is none, select energy.train_archetype(%3$L), or energy.train_model(%1$L) '
+                                'once it has weeks of readings.',
                                 building.building_id, subject, archetype);
     end if;
     if zone <> building.time_zone then
-        raise exception 'building "%" is in time zone %, but the model of its archetype "%" uses %', building.building_id, building.time_zone, archetype, zone
-            using errcode = 'invalid_parameter_value', hint = 'Give the building an archetype of its own time zone in raw.buildings.';
+        raise exception 'building "%" is in time zone %, but the model of its archetype "%" uses %',
+            building.building_id, building.time_zone, archetype, zone
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Give the building an archetype of its own time zone in raw.buildings.';
     end if;
     if not exists (select from raw.apartments where apartments.building_id = building.building_id) then
-        raise exception 'building "%" has no apartments, whose number the model of its archetype needs', building.building_id
+        raise exception 'building "%" has no apartments, whose number the model of its archetype needs',
+            building.building_id
             using errcode = 'data_exception', hint = 'Add them to raw.apartments.';
     end if;
     model_id := coalesce(energy.challenger_of(model_id, building_id), energy.model_known_at(model_id, known_at));
@@ -93,13 +103,15 @@ Errors: 42704 no such building, or it has none; for an archetype's model 22023 i
 building has no apartments.$$;
 revoke all on function energy.model_of_building(text, boolean, timestamptz) from public;
 
-create or replace function energy.model_of_building(building_id text, out subject text, out model_id bigint, out archetype text)
+create or replace function energy.model_of_building(building_id text, out subject text, out model_id bigint,
+    out archetype text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select served.*
     from energy.model_of_building(
-        building_id, not exists (select from edf.models where models.subject = building_id and status = 'approved')) as served
+        building_id, not exists (select from edf.models
+            where models.subject = building_id and status = 'approved')) as served
 $$;
 comment on function energy.model_of_building(text) is
 $$The approved model that forecasts a building, and its subject in edf.models: the building's own, or that of its

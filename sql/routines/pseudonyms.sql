@@ -12,7 +12,8 @@ as $$
     -- Hashed as JSON, so that no two pairs of ids give the same text. 64 bits: no collisions among a million
     -- apartments.
     select apartments.building_id, apartments.apartment_id, 'apt_' || left(encode(energy.hmac_sha256(
-        convert_to(jsonb_build_array(apartments.building_id, apartments.apartment_id)::text, 'UTF8'), secret.key), 'hex'), 16)
+        convert_to(jsonb_build_array(apartments.building_id, apartments.apartment_id)::text, 'UTF8'), secret.key),
+            'hex'), 16)
     from raw.apartments
     cross join secret
     where pseudonyms.building_ids is null or apartments.building_id = any (pseudonyms.building_ids)

@@ -7,14 +7,16 @@ declare
     first_at timestamptz;
     hours    record;
     members  text[];
-    least    constant double precision := coalesce((energy.current_config() #>> '{training,min_known_share}')::double precision, 0.5);
+    least    constant double precision := coalesce(
+        (energy.current_config() #>> '{training,min_known_share}')::double precision, 0.5);
 begin
     if validate_training.archetype is not null then
         members := energy.archetype_members(validate_training.archetype, at);
         if cardinality(members) < 2 then
             raise exception 'archetype "%" has % buildings with eight days of demand and apartments, two are needed',
                 validate_training.archetype, cardinality(members)
-                using errcode = 'data_exception', hint = 'Wait for more readings, or give more buildings this archetype in raw.buildings.';
+                using errcode = 'data_exception',
+                      hint = 'Wait for more readings, or give more buildings this archetype in raw.buildings.';
         end if;
         return jsonb_build_object('buildings', cardinality(members));
     end if;
@@ -23,9 +25,11 @@ begin
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
     first_at := energy.evaluation_start(validate_training.building_id, at);
-    select min(hour_at) as first_at, max(hour_at) filter (where consumption_kwh is not null) as last_at, count(consumption_kwh) as known,
+    select min(hour_at) as first_at, max(hour_at) filter (where consumption_kwh is not null) as last_at,
+        count(consumption_kwh) as known,
         count(*) filter (where quality = 'estimated') as estimated,
-        count(consumption_kwh) filter (where hour_at >= evaluation.at) / greatest(extract(epoch from validate_training.at - evaluation.at) / 3600, 1) as recent_share
+        count(consumption_kwh) filter (where hour_at >= evaluation.at) / greatest(extract(epoch
+            from validate_training.at - evaluation.at) / 3600, 1) as recent_share
     into hours
     from energy.building_hours
     cross join (select first_at as at) as evaluation
@@ -35,10 +39,12 @@ begin
         raise exception 'the demand of building "%" is known in % %% of the hours since %, at least % %% are required',
             validate_training.building_id, round((100 * hours.recent_share)::numeric, 1), first_at, 100 * least
             using errcode = 'data_exception',
-                  hint = 'See energy.building_hours for missing hours, features.fct_apartment_days for their apartments; the limit is training.min_known_share.';
+                  hint = 'See energy.building_hours for missing hours, features.fct_apartment_days for their '
+                         'apartments; the limit is training.min_known_share.';
     end if;
     return jsonb_build_object(
-        'first_hour', hours.first_at, 'last_hour', hours.last_at, 'known_hours', hours.known, 'estimated_hours', hours.estimated,
+        'first_hour', hours.first_at, 'last_hour', hours.last_at, 'known_hours', hours.known,
+        'estimated_hours', hours.estimated,
         'evaluation_from', first_at, 'known_share', round(hours.recent_share::numeric, 3));
 end;
 $$;
@@ -55,9 +61,11 @@ drop function if exists energy.queue_trainings(text[], text[], text, jsonb, json
 
 create or replace function energy.plan_trainings(
     building_ids text[] default null, archetypes text[] default null,
-    strategy text default null, parameters jsonb default null, features jsonb default null, only_due boolean default false
+    strategy text default null, parameters jsonb default null, features jsonb default null,
+    only_due boolean default false
 )
-returns table (building_id text, archetype text, will_train boolean, is_due boolean, reason text, problem text, recipe jsonb, champion bigint, champion_trained_at timestamptz)
+returns table (building_id text, archetype text, will_train boolean, is_due boolean, reason text, problem text,
+    recipe jsonb, champion bigint, champion_trained_at timestamptz)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -81,7 +89,8 @@ begin
         from (select distinct archetype from raw.buildings) as kinds
         where plan_trainings.building_ids is null
           and (kinds.archetype = any (plan_trainings.archetypes)
-               or plan_trainings.archetypes is null and cardinality(energy.archetype_members(kinds.archetype, slot_at)) >= 2)
+               or plan_trainings.archetypes is null
+               and cardinality(energy.archetype_members(kinds.archetype, slot_at)) >= 2)
         order by 1 nulls last, 2
     loop
         champion := null; champion_trained_at := null; problem := null; recipe := null;
@@ -89,10 +98,12 @@ begin
         is_due := due is not null;
         continue when only_due and not is_due;
         select model_id, created_at into champion, champion_trained_at
-        from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype)) and status = 'approved';
+        from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype))
+            and status = 'approved';
         select format('run %s of it is already %s', run_id, state) into queued
         from energy.training_runs as runs
-        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype) and state in ('queued', 'running');
+        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype)
+          and state in ('queued', 'running');
         will_train := queued is null;
         reason := coalesce(queued,
             case when champion is null then 'it has no approved model'
@@ -101,10 +112,13 @@ begin
         begin
             perform energy.validate_training(plan_trainings.building_id, plan_trainings.archetype, slot_at);
             if building_id is not null then
-                recipe := energy.recipe(plan_trainings.building_id, plan_trainings.strategy, plan_trainings.parameters, plan_trainings.features);
-                perform edf.read_features(recipe -> 'features', recipe ->> 'strategy'), edf.read_parameters(recipe ->> 'strategy', recipe -> 'parameters');
+                recipe := energy.recipe(plan_trainings.building_id, plan_trainings.strategy, plan_trainings.parameters,
+                    plan_trainings.features);
+                perform edf.read_features(recipe -> 'features', recipe ->> 'strategy'),
+                    edf.read_parameters(recipe ->> 'strategy', recipe -> 'parameters');
             else
-                recipe := jsonb_build_object('strategy', 'global', 'parameters', coalesce(plan_trainings.parameters, '{}'), 'features', coalesce(plan_trainings.features, '{}'));
+                recipe := jsonb_build_object('strategy', 'global', 'parameters',
+                    coalesce(plan_trainings.parameters, '{}'), 'features', coalesce(plan_trainings.features, '{}'));
             end if;
         exception when data_exception or invalid_parameter_value or undefined_object then
             problem := sqlerrm;
@@ -124,7 +138,8 @@ revoke all on function energy.plan_trainings(text[], text[], text, jsonb, jsonb,
 
 create or replace function energy.queue_trainings(
     building_ids text[] default null, archetypes text[] default null,
-    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null, only_due boolean default false,
+    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null,
+    only_due boolean default false,
     out batch_id bigint, out queued bigint
 )
 language plpgsql security definer
@@ -144,14 +159,19 @@ begin
     end if;
     if queue_trainings.features is not null then
         perform edf.read_features((energy.current_config() -> 'features') || queue_trainings.features,
-                                  coalesce(queue_trainings.strategy, energy.current_config() #>> '{training,strategy}'));
+                                  coalesce(queue_trainings.strategy,
+                                      energy.current_config() #>> '{training,strategy}'));
     end if;
     batch_id := nextval('energy.training_batches');
-    insert into energy.training_runs (batch_id, building_id, archetype, reason, strategy, parameters, features, slot_at, requested_by)
-    select queue_trainings.batch_id, plan.building_id, plan.archetype, concat_ws(': ', queue_trainings.reason, plan.reason),
-        case when plan.building_id is not null then queue_trainings.strategy end, queue_trainings.parameters, queue_trainings.features,
+    insert into energy.training_runs (batch_id, building_id, archetype, reason, strategy, parameters, features, slot_at,
+        requested_by)
+    select queue_trainings.batch_id, plan.building_id, plan.archetype,
+        concat_ws(': ', queue_trainings.reason, plan.reason),
+        case when plan.building_id is not null then queue_trainings.strategy end, queue_trainings.parameters,
+        queue_trainings.features,
         energy.clock(), edf.acting_role()
-    from energy.plan_trainings(queue_trainings.building_ids, queue_trainings.archetypes, queue_trainings.strategy, queue_trainings.parameters, queue_trainings.features,
+    from energy.plan_trainings(queue_trainings.building_ids, queue_trainings.archetypes, queue_trainings.strategy,
+        queue_trainings.parameters, queue_trainings.features,
                                queue_trainings.only_due) as plan
     where will_train
     order by plan.building_id nulls last, plan.archetype
@@ -168,7 +188,8 @@ archetype's model are those of strategy global. reason: stored with each run. on
 required by energy.training_due. Errors: 22023, 42704 as edf.train for strategy, parameters and features.$$;
 revoke all on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) from public;
 
-create or replace function energy.cancel_trainings(reason text, batch_id bigint default null, building_ids text[] default null) returns bigint
+create or replace function energy.cancel_trainings(reason text, batch_id bigint default null,
+    building_ids text[] default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -187,7 +208,8 @@ begin
     )
 
     update energy.training_runs
-    set state = 'cancelled', finished_at = clock_timestamp(), message = format('cancelled by %s: %s', edf.acting_role(), cancel_trainings.reason)
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        message = format('cancelled by %s: %s', edf.acting_role(), cancel_trainings.reason)
     where run_id in (select run_id from taken);
     get diagnostics cancelled = row_count;
     insert into energy.training_cancels (run_id, reason, asked_by)
@@ -216,7 +238,8 @@ select
     count(*) filter (where state = 'failed') as failed,
     count(*) filter (where state = 'cancelled') as cancelled,
     count(*) filter (where state = 'running') as running,
-    coalesce(case when bool_or(state in ('queued', 'running')) then clock_timestamp() else max(finished_at) end - min(started_at), interval '0') as elapsed,
+    coalesce(case when bool_or(state in ('queued', 'running')) then clock_timestamp()
+        else max(finished_at) end - min(started_at), interval '0') as elapsed,
     (clock_timestamp() - min(started_at)) * (count(*) filter (where state in ('queued', 'running')))
         / nullif(count(*) filter (where state in ('registered', 'failed')), 0) as remaining
 from energy.training_runs

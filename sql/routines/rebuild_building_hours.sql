@@ -23,10 +23,12 @@ begin
             perform energy.remove_unheard_hours(array[span.building_id]);
             perform energy.write_hours(
                 pg_catalog.array_agg(span.building_id), pg_catalog.array_agg(day_at))
-            from pg_catalog.generate_series(pg_catalog.date_trunc('day', span.since, 'UTC'), span.until, interval '24 hours') as day_at;
+            from pg_catalog.generate_series(pg_catalog.date_trunc('day', span.since, 'UTC'), span.until,
+                interval '24 hours') as day_at;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('rebuild_building_hours', span.building_id, energy.clock(), started_at, 'failed', 0, state, message, advice);
+            perform energy.record_job_run('rebuild_building_hours', span.building_id, energy.clock(), started_at,
+                'failed', 0, state, message, advice);
             raise warning 'the hours of % were not recomputed: %', span.building_id, message;
         end;
         commit;

@@ -12,7 +12,8 @@ as $$
 
     present as (
         select (select extversion from pg_extension where extname = 'edf') as edf_version,
-            encode(sha256(convert_to(string_agg(name || e'\n' || definition, e'\n' order by name collate "C"), 'UTF8')), 'hex') as checksum
+            encode(sha256(convert_to(string_agg(name || e'\n' || definition, e'\n' order by name collate "C"), 'UTF8')),
+                'hex') as checksum
         from definitions
     )
 

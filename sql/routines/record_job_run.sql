@@ -12,13 +12,16 @@ begin
         update energy.job_runs as runs
         set status = record_job_run.status, finished_at = clock_timestamp(), rows_written = record_job_run.rows_written,
             sqlstate = record_job_run.sqlstate, message = record_job_run.message, hint = nullif(record_job_run.hint, '')
-        where runs.job_name = record_job_run.job_name and runs.status = 'running' and runs.backend_pid = pg_backend_pid();
+        where runs.job_name = record_job_run.job_name and runs.status = 'running'
+          and runs.backend_pid = pg_backend_pid();
         if found then
             return;
         end if;
     end if;
-    insert into energy.job_runs (job_name, building_id, slot_at, started_at, status, rows_written, sqlstate, message, hint, archetype)
-    values (job_name, building_id, slot_at, started_at, status, rows_written, sqlstate, message, nullif(hint, ''), archetype);
+    insert into energy.job_runs (job_name, building_id, slot_at, started_at, status, rows_written, sqlstate, message,
+        hint, archetype)
+    values (job_name, building_id, slot_at, started_at, status, rows_written, sqlstate, message, nullif(hint, ''),
+        archetype);
 end;
 $$;
 comment on function energy.record_job_run is

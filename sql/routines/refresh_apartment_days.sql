@@ -16,26 +16,30 @@ begin
     with gone as (
         delete from energy.apartment_days as days
         using unnest(buildings, dates) as due (building_id, local_date), raw.buildings
-        where (days.building_id, days.local_date) = (due.building_id, due.local_date) and buildings.building_id = due.building_id
+        where (days.building_id, days.local_date) = (due.building_id, due.local_date)
+          and buildings.building_id = due.building_id
           and (
               not exists (
                   select from raw.sensors
                   join energy.sensor_types using (sensor_type)
-                  where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id) and register_id is null
+                  where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id)
+                    and register_id is null
               )
               -- Or whose first readings were withdrawn, leaving no hours on the day.
               or not exists (
                   select from energy.apartment_hours as hours
                   where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
                     and hour_at >= days.local_date::timestamp at time zone time_zone
-                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone
+                    and hour_at between first_at and last_at
               )
               and not exists (
                   select from energy.measure_hours as hours
                   where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
                     and measures in ('heating', 'hot_water', 'room_temperature', 'setpoint')
                     and hour_at >= days.local_date::timestamp at time zone time_zone
-                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone
+                    and hour_at between first_at and last_at
               )
           )
         returning days.building_id, days.local_date
@@ -70,7 +74,8 @@ begin
             offset 0
         ) as fresh
         left join energy.apartment_days as kept
-            on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+            on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id,
+                fresh.local_date)
             and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
         where (
             kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh,
@@ -143,7 +148,8 @@ begin
         select distinct building_id, (first_at at time zone time_zone)::date + n as local_date
         from unnest(due)
         join raw.buildings using (building_id)
-        cross join lateral generate_series(0, (last_at at time zone time_zone)::date - (first_at at time zone time_zone)::date) as n
+        cross join lateral generate_series(0,
+            (last_at at time zone time_zone)::date - (first_at at time zone time_zone)::date) as n
     )
 
     -- Only days whose hours cannot have been dropped.
@@ -178,7 +184,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_apartment_days', 0));
-    perform energy.run_by_building('refresh_days', array(select distinct building_id from energy.days_due), 'select energy.refresh_days_of($1)');
+    perform energy.run_by_building('refresh_days', array(select distinct building_id from energy.days_due),
+        'select energy.refresh_days_of($1)');
 end;
 $$;
 comment on procedure energy.refresh_apartment_days() is

@@ -37,7 +37,8 @@ begin
                 and register_id is null and kind = 'register' and (is_demand or measures = 'solar')));
     -- The same for other measures, and hours before the first remaining reading.
     with begun as materialized (
-        select sensors.building_id, sensors.apartment_id, case kind when 'gauge' then sensors.room_name else '' end as room_name, measures,
+        select sensors.building_id, sensors.apartment_id,
+            case kind when 'gauge' then sensors.room_name else '' end as room_name, measures,
             min(spans.first_at) as first_at
         from raw.sensors
         join energy.sensor_types using (sensor_type)
@@ -121,12 +122,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(row(building_id, sensor_id, first_at, last_at, received_at)::energy.hours_due)
     from (
-        select building_id, sensor_id, min(first_at) as first_at, max(last_at) as last_at, min(received_at) as received_at
+        select building_id, sensor_id, min(first_at) as first_at, max(last_at) as last_at,
+            min(received_at) as received_at
         from (
-            select parted.*, count(*) filter (where is_apart) over (partition by building_id, sensor_id order by first_at, last_at) as stretch
+            select parted.*, count(*) filter (where is_apart) over (partition by building_id, sensor_id
+                order by first_at, last_at) as stretch
             from (
                 select read.*, first_at > interval '24 hours' + max(last_at) over (
-                    partition by building_id, sensor_id order by first_at, last_at rows between unbounded preceding and 1 preceding
+                    partition by building_id, sensor_id
+                        order by first_at, last_at rows between unbounded preceding and 1 preceding
                 ) as is_apart
                 from unnest(readings) as read
             ) as parted
@@ -138,7 +142,8 @@ comment on function energy.stretches_of(energy.hours_due[]) is
     'Merges new readings of a sensor that are within a day of each other: all days between them are affected.';
 revoke all on function energy.stretches_of(energy.hours_due[]) from public;
 
-create or replace function energy.reach_of(stretches energy.hours_due[]) returns table (building_id text, since timestamptz, until timestamptz)
+create or replace function energy.reach_of(stretches energy.hours_due[]) returns table (building_id text,
+    since timestamptz, until timestamptz)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -168,12 +173,14 @@ begin
         join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
         left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type
         cross join lateral (
-            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
+            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings,
+                'jitter_h') as jitter
         ) as settings
         -- Values that only increase are correct; wrong zeros may last for a month.
         cross join lateral (
             select
-                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter else interval '0' end as fault,
+                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter
+                    else interval '0' end as fault,
                 coalesce(kind = 'register' and bool_or(value = 0), false) as has_zero
             from (
                 select value, lag(value) over (order by read_at, received_at) as before_it
@@ -244,7 +251,8 @@ $$The time range affected by new readings: from the reading before them to the o
 change which nearby readings are considered wrong.$$;
 revoke all on function energy.reach_of(energy.hours_due[]) from public;
 
-create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz, to_at timestamptz) returns void
+create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz,
+    to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 -- Each day uses an index; right after a bulk load, without statistics, the planner would scan whole tables.
@@ -288,7 +296,8 @@ begin
 
     -- A full rebuild also removes what is no longer configured; except for buildings whose spans are still unknown.
     if from_at = '-infinity' then
-        perform energy.remove_unheard_hours(array(select building_id from energy.building_spans where building_id = any (building_ids)));
+        perform energy.remove_unheard_hours(array(select building_id from energy.building_spans
+            where building_id = any (building_ids)));
     end if;
 
     with due as materialized (
@@ -325,7 +334,8 @@ begin
     news as (
         select due.building_id, max(due.last_at) as until,
             greatest(floor_at, case when due.building_id = any (rebuilt) then spans.first_at
-                               when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at
+                               when min(due.received_at) >= old.received_at
+                                   and min(due.first_at) >= old.first_at then old.heard_at
                                else spans.first_at end) as since
         from due
         join spans using (building_id)
@@ -340,18 +350,22 @@ begin
     ),
 
     news_by_hour as (
-        select news.building_id, hour_at, min(arrivals.received_at) over (partition by news.building_id order by hour_at desc) as received_at
+        select news.building_id, hour_at,
+            min(arrivals.received_at) over (partition by news.building_id order by hour_at desc) as received_at
         from news
         cross join lateral generate_series(
-            date_trunc('hour', since, 'UTC'), date_trunc('hour', until, 'UTC') - interval '1 hour', interval '1 hour') as hour_at
-        left join arrivals on (arrivals.building_id, arrivals.read_hour_at) = (news.building_id, hour_at + interval '1 hour')
+            date_trunc('hour', since, 'UTC'), date_trunc('hour', until, 'UTC') - interval '1 hour',
+            interval '1 hour') as hour_at
+        left join arrivals on (arrivals.building_id, arrivals.read_hour_at) = (news.building_id,
+            hour_at + interval '1 hour')
     ),
 
     heard as (
         insert into energy.building_heard as known (building_id, hour_at, received_at)
         select news.building_id, news.hour_at, news.received_at
         from news_by_hour as news
-        left join energy.building_heard as before on (before.building_id, before.hour_at) = (news.building_id, news.hour_at)
+        left join energy.building_heard as before
+            on (before.building_id, before.hour_at) = (news.building_id, news.hour_at)
         where (before.received_at <= news.received_at) is not true
         on conflict (building_id, hour_at) do update set received_at = excluded.received_at
         returning building_id, hour_at
@@ -359,7 +373,8 @@ begin
 
     -- The last reading of each sensor, before and now; continued sensors count as one.
     heard_sensors as (
-        select sensors.building_id, sensors.apartment_id, coalesce(register_id, sensor_id) as sensor_id, max(known.last_at) as old_last_at,
+        select sensors.building_id, sensors.apartment_id, coalesce(register_id, sensor_id) as sensor_id,
+            max(known.last_at) as old_last_at,
             max(greatest(known.last_at, fresh.last_at)) as last_at, bool_or(fresh.sensor_id is not null) as has_news
         from spans
         join raw.sensors on sensors.building_id = spans.building_id
@@ -372,7 +387,8 @@ begin
         -- Silent registers: the period in which they are known to be unchanged grows.
         select building_id, min(hour_at), max(hour_at) from heard group by building_id
         union all
-        select spans.building_id, coalesce(old.heard_at, spans.first_at), spans.heard_at from spans left join old using (building_id)
+        select spans.building_id, coalesce(old.heard_at, spans.first_at), spans.heard_at from spans
+        left join old using (building_id)
         union all
         -- Silent apartments: within a day it is decided whether the silence is longer than usual.
         select building_id, max(last_at), least(max(last_at) + interval '24 hours', spans.heard_at)
@@ -397,10 +413,12 @@ begin
     days_due as (
         select distinct building_id, day_at
         from touched as touched (building_id, since, until)
-        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
+        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until,
+            interval '24 hours') as day_at
     )
 
-    select array_agg(building_id), array_agg(day_at), (select array_agg(row(due.*)::energy.hours_due) from due where sensor_id <> 0)
+    select array_agg(building_id), array_agg(day_at),
+        (select array_agg(row(due.*)::energy.hours_due) from due where sensor_id <> 0)
     into buildings, days, readings
     from days_due;
 
@@ -417,7 +435,8 @@ begin
             group by first_at >= (select max(last_at) from unnest(readings)) - interval '7 days'
         ) as parts
         cross join lateral energy.reach_of(energy.stretches_of(parts.readings)) as reach
-        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
+        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until,
+            interval '24 hours') as day_at
     ) as days_due;
 
     perform energy.write_hours(buildings, days);
@@ -427,7 +446,8 @@ comment on function energy.refresh_hours_of(text[], timestamptz, timestamptz) is
     'Refreshes the hours of some buildings; energy.refresh_building_hours() calls it with its lock held.';
 revoke all on function energy.refresh_hours_of(text[], timestamptz, timestamptz) from public;
 
-create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
+create or replace procedure energy.refresh_building_hours(from_at timestamptz default null,
+    to_at timestamptz default 'infinity')
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -445,7 +465,8 @@ begin
         select building_id from raw.sensors where from_at is not null
     ) as due;
     perform energy.run_by_building(
-        'refresh_hours', buildings, format('select energy.refresh_hours_of($1, %L, %L)', energy.iso(from_at), energy.iso(to_at)));
+        'refresh_hours', buildings,
+        format('select energy.refresh_hours_of($1, %L, %L)', energy.iso(from_at), energy.iso(to_at)));
 end;
 $$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is

@@ -24,7 +24,8 @@ select
 from now
 cross join energy.building_places as places
 cross join lateral (
-    select slots.slot_at, source, coalesce(slots.horizon, now.usual) as horizon, coalesce(known_at, slots.slot_at) as known_at
+    select slots.slot_at, source, coalesce(slots.horizon, now.usual) as horizon,
+        coalesce(known_at, slots.slot_at) as known_at
     from energy.forecast_slots as slots
     where slots.building_id = places.building_id and slots.slot_at <= now.slot_at and status = 'issued'
     order by slots.slot_at desc
@@ -84,14 +85,18 @@ set search_path = pg_catalog, pg_temp
 as $$
     with written as (
         insert into energy.refreshed_forecasts
-            (building_id, valid_at, refreshed_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, confidence, source,
+            (building_id, valid_at, refreshed_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, confidence,
+             source,
              quality, quality_reasons, model_id, archetype, weather_issued_at, config_id)
         select due.building_id, fresh.valid_at, inputs.known_at, due.issued_at, fresh.lead_hours,
-            fresh.yhat - kept * (fresh.yhat - issued.yhat), fresh.yhat_lower - kept * (fresh.yhat_lower - issued.yhat_lower),
-            fresh.yhat_upper - kept * (fresh.yhat_upper - issued.yhat_upper), fresh.confidence, due.source, fresh.quality,
+            fresh.yhat - kept * (fresh.yhat - issued.yhat),
+            fresh.yhat_lower - kept * (fresh.yhat_lower - issued.yhat_lower),
+            fresh.yhat_upper - kept * (fresh.yhat_upper - issued.yhat_upper), fresh.confidence, due.source,
+            fresh.quality,
             fresh.quality_reasons, fresh.model_id, fresh.archetype, inputs.weather_issued_at, energy.current_config_id()
         from energy.rated_forecast(
-            due.source, due.building_id, inputs, target, received_at, inputs.reasons || refresh_forecast.reasons) as fresh
+            due.source, due.building_id, inputs, target, received_at,
+            inputs.reasons || refresh_forecast.reasons) as fresh
         join energy.forecasts as issued
             on (issued.building_id, issued.issued_at, issued.valid_at)
                 = (due.building_id, due.issued_at, fresh.valid_at)
@@ -146,7 +151,8 @@ begin
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             perform energy.record_job_run(
-                'refresh_forecasts', demand.building_id, first.slot_at, started_at, 'failed', 0, state, message, advice);
+                'refresh_forecasts', demand.building_id, first.slot_at, started_at, 'failed', 0, state, message,
+                advice);
             failed := failed + 1;
         end;
     end loop;
@@ -218,7 +224,8 @@ begin
     end loop;
     perform energy.record_job_run(
         'refresh_forecasts', null, energy.clock(), started_at,
-        case when state is not null or failed > 0 then 'failed' when message is not null then 'skipped' else 'succeeded' end,
+        case when state is not null or failed > 0 then 'failed' when message is not null then 'skipped'
+            else 'succeeded' end,
         written, state, pg_catalog.concat_ws('; ', message, nullif(failed, 0) || ' buildings failed'), advice);
 end;
 $$;

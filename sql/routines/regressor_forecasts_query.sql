@@ -1,4 +1,5 @@
-create or replace function energy.weather_forecasts_query(building_id text, as_of timestamptz, since timestamptz default '-infinity')
+create or replace function energy.weather_forecasts_query(building_id text, as_of timestamptz,
+    since timestamptz default '-infinity')
 returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -30,14 +31,16 @@ as $$
         from told
         where followed_at is null or followed_at > valid_at - %4$L::interval
         $query$,
-        building_id, energy.iso(as_of), energy.iso(since), energy.exact((energy.current_config() #>> '{inference,horizon}')::interval));
+        building_id, energy.iso(as_of), energy.iso(since),
+        energy.exact((energy.current_config() #>> '{inference,horizon}')::interval));
 $$;
 comment on function energy.weather_forecasts_query(text, timestamptz, timestamptz) is
 $$The query of a building's historical weather forecasts: hours from since on, each run's values with when they were
 received, none after as_of; only runs that a forecast would have used.$$;
 revoke all on function energy.weather_forecasts_query(text, timestamptz, timestamptz) from public;
 
-create or replace function energy.regressor_forecasts_query(building_id text, as_of timestamptz, since timestamptz, regressors text[]) returns text
+create or replace function energy.regressor_forecasts_query(building_id text, as_of timestamptz, since timestamptz,
+    regressors text[]) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -56,20 +59,24 @@ as $$
                   and region = (select region from raw.buildings where building_id = %3$L)
                   and not exists (
                       select from raw.regressors as own
-                      where own.building_id = %3$L and (own.name, own.valid_at) = (wide.name, wide.valid_at) and own.received_at <= wide.received_at)
+                      where own.building_id = %3$L and (own.name, own.valid_at) = (wide.name, wide.valid_at)
+                        and own.received_at <= wide.received_at)
             ),
 
             events as (
-                select valid_at, received_at, temperature_c, ghi_w_m2, null::text as name, null::double precision as value from weather
+                select valid_at, received_at, temperature_c, ghi_w_m2, null::text as name,
+                    null::double precision as value from weather
                 union all
                 select valid_at, received_at, null, null, name, value from versions where received_at <= valid_at
                 union all
                 -- NaN before the first version: the value was unknown then, although the series has later ones.
-                select valid_at, least(min(received_at), valid_at) - interval '366 days', null, null, name, 'NaN' from versions group by valid_at, name
+                select valid_at, least(min(received_at), valid_at) - interval '366 days', null, null, name, 'NaN'
+                from versions group by valid_at, name
             ),
 
             merged as (
-                select valid_at, received_at, bool_or(name is null) as has_weather, max(temperature_c) as temperature_c, max(ghi_w_m2) as ghi_w_m2%6$s
+                select valid_at, received_at, bool_or(name is null) as has_weather, max(temperature_c) as temperature_c,
+                    max(ghi_w_m2) as ghi_w_m2%6$s
                 from events
                 group by valid_at, received_at
             ),
@@ -81,14 +88,18 @@ as $$
                 window known as (partition by valid_at order by received_at)
             )
 
-            select valid_at, received_at, max(temperature_c) over (partition by valid_at, weather_number) as temperature_c,
+            select valid_at, received_at,
+                max(temperature_c) over (partition by valid_at, weather_number) as temperature_c,
                 max(ghi_w_m2) over (partition by valid_at, weather_number) as ghi_w_m2%8$s
             from numbered
             $query$,
-            energy.weather_forecasts_query(building_id, as_of, since), regressors, building_id, energy.iso(as_of), energy.iso(since),
-            string_agg(format(', bool_or(name = %2$L) as has_%1$s, max(value) filter (where name = %2$L) as value_%1$s', at, name), '' order by at),
+            energy.weather_forecasts_query(building_id, as_of, since), regressors, building_id, energy.iso(as_of),
+            energy.iso(since),
+            string_agg(format(', bool_or(name = %2$L) as has_%1$s, max(value) filter (where name = %2$L) as value_%1$s',
+                at, name), '' order by at),
             string_agg(format(', count(*) filter (where has_%1$s) over known as number_%1$s', at), '' order by at),
-            string_agg(format(', max(value_%1$s) over (partition by valid_at, number_%1$s) as %2$I', at, name), '' order by at))
+            string_agg(format(', max(value_%1$s) over (partition by valid_at, number_%1$s) as %2$I', at, name), ''
+                order by at))
         from unnest(regressors) with ordinality as named (name, at)
     ) end
 $$;
@@ -98,16 +109,19 @@ edf.forecast: its weather forecasts (energy.weather_forecasts_query), and each v
 raw.regressors, received before its hour began. It is NaN, read as missing, as long as no version was known.$$;
 revoke all on function energy.regressor_forecasts_query(text, timestamptz, timestamptz, text[]) from public;
 
-create or replace function energy.regressor_forecasts_query(building_id text, as_of timestamptz, since timestamptz default '-infinity')
+create or replace function energy.regressor_forecasts_query(building_id text, as_of timestamptz,
+    since timestamptz default '-infinity')
 returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
-as $$ select energy.regressor_forecasts_query(building_id, as_of, since, energy.regressors_of(energy.current_config())) $$;
+as $$ select energy.regressor_forecasts_query(building_id, as_of, since,
+    energy.regressors_of(energy.current_config())) $$;
 comment on function energy.regressor_forecasts_query(text, timestamptz, timestamptz) is
     'As with regressors, using the configured ones: the inputs of a training.';
 revoke all on function energy.regressor_forecasts_query(text, timestamptz, timestamptz) from public;
 
-create or replace function energy.stored_regressor_forecasts(building_id text, as_of timestamptz, since timestamptz, regressors text[])
+create or replace function energy.stored_regressor_forecasts(building_id text, as_of timestamptz, since timestamptz,
+    regressors text[])
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -125,11 +139,13 @@ $$energy.regressor_forecasts_query, or NULL if no values known in advance are st
 observed.$$;
 revoke all on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]) from public;
 
-create or replace function energy.stored_regressor_forecasts(building_id text, as_of timestamptz, since timestamptz default '-infinity')
+create or replace function energy.stored_regressor_forecasts(building_id text, as_of timestamptz,
+    since timestamptz default '-infinity')
 returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
-as $$ select energy.stored_regressor_forecasts(building_id, as_of, since, energy.regressors_of(energy.current_config())) $$;
+as $$ select energy.stored_regressor_forecasts(building_id, as_of, since,
+    energy.regressors_of(energy.current_config())) $$;
 comment on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz) is
     'As with regressors, using the configured ones: the inputs of a training.';
 revoke all on function energy.stored_regressor_forecasts(text, timestamptz, timestamptz) from public;

@@ -5,7 +5,8 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 return array(
     select name
-    from jsonb_array_elements_text(coalesce(config #> '{training,regressors}', '[]')) with ordinality as named (name, at)
+    from jsonb_array_elements_text(coalesce(config #> '{training,regressors}', '[]')) with ordinality as named (name,
+        at)
     order by at);
 comment on function energy.regressors_of(jsonb) is 'The regressors named in a configuration, in its order.';
 revoke all on function energy.regressors_of(jsonb) from public;
@@ -43,7 +44,8 @@ ones.$$;
 revoke all on function energy.approved_regressors(text, boolean) from public;
 
 create or replace function energy.regressor_joins(
-    regressors text[], building_id text, as_of timestamptz, since timestamptz, until timestamptz, out columns text, out joins text
+    regressors text[], building_id text, as_of timestamptz, since timestamptz, until timestamptz, out columns text,
+    out joins text
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -55,7 +57,8 @@ as $$
         left join (
             select distinct on (valid_at) valid_at, value from raw.regressors
             where name = %2$L and received_at <= %4$L and valid_at >= %5$L and valid_at < %6$L
-              and (regressors.building_id = %3$L or region = (select region from raw.buildings where building_id = %3$L))
+              and (regressors.building_id = %3$L
+              or region = (select region from raw.buildings where building_id = %3$L))
             order by valid_at, region is null desc, received_at desc
         ) as regressor_%1$s on regressor_%1$s.valid_at = grid.valid_at$query$,
             at, name, building_id, energy.iso(as_of), energy.iso(since), energy.iso(until)), '' order by at), '')

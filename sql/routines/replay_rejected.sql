@@ -1,5 +1,6 @@
 create or replace function energy.take_rejected(
-    rejected_ids bigint[] default null, fixed_message text default null, overrule boolean default false, out taken bigint, out still_rejected bigint
+    rejected_ids bigint[] default null, fixed_message text default null, overrule boolean default false,
+    out taken bigint, out still_rejected bigint
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -11,14 +12,18 @@ declare
     is_taken     boolean;
 begin
     if fixed_message is not null and coalesce(cardinality(rejected_ids), 0) <> 1 then
-        raise exception 'a fixed message replaces one rejected message, not %', coalesce(cardinality(rejected_ids)::text, 'all of them')
-            using errcode = 'invalid_parameter_value', hint = 'Give its id: call energy.replay_rejected(array[id], message).';
+        raise exception 'a fixed message replaces one rejected message, not %',
+            coalesce(cardinality(rejected_ids)::text, 'all of them')
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Give its id: call energy.replay_rejected(array[id], message).';
     end if;
     -- Only roles that could have sent the messages as the pipeline.
-    if overrule and not has_function_privilege(edf.acting_role(), 'energy.take_meter_messages(text[], timestamptz, text, boolean)', 'execute') then
+    if overrule and not has_function_privilege(edf.acting_role(),
+        'energy.take_meter_messages(text[], timestamptz, text, boolean)', 'execute') then
         raise exception 'role % may not overrule whose buildings a sender may write', edf.acting_role()
             using errcode = 'insufficient_privilege',
-                  hint = 'Ask role pipeline, or grant the building to the sender in energy.building_access and replay without overrule.';
+                  hint = 'Ask role pipeline, or grant the building to the sender in energy.building_access and replay '
+                         'without overrule.';
     end if;
     taken := 0;
     still_rejected := 0;
@@ -42,7 +47,8 @@ begin
             from energy.take_meter_messages(array[text_to_take], null, open_message.sender, overrule) as sent;
         else
             select document.rejected_code is null into is_taken
-            from energy.take_weather_document(text_to_take, open_message.weather_location_id, open_message.issued_at, null) as document;
+            from energy.take_weather_document(text_to_take, open_message.weather_location_id, open_message.issued_at,
+                null) as document;
         end if;
         if is_taken then
             update raw.rejected_messages
@@ -70,7 +76,8 @@ revoke all on function energy.take_rejected(bigint[], text, boolean) from public
 -- Earlier versions accepted any building, regardless of the sender.
 drop procedure if exists energy.replay_rejected(bigint[], text);
 
-create or replace procedure energy.replay_rejected(rejected_ids bigint[] default null, fixed_message text default null, overrule boolean default false)
+create or replace procedure energy.replay_rejected(rejected_ids bigint[] default null, fixed_message text default null,
+    overrule boolean default false)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$

@@ -28,7 +28,8 @@ as $$
 begin
     if not exists (
         select from energy.building_access as access
-        where (access.subject, access.building_id) = (energy.request_subject(), check_is_own.building_id) and access.subject <> ''
+        where (access.subject, access.building_id) = (energy.request_subject(), check_is_own.building_id)
+          and access.subject <> ''
     ) then
         perform energy.refuse(
             'PT403', format('building %s is not yours', coalesce(left(check_is_own.building_id, 80), 'null')),
@@ -40,7 +41,8 @@ comment on function energy.check_is_own(text) is
     'Errors: PT403 (HTTP 403) the building is not one of the request''s subject, whether it exists or not.';
 revoke all on function energy.check_is_own(text) from public;
 
-create or replace function energy.sensor_named(building_id text, apartment_id text, sensor_type text, room_name text) returns bigint
+create or replace function energy.sensor_named(building_id text, apartment_id text, sensor_type text,
+    room_name text) returns bigint
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -50,7 +52,8 @@ declare
 begin
     select sensor_id into found_id from raw.sensors
     where (building_id, apartment_id, sensor_type, room_name)
-        = (sensor_named.building_id, coalesce(sensor_named.apartment_id, ''), sensor_named.sensor_type, coalesce(sensor_named.room_name, ''));
+        = (sensor_named.building_id, coalesce(sensor_named.apartment_id, ''), sensor_named.sensor_type,
+            coalesce(sensor_named.room_name, ''));
     if found_id is null then
         perform energy.refuse('PT404',
             format('there is no sensor %s in apartment %L, room %L of building %s',

@@ -56,10 +56,12 @@ begin
     $delete$;
     execute $lacking$
         select string_agg(name, ', ' order by name) from energy.cron_jobs as wanted
-        where schedule is not null and not exists (select from cron.job where jobname = name and database = current_database())
+        where schedule is not null
+          and not exists (select from cron.job where jobname = name and database = current_database())
     $lacking$ into unknown;
     if unknown is not null then
-        raise notice 'pg_cron does not have these jobs yet: %', unknown using hint = 'docker/deploy.sh jobs schedules them.';
+        raise notice 'pg_cron does not have these jobs yet: %',
+            unknown using hint = 'docker/deploy.sh jobs schedules them.';
     end if;
 end;
 $$;

@@ -8,10 +8,13 @@ declare
     -- Buildings that failed recently are run separately, so that the others succeed at the first attempt.
     suspects   constant text[] := array(
         select distinct runs.building_id from energy.job_runs as runs
-        where runs.job_name = run_by_building.job_name and runs.started_at > now() - interval '1 day' and runs.status = 'failed'
+        where runs.job_name = run_by_building.job_name and runs.started_at > now() - interval '1 day'
+          and runs.status = 'failed'
           and runs.building_id = any (building_ids));
-    groups     jsonb := jsonb_build_array(array(select id from unnest(building_ids) as id where id <> all (suspects) order by id))
-                        || array_to_json(array(select jsonb_build_array(id) from unnest(suspects) as id order by id))::jsonb;
+    groups     jsonb := jsonb_build_array(array(select id from unnest(building_ids) as id where id <> all (suspects)
+        order by id))
+                        || array_to_json(array(select jsonb_build_array(id) from unnest(suspects) as id
+                            order by id))::jsonb;
     ids        text[];
     failed     bigint := 0;
     state      text;
@@ -32,13 +35,15 @@ begin
             elsif cardinality(ids) > 1 then
                 groups := groups || array_to_json(array(select jsonb_build_array(id) from unnest(ids) as id))::jsonb;
             else
-                perform energy.record_job_run(job_name, ids[1], slot_at, started_at, 'failed', 0, state, message, advice);
+                perform energy.record_job_run(job_name, ids[1], slot_at, started_at, 'failed', 0, state, message,
+                    advice);
                 failed := failed + 1;
             end if;
         end;
     end loop;
     if failed > 0 then
-        perform energy.record_job_run(job_name, null, slot_at, started_at, 'failed', message => failed || ' buildings failed');
+        perform energy.record_job_run(job_name, null, slot_at, started_at, 'failed',
+            message => failed || ' buildings failed');
         raise warning '%: % buildings failed', job_name, failed using hint = 'Table energy.job_runs says why.';
     end if;
     return failed;

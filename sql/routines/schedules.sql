@@ -40,10 +40,12 @@ begin
     for n in 0..3000 loop
         of_month := extract(day from day)::integer = any (days);
         -- Sunday is 0 and 7.
-        of_week := extract(dow from day)::integer = any (week_days) or extract(isodow from day)::integer = any (week_days);
+        of_week := extract(dow from day)::integer = any (week_days)
+            or extract(isodow from day)::integer = any (week_days);
         if extract(month from day)::integer = any (months)
            and (of_month and of_week or not is_both and (of_month or of_week)) then
-            select case when is_after then min(time) filter (where time > at) else max(time) filter (where time <= at) end
+            select case when is_after then min(time) filter (where time > at)
+                else max(time) filter (where time <= at) end
             into found
             from unnest(hours) as hour
             cross join unnest(minutes) as minute

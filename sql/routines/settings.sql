@@ -53,7 +53,8 @@ other measures are columns of energy.apartment_hours.$$;
 create or replace view energy.quality_limits as
 select
     (quality ->> 'min_coverage_share')::double precision as min_coverage_share,
-    case when quality ? 'retired_after' then (quality ->> 'retired_after')::interval else interval '30 days' end as retired_after,
+    case when quality ? 'retired_after' then (quality ->> 'retired_after')::interval
+        else interval '30 days' end as retired_after,
     coalesce((quality ->> 'max_ahead_minutes')::double precision, 15) * interval '1 minute' as max_ahead,
     coalesce((quality ->> 'max_step_back')::interval, interval '31 days') as max_step_back,
     coalesce((quality ->> 'max_rejected_mb')::double precision, 50) * 1e6 as max_rejected_bytes

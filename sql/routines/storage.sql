@@ -37,7 +37,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
-        coalesce((select dropped.dropped_before from energy.dropped_rows as dropped where dropped.table_name = $1), '-infinity'),
+        coalesce((select dropped.dropped_before from energy.dropped_rows as dropped where dropped.table_name = $1),
+            '-infinity'),
         coalesce((select energy.clock() - keep from energy.storage where storage.table_name = $1), '-infinity'));
 $$;
 comment on function energy.dropped_before(text) is
@@ -71,7 +72,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
-        energy.hours_floor(), date_trunc('day', energy.dropped_before('energy.measure_hours'), 'UTC') + interval '1 day');
+        energy.hours_floor(), date_trunc('day', energy.dropped_before('energy.measure_hours'),
+            'UTC') + interval '1 day');
 $$;
 comment on function energy.days_floor() is
     'Apartment days, and hours in energy.measure_hours, before this are not recomputed: see energy.hours_floor().';
@@ -85,7 +87,8 @@ as $define$
 begin
     if to_regclass('energy.building_days_aggregate') is not null then
         create or replace view energy.building_days as
-        select building_id, day_at, consumption_kwh, solar_kwh, hours, hours_with_demand, quality, received_at from energy.building_days_aggregate;
+        select building_id, day_at, consumption_kwh, solar_kwh, hours, hours_with_demand, quality, received_at
+        from energy.building_days_aggregate;
     else
         create or replace view energy.building_days as
         select
@@ -105,7 +108,8 @@ $$One row per building and UTC day: sums of energy.building_hours.
 
 With TimescaleDB it is a continuous aggregate, whose refresh looks back as far as storage.building_days in
 config/edf.yaml.$$;
-    comment on column energy.building_days.consumption_kwh is 'Sum of the hours with known demand; hours_with_demand counts them.';
+    comment on column energy.building_days.consumption_kwh is 'Sum of the hours with known demand; hours_with_demand '
+                                                              'counts them.';
     comment on column energy.building_days.quality is 'The worst of the hours.';
 end;
 $define$;

@@ -19,18 +19,21 @@ begin
     select * into training from energy.trainings where trainings.model_id = stress_inputs.model_id;
     if not found then
         raise exception 'model % was not trained by the pipeline: its inputs are not known', stress_inputs.model_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Train it by energy.train_models or energy.train_model.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Train it by energy.train_models or energy.train_model.';
     end if;
     building := coalesce(training.building_id, (energy.archetype_members(training.archetype, training.known_at))[1]);
     -- Ends at the building's newest Sunday, so that a Monday follows.
     select slot.at into issued_at
     from raw.buildings
-    cross join unnest(energy.issue_times(time_zone, training.known_at - interval '8 days', training.known_at + interval '1 microsecond')) as slot (at)
+    cross join unnest(energy.issue_times(time_zone, training.known_at - interval '8 days',
+        training.known_at + interval '1 microsecond')) as slot (at)
     where buildings.building_id = building and extract(isodow from slot.at at time zone time_zone) = 7
     order by slot.at desc
     limit 1;
     inputs := energy.building_inputs(
-        building, issued_at, issued_at - (config #>> '{inference,history}')::interval, issued_at + (config #>> '{inference,horizon}')::interval,
+        building, issued_at, issued_at - (config #>> '{inference,history}')::interval,
+        issued_at + (config #>> '{inference,horizon}')::interval,
         (select energy.regressors_of(configs.config) from energy.configs where configs.config_id = training.config_id));
     if training.archetype is not null then
         inputs := energy.with_apartments(inputs, building, issued_at);
@@ -66,13 +69,16 @@ declare
     clear_sky double precision[];
     base      edf.series := series;
 begin
-    select min(t), percentile_cont(0.1) within group (order by t), max(t), avg(t) into coldest, cool, warmest, usual from unnest(temps) as t where t = t;
+    select min(t), percentile_cont(0.1) within group (order by t), max(t), avg(t) into coldest, cool, warmest, usual
+    from unnest(temps) as t where t = t;
     -- The weather of the last days repeated.
-    base_temp := array(select coalesce(nullif(temps[history - ahead + n], 'NaN'), usual) from generate_series(1, ahead) as n order by n);
+    base_temp := array(select coalesce(nullif(temps[history - ahead + n], 'NaN'), usual)
+        from generate_series(1, ahead) as n order by n);
     base.regressors[temp_at : temp_at][history + 1 : rows] := array[base_temp];
     if sun_at is not null then
         suns := array(select unnest(series.regressors[sun_at : sun_at][1 : history]));
-        base_sun := array(select coalesce(nullif(suns[history - ahead + n], 'NaN'), 0) from generate_series(1, ahead) as n order by n);
+        base_sun := array(select coalesce(nullif(suns[history - ahead + n], 'NaN'), 0)
+            from generate_series(1, ahead) as n order by n);
         base.regressors[sun_at : sun_at][history + 1 : rows] := array[base_sun];
         with by_hour as (
             select extract(hour from series.times[n]) as hour, max(nullif(suns[n], 'NaN')) as ghi
@@ -94,7 +100,8 @@ begin
     is_unseen := true;
     scenario := 'heat wave'; series_of := base;
     series_of.regressors[temp_at : temp_at][history + 1 : rows] :=
-array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6 from unnest(base_temp) with ordinality as bases (t, n) order by n)];
+array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6
+    from unnest(base_temp) with ordinality as bases (t, n) order by n)];
     return next;
     if sun_at is not null then
         scenario := 'bitterly cold and sunny'; series_of := base;
@@ -103,19 +110,22 @@ array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6
         return next;
         is_unseen := false;
         scenario := 'no sun'; series_of := base;
-        series_of.regressors[sun_at : sun_at][history + 1 : rows] := array[array_fill(0::double precision, array[ahead])];
+        series_of.regressors[sun_at : sun_at][history + 1 : rows] := array[array_fill(0::double precision,
+            array[ahead])];
         return next;
     end if;
     is_unseen := false;
     if free_at is not null then
         scenario := 'holiday on a Monday'; series_of := base;
         series_of.regressors[free_at : free_at][history + 1 : rows] := array[array(
-            select (extract(isodow from series.times[history + n] at time zone time_zone) = 1)::integer::double precision from generate_series(1, ahead) as n order by n)];
+            select (extract(isodow from series.times[history + n] at time zone time_zone) = 1)::integer::double precision
+            from generate_series(1, ahead) as n order by n)];
         return next;
     end if;
     -- Base load only, for the three days before the issue.
     scenario := 'everything off'; series_of := base;
-    series_of.target[history - 71 : history] := array_fill((select min(d) from unnest(series.target[1 : history]) as d where d = d), array[72]);
+    series_of.target[history - 71 : history] := array_fill((select min(d) from unnest(series.target[1 : history]) as d
+        where d = d), array[72]);
     return next;
 end;
 $$;
@@ -126,7 +136,8 @@ data.$$;
 revoke all on function energy.stress_scenarios(edf.series, integer, jsonb, text) from public;
 
 create or replace function energy.stress_test(model_id bigint)
-returns table (scenario text, rule text, passed boolean, value double precision, limit_value double precision, reason text)
+returns table (scenario text, rule text, passed boolean, value double precision, limit_value double precision,
+    reason text)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -151,11 +162,13 @@ begin
     select count(*) into history from unnest(series.times) as at where at < given.issued_at;
     if array_position(series.regressor_names, model.features ->> 'temperature') is null then
         raise exception 'model % does not use temperature, which the stress test varies', model.model_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Name it in features.temperature of the configuration.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Name it in features.temperature of the configuration.';
     end if;
     return query
     with past as (
-        select max(demand) as peak, min(demand) as least, percentile_cont(0.999) within group (order by abs(demand - before)) as jump
+        select max(demand) as peak, min(demand) as least, percentile_cont(0.999) within
+        group (order by abs(demand - before)) as jump
         from (
             select nullif(demand, 'NaN') as demand, lag(nullif(demand, 'NaN')) over (order by n) as before
             from unnest(series.target[1 : history]) with ordinality as hours (demand, n)
@@ -170,14 +183,16 @@ begin
     ),
 
     summed as (
-        select scenario, is_unseen, avg(yhat) as mean, min(yhat) as least, max(yhat) as peak, max(jump) as jump, avg(yhat_upper - yhat_lower) as width
+        select scenario, is_unseen, avg(yhat) as mean, min(yhat) as least, max(yhat) as peak, max(jump) as jump,
+            avg(yhat_upper - yhat_lower) as width
         from forecasts group by scenario, is_unseen
     ),
 
     base as (select * from summed where scenario = 'weather of the last days'),
 
     checked (scenario, rule, value, limit_value, passed, text) as (
-        select s.scenario, 'no negative demand', s.least, 0, past.least < 0 or s.least >= -1e-9, 'the least hour is %s kWh, the building''s was never below %s kWh'
+        select s.scenario, 'no negative demand', s.least, 0, past.least < 0 or s.least >= -1e-9,
+            'the least hour is %s kWh, the building''s was never below %s kWh'
         from summed as s, past
         union all
         select s.scenario, 'no jump', s.jump, (limits ->> 'max_jump_ratio')::double precision * past.jump,
@@ -186,26 +201,31 @@ begin
         from summed as s, past
         union all
         select s.scenario, 'no peak', s.peak, (limits ->> 'max_peak_ratio')::double precision * past.peak,
-            s.peak <= (limits ->> 'max_peak_ratio')::double precision * past.peak, 'it peaks at %s kWh, at most %s kWh is allowed'
+            s.peak <= (limits ->> 'max_peak_ratio')::double precision * past.peak,
+            'it peaks at %s kWh, at most %s kWh is allowed'
         from summed as s, past
         union all
-        select 'colder', 'colder never lowers heating demand', 100 * (1 - colder.mean / nullif(cool.mean, 0)), (limits ->> 'max_heating_drop_pct')::double precision,
+        select 'colder', 'colder never lowers heating demand', 100 * (1 - colder.mean / nullif(cool.mean, 0)),
+            (limits ->> 'max_heating_drop_pct')::double precision,
             colder.mean >= cool.mean * (1 - (limits ->> 'max_heating_drop_pct')::double precision / 100),
             'with 8 degrees less it forecasts %s %% less, at most %s %% is allowed'
         from summed as colder, summed as cool where colder.scenario = 'colder' and cool.scenario = 'cool'
         union all
-        select s.scenario, 'intervals no narrower out of distribution', s.width / nullif(base.width, 0), (limits ->> 'min_width_ratio')::double precision,
+        select s.scenario, 'intervals no narrower out of distribution', s.width / nullif(base.width, 0),
+            (limits ->> 'min_width_ratio')::double precision,
             s.width >= base.width * (limits ->> 'min_width_ratio')::double precision,
             'its interval is %s times as wide as in usual weather, at least %s times is required'
         from summed as s, base where s.is_unseen
         union all
-        select s.scenario, 'demand falls with what is switched off', s.mean / nullif(base.mean, 0), 1.1, s.mean <= 1.1 * base.mean,
+        select s.scenario, 'demand falls with what is switched off', s.mean / nullif(base.mean, 0), 1.1,
+            s.mean <= 1.1 * base.mean,
             'after three days of base load it forecasts %s times the usual demand, at most %s times is allowed'
         from summed as s, base where s.scenario = 'everything off'
     )
 
     select scenario, rule, coalesce(passed, false), value, limit_value,
-        case when passed is not true then scenario || ': ' || format(text, round(value::numeric, 2), round(limit_value::numeric, 2)) end
+        case when passed is not true then scenario || ': ' || format(text, round(value::numeric, 2),
+            round(limit_value::numeric, 2)) end
     from checked
     order by scenario, rule;
 end;
@@ -247,7 +267,8 @@ as $$
     select coalesce(array_agg(reason order by scenario, rule), '{}')
     from energy.stress_tests
     where stress_tests.model_id = stress_failures.model_id and not passed
-      and tested_at = (select max(tested_at) from energy.stress_tests as newest where newest.model_id = stress_failures.model_id)
+      and tested_at = (select max(tested_at) from energy.stress_tests as newest
+          where newest.model_id = stress_failures.model_id)
 $$;
 comment on function energy.stress_failures(bigint) is
     'Failures of a model''s newest stress test; empty if it passed or was never tested.';

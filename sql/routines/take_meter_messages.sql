@@ -40,7 +40,8 @@ declare
 begin
     select taken.readings_taken, taken.messages_rejected, taken.rejections
     into readings_taken, messages_rejected, rejections
-    from energy.store_meter_messages(messages, take_or_set_aside.received_at, take_or_set_aside.sender, overrule) as taken;
+    from energy.store_meter_messages(messages, take_or_set_aside.received_at, take_or_set_aside.sender,
+        overrule) as taken;
 exception when others then
     get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
     -- Other errors are not caused by the data: they would recur.
@@ -61,7 +62,8 @@ exception when others then
         if coalesce(octet_length(line)
                     <= energy.rejected_room(take_or_set_aside.sender, take_or_set_aside.received_at), true) then
             insert into raw.rejected_messages (source, received_at, reason_code, reason, message, sender)
-            values ('meter', take_or_set_aside.received_at, 'ingest_error', format('%s: %s', state, left(message, 1000)),
+            values ('meter', take_or_set_aside.received_at, 'ingest_error',
+                format('%s: %s', state, left(message, 1000)),
                     line, take_or_set_aside.sender)
             on conflict do nothing;
             if found then
@@ -70,7 +72,8 @@ exception when others then
             end if;
         end if;
         perform energy.record_job_run(
-            'take_meter_messages', (select min(building_id) from edf.parse_meter_messages(messages)), take_or_set_aside.received_at,
+            'take_meter_messages', (select min(building_id) from edf.parse_meter_messages(messages)),
+            take_or_set_aside.received_at,
             clock_timestamp(), 'failed', 0, state, message, advice);
         readings_taken := 0;
         messages_rejected := 1;
@@ -105,18 +108,22 @@ declare
 begin
     perform energy.check_timescaledb();
     if not isfinite(known_at) then
-        raise exception 'received_at is %', known_at using errcode = 'invalid_parameter_value', hint = 'Pass the time at which the messages were received.';
+        raise exception 'received_at is %', known_at using errcode = 'invalid_parameter_value',
+            hint = 'Pass the time at which the messages were received.';
     end if;
     if array_lower(messages, 1) <> 1 or array_ndims(messages) <> 1
-       or exists (select from unnest(messages) as sent where left(sent, 1) = chr(65279) or btrim(sent, blank) = '' or sent is null) then
-        lines := array(select ltrim(sent, chr(65279)) from unnest(messages) with ordinality as sent (sent, at) where btrim(sent, blank) <> '' order by at);
+       or exists (select from unnest(messages) as sent
+           where left(sent, 1) = chr(65279) or btrim(sent, blank) = '' or sent is null) then
+        lines := array(select ltrim(sent, chr(65279)) from unnest(messages) with ordinality as sent (sent, at)
+            where btrim(sent, blank) <> '' order by at);
     end if;
     perform energy.await_turns(array(select energy.turns_of(coalesce(lines, '{}'))));
     select taken.readings_taken, taken.messages_rejected, taken.rejections
     into readings_taken, messages_rejected, rejections
     from energy.take_or_set_aside(coalesce(lines, '{}'), known_at, take_meter_messages.sender, overrule) as taken;
     insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected, sender, overruled)
-    values (known_at, coalesce(cardinality(lines), 0), readings_taken, messages_rejected, take_meter_messages.sender, overrule);
+    values (known_at, coalesce(cardinality(lines), 0), readings_taken, messages_rejected, take_meter_messages.sender,
+        overrule);
 end;
 $$;
 comment on function energy.take_meter_messages(text[], timestamptz, text, boolean) is
@@ -144,7 +151,8 @@ begin
             using errcode = 'invalid_parameter_value', hint = 'Wrap a single message in [ ].';
     end if;
     select taken.readings_taken, taken.messages_rejected into readings_taken, messages_rejected
-    from energy.take_meter_messages(array(select message::text from jsonb_array_elements(messages) as message), received_at) as taken;
+    from energy.take_meter_messages(array(select message::text from jsonb_array_elements(messages) as message),
+        received_at) as taken;
 end;
 $$;
 comment on function energy.take_meter_messages(jsonb, timestamptz) is

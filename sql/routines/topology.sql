@@ -58,7 +58,8 @@ $$;
 comment on function energy.known_sensor(bigint) is 'A sensor. Errors: 42704 no such sensor.';
 revoke all on function energy.known_sensor(bigint) from public;
 
-create or replace procedure energy.continue_sensor(earlier_id bigint, later_id bigint, replaced_at timestamptz default null)
+create or replace procedure energy.continue_sensor(earlier_id bigint, later_id bigint,
+    replaced_at timestamptz default null)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -72,17 +73,21 @@ begin
     if earlier.sensor_id = coalesce(later.register_id, later.sensor_id) and replaced_at is null then
         return;
     end if;
-    if (earlier.building_id, earlier.sensor_type) is distinct from (later.building_id, later.sensor_type) or earlier.sensor_id = later.sensor_id
+    if (earlier.building_id, earlier.sensor_type) is distinct from (later.building_id, later.sensor_type)
+        or earlier.sensor_id = later.sensor_id
        or coalesce(later.register_id, earlier.sensor_id) <> earlier.sensor_id then
         raise exception 'sensor % cannot continue sensor %', later_id, earlier_id
             using errcode = 'invalid_parameter_value',
-                  detail = format('%s of building %s, and %s of building %s.', later.sensor_type, later.building_id, earlier.sensor_type, earlier.building_id),
+                  detail = format('%s of building %s, and %s of building %s.', later.sensor_type, later.building_id,
+                      earlier.sensor_type, earlier.building_id),
                   hint = 'A sensor can continue one other sensor of the same type in the same building.';
     end if;
-    update raw.sensors set register_id = earlier.sensor_id where later.sensor_id in (sensors.sensor_id, sensors.register_id);
+    update raw.sensors set register_id = earlier.sensor_id
+    where later.sensor_id in (sensors.sensor_id, sensors.register_id);
     if continue_sensor.replaced_at is not null then
         update raw.sensors
-        set replaced_at = array(select distinct at from unnest(sensors.replaced_at || continue_sensor.replaced_at) as at order by at)
+        set replaced_at = array(select distinct at from unnest(sensors.replaced_at || continue_sensor.replaced_at) as at
+            order by at)
         where sensors.sensor_id = earlier.sensor_id;
     end if;
 end;
@@ -105,7 +110,8 @@ declare
 begin
     if sensor.register_id is not null then
         raise exception 'sensor % continues sensor %', sensor.sensor_id, sensor.register_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Set the validity of the sensor that it continues.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Set the validity of the sensor that it continues.';
     end if;
     perform energy.check_validity(set_sensor_validity.valid_from, set_sensor_validity.valid_to);
     update raw.sensors set valid_from = set_sensor_validity.valid_from, valid_to = set_sensor_validity.valid_to
@@ -135,7 +141,8 @@ comment on function energy.check_validity(timestamptz, timestamptz) is
     'Errors: 22023 valid_from is not before valid_to.';
 revoke all on function energy.check_validity(timestamptz, timestamptz) from public;
 
-create or replace procedure energy.set_apartment_validity(building_id text, apartment_id text, valid_from timestamptz, valid_to timestamptz)
+create or replace procedure energy.set_apartment_validity(building_id text, apartment_id text, valid_from timestamptz,
+    valid_to timestamptz)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -146,8 +153,10 @@ begin
     end if;
     perform energy.check_validity(set_apartment_validity.valid_from, set_apartment_validity.valid_to);
     insert into raw.apartments as known (building_id, apartment_id, valid_from, valid_to)
-    values (set_apartment_validity.building_id, set_apartment_validity.apartment_id, set_apartment_validity.valid_from, set_apartment_validity.valid_to)
-    on conflict on constraint apartments_pkey do update set valid_from = excluded.valid_from, valid_to = excluded.valid_to;
+    values (set_apartment_validity.building_id, set_apartment_validity.apartment_id, set_apartment_validity.valid_from,
+        set_apartment_validity.valid_to)
+    on conflict on constraint apartments_pkey do update set valid_from = excluded.valid_from,
+    valid_to = excluded.valid_to;
 end;
 $$;
 comment on procedure energy.set_apartment_validity(text, text, timestamptz, timestamptz) is

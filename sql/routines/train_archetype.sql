@@ -1,7 +1,8 @@
 -- Earlier versions had no arguments for parameters and features.
 drop function if exists energy.train_archetype(text);
 
-create or replace function energy.train_archetype(archetype text, parameters jsonb default null, features jsonb default null, at timestamptz default null) returns bigint
+create or replace function energy.train_archetype(archetype text, parameters jsonb default null,
+    features jsonb default null, at timestamptz default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -21,11 +22,14 @@ begin
     end if;
     -- A model has a single time zone.
     for other in
-        select building_id, format('building "%s" is in time zone %s, but the model of its archetype "%s" uses %s, as most of its buildings do',
+        select building_id, format('building "%s" is in time zone %s, but the model of its archetype "%s" uses %s, as '
+                                   'most of its buildings do',
                                    building_id, time_zone, buildings.archetype, zone) as message
-        from raw.buildings where buildings.archetype = train_archetype.archetype and time_zone <> zone order by building_id
+        from raw.buildings where buildings.archetype = train_archetype.archetype and time_zone <> zone
+        order by building_id
     loop
-        raise warning '%', other.message using errcode = 'invalid_parameter_value', hint = 'Give it an archetype of its own time zone in raw.buildings.';
+        raise warning '%', other.message using errcode = 'invalid_parameter_value',
+            hint = 'Give it an archetype of its own time zone in raw.buildings.';
         perform energy.record_job_run(
             'train_models', other.building_id, energy.clock(), clock_timestamp(), 'failed', 0, '22023', other.message,
             'Give it an archetype of its own time zone in raw.buildings.', train_archetype.archetype);
@@ -37,18 +41,22 @@ begin
     model := edf.train_global(
         energy.archetype_subject(train_archetype.archetype),
         energy.archetype_training_query(energy.archetype_members(train_archetype.archetype, known_at), known_at),
-        '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), used, (config #>> '{inference,horizon}')::interval,
+        '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), used,
+        (config #>> '{inference,horizon}')::interval,
         (select energy.issue_hours(min(building_id), known_at) from raw.buildings
          where buildings.archetype = train_archetype.archetype and time_zone = zone));
     insert into energy.trainings (model_id, config_id, archetype, known_at, recipe)
     values (model, version, train_archetype.archetype, known_at, jsonb_build_object(
-        'strategy', 'global', 'parameters', '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters, '{}'), 'features', used));
+        'strategy', 'global', 'parameters', '{"size": "apartments"}'::jsonb || coalesce(train_archetype.parameters,
+            '{}'), 'features', used));
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh)
     select model, sides.strategy, 0, (held_out ->> hours)::double precision::bigint, mape_pct, rmse, mae
     from edf.models
     cross join lateral (select metrics -> 'held_out' as held_out) as metrics
-    cross join (values ('global', 'model', 'hours'), ('seasonal_naive', 'seasonal_naive', 'hours_after_a_week')) as sides (strategy, side, hours)
-    cross join lateral jsonb_to_record(held_out -> side) as scores (mape_pct double precision, rmse double precision, mae double precision)
+    cross join (values ('global', 'model', 'hours'),
+        ('seasonal_naive', 'seasonal_naive', 'hours_after_a_week')) as sides (strategy, side, hours)
+    cross join lateral jsonb_to_record(held_out -> side) as scores (mape_pct double precision, rmse double precision,
+        mae double precision)
     where model_id = model;
     return model;
 end;

@@ -1,5 +1,6 @@
 -- A training in parts, for energy.train_model and for the steps of the queue. recipe: strategy, parameters, features.
-create or replace function energy.recipe(building_id text, strategy text, parameters jsonb, features jsonb) returns jsonb
+create or replace function energy.recipe(building_id text, strategy text, parameters jsonb,
+    features jsonb) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -7,7 +8,8 @@ as $$
         'strategy', coalesce(recipe.strategy, config #>> '{training,strategy}'),
         -- Parameters belong to one strategy.
         'parameters', coalesce(recipe.parameters,
-                               case when coalesce(recipe.strategy, config #>> '{training,strategy}') = config #>> '{training,strategy}'
+                               case when coalesce(recipe.strategy,
+                                   config #>> '{training,strategy}') = config #>> '{training,strategy}'
                                     then config #> '{training,parameters}' end,
                                '{}'),
         'features', energy.building_features(recipe.building_id) || coalesce(recipe.features, '{}'))
@@ -28,7 +30,8 @@ declare
     first_at constant timestamptz := (
         select issue_times[1]
         from raw.buildings
-        cross join energy.issue_times(time_zone, date_trunc('day', at - (config #>> '{evaluation,test_period}')::interval, 'UTC'), at) as issue_times
+        cross join energy.issue_times(time_zone,
+            date_trunc('day', at - (config #>> '{evaluation,test_period}')::interval, 'UTC'), at) as issue_times
         where buildings.building_id = evaluation_start.building_id);
     since    timestamptz;
 begin
@@ -38,7 +41,8 @@ begin
         raise exception 'building "%" has %, its evaluation needs hours from before %', evaluation_start.building_id,
             coalesce('hours from ' || since || ' on', 'no hours'), first_at
             using errcode = 'data_exception',
-                  hint = 'Wait for more readings; until then the model of its archetype forecasts it. Or make evaluation.test_period shorter.';
+                  hint = 'Wait for more readings; until then the model of its archetype forecasts it. Or make '
+                         'evaluation.test_period shorter.';
     end if;
     return first_at;
 end;
@@ -57,9 +61,11 @@ declare
     model   bigint;
 begin
     model := edf.train(
-        fit_building.building_id, energy.training_query(fit_building.building_id, at), recipe ->> 'strategy', recipe -> 'parameters',
+        fit_building.building_id, energy.training_query(fit_building.building_id, at), recipe ->> 'strategy',
+        recipe -> 'parameters',
         recipe -> 'features', (energy.current_config() #>> '{inference,horizon}')::interval,
-        energy.stored_regressor_forecasts(fit_building.building_id, at), energy.issue_hours(fit_building.building_id, at));
+        energy.stored_regressor_forecasts(fit_building.building_id, at),
+        energy.issue_hours(fit_building.building_id, at));
     insert into energy.trainings (model_id, config_id, building_id, known_at, recipe)
     values (model, version, fit_building.building_id, at, fit_building.recipe);
     return model;
@@ -74,7 +80,8 @@ create or replace function energy.champion_recipe(subject text, except_model big
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(recipe, jsonb_build_object('strategy', models.strategy, 'parameters', models.parameters, 'features', models.features))
+    select coalesce(recipe, jsonb_build_object('strategy', models.strategy, 'parameters', models.parameters, 'features',
+        models.features))
     from edf.models
     left join energy.trainings using (model_id)
     where models.subject = champion_recipe.subject and status = 'approved' and model_id is distinct from except_model
@@ -105,10 +112,12 @@ begin
         rivals := rivals || (champion || '{"name": "champion"}');
     end if;
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
-    select training.model_id, candidate, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat), edf.rmse(actual, yhat),
+    select training.model_id, candidate, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat),
+        edf.rmse(actual, yhat),
         edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
     from energy.backtest_recipes(
-        training.building_id, jsonb_build_object('first_origin', energy.evaluation_start(training.building_id, training.known_at)),
+        training.building_id, jsonb_build_object('first_origin',
+            energy.evaluation_start(training.building_id, training.known_at)),
         jsonb_build_array(own) || rivals, training.known_at)
     group by candidate, ceil(lead_hours / 24);
     get diagnostics written = row_count;
@@ -135,8 +144,10 @@ as $$
 declare
     model bigint;
 begin
-    perform energy.building_features(train_model.building_id), energy.evaluation_start(train_model.building_id, energy.clock());
-    model := energy.fit_building(train_model.building_id, energy.recipe(train_model.building_id, null, null, null), energy.clock());
+    perform energy.building_features(train_model.building_id),
+        energy.evaluation_start(train_model.building_id, energy.clock());
+    model := energy.fit_building(train_model.building_id, energy.recipe(train_model.building_id, null, null, null),
+        energy.clock());
     perform energy.evaluate_building(model);
     return model;
 end;

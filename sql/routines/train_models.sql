@@ -30,14 +30,19 @@ begin
         worked := worked + 1;
         select * into run from energy.training_runs as runs where runs.run_id = claim.run_id;
         select * into progress from energy.training_progress as batches where batches.batch_id = run.batch_id;
-        raise notice '% %, % s: % of % done, % elapsed, about % left', coalesce(run.building_id, energy.archetype_subject(run.archetype)), run.state,
-            pg_catalog.round(extract(epoch from run.finished_at - run.started_at)::numeric, 1), progress.done, progress.total,
-            pg_catalog.date_trunc('second', progress.elapsed), coalesce(pg_catalog.date_trunc('second', progress.remaining)::text, 'an unknown time');
+        raise notice '% %, % s: % of % done, % elapsed, about % left',
+            coalesce(run.building_id, energy.archetype_subject(run.archetype)), run.state,
+            pg_catalog.round(extract(epoch from run.finished_at - run.started_at)::numeric, 1), progress.done,
+            progress.total,
+            pg_catalog.date_trunc('second', progress.elapsed),
+            coalesce(pg_catalog.date_trunc('second', progress.remaining)::text, 'an unknown time');
         if run.state = 'failed' then
-            raise warning '% was not trained: %', coalesce(run.building_id, energy.archetype_subject(run.archetype)), run.message;
+            raise warning '% was not trained: %', coalesce(run.building_id, energy.archetype_subject(run.archetype)),
+                run.message;
         end if;
         if result.cancelled then
-            raise query_canceled using message = 'the training was cancelled', hint = 'Queued trainings stay queued: select energy.cancel_trainings(reason).';
+            raise query_canceled using message = 'the training was cancelled',
+                hint = 'Queued trainings stay queued: select energy.cancel_trainings(reason).';
         end if;
     end loop;
     if work_on_trainings.batch_id is not null then
@@ -58,9 +63,13 @@ language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select energy.record_job_run(
-        'train_models', null, energy.clock(), note_training_work.started_at, case when refusal is null then 'succeeded' else 'skipped' end, coalesce(registered, 0),
-        message => coalesce(refusal, case when total > 0 then format('%s of %s done, %s registered, %s failed, %s cancelled; %s elapsed', done, total, registered, failed, cancelled,
-                                                                     date_trunc('second', elapsed)) else 'there was nothing to train' end))
+        'train_models', null, energy.clock(), note_training_work.started_at,
+        case when refusal is null then 'succeeded' else 'skipped' end, coalesce(registered, 0),
+        message => coalesce(refusal,
+            case when total > 0 then format('%s of %s done, %s registered, %s failed, %s cancelled; %s elapsed', done,
+                total, registered, failed, cancelled,
+                                                                     date_trunc('second', elapsed))
+                                                                         else 'there was nothing to train' end))
     from (select) as one
     left join energy.training_progress as batches on batches.batch_id = note_training_work.batch_id
 $$;

@@ -18,7 +18,8 @@ begin
     where models.subject = named and status = 'approved';
     select max(slot_at) into last_at
     from energy.training_runs as runs
-    where coalesce(runs.building_id, 'archetype:' || runs.archetype) = coalesce(training_due.building_id, 'archetype:' || training_due.archetype)
+    where coalesce(runs.building_id, 'archetype:' || runs.archetype) = coalesce(training_due.building_id,
+        'archetype:' || training_due.archetype)
       and state <> 'cancelled' and slot_at <= at;
     last_at := greatest(last_at, champion.known_at);
     if last_at > at - rest then
@@ -28,17 +29,20 @@ begin
     if exists (
         select from edf.models
         left join energy.trainings using (model_id)
-        where models.subject = named and status = 'pending' and (champion.model_id is null or models.model_id > champion.model_id)
+        where models.subject = named and status = 'pending'
+          and (champion.model_id is null or models.model_id > champion.model_id)
           and coalesce(known_at, created_at) > at - max_age) then
         return null;
     end if;
     if champion.model_id is null then
         return 'it has no approved model';
     end if;
-    select string_agg(format('%s since %s', rule, to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD')), ', ' order by rule) into alarms
+    select string_agg(format('%s since %s', rule, to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD')), ', '
+        order by rule) into alarms
     from energy.alerts
     where resolved_at is null and rule in ('errors_grow', 'accuracy_worse') and alerts.subject = named;
-    return coalesce(alarms, case when last_at <= at - max_age then format('it was trained %s days ago', floor(extract(epoch from at - last_at) / 86400)) end);
+    return coalesce(alarms, case when last_at <= at - max_age then format('it was trained %s days ago',
+        floor(extract(epoch from at - last_at) / 86400)) end);
 end;
 $$;
 comment on function energy.training_due(text, text, timestamptz) is

@@ -4,7 +4,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    recipe   constant jsonb := case when run.building_id is not null then energy.recipe(run.building_id, run.strategy, run.parameters, run.features) end;
+    recipe   constant jsonb := case when run.building_id is not null then energy.recipe(run.building_id, run.strategy,
+        run.parameters, run.features) end;
     model    edf.models;
     failures text[];
     counted  jsonb;
@@ -18,7 +19,8 @@ begin
         end if;
         execute format(
             $query$
-            select jsonb_build_object('inputs', count(*), 'without_temperature', count(*) - count(temperature_c), 'without_radiation', count(*) - count(ghi_w_m2))
+            select jsonb_build_object('inputs', count(*), 'without_temperature', count(*) - count(temperature_c),
+                'without_radiation', count(*) - count(ghi_w_m2))
             from (%s) as inputs
             $query$, energy.training_query(run.building_id, run.slot_at)) into counted;
         return counted || jsonb_build_object(
@@ -33,7 +35,8 @@ begin
         end if;
         update energy.training_runs set model_id = run.model_id where run_id = run.run_id;
         select * into strict model from edf.models where model_id = run.model_id;
-        return jsonb_build_object('model_id', run.model_id, 'strategy', model.strategy, 'training_rows', model.training_rows, 'bytes', length(model.artifact));
+        return jsonb_build_object('model_id', run.model_id, 'strategy', model.strategy, 'training_rows',
+            model.training_rows, 'bytes', length(model.artifact));
     when 'evaluate' then
         -- For an archetype, train_archetype already did this.
         if run.building_id is not null then
@@ -46,7 +49,9 @@ begin
         failures := energy.gate_failures(run.model_id);
         if failures <> '{}' then
             raise exception 'gate: %', array_to_string(failures, '; ')
-                using errcode = 'ED001', hint = 'evaluation.gate in the configuration has the limits; energy.model_scores the scores by day of lead.';
+                using errcode = 'ED001',
+                      hint = 'evaluation.gate in the configuration has the limits; energy.model_scores the scores by '
+                             'day of lead.';
         end if;
         return '{}';
     when 'stress' then
@@ -65,7 +70,8 @@ $$Executes one step of a training and returns the result. Errors: those of the s
 evaluation.gate.$$;
 revoke all on function energy.do_training_step(energy.training_runs, text) from public;
 
-create or replace function energy.end_training(run_id bigint, state text, sqlstate text default null, message text default null, hint text default null) returns void
+create or replace function energy.end_training(run_id bigint, state text, sqlstate text default null,
+    message text default null, hint text default null) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -74,21 +80,25 @@ declare
     run energy.training_runs;
 begin
     update energy.training_runs as runs
-    set state = end_training.state, sqlstate = end_training.sqlstate, message = end_training.message, hint = nullif(end_training.hint, ''),
+    set state = end_training.state, sqlstate = end_training.sqlstate, message = end_training.message,
+        hint = nullif(end_training.hint, ''),
         changed_at = clock_timestamp(), finished_at = clock_timestamp()
     where runs.run_id = end_training.run_id
     returning * into run;
     delete from energy.training_cancels where training_cancels.run_id = end_training.run_id;
     -- A model that will no longer be evaluated must not stay pending.
-    if end_training.state <> 'registered' and exists (select from edf.models where model_id = run.model_id and status = 'pending') then
+    if end_training.state <> 'registered'
+        and exists (select from edf.models where model_id = run.model_id and status = 'pending') then
         perform edf.reject_model(run.model_id, coalesce(end_training.message, end_training.state));
     end if;
     -- A model that fails its thresholds is a valid result.
     perform energy.record_job_run(
         'train_models', run.building_id, run.slot_at, run.started_at,
-        case when end_training.state = 'registered' or end_training.sqlstate = 'ED001' then 'succeeded' else 'failed' end,
+        case when end_training.state = 'registered' or end_training.sqlstate = 'ED001' then 'succeeded'
+            else 'failed' end,
         (run.model_id is not null)::integer, nullif(end_training.sqlstate, 'ED001'),
-        case when end_training.sqlstate = 'ED001' then format('model %s was rejected: %s', run.model_id, end_training.message) else end_training.message end,
+        case when end_training.sqlstate = 'ED001' then format('model %s was rejected: %s', run.model_id,
+            end_training.message) else end_training.message end,
         end_training.hint, run.archetype);
 end;
 $$;
@@ -117,13 +127,17 @@ begin
             select run_id, changed_at from energy.training_runs where state = 'running' for update skip locked
         ) as runs
         where changed_at < clock_timestamp() - patience);
-    for ended in select runs.run_id from energy.training_runs as runs where runs.run_id = any (abandoned) and runs.attempt >= 3 loop
-        perform energy.end_training(ended, 'failed', '58000', 'three sessions that worked on it ended before it was finished',
+    for ended in select runs.run_id from energy.training_runs as runs
+        where runs.run_id = any (abandoned) and runs.attempt >= 3 loop
+        perform energy.end_training(ended, 'failed', '58000',
+            'three sessions that worked on it ended before it was finished',
                                     'See the server''s log: a restart, a kill, or out of memory.');
     end loop;
-    select count(*) into at_work from energy.training_runs where state = 'running' and training_runs.run_id <> all (abandoned);
+    select count(*) into at_work from energy.training_runs
+    where state = 'running' and training_runs.run_id <> all (abandoned);
     if at_work >= workers then
-        refusal := format('%s sessions are already training, the maximum of training.workers; they will execute the queued trainings', at_work);
+        refusal := format('%s sessions are already training, the maximum of training.workers; they will execute the '
+                          'queued trainings', at_work);
         return;
     end if;
     select runs.run_id into claim_training.run_id
@@ -136,7 +150,8 @@ begin
         return;
     end if;
     update energy.training_runs as runs
-    set state = 'running', attempt = runs.attempt + 1, started_at = coalesce(runs.started_at, clock_timestamp()), changed_at = clock_timestamp(),
+    set state = 'running', attempt = runs.attempt + 1, started_at = coalesce(runs.started_at, clock_timestamp()),
+        changed_at = clock_timestamp(),
         worker_pid = pg_backend_pid(), step = coalesce(runs.step, 'validate')
     where runs.run_id = claim_training.run_id
     returning runs.attempt into claim_training.attempt;
@@ -148,7 +163,8 @@ its last step), which continues at the unfinished step; after the third such end
 training.workers sessions are already training, which refusal then says.$$;
 revoke all on function energy.claim_training() from public;
 
-create or replace function energy.run_training_step(run_id bigint, attempt integer, out over boolean, out cancelled boolean)
+create or replace function energy.run_training_step(run_id bigint, attempt integer, out over boolean,
+    out cancelled boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -176,7 +192,8 @@ begin
     end if;
     select * into asked from energy.training_cancels as cancels where cancels.run_id = run.run_id;
     if found then
-        perform energy.end_training(run.run_id, 'cancelled', '57014', format('cancelled by %s: %s', asked.asked_by, asked.reason));
+        perform energy.end_training(run.run_id, 'cancelled', '57014',
+            format('cancelled by %s: %s', asked.asked_by, asked.reason));
         return;
     end if;
     begin
@@ -198,7 +215,8 @@ begin
         perform energy.end_training(run.run_id, outcome, state, message, advice);
     elsif run.step = 'register' then
         perform energy.end_training(run.run_id, 'registered', message => coalesce(
-            details ->> 'approved_by_rule', 'it failed its stress test: ' || nullif(array_to_string(energy.stress_failures(run.model_id), '; '), '')));
+            details ->> 'approved_by_rule',
+            'it failed its stress test: ' || nullif(array_to_string(energy.stress_failures(run.model_id), '; '), '')));
     else
         over := false;
         update energy.training_runs as runs

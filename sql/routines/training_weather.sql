@@ -8,7 +8,8 @@ select
     1 - share::double precision as observation_share
 from energy.trainings
 join edf.models using (model_id)
-cross join lateral jsonb_array_elements(models.metrics -> 'regressor_forecast_shares') with ordinality as shares (share, lead_day);
+cross join lateral jsonb_array_elements(models.metrics -> 'regressor_forecast_shares') with ordinality as shares (share,
+    lead_day);
 comment on view energy.training_weather is
 $$Weather used for training a model, by day of lead: forecasts as known that long before the hour or, if none that old
 was stored, observations. Forecasts in service always use forecast weather, so a model trained on observations trusts it

@@ -9,7 +9,8 @@ begin
     if to_regclass('cron.job') is null or not has_table_privilege('cron.job', 'select') then
         return false;
     end if;
-    execute 'select exists (select from cron.job where active and database = current_database() and command = format(''call energy.run_job(%L)'', $1))'
+    execute 'select exists (select from cron.job where active and database = current_database() and command = '
+            'format(''call energy.run_job(%L)'', $1))'
     into scheduled using job_name;
     return scheduled;
 end;
@@ -38,7 +39,8 @@ select
         select max(finished_at) from energy.job_runs as runs
         where runs.job_name = jobs.job_name and building_id is null and archetype is null and status = 'succeeded'
     ) as last_succeeded_at,
-    case when energy.is_scheduled(jobs.job_name) then energy.scheduled_near(jobs.schedule, now(), true) end as next_run_at,
+    case when energy.is_scheduled(jobs.job_name) then energy.scheduled_near(jobs.schedule, now(),
+        true) end as next_run_at,
     due.due_at,
     coalesce(due.due_at > jobs.since and not exists (
         select from energy.job_runs as runs
@@ -51,7 +53,8 @@ cross join lateral (
 ) as due
 left join lateral (
     select * from energy.job_runs as runs
-    where runs.job_name = jobs.job_name and building_id is null and archetype is null and status not in ('skipped', 'missed')
+    where runs.job_name = jobs.job_name and building_id is null and archetype is null
+      and status not in ('skipped', 'missed')
     order by started_at desc, job_run_id desc
     limit 1
 ) as last_run on true;
@@ -92,8 +95,10 @@ declare
 begin
     insert into energy.job_runs (job_name, slot_at, started_at, status, message, hint)
     select job_name, due_at, clock_timestamp(), 'missed',
-        format('it was due at %s; its last run began %s', energy.iso(due_at), coalesce('at ' || energy.iso(last_started_at), 'never')),
-        'Check whether the scheduler is running, and whether another run of the job is stuck: select * from energy.job_status.'
+        format('it was due at %s; its last run began %s', energy.iso(due_at),
+            coalesce('at ' || energy.iso(last_started_at), 'never')),
+        'Check whether the scheduler is running, and whether another run of the job is stuck: select * from '
+        'energy.job_status.'
     from energy.late_jobs
     where not exists (
         select from energy.job_runs as runs

@@ -1,5 +1,6 @@
 create or replace function energy.weather_as_of(
-    weather_location_id text, as_of timestamptz, from_at timestamptz default '-infinity', to_at timestamptz default 'infinity'
+    weather_location_id text, as_of timestamptz, from_at timestamptz default '-infinity',
+    to_at timestamptz default 'infinity'
 )
 returns table (
     valid_at timestamptz, temperature_c double precision, cloud_cover_pct double precision, ghi_w_m2 double precision,

@@ -1,4 +1,5 @@
-create or replace function energy.days_of_weather(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
+create or replace function energy.days_of_weather(weather_location_id text, as_of timestamptz, from_at timestamptz,
+    to_at timestamptz)
 returns table (day_at timestamptz, temperature_c double precision, ghi_w_m2 double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -29,21 +30,25 @@ begin
         select place, days.*
         from energy.days_of_weather(
             place, energy.clock(),
-            coalesce((select max(day_at) - interval '7 days' from energy.weather_days where weather_location_id = place), today - interval '2 years'), today) as days
-        on conflict on constraint weather_days_pkey do update set (temperature_c, ghi_w_m2) = (excluded.temperature_c, excluded.ghi_w_m2)
+            coalesce((select max(day_at) - interval '7 days' from energy.weather_days
+                where weather_location_id = place), today - interval '2 years'), today) as days
+        on conflict on constraint weather_days_pkey do update set (temperature_c, ghi_w_m2) = (excluded.temperature_c,
+            excluded.ghi_w_m2)
             where (known.temperature_c, known.ghi_w_m2) is distinct from (excluded.temperature_c, excluded.ghi_w_m2);
         delete from energy.weather_days where weather_location_id = place and day_at < today - interval '2 years';
         -- Typical differences between days: a distance of 1 is four degrees or 40 W/m2.
         update energy.weather_days as known set nearest = fresh.nearest
         from (
             select one.day_at,
-                sqrt(min(((one.temperature_c - other.temperature_c) / 4) ^ 2 + ((one.ghi_w_m2 - other.ghi_w_m2) / 40) ^ 2)) as nearest
+                sqrt(min(((one.temperature_c - other.temperature_c) / 4) ^ 2
+                         + ((one.ghi_w_m2 - other.ghi_w_m2) / 40) ^ 2)) as nearest
             from energy.weather_days as one
             join energy.weather_days as other on other.weather_location_id = place and other.day_at <> one.day_at
             where one.weather_location_id = place
             group by one.day_at
         ) as fresh
-        where known.weather_location_id = place and known.day_at = fresh.day_at and known.nearest is distinct from fresh.nearest;
+        where known.weather_location_id = place and known.day_at = fresh.day_at
+          and known.nearest is distinct from fresh.nearest;
     end loop;
 end;
 $$;
@@ -52,8 +57,10 @@ $$Refreshes energy.weather_days: the days of the last two years of each place, a
 similar other one.$$;
 revoke all on procedure energy.learn_weather_days() from public;
 
-create or replace function energy.weather_likeness(weather_location_id text, as_of timestamptz, from_at timestamptz, to_at timestamptz)
-returns table (day_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, nearest double precision, usual double precision, likeness double precision)
+create or replace function energy.weather_likeness(weather_location_id text, as_of timestamptz, from_at timestamptz,
+    to_at timestamptz)
+returns table (day_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, nearest double precision,
+    usual double precision, likeness double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -64,14 +71,18 @@ as $$
     ),
 
     norm as (
-        select percentile_cont(0.99) within group (order by known.nearest) as usual from known having count(known.nearest) >= 30
+        select percentile_cont(0.99) within group (order by known.nearest) as usual from known
+        having count(known.nearest) >= 30
     )
 
-    select ahead.day_at, ahead.temperature_c, ahead.ghi_w_m2, near.est, norm.usual, greatest(0, least(1, 1 - (near.est - norm.usual) / 2))
+    select ahead.day_at, ahead.temperature_c, ahead.ghi_w_m2, near.est, norm.usual,
+        greatest(0, least(1, 1 - (near.est - norm.usual) / 2))
     from norm
     cross join energy.days_of_weather($1, as_of, from_at, to_at) as ahead
     cross join lateral (
-        select sqrt(min(((ahead.temperature_c - known.temperature_c) / 4) ^ 2 + ((ahead.ghi_w_m2 - known.ghi_w_m2) / 40) ^ 2)) as est from known
+        select sqrt(min(((ahead.temperature_c - known.temperature_c) / 4) ^ 2
+                        + ((ahead.ghi_w_m2 - known.ghi_w_m2) / 40) ^ 2)) as est
+        from known
     ) as near
 $$;
 comment on function energy.weather_likeness(text, timestamptz, timestamptz, timestamptz) is

@@ -1,12 +1,14 @@
 create or replace function energy.weather_reach(
-    weather_location_id text, as_of timestamptz, out issued_at timestamptz, out reaches_to timestamptz, out ends_first text
+    weather_location_id text, as_of timestamptz, out issued_at timestamptz, out reaches_to timestamptz,
+    out ends_first text
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     -- Only full hours are used. A series that was missing a day before too is not available at the place.
     with hours as materialized (
-        select * from energy.weather_as_of(weather_location_id, as_of, date_trunc('hour', as_of, 'UTC') - interval '1 day')
+        select * from energy.weather_as_of(weather_location_id, as_of,
+            date_trunc('hour', as_of, 'UTC') - interval '1 day')
         where valid_at = date_trunc('hour', valid_at, 'UTC')
     ),
 

@@ -4,7 +4,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     -- The first seat belongs to the run itself.
     select exists (
-        select from generate_series(2, coalesce((energy.current_config() #>> '{inference,workers}')::integer, 1)) as seat
+        select from generate_series(2,
+            coalesce((energy.current_config() #>> '{inference,workers}')::integer, 1)) as seat
         where pg_try_advisory_xact_lock(hashtext('energy.work_on_forecasts'), seat))
 $$;
 comment on function energy.take_issue_seat() is

@@ -114,7 +114,8 @@ measured as (
                         and {{ is_near('hour_at') }} and {{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}
                     union all
                     select apartment_id, room_name, measures, hour_at, value, received_at
-                    from energy.measure_hours_between(days.building_id, array['room_temperature', 'setpoint'], days.start_at, days.end_at)
+                    from energy.measure_hours_between(days.building_id, array['room_temperature', 'setpoint'],
+                        days.start_at, days.end_at)
                     where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
                         and {{ looks_further() }}
                     offset 0
@@ -135,7 +136,8 @@ measured as (
                 union all
                 select apartment_id, room_name, measures, hour_at, value, quality, received_at
                 from energy.measure_hours_between(
-                    days.building_id, array['heating', 'hot_water', 'room_temperature', 'setpoint'], days.start_at, days.end_at
+                    days.building_id, array['heating', 'hot_water', 'room_temperature', 'setpoint'], days.start_at,
+                    days.end_at
                 )
                 where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
                     and {{ looks_further() }}
@@ -156,7 +158,9 @@ measured as (
                     room_name,
                     hour_at,
                     room_c,
-                    coalesce(own_setpoint_c, max(own_setpoint_c) filter (where room_name = '') over (partition by apartment_id, hour_at)) as asked_c
+                    coalesce(own_setpoint_c,
+                        max(own_setpoint_c) filter (where room_name = '') over (partition by apartment_id,
+                            hour_at)) as asked_c
                 from (
                     select
                         apartment_id,
@@ -237,13 +241,17 @@ measured as (
                     {% for measure, name, unit in [('heating', 'heating', 'kwh'), ('hot_water', 'hot_water', 'l')] %}
                     (case when count(*) filter (where measures = '{{ measure }}') > 0
                         then count(value) filter (where measures = '{{ measure }}') end)::integer as {{ name }}_hours,
-                    sum(value order by hour_at) filter (where measures = '{{ measure }}') as {{ name }}_known_{{ unit }},
+                    sum(value order by hour_at) filter (where measures = '{{ measure }}')
+                        as {{ name }}_known_{{ unit }},
                     max(value) filter (where measures = '{{ measure }}') as {{ name }}_max_{{ unit }},
-                    max(quality) filter (where measures = '{{ measure }}' and value is not null) as {{ name }}_known_quality,
+                    max(quality) filter (where measures = '{{ measure }}'
+                        and value is not null) as {{ name }}_known_quality,
                     {% endfor %}
-                    case when count(value) filter (where measures = 'hot_water' and quality = 'measured' and hour_at in (select hour_at from nights))
+                    case when count(value) filter (where measures = 'hot_water' and quality = 'measured'
+                        and hour_at in (select hour_at from nights))
                             = (select count(*) from nights)
-                        then min(value) filter (where measures = 'hot_water' and hour_at in (select hour_at from nights)) end as hot_water_night_min_l,
+                        then min(value) filter (where measures = 'hot_water'
+                            and hour_at in (select hour_at from nights)) end as hot_water_night_min_l,
                     max(received_at) as measures_received_at
                 from hours
                 group by apartment_id
@@ -300,7 +308,8 @@ apartment_days as (
         end::energy.quality as quality,
         greatest(energy_received_at, comfort_received_at, measures_received_at) as received_at,
         {% for name, unit in [('heating', 'kwh'), ('hot_water', 'l')] %}
-        case when {{ name }}_share >= limits.min_coverage_share then {{ name }}_known_{{ unit }} / {{ name }}_share end as {{ name }}_{{ unit }},
+        case when {{ name }}_share >= limits.min_coverage_share
+            then {{ name }}_known_{{ unit }} / {{ name }}_share end as {{ name }}_{{ unit }},
         {{ name }}_hours,
         {{ name }}_max_{{ unit }},
         case

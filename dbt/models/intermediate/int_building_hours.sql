@@ -35,7 +35,8 @@ apartments as not materialized (
                     from sensors
                     join sensor_types on sensor_types.sensor_type = sensors.sensor_type and sensor_types.is_demand
                     join sensor_spans on sensor_spans.sensor_id = sensors.sensor_id
-                    where sensors.building_id = apartments.building_id and sensors.apartment_id = apartments.apartment_id
+                    where sensors.building_id = apartments.building_id
+                      and sensors.apartment_id = apartments.apartment_id
                 )
             ) end,
             '-infinity'
@@ -64,7 +65,8 @@ hours as (
     cross join lateral (
         select apartment_hours.apartment_id = '' or exists (
             select from apartments
-            where apartments.building_id = apartment_hours.building_id and apartments.apartment_id = apartment_hours.apartment_id
+            where apartments.building_id = apartment_hours.building_id
+              and apartments.apartment_id = apartment_hours.apartment_id
                 and apartment_hours.hour_at >= apartments.valid_from and apartment_hours.hour_at < apartments.valid_to
         ) as counts
         -- Looked up once, not per column.
@@ -79,7 +81,8 @@ summed as (
         -- In a fixed order, so that results are bitwise reproducible.
         sum(consumption_kwh order by apartment_id) filter (where not is_common) as apartments_kwh,
         coalesce(sum(consumption_kwh) filter (where is_common), 0) as common_kwh,
-        coalesce(bool_or(consumption_kwh is null) filter (where is_common and has_register), false) as common_is_missing,
+        coalesce(bool_or(consumption_kwh is null) filter (where is_common and has_register),
+            false) as common_is_missing,
         coalesce(bool_or(has_register) filter (where is_common), false) as has_common,
         case when bool_and(solar_kwh is not null) filter (where solar_quality is not null) is not false
             then sum(solar_kwh order by apartment_id) end as solar_kwh,
@@ -97,7 +100,8 @@ covered as (
         summed.*,
         expected.apartments_expected,
         case
-            when expected.apartments_expected > 0 then least(1, apartments_reporting::double precision / expected.apartments_expected)
+            when expected.apartments_expected > 0 then least(1,
+                apartments_reporting::double precision / expected.apartments_expected)
             when has_common and not common_is_missing then 1
             else 0
         end as coverage_share
@@ -105,7 +109,8 @@ covered as (
     cross join lateral (
         select count(*)::integer as apartments_expected
         from apartments
-        where apartments.building_id = summed.building_id and summed.hour_at >= apartments.valid_from and summed.hour_at < apartments.valid_to
+        where apartments.building_id = summed.building_id and summed.hour_at >= apartments.valid_from
+          and summed.hour_at < apartments.valid_to
     ) as expected
 ),
 

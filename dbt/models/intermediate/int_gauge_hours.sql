@@ -24,7 +24,8 @@ hours as (
             hours.known_at,
             (
                 select building_heard.received_at from building_heard
-                where hours.rests_on_silence and building_heard.building_id = sensor_days.building_id and building_heard.hour_at = hours.hour_at
+                where hours.rests_on_silence and building_heard.building_id = sensor_days.building_id
+                  and building_heard.hour_at = hours.hour_at
             )
         ) as received_at,
         -- Whether earlier readings exist that retention has dropped.
@@ -32,7 +33,8 @@ hours as (
         sensor_days.first_at < hours.hour_at + interval '1 hour' as has_begun
     from sensor_days
     cross join lateral edf.gauge_hours(
-        sensor_days.read_at, sensor_days.value, sensor_days.received_at, sensor_days.start_at, sensor_days.end_at, sensor_days.settings,
+        sensor_days.read_at, sensor_days.value, sensor_days.received_at, sensor_days.start_at, sensor_days.end_at,
+        sensor_days.settings,
         sensor_days.heard_at
     ) as hours
 )

@@ -33,11 +33,13 @@ hours as (
             hours.known_at,
             (
                 select building_heard.received_at from building_heard
-                where hours.rests_on_silence and building_heard.building_id = sensor_days.building_id and building_heard.hour_at = hours.hour_at
+                where hours.rests_on_silence and building_heard.building_id = sensor_days.building_id
+                  and building_heard.hour_at = hours.hour_at
             ),
             case when hours.rests_on_silence and silence.usual is not null
                 then energy.apartment_known_at(
-                    sensor_days.building_id, sensor_days.apartment_id, hours.hour_at + interval '1 hour' - silence.usual)
+                    sensor_days.building_id, sensor_days.apartment_id,
+                    hours.hour_at + interval '1 hour' - silence.usual)
             end
         ) as received_at,
         hours.hour_at >= sensor_days.valid_from and hours.hour_at < sensor_days.valid_to as is_valid,
@@ -62,8 +64,10 @@ hours as (
         offset 0
     ) as silence on true
     cross join lateral edf.register_hours(
-        sensor_days.read_at, sensor_days.value, sensor_days.received_at, sensor_days.start_at, sensor_days.end_at, sensor_days.settings,
-        case when sensor_days.heard_at - silence.heard_at >= silence.usual then silence.heard_at else sensor_days.heard_at end,
+        sensor_days.read_at, sensor_days.value, sensor_days.received_at, sensor_days.start_at, sensor_days.end_at,
+        sensor_days.settings,
+        case when sensor_days.heard_at - silence.heard_at >= silence.usual then silence.heard_at
+            else sensor_days.heard_at end,
         sensor_days.replaced_at, profile.weights, buildings.time_zone, profile.received_at
     ) as hours
 )

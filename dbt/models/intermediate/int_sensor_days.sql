@@ -55,10 +55,12 @@ understood as (
     from sensors
     join sensor_types using (sensor_type)
     cross join lateral (
-        select array_agg(part.sensor_id order by part.sensor_id) as part_ids, min(sensor_spans.first_at) as first_at, max(sensor_spans.last_at) as last_at
+        select array_agg(part.sensor_id order by part.sensor_id) as part_ids, min(sensor_spans.first_at) as first_at,
+            max(sensor_spans.last_at) as last_at
         from sensors as part
         left join sensor_spans on sensor_spans.sensor_id = part.sensor_id
-        where part.building_id = sensors.building_id and (part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id)
+        where part.building_id = sensors.building_id
+          and (part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id)
     ) as parts
     where sensors.register_id is null
 ),
@@ -88,10 +90,12 @@ sensor_days as (
         understood.settings,
         understood.replaced_at,
         -- Excludes partial hours at its start and end.
-        coalesce(understood.valid_from, date_trunc('hour', understood.first_at + interval '1 hour' - interval '1 microsecond', 'UTC')) as valid_from,
+        coalesce(understood.valid_from, date_trunc('hour',
+            understood.first_at + interval '1 hour' - interval '1 microsecond', 'UTC')) as valid_from,
         coalesce(
             understood.valid_to,
-            case when days.heard_at - understood.last_at > limits.retired_after then date_trunc('hour', understood.last_at, 'UTC') end,
+            case when days.heard_at - understood.last_at > limits.retired_after then date_trunc('hour',
+                understood.last_at, 'UTC') end,
             'infinity'
         ) as valid_to,
         understood.first_at,
@@ -130,7 +134,8 @@ sensor_days as (
                         (
                             select counted.last_at
                             from energy.counted_between(
-                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond', days.start_at
+                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond',
+                                days.start_at
                             ) as counted
                             where {{ looks_further() }}
                         )
@@ -198,7 +203,8 @@ sensor_days as (
         from unnest(understood.part_ids) as part (sensor_id)
         cross join lateral (
             select read_at, value, received_at from near_readings
-            where near_readings.sensor_id = part.sensor_id and near_readings.read_at >= near.since and near_readings.read_at <= near.until
+            where near_readings.sensor_id = part.sensor_id and near_readings.read_at >= near.since
+              and near_readings.read_at <= near.until
                 and {{ is_near('near.since') }} and {{ is_near('near.until') }}
             union all
             select read_at, value, received_at from energy.readings_between(part.sensor_id, near.since, near.until)

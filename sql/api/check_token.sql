@@ -29,12 +29,11 @@ begin
     -- The person recorded with decisions.
     perform set_config('edf.person', claims ->> 'sub', true);
     if method not in ('GET', 'HEAD', 'OPTIONS') and path not like '/rpc/%' then
-        perform energy.refuse('PT405', format('%s cannot be done here: this is read', method),
-            'GET reads; what meters say, what changes in a building and what people decide is sent by POST to an '
-                   'address below /rpc.');
+        perform energy.refuse('PT405', format('%s is not allowed on this read-only path', method),
+            'Use GET to read; send meter messages, changes of buildings and decisions by POST to a path below /rpc.');
     end if;
     if headers ->> 'prefer' ~ 'count=(planned|estimated)' then
-        perform energy.refuse('PT400', 'rows are counted exactly or not at all', 'Send Prefer: count=exact.');
+        perform energy.refuse('PT400', 'estimated counts are not supported', 'Send Prefer: count=exact.');
     end if;
     -- Operators have no rows in energy.building_access, which the ETag is made of.
     if method in ('GET', 'HEAD') and claims ->> 'role' <> 'operator'

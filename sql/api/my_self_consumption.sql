@@ -18,7 +18,7 @@ begin
             using errcode = 'invalid_parameter_value', hint = 'Ask for period=day or period=week.';
     elsif (my_self_consumption.days between 1 and 731) is not true then
         raise exception 'days is %: 1 to 731 can be asked for', coalesce(my_self_consumption.days::text, 'null')
-            using errcode = 'invalid_parameter_value', hint = 'Ask for the last so many days, such as days=28.';
+            using errcode = 'invalid_parameter_value', hint = 'Pass the number of days, such as days=28.';
     end if;
     from_at := energy.local_instant(
         date_trunc(my_self_consumption.period, (today - days + 1)::timestamp), own.time_zone);

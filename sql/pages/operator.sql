@@ -47,7 +47,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select energy.page_section('alerts', 'Alerts',
-        case when count(*) = 0 then xmlelement(name p, 'None is open.') else energy.page_table('cards',
+        case when count(*) = 0 then xmlelement(name p, 'There are no open alerts.') else energy.page_table('cards',
             'What is wrong now, the worst first. Times are UTC.',
             array['Subject', 'Severity', 'What is wrong', 'Since', 'Seen by'],
             xmlagg(xmlelement(name tr, xmlattributes(alert_id as "data-row"),
@@ -73,7 +73,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select energy.page_section('models', 'Models waiting for approval',
-        case when count(*) = 0 then xmlelement(name p, 'None waits.') else energy.page_table('cards',
+        case when count(*) = 0 then xmlelement(name p, 'There are no pending models.') else energy.page_table('cards',
             'Errors of a backtest in kWh per hour, over all days of lead. Times are UTC.',
             array['Model', 'Trained', 'RMSE', 'Approved now', 'Seasonal naive', 'MAPE', 'In 90 %', 'Found', 'Decision'],
             xmlagg(xmlelement(name tr, xmlattributes(model_id as "data-row"),
@@ -185,7 +185,7 @@ begin atomic
                         concat_ws(', ', buildings.building_id, nullif(buildings.name, buildings.building_id)))
                         order by buildings.building_id)
                     from buildings))),
-            xmlelement(name div, xmlelement(name label, xmlattributes('lead' as "for"), 'Forecast as it was'),
+            xmlelement(name div, xmlelement(name label, xmlattributes('lead' as "for"), 'Forecast made'),
                 xmlelement(name "select", xmlattributes('lead' as id, 'lead_day' as name), (
                     select xmlagg(xmlelement(name option, xmlattributes(
                         day as value, case when day = lead_day then 'selected' end as selected),
@@ -205,7 +205,7 @@ begin atomic
         energy.page_errors(chosen.building_id),
         xmlelement(name h3, 'Demand by day and hour'),
         (
-            select case when count(*) = 0 then xmlelement(name p, 'Nothing is measured yet.')
+            select case when count(*) = 0 then xmlelement(name p, 'There are no measurements yet.')
                 else energy.page_heatmap(
                     format('Measured demand in kWh per hour of the last days, by local hours (%s).', chosen.time_zone),
                     chosen.time_zone, array_agg(valid_at order by valid_at), array_agg(demand_kwh order by valid_at))

@@ -105,7 +105,7 @@ begin atomic
     )
 
     select energy.page_section('week', 'The week', xmlconcat(
-        case when count(*) = 0 then xmlelement(name p, 'Nothing is known yet.') else energy.page_table('numbers',
+        case when count(*) = 0 then xmlelement(name p, 'No data yet.') else energy.page_table('numbers',
             'Demand of the whole building by day, in kWh.',
             array['Day', 'Measured', 'Expected', 'Total']
                 || case when bool_or(generated_kwh > 0) then array['Sun', 'Used here'] end,

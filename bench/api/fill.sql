@@ -12,7 +12,8 @@ select 'b' || n, issued_at, issued_at + (lead - 1) * interval '1 hour', lead, 2 
     issued_at, 'model', 1, '{}'
 from clock
 cross join generate_series(1, :buildings) as n
-cross join generate_series(served_from - :issues * interval '1 day', served_from - interval '1 day', '1 day') as issued_at
+cross join generate_series(served_from - :issues * interval '1 day', served_from - interval '1 day',
+    '1 day') as issued_at
 cross join generate_series(1, 72) as lead;
 insert into energy.forecast_slots (building_id, slot_at, status, known_at, source)
 select 'b' || n, served_from - interval '1 day', 'issued', served_from - interval '1 day', 'model'

@@ -1,4 +1,4 @@
-# edf: make demo shows it, make test checks it.
+# make demo runs the demo, make test all tests.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
 .PHONY: help demo test simulate bench-accuracy bench-anomalies bench-speed sql psql stop clean purge
@@ -10,7 +10,7 @@ help: ## this list
 demo: ## forecast 15 real homes, from an empty machine to HTTP
 	@$(LOCAL)/demo.sh
 
-test: ## set up what is needed and run every test
+test: ## set up all dependencies and run every test
 	@$(LOCAL)/test.sh
 
 bench-accuracy: ## forecast measured series with edf and its peers, and write the tables
@@ -22,7 +22,7 @@ bench-anomalies: ## faults in SIMULATED apartments and in copies of real homes: 
 bench-speed: ## time edf beside a pipeline in Python and libxgboost alone, and write the table: N=12 for fewer than 120 buildings
 	@bench/speed/bench.sh $(N)
 
-simulate: ## replay a year of production, and compare what was served with its backtest: ARGS='--weeks 26 --buildings homes-1-4'
+simulate: ## replay a year of production, and compare served forecasts with their backtest: ARGS='--weeks 26 --buildings homes-1-4'
 	@bench/simulate_year/simulate.sh $(ARGS)
 
 sql: ## run a statement on the demo database: make sql Q='select ...'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Latency of the API: api.sh [BUILDINGS [ISSUES]], by default 120 buildings with 365 daily forecasts each, and models of the
-# measured homes that issue and refresh on top while requests are made. Everything runs on this machine, wrk included.
-# Prints the table of bench/README.md. Its cluster is its own and is removed at the end. Ten minutes on two quiet cores.
+# Latency of the API: api.sh [BUILDINGS [ISSUES]], by default 120 buildings with 365 daily forecasts each, and models of
+# the measured homes that issue and refresh while requests are made. Everything runs on this machine, including wrk.
+# Prints the table of bench/README.md. Uses a private cluster. Ten minutes on two quiet cores.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 . "$ROOT/docker/local/api.sh"
@@ -24,7 +24,7 @@ serve() {
     EDF_JWT_SECRET=$(jwt_secret) "$PYTHON" "$HERE/tokens.py" "$BUILDINGS" "$STATE"
 }
 
-# ask WHAT WHO PATH CONNECTIONS [DELAY_MS [ACCEPT]]: a line of the table.
+# ask WHAT WHO PATH CONNECTIONS [DELAY_MS [ACCEPT]]: measures a line of the table.
 ask() {
     local line
     line=$(TOKENS=$STATE/$2.tokens PATH_ASKED=$3 DELAY_MS=${5:-0} ACCEPT=${6:-application/json} \
@@ -36,7 +36,7 @@ CHART='/forecasts?building_id=eq.{b}&limit=48&select=valid_at,demand_kwh,demand_
 ADVICE='/rpc/energy_advice?building_id={b}&energy_kwh=1.2&duration_hours=2'
 PAGE='/rpc/dashboard?building_id={b}'
 
-# 3,000 apartments that open the app within a minute: 50 requests a second.
+# 3,000 apartments that open the app within a minute: 50 requests per second.
 minute() { SPAN=60 ask "$1: 3,000 apartments within a minute" homes "$CHART" 50 1000; }
 
 # answer WHO PATH [ACCEPT]
@@ -50,7 +50,7 @@ rows_of() { answer "$@" | "$PYTHON" -c 'import json, sys; print(len(json.load(sy
 # holds TEXT WHO PATH [ACCEPT]
 holds() { answer "${@:2}" | grep -F "$1" >/dev/null || fail "$3 does not hold $1"; }
 
-# What is measured is an answer: two days of hours of one building and of all, advice that reads them, whole pages.
+# Checks the responses: two days of hours of one building and of all, advice that uses them, complete pages.
 check() {
     local rows
     rows=$(rows_of homes "${CHART/\{b\}/b1}")
@@ -103,11 +103,11 @@ busy() {
 prepare
 export PGDATABASE=service
 step 'wrk' 'Debian has it.' "$ROOT/docker/install.sh" bench
-step "$BUILDINGS buildings" 'Nothing can be measured without them.' load_fleet "$BUILDINGS"
-step "$ISSUES days of forecasts" 'Nothing can be measured without them.' fill
-step 'PostgREST' 'Nothing can be measured without it.' serve
-step 'the newest issue' 'What went wrong is above.' query -v day=0 -f "$HERE/beside.sql"
-step 'requests' 'What was measured is above.' quiet
-step 'by hand' 'What was measured is above.' by_hand
-step 'requests while forecasts are issued' 'What was measured is above.' busy
+step "$BUILDINGS buildings" 'Required for the measurements.' load_fleet "$BUILDINGS"
+step "$ISSUES days of forecasts" 'Required for the measurements.' fill
+step 'PostgREST' 'Required for the measurements.' serve
+step 'the newest issue' 'The error is above.' query -v day=0 -f "$HERE/beside.sql"
+step 'requests' 'The results so far are above.' quiet
+step 'by hand' 'The results so far are above.' by_hand
+step 'requests while forecasts are issued' 'The results so far are above.' busy
 "$PYTHON" "$HERE/report.py" <"$STATE/api.psv"

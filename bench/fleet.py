@@ -1,4 +1,4 @@
-"""A made-up fleet: fleet.py topology | messages DAY_FRACTION_FROM TO, as SQL or JSON Lines.
+"""A synthetic fleet: fleet.py topology | messages DAY_FRACTION_FROM TO, as SQL or JSON Lines.
 
 120 buildings of 25 apartments; each apartment reports 8 sensors every 15 minutes: 2.3 million readings a day.
 """
@@ -20,7 +20,7 @@ def topology() -> None:
 
 
 def messages(first: int, end: int) -> None:
-    """The samples from `first` up to `end` of the day, in the order of time."""
+    """The samples from `first` up to `end` of the day, ordered by time."""
     random.seed(1)
     for sample in range(first, end):
         time = f"2026-03-02T{sample // 4 % 24:02}:{sample % 4 * 15:02}:00Z"

@@ -1,10 +1,11 @@
-"""How the work of the pipeline grows with buildings and with history, in the database named by PGHOST, PGPORT and PGDATABASE:
+"""Measures how the pipeline's work grows with buildings and history, in the database of PGHOST, PGPORT and PGDATABASE:
 
-    growth.py history BUILDINGS DAYS                    a made-up fleet and its readings
+    growth.py history BUILDINGS DAYS                    creates a synthetic fleet and its readings
     growth.py measure BUILDINGS DAYS --results FILE     the rebuild, then a day of messages; adds a line of JSON to the file
-    growth.py report --results FILE                     the table: seconds of the processor in the backend
+    growth.py report --results FILE                     the table: processor seconds of the backend
 
-A building has one apartment, whose register and room temperature change nearly each hour, and whose setpoint seldom does.
+A building has one apartment, whose register and room temperature change almost every hour, and whose setpoint rarely
+does.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import pathlib
 import psycopg2
 
 HOURS = 24
-# The history ends where the day before yesterday does; then comes the day of messages.
+# The history ends where the day before yesterday does; the day of messages follows.
 HISTORY = """
     insert into raw.weather_locations values ('growth', 47, 8);
     insert into raw.buildings select 'b' || n, 'b' || n, 'Europe/Zurich', 'CH-ZH', 47, 8, 'growth' from generate_series(1, %(buildings)s) as n;
@@ -60,7 +61,7 @@ class Session:
         self.process = pathlib.Path(f"/proc/{self.connection.info.backend_pid}/stat")
 
     def seconds(self, statement: str, values=None) -> float:
-        """Of the processor in the backend, which other work on the machine touches least."""
+        """Processor seconds of the backend, least affected by other work on the machine."""
         began = self.processor_seconds()
         self.cursor.execute(statement, values)
         return self.processor_seconds() - began
@@ -80,7 +81,8 @@ def end_of_history() -> dt.datetime:
 
 def history(buildings: int, days: int) -> None:
     postgres = Session("postgres")
-    # TimescaleDB's own policies go by the server's clock and would work beside what is measured: with another clock there are none.
+    # TimescaleDB's own policies use the server's clock and would disturb the measurement: with another clock there are
+    # none.
     postgres.cursor.execute("do $$ begin execute format('alter database %%I set energy.clock = %%L', current_database(), %s::text); end $$",
                             ((end_of_history() + dt.timedelta(days=1)).isoformat(),))
     postgres.cursor.execute(HISTORY, {"buildings": buildings, "days": days, "end": end_of_history()})
@@ -102,7 +104,7 @@ def take(session: Session, messages: list[str], received_at: dt.datetime) -> flo
 
 
 def bytes_of(session: Session, table: str) -> float:
-    """Partitions and chunks alike inherit from the table; what is compressed lies elsewhere."""
+    """Partitions and chunks both inherit from the table; compressed data are elsewhere."""
     if session.value("select exists (select from pg_extension where extname = 'timescaledb')"):
         return float(session.value(f"select public.hypertable_size('{table}')"))
     return float(session.value(f"""
@@ -122,7 +124,7 @@ def day(session: Session, buildings: int, days: int, later: int) -> dict:
 
 
 def late(session: Session, buildings: int, days: int, later: int) -> float:
-    """A reading of each building between two of its others."""
+    """A late reading of each building, between two other readings."""
     at = end_of_history() - dt.timedelta(days=20, minutes=30 + later)
     messages = [message(n, at, 1000 + (days * 24 - 480.5) * 0.4 + 0.29) for n in range(1, buildings + 1)]
     return take(session, messages, end_of_history() + dt.timedelta(hours=24 * (later + 1))) + session.seconds("call energy.refresh_building_hours()")
@@ -156,7 +158,7 @@ def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> N
 
 
 def after_history(pipeline: Session, postgres: Session, buildings: int, days: int, later: int = 0) -> dict:
-    """The day after the history, or so many days later: readings that were taken once are not news again."""
+    """The day after the history, or some days later: a second run needs new readings."""
     found = day(pipeline, buildings, days, later) | {"late_s": late(pipeline, buildings, days, later)}
     found["queue_kb"] = sum(float(postgres.value("select pg_total_relation_size(%s::regclass)", (table,))) for table in QUEUES) / 1024
     return found

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Does anything grow faster than its input? growth.sh [BUILDINGS:DAYS...], by default 120:365 1200:365 120:1095. Each is a fleet with that
-# much history in a database of its own, and then a day more of messages, hour by hour. Prints a table, with ratios to the first: seconds of the processor.
+# Does anything grow faster than its input? growth.sh [BUILDINGS:DAYS...], by default 120:365 1200:365 120:1095. Each is
+# a fleet with that much history in a separate database, followed by a day of messages, hour by hour. Prints a table of
+# processor seconds, with ratios to the first.
 #
-# Where the server has TimescaleDB it is used, and each fleet is measured twice: as it is, and with the older chunks in the columnstore.
-# PLAIN=1 leaves TimescaleDB out. Its cluster is its own and is removed at the end.
+# With TimescaleDB each fleet is measured twice: as it is, and with the older chunks in the columnstore. PLAIN=1
+# measures without TimescaleDB. Uses a private cluster, which is removed at the end.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 [ $# -gt 0 ] || set -- 120:365 1200:365 120:1095
@@ -23,6 +24,6 @@ measure() {
 prepare
 rm -f "$STATE/growth.jsonl"
 for size in "$@"; do
-    step "${size%:*} buildings, ${size#*:} days" 'Nothing can be measured without it.' measure "${size%:*}" "${size#*:}"
+    step "${size%:*} buildings, ${size#*:} days" 'Required for the measurements.' measure "${size%:*}" "${size#*:}"
 done
 "$PYTHON" "$ROOT/bench/growth.py" report --results "$STATE/growth.jsonl"

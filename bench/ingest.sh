@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ingestion of a day of 2.3 million readings, beside a raw COPY of the same bytes; refresh of the hours; bytes on disk.
-# Prints a table. Its cluster is its own and is removed at the end. Three runs; ratios are of medians.
+# Ingestion of a day of 2.3 million readings compared with a raw COPY of the same bytes; refresh of the hours; bytes on
+# disk. Prints a table. Uses a private cluster, which is removed at the end. Three runs; ratios are of medians.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 RUNS=3
@@ -21,7 +21,7 @@ empty() {
               energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days'
 }
 
-# Partitions and chunks alike inherit from the table.
+# Partitions and chunks both inherit from the table.
 bytes_a_reading() {
     query -c "select sum(pg_total_relation_size(inhrelid)) / (select count(*) from raw.meter_readings)
               from pg_inherits where inhparent = 'raw.meter_readings'::regclass"
@@ -35,7 +35,7 @@ compressed_bytes_a_reading() {
 
 prepare
 query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
-step 'storage' 'Nothing can be measured without it.' deploy storage
+step 'storage' 'Required for the measurements.' deploy storage
 fleet topology | query
 fleet messages 0 92 >"$STATE/day.jsonl"
 fleet messages 92 93 >"$STATE/quarter.jsonl"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Intervals of sums as the API serves them, beside other ways to make them: coverage, width and interval score of the
-# sums of 15 and of 4 real homes over 100 days; the table of bench/README.md.
+# Intervals of sums as served by the API, compared with other methods: coverage, width and interval score of the sums of
+# 15 and of 4 real homes over 100 days; the table of bench/README.md.
 #
-# Its cluster is its own and is removed at the end. Five minutes on a quiet core.
+# Uses a private cluster, which is removed at the end. Five minutes on a quiet core.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 EDF_STATE=${EDF_STATE:-$(cd "$HERE/.." && pwd)/.edf-bench}
@@ -22,8 +22,8 @@ install_steps
 cluster_remove
 step 'private cluster' 'Its log is above.' create_and_start
 cluster_env
-step 'roles, migrations, routines' 'What is wrong is above.' deploy database migrations sql config
+step 'roles, migrations, routines' 'The error is above.' deploy database migrations sql config
 step '15 homes as buildings' 'PyPI must be reachable.' load
-step 'their forecasts' 'What is wrong is above.' backtest
-step 'sums, day by day' 'What is wrong is above.' query -f "$HERE/portfolio/serve.sql"
+step 'their forecasts' 'The error is above.' backtest
+step 'sums, day by day' 'The error is above.' query -f "$HERE/portfolio/serve.sql"
 query -P format=aligned -P tuples_only=off -f "$HERE/portfolio/report.sql"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Rebuild of all hours: rebuild.sh [BUILDINGS [DAYS]], by default 12 buildings of 25 apartments over 365 days. Prints a table, with what
-# 120 buildings and a year would take at the same pace. Its cluster is its own and is removed at the end.
+# Rebuild of all hours: rebuild.sh [BUILDINGS [DAYS]], by default 12 buildings of 25 apartments over 365 days. Prints a
+# table, extrapolated to 120 buildings and a year. Uses a private cluster, which is removed at the end.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 BUILDINGS=${1:-12} DAYS=${2:-365}
 
-# Readings as change-only sensors leave them, put in place in the order of time; how often each kind changes is in the values list.
+# Readings of change-only sensors, inserted in order of time; the values list has how often each kind changes.
 readings() {
     query -v buildings="$BUILDINGS" -v days="$DAYS" <<'SQL'
 insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
@@ -33,12 +33,12 @@ rebuild() { query -U pipeline -c "call energy.refresh_building_hours('-infinity'
 prepare
 query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'"
 fleet topology | query
-step "readings of $BUILDINGS buildings over $DAYS days" 'Nothing can be measured without them.' readings
+step "readings of $BUILDINGS buildings over $DAYS days" 'Required for the measurements.' readings
 rows=$(query -c 'select count(*) from raw.meter_readings')
 first=$(seconds rebuild)
 hours=$(query -c 'select count(*) from energy.apartment_hours')
 second=$(seconds rebuild)
-# Partitions and chunks alike inherit from the table.
+# Partitions and chunks both inherit from the table.
 parts="from (select 'raw.meter_readings'::regclass as part union all select inhrelid from pg_inherits where inhparent = 'raw.meter_readings'::regclass) as parts"
 heap=$(query -c "select sum(pg_table_size(part)) $parts") index=$(query -c "select sum(pg_indexes_size(part)) $parts")
 

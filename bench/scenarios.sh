@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Scenarios of edf.scenarios beside independent draws and perfect rank dependence of the same values: energy score, variogram
-# score and coverage of sums, on 4 and on 15 real homes; the table of bench/README.md.
+# Scenarios of edf.scenarios compared with independent draws and perfect rank dependence of the same values: energy
+# score, variogram score and coverage of sums, on 4 and on 15 real homes; the table of bench/README.md.
 #
-# Its cluster is its own and is removed at the end. Five minutes on a quiet core.
+# Uses a private cluster, which is removed at the end. Five minutes on a quiet core.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 EDF_STATE=${EDF_STATE:-$(cd "$HERE/.." && pwd)/.edf-bench}
@@ -26,6 +26,6 @@ cluster_remove
 step 'private cluster' 'Its log is above.' create_and_start
 cluster_env
 step '15 homes' 'PyPI must be reachable.' load
-step 'their forecasts' 'What is wrong is above.' query -f "$HERE/portfolio/backtest.sql"
-step 'scenarios' 'What is wrong is above.' query -f "$HERE/scenarios/draw.sql"
+step 'their forecasts' 'The error is above.' query -f "$HERE/portfolio/backtest.sql"
+step 'scenarios' 'The error is above.' query -f "$HERE/scenarios/draw.sql"
 query -P format=aligned -P tuples_only=off -f "$HERE/scenarios/report.sql"

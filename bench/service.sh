@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# The daily issue of a fleet through the whole pipeline: service.sh [BUILDINGS...], by default 120 1200. Each size is a database of its own
-# with the measured homes over and over, their year of hours, a year of hourly weather runs, and a model of the configured strategy each.
-# Forecasts are issued by one session and by two, a day each. Prints a table: seconds by the clock and of the processor (of all sessions), and
-# the memory that a session holds. Of the first size TRAININGS buildings (default 6) are trained too, steps and all, by one session and by
-# two. Its cluster is its own and is removed at the end.
+# The daily issue of a fleet through the whole pipeline: service.sh [BUILDINGS...], by default 120 1200. Each size is a
+# separate database with copies of the measured homes, their year of hours, a year of hourly weather runs, and a model
+# of the configured strategy each. Forecasts are issued by one session and by two, a day each. Prints a table of wall
+# clock and processor seconds (of all sessions), and the memory held by a session. TRAININGS buildings (default 6) of
+# the first size are also trained, with all steps, by one session and by two. Uses a private cluster, which is removed
+# at the end.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 [ $# -gt 0 ] || set -- 120 1200
 HERE=$ROOT/bench/service
 TRAININGS=${TRAININGS:-6}
 
-# day BUILDINGS DAY SESSIONS: the issue of one day by so many sessions, from their first connection to the end of the run.
+# day BUILDINGS DAY SESSIONS: the issue of one day by a number of sessions, from the first connection to the end of the
+# run.
 day() {
     local worker pids=()
     for ((worker = 1; worker < $3; worker++)); do
@@ -23,7 +25,7 @@ day() {
 
 issue() {
     query -c 'drop table if exists measured' -c 'create table measured (what text, seconds numeric, cpu numeric, mb numeric, rows bigint)'
-    # A day that warms the server.
+    # A day to warm up the server.
     day "$1" 0 1
     query -c 'truncate measured'
     for sessions in 1 2; do day "$1" "$sessions" "$sessions"; done
@@ -35,7 +37,7 @@ issue() {
 
 work() { query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" -c 'call energy.work_on_trainings()'; }
 
-# train SESSIONS: seconds by the clock in which so many sessions have trained the buildings.
+# train SESSIONS: wall clock seconds for training the buildings in a number of sessions.
 train() {
     query -c 'grant select on clock to pipeline' -c 'delete from energy.training_runs'
     query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" \
@@ -54,10 +56,10 @@ export PGDATABASE=service
 FIRST=$1
 rm -f "$STATE/service.psv"
 for buildings in "$@"; do
-    step "$buildings buildings" 'Nothing can be measured without them.' load_fleet "$buildings"
-    step "forecasts of $buildings buildings" 'What was measured is above.' issue "$buildings"
+    step "$buildings buildings" 'Required for the measurements.' load_fleet "$buildings"
+    step "forecasts of $buildings buildings" 'The results so far are above.' issue "$buildings"
     if [ "$buildings" = "$FIRST" ] && [ "$TRAININGS" -gt 0 ]; then
-        for sessions in 1 2; do step "$TRAININGS trainings by $sessions" 'What was measured is above.' train "$sessions"; done
+        for sessions in 1 2; do step "$TRAININGS trainings by $sessions" 'The results so far are above.' train "$sessions"; done
     fi
 done
 "$PYTHON" "$HERE/report.py" <"$STATE/service.psv"

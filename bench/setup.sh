@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the benchmarks share: a cluster of their own, removed at the end, with the database deployed. Sourced.
+# Shared by the benchmarks: a private cluster with the deployed database, removed at the end. Sourced.
 EDF_STATE=${EDF_STATE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.edf-bench}
 . "$(dirname "${BASH_SOURCE[0]}")/../docker/local/lib.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../docker/local/cluster.sh"
@@ -7,7 +7,7 @@ EDF_STATE=${EDF_STATE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.edf-ben
 
 fleet() { "$PYTHON" "$ROOT/bench/fleet.py" "$@"; }
 
-# seconds COMMAND...: how long it took.
+# seconds COMMAND...: runs it and prints the time taken.
 seconds() {
     local began
     began=$(date +%s.%N)
@@ -17,8 +17,8 @@ seconds() {
 
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
-# load_fleet BUILDINGS: database service with the measured homes over and over, their year of hours and of hourly weather runs, and a model of the
-# configured strategy each.
+# load_fleet BUILDINGS: database service with copies of the measured homes, their year of hours and of hourly weather
+# runs, and a model of the configured strategy each.
 load_fleet() {
     local homes=15
     query -d postgres -c 'drop database if exists service with (force)' -c 'create database service'
@@ -38,7 +38,7 @@ prepare() {
     on_end at_the_end
     install_steps
     cluster_remove
-    step 'private cluster' 'Nothing can be measured without it.' create_and_start
+    step 'private cluster' 'Required for the measurements.' create_and_start
     cluster_env
-    step 'deployment' 'Nothing can be measured without it.' deploy database migrations sql config dbt
+    step 'deployment' 'Required for the measurements.' deploy database migrations sql config dbt
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Forecasts of days that a model has not seen the like of, in SIMULATED buildings: simulate.sh [BUILDINGS], by default one. Prints three tables:
-# cold and sunny days, Christmas week, bridge days. With the series that the accuracy bench has prepared, Christmas and bridge days of measured ones too.
+# Forecasts of out-of-distribution days, in SIMULATED buildings: simulate.sh [BUILDINGS], by default one. Prints three
+# tables: cold and sunny days, Christmas week, bridge days. With the prepared series of the accuracy bench, also
+# Christmas and bridge days of measured ones.
 set -euo pipefail
 . "$(dirname "$0")/../docker/local/lib.sh"
 BUILDINGS=${1:-1}

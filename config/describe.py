@@ -9,29 +9,29 @@ import pathlib
 SCHEMA = pathlib.Path(__file__).with_name("edf.schema.json")
 HEAD = """# Configuration
 
-`config/edf.yaml` says what the pipeline does, and `config/edf.schema.json` what may stand in it. An editor with a YAML
-language server checks it as you type; `docker/deploy.sh config` loads it, and pg_cron's jobs follow its schedules (`docs/jobs.md`).
-Secrets never stand in it.
+`config/edf.yaml` configures the pipeline; `config/edf.schema.json` is its schema. Editors with a YAML language server
+validate it as you type; `docker/deploy.sh config` loads it, and pg_cron's jobs follow its schedules (`docs/jobs.md`).
+It must not contain secrets.
 
 ```sql
-select * from energy.config_errors('{"quality": {"min_coverage_share": 2}}');   -- what would be refused; loads nothing
-select config_id, loaded_at, loaded_by, restored_from from energy.configs;      -- the versions; the newest is current
-select * from energy.config_changes(1, 2);                                      -- what differs between two
-call energy.restore_config(1);                                                  -- an earlier one, as a new version
+select * from energy.config_errors('{"quality": {"min_coverage_share": 2}}');   -- lists errors; loads nothing
+select config_id, loaded_at, loaded_by, restored_from from energy.configs;      -- all versions; the newest is current
+select * from energy.config_changes(1, 2);                                      -- differences between two versions
+call energy.restore_config(1);                                                  -- restores one, as a new version
 ```
 
-`energy.load_config` refuses a wrong setting with 22023, its path, its value, what is allowed and the name that was
-probably meant; the settings of meters, features and hyperparameters are also read by the code that uses them. Roles
-load it by that routine only. `energy.trainings.config_id` and `energy.forecasts.config_id` name the version that a
-model and a forecast came from.
+`energy.load_config` rejects an invalid setting with 22023, its path, its value, what is allowed and the most similar
+name; the settings of meters, features and hyperparameters are also validated by the code that uses them. Roles can
+load a configuration only through it. `energy.trainings.config_id` and `energy.forecasts.config_id` are the versions
+that a model and a forecast were made with.
 
-Sections governance, jobs, life_cycle, api, monitoring, anomalies and anomaly_alerts may be left out; of the sections that
-are there, the settings in bold have to be.
+Sections governance, jobs, life_cycle, api, monitoring, anomalies and anomaly_alerts are optional. In the sections that
+are present, settings in bold are required.
 """
 
 
 def resolve(schema: dict, root: dict) -> dict:
-    """The schema with what it refers to; its own words come first."""
+    """The schema with its references resolved; its own keys take precedence."""
     while "$ref" in schema:
         target = root
         for name in schema["$ref"].removeprefix("#/").split("/"):
@@ -41,7 +41,7 @@ def resolve(schema: dict, root: dict) -> dict:
 
 
 def kind(schema: dict, root: dict) -> str:
-    """The type in words."""
+    """The type as text."""
     if "enum" in schema:
         return " or ".join(map(str, schema["enum"]))
     types = schema.get("type", "any")
@@ -56,7 +56,10 @@ def kind(schema: dict, root: dict) -> str:
 def rows(path: str, schema: dict, root: dict) -> list[tuple[str, str, str]]:
     """One row for each setting below a path: path, type, description."""
     found = []
-    members = {name: (resolve(one, root), name in schema.get("required", [])) for name, one in schema.get("properties", {}).items()}
+    members = {
+        name: (resolve(one, root), name in schema.get("required", []))
+        for name, one in schema.get("properties", {}).items()
+    }
     if isinstance(schema.get("additionalProperties"), dict):
         members["NAME"] = (resolve(schema["additionalProperties"], root), False)
     for name, (one, required) in members.items():

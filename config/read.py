@@ -2,7 +2,7 @@
 
     read.py [FILE]
 
-Of what YAML lets pass but nobody means, it refuses a key that stands twice, dates, NaN and infinity.
+YAML features that are usually mistakes are errors: duplicate keys, dates, NaN and infinity.
 """
 
 import json
@@ -15,16 +15,17 @@ FILE = pathlib.Path(__file__).with_name("edf.yaml")
 
 
 class Loader(yaml.SafeLoader):
-    """As the safe one, but the second of two equal keys is an error and does not win."""
+    """The safe loader, except that a duplicate key is an error."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} is no text: quote it", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} is not a string: quote it", problem_mark=key_node.start_mark)
             if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands there twice", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"duplicate key {key!r}", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 

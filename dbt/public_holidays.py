@@ -2,8 +2,8 @@
 
     public_holidays.py [--regions CH-ZH,DE-BY,US-CA] [--years 2015-2035] > seeds/public_holidays.csv
 
-A region is a country (CH), one of its subdivisions (CH-ZH) or the country and all of them (CH-*). Without arguments: the rows
-of the seed as it is shipped. Needs the PyPI package holidays, as pinned in docker/local/requirements.txt.
+A region is a country (CH), one of its subdivisions (CH-ZH) or the country with all of them (CH-*). Without arguments,
+it prints the seed as released. Needs the PyPI package holidays, as pinned in docker/local/requirements.txt.
 """
 
 import argparse
@@ -23,13 +23,13 @@ def fail(message: str):
 
 
 def expand(text: str) -> list[str]:
-    """The regions that are asked for, each once; says what is known where one isn't."""
+    """The requested regions, without duplicates; an unknown one is an error that lists the known ones."""
     found = []
     for region in filter(None, map(str.strip, text.split(","))):
         country, _, part = region.partition("-")
         if country not in KNOWN:
             fail(f"there is no country {country!r}; known are {', '.join(sorted(KNOWN))}.")
-        # The package also knows cities and school zones, whose names are no ISO codes: those only by name.
+        # The package also has cities and school zones, whose names are not ISO codes: only available by name.
         codes = [code for code in KNOWN[country] if re.fullmatch("[A-Z0-9]{1,3}", code)]
         if part == "*":
             found += [country, *(f"{country}-{code}" for code in codes)]
@@ -45,13 +45,13 @@ def expand(text: str) -> list[str]:
 def span(text: str) -> range:
     years = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
     if not years or int(years[1]) > int(years[2] or years[1]):
-        fail(f"years are one year or a first and a last one, such as {YEARS}, not {text!r}.")
+        fail(f"years must be one year or a first and a last one, such as {YEARS}, not {text!r}.")
     return range(int(years[1]), int(years[2] or years[1]) + 1)
 
 
 def public_holidays(region: str, years: range):
     country, _, part = region.partition("-")
-    # Otherwise the names follow the language of whoever runs this.
+    # Otherwise the names depend on the user's language.
     language = holidays.country_holidays(country).default_language
     calendar = holidays.country_holidays(country, subdiv=part or None, years=years, language=language)
     if years[0] < calendar.start_year or years[-1] > calendar.end_year:

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Brings a database to this version: every stage may run again and changes nothing the second time.
+# Deploys this version to a database. Idempotent: running a stage again changes nothing.
 #
 #   docker/deploy.sh [STAGE...]     default: all of them, in this order
 #
 #   database    roles, database, extension
 #   migrations  tables: each file once, in order
 #   sql         routines, API, grants
-#   config      config/edf.yaml, and keys of tokens
-#   storage     hypertables where there is TimescaleDB, else partitions by month
+#   config      config/edf.yaml, and the keys for tokens
+#   storage     hypertables with TimescaleDB, else monthly partitions
 #   dbt         views, with their tests
 #   jobs        pg_cron's schedule
 #
-# The server is named by PGHOST, PGPORT, PGUSER (a superuser), PGPASSWORD; the database by PGDATABASE (default edf).
+# The server is given by PGHOST, PGPORT, PGUSER (a superuser), PGPASSWORD; the database by PGDATABASE (default edf).
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
@@ -27,7 +27,7 @@ deploy_database() {
         run_sql -d postgres -v name="$PGDATABASE" <<<'create database :"name" owner edf_owner;'
     fi
     run_sql <<<'create extension if not exists edf; alter extension edf update;'
-    # Only where it is preloaded: without, every query of a hypertable passes over compressed chunks.
+    # Only if it is preloaded: otherwise every query of a hypertable would skip compressed chunks.
     if [ -n "$(psql -X -A -t <<<"select 1 from pg_available_extensions where name = 'timescaledb' and current_setting('shared_preload_libraries') ~ '\mtimescaledb\M'")" ]; then
         # Each must be the first command of its session.
         run_sql -c 'create extension if not exists timescaledb'
@@ -41,7 +41,7 @@ deploy_database() {
     set_password dashboard "${EDF_DASHBOARD_PASSWORD:-}"
 }
 
-# Only where roles log in over the network; a local cluster trusts its private socket.
+# Only for roles that log in over the network; a local cluster trusts its private socket.
 set_password() {
     [ -z "$2" ] || ROLE=$1 PASSWORD=$2 run_sql <<'SQL'
 \getenv role ROLE
@@ -64,8 +64,8 @@ SQL
     deploy_keys
 }
 
-# Keys that tokens are signed with: the JWKS in file EDF_JWKS, and the secret EDF_JWT_SECRET. As rows of COPY, since
-# statements are logged.
+# Keys for tokens: the JWKS in file EDF_JWKS, and the secret EDF_JWT_SECRET. Passed as rows of COPY, since statements
+# are logged.
 deploy_keys() {
     [ -n "${EDF_JWKS:-}${EDF_JWT_SECRET:-}" ] || return 0
     local jwks
@@ -82,10 +82,10 @@ deploy_dbt() {
         --target-path "${EDF_DBT_STATE:-/tmp/edf-dbt}/target" --log-path "${EDF_DBT_STATE:-/tmp/edf-dbt}/logs"
 }
 
-# pg_cron works in one database of a server.
+# pg_cron runs in one database of a server.
 has_jobs() { [ "$(psql -X -A -t -d postgres -c "select current_setting('cron.database_name', true)")" = "$PGDATABASE" ]; }
 
-# Between two stages routines and views may be of different versions: no job runs then. Those that rest already go on resting.
+# Between stages, routines and views may be of different versions: jobs are paused. Jobs paused before stay paused.
 RESTING=
 rest_jobs() {
     if ! has_jobs || [ "$(psql -X -A -t -c "select to_regclass('cron.job') is not null" 2>/dev/null)" != t ]; then return; fi

@@ -5,14 +5,14 @@
 #
 #   server   PostgreSQL with pg_cron; no cluster is created and none is started
 #   build    server headers and the compilers of the extension
-#   local    what the scripts in docker/local use: Python, Node, shellcheck, curl
-#   deploy   the client that docker/deploy.sh uses
-#   bench    what bench/api.sh makes requests with
+#   local    tools of the scripts in docker/local: Python, Node, shellcheck, curl
+#   deploy   the client for docker/deploy.sh
+#   bench    the load generator for bench/api.sh
 #   browser  Chromium, for the tests of the pages
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
 #   front    nginx, without starting it
 #   nginx    the same for the tests, unpacked below EDF_CACHE
-#   monitoring   what the tests of config/monitoring run, unpacked below EDF_CACHE: the packages would start servers
+#   monitoring   tools for the tests of config/monitoring, unpacked below EDF_CACHE: the packages would start servers
 #
 # PG_MAJOR (default 15) picks the PostgreSQL version. The Dockerfile runs this same script.
 set -euo pipefail
@@ -39,7 +39,7 @@ as_root() {
     fi
 }
 
-# Notes the packages that are not there yet.
+# Adds packages that are not installed to MISSING.
 need() {
     local package
     for package in "$@"; do
@@ -47,14 +47,14 @@ need() {
     done
 }
 
-# Notes the packages unless the command is there, wherever it came from.
+# Adds packages unless the command exists, from any source.
 need_command() {
     local name=$1
     shift
     command -v "$name" >/dev/null || need "$@"
 }
 
-# Debian starts a cluster with every new server package: a setting of ours, gone again afterwards, says no.
+# Debian creates a cluster for every new server package: a temporary setting prevents it.
 without_new_cluster() {
     local setting=/etc/postgresql-common/createcluster.d/edf-install.conf
     as_root mkdir -p "${setting%/*}"
@@ -103,7 +103,7 @@ install_pgrx() {
     fi
 }
 
-# unpack FOLDER PACKAGE...: Debian's programs, with nothing started and nothing configured.
+# unpack FOLDER PACKAGE...: unpacks Debian packages without configuring or starting anything.
 unpack() {
     local place=$EDF_CACHE/$1 new=$EDF_CACHE/$1.new package
     shift
@@ -115,7 +115,7 @@ unpack() {
         dpkg-deb -x "$new/$package"_*.deb "$new"
         rm "$new/$package"_*.deb
     done
-    # Of the servers of monitoring nothing is run.
+    # Keeps only the programs that are used.
     find "$new" -type f -not -name promtool -not -name amtool -not -name '*-exporter' -not -name nginx -delete
     mv "$new" "$place"
 }

@@ -1,6 +1,7 @@
--- Every grant of every role as text: who may do what on which object, a line for each, without what an owner has of its own. sql/grants.tsv is its output:
+-- Lists every grant on every object as text, one per line, except those of owners on their own objects. sql/grants.tsv
+-- is its output:
 --   psql -X -A -t -F $'\t' -f sql/list_grants.sql edf > sql/grants.tsv
--- A partition counts as its table; PUBLIC is everybody.
+-- Grants on partitions are listed once, for their table; PUBLIC is everybody.
 with watched as (
     select oid, nspname from pg_catalog.pg_namespace
     where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
@@ -41,8 +42,9 @@ grants as (
     join watched on watched.oid = typnamespace
     cross join lateral aclexplode(typacl) as acl
     union all
-    -- What a role grants on all that it makes later.
-    select 'default of ' || case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
+    -- Default privileges for future objects.
+    select 'default of ' || case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences'
+        when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
         concat_ws(' ', 'by', defaclrole::regrole, 'in ' || nspname), defaclrole, acl.*
     from pg_catalog.pg_default_acl
     left join pg_catalog.pg_namespace on pg_namespace.oid = defaclnamespace
@@ -50,14 +52,16 @@ grants as (
 ),
 
 members as (
-    select member::regrole::text as grantee, 'role' as kind, roleid::regrole::text as object, 'member' || case when admin_option then ' with admin option' else '' end as privileges
+    select member::regrole::text as grantee, 'role' as kind, roleid::regrole::text as object,
+        'member' || case when admin_option then ' with admin option' else '' end as privileges
     from pg_catalog.pg_auth_members where roleid >= 16384
 )
 
 select grantee, kind, object, privileges
 from (
     select case grantee when 0 then 'PUBLIC' else grantee::regrole::text end as grantee, kind, object,
-        string_agg(distinct lower(privilege_type) || case when is_grantable then ' with grant option' else '' end, ', ') as privileges
+        string_agg(distinct lower(privilege_type) || case when is_grantable then ' with grant option' else '' end,
+            ', ') as privileges
     from grants
     where grantee <> owner
     group by 1, 2, 3

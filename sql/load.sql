@@ -1,7 +1,7 @@
--- Applied on every deploy, idempotent: routines, the API, grants. Run with psql as a superuser.
+-- Applied on every deploy, idempotent: routines, API, grants. Run with psql as a superuser.
 \set ON_ERROR_STOP on
 begin;
--- edf_owner owns what is made here, and calls the extension.
+-- edf_owner owns the objects created here and calls the extension.
 grant usage on schema edf to edf_owner, pipeline, analyst;
 set local role edf_owner;
 \ir routines/clock.sql

@@ -1,6 +1,7 @@
--- What a session is set to changes no answer: each routine runs under the same settings, whoever calls it and over whatever connection. Texts of times, dates,
--- spans and numbers, days of spans and backslashes in patterns would follow the caller's otherwise. Procedures that commit can have no such settings; what they
--- compute, they call. Applied after the routines, whose definitions know only their search_path.
+-- Pins the settings that affect results, so that each routine returns the same for every caller and connection:
+-- otherwise the text of times, dates, intervals and numbers, day arithmetic and backslashes in patterns would depend on
+-- the session. Procedures that commit cannot have SET clauses; they call pinned functions for computations. Applied
+-- after the routines, whose definitions only set search_path.
 do $$
 declare
     routine regprocedure;

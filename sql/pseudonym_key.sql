@@ -1,4 +1,5 @@
--- Makes the key for pseudonyms where the server has none: see edf.pseudonym_key. Run as a superuser, whose file it is.
+-- Creates the server's key for pseudonyms if it does not exist: see edf.pseudonym_key. Run as a superuser, since it
+-- writes a file.
 do $$
 begin
     if pg_stat_file('edf_pseudonyms.key', true) is null then
@@ -6,7 +7,7 @@ begin
             current_setting('data_directory') || '/edf_pseudonyms.key');
     end if;
 exception when insufficient_privilege then
-    raise notice 'this role may not write files of the server: there are no pseudonyms until somebody makes the key'
-        using hint = 'Write 64 hexadecimal digits to edf_pseudonyms.key in the data folder of the server.';
+    raise notice 'this role may not write files on the server: there are no pseudonyms until the key is created'
+        using hint = 'Write 64 hexadecimal digits to edf_pseudonyms.key in the data directory of the server.';
 end;
 $$;

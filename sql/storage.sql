@@ -1,9 +1,10 @@
--- Stores the large tables as section storage of the configuration says. Run with psql as a superuser, outside of a transaction.
+-- Stores the large tables as configured in section storage. Run with psql as a superuser, outside of a transaction.
 \set ON_ERROR_STOP on
 do $$ begin perform energy.check_timescaledb(); end; $$;
 select exists (select from pg_extension where extname = 'timescaledb') as has_timescaledb \gset
 \if :has_timescaledb
-    -- TimescaleDB runs policies as the tables' owner. It has no password: nobody logs in as it where pg_hba.conf asks for one.
+    -- TimescaleDB runs policies as the tables' owner, which needs login. Without a password it cannot be used where
+    -- pg_hba.conf requires one.
     alter role edf_owner login;
     call energy.enable_timescaledb();
 \else

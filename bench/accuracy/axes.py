@@ -1,9 +1,9 @@
-"""Forecasts asked at other hours, and with other delays of the newest hour, than a model was trained for.
+"""Forecasts issued at other hours, and with other delays of the newest hour, than a model was trained for.
 
     axes.py [--series A,B] [--quick]     prints the tables from the forecasts on disk
 
 The pipeline trains for forecasts at 05:00 local time that know an hour's demand one hour after its end. Here such a
-model, trained once at the start of the last ten weeks, is asked at other hours and with other delays. Its RMSE over the
+model, trained once at the start of the last ten weeks, is used at other hours and with other delays. Its RMSE over the
 24 hours from the issue time on is divided by that of the same strategy trained for exactly that hour and delay, and by
 that of the best peer with the same information. Every second day is an origin. axes_edf.py and axes_peers.py make the
 forecasts.
@@ -30,7 +30,7 @@ OWN, MEAN, WORST = 1.02, 1.10, 1.25
 
 @dataclass(frozen=True)
 class Cell:
-    """When forecasts are asked, by the local clock, and how long after its end an hour's demand is known."""
+    """Local hour of the issue, and the delay after which an hour's demand is known."""
 
     issue_hour: int
     delay_h: int
@@ -41,7 +41,7 @@ class Cell:
 
 
 def first_day(series: Series) -> pd.Timestamp:
-    """Midnight by the local clock, where the test begins and training ends."""
+    """Local midnight, where the test begins and training ends."""
     end = (series.frame.index[-1] + HOUR).tz_convert(series.time_zone).tz_localize(None)
     return (end - ((ORIGINS - 1) * STEP + 3) * DAY).normalize().tz_localize(series.time_zone)
 
@@ -57,7 +57,7 @@ def options(description: str, *more):
 
 
 def plan(options) -> tuple[list[Cell], int, Store]:
-    """The cells, the number of origins, and where the forecasts are."""
+    """The cells, the number of origins, and the folder of the forecasts."""
     hours, delays = ((5, 17), (1, 6)) if options.quick else (ISSUE_HOURS, DELAYS)
     cells = list(itertools.starmap(Cell, itertools.product(hours, delays)))
     return cells, 6 if options.quick else ORIGINS, Store(options.work / ("axes-quick" if options.quick else "axes"))
@@ -68,7 +68,7 @@ def model_name(strategy: str, recipe: Cell) -> str:
 
 
 def rmse(options, series: Series, method: str, cells: list[Cell]) -> pd.Series:
-    """By cell. Every hour of every origin must be there; those that were not measured are not scored."""
+    """By cell. Every hour of every origin is required; hours without measurements are not scored."""
     _, count, store = plan(options)
     rows = store.read(series.name, method).set_index(["issue_hour", "delay_h"]).sort_index()
     found = {}

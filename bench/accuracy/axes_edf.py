@@ -1,9 +1,9 @@
-"""edf asked at every hour and delay of axes.py, as a user asks it: edf.train, edf.approve_model and edf.forecast.
+"""Forecasts of edf at every hour and delay of axes.py: edf.train, edf.approve_model and edf.forecast.
 
     bench/accuracy/with_edf.sh axes_edf.py STRATEGY... [--series A,B] [--quick]
 
-There is a model for each hour and delay; the one of the pipeline's recipe is asked at all of them. All learn from the
-same rows.
+There is a model for each hour and delay; the one of the pipeline's recipe is used at all of them. All are trained on
+the same rows.
 """
 
 import io
@@ -21,8 +21,8 @@ from protocol import Series, key_of
 
 PROCESSES = 2
 HERE = pathlib.Path(__file__).parent
-# Weather and holidays are known in advance. Demand is known so many hours after its hour ended; an hour whose demand
-# is not known yet is an hour ahead, and so are the ones after the issue time.
+# Weather and holidays are known in advance. Demand is known with a delay after the end of its hour; hours whose demand
+# is not known yet are forecast, like those after the issue time.
 INPUT = """
 select hour_at,
        case when hour_at + interval '1 hour' * (1 + %2$s) <= %1$L then demand end as demand,

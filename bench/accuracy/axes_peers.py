@@ -1,7 +1,7 @@
-"""Peers asked at every hour and delay of axes.py: axes_peers.py [--series A,B] [--quick]
+"""Forecasts of peers at every hour and delay of axes.py: axes_peers.py [--series A,B] [--quick]
 
-A peer knows nothing newer than the delay allows: it forecasts from the newest known hour on, and only the 24 hours from
-the issue time on count. It is fitted once, at the first origin of the cell, on all hours known then.
+A peer uses nothing newer than the delay allows: it forecasts from the newest known hour on, and only the 24 hours from
+the issue time on are scored. It is fitted once, at the first origin of the cell, on all hours known then.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ MAKERS = {"mlforecast-lightgbm": (Recursive, "lightgbm_peer"), "xgboost-advanced
 
 
 def forecasts(series: Series, make, cells: list[Cell], count: int) -> pd.DataFrame:
-    """Cells whose newest known hour is the same share fits and forecasts."""
+    """Cells with the same newest known hour share fits and forecasts."""
     fitted, made, rows = {}, {}, []
     for cell in cells:
         origins = cell.origins(series, count)

@@ -1,11 +1,11 @@
-"""Short histories: whole series cut to some weeks before the last ten, which are forecast as by protocol.py.
+"""Short histories: series cut to some weeks before the last ten, which are forecast by the protocol of protocol.py.
 
     cuts.py [--series A,B]     prints the table from the forecasts on disk
-    cuts.py --peers            makes those of the peers first
+    cuts.py --peers            makes the forecasts of the peers first
 
 The ensemble is compared with the best of its own members and the peers on each cut: RMSE over leads 1-24 h. With
---development the ten weeks before are forecast, on the series cut where the test begins. cuts_edf.py makes the forecasts
-of edf.
+--development the ten weeks before are forecast, on the series cut where the test begins. cuts_edf.py makes the
+forecasts of edf.
 """
 
 import importlib
@@ -22,19 +22,19 @@ HERE = pathlib.Path(__file__).parent
 SERIES = ("victoria", "all-homes", "net-load", "home-03", "home-07", "bigdeal-1", "british-home-0", "gefcom-zone-2")
 WEEKS = (8, 12, 17, 26, 52)
 PEERS = ("xgboost-advanced", "mlforecast-lightgbm")
-# The ensemble's members by default, each alone.
+# The default members of the ensemble, individually.
 MEMBERS = {
     "lear": ("lear", {}),
     "lear-log": ("lear", {"target": "log"}),
     "xgboost-mean": ("xgboost", {"base": "mean"}),
 }
 STRATEGIES = MEMBERS | {"ensemble": ("ensemble", {})}
-# Bounds of the ensemble's ratio to the best of the others: mean over the cuts, and each.
+# Bounds of the ensemble's ratio to the best of the others: mean over the cuts, and maximum.
 MEAN, WORST = 1.00, 1.05
 
 
 class Cut(Series):
-    """A series without what lies more than so many weeks before the first forecast."""
+    """A series from the given number of weeks before the first forecast on."""
 
     def __init__(self, folder: pathlib.Path, name: str, weeks: int, development: bool):
         super().__init__(folder, name)
@@ -46,7 +46,7 @@ class Cut(Series):
         self.name, self.frame = f"{name}-{weeks}-weeks", self.frame[first : end - HOUR]
 
     def origins(self, development: bool = False) -> pd.DatetimeIndex:
-        """Those of the whole series."""
+        """Of the whole series."""
         return self.origin if hasattr(self, "origin") else super().origins(development)
 
 
@@ -72,7 +72,7 @@ def store_of(options) -> Store:
 
 
 def scores(options) -> pd.DataFrame:
-    """RMSE over leads 1-24 h by cut (rows) and method (columns); a cut that somebody lacks is left out."""
+    """RMSE over leads 1-24 h by cut (rows) and method (columns); cuts that are missing for a method are left out."""
     store, found = store_of(options), {}
     methods = [*(f"edf-{label}" for label in STRATEGIES), *PEERS]
     for cut in cuts(options):
@@ -84,7 +84,7 @@ def scores(options) -> pd.DataFrame:
 
 
 def ratios(table: pd.DataFrame) -> pd.DataFrame:
-    """The ensemble's RMSE over the best one's: by series (rows) and weeks (columns), and which one that is."""
+    """RMSE of the ensemble over that of the best other method, by series (rows) and weeks (columns), with its name."""
     others = table.drop(columns="edf-ensemble")
     ratio = table["edf-ensemble"] / others.min(axis=1)
     shown = ratio.map("{:.3f}".format) + " " + others.idxmin(axis=1)

@@ -1,4 +1,4 @@
-"""The ensemble and each of its members on the cut series of cuts.py, by edf.backtest in a cluster of its own:
+"""The ensemble and each of its members on the cut series of cuts.py, by edf.backtest in a private cluster:
 
     bench/accuracy/with_edf.sh cuts_edf.py [--series A,B] [--development]
 """

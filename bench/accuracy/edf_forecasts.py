@@ -1,4 +1,4 @@
-"""Runs edf.backtest over the series in the database that PGHOST and so on name: see edf.sh."""
+"""Runs edf.backtest over the series in the database given by PGHOST etc.: see edf.sh."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def load(table: str, frame: pd.DataFrame) -> None:
 
 
 def parsed(found: str) -> pd.DataFrame:
-    """Rows of edf.backtest as the files hold them: lead_h counts from 1, quantiles are columns."""
+    """Converts rows of edf.backtest to the file format: lead_h counts from 1, quantiles are columns."""
     rows = pd.read_csv(io.StringIO(found))
     rows["origin"], rows["valid_at"] = pd.to_datetime(rows["issued_at"], utc=True), pd.to_datetime(rows["valid_at"], utc=True)
     rows["lead_h"] = (rows["valid_at"] - rows["origin"]) // HOUR + 1

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# The peers' Python environments, in the cache and apart from the project's; the prepared series. Sourced after docker/local/lib.sh.
+# Python environments of the peers, in the cache and separate from the project's; the prepared series. Sourced after
+# docker/local/lib.sh.
 
 BENCH=$ROOT/bench/accuracy
 PEERS=$CACHE/peers          # everything but OpenSTEF
-OPENSTEF=$CACHE/openstef    # needs Python 3.12, which Debian 12 hasn't
+OPENSTEF=$CACHE/openstef    # needs Python 3.12, which Debian 12 does not have
 WORK=$CACHE/accuracy        # series and forecasts
 
-# environment FOLDER REQUIREMENTS PYTHON: made once, and again when the requirements change.
+# environment FOLDER REQUIREMENTS PYTHON: created once, and again when the requirements change.
 environment() {
     local key
     key=$(sha256sum <"$2")

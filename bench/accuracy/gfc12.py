@@ -1,12 +1,13 @@
-"""The task GFC12 of fev-bench, and the check that this is the same task: gfc12.py prints published scores and edf's.
+"""The task GFC12 of fev-bench, with a check that it is the same task: gfc12.py prints published scores and those of
+edf.
 
 Zones 1 to 11 of GEFCom 2012, 2004-01-01 to 2008-06-30 05:00, in ten windows of 168 hours at the end of the series.
-Temperature is known in advance. Zone i gets the temperature of station i: an assumption, since the competition does not
+Temperature is known in advance. Zone i uses the temperature of station i: an assumption, since the competition does not
 say which station is near which zone. Definition and published results: github.com/autogluon/fev, benchmarks/fev_bench,
 at 1bc95fd (task proenfo_gfc12).
 
-Seasonal naive must reproduce its published scores. If it does not, these are other data or another metric, and nothing
-may be compared.
+Seasonal naive must reproduce its published scores. Otherwise the data or the metric differ, and results are not
+comparable.
 """
 
 import pathlib
@@ -52,7 +53,7 @@ PUBLISHED = {
 
 
 def zones(cache: pathlib.Path) -> dict[int, pd.DataFrame]:
-    """Hours of the local clock, which has 24 of them every day, written as UTC: demand in kW and temperature_c."""
+    """Hours in local time without daylight saving, labelled as UTC: demand in kW and temperature_c."""
     load, stations = gefcom_hours(cache)
     index = pd.date_range("2004-01-01 00:00Z", END, freq="h")
     frames = {}
@@ -70,7 +71,7 @@ def origins() -> pd.DatetimeIndex:
 
 
 def seasonal_naive(frame: pd.DataFrame) -> pd.DataFrame:
-    """As fev-bench makes it: statsforecast's, with its own normal quantiles."""
+    """As in fev-bench: statsforecast's, with its own normal quantiles."""
     rows = []
     for origin in origins():
         past = frame["demand"][: origin - HOUR].to_numpy()[-NAIVE_CONTEXT:]
@@ -85,7 +86,7 @@ def seasonal_naive(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def scores(frames: dict[int, pd.DataFrame], forecasts: dict[int, pd.DataFrame]) -> dict[str, float]:
-    """fev-bench's: each metric over all zones of a window, then the mean of the windows.
+    """As in fev-bench: each metric over all zones of a window, then the mean of the windows.
 
     The median is the point forecast. SQL and MASE divide by the zone's mean absolute difference from the day before,
     over all hours before the window; WAPE divides the sum of all errors by the sum of all demand. Quantile loss is
@@ -111,11 +112,11 @@ def scores(frames: dict[int, pd.DataFrame], forecasts: dict[int, pd.DataFrame]) 
 
 
 def check(frames: dict[int, pd.DataFrame]) -> dict[str, float]:
-    """Refuses to go on where seasonal naive does not score what fev-bench has published for it."""
+    """Fails if seasonal naive does not have the scores published by fev-bench."""
     warnings.filterwarnings("ignore")
     found = scores(frames, {zone: seasonal_naive(frame) for zone, frame in frames.items()})
     if any(abs(found[name] - NAIVE[name]) > 1e-6 for name in METRICS):
-        raise SystemExit(f"This is not fev-bench's GFC12: seasonal naive scores {found}, and published are {NAIVE}.")
+        raise SystemExit(f"This is not fev-bench's GFC12: seasonal naive scores {found}, but {NAIVE} are published.")
     return found
 
 
@@ -146,7 +147,7 @@ def table(options) -> pd.DataFrame:
 def main() -> None:
     options = arguments(__doc__).parse_args()
     print(table(options).round(4).to_string())
-    print("Seasonal naive scores what fev-bench has published: this is its task.")
+    print("Seasonal naive has the scores published by fev-bench: the task is the same.")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Forecasts of edf for fev-bench's task GFC12, by edf.backtest in a cluster of its own:
+"""Forecasts of edf for fev-bench's task GFC12, by edf.backtest in a private cluster:
 
     bench/accuracy/with_edf.sh gfc12_edf.py STRATEGY... [--refit DAYS] [--quick]
 
-The series are as fev-bench gives them: demand and temperature, no holidays. The clock of the data is taken for UTC, so
-that days have 24 hours.
+The series are those of fev-bench: demand and temperature, no holidays. Local times are treated as UTC, so that days
+have 24 hours.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""A figure for each group of series: a week of day-ahead forecasts with their fan, the error by lead, the reliability of the quantiles.
+"""A figure for each group of series: a week of day-ahead forecasts with their fan, error by lead, reliability.
 
-The fan is that of the first series of the group; errors and reliability are of all its series that every method shown has forecast.
+The fan is that of the first series of the group; errors and reliability are over all series forecast by every method.
 """
 
 import io
@@ -18,7 +18,7 @@ from PIL import Image  # noqa: E402
 from run import METHODS  # noqa: E402
 
 FANS = (("q0.025", "q0.975", "95 %"), ("q0.05", "q0.95", "90 %"), ("q0.1", "q0.9", "80 %"), ("q0.25", "q0.75", "50 %"))
-SHOWN_WEEK = 28  # the origins of this one and the six days after: the middle of the test weeks
+SHOWN_WEEK = 28  # this origin and the six days after: the middle of the test weeks
 
 
 def is_own(method: str) -> bool:
@@ -26,7 +26,7 @@ def is_own(method: str) -> bool:
 
 
 def styles(methods: list[str]) -> dict[str, dict]:
-    """Own methods stand out, thick and dark; a peer looks the same in every figure."""
+    """Own methods are thick and dark; a peer has the same style in every figure."""
     colours = plt.get_cmap("tab10").colors
     shown = {method: {"color": colours[number], "lw": 1.1} for number, method in enumerate(METHODS)}
     own = [method for method in methods if is_own(method)]
@@ -91,5 +91,5 @@ def figure(path: pathlib.Path, shown: str, methods: list[str], rows: dict[tuple[
     drawing.savefig(buffer, dpi=76)
     plt.close(drawing)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Few colours: these files are kept in the repository.
+    # A small palette, since these files are in the repository.
     Image.open(buffer).convert("RGB").quantize(40, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)

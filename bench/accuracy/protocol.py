@@ -1,8 +1,9 @@
-"""The one protocol that every method goes through: rolling origins, what may be known, and the files that forecasts are kept in.
+"""The protocol for all methods: rolling origins, available information, and the files of forecasts.
 
-Seventy origins, one a day at 05:00 by the clock of the data, so that the last 72 hours of each forecast still lie within the series: the last
-ten weeks. At each a method knows all before it (expanding window) and the regressors of the 72 hours ahead; it is fitted anew every 14 days.
-For development the same is done ten weeks earlier, on the series cut where the test begins: nothing may be chosen on the test weeks.
+Seventy origins, one a day at 05:00 by the clock of the data, such that the last 72 hours of each forecast are within
+the series: the last ten weeks. At each, a method knows all hours before it (expanding window) and the regressors of the
+72 hours ahead; it is refitted every 14 days. For development the same is done ten weeks earlier, on the series cut
+where the test begins: nothing may be tuned on the test weeks.
 """
 
 import hashlib
@@ -23,7 +24,8 @@ HOUR, DAY = pd.Timedelta("1h"), pd.Timedelta("24h")
 
 
 class Method(Protocol):
-    """`fit` sees the history; `predict` also sees the newest hours and the regressors to come, and returns yhat and COLUMNS by hour."""
+    """`fit` sees the history; `predict` also sees the newest hours and the future regressors, and returns yhat and
+    COLUMNS by hour."""
 
     def fit(self, history: pd.DataFrame) -> None: ...
 
@@ -31,7 +33,7 @@ class Method(Protocol):
 
 
 class Series:
-    """A prepared series: hours in UTC, demand, regressors; the calendar by which its people live."""
+    """A prepared series: hours in UTC, demand, regressors; the calendar of its location."""
 
     def __init__(self, folder: pathlib.Path, name: str):
         self.name, self.path = name, folder / f"{name}.csv"
@@ -49,7 +51,7 @@ class Series:
 
 
 def backtest(series: Series, make, development: bool = False) -> pd.DataFrame:
-    """The forecasts of a method, whose maker is called anew for each fit: one row per origin and hour ahead."""
+    """The forecasts of a method, which is constructed anew for each fit: one row per origin and hour ahead."""
     rows, method = [], None
     for number, origin in enumerate(series.origins(development)):
         history = series.frame[: origin - HOUR]
@@ -59,16 +61,16 @@ def backtest(series: Series, make, development: bool = False) -> pd.DataFrame:
             method.fit(history)
         forecast = method.predict(history, future)[["yhat", *COLUMNS]]
         if not np.isfinite(forecast.to_numpy()).all():
-            raise ValueError(f"{series.name} {origin}: a forecast is no number")
+            raise ValueError(f"{series.name} {origin}: a forecast is not a number")
         forecast = pd.DataFrame(np.sort(forecast[list(COLUMNS)].to_numpy(), axis=1), future.index, COLUMNS).assign(yhat=forecast["yhat"].to_numpy())
-        # No series here was ever negative, and every method is told so alike.
+        # No series here was ever negative, which all methods may use.
         forecast = forecast.clip(lower=0) if history["demand"].min() >= 0 else forecast
         rows.append(forecast.assign(origin=origin, lead_h=np.arange(1, HORIZON + 1)).rename_axis("valid_at").reset_index())
     return pd.concat(rows)[["origin", "valid_at", "lead_h", "yhat", *COLUMNS]]
 
 
 class Store:
-    """Forecasts on disk, FOLDER/SERIES/METHOD.csv.gz, each beside the hash of what it was made from."""
+    """Forecasts on disk, FOLDER/SERIES/METHOD.csv.gz, each with a hash of its inputs."""
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
@@ -96,7 +98,7 @@ def key_of(*files: pathlib.Path, more: str = "") -> str:
 
 
 def run(series: Series, name: str, make, sources: list[pathlib.Path], store: Store, development: bool) -> None:
-    """Backtests unless the same was done before."""
+    """Backtests, unless the forecasts are up to date."""
     key = key_of(series.path, pathlib.Path(__file__), *sources, more=f"{series.about} {development}")
     if store.is_fresh(series.name, name, key):
         return

@@ -1,6 +1,6 @@
 """Writes the accuracy tables of bench/README.md from the forecasts on disk, and the figures in bench/plots.
 
-report.py [--sections accuracy,gfc12,axes,cuts]     a section lies between two markers and is replaced as a whole
+report.py [--sections accuracy,gfc12,axes,cuts]     a section is between two markers and is replaced as a whole
 """
 
 import argparse
@@ -21,13 +21,13 @@ BENCH = pathlib.Path(__file__).resolve().parents[1]
 
 
 def ordered(methods) -> list[str]:
-    """Peers from the simple to the elaborate, then edf."""
+    """Peers from simple to complex, then edf."""
     known = list(METHODS)
     return sorted(methods, key=lambda method: (known.index(method) if method in known else len(known), method))
 
 
 def cells(table: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
-    """WAPE at 1-24 / 1-72 by method and group; a dash where a method has not forecast every series of the group."""
+    """WAPE at 1-24 / 1-72 by method and group; a dash if a method has not forecast every series of the group."""
     mean = table.groupby(["method", "group", "leads"])["wape"].agg(["mean", "count"])
 
     def cell(method, group):
@@ -108,7 +108,7 @@ def accuracy(options) -> str:
 
 
 def gfc12_section(options) -> str:
-    """Published scores and ours, the best first."""
+    """Published scores and ours, best first."""
     table = gfc12.table(options)
     digits = "{:.3f}".format
     shown = pd.DataFrame({"scaled quantile loss": table["SQL"].map(digits), "MASE": table["MASE"].map(digits),
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--sections", type=lambda text: text.split(","), default=list(SECTIONS), help="these only")
     options = parser.parse_args()
     for name in options.sections:
-        # A section may name series of its own.
+        # A section may have its own series.
         replace(name, SECTIONS[name](argparse.Namespace(**vars(options))))
 
 

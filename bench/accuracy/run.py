@@ -1,6 +1,6 @@
 """Makes the forecasts of the peers: run.py [--methods A,B] [--series A,B] [--development]
 
-What is on disk already is kept as long as the series, the protocol and the method's source are the same.
+Existing forecasts are reused if the series, the protocol and the method's source are unchanged.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 
-# Two cores are shared with others: a thread each.
+# Two cores are shared with others: one thread each.
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 warnings.filterwarnings("ignore")
 
@@ -20,7 +20,8 @@ import json  # noqa: E402
 from protocol import Series, Store, run  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-# Cheap ones first, so that an interrupted run has as many as it can. Those of OpenSTEF need Python 3.12 and an environment of their own.
+# Fast ones first, so that an interrupted run has as many as possible. OpenSTEF needs Python 3.12 and a separate
+# environment.
 METHODS = {
     "seasonal-naive": ("simple", "seasonal_naive"),
     "day-type-mean": ("simple", "day_type_mean"),
@@ -33,7 +34,7 @@ METHODS = {
     "openstef-gblinear": ("openstef_peer", "gblinear"),
     "openstef-xgboost": ("openstef_peer", "xgboost"),
 }
-# Those of the accuracy tables. Other groups (net load) serve bench/accuracy/axes.py alone.
+# Groups of the accuracy tables. Other groups (net load) are only used by bench/accuracy/axes.py.
 GROUPS = ("all homes", "Victoria", "four groups", "utilities", "predicted weather", "British homes", "without weather", "single homes")
 
 

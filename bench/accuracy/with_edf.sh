@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a script of this folder beside a cluster of its own with the extension, which is removed at the end.
+# Runs a script of this folder with a private cluster with the extension, which is removed at the end.
 #
 #   bench/accuracy/with_edf.sh SCRIPT.py [ARGUMENT...]
 set -euo pipefail
@@ -15,12 +15,12 @@ SCRIPT=$HERE/$1
 shift
 take_lock
 on_end cluster_remove
-step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
+step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
 step 'environment of the peers' 'PyPI must be reachable.' install_peers
 step 'measured series' 'PyPI must be reachable.' prepare_series
 cluster_remove
-step 'private cluster' 'Nothing can be measured without it.' create_and_start
+step 'private cluster' 'Required for the measurements.' create_and_start
 cluster_env
 psql -X -q -d postgres -c 'create database edf'
 query -c 'create extension edf'

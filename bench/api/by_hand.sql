@@ -1,4 +1,4 @@
--- The same chart by hand, over one connection, without HTTP: the limit.
+-- The same chart by a direct query over one connection, without HTTP: a lower bound of latency.
 \set n random(1, :buildings)
 select json_agg(json_build_object('valid_at', valid_at, 'demand_kwh', yhat, 'lower', yhat_lower, 'upper', yhat_upper))
 from (

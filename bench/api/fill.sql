@@ -1,7 +1,7 @@
--- A year of daily forecasts of the fleet that bench/service/load.sql made, as they are stored, and who may see what:
--- subject home-N its building, utility the first 120, operator all. The first 3,000 have a roof and a tariff, which
--- advice reads: forecasts of a month, from which paths are drawn, and hours of the last 60 days, from which the daily
--- issue forecasts the roof. Variables: buildings, issues.
+-- Stores a year of daily forecasts of the fleet from bench/service/load.sql, and access: subject home-N its building,
+-- utility the first 120, operator all. The first 3,000 have a roof and a tariff for the advice: forecasts of a month,
+-- from which scenarios are drawn, and hours of the last 60 days, used by the daily forecast of the roof. Variables:
+-- buildings, issues.
 \set ON_ERROR_STOP on
 set synchronous_commit = off;
 select set_config('energy.clock', served_from::text, false) from clock \g /dev/null
@@ -12,7 +12,8 @@ select 'b' || n, issued_at, issued_at + (lead - 1) * interval '1 hour', lead, 2 
     issued_at, 'model', 1, '{}'
 from clock
 cross join generate_series(1, :buildings) as n
-cross join generate_series(served_from - :issues * interval '1 day', served_from - interval '1 day', '1 day') as issued_at
+cross join generate_series(served_from - :issues * interval '1 day', served_from - interval '1 day',
+    '1 day') as issued_at
 cross join generate_series(1, 72) as lead;
 insert into energy.forecast_slots (building_id, slot_at, status, known_at, source)
 select 'b' || n, served_from - interval '1 day', 'issued', served_from - interval '1 day', 'model'
@@ -46,7 +47,7 @@ insert into raw.tariffs
 values ('night', 'Day and night', 'two_rate', 'CHF', 0.30, 0.20, '22:00', '06:00', 0.10);
 insert into raw.building_tariffs select building_id, 'night' from roofs;
 vacuum analyze;
--- What it takes on disk, for the table: bytes a row, all rows, all bytes.
+-- Size on disk for the table: bytes per row, number of rows, total bytes.
 select round(bytes / rows) as bytes_a_forecast_row, rows as forecast_rows, pg_size_pretty(bytes) as forecasts,
     pg_size_pretty(pg_database_size(current_database())) as database
 from (select count(*)::numeric as rows from energy.forecasts) as counted

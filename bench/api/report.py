@@ -1,4 +1,4 @@
-"""The table of api.sh, from lines of what|connections|requests a second|p50|p99|most|errors."""
+"""The table of api.sh, from lines of what|connections|requests per second|p50|p99|maximum|errors."""
 
 import sys
 

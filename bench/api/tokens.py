@@ -1,7 +1,7 @@
-"""Writes who asks, for requests.lua: tokens.py BUILDINGS FOLDER, with the secret in EDF_JWT_SECRET.
+"""Writes the tokens for requests.lua: tokens.py BUILDINGS FOLDER, signed with the secret in EDF_JWT_SECRET.
 
-FOLDER/homes.tokens has a line for each of up to 3,000 buildings, with the token of its resident; FOLDER/utility.tokens
-one line, with the token of a supplier; FOLDER/operator.tokens one with that of an operator.
+FOLDER/homes.tokens has a line for each of up to 3,000 buildings with the token of its resident, FOLDER/utility.tokens
+one line with the token of a supplier, FOLDER/operator.tokens one with that of an operator.
 """
 
 import os

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Error against weeks of history, of a plan, seasonal naive, the archetype's model, an own model and the stage that is chosen: bench.sh
+# Error by weeks of history, of design forecast, seasonal naive, the archetype's model, an own model and the chosen
+# stage: bench.sh
 #
-# Each of 15 homes is forecast by what the others teach, in the database as it is deployed; those named development choose the thresholds. Its cluster is its own
-# and is removed at the end. Writes the table of bench/README.md and plots/life-cycle.png. About half an hour on two quiet cores; FORECASTS=file keeps the forecasts
-# of homes that were measured before, and goes on with the others.
+# Each of 15 homes is forecast by models of the others, in the deployed database; the development homes choose the
+# thresholds. Uses a private cluster, which is removed at the end. Writes the table of bench/README.md and
+# plots/life-cycle.png. About half an hour on two quiet cores; FORECASTS=file keeps the forecasts of homes measured
+# before, and continues with the others.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
 . "$ROOT/bench/accuracy/environment.sh"

@@ -1,8 +1,8 @@
-"""How well the level of a new home is known after some days, by how many days its prior counts as: level.py --cache FOLDER
+"""Accuracy of a new home's level after some days, by the weight of its prior in days: level.py --cache FOLDER
 
-The level is the mean demand of its first days, drawn to that of the other homes as if that were so many days more
-(extension/core/src/model/global/scale.rs); it is held against the next three days. Prints the mean absolute logarithm
-of the ratio. estimated: as the strategy estimates the prior from the other homes.
+The level is the mean demand of its first days, shrunk to that of the other homes as if that were the given number of
+additional days (extension/core/src/model/global/scale.rs); it is compared with the next three days. Prints the mean
+absolute logarithm of the ratio. estimated: the strategy's estimate of the prior from the other homes.
 """
 
 import argparse
@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "docker/local"))
 import citylearn as source  # noqa: E402
 
 HOMES = source.BUILDINGS["all-homes"]
-# Every second home, born in the first 200 days; the others, born later. Every 13 days, so that all weekdays come.
+# Every second home, born in the first 200 days; the others, born later. Every 13 days, to include all weekdays.
 SIDES = {"development": (HOMES[::2], range(60, 200, 13)), "others": (HOMES[1::2], range(200, 330, 13))}
 PRIORS = ("estimated", 0.5, 1.0, 3.0, 7.0)
 DAYS = (1, 2, 3, 5, 7, 14, 28)

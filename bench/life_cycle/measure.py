@@ -1,10 +1,10 @@
-"""Forecasts of each home at every age, by every source, in the database named by PGHOST, PGPORT and PGDATABASE:
+"""Forecasts of each home at every age, by every source, in the database of PGHOST, PGPORT and PGDATABASE:
 
     measure.py load --cache FOLDER              the homes of the demo, each a building of archetype homes, with their weather
-    measure.py measure --results FILE           adds a line of JSON for each home that FILE has not
+    measure.py measure --results FILE           adds a line of JSON for each home that is missing in FILE
 
-A home is forecast in a transaction that is rolled back: the archetype's model and its design profile learn from the
-other homes alone, and the forecasts of an age read nothing that is older. All routines are those of the service.
+A home is forecast in a transaction that is rolled back: the archetype's model and its design profile are trained on the
+other homes only, and the forecasts of an age use no older data. All routines are those of the service.
 """
 
 import argparse
@@ -23,10 +23,10 @@ HOMES = source.BUILDINGS["all-homes"]
 DEVELOPMENT = HOMES[::2]
 STARTS = {True: dt.datetime(2017, 2, 7, 5, tzinfo=dt.timezone.utc), False: dt.datetime(2017, 6, 6, 5, tzinfo=dt.timezone.utc)}
 WEEKS = (0, 1, 2, 3, 4, 6, 8, 12, 17, 26)
-OWN = (4, 6, 8, 12, 17, 26)  # an own model is fitted from so many weeks on
+OWN = (4, 6, 8, 12, 17, 26)  # weeks of history from which an own model is fitted
 COMPARED = (12, 17, 26)  # and one two weeks before, to be compared with the archetype's
 ISSUES = 14  # one a day, from the start on; as many before it are compared
-LIFE = 42  # days that a home is followed from its first day on
+LIFE = 42  # days for which a home is followed from its first day on
 HORIZON = "72 hours"
 TRY = """
     create schema if not exists bench;
@@ -40,7 +40,7 @@ TRY = """
     create table if not exists bench.slots (slot_at timestamptz primary key, inputs energy.place_inputs);
     create table if not exists bench.truth as select * from energy.building_hours limit 0;
 """
-# Demand of the home as known at each slot, but nothing older than so many weeks, or than its first day.
+# Demand of the home as known at each slot, limited to the given number of weeks and to its first day.
 FORECASTS = """
     with asked as (
         select slot_at, inputs, source, age, array(
@@ -106,7 +106,7 @@ def scores(cursor, home: str, sources, ages, first, days: int) -> list[dict]:
 
 
 def own_scores(cursor, home: str, weeks: int, trained_at, days: int) -> list[dict]:
-    """Of a model that was fitted at a time on so many weeks; nothing where so few are too little."""
+    """Forecasts of a model fitted at a time on the given number of weeks; none if these are too few."""
     cursor.execute("savepoint own")
     try:
         cursor.execute("delete from energy.building_hours where building_id = %s and hour_at < %s", (home, trained_at - dt.timedelta(weeks=weeks)))
@@ -123,7 +123,7 @@ def measure(cursor, number: int) -> dict:
     home, development = f"home-{number}", number in DEVELOPMENT
     start = STARTS[development]
     before = start - dt.timedelta(days=ISSUES)
-    # The others alone teach, from what was known at the start; of the comparison before it, the same.
+    # Trained on the others only, with data known at the start; also for the comparison before it.
     cursor.execute("select set_config('energy.clock', %s, true)", (start.isoformat(),))
     cursor.execute("update raw.buildings set archetype = 'newcomer' where building_id = %s", (home,))
     cursor.execute("select edf.approve_model(energy.train_archetype('homes'), 'bench')")
@@ -132,13 +132,13 @@ def measure(cursor, number: int) -> dict:
             p.lower_ratio, p.upper_ratio, p.between_variance, p.daily_variance
         from energy.learn_design_profile('homes', 'apartment', %s, energy.design_members('homes', %s)) as p""", (start, start))
     cursor.execute("update raw.buildings set archetype = 'homes' where building_id = %s", (home,))
-    young = [weeks for weeks in WEEKS if weeks <= 12]  # no forecast of these reads more than sixty days
+    young = [weeks for weeks in WEEKS if weeks <= 12]  # no forecast of these uses more than sixty days
     found = scores(cursor, home, ["design", "archetype", "profile", "last_week"], young, start, ISSUES)
     compared = scores(cursor, home, ["archetype"], [12], before, ISSUES)
     for weeks in OWN:
         found += own_scores(cursor, home, weeks, start, ISSUES)
     for weeks in COMPARED:
-        # Forecasts of the two weeks before, by a model of then.
+        # Forecasts of the two weeks before, by a model from that time.
         compared += [row | {"age": float(weeks)} for row in own_scores(cursor, home, weeks - 2, before, ISSUES)]
     cursor.execute(FORECASTS, {"home": home, "sources": ["archetype", "design"], "ages": [1000.0], "first": start,
                                "last": start + dt.timedelta(days=LIFE), "birth": start})
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("task", choices=("load", "measure"))
     parser.add_argument("--cache", type=pathlib.Path)
     parser.add_argument("--results", type=pathlib.Path)
-    parser.add_argument("--part", default="1/1", help="1/2 and 2/2: every second home, in databases of their own")
+    parser.add_argument("--part", default="1/1", help="1/2 and 2/2: every second home, in separate databases")
     options = parser.parse_args()
     with psycopg2.connect("", options="-c timezone=UTC -c client_min_messages=error") as connection, connection.cursor() as cursor:
         if options.task == "load":

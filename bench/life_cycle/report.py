@@ -2,7 +2,7 @@
 
     report.py FORECASTS [--readme FILE --plot FILE]
 
-Thresholds are chosen on the development homes and their weeks; the others show what they are worth.
+Thresholds are chosen on the development homes and their weeks, and evaluated on the others.
 """
 
 import argparse
@@ -16,7 +16,7 @@ SOURCES = {"design": "design profile", "last_week": "seasonal naive", "profile":
 BEGIN, END = "<!-- life cycle: written by bench/life_cycle/report.py -->", "<!-- end of life cycle -->"
 MARGIN_PCT = 2.0
 ARCHETYPE_AFTER, OWN_AFTER = (0, 7, 14, 21, 28, 42), (84, 119, 182)
-MOST_DAYS = 28  # of its own that the level is drawn to
+MOST_DAYS = 28  # of its own days that shrinkage uses
 
 
 class Home:
@@ -27,11 +27,11 @@ class Home:
         self.ages = sorted({age for _, age in self.scores})
 
     def row(self, source: str, age: int) -> dict | None:
-        # No forecast but those of an own model reads more than sixty days.
+        # Only forecasts of an own model use more than sixty days.
         return self.scores.get((source, age if source == "own" else min(age, 12)))
 
     def chosen(self, age: int, archetype_after: float, own_after: float) -> str:
-        """The stage, as energy.judge_stage has it, of a home that comes from the stage before."""
+        """The stage of a home by energy.judge_stage, given its previous stage."""
         if 7 * age < archetype_after:
             return "design"
         own, shared = self.compared.get(("own", age)), self.compared[("archetype", 12)]
@@ -55,7 +55,7 @@ def inside(row: dict) -> float:
 
 
 def mean(homes: list[Home], source, age: int, metric) -> float | None:
-    """Of all homes, where each has it. source may be a function of home and age."""
+    """Mean over the homes that have it. source may be a function of home and age."""
     rows = [home.row(source(home, age) if callable(source) else source, age) for home in homes]
     return None if None in rows else statistics.fmean(map(metric, rows))
 
@@ -69,7 +69,8 @@ def automatic(thresholds):
 
 
 def choose(homes: list[Home]) -> tuple[int, int]:
-    """The thresholds with the least mean error over the ages; of equals the earliest model of the archetype, and the latest own one."""
+    """The thresholds with the least mean error over the ages; on ties the earliest archetype's and the latest own
+    model."""
     ages = homes[0].ages
     def error(thresholds):
         return round(statistics.fmean(mean(homes, automatic(thresholds), age, cv_rmse) for age in ages), 6)
@@ -85,7 +86,7 @@ def by_day(home: Home, source: str) -> dict[int, list[tuple[int, float, float]]]
 
 
 def log_ratios(home: Home, source: str) -> list[float | None]:
-    """Of the first day of each issue: the logarithm of measured to forecast energy."""
+    """For the first day of each issue: the logarithm of measured to forecast energy."""
     ratios = []
     for _, hours in sorted(by_day(home, source).items()):
         first = [(yhat, actual) for lead, yhat, actual in hours if lead < 24]
@@ -95,7 +96,7 @@ def log_ratios(home: Home, source: str) -> list[float | None]:
 
 
 def prior(homes: list[Home], source: str) -> tuple[float, float]:
-    """Variance between buildings, and of the weeks of one, by moments."""
+    """Variance between buildings, and between the weeks of one, by moments."""
     levels = []
     for home in homes:
         ratios = log_ratios(home, source)
@@ -106,7 +107,7 @@ def prior(homes: list[Home], source: str) -> tuple[float, float]:
 
 
 def shrinkage(homes: list[Home], everybody: list[Home], source: str) -> list[tuple[str, float, float, float]]:
-    """WAPE of a life's weeks: as it is, with the level drawn to the own one, and with the own one as it is."""
+    """WAPE by week of life: unchanged, with the level shrunk to the own one, and with the own level."""
     spans = {"1": (1, 8), "2": (8, 15), "3-4": (15, 29), "5-6": (29, 42)}
     table = []
     for name, (first, last) in spans.items():

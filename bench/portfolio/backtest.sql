@@ -1,4 +1,4 @@
--- Forecasts of 72 hours, one a day over the last 140 days, by a model that is fitted anew every 28 days.
+-- Forecasts of 72 hours, one a day over the last 140 days, by a model that is refitted every 28 days.
 create table made as
 select home, forecasts.*
 from (select distinct home from homes) as homes

@@ -1,5 +1,5 @@
--- Each home is a building with one apartment. Two portfolios: all homes, and the first four; nobody sees one by itself,
--- and sums begin with four apartments.
+-- Each home is a building with one apartment. Two portfolios: all homes, and the first four; single homes are not
+-- visible, and sums need four apartments.
 create table homes (
     home text, hour_at timestamptz, kwh float8, temperature_c float8, ghi_w_m2 float8, primary key (home, hour_at)
 );

@@ -9,13 +9,14 @@ create temporary table joint as
 select subject as portfolio, sums.*
 from (select distinct subject from energy.building_access) as portfolios
 cross join lateral edf.portfolio(
-    format($$select home as series, valid_at, lead_hours, yhat from made join energy.building_access on building_id = home
+    format($$select home as series, valid_at, lead_hours, yhat from made
+        join energy.building_access on building_id = home
              where subject = %L and issued_at >= (select min(issued_at) + interval '40 days' from made)$$, subject),
     'select home as series, issued_at, lead_hours, actual, yhat from made') as sums;
 
 analyze served, made_of, joint;
 
--- Interval score: width, and 20 times the distance of what lies outside (Gneiting and Raftery, JASA 2007).
+-- Interval score: width plus 20 times the distance of values outside (Gneiting and Raftery, JASA 2007).
 with
 
 bounds as (

@@ -1,4 +1,5 @@
--- Day by day: what has been measured by then, a new issue, what the errors have taught, and what the API serves of it.
+-- Day by day: measurements received by then, a new issue, intervals learnt from errors, and the forecasts served by the
+-- API.
 create table served (portfolio text, like api.portfolio_forecasts);
 do $$
 declare

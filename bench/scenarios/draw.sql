@@ -1,4 +1,4 @@
--- 100 scenarios of 72 hours, every other day over the last 60 days, from residuals of the issues before.
+-- 100 scenarios of 72 hours, every other day over the last 60 days, from residuals of earlier issues.
 create table groups as
 select '4 homes' as portfolio, home from homes where home in ('home-1', 'home-2', 'home-3', 'home-4') group by home
 union all
@@ -17,7 +17,7 @@ cross join lateral edf.scenarios(
     'select home as series, issued_at, lead_hours, actual, yhat from made', 100, newest) as s
 where newest <= 60 and newest % 2 = 0;
 
--- The same values of each step in another order: at random, and by size.
+-- The same values of each step reordered: at random, and by size.
 create table methods as
 select portfolio, issued_at, series, valid_at, lead_hours, value, scenario as "edf.scenarios",
     row_number() over (step order by md5(scenario::text || series || valid_at::text)) as independent,

@@ -1,8 +1,8 @@
 """SIMULATED buildings: apartments of rooms as a thermal network, differing in size, insulation and equipment.
 
-Each room is two nodes, air (with furniture) and mass (walls, floor). Air exchanges heat with its mass, with outdoors
+Each room has two nodes, air (with furniture) and mass (walls, floor). Air exchanges heat with its mass, with outdoors
 through windows and leaks, and with the other rooms of the apartment; mass with outdoors through facade and roof, and
-with the neighbours. Everything is an array over rooms or apartments, so that one step is a few dozen operations.
+with the neighbours. All quantities are arrays over rooms or apartments, so that a step is a few dozen operations.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 DESIGN_C = -18
-# U of walls and windows in W/m2K, air changes an hour through leaks, and how much larger radiators are than needed.
+# U values of walls and windows in W/m2K, air changes per hour through leaks, and oversizing of radiators.
 INSULATION = {"old": (1.1, 2.6, 0.65, 1.15), "renovated": (0.5, 1.4, 0.50, 1.35), "new": (0.22, 0.9, 0.30, 1.5)}
 ORDER = ("old", "renovated", "new", "old", "renovated")  # of buildings
 FACES = 4
@@ -18,14 +18,14 @@ FACES = 4
 
 @dataclasses.dataclass
 class Stock:
-    """Apartments in the order of their buildings, rooms in the order of their apartments."""
+    """Apartments ordered by building, rooms ordered by apartment."""
 
     building_ids: list[str]
     insulation: list[str]  # of each building
     building: np.ndarray  # of each apartment
     apartment_ids: list[str]
     area: np.ndarray  # m2 of each apartment
-    neighbours: np.ndarray  # of each apartment up to four, itself where there are fewer
+    neighbours: np.ndarray  # up to four of each apartment, itself if there are fewer
     apartment: np.ndarray  # of each room
     room_names: list[str]
     room_area: np.ndarray
@@ -38,7 +38,7 @@ class Stock:
     mass_neighbours_w_k: np.ndarray
     between_rooms_w_k: np.ndarray
     open_window_w_k: np.ndarray  # fully open
-    solar_m2: np.ndarray  # of window, times what passes
+    solar_m2: np.ndarray  # of window, times the transmitted share
     face: np.ndarray  # of the facade: east, south, west, north
     radiator_w: np.ndarray  # at full supply temperature
 
@@ -61,7 +61,7 @@ def rooms_of(area: float, draw: np.random.Generator) -> list[tuple[str, float]]:
 
 
 def make(apartments: int, seed: int) -> Stock:
-    """Buildings of 8 to 24 apartments, four to a floor, until there are so many."""
+    """Buildings of 8 to 24 apartments, four per floor, until the requested number."""
     draw = np.random.default_rng([seed, 1])
     ids, kinds, building, names, area, neighbours, rooms = [], [], [], [], [], [], []
     while len(names) < apartments:
@@ -93,7 +93,7 @@ def make(apartments: int, seed: int) -> Stock:
     windows = size * np.where(is_bath, 0.04, 0.17)
     air_out = window_u * windows + 0.34 * leaks * 2.5 * size
     mass_out = wall_u * (facade - windows).clip(0) + wall_u * 0.6 * size * outer / 2
-    # Which side a room faces is the apartment's, the other side for every second room.
+    # The main facade is the apartment's, the other facade is used for every second room.
     turned = np.array([2 * (at % 2) for at in range(len(size))])
     face = (np.array(building)[apartment] + turned + (apartment % 4 >= 2)) % FACES
     # Some apartments have one thermometer, in the living room.

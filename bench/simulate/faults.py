@@ -1,18 +1,18 @@
-"""The faults of the SIMULATED apartments: when each begins and ends, where, and how bad it is.
+"""The faults of the SIMULATED apartments: begin, end, location and severity.
 
 | kind | what happens | until it is repaired |
 |---|---|---|
 | stuck_valve | a valve stays open, whatever the room is set to | 3 to 9 days |
-| blocked_radiator | a radiator gives next to nothing | 3 to 9 days |
+| blocked_radiator | a radiator gives almost no heat | 3 to 9 days |
 | hot_water_leak | hot water runs all the time, 4 to 25 litres an hour | 3 to 9 days |
-| drifted_sensor | a thermometer goes off by 0.3 to 0.8 K a day, up to 3 to 7 K | 7 to 14 days |
-| dead_sensor | a thermometer says nothing more, or always the same | 3 to 9 days |
+| drifted_sensor | a thermometer drifts by 0.3 to 0.8 K a day, up to 3 to 7 K | 7 to 14 days |
+| dead_sensor | a thermometer sends nothing, or a constant value | 3 to 9 days |
 | window_left_open | a window stays open in the heating season | 15 hours to 3 days |
-| swapped_meters | the heat meters of two apartments count each other's | 8 to 15 days |
-| boiler_fault | a building gets little heat or none, hot water stays | 15 hours to 2.5 days |
+| swapped_meters | the heat meters of two apartments are swapped | 8 to 15 days |
+| boiler_fault | a building gets little or no heat, hot water works | 15 hours to 2.5 days |
 
 Rarity: at most `share` of the apartment days of each part have a fault, those of a boiler counted for each apartment
-of its building. An apartment rests for two weeks between faults. Heat faults begin on days that are heated."""
+of its building. An apartment has two weeks between faults. Heat faults begin on heating days."""
 
 import dataclasses
 import datetime as dt
@@ -22,7 +22,7 @@ import numpy as np
 from buildings import Stock
 
 STEPS = 96
-# How often each kind is drawn, and how many days it lasts; a boiler's number is by building and winter.
+# How often each kind is drawn, and how many days it lasts; for boilers, by building and winter.
 KINDS = {
     "stuck_valve": (0.20, (3, 9)),
     "blocked_radiator": (0.18, (3, 9)),
@@ -59,7 +59,7 @@ class Fault:
     begin: int  # quarters of an hour from the beginning of the simulation
     end: int
     size: float
-    other: int = -1  # the apartment whose meter it is taken for
+    other: int = -1  # the apartment with the swapped meter
     sign: float = 1
     limit: float = 0
 
@@ -80,7 +80,7 @@ def plan(stock: Stock, parts: dict[str, range], daily_c: np.ndarray, seed: int, 
             building = int(draw.integers(len(stock.building_ids)))
             members = np.flatnonzero(stock.building == building)
             fault = begun(draw, "boiler_fault", BOILER_DAYS, heated, days)
-            # A boiler may take a third of the faulty days, not more.
+            # Boiler faults are limited to a third of the faulty days.
             if len(members) * len(fault.days()) > share * len(stock.apartment_ids) * len(days) / 3:
                 continue
             fault.building, left = building, left - len(members) * len(fault.days())
@@ -99,7 +99,7 @@ def plan(stock: Stock, parts: dict[str, range], daily_c: np.ndarray, seed: int, 
                 where.append(fault.other)
             cost = len(where) * len(fault.days())
             if cost > left and tries < 9_000:
-                # The last days that are left go to something shorter, if that fits.
+                # The last remaining days are used for something shorter, if that fits.
                 if left < 2:
                     break
                 continue
@@ -139,7 +139,7 @@ def block(busy: np.ndarray, members: np.ndarray, fault: Fault) -> None:
 
 
 def rows(faults: list[Fault], stock: Stock, start: dt.datetime, parts: dict[str, range]):
-    """The truth table: an event a line, two where two apartments have the same fault."""
+    """The truth table: one line per event, two if two apartments share the fault."""
     for fault in faults:
         begin, end = (start + dt.timedelta(minutes=15 * step) for step in (fault.begin, fault.end))
         part = next(name for name, days in parts.items() if fault.days().start in days)

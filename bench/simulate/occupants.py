@@ -1,7 +1,7 @@
-"""SIMULATED occupants: who is at home, appliances, draws of hot water, setpoints by room, airing; holidays, guests,
-vacancy and new tenants. What they do is normal, however odd it looks: nothing here is a fault.
+"""SIMULATED occupants: presence, appliances, draws of hot water, setpoints by room, airing; holidays, guests, vacancy
+and new tenants. Their behaviour is normal, even if unusual: nothing here is a fault.
 
-All of a day at once: arrays of apartments or rooms by quarters of an hour of local standard time.
+A whole day at once: arrays of apartments or rooms by quarters of an hour of local standard time.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ BY_HOUR = np.array(
 
 @dataclasses.dataclass
 class Household:
-    """Of one apartment from its first day to its last, both counted from the simulation's first day."""
+    """Occupancy of an apartment from its first day to its last, counted from the simulation's first day."""
 
     first_day: int
     last_day: int
@@ -31,9 +31,9 @@ class Household:
     night_off: float  # setpoint lowered by night, in K
     away_off: float  # while nobody is there
     wanted_c: np.ndarray  # of each room of the apartment
-    litres: float  # a person and day
+    litres: float  # per person and day
     tilts: bool  # sleeps with a tilted window
-    airing: float  # times a day and room
+    airing: float  # times per day and room
 
 
 def moved_in(draw: np.random.Generator, rooms: list[str], area: float, first: int, last: int) -> Household:
@@ -61,7 +61,7 @@ class Occupants:
         for at in range(len(stock.apartment_ids)):
             rooms = [stock.room_names[room] for room in np.flatnonzero(stock.apartment == at)]
             homes, first = [], 0
-            # One of eight apartments changes hands in a year, and stands empty for three to eight weeks.
+            # One of eight apartments changes tenants in a year, and is vacant for three to eight weeks.
             while first < days:
                 last = first + int(draw.exponential(8 * 365))
                 homes.append(moved_in(draw, rooms, stock.area[at], first, min(last, days - 1)))
@@ -96,7 +96,7 @@ class Occupants:
         return next((home for home in self.households[at] if day <= home.last_day), self.households[at][-1])
 
     def day(self, day: int, weekday: int):
-        """Of a day, by apartment: presence, watts, litres; by room: setpoints and airing."""
+        """For a day, by apartment: presence, watts, litres; by room: setpoints and airing."""
         stock, draw = self.stock, np.random.default_rng([self.seed, 3, day])
         count, hours = len(stock.apartment_ids), np.arange(STEPS) / 4
         present, watts, litres = (np.zeros((count, STEPS)) for _ in range(3))
@@ -114,7 +114,7 @@ class Occupants:
             litres[at] = self.draws(home, persons, here, draw)
             lowered = np.where(here * awake > 0, 0, np.where(here > 0, home.night_off, home.away_off))
             wanted = home.wanted_c[:, None] - lowered - (4 if away else 0)
-            # Now and then somebody wants it warmer for an evening.
+            # Occasionally somebody raises the setpoint for an evening.
             if not away and home.persons and draw.random() < 0.04:
                 wanted = wanted + np.where((hours > draw.uniform(15, 19)) & (hours < 23), 1.5, 0)
             setpoint[rooms] = np.clip(np.round(2 * wanted) / 2, 12, 26)
@@ -142,7 +142,7 @@ class Occupants:
 
     @staticmethod
     def draws(home: Household, persons: int, here: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-        """A shower is a third of a person's day; the rest are small draws."""
+        """A shower is a third of a person's daily use; the rest are small draws."""
         taken = np.zeros(STEPS)
         if not persons or not here.any():
             return taken

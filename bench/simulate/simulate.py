@@ -2,15 +2,15 @@
 
     simulate.py FOLDER [--apartments N] [--train-days N] [--test-days N] [--seed N] [--share S] [--cache FOLDER]
 
-README.md beside it says what is modelled and what is not. Writes into FOLDER:
+README.md describes what is modelled and what is not. Writes into FOLDER:
 
     place.jsonl                   the rows of weather_locations, buildings, apartments, with their table
-    messages/YYYY-MM-DDTHH.jsonl.gz    what is received in the six hours before this time (UTC), in order of receipt
-    weather.jsonl                 {"received_at": ..., "document": ...}, a document a day
+    messages/YYYY-MM-DDTHH.jsonl.gz    messages received in the six hours before this time (UTC), in order of receipt
+    weather.jsonl                 {"received_at": ..., "document": ...}, one document per day
     truth.csv                     events: fault_id, kind, building_id, apartment_id ('': all of them), room_name,
                                   start_at, end_at, size, part
-    context.csv                   what is normal and looks odd: holidays, guests, vacancy, new tenants, replaced meters
-    hours.npz                     the same measurements by the hour, for those who need no database
+    context.csv                   normal but unusual events: holidays, guests, vacancy, new tenants, replaced meters
+    hours.npz                     the same measurements by hour, for use without a database
     about.json                    size, seed, days of each part, share of faulty apartment days
 """
 
@@ -82,7 +82,7 @@ def write_rows(path: pathlib.Path, rows: list[dict], names: tuple = TRUTH) -> No
 
 
 def clock_of(day: int) -> int:
-    """How many quarters of an hour the clock on the wall is ahead of standard time at noon."""
+    """By how many quarters of an hour local time is ahead of standard time at noon."""
     noon = dt.datetime.combine(FIRST_DAY + dt.timedelta(days=day), dt.time(12), weather.ZONE)
     return (noon.utcoffset() - weather.STANDARD_TIME.utcoffset(None)) // dt.timedelta(minutes=15)
 

@@ -1,8 +1,8 @@
-"""What the tablets of SIMULATED apartments send: sensors with offset, noise and steps, registers that count up, and
-each value only when it has changed or when it was last sent four hours ago.
+"""Messages of the tablets of SIMULATED apartments: sensors with offset, noise and resolution, registers that count up,
+and each value only if it has changed or was last sent four hours ago.
 
-A tablet looks every half hour, at its own minute. Now and then it is off the net for some hours: its registers then
-jump, its temperatures are lost. A heat meter that is replaced begins at zero.
+A tablet samples every half hour, at its own minute. Occasionally it is offline for some hours: its registers then jump,
+its temperatures are lost. A replaced heat meter begins at zero.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ class Tablets:
         self.registers = [draw.uniform(1e3, 3e4, apartments), draw.uniform(5e3, 2e5, apartments)]
         self.at_second = draw.integers(0, 1750, apartments)
         self.offline = np.zeros(apartments, int)
-        # Of heat, hot water, temperatures and setpoints: what was last sent, and how many looks ago.
+        # For heat, hot water, temperatures and setpoints: the last sent value, and its age in samples.
         columns = 2 * apartments + 2 * len(self.sensors)
         self.owner = np.concatenate([np.arange(apartments)] * 2 + [stock.apartment[self.sensors]] * 2)
         self.last, self.age = np.full(columns, np.nan), np.full(columns, HEARTBEAT)
@@ -39,7 +39,7 @@ class Tablets:
         self.drift, self.frozen = np.zeros(rooms), np.full(rooms, np.nan)
 
     def day(self, day: int, air, heat, litres, setpoint, faults: list[Fault]):
-        """Returns values and whether they are sent (sensors x looks), and hours as they were measured."""
+        """Returns values and whether they are sent (sensors x looks), and hours as measured."""
         draw = np.random.default_rng([self.seed, 6, day])
         stock, every = self.stock, STEPS // LOOKS
         heat, silent = heat.copy(), np.zeros((len(stock.apartment), LOOKS), bool)
@@ -98,7 +98,7 @@ class Tablets:
         return sent
 
     def messages(self, midnight: dt.datetime, values: np.ndarray, sent: np.ndarray):
-        """Yields (look, line) in the order of looks; midnight is the day's, in UTC."""
+        """Yields (look, line) in order; midnight is the start of the day, in UTC."""
         stock, apartments, sensors = self.stock, len(self.stock.apartment_ids), len(self.sensors)
         heads = [
             f'"building_id": "{stock.building_ids[stock.building[at]]}", "apartment_id": "{name}"'
@@ -124,7 +124,7 @@ class Tablets:
 
 
 def by_hour(looks: np.ndarray) -> np.ndarray:
-    """Mean of what is known of each hour."""
+    """Mean of the known values of each hour."""
     pairs = looks.reshape(len(looks), 24, -1)
     known = ~np.isnan(pairs)
     sums = np.where(known, pairs, 0).sum(2)

@@ -1,8 +1,8 @@
-"""SIMULATED heat in apartments, a quarter of an hour at a time: implicit in the air of each room, so that any step is
-stable.
+"""SIMULATED heat in apartments in steps of a quarter of an hour: implicit in the air of each room, so that all step
+sizes are stable.
 
-Radiators follow the supply temperature that a boiler sets by the weather; thermostatic valves follow the room with a
-band of 1.6 K; supply rests where the mean of the last day is above 15.5 C.
+Radiators follow the supply temperature, which the boiler sets by the weather; thermostatic valves control the room with
+a band of 1.6 K; the supply is off if the mean of the last day is above 15.5 C.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ HEAD_GAIN = 1 - np.exp(-15 / 20)
 
 
 def supply(mean_c: float) -> float:
-    """The share of a radiator's power that the supply gives after a day of this mean temperature."""
+    """Share of a radiator's power available from the supply after a day of this mean temperature."""
     return 0.0 if mean_c > LIMIT_C else float(np.clip(0.35 + 0.65 * (16 - mean_c) / (16 - DESIGN_C), 0, 1))
 
 

@@ -1,8 +1,8 @@
-"""The weather of the simulation: a cold year of hours, as often as is needed, in the shapes that weather services send.
+"""The weather of the simulation: a cold year of hours, repeated as needed, in the format of weather services.
 
-The PyPI package citylearn 2.0.0 brings the typical meteorological year of climate zone 5A, Chicago: measured months
-of real years, hourly, with a winter down to -19 C. Its first pass is taken as it is. In later years the days of each
-calendar month come in another order, by blocks of five, so that no model meets the same winter twice."""
+The PyPI package citylearn 2.0.0 contains the typical meteorological year of climate zone 5A, Chicago: measured months
+of real years, hourly, with a winter down to -19 C. The first year is used unchanged. In later years the days of each
+calendar month are reordered in blocks of five, so that no model sees the same winter twice."""
 
 import csv
 import datetime as dt
@@ -29,7 +29,7 @@ MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def order_of_days(year: int, seed: int) -> list[int]:
-    """For each day of a year without 29 February the day of the source that it has; year 0 is the source itself."""
+    """For each day of a year without 29 February the day of the source; year 0 is the source itself."""
     draw, days, first = random.Random(f"{seed} weather {year}"), [], 0
     for length in MONTHS:
         month = list(range(first, first + length))
@@ -50,7 +50,7 @@ class Weather:
         dates = [first_day + dt.timedelta(days=day) for day in range(days + 1)]
         orders, picked = {}, []
         for date in dates:
-            # Years are counted from the first day on, so that the first pass is the source as it is.
+            # Years are counted from the first day on, so that the first one is the unchanged source.
             year = (date - first_day).days // 365
             order = orders.setdefault(year, order_of_days(year, seed))
             yearday = min(

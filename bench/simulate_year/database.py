@@ -1,4 +1,4 @@
-"""The pipeline's database as its roles use it, at the time of the simulation."""
+"""The pipeline's database as used by its roles, at the time of the simulation."""
 
 import datetime as dt
 import json
@@ -9,7 +9,7 @@ import time
 import psycopg2
 
 OPTIONS = "-c timezone=UTC -c synchronous_commit=off -c client_min_messages=warning"
-# Within the 24 hours before a forecast: the values that service had, to compare with those that were known in the end.
+# For the 24 hours before a forecast: the values known to the service, to compare with the final ones.
 SNAPSHOT = """
     insert into simulation.known_at_issue
     select building_id, slot_at, hour_at, consumption_kwh
@@ -24,7 +24,7 @@ SNAPSHOT = """
 
 
 class Database:
-    """One session for each role; energy.clock is set before a statement wherever it has moved."""
+    """One session for each role; energy.clock is set before a statement if it has changed."""
 
     def __init__(self):
         self.sessions, self.clocks = {}, {}
@@ -53,10 +53,10 @@ class Database:
         return self.rows(role, statement, values, clock)[0][0]
 
     def kill_during(self, role: str, job: str, statement: str, clock: dt.datetime) -> None:
-        """Kills the server process that runs a job as soon as the run is under way, so that the server restarts."""
+        """Kills the server process of a job as soon as its run has started, so that the server restarts."""
         cursor = self.session(role, clock)
         pid, ended = cursor.connection.info.backend_pid, []
-        # Whatever was said to be done is on disk, as in production: the simulation's other commits do not wait for that.
+        # Committed work must be on disk, as in production: other commits of the simulation are asynchronous.
         self.run("postgres", "checkpoint")
         cursor.execute("set synchronous_commit = on")
 
@@ -85,7 +85,7 @@ class Database:
                 time.sleep(0.2)
 
     def prepare(self) -> None:
-        """The simulation's own table, apart from the pipeline's."""
+        """The simulation's own table, separate from the pipeline's."""
         self.run("postgres", "create schema if not exists simulation")
         self.run("postgres", """
             create table simulation.known_at_issue (
@@ -107,7 +107,7 @@ class Database:
         return config
 
     def approve(self, clock: dt.datetime) -> int:
-        """The rule: what the gate has not rejected is approved at once, whatever its stress test. Returns how many models."""
+        """Approves at once what the gate has not rejected, regardless of stress tests. Returns the number of models."""
         self.run("postgres", "set role edf_approver")
         approved = self.rows("postgres", "select * from energy.approve_models('passed the gate', despite_stress => true) where approved", clock=clock)
         self.run("postgres", "reset role")

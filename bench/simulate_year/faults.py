@@ -1,15 +1,15 @@
-"""A year in which things go wrong: what, when, by which alert it has to be seen, and when it has to be over.
+"""A year with faults: what happens and when, the alert that must report it, and the time until it must be resolved.
 
 | fault | what happens |
 |---|---|
-| a meter dies | the register of one home of four sends nothing for a week; then a new one begins at zero |
-| a gateway is silent | a building sends nothing for two days, then all of it at once |
+| a meter dies | the register of one of four homes sends nothing for a week; then a new one begins at zero |
+| a gateway is silent | a building sends nothing for two days, then all messages at once |
 | weather stops | no run and no observation arrives for two days, then all of them |
-| a cold, sunny week | 20 degrees colder than it was, under a clear sky: the place has never seen both |
-| the server is killed | at 05:00, in the midst of the issue |
-| a job vanishes | nobody calls `refresh_days` for two days |
+| a cold, sunny week | 20 degrees colder than measured, with clear sky: a combination never seen at the place |
+| the server is killed | at 05:00, during the issue |
+| a job vanishes | `refresh_days` is not called for two days |
 
-Besides, a building is commissioned in mid-year, and a bad model is trained. Nobody does anything about a fault.
+In addition, a building is commissioned in mid-year, and a bad model is trained. Nobody reacts to the faults.
 """
 
 import dataclasses
@@ -24,7 +24,8 @@ HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
 DEAD_METER = ("homes-9-13", "home-10")
 SILENT, COMMISSIONED, BAD = "homes-1-4", "homes-14-17", "homes-1-4"
 COLDER_C = 20
-# Jobs run at every time of their schedule where a fault is to be seen or to be over; else these run once an hour while there is one, and once a day.
+# Around the begin and end of a fault, jobs run as scheduled; otherwise these jobs run hourly during faults, and daily
+# else.
 DAILY = ("check_alerts", "watch_jobs")
 
 
@@ -34,8 +35,8 @@ def at(text: str) -> dt.datetime:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """`begin` is when it can first be told, `limit` how long that is allowed; its alert opens within the rule's own time
-    after that, and is resolved within `heals` after `end`, when its cause is over."""
+    """`begin` is the earliest time of detection, `limit` the allowed delay; its alert must open within the rule's own
+    time after that, and be resolved within `heals` after `end`, when its cause is over."""
 
     name: str
     rule: str
@@ -47,15 +48,15 @@ class Fault:
 
 
 def faults(limits: dict[str, dt.timedelta]) -> list[Fault]:
-    """`limits` are those of the configuration and, as refresh_days, how late that job may be."""
+    """`limits` are those of the configuration and, as refresh_days, the lateness allowed for that job."""
     place = source.PLACE["weather_location_id"]
     return [
-        # A meter that is new is known from its second reading on, its hours when the day is over.
+        # A new meter is known from its second reading on, its hours when the day is over.
         Fault("a meter dies", "demand_late", DEAD_METER[0], at("2016-11-15"), at("2016-11-22"), limits["demand_late"], DAY),
         Fault("a gateway is silent", "meters_late", SILENT, at("2016-12-05T10:00"), at("2016-12-07T10:00"), limits["meters_late"], HOUR),
-        # The newest run is of midnight; the one that comes next is of the day on which it ends.
+        # The newest run is from midnight; the next one is from the day on which the outage ends.
         Fault("weather stops", "weather_late", place, at("2017-01-10"), at("2017-01-12T10:00"), limits["weather_late"], HOUR),
-        # A day is looked at when it is two days away, with a run that comes at 04:00, some hours late.
+        # A day is checked when it is two days away, with a run that arrives at 04:00, some hours late.
         Fault("a cold, sunny week", "unusual_weather", place, at("2017-01-21T04:00"), at("2017-01-30"), 15 * HOUR, DAY),
         Fault("the server is killed", "job_failed", "issue_forecasts", at("2017-02-14T05:00"), at("2017-02-14T05:00"), dt.timedelta(), HOUR),
         Fault("a job vanishes", "job_late", "refresh_days", at("2017-03-06T06:50"), at("2017-03-08T06:40"), limits["refresh_days"], HOUR),
@@ -63,7 +64,7 @@ def faults(limits: dict[str, dt.timedelta]) -> list[Fault]:
 
 
 class Plan:
-    """What goes wrong in one simulation."""
+    """The faults of one simulation."""
 
     commissioned_at = at("2017-01-09")
     bad_model_at = at("2017-03-20T12:00")
@@ -74,7 +75,8 @@ class Plan:
         self.crash_at = self.of["the server is killed"].begin
 
     def change(self, data: source.Dataset) -> None:
-        """The cold, sunny week: measured and forecast alike. Its irradiance is the most of the hour in the weeks around it."""
+        """The cold, sunny week, both measured and forecast. Its irradiance is the maximum of the hour in nearby
+        weeks."""
         week = self.of["a cold, sunny week"]
         first = (week.begin + 2 * DAY - 4 * HOUR - source.START) // HOUR
         last = (week.end - source.START) // HOUR
@@ -84,7 +86,7 @@ class Plan:
             data.ghi_w_m2[hour] = max(clear[hour + 24 * days] for days in range(-14, 15))
 
     def meters(self, batches) -> Iterator[tuple]:
-        """Of the batches (received_at, messages) those that arrive, when they do."""
+        """The batches (received_at, messages) that arrive, with their times."""
         silent, dead = self.of["a gateway is silent"], self.of["a meter dies"]
         held, offset = [], None
         for received_at, messages in batches:
@@ -113,9 +115,9 @@ class Plan:
                 yield received_at, kept
 
     def weather(self, arrivals) -> Iterator[tuple]:
-        """The same of documents (received_at, ...): those of the outage come at its end."""
+        """The same for documents (received_at, ...): those of the outage arrive at its end."""
         stop, held = self.of["weather stops"], []
-        # The run of the first day has come already.
+        # The run of the first day has already arrived.
         since = stop.begin + 12 * HOUR
         for received_at, *rest in arrivals:
             if held and received_at >= stop.end:
@@ -127,7 +129,7 @@ class Plan:
                 yield (received_at, *rest)
 
     def is_near(self, moment: dt.datetime) -> bool:
-        """Whether a fault must be seen, or be over, about now."""
+        """Whether a fault must be detected, or be over, about now."""
         return any(
             fault.begin + fault.limit - 2 * HOUR <= moment <= fault.begin + fault.limit + 2 * HOUR
             or fault.end <= moment <= fault.end + 2 * HOUR
@@ -156,7 +158,7 @@ def shown(span: dt.timedelta | None) -> str:
 
 
 def report(database, plan: Plan, end: dt.datetime) -> list[str]:
-    """Prints the faults and all alerts; returns what was not seen or did not heal in time."""
+    """Prints the faults and all alerts; returns those not detected or not resolved in time."""
     within = dict(database.rows("postgres", "select rule, within from energy.alert_rules"))
     alerts = database.rows("postgres", """
         select rule, subject, opened_at, resolved_at from energy.alerts order by opened_at""")
@@ -200,7 +202,7 @@ ERRORS = """
     select building_id, local_date::text, mae_kwh * hours, actual_kwh
     from energy.accuracy_days where lead_day = 1 and hours >= 12 and actual_kwh > 0 order by building_id, local_date
 """
-# Spans of slots that follow one another with the same source.
+# Ranges of consecutive slots with the same source.
 SOURCES = """
     with slots as (
         select building_id, source, slot_at,

@@ -1,6 +1,6 @@
-"""Draws the year of faults from what simulate.py --record wrote: plot.py RECORD.json PICTURE.png
+"""Draws the year of faults from the record of simulate.py --record: plot.py RECORD.json PICTURE.png
 
-By building the error of the first day of lead, week by week, what forecast it, the faults and the alerts.
+For each building the weekly error of the first day of lead, the source of its forecasts, the faults and the alerts.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ def time(text: str) -> dt.datetime:
 
 
 def weekly(days: list[list]) -> list[tuple[dt.datetime, float]]:
-    """Absolute errors over demand, in percent, of each seven days that follow one another in the list."""
+    """Absolute errors over demand, in percent, of each seven consecutive days of the list."""
     weeks = [days[n : n + 7] for n in range(0, len(days), 7)]
     return [(time(week[0][0]), 100 * sum(day[1] for day in week) / sum(day[2] for day in week)) for week in weeks]
 

@@ -1,8 +1,8 @@
-"""How much refreshes of the coming hours gained, beside the forecast of the day and beside that forecast with the last
-known error added (persistence of the error), each with what was known at the time of the refresh."""
+"""The gain of refreshes of the coming hours, compared with the forecast of the day and with that forecast plus its last
+known error (persistence of the error), each with the data known at the time of the refresh."""
 
-# What readers were shown, a minute after each time at which refreshes are made: of each hour ahead the newest refresh of
-# the newest issue, else as it was issued. Persistence reads the newest actual that was known by then.
+# The forecasts visible a minute after each time of a refresh: for each hour ahead the newest refresh of the newest
+# issue, else the issue. Persistence uses the newest actual known by then.
 COMPARED = """
     create temporary table compared as
     with moments as (
@@ -52,7 +52,7 @@ COMPARED = """
     -- An hour after its issue there is nothing to correct.
     where hours.consumption_kwh is not null and moments.hour_at > newest.issued_at
 """
-# Errors of a building in units of the root mean square error that its issued forecasts have.
+# Errors of a building in units of the root mean square error of its issued forecasts.
 BY_LEAD = """
     with scales as (
         select building_id, sqrt(avg((actual - issued) ^ 2)) as scale from compared where lead <= 3 group by building_id
@@ -64,7 +64,7 @@ BY_LEAD = """
     from compared join scales using (building_id)
     group by lead order by lead
 """
-# Quiet: days on which the issued forecast was better than on half of the days of its building.
+# Quiet: days on which the issued forecast was better than on half of the building's days.
 BY_DAY = """
     with days as (
         select building_id, date_trunc('day', valid_at) as day_at, avg((actual - issued) ^ 2) as issued,

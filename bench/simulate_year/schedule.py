@@ -1,6 +1,6 @@
-"""When the jobs of config/edf.yaml run, and what each of them calls.
+"""The schedule of the jobs of config/edf.yaml, and their calls.
 
-As in energy.jobs, but for `ingest_inbox`: the simulation gives its messages to energy.ingest_meter_messages, so that
+As in energy.jobs, except `ingest_inbox`: the simulation passes its messages to energy.ingest_meter_messages, so that
 the inbox stays empty.
 """
 
@@ -29,7 +29,7 @@ JOBS = tuple(
                  "train_models", "gate_models", "issue_forecasts", "refresh_forecasts", "issue_shadow_forecasts", "score_forecasts", "check_alerts",
                  "watch_jobs", "apply_retention")
 )
-# Messages come by call.
+# Messages are ingested by calls.
 LEFT_OUT = {"ingest_inbox"}
 
 
@@ -43,8 +43,8 @@ def slots(expression: str, since: dt.datetime, until: dt.datetime, apart: dt.tim
 
 
 def timetable(schedules: dict, since: dict[str, dt.datetime], until: dt.datetime, apart: dict[str, dt.timedelta]):
-    """Every run as (time, rank of the job, job) in order. By name of the job, or under "": after when it runs, and the
-    least time between two runs."""
+    """Every run as (time, rank of the job, job) in order. `every`: by name of the job, or under "": start and least
+    time between two runs."""
     unknown = set(schedules) - {job.name for job in JOBS} - LEFT_OUT
     if unknown:
         raise SystemExit(f"JOBS in {__file__} lacks jobs of the schedule: {', '.join(sorted(unknown))}.")

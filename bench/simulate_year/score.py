@@ -1,4 +1,4 @@
-"""The tables that the simulation ends with, then the RMSE served divided by the RMSE promised (served.py says how)."""
+"""The final tables of the simulation, then the ratio of served to promised RMSE (see served.py)."""
 
 import time
 
@@ -42,7 +42,8 @@ FAILURES = """
 
 
 def issues(database, horizon_hours: int) -> int:
-    """Prints what was issued and on which hours it rests; returns how many forecasts are missing."""
+    """Prints the number of issued forecasts and the known share of their hours; returns the number of missing
+    forecasts."""
     known = {building: shares for building, *shares in database.rows("postgres", KNOWN)}
     missing = 0
     print(f"\n{'building':<13}{'issued':>8}{'missed':>8}{'by archetype':>14}", end="")

@@ -2,8 +2,8 @@
 
     simulate.py [--buildings ID,...] [--weeks N] [--train-weeks N] [--set PATH=JSON ...] [--min-ratio R --max-ratio R]
 
-The database is named by PGHOST, PGPORT and PGDATABASE; it has been deployed and is empty. Ends with the error of the
-forecasts that were served, divided by the error that the gate's backtest promised.
+The database, given by PGHOST, PGPORT and PGDATABASE, must be deployed and empty. Ends with the error of the served
+forecasts divided by the error promised by the gate's backtest.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from database import Database  # noqa: E402
 from schedule import DAY, WEEK, timetable  # noqa: E402
 
 PLACE = source.PLACE["weather_location_id"]
-# Without faults each job is called in time, and buildings are forecast by their own models as soon as there are any: the ratio is theirs.
+# Without faults all jobs run on time, and buildings are forecast by their own models as soon as there are any: the
+# ratio is for these.
 NOT_WATCHED = {"watch_jobs", "review_life_cycle", "issue_shadow_forecasts"}
 
 
@@ -40,27 +41,28 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--history-weeks", type=int, default=1, metavar="N",
                         help="weeks in which messages arrive before the jobs begin; default 1")
     parser.add_argument("--train-weeks", type=int, default=2, metavar="N",
-                        help="at least so many weeks between trainings, which are scheduled weekly; default 2")
+                        help="minimum number of weeks between trainings, which are scheduled weekly; default 2")
     parser.add_argument("--refresh-minutes", type=int, default=60, metavar="N",
-                        help="at least so many minutes between refreshes of the hours, scheduled every 15; default 60")
+                        help="minimum number of minutes between refreshes of the hours, scheduled every 15; default 60")
     parser.add_argument("--batch-minutes", type=int, default=1, metavar="N",
-                        help="messages are received at multiples of so many minutes; default 1")
+                        help="messages are received at multiples of this number of minutes; default 1")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=JSON",
                         help='a value of the configuration, such as training.strategy="lear"')
     parser.add_argument("--faults", action="store_true",
-                        help="things go wrong, and are to be seen and to heal in time (faults.py): the year of three buildings, trained monthly")
+                        help="with faults, which must be detected and resolved in time (faults.py): three buildings, "
+                             "trained monthly")
     parser.add_argument("--refreshes", action="store_true",
                         help="forecasts are refreshed as often as the hours, and compared with those that they correct")
-    parser.add_argument("--record", type=pathlib.Path, help="with --faults: write what plot.py draws to this file")
+    parser.add_argument("--record", type=pathlib.Path, help="with --faults: write the data of plot.py to this file")
     parser.add_argument("--min-ratio", type=float, help="fail below it")
-    parser.add_argument("--max-ratio", type=float, help="fail above it, or where a forecast is missing")
+    parser.add_argument("--max-ratio", type=float, help="fail above it, or if a forecast is missing")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache/edf/downloads")
     options = parser.parse_args()
     if options.faults:
         options.buildings, options.train_weeks = (faults.SILENT, faults.DEAD_METER[0], faults.COMMISSIONED), 4
         options.refresh_minutes = 15
     options.begin = source.START - source.HOUR + (options.from_week - 1) * WEEK
-    # The last weather that is known ends with the data: no forecast of three days can be issued after that.
+    # Known weather ends with the data: no forecast of three days can be issued after that.
     options.end = min(options.begin + options.weeks * WEEK, source.to_hour(source.HOURS) - dt.timedelta(days=3))
     unknown = set(options.buildings) - set(source.BUILDINGS)
     if unknown:
@@ -71,7 +73,7 @@ def arguments() -> argparse.Namespace:
 def arrivals(data, options, plan):
     """Yields (time, role, statement, values) of each batch of messages and each weather document, in order of receipt.
 
-    For a week longer than the jobs run: the last forecasts need their actuals, and what is late comes in.
+    Continues for a week after the last job: the last forecasts need their actuals, including late ones.
     """
     span = (options.begin, options.end + delays.LONGEST, True)
     every = options.batch_minutes * delays.MINUTE
@@ -124,7 +126,7 @@ def call(database: Database, job, at: dt.datetime, plan) -> None:
 
 
 def replay(database: Database, data, schedules: dict, options, plan) -> None:
-    """Goes through time: at each moment first what is received, then the jobs that are due."""
+    """Steps through time: at each time first what is received, then the due jobs."""
     training = options.train_weeks * WEEK
     # With faults each runs as scheduled: it would be late otherwise.
     apart = {} if plan else {
@@ -144,7 +146,7 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
     events = [received, chosen]
     if plan:
         events.append([(plan.commissioned_at, -1, commission), (plan.bad_model_at, -1, train_a_bad_model)])
-    # With faults buildings are planned from their first day on; the ratio is of models.
+    # With faults buildings use design forecasts from their first day on; the ratio is for models.
     progress, has_model = Progress(), plan is not None
     for at, rank, what in heapq.merge(*events, key=lambda event: event[:2]):
         began = time.monotonic()
@@ -167,7 +169,7 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
 
 
 def commission(database: Database, at: dt.datetime) -> None:
-    """A new building: its rows, and nothing else."""
+    """A new building: only its rows."""
     send_topology(database, (faults.COMMISSIONED,))
 
 
@@ -197,22 +199,22 @@ def main() -> None:
     data = source.Dataset(source.fetch(options.cache))
     database = Database()
     database.prepare()
-    # A backtest whose models age as those that serve: as many weeks between fits as between trainings.
+    # A backtest whose models age like the serving ones: as many weeks between fits as between trainings.
     fits = f"{7 * options.train_weeks} days"
-    # Nothing is trained in between, whatever alerts say: what is served is compared with what such a schedule promises.
+    # No other trainings, whatever alerts report: served forecasts are compared with the promise of this schedule.
     overrides = {"evaluation.refit": fits, "training.max_age": fits, "training.rest": fits}
     if options.faults:
-        # One weather run a day is late only then; scores once a day are enough.
+        # Weather is late only without the daily run; daily scores are sufficient.
         overrides |= {"monitoring.weather_late": "36 hours", "schedules.score_forecasts": "35 0 * * *",
                       "schedules.refresh_forecasts": "3 * * * *", "schedules.ingest_inbox": None, "schedules.train_models": "0 1 1 * *", "schedules.gate_models": "0 4 1 * *",
-                      # Away from faults the simulation calls it once a day.
+                      # Without faults the simulation calls it once a day.
                       "jobs.watch_jobs": {"late_after": "25 hours"}}
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}
     config = database.configure(overrides)
     plan = plan_of(database) if options.faults else None
     if plan:
         plan.change(data)
-        # They were deployed at the time of today, and are late from when on they have a schedule.
+        # Deployed at the current time, jobs are late only from the simulation's begin on.
         database.run("postgres", "update energy.jobs set since = %s", (options.begin,))
     send_topology(database, [building for building in options.buildings if not plan or building != faults.COMMISSIONED])
     span = f"{options.begin:%Y-%m-%d} to {options.end:%Y-%m-%d}"

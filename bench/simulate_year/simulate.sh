@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Replays a year of production, and compares what was served with what the gate's backtest promised: simulate.sh with
-# the arguments of simulate.py. With --faults it draws bench/plots/year-of-faults.png too. Its cluster is its own and is removed at the end.
+# Replays a year of production, and compares served forecasts with the promise of the gate's backtest: simulate.sh with
+# the arguments of simulate.py. With --faults it also draws bench/plots/year-of-faults.png. Uses a private cluster,
+# which is removed at the end.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
 . "$ROOT/bench/accuracy/environment.sh"
@@ -11,7 +12,7 @@ at_the_beginning() {
 }
 
 prepare
-step 'storage' 'Nothing can be simulated without it.' at_the_beginning
+step 'storage' 'Required for the simulation.' at_the_beginning
 code=0
 if [[ " $* " = *' --faults '* ]]; then
     step 'environment of the plot' 'PyPI must be reachable.' install_peers

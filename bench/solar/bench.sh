@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Forecasts of measured solar generation by edf and its peers: makes what is missing, forecasts, scores, writes section Solar of bench/README.md.
+# Forecasts of measured solar generation by edf and its peers: prepares series, forecasts, scores, writes section Solar
+# of bench/README.md.
 #
 #   bench/solar/bench.sh [--development] [--series A,B] [--methods A,B]
 #
-# Half an hour on two cores the first time; what is on disk is not made again. EDF_CACHE/solar keeps series and forecasts.
+# Half an hour on two cores the first time; existing results are reused. EDF_CACHE/solar keeps series and forecasts.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
@@ -24,13 +25,13 @@ prepare_roofs() {
 
 take_lock
 on_end cluster_remove
-step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
+step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
 step 'environment of the peers' 'PyPI must be reachable.' environment "$CACHE/solar-peers" "$HERE/requirements.txt" /usr/bin/python3
 step 'measured series' 'PyPI must be reachable.' prepare_roofs
 "$PYTHON" "$HERE/solar_peers.py" --work "$WORK" "$@"
 cluster_remove
-step 'private cluster' 'Nothing can be measured without it.' create_and_start
+step 'private cluster' 'Required for the measurements.' create_and_start
 cluster_env
 psql -X -q -d postgres -c 'create database edf'
 query -c 'create extension edf'

@@ -1,4 +1,5 @@
-"""Forecasts of edf for the solar bench, from inside a database: solar_edf.py [--work FOLDER] [--series A,B] [--methods A,B] [--development]"""
+"""Forecasts of edf for the solar bench, in a database: solar_edf.py [--work FOLDER] [--series A,B] [--methods A,B]
+[--development]"""
 
 import json
 import os
@@ -12,7 +13,7 @@ from edf_forecasts import backtest, load  # noqa: E402
 from protocol import HOUR, Series, Store, key_of  # noqa: E402
 from run import arguments, work_folder  # noqa: E402
 
-# Strategy, parameters, features beside the place.
+# Strategy, parameters, features in addition to the location.
 METHODS = {
     "edf-solar": ("solar", {}, {}),
     "edf-solar-without-irradiance": ("solar", {}, {"irradiance": "none"}),

@@ -1,12 +1,13 @@
-"""Forecasts of the peers, by bench/accuracy's protocol: solar_peers.py [--work FOLDER] [--series A,B] [--methods A,B] [--development]
+"""Forecasts of the peers, by the protocol of bench/accuracy: solar_peers.py [--work FOLDER] [--series A,B] [--methods
+A,B] [--development]
 
 - yesterday: the newest known value of the hour.
-- clear-sky-persistence: the same over a clear sky (Haurwitz) then, times a clear sky now.
-- pvlib: one plane, its tilt, azimuth and size fitted by least squares to what it makes of the irradiance: Erbs, Hay and Davies, cells warmed as by Ross,
-  PVWatts.
-- xgboost: the accuracy bench's advanced features, with the sun's position and a clear sky beside them.
+- clear-sky-persistence: the ratio of that value to the clear-sky irradiance (Haurwitz) then, times the current one.
+- pvlib: one plane, its tilt, azimuth and size fitted by least squares on the irradiance: Erbs, Hay and Davies, cell
+  temperature by Ross, PVWatts.
+- xgboost: the accuracy bench's advanced features, with solar position and clear-sky irradiance.
 
-Intervals are the accuracy bench's conformal ones.
+Intervals are the conformal ones of the accuracy bench.
 """
 
 import os
@@ -35,7 +36,7 @@ STARTS = ((20, 135), (20, 225), (45, 180))  # tilt and azimuth
 
 
 class Sun:
-    """The sun in the middle of each hour of a place."""
+    """Solar position in the middle of each hour at a location."""
 
     def __init__(self, series: Series):
         hours = pd.date_range(series.frame.index[0], series.frame.index[-1] + 4 * DAY, freq="h")
@@ -63,7 +64,7 @@ class ClearSkyPersistence(Yesterday):
     def predict(self, history, future):
         clear = lambda index: self.sun.at(index)["clear"].to_numpy()
         then = clear(history.index[-24:])[np.arange(len(future)) % 24]
-        # Where the sun stood on the horizon the index is noise.
+        # Near the horizon the index is noise.
         index = np.where(then > 20, clear(future.index) / np.maximum(then, 20), 1)
         return super().predict(history, future) * np.clip(index, 0, 3)
 
@@ -75,7 +76,7 @@ class OnePlane:
         self.sun = sun
 
     def power(self, weather: pd.DataFrame, tilt: float, azimuth: float) -> np.ndarray:
-        """What a kilowatt makes of the weather."""
+        """Generation of one kilowatt for the weather."""
         sun, ghi = self.sun.at(weather.index), weather["ghi_w_m2"].fillna(0)
         parts = pvlib.irradiance.erbs(ghi, sun["zenith"], weather.index)
         extra = pvlib.irradiance.get_extra_radiation(weather.index)
@@ -107,7 +108,7 @@ class OnePlane:
 
 
 class WithSun:
-    """A method that also gets the sun's position and a clear sky."""
+    """A method with solar position and clear-sky irradiance as additional inputs."""
 
     def __init__(self, sun: Sun, method):
         self.sun, self.method = sun, method

@@ -1,6 +1,7 @@
-"""Scores the forecasts on disk and writes section Solar of bench/README.md: solar_report.py [--work FOLDER] [--development]
+"""Scores the forecasts on disk and writes section Solar of bench/README.md: solar_report.py [--work FOLDER]
+[--development]
 
-Ratios are to the best peer of the series. Coverage counts the hours in which the sun is up.
+Ratios are to the best peer of the series. Coverage counts the hours with sun.
 """
 
 import pathlib

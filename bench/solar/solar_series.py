@@ -1,11 +1,13 @@
-"""Measured hourly generation with irradiance and temperature, one CSV each, as bench/accuracy/series.py writes them:
+"""Measured hourly generation with irradiance and temperature, one CSV each, in the format of bench/accuracy/series.py:
 
     solar_series.py FOLDER [--cache FOLDER]
 
-- nrel-roof: PVDAQ's system 50, a roof in Golden, Colorado, 2011-04 to 2013-12, with the irradiance that NSRDB derives from satellites; of the wheel
-  of pvanalytics. Its quarters of an hour are of a clock with daylight saving, although they are labelled without.
-- home-NN: four roofs of the homes of citylearn, whose panels face different ways; the other eleven roofs are near copies of these. Their irradiance and temperature are of a typical year, not of that year: over that of a clear sky,
-  neither goes with generation from day to day (correlation 0.04). A forecaster that trusts what it is given is misled.
+- nrel-roof: PVDAQ's system 50, a roof in Golden, Colorado, 2011-04 to 2013-12, with irradiance of NSRDB derived from
+  satellites; from the wheel of pvanalytics. Its quarters of an hour are in local time with daylight saving, although
+  labelled without.
+- home-NN: four roofs of the homes of citylearn, whose panels face different directions; the other eleven roofs are near
+  copies. Their irradiance and temperature are of a typical year, not of the actual one: relative to clear sky, neither
+  correlates with generation from day to day (correlation 0.04), which misleads forecasters that trust their inputs.
 """
 
 import argparse

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Speed of edf beside a pipeline in Python on the same database, and beside libxgboost alone; writes the table of bench/README.md.
+# Speed of edf compared with a Python pipeline on the same database, and with libxgboost alone; writes the table of
+# bench/README.md.
 #
 #   bench/speed/bench.sh [BUILDINGS]      default 120; at most 120
 #
-# Its cluster is its own and is removed at the end. About half an hour for 120 buildings on two quiet cores.
+# Uses a private cluster, which is removed at the end. About half an hour for 120 buildings on two quiet cores.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
@@ -14,9 +15,9 @@ EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
 BUILDINGS=${1:-120}
 WORKERS=2 # backends and Python's processes
 RUNS=${RUNS:-3} # of the short tasks
-FEW=$((BUILDINGS > 20 ? BUILDINGS / 10 : BUILDINGS > 1 ? 2 : 1)) # buildings that the ensemble is measured on
+FEW=$((BUILDINGS > 20 ? BUILDINGS / 10 : BUILDINGS > 1 ? 2 : 1)) # buildings for measuring the ensemble
 SPEED=$CACHE/speed
-TREES='{"base": "mean"}' # nothing but trees, as Python and libxgboost have
+TREES='{"base": "mean"}' # trees only, as in Python and libxgboost
 FLOOR=$CARGO_TARGET_DIR/release/examples/floor
 
 install_python_pipeline() { environment "$SPEED" "$HERE/requirements.txt" /usr/bin/python3; }
@@ -35,7 +36,7 @@ load() {
     awk -F, '$1 == 0' "$STATE/hours.csv" >"$STATE/hours.one.csv"
 }
 
-# each COMMAND...: runs it once for each worker at the same time, with the worker's number last.
+# each COMMAND...: runs it once per worker in parallel, with the worker's number last.
 each() {
     local worker pids=()
     for ((worker = 0; worker < WORKERS; worker++)); do
@@ -49,8 +50,8 @@ session() {
     query -v task="$1" -v strategy="$2" -v parameters="$3" -v buildings="$4" -v workers="$5" -v worker="$6" -f "$HERE/tasks.sql" | tail -n 1 >"$STATE/processor.$6"
 }
 
-# measure TASK SIDE COMMAND...: appends seconds by the clock and of the processor, which COMMAND leaves in processor.* (the floor
-# its own seconds by the clock too) or else are its children's.
+# measure TASK SIDE COMMAND...: appends wall clock and processor seconds, which COMMAND writes to processor.* (the floor
+# also its own wall clock seconds), else those of its child processes.
 measure() {
     local task=$1 side=$2 TIMEFORMAT='%R %U %S' clock
     shift 2
@@ -109,18 +110,18 @@ at_the_end() {
     rm -rf "$STATE"
 }
 on_end at_the_end
-step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
-step 'build the floor' 'What the compiler says is above.' build_floor
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
+step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
+step 'build the floor' 'The compiler output is above.' build_floor
 step 'environment of the pipeline in Python' 'PyPI must be reachable.' install_python_pipeline
 cluster_remove
-step 'private cluster' 'Nothing can be measured without it.' create_and_start
+step 'private cluster' 'Required for the measurements.' create_and_start
 cluster_env
 step 'hours of the buildings' 'PyPI must be reachable.' load
-step 'the same features on both sides' 'They are not the same work then.' python_pipeline check
+step 'the same features on both sides' 'The comparison requires it.' python_pipeline check
 rm -f "$STATE/measured.csv"
 
-# What edf sets of XGBoost, for the script in Python to set the same.
+# The XGBoost settings of edf, for use in the Python script.
 query -c "select edf.train('settings', hours_of(0, trained_until - interval '40 days', trained_until), strategy => 'xgboost', parameters => '$TREES')
           from clock" >"$STATE/output"
 SETTINGS=$(query -c "select jsonb_object_agg(key, value) from edf.models cross join jsonb_each(parameters)

@@ -1,7 +1,8 @@
-"""Hours of up to 120 buildings as CSV for COPY: building_id, number, hour_at, demand_kwh, temperature_c, ghi_w_m2, is_holiday.
+"""Hours of up to 120 buildings as CSV for COPY: building_id, number, hour_at, demand_kwh, temperature_c, ghi_w_m2,
+is_holiday.
 
-The 15 measured homes that the demo loads and the 105 means of two of them. A year of 8,760 hours, then its first ten days once more, which
-are the days in service: for the speed it is of no matter that they are not the next year's.
+The 15 measured homes of the demo and the 105 means of two of them. A year of 8,760 hours, then its first ten days
+again, which are the days in service: for the speed it does not matter that they are not from the next year.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The features of edf's preset advanced, in pandas and numpy: whole columns at once, then picked for every origin and lead.
+"""The features of edf's preset advanced, in pandas and numpy: whole columns, then selected for every origin and lead.
 
 bench.sh checks names and values against edf.features.
 """
@@ -27,7 +27,8 @@ def mean_by_season(values: np.ndarray, season: int, count: int) -> np.ndarray:
 
 
 def mean_by_type(values: np.ndarray, off: np.ndarray, count: int) -> np.ndarray:
-    """Of the newest `count` days of the row's own type, workday or day off, within twice the weeks that hold so many days off."""
+    """The newest `count` days of the row's own type, workday or day off, within twice the weeks needed for these
+    days."""
     total, taken = np.zeros(len(values)), np.zeros(len(values))
     for back in range(7 * -(-count // 2) + 7):
         before, type_before = shifted(values, back * DAY), shifted(off, back * DAY)
@@ -59,7 +60,7 @@ def weather(frame: pd.DataFrame, weekend: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class Table:
-    """Every feature over one building's hours, of which so many are learnt from: of less than a year none of the season."""
+    """All features of one building's hours; with less than a year of training hours, none of the season."""
 
     def __init__(self, frame: pd.DataFrame, time_zone: str, history: int):
         demand = self.demand = frame["demand_kwh"].to_numpy(float)
@@ -84,7 +85,7 @@ class Table:
         return ["lead", *(f"lag_{hours}h" for hours in LAGS), *(f"newest_day_{n}" for n in DAYS), *self.at_issue, *self.same_hour, *self.same_type, *self.ahead]
 
     def matrix(self, origin: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """One row per sample: `origin` is the first hour not known, `target` the hour that is forecast."""
+        """One row per sample: `origin` is the first unknown hour, `target` the hour that is forecast."""
         lead = target - origin + 1
         columns = [lead]
         for hours in LAGS:

@@ -1,11 +1,11 @@
-"""What a good engineer would write in Python beside the database: read, features, fit, evaluate, store.
+"""A well-engineered Python pipeline outside of the database: read, features, fit, evaluate, store.
 
-    pipeline.py train|forecast|backtest BUILDINGS [--processes N] [--settings JSON]      of the database that PGHOST and so on name
-    pipeline.py check                                                                  names and values of the features against edf.features
+    pipeline.py train|forecast|backtest BUILDINGS [--processes N] [--settings JSON]      in the database of PGHOST etc.
+    pipeline.py check                                      compares names and values of the features with edf.features
 
-The same samples and features as edf's strategy xgboost: an origin a day, 72 hours ahead, a model for each day of lead, each fitted twice: without the
-newest eight weeks, whose errors give metrics and quantiles, and on everything. Hyperparameters are those that analysts start from, or as in --settings.
-One thread for each process.
+The same samples and features as edf's strategy xgboost: an origin a day, 72 hours ahead, a model for each day of lead,
+each fitted twice: without the newest eight weeks, whose errors give metrics and quantiles, and on all data.
+Hyperparameters are common starting values, or those of --settings. One thread per process.
 """
 
 import argparse
@@ -67,7 +67,7 @@ class Model:
 
 
 def fit(table: Table, end: int) -> tuple[Model, np.ndarray, dict]:
-    """The model, the quantiles of its errors by lead day and hour, and its metrics on what it had not seen."""
+    """The model, the quantiles of its errors by lead day and hour, and its metrics on held-out data."""
     origins = end - DAY * np.arange(min(end // DAY // 5, HELD_OUT_DAYS), 0, -1)
     origin, target, yhat = Model(table, origins[0]).predict(table, origins, end)
     error, lead = table.demand[target] - yhat, target - origin
@@ -128,7 +128,7 @@ def work(task: str, numbers: list[int], settings: dict) -> None:
 
 
 def check() -> None:
-    """Training and service read the same: the features of two origins, as numbers of single precision."""
+    """Checks that training and service use the same features: two origins, in single precision."""
     with psycopg.connect() as connection:
         times = clock(connection)
         frame = read(connection, 0, times["starts_at"], times["ends_at"])

@@ -1,4 +1,5 @@
-"""Writes the table of bench/README.md from what bench.sh measured: report.py FOLDER BUILDINGS BUILDINGS_OF_THE_ENSEMBLE SETTINGS"""
+"""Writes the table of bench/README.md from the results of bench.sh: report.py FOLDER BUILDINGS
+BUILDINGS_OF_THE_ENSEMBLE SETTINGS"""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Writes config/monitoring/grafana/dashboard.json, the Grafana dashboard: panels over the database's own views, as role dashboard.
+"""Writes the Grafana dashboard: panels over the database's views, as role dashboard.
 
     dashboard.py > config/monitoring/grafana/dashboard.json
 """
@@ -10,7 +10,7 @@ WIDTH = 24
 
 # Title, kind, width of 24, height, unit, query.
 PANELS = [
-    ("How it is", "stat", 24, 3, None, "select words from energy.health"),
+    ("Status", "stat", 24, 3, None, "select words from energy.health"),
     ("Open alerts", "table", 14, 9, None, """
         select severity, rule, subject, message, opened_at, acknowledged_by from energy.alerts
         where resolved_at is null order by severity <> 'critical', severity <> 'warning', opened_at"""),
@@ -25,16 +25,19 @@ PANELS = [
             order by valid_at, issued_at desc
         ) as newest
         full join (
-            select hour_at as valid_at, consumption_kwh from energy.building_hours where building_id = '$building' and $__timeFilter(hour_at)
+            select hour_at as valid_at, consumption_kwh from energy.building_hours
+            where building_id = '$building' and $__timeFilter(hour_at)
         ) as hours using (valid_at)
         order by 1"""),
     ("Error by day of lead, all buildings (WAPE)", "timeseries", 12, 8, "percent", """
-        select local_date::timestamptz as time, 'day ' || lead_day as metric, 100 * sum(hours * mae_kwh) / nullif(sum(actual_kwh), 0) as value
+        select local_date::timestamptz as time, 'day ' || lead_day as metric,
+        100 * sum(hours * mae_kwh) / nullif(sum(actual_kwh), 0) as value
         from energy.accuracy_days where $__timeFilter(local_date) group by local_date, lead_day order by 1, 2"""),
     ("Hours inside the 90 % interval", "timeseries", 12, 8, "percent", """
-        select local_date::timestamptz as time, 'day ' || lead_day as metric, sum(hours * coverage_pct) / sum(hours) as value
+        select local_date::timestamptz as time, 'day ' || lead_day as metric,
+        sum(hours * coverage_pct) / sum(hours) as value
         from energy.accuracy_days where $__timeFilter(local_date) group by local_date, lead_day order by 1, 2"""),
-    ("Buildings whose error is farthest above what was registered", "table", 12, 8, None, """
+    ("Buildings with the largest error relative to the champion's evaluation", "table", 12, 8, None, """
         select building_id, days, wape_pct, coverage_pct, rmse_ratio from energy.accuracy
         where lead_day = 1 order by rmse_ratio desc nulls last limit 50"""),
     ("Drift of errors", "table", 12, 8, None, """
@@ -42,12 +45,13 @@ PANELS = [
     ("Late meters, weather and forecasts", "table", 12, 8, None, """
         select what, subject, newest_at, age::text as age from energy.freshness
         where (age <= late_after) is not true order by age desc nulls first limit 100"""),
-    ("What waits", "table", 12, 8, None, "select queue, waiting, age::text as age from energy.queues order by queue"),
+    ("Queues", "table", 12, 8, None, "select queue, waiting, age::text as age from energy.queues order by queue"),
     ("Failed requests to the API", "timeseries", 24, 7, None, """
         select minute as time, status || ' ' || path as metric, sum(requests) as value
         from energy.api_errors where $__timeFilter(minute) group by minute, status, path order by 1, 2"""),
     ("Trainings", "table", 12, 8, None, """
-        select coalesce(building_id, archetype) as subject, state, step, reason, message, requested_at, finished_at from energy.training_runs
+        select coalesce(building_id, archetype) as subject, state, step, reason, message, requested_at, finished_at
+        from energy.training_runs
         where $__timeFilter(requested_at) order by run_id desc limit 100"""),
     ("Decisions about models", "table", 12, 8, None, """
         select happened_at, subject, model_id, event, happened_by, reason from edf.model_events
@@ -55,14 +59,21 @@ PANELS = [
 ]
 
 
-def panel(number: int, title: str, kind: str, width: int, height: int, unit: str | None, query: str, x: int, y: int) -> dict:
+def panel(
+    number: int, title: str, kind: str, width: int, height: int, unit: str | None, query: str, x: int, y: int
+) -> dict:
     """A panel of Grafana."""
     text = " ".join(query.split())
-    options = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "/.*/"}, "textMode": "value"} if kind == "stat" else {}
+    stat = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "/.*/"}, "textMode": "value"}
     return {
-        "id": number, "title": title, "type": kind, "datasource": SOURCE, "gridPos": {"x": x, "y": y, "w": width, "h": height},
-        "fieldConfig": {"defaults": {"unit": unit} if unit else {}, "overrides": []}, "options": options,
-        "targets": [{"refId": "A", "datasource": SOURCE, "format": "time_series" if kind == "timeseries" else "table", "rawQuery": True, "rawSql": text}],
+        "id": number, "title": title, "type": kind, "datasource": SOURCE,
+        "gridPos": {"x": x, "y": y, "w": width, "h": height},
+        "fieldConfig": {"defaults": {"unit": unit} if unit else {}, "overrides": []},
+        "options": stat if kind == "stat" else {},
+        "targets": [{
+            "refId": "A", "datasource": SOURCE, "format": "time_series" if kind == "timeseries" else "table",
+            "rawQuery": True, "rawSql": text,
+        }],
     }
 
 
@@ -78,7 +89,8 @@ def main() -> None:
         "query": "select building_id from raw.buildings order by building_id",
     }
     dashboard = {
-        "uid": "edf", "title": "Energy demand forecasts", "tags": ["edf"], "timezone": "", "schemaVersion": 38, "version": 1, "refresh": "1m",
+        "uid": "edf", "title": "Energy demand forecasts", "tags": ["edf"], "timezone": "", "schemaVersion": 38,
+        "version": 1, "refresh": "1m",
         "time": {"from": "now-14d", "to": "now+3d"}, "templating": {"list": [building]}, "panels": panels,
     }
     print(json.dumps(dashboard, indent=1))

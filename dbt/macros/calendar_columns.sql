@@ -1,4 +1,4 @@
-{# What is known of a local day: the columns of int_calendar_days and int_building_days, as the marts pass them on. #}
+{# Calendar columns of int_calendar_days and int_building_days that the marts select. #}
 {% macro calendar_columns() -%}
     {{ return([
         'holiday_name',

@@ -1,4 +1,4 @@
-{# Fails with the rows that share a key; the key is the model's grain. #}
+{# Fails with rows that share a key; the key is the model's grain. #}
 {% test unique_together(model, columns) %}
 select {{ columns | join(', ') }}, count(*) as rows_found
 from {{ model }}

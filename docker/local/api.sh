@@ -2,7 +2,7 @@
 # PostgREST on loopback, beside the cluster. Sourced after tools.sh.
 #
 # $STATE/api.env   API_PORT
-# $STATE/api.pid   process id and start time: a reused id is not mistaken for ours
+# $STATE/api.pid   process id and start time, to detect reused ids
 
 api_url() {
     # shellcheck source=/dev/null

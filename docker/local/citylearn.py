@@ -1,12 +1,12 @@
-"""One year of real homes, in the shapes that meters and weather services send.
+"""One year of measurements of real homes, in the formats of meter messages and weather documents.
 
 The PyPI package citylearn 2.0.0 ships hourly measurements of 17 zero-net-energy homes in Fontana, California.
-Homes 12 and 15 are left out: their load is a solar curve. Each home is an apartment with a register; the same
-15 homes make one large building and four small ones.
+Homes 12 and 15 are left out: their load is a solar curve. Each home becomes an apartment with a register; the same
+15 homes form one large building and four small ones.
 
     citylearn.py meters|forecasts|observations|topology [--days N] [--until TIME] [--delayed]     prints JSON Lines
 
-Each message and document is received as soon as it can be, or with --delayed as delays.py says.
+Messages and documents are received as early as possible or, with --delayed, with the delays of delays.py.
 """
 
 import argparse
@@ -47,7 +47,7 @@ FORECAST_DELAY = dt.timedelta(hours=4)
 
 
 def fetch(cache: pathlib.Path) -> pathlib.Path:
-    """The wheel in the cache, downloaded if need be, its bytes as expected."""
+    """The wheel in the cache, downloaded if necessary, with verified checksum."""
     wheel = cache / WHEEL
     if not wheel.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -76,8 +76,8 @@ class Dataset:
             weather = self._columns(archive, "weather.csv")
             homes = {home: self._columns(archive, f"Building_{home}.csv") for home in BUILDINGS["all-homes"]}
         self.temperature_c = weather["Outdoor Drybulb Temperature [C]"]
-        # Named diffuse, but it is the global horizontal irradiance: it is never below the projection of the direct
-        # beam, nor above what reaches the atmosphere, and adding the beam to it would exceed that half of the time.
+        # Named diffuse, but it is the global horizontal irradiance: it is never below the projection of the direct beam
+        # nor above the extraterrestrial irradiance, which adding the beam would exceed half of the time.
         self.ghi_w_m2 = weather["Diffuse Solar Radiation [W/m2]"]
         self.demand = {home: columns["Equipment Electric Power [kWh]"] for home, columns in homes.items()}
         self.solar = {}
@@ -94,13 +94,13 @@ class Dataset:
 
 
 def topology(buildings=tuple(BUILDINGS)) -> dict[str, list[dict]]:
-    """The rows that describe the place, by table of schema raw."""
+    """The rows that describe the buildings, by table of schema raw."""
     return {
         "weather_locations": [PLACE],
         "buildings": [
             {"building_id": building, "name": building.replace("-", " "), "time_zone": "Etc/GMT+8",
              "region": "US-CA", **PLACE,
-             # The large one is made of the same homes: it can teach nothing of those that are new.
+             # The large building consists of the same homes: using it would leak data of the new ones.
              "archetype": "estate" if building == "all-homes" else "homes"}
             for building in buildings
         ],
@@ -112,7 +112,7 @@ def topology(buildings=tuple(BUILDINGS)) -> dict[str, list[dict]]:
 
 
 def registers(data: Dataset, building: str):
-    """Yields (apartment or None, sensor type, readings) of each meter of a building; reading `i` is of `to_hour(i)`."""
+    """Yields (apartment or None, sensor type, readings) of each meter of a building; reading `i` is at `to_hour(i)`."""
     for home in BUILDINGS[building]:
         yield f"home-{home}", "electricity_kwh_total", [0.0, *itertools.accumulate(data.demand[home])]
     solar = zip(*(itertools.accumulate(data.solar[home]) for home in BUILDINGS[building]))
@@ -123,9 +123,9 @@ def meter_messages(
     data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False,
     buildings=tuple(BUILDINGS), every: dt.timedelta = delays.MINUTE,
 ):
-    """Yields (received_at, messages) of what is received after `since`, until `until`, in that order.
+    """Yields (received_at, messages) of the messages received after `since` and until `until`, in order.
 
-    Messages are taken in `every` so often: those in between are received at the next of these times.
+    Messages are received in batches at multiples of `every`.
     """
     received = defaultdict(list)
     last = (until - START) // HOUR
@@ -152,7 +152,8 @@ def message(read_at: dt.datetime, building: str, apartment: str | None, sensor: 
 
 
 def weather_document(data: Dataset, first: int, last: int) -> str:
-    """The hours `first` to `last` (not included), as Open-Meteo labels them: temperature by the start of the hour, radiation by its end."""
+    """The hours `first` to `last` (exclusive), as labelled by Open-Meteo: temperature at the start of the hour,
+    radiation at its end."""
     hours = range(max(first, 0), min(last, HOURS))
     labels = range(hours.start, hours.stop + 1)
     return json.dumps({
@@ -165,7 +166,7 @@ def weather_document(data: Dataset, first: int, last: int) -> str:
 
 
 def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
-    """Yields (issued_at, received_at, document): one a day, issued at 00:00 UTC. Its values come true."""
+    """Yields (issued_at, received_at, document): one a day, issued at 00:00 UTC, with the actual values."""
     issued_at = START.replace(hour=0) + dt.timedelta(days=1)
     while issued_at + FORECAST_DELAY <= until and issued_at < to_hour(HOURS):
         number = (issued_at - START).days
@@ -177,8 +178,8 @@ def weather_forecasts(data: Dataset, since: dt.datetime, until: dt.datetime, del
 
 
 def weather_observations(data: Dataset, since: dt.datetime, until: dt.datetime, delayed: bool = False):
-    """Yields (received_at, document): the hours of a local day, received when its last hour is over; at the end the
-    hours of a part of a day, but not with delays.
+    """Yields (received_at, document): the hours of a local day, received when its last hour is over; at the end also
+    the hours of an incomplete day, except with delays.
     """
     first = max((since - START) // HOUR, 0)
     end = min((until - START) // HOUR, HOURS)
@@ -193,7 +194,7 @@ def weather_observations(data: Dataset, since: dt.datetime, until: dt.datetime, 
 
 
 def window(days: float | None, until: dt.datetime) -> dt.datetime:
-    """The moment before the first border to send."""
+    """The time just before the first batch to send."""
     return (until - dt.timedelta(days=days) if days else START) - HOUR
 
 
@@ -204,8 +205,8 @@ def arguments(*extra) -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache/edf/downloads")
     parser.add_argument("--days", type=float, help="only this many days before --until")
     parser.add_argument("--until", type=dt.datetime.fromisoformat, default=to_hour(HOURS),
-                        help="the last moment that is known, such as 2017-07-29T05:00+00:00")
-    parser.add_argument("--delayed", action="store_true", help="messages and documents arrive as delays.py says")
+                        help="the last known time, such as 2017-07-29T05:00+00:00")
+    parser.add_argument("--delayed", action="store_true", help="messages and documents arrive with delays (delays.py)")
     return parser
 
 

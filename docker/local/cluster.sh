@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# A private PostgreSQL cluster below $STATE: own port, loopback only, own socket folder. Sourced after lib.sh.
+# A private PostgreSQL cluster below $STATE: own port, loopback only, own socket directory. Sourced after lib.sh.
 #
-# $STATE/env       PORT, SOCKET: where it listens
-# $STATE/cluster   link to the folder with data/, socket/ and log/
+# $STATE/env       PORT, SOCKET
+# $STATE/cluster   link to the directory with data/, socket/ and log/
 
 DATABASE=edf
 
-# Root can't run a server, so user postgres does it then; a plain environment keeps RUST_BACKTRACE and the like out.
+# Root cannot run a server: user postgres does, with a clean environment without RUST_BACKTRACE and the like.
 as_server() (
     cd /
     local clean=(env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TZ=UTC)
@@ -23,7 +23,7 @@ own() {
 
 cluster_folder() { readlink -e "$STATE/cluster"; }
 
-# Exports where the cluster listens; psql, dbt, psycopg2 and sqlx all read these names.
+# Exports the connection parameters; psql, dbt, psycopg2 and sqlx all read these variables.
 cluster_env() {
     [ -f "$STATE/env" ] || return 1
     # shellcheck source=/dev/null
@@ -45,7 +45,7 @@ free_port() {
     fail "No free port was found between 20000 and 32000 on 127.0.0.1."
 }
 
-# Every process of this cluster, known by its folder: finds also what a killed server left behind.
+# All processes of this cluster, identified by their directory, including those left by a killed server.
 cluster_processes() {
     local data pid
     data=$(cluster_folder)/data || return 0
@@ -60,7 +60,7 @@ cluster_is_up() {
     cluster_processes | grep -x "$pid" >/dev/null
 }
 
-# The folder's place: in the state folder, or where user postgres can reach it.
+# The cluster's directory: in the state directory, or where user postgres can access it.
 make_folder() {
     local place=$STATE/cluster.d
     mkdir -p "$STATE"
@@ -73,7 +73,7 @@ make_folder() {
     ln -sfn "$place" "$STATE/cluster"
 }
 
-# A unix socket's path holds 107 bytes at most.
+# The path of a unix socket is limited to 107 bytes.
 choose_socket() {
     SOCKET=$(cluster_folder)/socket
     if [ $((${#SOCKET} + 16)) -gt 107 ]; then
@@ -92,7 +92,7 @@ cluster_create() {
     cluster_remove
     make_folder
     folder=$(cluster_folder)
-    # Made under another name first: what an interrupted run leaves is never taken for a cluster.
+    # Created under a temporary name: an interrupted run must not look like a cluster.
     as_server "$PG_BIN/initdb" -D "$folder/data.new" -U postgres -E UTF8 --locale=C.UTF-8 --data-checksums \
         --auth-local=trust --auth-host=scram-sha-256
     echo "include_dir 'conf.d'" >>"$folder/data.new/postgresql.conf"
@@ -103,7 +103,7 @@ cluster_create() {
     write_env
 }
 
-# The project's settings, then what is particular to this machine.
+# The project's settings, then those of this machine.
 configure() {
     local libraries=pg_cron conf=$STATE/cluster/data/conf.d
     if [ -f "$("$PG_BIN/pg_config" --pkglibdir)/timescaledb.so" ]; then libraries=timescaledb,pg_cron; fi
@@ -119,7 +119,7 @@ EOF
     chmod 0644 "$conf"/*.conf
 }
 
-# After a restart of the machine a folder in /tmp is gone; after `kill -9` of a server its children and files linger.
+# After a reboot a directory in /tmp is gone; after `kill -9` of a server its children and files remain.
 cluster_tidy() {
     [ -d "$SOCKET" ] || choose_socket
     cluster_end_processes
@@ -165,7 +165,7 @@ cluster_end_processes() {
 cluster_stop() {
     cluster_env || return 0
     local _
-    # A start that was interrupted may bring its server up a moment later.
+    # An interrupted start may bring up its server a moment later.
     if [ -f "$STATE/starting" ]; then
         for _ in {1..20}; do
             if cluster_is_up; then break; fi

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# The whole path once: from an empty machine to forecasts over HTTP. Safe to run again.
+# The complete demo: from an empty machine to forecasts over HTTP. Safe to run again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cluster.sh"
 . "$(dirname "$0")/tools.sh"
 . "$(dirname "$0")/api.sh"
 
-# The data ends in 2017, and so does the demo's clock. Models are trained on Sunday night, as config/edf.yaml has it,
-# and serve the days after.
+# The data ends in 2017, so the demo sets the pipeline's clock. Models are trained on Sunday night, as scheduled in
+# config/edf.yaml, and serve the following days.
 TRAINED='2017-07-23 01:00+00'
 GATED='2017-07-23 04:00+00'
 SERVED=('2017-07-'{23..29}' 05:00+00')
 LATER='2017-07-29 06:00+00'
 
-# move_to TIME: the pipeline's clock, and what has been received by then.
+# move_to TIME: sets the pipeline's clock and sends the data received by then.
 move_to() {
     query -c "alter database edf set energy.clock = '$1'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$1" --delayed
@@ -32,7 +32,7 @@ train() {
     query -U pipeline -c 'call energy.gate_models()'
 }
 
-# A person's decision; here somebody with the role takes over what the gate lets pass.
+# Approval is a person's decision; here it accepts all models that pass the gate.
 approve() {
     query -c 'set role edf_approver' \
         -c "select subject || ': model ' || model_id || coalesce(' is not approved: ' || problem, '') from energy.approve_models('passed the gate')"
@@ -57,7 +57,7 @@ serve() {
 
 is_served() { [ "$(query -c "select count(*) from energy.forecasts where issued_at = '${SERVED[-1]}'")" != 0 ]; }
 
-# An hour later a run that nobody calls: pg_cron starts the job by itself.
+# An hour later, a run that is not called: pg_cron starts the job.
 cron_run() {
     local run=''
     move_to "$LATER"
@@ -88,13 +88,13 @@ compare() {
     mv "$STATE/served.new" "$STATE/served.txt"
 }
 
-# The four small buildings are of the homes of the large one: each portfolio has every home once.
+# The four small buildings consist of the homes of the large one: each portfolio has every home once.
 grant_access() {
     query -c "begin; delete from energy.building_access where subject like 'demo-%'" \
         -c "insert into energy.building_access (subject, building_id)
             select case building_id when 'all-homes' then 'demo-supplier' else 'demo-grid-operator' end, building_id from raw.buildings" \
         -c 'commit'
-    # How far the errors of buildings even out is learnt from what was issued to those who see them.
+    # The correlation of the buildings' errors is learnt from forecasts issued to those who may see them.
     query -U pipeline -c 'call energy.score_forecasts()'
 }
 
@@ -102,7 +102,7 @@ at_the_end() {
     [ "$1" != 0 ] || return 0
     api_stop
     cluster_stop
-    say 'The demo has ended early; nothing of it is left running. make demo goes on from here.' >&2
+    say 'The demo was interrupted; nothing is left running. make demo continues from here.' >&2
 }
 
 take_lock
@@ -126,14 +126,14 @@ if ! is_served; then
     rm -f "$STATE/served.txt"
     step 'a week of daily forecasts' 'make sql Q="select * from energy.job_runs" says more.' serve
 fi
-step 'PostgREST' 'Its own words are above.' api_start
+step 'PostgREST' 'Its output is above.' api_start
 step 'cron jobs' 'make clean begins with an empty database.' deploy jobs
 if [ -z "$(cron_row)" ]; then
-    step 'a run started by pg_cron' 'The job did not run within 90 seconds: what pg_cron says of it is above.' cron_run
+    step 'a run started by pg_cron' 'The job did not run within 90 seconds: the output of pg_cron is above.' cron_run
 fi
 step 'access for a supplier and a grid operator, accuracy' 'make clean begins with an empty database.' grant_access
 if [ ! -s "$STATE/served.txt" ]; then
-    step 'a backtest of the week that was served' 'make clean begins with an empty database.' compare
+    step 'a backtest of the served week' 'make clean begins with an empty database.' compare
 fi
 
 say

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034  # what is defined here is used where it is sourced
-# Where things are, and how a step is told to the person who waits. Sourced by the scripts beside it.
+# shellcheck disable=SC2034  # variables used by the scripts that source this one
+# Common paths, and the progress display of steps. Sourced by the scripts in this directory.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${EDF_CACHE:-$HOME/.cache/edf}
@@ -14,7 +14,7 @@ export EDF_CACHE=$CACHE PGRX_HOME=$CACHE/pgrx CARGO_TARGET_DIR=$CACHE/target
 export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
 export PATH=$CACHE/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 
-STEP=0   # steps so far
+STEP=0   # number of steps so far
 STATUS=0 # of the last step
 LOG=     # of the last step
 JOB=     # process group of the running step
@@ -28,12 +28,12 @@ fail() {
 
 seconds_since() { awk -v from="$1" -v to="$(date +%s.%N)" 'BEGIN { printf "%.1f s", to - from }'; }
 
-# The newest line of a log that says something, cut short.
+# The last non-empty line of a log, truncated.
 last_line() {
     tail -c 2000 "$1" | tr '\r' '\n' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^ *//' | grep -v '^$' | tail -n 1 | cut -c 1-60 || true
 }
 
-# Tells how the running step is getting on: a ticking line on a terminal, a line now and then elsewhere.
+# Shows the progress of the running step: an updated line on a terminal, otherwise a line now and then.
 watch_job() {
     local title=$1 began=$2 since=$SECONDS told=0 waited
     while kill -0 "$JOB" 2>/dev/null; do
@@ -49,7 +49,8 @@ watch_job() {
     [ ! -t 1 ] || printf '\r\033[K'
 }
 
-# run_step TITLE COMMAND...: runs it with its output in a log; one line with the time taken; leaves STATUS and LOG.
+# run_step TITLE COMMAND...: runs the command with its output in a log, and prints a line with the time taken; sets
+# STATUS and LOG.
 run_step() {
     local title=$1 mark=ok began
     shift
@@ -69,14 +70,14 @@ run_step() {
     printf '  %s %-60s %10s\n' "$mark" "$title" "$(seconds_since "$began")"
 }
 
-# step TITLE ADVICE COMMAND...: as run_step, but a failure ends the run and says what to do.
+# step TITLE ADVICE COMMAND...: like run_step, but a failure ends the run and prints the advice.
 step() {
     local title=$1 advice=$2
     shift 2
     run_step "$title" "$@"
     [ "$STATUS" = 0 ] || {
         tail -n 15 "$LOG" | sed 's/^/     | /'
-        fail "\"$title\" failed. $advice The whole log: $LOG"
+        fail "\"$title\" failed. $advice Complete log: $LOG"
     }
 }
 
@@ -94,7 +95,7 @@ end_job() {
     JOB=
 }
 
-# on_end FUNCTION: calls it with the exit status when the script ends, however it ends.
+# on_end FUNCTION: calls it with the exit status when the script ends, for any reason.
 on_end() {
     AT_END=$1
     trap 'exit 130' INT
@@ -112,14 +113,14 @@ at_end() {
     exit "$1"
 }
 
-# One run at a time on a state folder; servers must not inherit the lock (9>&-).
+# One run at a time per state directory; servers must not inherit the lock (9>&-).
 take_lock() {
     mkdir -p "$STATE"
     exec 9>>"$STATE/lock"
     local owner
     owner=$(cat "$STATE/owner" 2>/dev/null || true)
     if ! flock -n 9 && [ -n "$owner" ] && kill -0 "$owner" 2>/dev/null; then
-        fail "Another run is at work on $STATE (process $owner): wait for it, or end it with Ctrl-C."
+        fail "Another run is using $STATE (process $owner): wait for it, or end it with Ctrl-C."
     fi
     echo $$ >"$STATE/owner"
 }

@@ -1,6 +1,7 @@
-"""Checks what dbt docs generate wrote: lineage.py TARGET_FOLDER.
+"""Checks the output of dbt docs generate: lineage.py TARGET_FOLDER.
 
-Every model and seed is a relation of the database and says its grain, and every model lies between a source or seed and an exposure.
+Every model and seed must be a relation of the database and have a grain, and every model must be between a source or
+seed and an exposure.
 """
 
 import json
@@ -27,12 +28,12 @@ def main() -> None:
     faults = []
     for key, node in {**built, **manifest["sources"]}.items():
         if not any(words in node["description"] for words in ("Grain - ", "One row.")):
-            faults.append(f"{key} does not say its grain")
+            faults.append(f"{key} has no grain in its description")
         if key not in catalog["nodes"] and key not in catalog["sources"]:
             faults.append(f"{key} is not in the catalog")
     for key in built:
         if key not in below or key not in above:
-            faults.append(f"{key} lies between no source and exposure")
+            faults.append(f"{key} is not between a source and an exposure")
     print("\n".join(faults) or f"{len(built)} models and seeds, {len(manifest['sources'])} sources, {len(manifest['exposures'])} exposures")
     sys.exit(bool(faults))
 

@@ -1,6 +1,6 @@
-"""Sends the homes' data through the ingestion routines, as it would have arrived; a second run sends only what is missing.
+"""Sends the homes' data through the ingestion routines, in order of arrival; a second run sends only missing data.
 
-    load.py [--days N] [--until TIME] [--delayed]      the database is named by PGHOST, PGPORT, PGDATABASE, PGUSER
+    load.py [--days N] [--until TIME] [--delayed]      the database is given by PGHOST, PGPORT, PGDATABASE, PGUSER
 """
 
 import datetime as dt
@@ -12,12 +12,12 @@ import psycopg2.extras
 import citylearn as source
 
 BATCHES_PER_COMMIT = 48
-# As often as pg_cron refreshes the hours: more batches would take longer and change little.
+# As often as pg_cron refreshes the hours: smaller batches would take longer with little difference.
 EVERY = dt.timedelta(minutes=15)
 
 
 class Progress:
-    """A line now and then, about what the person who waits cares for."""
+    """Prints progress at intervals."""
 
     def __init__(self):
         self.told = time.monotonic()
@@ -29,7 +29,7 @@ class Progress:
 
 
 def newest(cursor, table: str, column: str, floor):
-    """Up to where an earlier run came; whole batches are committed, so nothing before it is missing."""
+    """The end of an earlier run; batches are committed as a whole, so nothing before it is missing."""
     cursor.execute(f"select max({column}) from raw.{table}")
     found = cursor.fetchone()[0]
     return max(found, floor) if found else floor

@@ -1,4 +1,4 @@
-"""Prints a token for the API: make_token.py SUBJECT ROLE [HOURS], with the secret in EDF_JWT_SECRET."""
+"""Prints a token for the API: make_token.py SUBJECT ROLE [HOURS], signed with the secret in EDF_JWT_SECRET."""
 
 import os
 import sys

@@ -1,12 +1,12 @@
-"""The error of the forecasts that were served, beside the error that the gate's backtest promised.
+"""Compares the error of served forecasts with the error promised by the gate's backtest.
 
-The gate has backtested a model on the ten weeks before it served. Seasons differ, so this figure alone says little
-about the weeks after. The promise for the weeks that were served is the same backtest of these weeks: the gate's
-recipe, from the same origins, fitted as often as the gate's, on the series as it is known in the end. The forecasts
-of both are scored on the same hours: those that were measured, as they are known in the end. A ratio above 1 is what
-service loses, by late and wrong readings or by models that were not replaced.
+The gate backtests a model on the ten weeks before it serves. Seasons differ, so this figure alone says little about
+the following weeks. The promised error for the served weeks is the same backtest of these weeks: the gate's recipe,
+from the same origins, fitted as often as the gate's, on the final version of the series. Both forecasts are scored on
+the same measured hours, in their final version. A ratio above 1 is the loss in service, by late and wrong readings
+or by models that were not replaced.
 
-Every function takes the cursor of an analyst's session and keeps what it makes in temporary tables.
+Every function takes the cursor of an analyst's session and writes its results to temporary tables.
 """
 
 import math
@@ -16,7 +16,7 @@ import psycopg2
 TABLE = """
     create temp table promised (building_id text, issued_at timestamptz, valid_at timestamptz, yhat double precision)
 """
-# The backtest behind the gate, from the first to the last forecast that a building's own models served.
+# The backtest of the gate, from the first to the last forecast served by a building's own models.
 PROMISE = """
     insert into promised (building_id, issued_at, valid_at, yhat)
     select served.building_id, backtest.issued_at, backtest.valid_at, backtest.yhat
@@ -28,7 +28,7 @@ PROMISE = """
         served.building_id, jsonb_build_object('first_origin', first_at, 'last_origin', last_at)
     ) as backtest
 """
-# Sums of squares; gate: what energy.model_scores says of the model that served.
+# Sums of squares; gate: energy.model_scores of the serving model.
 ERRORS = """
     create temp table served_errors as
     select
@@ -59,7 +59,7 @@ def buildings(cursor) -> list[str]:
 
 
 def compare(cursor):
-    """Backtests the weeks that each building was served and yields its id; afterwards errors() can be read."""
+    """Backtests the served weeks of each building and yields its id; afterwards errors() can be called."""
     cursor.execute(TABLE)
     for building in buildings(cursor):
         cursor.execute(PROMISE, (building,))

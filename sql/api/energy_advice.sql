@@ -17,11 +17,11 @@ comment on function api.energy_advice(text, double precision, double precision, 
 $$The best time to run an appliance
 
 One row: when to start a run of `energy_kwh` that takes `duration_hours` (0.25 to 24) and ends by `deadline`: `18:00`,
-the next time that the clocks of the building show it, or `2026-03-28T18:00`; at most 48 hours ahead, by default 24 hours
-from now. Starts now and at each full hour are compared, by cost, else by the share of your roof, else by CO2
-(`decided_by`); `advice` says it in words. `solar_share` (0 to 1), `cost` in `currency` and `co2_g` are what is expected
-of the best start, `now_...` of a start now. `certainty`: the chance that the best start is at least as good as a start
-now or, where now is best, as any later one. null: not known.
+the next occurrence in the building's local time, or `2026-03-28T18:00`; at most 48 hours ahead, by default 24 hours
+from now. Starts now and at each full hour are compared by cost, else by solar share, else by CO2 (`decided_by`);
+`advice` describes the result as text. `solar_share` (0 to 1), `cost` in `currency` and `co2_g` are the expected values
+of the best start, `now_...` those of a start now. `certainty`: the probability that the best start is at least as good
+as a start now or, if the best is now, as any later one. null: not known.
 
 Example: `GET /rpc/energy_advice?building_id=all-homes&energy_kwh=1.2&duration_hours=2&deadline=18:00`$$;
 revoke all on function api.energy_advice(text, double precision, double precision, text) from public;

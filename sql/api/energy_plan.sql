@@ -35,11 +35,11 @@ begin
 end;
 $$;
 comment on function api.energy_plan(text, double precision, double precision, text) is
-$$The coming hours as a plan for home automation
+$$Energy plan of the coming hours for home automation
 
-One JSON object, as docs/energy_plan.schema.json has it: each of the next 48 hours with demand, solar generation,
-surplus, price and CO2, null where not known. With `energy_kwh`, `duration_hours` and, if wanted, `deadline`, as in
-/rpc/energy_advice, `run` is its answer. `version` changes its first number only where something would break.
+One JSON object, as defined in docs/energy_plan.schema.json: each of the next 48 hours with demand, solar generation,
+surplus, price and CO2, null where not known. With `energy_kwh`, `duration_hours` and optionally `deadline`, `run` has
+the result of /rpc/energy_advice. The first number of `version` changes only with a breaking change.
 
 Example: `GET /rpc/energy_plan?building_id=all-homes&energy_kwh=1.2&duration_hours=2&deadline=18:00`$$;
 revoke all on function api.energy_plan(text, double precision, double precision, text) from public;

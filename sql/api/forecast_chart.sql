@@ -1,6 +1,6 @@
 do $$
 begin
-    -- PostgREST answers with the media type that a function's result is called.
+    -- PostgREST responds with the media type that the function's return type is named after.
     if to_regtype('api."image/svg+xml"') is null then
         create domain api."image/svg+xml" as text;
     end if;
@@ -18,11 +18,11 @@ as $$
         where building_id = request_zone.building_id and access.subject = energy.request_subject()), 'UTC')
 $$;
 comment on function energy.request_zone(text) is
-    'The time zone of a building of the token that a request of the API came with; UTC of any other.';
+    'The time zone of a building of the request''s token; UTC for any other building.';
 revoke all on function energy.request_zone(text) from public;
 grant execute on function energy.request_zone(text) to supplier, resident;
 
--- With the rights of who asks: it shows what api.forecasts shows. Its names are looked up once, here.
+-- With the caller's rights: it shows what api.forecasts shows. Names are resolved once, at creation.
 create or replace function api.forecast_chart(
     building_id text default null, hours integer default 48, width integer default 800, height integer default 320
 ) returns api."image/svg+xml"
@@ -41,10 +41,10 @@ begin atomic
     ) as ahead;
 end;
 comment on function api.forecast_chart(text, integer, integer, integer) is
-$$The forecast of a building as a picture
+$$Chart of a building's forecast
 
-SVG with the expected demand and its 90 % interval over the next hours (at most 168), by the clock of the building; a
-title and a description in words are part of it. width, height: in pixels, 200 to 4000.
+SVG of the expected demand and its 90 % interval over the next hours (at most 168), in the building's local time, with a
+title and a text description. width, height: in pixels, 200 to 4000.
 
 Example: `GET /rpc/forecast_chart?building_id=all-homes&hours=48` with `Accept: image/svg+xml`$$;
 revoke all on function api.forecast_chart(text, integer, integer, integer) from public;

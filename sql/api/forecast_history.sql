@@ -28,10 +28,10 @@ from (
 join energy.request_buildings as own on own.lookup_id = said.building_id
 where said.issued_at >= own.shown_from
 order by own.lookup_id, said.issued_at, said.valid_at, said.revision;
-comment on view api.forecast_history is $$What was forecast when
+comment on view api.forecast_history is $$All issued forecasts
 
-Every issue and every revision of it, in this order: building_id, issued_at, valid_at, revision. Readers saw a row from
-published_at until superseded_at. Ask for a building and for a span of issued_at or valid_at: all of it is long.
+Every issue and every revision of it, ordered by building_id, issued_at, valid_at, revision. A row was visible from
+published_at until superseded_at. Filter by building and by a range of issued_at or valid_at: the full history is large.
 
 Example: `GET /forecast_history?building_id=eq.all-homes&valid_at=eq.2017-07-29T12:00:00Z`$$;
 comment on column api.forecast_history.building_id is 'The building. Example: all-homes';
@@ -50,9 +50,9 @@ comment on column api.forecast_history.source is 'As in /forecasts. Example: mod
 comment on column api.forecast_history.quality is 'As in /forecasts. Example: 1';
 comment on column api.forecast_history.quality_reasons is 'As in /forecasts. Example: ["weather_stale"]';
 comment on column api.forecast_history.published_at is
-    'From when on readers saw it, by the clock of the server. Example: 2017-07-29T05:00:07+00:00';
+    'When it became visible, by the server''s clock. Example: 2017-07-29T05:00:07+00:00';
 comment on column api.forecast_history.superseded_at is
-    'When a later revision of the issue replaced it; NULL: none has. Example: 2017-07-29T06:15:02+00:00';
+    'When a later revision of the issue replaced it; NULL: not replaced. Example: 2017-07-29T06:15:02+00:00';
 comment on column api.forecast_history.quantile_levels is
     'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.forecast_history.quantile_values is

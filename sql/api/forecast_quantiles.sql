@@ -14,12 +14,12 @@ begin
 end;
 $$;
 comment on function energy.wanted_levels(double precision[]) is
-$$Quantile levels of a request, ascending, each once. Errors: 22023 there are none or more than 50, or one is not from
-0.01 to 0.99.$$;
+$$Quantile levels of a request, ascending and distinct. Errors: 22023 there are none or more than 50, or a level is not
+between 0.01 and 0.99.$$;
 revoke all on function energy.wanted_levels(double precision[]) from public;
 grant execute on function energy.wanted_levels(double precision[]) to supplier, resident, operator;
 
--- With the rights of who asks: it shows what api.forecasts shows. Its names are looked up once, here.
+-- With the caller's rights: it shows what api.forecasts shows. Names are resolved once, at creation.
 create or replace function api.forecast_quantiles(
     levels double precision[] default null, building_ids text[] default null
 )
@@ -34,18 +34,18 @@ begin atomic
         edf.interpolate_quantiles(own.quantile_values, own.quantile_levels, wanted.levels)
     from api.forecasts as own
     cross join (select energy.wanted_levels(forecast_quantiles.levels) as levels offset 0) as wanted
-    -- Levels are judged even if there is no forecast.
+    -- Validates the levels even if there is no forecast.
     where energy.wanted_levels(forecast_quantiles.levels) is not null
       and (forecast_quantiles.building_ids is null or own.building_id = any (forecast_quantiles.building_ids))
     order by own.building_id, own.valid_at;
 end;
 comment on function api.forecast_quantiles(double precision[], text[]) is
-$$Other quantiles of the coming hours
+$$Forecasts at other quantile levels
 
-The forecasts of /forecasts, at quantile levels of your choice from 0.01 to 0.99: a row for each hour, whose
-`quantile_values` are those of `quantile_levels`, ascending. Between 5, 50 and 95 %, which a model learns, they are those
-of a two-piece normal distribution, and beyond they go on so; docs/api.md says how well that holds. `building_ids`: these
-only.
+The forecasts of /forecasts at any quantile levels from 0.01 to 0.99: one row per hour, with the values in
+`quantile_values` in the order of `quantile_levels`, ascending. Between 5, 50 and 95 %, the levels that models are
+trained for, values are interpolated by a two-piece normal distribution, and extrapolated by it beyond; docs/api.md has
+its measured calibration. `building_ids`: only these buildings.
 
 Example: `GET /rpc/forecast_quantiles?levels={0.1,0.25,0.75,0.9}&building_ids={all-homes}`$$;
 revoke all on function api.forecast_quantiles(double precision[], text[]) from public;

@@ -21,10 +21,10 @@ where is_shown
 order by lookup_id, valid_at;
 comment on view api.forecasts is $$Forecasts from the current hour on
 
-The newest forecast of each hour and building, in this order: building_id, valid_at. The first hours are corrected every
-15 minutes by the newest actuals and weather: refreshed_at says when. Past hours and earlier issues stand in
-/forecast_history, earlier refreshes in /refresh_history. Of a building with fewer apartments than the operator lets suppliers see there is none; it counts
-in /portfolio_forecasts.
+The newest forecast of each hour and building, ordered by building_id, valid_at. The first hours are corrected every 15
+minutes with the newest actuals and weather, at refreshed_at. Past hours and earlier issues are in /forecast_history,
+earlier refreshes in /refresh_history. A building with fewer apartments than suppliers may see has no rows here; it is
+included in /portfolio_forecasts.
 
 Example: `GET /forecasts?building_id=eq.all-homes&valid_at=lt.2017-07-30&limit=48`$$;
 comment on column api.forecasts.building_id is 'The building. Example: all-homes';
@@ -34,16 +34,17 @@ comment on column api.forecasts.demand_kwh is 'Expected demand (median), in kWh 
 comment on column api.forecasts.demand_lower_kwh is 'Lower bound of the 90 % interval, in kWh per hour. Example: 16.9';
 comment on column api.forecasts.demand_upper_kwh is 'Upper bound of the 90 % interval, in kWh per hour. Example: 27.2';
 comment on column api.forecasts.confidence is
-$$How like the hour is to what the model has learnt, from 1 down to 0: missing or unusual weather and late demand lower
-it. NULL: not known. Example: 0.98$$;
+$$Similarity of the hour to the training data, from 1 down to 0; missing or unusual weather and late demand lower it.
+NULL: not known. Example: 0.98$$;
 comment on column api.forecasts.source is
-$$model: the building's own. archetype: that of buildings like it. design: a plan from how they use their hours.
-profile: its usual hours. last_week: the hours a week before. recent_mean: a mean. NULL: not known. Example: model$$;
+$$model: the building's own model. archetype: the model of its archetype. design: a design forecast from its archetype's
+profile. profile: its usual hourly profile. last_week: the same hours of the week before. recent_mean: a mean. NULL: not
+known. Example: model$$;
 comment on column api.forecasts.quality is
-    'From 1, as good as it gets, down to 0; below 1, quality_reasons says why. NULL: not known. Example: 1';
+    'From 1, the best, down to 0; below 1, quality_reasons says why. NULL: not known. Example: 1';
 comment on column api.forecasts.quality_reasons is
-$$What lowers quality: weather_missing, weather_short, weather_stale, meter_flat, recent_gap, no_model, no_archetype,
-model_damaged, model_format, model_failed. Example: ["weather_stale"]$$;
+$$Reasons for a lower quality: weather_missing, weather_short, weather_stale, meter_flat, recent_gap, no_model,
+no_archetype, model_damaged, model_format, model_failed. Example: ["weather_stale"]$$;
 comment on column api.forecasts.revision is
     '0: the first forecast of its issued_at; a later one replaced it with newer data. Example: 0';
 comment on column api.forecasts.lead_hours is 'Hours from the issue to the end of the hour. Example: 2';
@@ -51,7 +52,7 @@ comment on column api.forecasts.quantile_levels is 'Levels of quantile_values, a
 comment on column api.forecasts.quantile_values is
     'Quantiles of demand at quantile_levels, in kWh per hour. Example: [16.9,21.4,27.2]';
 comment on column api.forecasts.refreshed_at is
-$$When demand, interval, confidence and quality of the hour were corrected by newer actuals and weather; NULL: they are as
-issued. Example: 2017-07-29T05:18:02+00:00$$;
+$$When demand, interval, confidence and quality of the hour were corrected with newer actuals and weather; NULL: they
+are as issued. Example: 2017-07-29T05:18:02+00:00$$;
 comment on column api.forecasts.issued_demand_kwh is 'Expected demand as it was issued, in kWh per hour. Example: 20.9';
 grant select on api.forecasts to supplier, resident, operator;

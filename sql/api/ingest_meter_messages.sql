@@ -1,4 +1,4 @@
--- The argument has a default so that a body without it is answered here, and not as a function that does not exist.
+-- The argument has a default so that a body without it gets this function's error, not "function not found".
 create or replace function api.ingest_meter_messages(messages json default null) returns json
 language plpgsql
 security definer
@@ -13,7 +13,8 @@ begin
     end if;
     select * into taken
     from energy.take_meter_messages(
-        array(select message::text from json_array_elements(messages) as message), energy.clock(), energy.request_subject());
+        array(select message::text from json_array_elements(messages) as message), energy.clock(),
+        energy.request_subject());
     return json_build_object(
         'messages', json_array_length(messages), 'readings_taken', taken.readings_taken,
         'messages_rejected', taken.messages_rejected,
@@ -24,8 +25,8 @@ comment on function api.ingest_meter_messages(json) is
 $$Sends meter messages
 
 For gateways: an array of {timestamp_str, building_id, apartment_id?, readings: [{sensor_type, value, room_name?}]}.
-Sending one again changes nothing. A message that cannot be used, or is of a building that is not the gateway's, is kept
-aside; the others are taken. Returns the counts, and of the first hundred rejected messages in `rejected` which it is
-(`index`, from 0) and why (`reason_code`, `reason`).$$;
+Sending a message twice changes nothing. An invalid message, or one of a building that is not the gateway's, is stored
+as rejected; the others are ingested. Returns the counts, and in `rejected` the first hundred rejected messages: their
+position (`index`, from 0) and why (`reason_code`, `reason`).$$;
 revoke all on function api.ingest_meter_messages(json) from public;
 grant execute on function api.ingest_meter_messages(json) to gateway;

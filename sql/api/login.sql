@@ -1,5 +1,5 @@
--- A browser keeps the token that it was signed in with as a cookie that no script can read; the proxy in front makes
--- the header Authorization of it (docker/nginx/pages.conf). Only a token that PostgREST has checked becomes one.
+-- A browser keeps the token that it signed in with in an HttpOnly cookie; the reverse proxy turns the cookie into an
+-- Authorization header (docker/nginx/pages.conf). Only a token that PostgREST has verified is set as a cookie.
 create or replace function energy.set_token_cookie(token text, seconds bigint) returns void
 language sql
 set search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ begin atomic
             'edf_token=%s; Path=/; Max-Age=%s; HttpOnly; Secure; SameSite=Strict', token, seconds)))
     )::text, true);
 end;
-comment on function energy.set_token_cookie(text, bigint) is 'Sets the cookie that a browser is signed in by.';
+comment on function energy.set_token_cookie(text, bigint) is 'Sets the session cookie of a browser.';
 revoke all on function energy.set_token_cookie(text, bigint) from public;
 
 create or replace function api.login() returns void
@@ -30,9 +30,9 @@ begin
 end;
 $$;
 comment on function api.login() is
-$$Signs a browser in
+$$Signs in a browser
 
-Sets the token of the request as a cookie for as long as it is valid. `POST /rpc/logout` removes it.$$;
+Sets the request's token as a cookie with the token's lifetime. `POST /rpc/logout` removes it.$$;
 revoke all on function api.login() from public;
 
 create or replace function api.logout() returns void
@@ -42,8 +42,8 @@ begin atomic
     select energy.set_token_cookie('', 0);
 end;
 comment on function api.logout() is
-$$Signs a browser out
+$$Signs out a browser
 
-Removes the cookie of `POST /rpc/login`.$$;
+Removes the cookie set by `POST /rpc/login`.$$;
 revoke all on function api.logout() from public;
 grant execute on function api.login(), api.logout() to operator, resident, supplier, technician;

@@ -1,4 +1,4 @@
--- Models that wait for a decision, and the decision.
+-- Models that wait for approval, and the decision.
 create or replace function energy.decision_state(model_id bigint, out stress_failures text[], out problem text)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -8,8 +8,8 @@ as $$
     from edf.models where models.model_id = decision_state.model_id
 $$;
 comment on function energy.decision_state(bigint) is
-$$What the stress test of a model found, and why who asks may not approve it now, where it is pending; for the API,
-whose roles read nothing else.$$;
+$$Stress test failures of a model and, if it is pending, why the caller may not approve it now; for the API, whose roles
+can read nothing else.$$;
 revoke all on function energy.decision_state(bigint) from public;
 grant execute on function energy.decision_state(bigint), energy.clock() to operator;
 
@@ -45,21 +45,21 @@ left join lateral (
 where models.status in ('pending', 'approved') or models.decided_at > now() - interval '90 days';
 comment on view api.models is $$Models and decisions about them
 
-One row per model that is pending or approved, or was decided about in the last 90 days. `GET /models?status=eq.pending`
-lists those that wait. Errors are those of a rolling-origin backtest, all days of lead; `champion_rmse_kwh` is what the
-model approved at the time has on the same hours.$$;
-comment on column api.models.subject is 'The building that it forecasts, or `archetype:` and a name.';
+One row per model that is pending, approved, or was decided in the last 90 days. `GET /models?status=eq.pending` lists
+the pending ones. Errors are those of a rolling-origin backtest over all days of lead; `champion_rmse_kwh` is the RMSE
+of the model approved at that time on the same hours.$$;
+comment on column api.models.subject is 'The building that it forecasts, or `archetype:` followed by a name.';
 comment on column api.models.status is 'pending, approved, rejected or retired.';
 comment on column api.models.trained_by is 'The role that trained it.';
 comment on column api.models.decided_by is 'Who approved or rejected it: the subject of a token, or a role.';
-comment on column api.models.reason is 'Why, in the words of who decided.';
-comment on column api.models.evaluated_hours is 'Hours that the errors are of; null: it was not evaluated.';
-comment on column api.models.naive_rmse_kwh is 'What seasonal naive has on the same hours.';
-comment on column api.models.stress_failures is 'What its stress test found; empty: nothing.';
+comment on column api.models.reason is 'The reason given with the decision.';
+comment on column api.models.evaluated_hours is 'Number of hours evaluated; null: it was not evaluated.';
+comment on column api.models.naive_rmse_kwh is 'RMSE of seasonal naive on the same hours.';
+comment on column api.models.stress_failures is 'Failures of its stress test; empty: none.';
 comment on column api.models.problem is 'Why you cannot approve it now; null: you can.';
 grant select on api.models to operator;
 
--- Of what the registry refuses, HTTP has other codes.
+-- Maps errors of the registry to HTTP status codes.
 create or replace function energy.decide_over_http(
     decision text, model_id bigint, reason text, despite_stress boolean default false
 ) returns jsonb
@@ -101,8 +101,8 @@ begin
 end;
 $$;
 comment on function energy.decide_over_http(text, bigint, text, boolean) is
-$$What api.approve_model and api.reject_model share. Errors: 22023 no model_id or reason; PT404 no such model; PT409 it
-cannot be decided so, and why.$$;
+$$Shared by api.approve_model and api.reject_model. Errors: 22023 no model_id or reason; PT404 no such model; PT409 the
+decision is not possible, and why.$$;
 revoke all on function energy.decide_over_http(text, bigint, text, boolean) from public;
 
 create or replace function api.approve_model(
@@ -112,11 +112,11 @@ language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$ select energy.decide_over_http('approve', model_id, reason, coalesce(despite_stress, false)) $$;
 comment on function api.approve_model(bigint, text, boolean) is
-$$Approves a model that is pending
+$$Approves a pending model
 
-From now on it forecasts its subject; the one approved before is retired. `reason` is kept with your name, and so is the
-time. `despite_stress`: although it failed its stress test. 409 says why it cannot be approved, as where you trained it
-yourself.$$;
+From now on it forecasts its subject; the previously approved model is retired. `reason` is stored with your name and
+the time. `despite_stress`: approve it although it failed its stress test. 409 says why it cannot be approved, for
+example because you trained it yourself.$$;
 revoke all on function api.approve_model(bigint, text, boolean) from public;
 grant execute on function api.approve_model(bigint, text, boolean) to operator;
 
@@ -125,9 +125,9 @@ language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$ select energy.decide_over_http('reject', model_id, reason) $$;
 comment on function api.reject_model(bigint, text) is
-$$Rejects a model that is pending, for good
+$$Rejects a pending model permanently
 
-`reason` is kept with your name and the time.$$;
+`reason` is stored with your name and the time.$$;
 revoke all on function api.reject_model(bigint, text) from public;
 grant execute on function api.reject_model(bigint, text) to operator;
 
@@ -154,8 +154,8 @@ begin
 end;
 $$;
 comment on function api.rollback_model(text, text) is
-$$Takes back an approval
+$$Rolls back an approval
 
-The model that was approved before for the subject forecasts it again. 409: there is none.$$;
+The previously approved model forecasts the subject again. 409: there is none.$$;
 revoke all on function api.rollback_model(text, text) from public;
 grant execute on function api.rollback_model(text, text) to operator;

@@ -25,12 +25,12 @@ $$;
 comment on function api.my_building(text) is
 $$The next 48 hours of your building
 
-One row for each hour from the current one on: the demand of all of the building (`demand_kwh`, with 90 % between
-`demand_lower_kwh` and `demand_upper_kwh`), what its roof will generate (`solar_kwh` and so on), what is expected to be
-left of it after the demand (`surplus_kwh`), the share of the demand that it covers (`solar_share`, 0 to 1), what a kWh
-from the grid costs and how many grams of CO2 it causes. The demand of the first hours is corrected every 15 minutes:
-`refreshed_at` says when. `local_time` is the clock of the building. null: not known, such as the generation of a roof
-without panels. `building_id` is left out by whoever has one building.
+One row for each hour from the current one on: the demand of the whole building (`demand_kwh`, with its 90 % interval
+from `demand_lower_kwh` to `demand_upper_kwh`), the generation of its roof (`solar_kwh` and its bounds), the expected
+surplus of generation over demand (`surplus_kwh`), the share of the demand that it covers (`solar_share`, 0 to 1), the
+price of a kWh from the grid and its CO2 in grams. The demand of the first hours is corrected every 15 minutes, at
+`refreshed_at`. `local_time` is the local time of the building. null: not known, such as the generation of a roof
+without panels. `building_id` can be omitted by residents with a single building.
 
 Example: `GET /rpc/my_building?building_id=all-homes`$$;
 revoke all on function api.my_building(text) from public;

@@ -18,7 +18,7 @@ begin
             using errcode = 'invalid_parameter_value', hint = 'Ask for period=day or period=week.';
     elsif (my_self_consumption.days between 1 and 731) is not true then
         raise exception 'days is %: 1 to 731 can be asked for', coalesce(my_self_consumption.days::text, 'null')
-            using errcode = 'invalid_parameter_value', hint = 'Ask for the last so many days, such as days=28.';
+            using errcode = 'invalid_parameter_value', hint = 'Pass the number of days, such as days=28.';
     end if;
     from_at := energy.local_instant(
         date_trunc(my_self_consumption.period, (today - days + 1)::timestamp), own.time_zone);
@@ -39,12 +39,12 @@ begin
 end;
 $$;
 comment on function api.my_self_consumption(text, text, integer) is
-$$How much of its solar electricity your building uses
+$$Self-consumption of your building's solar electricity
 
-One row for each local day of the last `days`, or with `period=week` for each week from Monday on: what the roof
-generated, how much of it the building used in the same hour (`used_kwh`, and as `used_share` of what was generated, 0 to
-1), its demand and the share of it that the roof covered (`solar_share`). Only hours count in which both are known: `hours` says
-how many. The newest day or week is not over yet.
+One row for each local day of the last `days`, or with `period=week` for each week from Monday on: the generation of the
+roof, how much of it the building used in the same hour (`used_kwh`, and as `used_share` of the generation, 0 to 1), its
+demand and the share of it that the roof covered (`solar_share`). Only hours in which both are known are included;
+`hours` counts them. The newest day or week is incomplete.
 
 Example: `GET /rpc/my_self_consumption?building_id=all-homes&period=week&days=28`$$;
 revoke all on function api.my_self_consumption(text, text, integer) from public;

@@ -5,8 +5,8 @@ caller as (
     select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub' as subject
 ),
 
--- Whoever takes what is shown building by building from a sum is left with the sum of the others: it is of enough
--- apartments too, or not in the sum.
+-- Subtracting individually visible buildings from a sum leaves the sum of the others: these must have enough apartments
+-- too, or are excluded.
 parts as (
     select valid_at, is_shown, min(issued_at) as issued_at, max(lead_hours) as lead_hours, sum(yhat) as yhat,
         sum(yhat - yhat_lower) as below, sum(yhat_upper - yhat) as above, count(*) as buildings,
@@ -49,17 +49,17 @@ cross join lateral (
         sums.yhat + coalesce(spreads.upper_score, 1) * sums.above as upper
 ) as bounds
 order by sums.valid_at;
-comment on view api.portfolio_forecasts is $$Sum of the buildings of the caller, from the current hour on
+comment on view api.portfolio_forecasts is $$Sum of the caller's buildings, from the current hour on
 
-One row per hour, in order of valid_at: the newest forecasts added up, with an interval that respects how far the errors
-of the buildings even out (docs/api.md). A building that is too small to be shown by itself counts where all that are
-too small have enough apartments together.
+One row per hour, ordered by valid_at: the sum of the newest forecasts, with an interval that accounts for how far the
+errors of the buildings cancel out (docs/api.md). Buildings that are too small to be shown individually are included if
+together they have enough apartments.
 
 Example: `GET /portfolio_forecasts?valid_at=lt.2017-07-30&select=valid_at,demand_lower_kwh,demand_upper_kwh`$$;
 comment on column api.portfolio_forecasts.valid_at is 'Start of the hour. Example: 2017-07-29T06:00:00+00:00';
 comment on column api.portfolio_forecasts.issued_at is
     'When the oldest of the forecasts was made. Example: 2017-07-29T05:00:00+00:00';
-comment on column api.portfolio_forecasts.lead_hours is 'Hours from there to the end of the hour. Example: 2';
+comment on column api.portfolio_forecasts.lead_hours is 'Hours from that issue to the end of the hour. Example: 2';
 comment on column api.portfolio_forecasts.demand_kwh is
     'Expected demand of all buildings in the sum, in kWh per hour. Example: 21.6';
 comment on column api.portfolio_forecasts.demand_lower_kwh is
@@ -71,13 +71,12 @@ comment on column api.portfolio_forecasts.quantile_levels is
 comment on column api.portfolio_forecasts.quantile_values is
     'Quantiles of demand at quantile_levels, in kWh per hour. Example: [17.5,21.6,26.8]';
 comment on column api.portfolio_forecasts.interval_method is
-$$joint_errors: from what the buildings were wrong by together. sum_of_bounds: as if their errors always met, which is
-too wide; until they have been scored together on 14 days. Example: joint_errors$$;
-comment on column api.portfolio_forecasts.interval_days is 'Days that joint_errors rests on. Example: 28';
+$$joint_errors: from past errors of the sum. sum_of_bounds: the sum of the buildings' bounds, as if their errors were
+perfectly correlated, which is too wide; used until they have been scored together on 14 days. Example: joint_errors$$;
+comment on column api.portfolio_forecasts.interval_days is 'Number of days behind joint_errors. Example: 28';
 comment on column api.portfolio_forecasts.buildings is 'Buildings in the sum. Example: 4';
 comment on column api.portfolio_forecasts.buildings_left_out is
-$$Buildings of the caller without a forecast of the hour, or left out since they are too small together.
-Example: 0$$;
-comment on column api.portfolio_forecasts.confidence is 'The lowest of the buildings in the sum. Example: 0.97';
-comment on column api.portfolio_forecasts.quality is 'The lowest of the buildings in the sum. Example: 1';
+$$Buildings of the caller without a forecast of the hour, or left out because together they are too small. Example: 0$$;
+comment on column api.portfolio_forecasts.confidence is 'The lowest confidence in the sum. Example: 0.97';
+comment on column api.portfolio_forecasts.quality is 'The lowest quality in the sum. Example: 1';
 grant select on api.portfolio_forecasts to supplier;

@@ -19,20 +19,20 @@ from energy.refreshed_forecasts as refreshed
 join energy.request_buildings as own on own.lookup_id = refreshed.building_id
 where refreshed.issued_at >= own.shown_from
 order by own.lookup_id, refreshed.valid_at, refreshed.refreshed_at;
-comment on view api.refresh_history is $$What was said of the coming hours between two issues
+comment on view api.refresh_history is $$All refreshes of forecasts
 
-Every refresh of the last 35 days, in this order: building_id, valid_at, refreshed_at. Readers saw a row from
-published_at until the next refresh of the same hour or the next issue. Ask for a building and for a span of valid_at.
+Every refresh of the last 35 days, ordered by building_id, valid_at, refreshed_at. A row was visible from published_at
+until the next refresh of the same hour or the next issue. Filter by building and by a range of valid_at.
 
 Example: `GET /refresh_history?building_id=eq.all-homes&valid_at=eq.2017-07-29T07:00:00Z`$$;
 comment on column api.refresh_history.building_id is 'The building. Example: all-homes';
 comment on column api.refresh_history.valid_at is 'Start of the hour. Example: 2017-07-29T07:00:00+00:00';
 comment on column api.refresh_history.refreshed_at is
-    'When it was made: nothing that was received later was read. Example: 2017-07-29T06:18:02+00:00';
+    'When it was made; it uses only data received by then. Example: 2017-07-29T06:18:02+00:00';
 comment on column api.refresh_history.issued_at is
     'Issue of the forecast that it corrects. Example: 2017-07-29T05:00:00+00:00';
 comment on column api.refresh_history.lead_hours is
-    'Hours from the full hour of refreshed_at to the end of the hour; 1 is the hour that had begun. Example: 2';
+    'Hours from the full hour of refreshed_at to the end of the hour; 1: the hour that had begun. Example: 2';
 comment on column api.refresh_history.demand_kwh is 'Expected demand (median), in kWh per hour. Example: 21.4';
 comment on column api.refresh_history.demand_lower_kwh is
     'Lower bound of the 90 % interval, in kWh per hour. Example: 16.9';
@@ -43,7 +43,7 @@ comment on column api.refresh_history.source is 'As in /forecasts. Example: mode
 comment on column api.refresh_history.quality is 'As in /forecasts. Example: 1';
 comment on column api.refresh_history.quality_reasons is 'As in /forecasts. Example: ["weather_stale"]';
 comment on column api.refresh_history.published_at is
-    'From when on readers saw it, by the clock of the server. Example: 2017-07-29T06:18:02+00:00';
+    'When it became visible, by the server''s clock. Example: 2017-07-29T06:18:02+00:00';
 comment on column api.refresh_history.quantile_levels is
     'Levels of quantile_values, ascending. Example: [0.05,0.5,0.95]';
 comment on column api.refresh_history.quantile_values is

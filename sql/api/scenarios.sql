@@ -1,4 +1,4 @@
--- Both had no solar generation.
+-- Earlier versions had no solar generation.
 drop function if exists api.scenarios(integer, text[], bigint);
 drop function if exists energy.request_scenarios(integer, text[], bigint);
 
@@ -11,7 +11,7 @@ returns table (
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
--- Issues, hours and buildings go together, which the planner does not know: it would expect one row and loop.
+-- Issues, hours and buildings are correlated, which the planner does not know: it would expect one row and nest loops.
 set enable_nestloop = off
 as $$
 #variable_conflict use_column
@@ -85,9 +85,9 @@ begin
 end;
 $$;
 comment on function energy.request_scenarios(integer, text[], bigint, boolean) is
-$$edf.scenarios of the newest forecasts that a request of the API may be shown by building, from what the forecasts of
-the last 180 days were wrong by; with_solar: demand and solar generation together, from the issues at which the errors
-of both are known. solar_kwh is NULL in an hour of a building for which no solar generation is forecast.$$;
+$$edf.scenarios of the newest forecasts that the request may see by building, from the forecast errors of the last 180
+days. with_solar: demand and solar generation jointly, from the issues for which the errors of both are known. solar_kwh
+is NULL in hours without a solar forecast.$$;
 revoke all on function energy.request_scenarios(integer, text[], bigint, boolean) from public;
 
 create or replace function api.scenarios(
@@ -124,14 +124,14 @@ exception
 end;
 $$;
 comment on function api.scenarios(integer, text[], bigint, boolean) is
-$$Possible paths of demand
+$$Scenarios of demand
 
-Joint scenarios of your buildings over the hours ahead: one row per scenario and building, whose `demand_kwh` holds the
-hours from `first_at` on. Each hour by itself is distributed as its forecast; hours and buildings of one scenario go
-together as the errors of past forecasts did (the Schaake shuffle, docs/backtesting.md). With `solar=true` solar
-generation is drawn with demand: `solar_kwh` holds the same hours, null where none is forecast. `origins`: past issues
-that they follow; 60 or more are good. `building_ids`: these only. The same `seed` draws the same. 409: too little is
-known.
+Joint scenarios of your buildings over the coming hours: one row per scenario and building; `demand_kwh` holds the hours
+from `first_at` on. Each hour is distributed like its forecast; across hours and buildings, scenarios have the rank
+correlation of past forecast errors (the Schaake shuffle, docs/backtesting.md). With `solar=true` solar generation is
+drawn jointly with demand: `solar_kwh` holds the same hours, null where there is no forecast. `origins`: the number of
+past issues used; 60 or more are recommended. `building_ids`: only these buildings. The same `seed` gives the same
+scenarios. 409: too few past errors are known.
 
 Example: `GET /rpc/scenarios?scenarios=20&building_ids={all-homes}&solar=true`$$;
 revoke all on function api.scenarios(integer, text[], bigint, boolean) from public;

@@ -1,4 +1,4 @@
--- Called by PostgREST with the rights of its login whenever it reads its settings: what of them the database decides.
+-- PostgREST calls this with its login role whenever it loads its configuration, for the settings kept in the database.
 create or replace function api.configure() returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -13,8 +13,8 @@ begin
 end;
 $$;
 comment on function api.configure() is
-$$Gives PostgREST the keys that tokens may be signed with and, where API keys are exchanged (api.exchange_lifetime), the
-role of requests without a token. Where there are no keys, PGRST_JWT_SECRET counts.$$;
+$$Gives PostgREST the keys for verifying tokens and, if API keys can be exchanged (api.exchange_lifetime), the role of
+requests without a token. Without keys, PGRST_JWT_SECRET applies.$$;
 revoke all on function api.configure() from public;
 grant execute on function api.configure() to authenticator;
 
@@ -42,7 +42,7 @@ $$;
 comment on function api.token(text) is
 $$Exchanges an API key for a token
 
-Send it without a token. `access_token` is for the header Authorization of further requests, for `expires_in` seconds or
-until the key is revoked. A key that is unknown, expired or revoked is answered with 401.$$;
+Send it without a token. `access_token` goes into the Authorization header of further requests; it is valid for
+`expires_in` seconds or until the key is revoked. An unknown, expired or revoked key gets 401.$$;
 revoke all on function api.token(text) from public;
 grant execute on function api.token(text) to anonymous;

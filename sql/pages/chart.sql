@@ -1,5 +1,5 @@
--- A chart of hours: the lines are stretched to the width that there is, the letters are not. Numbers come in as arrays
--- and go out as text of our own making; no name or other text of people is in it.
+-- A chart of hours: lines scale with the available width, text does not. Inputs are arrays of numbers and the output
+-- contains only generated text, no user-supplied names.
 create or replace function energy.page_scale(low double precision, high double precision)
 returns table (bottom double precision, top double precision, step double precision)
 language sql immutable
@@ -16,7 +16,7 @@ begin atomic
     ) as steps;
 end;
 comment on function energy.page_scale(double precision, double precision) is
-    'From where to where an axis goes that has zero on it, in steps of 1, 2 or 5 times a power of ten: four or so.';
+    'Range of an axis that includes zero, with about four steps of 1, 2 or 5 times a power of ten.';
 revoke all on function energy.page_scale(double precision, double precision) from public;
 
 create or replace function energy.page_chart(
@@ -44,7 +44,7 @@ begin atomic
         cross join lateral energy.page_scale(low, high)
     ),
 
-    -- Across in thousandths, from the middle of the hour; down in percent.
+    -- x in thousandths of the width, at the middle of the hour; y in percent.
     points as (
         select name, hours.at, round((1000 * (extract(epoch from hours.at - first) + 1800) / span)::numeric, 1) as x,
             round((100 * (top - value) / (top - bottom))::numeric, 2) as y,
@@ -73,12 +73,12 @@ begin atomic
         from frame cross join generate_series(0, round((top - bottom) / step)::integer) as n
     ),
 
-    -- Midnights, and where there are few, noons.
+    -- Gridlines at midnight and, if there are few, at noon.
     marks as (
         select local_time,
             round((100 * extract(epoch from (local_time at time zone zone) - first) / span)::numeric, 2) as x,
             extract(hour from local_time) = 0 as is_midnight,
-            -- What a phone has no room for.
+            -- Hidden on narrow screens.
             case when span > 80 * 3600 then row_number() over (order by local_time) % 2 = 0
                  else extract(hour from local_time) <> 0 end as is_minor
         from frame
@@ -94,7 +94,7 @@ begin atomic
 
     select xmlelement(name figure,
         xmlelement(name figcaption, xmlelement(name strong, name), ' ', words),
-        case when first is null then xmlelement(name p, 'Nothing to show yet.') else xmlconcat(
+        case when first is null then xmlelement(name p, 'No data yet.') else xmlconcat(
             xmlelement(name ul, xmlattributes('key' as class), (
                 select xmlagg(xmlelement(name li,
                     xmlelement(name svg, xmlattributes('true' as "aria-hidden"), case when key = 'band'
@@ -145,8 +145,8 @@ begin atomic
 end;
 comment on function energy.page_chart(text, text, text, timestamptz[], double precision[], double precision[],
     double precision[], double precision[], double precision[]) is
-$$Parallel arrays of hours as a figure: lines of what was measured and of the median, the 90 % interval, a line where it
-is now; below it the numbers as a table. name and words: what it shows, for everybody.$$;
+$$Chart of parallel arrays of hours as a figure: lines of measured values and of the median, the 90 % interval, a marker
+at the current time; below it a table of the numbers. name and words: the title and description for screen readers.$$;
 revoke all on function energy.page_chart(text, text, text, timestamptz[], double precision[], double precision[],
     double precision[], double precision[], double precision[]) from public;
 
@@ -157,7 +157,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
     with
 
-    -- An hour that the clock shows twice is their mean.
+    -- An hour that occurs twice in local time is shown as the mean of both.
     cells as materialized (
         select (hours.at at time zone zone)::date as local_date,
             extract(hour from hours.at at time zone zone)::integer as hour, avg(hours.value) as value
@@ -186,5 +186,5 @@ begin atomic
         ) as days));
 end;
 comment on function energy.page_heatmap(text, text, timestamptz[], double precision[]) is
-    'Hours as a table of local days by hours of the day, coloured by value, newest day first.';
+    'Hours as a heat map: local days by hours of the day, coloured by value, newest day first.';
 revoke all on function energy.page_heatmap(text, text, timestamptz[], double precision[]) from public;

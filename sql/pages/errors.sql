@@ -3,7 +3,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select case when count(*) = 0 then xmlelement(name p, 'No forecast was scored yet.') else energy.page_table(
-        'numbers', 'Errors of what was issued in the last days, by how far ahead. kWh per hour.',
+        'numbers', 'Errors of the forecasts issued in the last days, by day of lead. kWh per hour.',
         array['Ahead'] || case when page_errors.building_id is null then array['Building'] end
             || array['WAPE', 'RMSE', 'RMSE promised', 'Bias', 'In 90 %'],
         xmlagg(xmlelement(name tr, xmlattributes(lead_day as "data-row"),
@@ -21,5 +21,5 @@ begin atomic
     ) as scored;
 end;
 comment on function energy.page_errors(text) is
-    'Errors by day of lead, of a building (NULL: of all that are shown): /accuracy.';
+    'Errors by day of lead, of a building (NULL: of all visible ones): /accuracy.';
 revoke all on function energy.page_errors(text) from public;

@@ -1,4 +1,4 @@
--- The operator's page, by its parts. Each reads the views of the API with the rights of who asks, and shows no more.
+-- The operator's page, section by section. Each reads the views of the API with the caller's rights.
 
 create or replace function energy.page_tiles() returns xml
 language sql stable
@@ -23,7 +23,7 @@ begin atomic
                 format('%s critical, %s warnings', critical_alerts, warning_alerts))))
     from api.health;
 end;
-comment on function energy.page_tiles() is 'How the whole is: /health.';
+comment on function energy.page_tiles() is 'Overall status: /health.';
 revoke all on function energy.page_tiles() from public;
 
 create or replace function energy.page_button(
@@ -38,8 +38,8 @@ begin atomic
         case when is_optional then 'true' end as "data-optional", title as "aria-label"), verb);
 end;
 comment on function energy.page_button(text, jsonb, text, text, text, text, text, boolean) is
-$$A button that asks for a text and posts it with body to a function of the API, as field; title and label: what the
-dialog says; done: what is said when it is done. energy.page_script does it.$$;
+$$A button that asks for a text and posts it with body to a function of the API, as field. title and label: texts of the
+dialog; done: the message on success. energy.page_script implements it.$$;
 revoke all on function energy.page_button(text, jsonb, text, text, text, text, text, boolean) from public;
 
 create or replace function energy.page_alerts() returns xml
@@ -47,7 +47,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select energy.page_section('alerts', 'Alerts',
-        case when count(*) = 0 then xmlelement(name p, 'None is open.') else energy.page_table('cards',
+        case when count(*) = 0 then xmlelement(name p, 'There are no open alerts.') else energy.page_table('cards',
             'What is wrong now, the worst first. Times are UTC.',
             array['Subject', 'Severity', 'What is wrong', 'Since', 'Seen by'],
             xmlagg(xmlelement(name tr, xmlattributes(alert_id as "data-row"),
@@ -60,12 +60,12 @@ begin atomic
                 case when acknowledged_at is not null
                      then energy.page_cell('Seen by', concat_ws(': ', acknowledged_by, note))
                      else energy.page_cell('Seen by', energy.page_button(
-                         'acknowledge_alert', jsonb_build_object('alert_id', alert_id), 'note', 'Note, if you like',
+                         'acknowledge_alert', jsonb_build_object('alert_id', alert_id), 'note', 'Note (optional)',
                          'Acknowledge', 'Acknowledge: ' || message, 'Acknowledged: ' || message, true)) end)
             order by array_position(array['critical', 'warning', 'info'], severity), opened_at, alert_id)) end, true)
     from api.alerts where resolved_at is null;
 end;
-comment on function energy.page_alerts() is 'Alerts that are open, to acknowledge: /alerts.';
+comment on function energy.page_alerts() is 'Open alerts, to acknowledge: /alerts.';
 revoke all on function energy.page_alerts() from public;
 
 create or replace function energy.page_models() returns xml
@@ -73,7 +73,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select energy.page_section('models', 'Models waiting for approval',
-        case when count(*) = 0 then xmlelement(name p, 'None waits.') else energy.page_table('cards',
+        case when count(*) = 0 then xmlelement(name p, 'There are no pending models.') else energy.page_table('cards',
             'Errors of a backtest in kWh per hour, over all days of lead. Times are UTC.',
             array['Model', 'Trained', 'RMSE', 'Approved now', 'Seasonal naive', 'MAPE', 'In 90 %', 'Found', 'Decision'],
             xmlagg(xmlelement(name tr, xmlattributes(model_id as "data-row"),
@@ -98,7 +98,7 @@ begin atomic
             order by subject, model_id desc)) end, true)
     from api.models where status = 'pending';
 end;
-comment on function energy.page_models() is 'Models that are pending, to approve or reject with a reason: /models.';
+comment on function energy.page_models() is 'Pending models, to approve or reject with a reason: /models.';
 revoke all on function energy.page_models() from public;
 
 create or replace function energy.page_buildings(lead_day integer) returns xml
@@ -126,7 +126,8 @@ begin atomic
             order by is_late desc, is_falling_back desc, building_id)) end, true)
     from api.buildings;
 end;
-comment on function energy.page_buildings(integer) is 'Each building, measured and forecast until when: /buildings.';
+comment on function energy.page_buildings(integer) is
+    'Buildings, and how current measurements and forecasts are: /buildings.';
 revoke all on function energy.page_buildings(integer) from public;
 
 create or replace function energy.page_building(building_id text, lead_day integer) returns xml
@@ -152,7 +153,7 @@ begin atomic
           and valid_at < energy.clock()
     ),
 
-    -- What was known so far ahead, and from now on the newest.
+    -- Past hours as forecast lead_day days ahead, future hours by the newest forecast.
     forecast as (
         (
             select distinct on (valid_at) valid_at, demand_kwh, demand_lower_kwh, demand_upper_kwh
@@ -184,7 +185,7 @@ begin atomic
                         concat_ws(', ', buildings.building_id, nullif(buildings.name, buildings.building_id)))
                         order by buildings.building_id)
                     from buildings))),
-            xmlelement(name div, xmlelement(name label, xmlattributes('lead' as "for"), 'Forecast as it was'),
+            xmlelement(name div, xmlelement(name label, xmlattributes('lead' as "for"), 'Forecast made'),
                 xmlelement(name "select", xmlattributes('lead' as id, 'lead_day' as name), (
                     select xmlagg(xmlelement(name option, xmlattributes(
                         day as value, case when day = lead_day then 'selected' end as selected),
@@ -204,7 +205,7 @@ begin atomic
         energy.page_errors(chosen.building_id),
         xmlelement(name h3, 'Demand by day and hour'),
         (
-            select case when count(*) = 0 then xmlelement(name p, 'Nothing is measured yet.')
+            select case when count(*) = 0 then xmlelement(name p, 'There are no measurements yet.')
                 else energy.page_heatmap(
                     format('Measured demand in kWh per hour of the last days, by local hours (%s).', chosen.time_zone),
                     chosen.time_zone, array_agg(valid_at order by valid_at), array_agg(demand_kwh order by valid_at))
@@ -216,8 +217,8 @@ begin atomic
     from chosen;
 end;
 comment on function energy.page_building(text, integer) is
-$$A building (NULL: the first that needs a look): measured demand against the median so many days ahead, errors by day
-of lead, demand by day and hour. /measured_demand, /forecast_history, /forecasts, /accuracy.$$;
+$$One building (NULL: the one that most needs attention): measured demand against the median forecast lead_day days
+ahead, errors by day of lead, demand by day and hour. /measured_demand, /forecast_history, /forecasts, /accuracy.$$;
 revoke all on function energy.page_building(text, integer) from public;
 
 create or replace function energy.page_jobs() returns xml

@@ -1,6 +1,6 @@
--- What pages are put together from. Text of people and devices comes in by xmlelement and xmlforest alone, which escape
--- it; what is pasted as text is of this code. The bodies are read when they are made (begin atomic), since who asks for
--- a page may name nothing outside of schema api.
+-- Components of the pages. Text from users and devices is only inserted through xmlelement and xmlforest, which escape
+-- it; text that is concatenated comes from this code. Function bodies are resolved at creation (begin atomic), since
+-- callers may not use names outside of schema api.
 
 create or replace function energy.page_number(value double precision, digits integer default 1) returns text
 language sql immutable
@@ -9,18 +9,18 @@ begin atomic
     select coalesce(round(value::numeric, digits)::text, '–');
 end;
 comment on function energy.page_number(double precision, integer) is
-    'A number as pages show it; – where there is none.';
+    'A number formatted for pages; – for NULL.';
 revoke all on function energy.page_number(double precision, integer) from public;
 
 create or replace function energy.page_percent(value double precision, digits integer default 1) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    -- A space that no line breaks at.
+    -- A no-break space.
     select coalesce(round(value::numeric, digits) || E'\u00a0%', '–');
 end;
 comment on function energy.page_percent(double precision, integer) is
-    'A share in percent as pages show it; – where there is none.';
+    'A share in percent formatted for pages; – for NULL.';
 revoke all on function energy.page_percent(double precision, integer) from public;
 
 create or replace function energy.page_time(at timestamptz, zone text default 'UTC') returns xml
@@ -30,7 +30,7 @@ begin atomic
     select case when at is null then xmlelement(name span, '–') else xmlelement(name "time",
         xmlattributes(energy.iso(at) as datetime), to_char(at at time zone zone, 'DD Mon HH24:MI')) end;
 end;
-comment on function energy.page_time(timestamptz, text) is 'A time as pages show it, by the clock of a zone.';
+comment on function energy.page_time(timestamptz, text) is 'A time formatted for pages, in a time zone.';
 revoke all on function energy.page_time(timestamptz, text) from public;
 
 create or replace function energy.page_clock(at timestamptz, zone text) returns text
@@ -40,7 +40,7 @@ begin atomic
     select coalesce(to_char(at at time zone zone, 'Dy HH24:MI'), '–');
 end;
 comment on function energy.page_clock(timestamptz, text) is
-    'Weekday and time of one of the next days, by the clock of a zone.';
+    'Weekday and time of one of the next days, in a time zone.';
 revoke all on function energy.page_clock(timestamptz, text) from public;
 
 create or replace function energy.page_mark(level text, words text) returns xml
@@ -49,7 +49,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
     select xmlelement(name span, xmlattributes('mark ' || level as class), words);
 end;
-comment on function energy.page_mark(text, text) is 'Words in the colour of good, warn or bad.';
+comment on function energy.page_mark(text, text) is 'Text in the colour of good, warn or bad.';
 revoke all on function energy.page_mark(text, text) from public;
 
 create or replace function energy.page_tile(key text, head text, value text, level text, more text) returns xml
@@ -60,7 +60,7 @@ begin atomic
         xmlelement(name dd, value), xmlelement(name dd, more));
 end;
 comment on function energy.page_tile(text, text, text, text, text) is
-    'One figure with what it is and a word more; level: good, warn, bad or NULL.';
+    'A tile with one figure, its label and a note; level: good, warn, bad or NULL.';
 revoke all on function energy.page_tile(text, text, text, text, text) from public;
 
 create or replace function energy.page_section(id text, head text, content xml, is_live boolean default false)
@@ -73,10 +73,10 @@ begin atomic
         xmlelement(name h2, xmlattributes(id || '-head' as id), head), content);
 end;
 comment on function energy.page_section(text, text, xml, boolean) is
-    'A part of a page with its heading; is_live: energy.page_script brings it up to date.';
+    'A section of a page with its heading; is_live: energy.page_script refreshes it.';
 revoke all on function energy.page_section(text, text, xml, boolean) from public;
 
--- A cell: the rows of a list are cards on a phone, where each cell tells its heading.
+-- A table cell: on phones the rows of a list are shown as cards, whose cells are labelled with their column heading.
 create or replace function energy.page_cell(head text, content xml) returns xml
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -84,7 +84,7 @@ begin atomic
     select xmlelement(name td, xmlattributes(head as "data-head"), content);
 end;
 comment on function energy.page_cell(text, xml) is
-    'A cell of a table; head: what it is called where the table has no head.';
+    'A cell of a table; head: its label where the table header is hidden.';
 revoke all on function energy.page_cell(text, xml) from public;
 
 create or replace function energy.page_cell(head text, content text) returns xml
@@ -93,14 +93,14 @@ set search_path = pg_catalog, pg_temp
 begin atomic
     select xmlelement(name td, xmlattributes(head as "data-head"), coalesce(nullif(content, ''), '–'));
 end;
-comment on function energy.page_cell(text, text) is 'A cell of a table with text; – where it is empty.';
+comment on function energy.page_cell(text, text) is 'A table cell with text; – if it is empty.';
 revoke all on function energy.page_cell(text, text) from public;
 
 create or replace function energy.page_table(kind text, caption text, heads text[], rows xml) returns xml
 language sql immutable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    -- Whoever has no mouse scrolls what has the focus.
+    -- Focusable, so that it can be scrolled with the keyboard.
     select xmlelement(name div,
         xmlattributes('scroll' as class, '0' as tabindex, 'region' as role, caption as "aria-label"),
         xmlelement(name "table", xmlattributes(kind as class),
@@ -111,7 +111,7 @@ begin atomic
             xmlelement(name tbody, rows)));
 end;
 comment on function energy.page_table(text, text, text[], xml) is
-    'A table; kind: numbers (to the right), cards (of which each row is one on a phone) or heat.';
+    'A table; kind: numbers (right-aligned), cards (one card per row on phones) or heat.';
 revoke all on function energy.page_table(text, text, text[], xml) from public;
 
 create or replace function energy.page_bar(share double precision) returns xml
@@ -122,7 +122,7 @@ begin atomic
         xmlelement(name rect, xmlattributes('100%' as height, 2 as rx,
             round(100 * greatest(least(coalesce(share, 0), 1), 0)::numeric, 1) || '%' as width)));
 end;
-comment on function energy.page_bar(double precision) is 'A bar beside a number, of a share from 0 to 1.';
+comment on function energy.page_bar(double precision) is 'A bar for a share from 0 to 1, shown beside a number.';
 revoke all on function energy.page_bar(double precision) from public;
 
 create or replace function energy.page_link(building_id text, lead_day integer default 1) returns text
@@ -135,7 +135,7 @@ begin atomic
         || case when lead_day <> 1 then '&lead_day=' || lead_day else '' end
     from regexp_split_to_table(building_id, '') with ordinality as letters (letter, n);
 end;
-comment on function energy.page_link(text, integer) is 'The address of the page of a building, relative to any page.';
+comment on function energy.page_link(text, integer) is 'The URL of a building''s page, relative to any page.';
 revoke all on function energy.page_link(text, integer) from public;
 
 create or replace function energy.page_headers() returns void
@@ -155,7 +155,8 @@ begin atomic
     )::text, true);
 end;
 comment on function energy.page_headers() is
-    'Sets the headers of a page: its type, and a policy that lets it load nothing and run its own script alone.';
+$$Sets the response headers of a page: content type, and a policy that allows no external resources and only its own
+script.$$;
 revoke all on function energy.page_headers() from public;
 
 create or replace function energy.page(title text, links xml, content xml) returns text
@@ -180,7 +181,7 @@ begin atomic
         || '<script>' || energy.page_script() || '</script></body></html>';
 end;
 comment on function energy.page(text, xml, xml) is
-    'The document of a page: head, who it is for, content, dialog, script.';
+    'The HTML document of a page: head, user, content, dialog, script.';
 revoke all on function energy.page(text, xml, xml) from public;
 
 create or replace function energy.check_page(building_id text, is_known boolean, lead_day integer) returns boolean
@@ -200,5 +201,5 @@ begin
 end;
 $$;
 comment on function energy.check_page(text, boolean, integer) is
-    'Errors: 22023 there is no such day of lead; PT404 no such building, or one of somebody else.';
+    'Errors: 22023 invalid lead_day; PT404 no such building, or it is not one of the caller''s.';
 revoke all on function energy.check_page(text, boolean, integer) from public;

@@ -1,4 +1,4 @@
--- The pages of residents and suppliers. Each reads the views of the API with the rights of who asks, and shows no more.
+-- The pages of residents and suppliers. Each reads the views of the API with the caller's rights.
 
 create or replace function energy.page_ahead(building_id text, zone text) returns xml
 language sql stable
@@ -55,7 +55,7 @@ begin atomic
     from next_day;
 end;
 comment on function energy.page_ahead(text, text) is
-    'The next two days of a building, after the last one: /rpc/my_building, /measured_demand.';
+    'The next two days of a building, after the past one: /rpc/my_building, /measured_demand.';
 revoke all on function energy.page_ahead(text, text) from public;
 
 create or replace function energy.page_advice(building_id text, zone text) returns xml
@@ -76,7 +76,7 @@ begin atomic
     cross join lateral api.energy_advice(page_advice.building_id, energy_kwh, duration_hours, null) as best;
 end;
 comment on function energy.page_advice(text, text) is
-    'When three appliances run best: /rpc/energy_advice.';
+    'The best times to run three appliances: /rpc/energy_advice.';
 revoke all on function energy.page_advice(text, text) from public;
 
 create or replace function energy.page_week(building_id text, zone text) returns xml
@@ -105,7 +105,7 @@ begin atomic
     )
 
     select energy.page_section('week', 'The week', xmlconcat(
-        case when count(*) = 0 then xmlelement(name p, 'Nothing is known yet.') else energy.page_table('numbers',
+        case when count(*) = 0 then xmlelement(name p, 'No data yet.') else energy.page_table('numbers',
             'Demand of the whole building by day, in kWh.',
             array['Day', 'Measured', 'Expected', 'Total']
                 || case when bool_or(generated_kwh > 0) then array['Sun', 'Used here'] end,
@@ -129,7 +129,7 @@ begin atomic
     ) as days;
 end;
 comment on function energy.page_week(text, text) is
-$$The last seven days and those to come of a building, day by day: /measured_demand, /forecasts,
+$$The last seven days and the coming days of a building, day by day: /measured_demand, /forecasts,
 /rpc/my_self_consumption.$$;
 revoke all on function energy.page_week(text, text) from public;
 
@@ -165,11 +165,11 @@ begin atomic
                     energy.page_week(chosen.building_id, time_zone))
                 from chosen
             ),
-            xmlelement(name p, 'No building is yours yet. Ask who runs this service to grant you one.')))
+            xmlelement(name p, 'You have no buildings yet. Ask the operator of this service for access.')))
     where energy.check_page(building_id, exists (select from chosen), 1);
 end;
 comment on function energy.resident_page(text) is
-    'The page of role resident: a building of theirs, by default the first. Errors: as energy.check_page.';
+    'The page of role resident: one of their buildings, by default the first. Errors: as energy.check_page.';
 revoke all on function energy.resident_page(text) from public;
 
 create or replace function energy.supplier_page() returns text

@@ -64,7 +64,7 @@ form.addEventListener('submit', async event => {
             error.textContent = [fault.message, fault.hint].filter(Boolean).join('. ');
         }
     } catch (fault) {
-        error.textContent = 'There was no answer: ' + fault.message;
+        error.textContent = 'No response: ' + fault.message;
     } finally {
         send.disabled = false;
     }
@@ -76,6 +76,6 @@ setInterval(() => {
 }, 60000);
 $js$;
 comment on function energy.page_script() is
-$$The script of the operator's page: decisions with their reason, and what is shown kept up to date. It stands in the
-page, named by its hash in the policy.$$;
+$$The script of the operator's page: decisions with a reason, and live refresh of sections. It is embedded in the page
+and allowed by its hash in the policy.$$;
 revoke all on function energy.page_script() from public;

@@ -131,7 +131,7 @@ summary { cursor: pointer; color: var(--accent); padding: .25rem 0; }
     caption { max-width: calc(100vw - 4rem); }
     section { padding: .75rem; }
     .chart .plot, .chart .values { height: 12rem; }
-    /* A row of a list becomes a card. */
+    /* On phones, table rows are shown as cards. */
     .cards thead { position: absolute; left: -999rem; }
     .cards tr, .cards th { display: block; border: 0; padding: .1rem 0; text-align: left; }
     .cards td { display: inline-block; border: 0; padding: .1rem 1rem .1rem 0; }
@@ -142,5 +142,5 @@ summary { cursor: pointer; color: var(--accent); padding: .25rem 0; }
 @media print { button, .choice, .skip { display: none; } }
 $css$;
 comment on function energy.page_style() is
-    'The style of all pages. It stands in each of them, named by its hash in the policy.';
+    'The stylesheet of all pages. It is embedded in each page and allowed by its hash in the policy.';
 revoke all on function energy.page_style() from public;

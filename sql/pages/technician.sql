@@ -1,15 +1,16 @@
--- The technician's page: alerts about apartments in the order in which they are worth a visit. It reads the views of the
--- API with the rights of who asks, and shows no more.
+-- The technician's page: alerts about apartments, ranked by priority. It reads the views of the API with the caller's
+-- rights.
 create or replace function energy.page_value(value jsonb, unit text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    -- A space that no line breaks at.
+    -- A no-break space.
     select case jsonb_typeof(value)
         when 'number' then trim_scale(round((value #>> '{}')::numeric, 2)) || replace(unit, ' ', E'\u00a0')
         else left(value #>> '{}', 200) end;
 end;
-comment on function energy.page_value(jsonb, text) is 'A value of evidence as pages show it, a number with its unit.';
+comment on function energy.page_value(jsonb, text) is
+    'A value of the evidence formatted for pages, a number with its unit.';
 revoke all on function energy.page_value(jsonb, text) from public;
 
 create or replace function energy.page_evidence(evidence jsonb) returns text
@@ -32,7 +33,7 @@ begin atomic
     ) as detectors;
 end;
 comment on function energy.page_evidence(jsonb) is
-    'What detectors saw, in words: of each its name, then what it names with units.';
+    'The evidence of each detector as text: its name, then its values with units.';
 revoke all on function energy.page_evidence(jsonb) from public;
 
 create or replace function energy.page_alarms(standings text[], open_only boolean, building_id text) returns xml
@@ -60,14 +61,14 @@ begin atomic
                 coalesce(resolved_by, taken_by), feedback_notes)),
             energy.page_cell('What you found', xmlconcat(
                 case when status = 'Unseen' then energy.page_button('take_anomaly_alert',
-                    jsonb_build_object('alert_id', alert_id), 'note', 'Note, if you like', 'Take',
+                    jsonb_build_object('alert_id', alert_id), 'note', 'Note (optional)', 'Take',
                     'Take ' || alert_id, 'Yours: ' || alert_id, true) end,
                 energy.page_button('resolve_anomaly_alert',
                     jsonb_build_object('alert_id', alert_id, 'outcome', 'true_positive'), 'note',
-                    'What it was, if you like', 'A fault', 'A fault: ' || alert_id, 'A fault: ' || alert_id, true),
+                    'What it was (optional)', 'A fault', 'A fault: ' || alert_id, 'A fault: ' || alert_id, true),
                 energy.page_button('resolve_anomaly_alert',
                     jsonb_build_object('alert_id', alert_id, 'outcome', 'false_positive'), 'note',
-                    'What it was, if you like', 'No fault', 'No fault: ' || alert_id, 'No fault: ' || alert_id,
+                    'What it was (optional)', 'No fault', 'No fault: ' || alert_id, 'No fault: ' || alert_id,
                     true))))
             order by rank)) end
     from (
@@ -79,7 +80,7 @@ begin atomic
     ) as alerts;
 end;
 comment on function energy.page_alarms(text[], boolean, text) is
-    'Alerts of these standings that are open, or else resolved, with what can be done about each: /anomaly_alerts.';
+    'Alerts with these standings, open or resolved, with the possible actions: /anomaly_alerts.';
 revoke all on function energy.page_alarms(text[], boolean, text) from public;
 
 create or replace function energy.technician_page(building_id text) returns text
@@ -103,18 +104,19 @@ begin atomic
                 name || ' ') order by buildings.building_id)
             from buildings)) end,
         case when (select count(*) from buildings) = 0
-            then xmlelement(name p, 'No building is yours yet. Ask who runs this service to grant you one.')
+            then xmlelement(name p, 'You have no buildings yet. Ask the operator of this service for access.')
             else xmlconcat(
                 energy.page_section('open', 'To look at',
                     energy.page_alarms('{alert}', true, technician_page.building_id), true),
                 energy.page_section('listed', 'Below the threshold',
-                    energy.page_alarms('{below_threshold,settling,withdrawn}', true, technician_page.building_id), true),
+                    energy.page_alarms('{below_threshold,settling,withdrawn}', true, technician_page.building_id),
+                    true),
                 energy.page_section('resolved', 'Resolved',
                     energy.page_alarms('{alert}', false, technician_page.building_id), true)) end)
     where energy.check_page(
         building_id, technician_page.building_id in (select buildings.building_id from buildings), 1);
 end;
 comment on function energy.technician_page(text) is
-$$The page of role technician: alerts about the apartments of their buildings, or of one of these. Errors: as
+$$The page of role technician: alerts about the apartments of their buildings, or of one of them. Errors: as
 energy.check_page.$$;
 revoke all on function energy.technician_page(text) from public;

@@ -8,7 +8,7 @@ returns table (
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
--- The planner takes a function to return a thousand rows.
+-- The planner estimates a thousand rows for a function scan.
 set enable_nestloop = off
 as $$
     with outlook as materialized (
@@ -28,7 +28,7 @@ as $$
         where ahead is not null
     ),
 
-    -- Without a forecast of both there is one path, of which nothing is known.
+    -- Without a forecast of both demand and solar there is a single path without surplus.
     names as (
         select distinct path from paths
         union all
@@ -42,7 +42,7 @@ as $$
             date_trunc('hour', now_at, 'UTC') + interval '1 hour', deadline - duration, interval '1 hour')
     ),
 
-    -- Of each hour that a run touches, the share that it takes, and what of its power the surplus covers.
+    -- Each hour that a run overlaps: its share of the run, and the power that the surplus covers.
     hours as (
         select start_at, path, outlook.currency, price_per_kwh, feed_in_price_per_kwh, co2_g_per_kwh, power_kw,
             extract(epoch from least(valid_at + interval '1 hour', start_at + duration) - greatest(valid_at, start_at))
@@ -58,7 +58,7 @@ as $$
         select start_at, path, bool_and(has_solar) as has_solar, sum(share * solar_kw) / energy_kwh as solar_share,
             min(hours.currency) as currency,
             case when bool_and(price_per_kwh is not null)
-                 -- What the roof gives is not sold.
+                 -- Surplus that the run uses is not sold.
                  then sum(share * (price_per_kwh * (power_kw - solar_kw) + feed_in_price_per_kwh * solar_kw))
             end as cost,
             case when bool_and(co2_g_per_kwh is not null)
@@ -75,7 +75,7 @@ as $$
         from runs where start_at = now_at
     ),
 
-    -- Less is better.
+    -- Lower is better.
     judged as materialized (
         select runs.*, rule.decided_by,
             case rule.decided_by when 'cost' then cost when 'solar' then -solar_share when 'co2' then co2_g
@@ -84,7 +84,7 @@ as $$
         where runs.has_solar or not rule.has_solar
     ),
 
-    -- What differs by less than a hundredth is alike: then less CO2 counts, then the earlier start.
+    -- Differences below 0.01 count as ties, broken by CO2, then by the earlier start.
     means as (
         select start_at, decided_by, round(avg(judged)::numeric, 2) as mean,
             case when bool_and(has_solar) then avg(solar_share) end as solar_share, avg(cost) as cost,
@@ -103,7 +103,7 @@ as $$
         from means
     ),
 
-    -- The best start against now, and now against the next best.
+    -- Compares the best start with a start now or, if now is best, with the next best.
     pairs as (
         select (select start_at from placed where place = 1) as best_at, (
             select start_at from placed where place > 1 order by start_at <> now_at, place limit 1) as other_at
@@ -121,13 +121,13 @@ as $$
     from placed cross join sure
 $$;
 comment on function energy.compare_starts(text, double precision, interval, timestamptz, timestamptz) is
-$$What it would take to run an appliance of this energy, drawn evenly over a duration, from now or from each full hour
-on from which it ends by the deadline: a row for each start, the best with place 1.
+$$Simulates runs of an appliance with this energy, drawn evenly over a duration, starting now or at each full hour such
+that they end by the deadline: one row per start, place 1 being the best.
 
-Means over energy.surplus_paths: the share that the surplus covers, the cost (of the rest at the price of the tariff, of
-the surplus at what it would have been paid for), CO2. decided_by: the first of cost, solar, co2 that is known of a run
-from now on. certainty: in how many of the paths the best start is at most 0.005 (of the currency, the share, a gram)
-worse than a start now or, where that is the best, than the next best. is_alike: all are alike.$$;
+Averages over energy.surplus_paths: the share covered by surplus, the cost (grid energy at the tariff's price, surplus
+at its feed-in price), CO2. decided_by: the first of cost, solar and co2 that is known for a run starting now.
+certainty: the share of paths in which the best start is at most 0.005 (in currency, share or grams) worse than a start
+now or, if now is best, than the next best. is_alike: all starts are tied.$$;
 revoke all on function energy.compare_starts(text, double precision, interval, timestamptz, timestamptz) from public;
 
 create or replace function energy.advice_in_words(
@@ -146,12 +146,12 @@ declare
     money    constant text := 'FM999999990.00';
 begin
     if best.decided_by is null then
-        return 'Nothing is known that makes one time better than another: no tariff, no solar forecast and no CO2 '
-               'figures. Start whenever you like.';
+        return 'No start time is known to be better than another: there is no tariff, no solar forecast and no CO2 '
+               'data. Start whenever you like.';
     elsif starts = 1 then
         return 'No later start ends in time. Start now.';
     elsif best.is_alike then
-        return 'It makes no difference when you start: all times up to your deadline are alike.';
+        return 'It makes no difference when you start: all times up to your deadline are equivalent.';
     end if;
     return concat_ws(' ',
         case when is_now then 'Start now.'
@@ -182,8 +182,8 @@ begin
 end;
 $$;
 comment on function energy.advice_in_words(record, record, bigint, interval, text) is
-$$What energy.compare_starts found, in words for residents: its best row, that of a start now, how many starts there
-were.$$;
+$$Describes the result of energy.compare_starts to residents: its best row, the row of a start now, and the number of
+starts.$$;
 revoke all on function energy.advice_in_words(record, record, bigint, interval, text) from public;
 
 create or replace function energy.advise(
@@ -249,6 +249,6 @@ begin
 end;
 $$;
 comment on function energy.advise(raw.buildings, double precision, double precision, text) is
-$$The best time at which an appliance starts: see energy.compare_starts and api.energy_advice. Errors: 22023 an argument
-is missing, out of range or no time, or the deadline is too early or more than 48 hours ahead.$$;
+$$The best time to start an appliance: see energy.compare_starts and api.energy_advice. Errors: 22023 an argument is
+missing, out of range or not a time, or the deadline is too early or more than 48 hours ahead.$$;
 revoke all on function energy.advise(raw.buildings, double precision, double precision, text) from public;

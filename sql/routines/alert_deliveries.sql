@@ -6,19 +6,21 @@ select
 from energy.current_config() as config
 cross join lateral jsonb_each(config #> '{monitoring,receivers}') as receivers (receiver, settings);
 comment on view energy.alert_receivers is
-    'Who is told of alerts, from which severity on, and how often while nobody acknowledges one (NULL: once): monitoring.receivers of the configuration.';
+$$Receivers of alerts: the lowest severity they receive, and how often unacknowledged alerts are repeated (NULL:
+never): monitoring.receivers of the configuration.$$;
 
 create or replace function energy.queue_alert_deliveries(alert energy.alerts, status text) returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    -- What is over is told to whom it was told that it began.
+    -- A resolution is sent to the receivers that were notified of the alert.
     insert into energy.alert_deliveries (alert_id, receiver, status)
     select alert.alert_id, receiver, queue_alert_deliveries.status
     from (
         select receiver from energy.alert_receivers
         where queue_alert_deliveries.status = 'firing'
-          and array_position('{info,warning,critical}', alert.severity) >= array_position('{info,warning,critical}', min_severity)
+          and array_position('{info,warning,critical}', alert.severity) >= array_position('{info,warning,critical}',
+              min_severity)
         union all
         select distinct receiver from energy.alert_deliveries as began
         where queue_alert_deliveries.status = 'resolved' and began.alert_id = alert.alert_id and began.status = 'firing'
@@ -27,7 +29,7 @@ as $$
     on conflict do nothing
 $$;
 comment on function energy.queue_alert_deliveries(energy.alerts, text) is
-    'Queues that an alert is firing, or resolved, for each receiver that is told; energy.check_alerts calls it.';
+    'Queues the delivery of a firing or resolved alert to each receiver concerned; energy.check_alerts calls it.';
 revoke all on function energy.queue_alert_deliveries(energy.alerts, text) from public;
 
 create or replace function energy.repeat_alert_deliveries() returns bigint
@@ -57,8 +59,8 @@ begin
 end;
 $$;
 comment on function energy.repeat_alert_deliveries() is
-$$Queues that an alert is still firing for each receiver that was told so repeat_every ago, until somebody acknowledges it. Returns how many; energy.check_alerts
-calls it.$$;
+$$Queues firing, unacknowledged alerts again for each receiver whose last delivery is repeat_every ago. Returns the
+number of deliveries queued; energy.check_alerts calls it.$$;
 revoke all on function energy.repeat_alert_deliveries() from public;
 
 create or replace function energy.alert_message(delivery_ids bigint[], external_url text) returns jsonb
@@ -67,13 +69,14 @@ set search_path = pg_catalog, pg_temp
 as $$
     with told as (
         select delivery_id, receiver, deliveries.status, alerts.rule,
-            jsonb_build_object('alertname', alerts.rule, 'severity', alerts.severity, 'subject', subject, 'service', 'edf') as labels,
+            jsonb_build_object('alertname', alerts.rule, 'severity', alerts.severity, 'subject', subject, 'service',
+                'edf') as labels,
             jsonb_build_object('summary', message, 'description', concat_ws(' ', meaning, advice)) as annotations,
             to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as starts_at,
-            -- Alertmanager writes the year 1 where an alert has not ended.
+            -- Alertmanager uses year 1 for the end of a firing alert.
             case deliveries.status when 'firing' then '0001-01-01T00:00:00Z'
                  else to_char(resolved_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') end as ends_at,
-            -- The same as long as rule and subject are.
+            -- Stable for the same rule and subject.
             left(md5(alerts.rule || chr(31) || subject), 16) as fingerprint
         from energy.alert_deliveries as deliveries
         join energy.alerts using (alert_id)
@@ -90,10 +93,12 @@ as $$
         'groupLabels', jsonb_build_object('alertname', min(rule)),
         'commonLabels', (
             select coalesce(jsonb_object_agg(key, value), '{}')
-            from (select key, min(value) as value from told cross join jsonb_each_text(labels) group by key having min(value) = max(value)) as common),
+            from (select key, min(value) as value from told cross join jsonb_each_text(labels) group by key
+                having min(value) = max(value)) as common),
         'commonAnnotations', (
             select coalesce(jsonb_object_agg(key, value), '{}')
-            from (select key, min(value) as value from told cross join jsonb_each_text(annotations) group by key having min(value) = max(value)) as common),
+            from (select key, min(value) as value from told cross join jsonb_each_text(annotations) group by key
+                having min(value) = max(value)) as common),
         'externalURL', external_url,
         'alerts', jsonb_agg(jsonb_build_object(
             'status', status, 'labels', labels, 'annotations', annotations, 'startsAt', starts_at, 'endsAt', ends_at,
@@ -102,8 +107,9 @@ as $$
     having count(*) > 0
 $$;
 comment on function energy.alert_message(bigint[], text) is
-$$What is sent of deliveries of one receiver and rule: Alertmanager's webhook message, version 4. Labels are alertname (the rule), severity, subject and service; summary is the message
-of the alert, description what the rule means and what to do. external_url is where people look: externalURL and generatorURL.$$;
+$$The payload for deliveries of one receiver and rule: Alertmanager's webhook message, version 4. Labels are alertname
+(the rule), severity, subject and service; summary is the message of the alert, description the meaning of the rule and
+the recommended action. external_url is used for externalURL and generatorURL.$$;
 revoke all on function energy.alert_message(bigint[], text) from public;
 
 create or replace function energy.is_next_delivery(delivery energy.alert_deliveries) returns boolean
@@ -112,11 +118,13 @@ set search_path = pg_catalog, pg_temp
 as $$
     select delivery.delivered_at is null and not exists (
         select from energy.alert_deliveries as earlier
-        where earlier.alert_id = delivery.alert_id and earlier.receiver = delivery.receiver and earlier.delivered_at is null
+        where earlier.alert_id = delivery.alert_id and earlier.receiver = delivery.receiver
+          and earlier.delivered_at is null
           and earlier.delivery_id < delivery.delivery_id)
 $$;
 comment on function energy.is_next_delivery(energy.alert_deliveries) is
-    'Whether it is the oldest of its alert that a receiver waits for: none is told to be over before it is told to have begun.';
+$$Whether this is the oldest undelivered delivery of its alert to a receiver: a resolution is sent only after the
+alert itself.$$;
 revoke all on function energy.is_next_delivery(energy.alert_deliveries) from public;
 
 create or replace function energy.claim_alerts(
@@ -130,7 +138,7 @@ as $$
 declare
     first_rule text;
 begin
-    -- Rows that another session sends are locked.
+    -- Skips rows locked by other sessions.
     select alerts.rule into first_rule
     from energy.alert_deliveries as waiting
     join energy.alerts using (alert_id)
@@ -143,7 +151,8 @@ begin
         select delivery_id, waiting.tries
         from energy.alert_deliveries as waiting
         join energy.alerts using (alert_id)
-        where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= due_at and alerts.rule = first_rule
+        where waiting.receiver = claim_alerts.receiver and delivered_at is null and next_try_at <= due_at
+          and alerts.rule = first_rule
           and energy.is_next_delivery(waiting)
         order by delivery_id
         limit most
@@ -155,12 +164,14 @@ begin
 end;
 $$;
 comment on function energy.claim_alerts(text, text, timestamptz, integer) is
-$$Takes what a receiver is to be told next: deliveries of one rule that are due at due_at, at most so many, with the message to send. All NULL: nothing is due. They are locked until the end of
-the transaction: send, call energy.record_alerts, commit. tries: the most that failed before.$$;
+$$Claims the next deliveries to a receiver: deliveries of one rule that are due at due_at, up to a limit, with the
+message to send. All NULL: nothing is due. The rows stay locked until the end of the transaction: send, call
+energy.record_alerts, commit. tries: the highest number of failed attempts among them.$$;
 revoke all on function energy.claim_alerts(text, text, timestamptz, integer) from public;
 
 create or replace function energy.record_alerts(
-    delivery_ids bigint[], http_status integer default null, reason text default null, wait interval default interval '0'
+    delivery_ids bigint[], http_status integer default null, reason text default null,
+    wait interval default interval '0'
 ) returns void
 language sql security definer
 set search_path = pg_catalog, pg_temp
@@ -172,14 +183,17 @@ as $$
     where delivery_id = any (delivery_ids) and delivered_at is null
 $$;
 comment on function energy.record_alerts(bigint[], integer, text, interval) is
-    'Records a try to deliver: delivered where there is no reason, else why not, and how long to wait before the next try.';
+$$Records a delivery attempt: delivered if reason is NULL, else the reason and how long to wait before the next
+attempt.$$;
 revoke all on function energy.record_alerts(bigint[], integer, text, interval) from public;
 
 create or replace function energy.next_alert_at(receiver text) returns timestamptz
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select min(next_try_at) from energy.alert_deliveries as waiting where waiting.receiver = next_alert_at.receiver and energy.is_next_delivery(waiting)
+    select min(next_try_at) from energy.alert_deliveries as waiting
+    where waiting.receiver = next_alert_at.receiver and energy.is_next_delivery(waiting)
 $$;
-comment on function energy.next_alert_at(text) is 'When a receiver is to be told something next, by the server''s clock; NULL: all is delivered.';
+comment on function energy.next_alert_at(text) is
+    'When the next delivery to a receiver is due, by the server''s clock; NULL: none is queued.';
 revoke all on function energy.next_alert_at(text) from public;

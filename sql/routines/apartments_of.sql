@@ -5,7 +5,8 @@ as $$
     select count(*) from raw.apartments
     where apartments.building_id = $1 and (valid_from <= $2) is not false and (valid_to > $2) is not false
 $$;
-comment on function energy.apartments_of(text, timestamptz) is 'How many apartments a building has at a time: the size by which the model of an archetype tells buildings apart.';
+comment on function energy.apartments_of(text, timestamptz) is
+    'Number of apartments of a building at a time, its size for the model of its archetype.';
 revoke all on function energy.apartments_of(text, timestamptz) from public;
 
 create or replace function energy.with_apartments(inputs text, building_id text, at timestamptz) returns text
@@ -15,5 +16,6 @@ as $$
     select format('select hours.*, %s as apartments from (%s) as hours', energy.apartments_of(building_id, at), inputs)
 $$;
 comment on function energy.with_apartments(text, text, timestamptz) is
-    'A query of a building''s hours with a column apartments, its number at a time, as the model of an archetype reads it.';
+$$A query of a building's hours with a column apartments, its number of apartments at a time, for the model of an
+archetype.$$;
 revoke all on function energy.with_apartments(text, text, timestamptz) from public;

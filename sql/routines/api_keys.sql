@@ -1,10 +1,10 @@
--- API keys: what a supplier or a gateway keeps, and exchanges for tokens of some minutes.
+-- API keys: long-lived keys of suppliers and gateways, which they exchange for short-lived tokens.
 create or replace function energy.acting_person() returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(energy.person(), edf.acting_role());
 comment on function energy.acting_person() is
-    'Who acts: the subject of the token of a request of the API, else a role.';
+    'The acting person: the subject of the API request''s token, else the role.';
 revoke all on function energy.acting_person() from public;
 
 create or replace function energy.create_api_key(
@@ -18,7 +18,7 @@ declare
     fault constant text := case
         when coalesce(btrim(subject), '') = '' or length(subject) > 200
             then 'subject is missing, or has more than 200 characters'
-        -- As RFC 7519 has it, and PostgREST.
+        -- As required by RFC 7519 and PostgREST.
         when subject ~ '[[:cntrl:]]' or subject ~ ':' and subject !~ '^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$'
             then 'subject has a control character, or a colon and is no URI'
         when (role in ('supplier', 'gateway')) is not true then 'role is neither supplier nor gateway'
@@ -40,8 +40,8 @@ begin
 end;
 $$;
 comment on function energy.create_api_key(text, text, interval, text) is
-$$Creates an API key for a subject of energy.building_access, as supplier or gateway. Returns the key this once: only
-its hash is kept. lifetime NULL: it does not expire. Errors: 22023.$$;
+$$Creates an API key for a subject of energy.building_access, with role supplier or gateway. Returns the key only once:
+its hash is stored. lifetime NULL: it does not expire. Errors: 22023.$$;
 revoke all on function energy.create_api_key(text, text, interval, text) from public;
 
 create or replace function energy.revoke_api_key(key_id text) returns void
@@ -59,8 +59,7 @@ begin
 end;
 $$;
 comment on function energy.revoke_api_key(text) is
-$$From now on neither the key nor a token that was issued for it is taken. Again, it changes nothing. Errors: 42704 no
-such key.$$;
+$$Revokes an API key and the tokens issued for it. Revoking it again changes nothing. Errors: 42704 no such key.$$;
 revoke all on function energy.revoke_api_key(text) from public;
 
 create or replace function energy.exchange_api_key(api_key text) returns text
@@ -69,7 +68,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     key  energy.api_keys;
-    -- Of a key that is not known it is compared with all the same, in the same time.
+    -- For unknown keys the hash is compared too, so that timing does not reveal whether a key exists.
     hash constant bytea := sha256(convert_to(coalesce(api_key, ''), 'UTF8'));
     at   constant timestamptz := clock_timestamp();
 begin
@@ -87,7 +86,7 @@ begin
 end;
 $$;
 comment on function energy.exchange_api_key(text) is
-    'A token for an API key; NULL: the key is unknown, expired or revoked, which is not told apart.';
+    'A token for an API key; NULL: the key is unknown, expired or revoked, without distinction.';
 revoke all on function energy.exchange_api_key(text) from public;
 
 create or replace function energy.token_fault(claims jsonb) returns text
@@ -115,6 +114,5 @@ begin
 end;
 $$;
 comment on function energy.token_fault(jsonb) is
-$$Why a request with these claims is refused, whose signature and aud are good and whose exp is ahead; NULL: it is
-not.$$;
+$$Why a request with these claims is rejected, given a valid signature, aud and a future exp; NULL: it is accepted.$$;
 revoke all on function energy.token_fault(jsonb) from public;

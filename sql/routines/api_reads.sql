@@ -2,7 +2,7 @@ create or replace function energy.record_api_reads(reads jsonb) returns void
 language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Functions that write say by themselves who called them.
+    -- Only reads: functions that write record their caller themselves.
     with known as (
         select '/' || relname as path from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'
         union all
@@ -13,7 +13,7 @@ as $$
     select minute, subject, role, coalesce(key_id, ''), path, buildings, status, sum(requests), sum(rows)
     from (
         select sent.*,
-            -- Who names none may have read all of theirs.
+            -- Without a building filter, the read may have covered all buildings of the subject.
             coalesce(
                 (select array_agg(distinct left(name, 80) order by left(name, 80))
                  from jsonb_array_elements_text(named) as name),

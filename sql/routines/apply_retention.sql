@@ -7,32 +7,35 @@ declare
     month      text;
     dropped    text[] := '{}';
 begin
-    -- Against energy.make_months(), which takes the same tables apart.
+    -- Excludes energy.make_months(), which detaches partitions of the same tables.
     perform pg_advisory_xact_lock(hashtextextended('energy.make_months', 0));
-    select least(date_trunc('month', cut_at at time zone 'UTC'), last_month) into first_kept from energy.months_of(table_name) where last_month is not null;
+    select least(date_trunc('month', cut_at at time zone 'UTC'), last_month) into first_kept
+    from energy.months_of(table_name) where last_month is not null;
     if first_kept is null then
         return dropped;
     end if;
-    -- What came late for a month that is gone.
+    -- Late rows of months that were already dropped.
     execute format('delete from %s_earlier where %I < %L', table_name, time_column, first_kept || ' 00:00Z');
     for month in
         select inhrelid::regclass from pg_inherits join pg_class on pg_class.oid = inhrelid
-        where inhparent = table_name::regclass and relname ~ '_\d{4}_\d{2}$' and to_date(right(relname, 7), 'YYYY_MM') < first_kept
+        where inhparent = table_name::regclass and relname ~ '_\d{4}_\d{2}$'
+          and to_date(right(relname, 7), 'YYYY_MM') < first_kept
         order by relname
     loop
         execute format('drop table %s', month);
         dropped := dropped || month;
     end loop;
     if dropped <> '{}' then
-        -- The partition before the months reaches up to those that are left.
+        -- Extends the first partition up to the remaining months.
         execute format('alter table %s detach partition %1$s_earlier', table_name);
-        execute format('alter table %s attach partition %1$s_earlier for values from (minvalue) to (%L)', table_name, first_kept || ' 00:00Z');
+        execute format('alter table %s attach partition %1$s_earlier for values from (minvalue) to (%L)', table_name,
+            first_kept || ' 00:00Z');
     end if;
     return dropped;
 end;
 $$;
 comment on function energy.drop_months(text, text, timestamptz) is
-    'Drops the months of a table that are wholly before a time, and late rows of such months. Returns the names of the partitions.';
+    'Drops the partitions of months before a time, and late rows of such months. Returns the names of the partitions.';
 revoke all on function energy.drop_months(text, text, timestamptz) from public;
 
 create or replace function energy.drop_old_rows(table_name text, time_column text, cut_at timestamptz) returns text[]
@@ -42,21 +45,24 @@ as $$
 declare
     dropped text[];
 begin
-    -- Before they go, so that no hour is made of what is left. Hours being made now are made first.
+    -- Recorded before the rows are dropped, so that no hour is computed from the rest. The lock waits for running
+    -- refreshes.
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
     insert into energy.dropped_rows as known (table_name, dropped_before) values (drop_old_rows.table_name, cut_at)
-    on conflict on constraint dropped_rows_pkey do update set dropped_before = greatest(known.dropped_before, excluded.dropped_before);
+    on conflict on constraint dropped_rows_pkey do update set dropped_before = greatest(known.dropped_before,
+        excluded.dropped_before);
     if (select relkind from pg_class where oid = table_name::regclass) = 'p' then
         return energy.drop_months(table_name, time_column, cut_at);
     end if;
-    -- TimescaleDB's own policies do the same by the server's clock; this goes by the pipeline's.
+    -- TimescaleDB's own policies do the same by the server's clock; this uses the pipeline's clock.
     perform energy.require_timescaledb();
     select array_agg(chunk) into dropped from public.drop_chunks(table_name, older_than => cut_at) as chunk;
     return dropped;
 end;
 $$;
 comment on function energy.drop_old_rows(text, text, timestamptz) is
-    'Drops what a large table holds before a time, by whole months or chunks, and notes that in energy.dropped_rows. Returns the names of those dropped.';
+$$Drops the rows of a large table before a time, by whole months or chunks, and records it in energy.dropped_rows.
+Returns the names of the dropped partitions or chunks.$$;
 revoke all on function energy.drop_old_rows(text, text, timestamptz) from public;
 
 create or replace function energy.purge_log(log_name text, keep interval) returns bigint
@@ -67,7 +73,7 @@ declare
     condition constant text := case log_name
         when 'raw.rejected_messages' then 'received_at < energy.clock() - $1'
         when 'raw.ingestions' then 'received_at < energy.clock() - $1'
-        -- These are written by the server's clock.
+        -- The following are written by the server's clock.
         when 'raw.weather_fetches' then 'started_at < now() - $1'
         when 'energy.job_runs' then 'finished_at < now() - $1'
         when 'cron.job_run_details' then 'end_time < now() - $1'
@@ -77,15 +83,16 @@ declare
         when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
         when 'energy.refreshed_forecasts' then 'refreshed_at < energy.clock() - $1'
         when 'energy.superseded_forecasts' then 'issued_at < energy.clock() - $1'
-        -- The refresh needs it from the first hour that may be made anew, and each building's newest row.
+        -- The refresh needs rows from the first hour that may be recomputed, and the newest row of each building.
         when 'energy.building_heard' then 'hour_at < energy.hours_floor()
             and hour_at < (select max(newest.hour_at) from energy.building_heard as newest where newest.building_id = log.building_id)'
     end;
     purged bigint;
 begin
     if condition is null then
-        raise exception 'there is no log "%" to keep rows of', log_name
-            using errcode = 'invalid_parameter_value', hint = 'Section storage.logs in config/edf.yaml names logs that are known.';
+        raise exception 'there is no log "%" with a retention', log_name
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Section storage.logs in config/edf.yaml lists the known logs.';
     end if;
     if to_regclass(log_name) is null then
         return 0;
@@ -96,10 +103,11 @@ begin
 end;
 $$;
 comment on function energy.purge_log(text, interval) is
-    'Deletes the rows of a log that are older than they are kept; those of energy.building_heard go with the readings. Returns how many. Errors: 22023 no such log.';
+$$Deletes the rows of a log that are older than its retention; those of energy.building_heard are deleted with the
+readings. Returns the number of rows. Errors: 22023 no such log.$$;
 revoke all on function energy.purge_log(text, interval) from public;
 
--- It commits after each table, so it can have no SET clause; every name is qualified instead.
+-- It commits after each table, so it cannot have a SET clause; every name is qualified instead.
 create or replace procedure energy.apply_retention()
 language plpgsql
 as $$
@@ -117,12 +125,15 @@ begin
     for old in
         select table_name, time_column, keep from energy.storage where keep is not null
         union all
-        select logs.key, null, logs.value::interval from pg_catalog.jsonb_each_text(energy.current_config() #> '{storage,logs}') as logs
+        select logs.key, null, logs.value::interval
+        from pg_catalog.jsonb_each_text(energy.current_config() #> '{storage,logs}') as logs
         where logs.value is not null
         union all
         select 'energy.building_heard', null, null
         union all
-        select names.name, null, interval '400 days' from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries'), ('energy.api_errors')) as names (name)
+        select names.name, null, interval '400 days'
+        from (values ('energy.forecast_slots'), ('energy.superseded_forecasts'), ('energy.alert_deliveries'),
+            ('energy.api_errors')) as names (name)
         union all
         select 'energy.refreshed_forecasts', null, interval '35 days'
         union all
@@ -144,14 +155,17 @@ begin
         exit when state = '57014';
     end loop;
     perform energy.record_job_run(
-        'apply_retention', null, energy.clock(), started_at, case when failures is null then 'succeeded' else 'failed' end, purged, state,
-        pg_catalog.concat_ws('; ', failures, 'dropped ' || nullif(pg_catalog.array_to_string(dropped, ', '), '')), advice);
+        'apply_retention', null, energy.clock(), started_at,
+        case when failures is null then 'succeeded' else 'failed' end, purged, state,
+        pg_catalog.concat_ws('; ', failures, 'dropped ' || nullif(pg_catalog.array_to_string(dropped, ', '), '')),
+        advice);
 end;
 $$;
 comment on procedure energy.apply_retention() is
-$$Drops months, chunks and rows of logs that are older than they are kept (storage in config/edf.yaml). Running it twice changes nothing.
+$$Drops months, chunks and log rows that are older than their retention (storage in config/edf.yaml). Running it twice
+changes nothing.
 
-rows_written of its job run counts the rows of logs, its message names what was dropped; a table that fails is named there, the others go on.
-Artifacts of models are emptied by governance.retention: see energy.empty_models.
-What the refresh of the hours reads stays: see energy.hours_floor().$$;
+rows_written of its job run counts the deleted log rows, its message names what was dropped; a table that fails is named
+there, and the others continue. Artifacts of models are emptied by governance.retention: see energy.empty_models. Rows
+that the refresh of the hours still reads are kept: see energy.hours_floor().$$;
 revoke all on procedure energy.apply_retention() from public;

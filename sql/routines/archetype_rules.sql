@@ -1,4 +1,5 @@
-create or replace function energy.archetype_by_rules(building_id text, at timestamptz, out archetype text, out priority integer)
+create or replace function energy.archetype_by_rules(building_id text, at timestamptz, out archetype text,
+    out priority integer)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -19,8 +20,8 @@ as $$
     where buildings.building_id = archetype_by_rules.building_id
 $$;
 comment on function energy.archetype_by_rules(text, timestamptz) is
-$$The archetype that energy.archetype_rules give a building, and the priority of the rule; building and NULL where no rule fits. An unknown value meets no condition. NULLs:
-there is no such building.$$;
+$$The archetype that energy.archetype_rules assign to a building, and the priority of the rule; building and NULL if no
+rule matches. An unknown value matches no condition. NULLs: there is no such building.$$;
 revoke all on function energy.archetype_by_rules(text, timestamptz) from public;
 
 create or replace function energy.assign_archetype(building_id text) returns text
@@ -31,7 +32,8 @@ as $$
 declare
     ruled record;
 begin
-    perform from raw.buildings where buildings.building_id = assign_archetype.building_id and archetype is null for update;
+    perform from raw.buildings
+        where buildings.building_id = assign_archetype.building_id and archetype is null for update;
     if not found then
         return null;
     end if;
@@ -41,15 +43,16 @@ begin
     select buildings.building_id, energy.clock(), 'archetype', ruled.archetype,
         coalesce('rule ' || ruled.priority || ' of energy.archetype_rules', 'no rule of energy.archetype_rules fits'),
         jsonb_strip_nulls(jsonb_build_object(
-            'year_built', year_built, 'floor_area_m2', floor_area_m2, 'insulation', insulation, 'heating_system', heating_system,
+            'year_built', year_built, 'floor_area_m2', floor_area_m2, 'insulation', insulation,
+            'heating_system', heating_system,
             'apartments', energy.apartments_of(buildings.building_id, energy.clock()))), edf.acting_role()
     from raw.buildings where buildings.building_id = assign_archetype.building_id;
     return ruled.archetype;
 end;
 $$;
 comment on function energy.assign_archetype(text) is
-$$Gives a building whose archetype is NULL that of energy.archetype_rules, with an event, and returns it; NULL: it has one, or there is no such building.
-energy.review_life_cycle() calls it.$$;
+$$Assigns a building without archetype that of energy.archetype_rules, with an event, and returns it; NULL: it already
+has one, or there is no such building. energy.review_life_cycle() calls it.$$;
 revoke all on function energy.assign_archetype(text) from public;
 
 create or replace procedure energy.describe_building(building_id text, metadata jsonb)
@@ -68,15 +71,18 @@ begin
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
     if jsonb_typeof(metadata) is distinct from 'object' then
-        raise exception 'the metadata of building "%" is no object', was.building_id
-            using errcode = 'invalid_parameter_value', hint = 'Give what is known: {"year_built": 1968, "floor_area_m2": 840}.';
+        raise exception 'the metadata of building "%" is not an object', was.building_id
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Send an object such as {"year_built": 1968, "floor_area_m2": 840}.';
     end if;
     select key into unknown from jsonb_object_keys(metadata) as key
-    where key <> all (array['archetype', 'commissioned_on', 'year_built', 'floor_area_m2', 'insulation', 'heating_system']) order by key limit 1;
+    where key <> all (array['archetype', 'commissioned_on', 'year_built', 'floor_area_m2', 'insulation',
+        'heating_system']) order by key limit 1;
     if found then
-        raise exception '"%" is not known of buildings', unknown
+        raise exception '"%" is not a property of buildings', unknown
             using errcode = 'invalid_parameter_value',
-                  hint = 'Known are archetype, commissioned_on, year_built, floor_area_m2, insulation and heating_system; null forgets a value.';
+                  hint = 'Use archetype, commissioned_on, year_built, floor_area_m2, insulation or heating_system; '
+                         'null clears a value.';
     end if;
     begin
         now_is := jsonb_populate_record(was, metadata);
@@ -87,20 +93,23 @@ begin
     exception when check_violation or data_exception then
         raise exception 'the metadata of building "%" cannot be used: %', was.building_id, sqlerrm
             using errcode = 'invalid_parameter_value',
-                  hint = 'insulation is none, partial or full; heating_system district_heating, gas, oil, wood, heat_pump, electric, other or none; '
+                  hint = 'insulation is none, partial or full; heating_system district_heating, gas, oil, wood, '
+                         'heat_pump, electric, other or none; '
                          'floor_area_m2 is above 0, year_built between 1000 and 2200, commissioned_on a date.';
     end;
     if now_is.archetype is distinct from was.archetype and now_is.archetype is not null then
         insert into energy.life_cycle_events (building_id, at, event, from_value, to_value, reason, made_by)
-        values (was.building_id, energy.clock(), 'archetype', was.archetype, now_is.archetype, 'energy.describe_building', edf.acting_role());
+        values (was.building_id, energy.clock(), 'archetype', was.archetype, now_is.archetype,
+            'energy.describe_building', edf.acting_role());
     end if;
 end;
 $$;
 comment on procedure energy.describe_building(text, jsonb) is
-$$Notes what is known of a building: archetype, commissioned_on (date), year_built, floor_area_m2, insulation, heating_system; what is not named stays, null forgets it. With
-archetype null the next review of the life cycle assigns one by energy.archetype_rules. A change of archetype is a row of energy.life_cycle_events.
+$$Sets properties of a building: archetype, commissioned_on (date), year_built, floor_area_m2, insulation,
+heating_system. Omitted properties keep their value, null clears it. With archetype null the next review of the life
+cycle assigns one by energy.archetype_rules. A change of archetype is recorded in energy.life_cycle_events.
 
-Errors: 42704 no such building; 22023 an unknown name or a wrong value.$$;
+Errors: 42704 no such building; 22023 an unknown property or an invalid value.$$;
 revoke all on procedure energy.describe_building(text, jsonb) from public;
 
 create or replace function energy.daily_shape(building_id text, at timestamptz) returns double precision[]
@@ -109,7 +118,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case when count(*) = 24 and sum(mean) > 0 then array_agg(mean / total order by hour) end
     from (
-        select extract(hour from hour_at at time zone time_zone)::integer as hour, greatest(avg(consumption_kwh), 0) as mean,
+        select extract(hour from hour_at at time zone time_zone)::integer as hour,
+            greatest(avg(consumption_kwh), 0) as mean,
             sum(greatest(avg(consumption_kwh), 0)) over () as total
         from raw.buildings
         join energy.building_hours as hours using (building_id)
@@ -121,7 +131,8 @@ as $$
     where total > 0
 $$;
 comment on function energy.daily_shape(text, timestamptz) is
-'How a building spreads a day over its 24 local hours, over the last eight weeks; the shares add up to 1. NULL where an hour is known on fewer than seven days.';
+$$A building's mean daily profile over its 24 local hours in the last eight weeks, normalised to a sum of 1. NULL if
+an hour is known on fewer than seven days.$$;
 revoke all on function energy.daily_shape(text, timestamptz) from public;
 
 create or replace function energy.suggest_archetype(building_id text)
@@ -138,9 +149,11 @@ begin
     end if;
     return query
     with described as materialized (
-        select building_id, archetype, time_zone, year_built::double precision, ln(floor_area_m2) as log_area, insulation, heating_system,
+        select building_id, archetype, time_zone, year_built::double precision, ln(floor_area_m2) as log_area,
+            insulation, heating_system,
             ln(nullif(energy.apartments_of(building_id, energy.clock()), 0)::double precision) as log_apartments,
-            case insulation when 'none' then 0.0 when 'partial' then 0.5 when 'full' then 1.0 end::double precision as insulated
+            case insulation when 'none' then 0.0 when 'partial' then 0.5
+                when 'full' then 1.0 end::double precision as insulated
         from raw.buildings
     ),
 
@@ -154,10 +167,11 @@ begin
         from described
     ),
 
-    -- Up to twenty of each archetype, in an order that is none of theirs.
+    -- Up to twenty of each archetype, chosen by hash so that the sample is stable and unbiased.
     others as materialized (
         select * from (
-            select others.*, row_number() over (partition by others.archetype order by md5(others.building_id)) as n, count(*) over (partition by others.archetype) as members
+            select others.*, row_number() over (partition by others.archetype order by md5(others.building_id)) as n,
+                count(*) over (partition by others.archetype) as members
             from described as others
             join mine on others.building_id <> mine.building_id and others.time_zone = mine.time_zone
             where others.archetype is not null
@@ -166,7 +180,8 @@ begin
     ),
 
     shapes as materialized (
-        select own.shape as own_shape, others.building_id, energy.daily_shape(others.building_id, energy.clock()) as shape
+        select own.shape as own_shape, others.building_id,
+            energy.daily_shape(others.building_id, energy.clock()) as shape
         from (select energy.daily_shape(suggest_archetype.building_id, energy.clock()) as shape) as own
         join others on own.shape is not null
     ),
@@ -178,30 +193,38 @@ begin
         cross join spans
         left join shapes on shapes.building_id = others.building_id
         cross join lateral (values
-            ('year built', case when others.year_built = mine.year_built then 0 else abs(others.year_built - mine.year_built) / years end),
-            ('floor area', case when others.log_area = mine.log_area then 0 else abs(others.log_area - mine.log_area) / areas end),
-            ('apartments', case when others.log_apartments = mine.log_apartments then 0 else abs(others.log_apartments - mine.log_apartments) / sizes end),
+            ('year built', case when others.year_built = mine.year_built then 0
+                else abs(others.year_built - mine.year_built) / years end),
+            ('floor area', case when others.log_area = mine.log_area then 0
+                else abs(others.log_area - mine.log_area) / areas end),
+            ('apartments', case when others.log_apartments = mine.log_apartments then 0
+                else abs(others.log_apartments - mine.log_apartments) / sizes end),
             ('insulation', abs(others.insulated - mine.insulated)),
-            ('heating system', case when others.heating_system = mine.heating_system then 0.0 when others.heating_system <> mine.heating_system then 1.0 end),
-            -- Half of the sum: the share of the day's energy that comes at other hours.
-            ('shape of the day', (select sum(abs(theirs - own)) / 2 from unnest(shape, own_shape) as hours (theirs, own)))
+            ('heating system', case when others.heating_system = mine.heating_system then 0.0
+                when others.heating_system <> mine.heating_system then 1.0 end),
+            -- Total variation distance of the two profiles.
+            ('shape of the day', (select sum(abs(theirs - own)) / 2
+                from unnest(shape, own_shape) as hours (theirs, own)))
         ) as compared (feature, distance)
         where distance is not null
     ),
 
     by_feature as (
-        select archetype, feature, max(members) as members, avg(distance) as distance from parts group by archetype, feature
+        select archetype, feature, max(members) as members, avg(distance) as distance from parts
+        group by archetype, feature
     )
 
-    select archetype, avg(distance), max(members), count(*)::integer, string_agg(format('%s: %s', feature, round(distance::numeric, 2)), ', ' order by distance, feature)
+    select archetype, avg(distance), max(members), count(*)::integer,
+        string_agg(format('%s: %s', feature, round(distance::numeric, 2)), ', ' order by distance, feature)
     from by_feature
     group by archetype
     order by 2, 1;
 end;
 $$;
 comment on function energy.suggest_archetype(text) is
-$$The archetypes of a building's time zone, the nearest first, by the Gower distance (Gower, A general coefficient of similarity and some of its properties, 1971) to up to
-twenty buildings of each: the mean over the features that both have, each between 0 (the same) and 1; floor area and apartments count by their logarithm. Shape of the day: the
-share of the day's energy that comes at other hours, where both have a week of demand. reasons: the distance of each feature. Writes nothing; no row where nothing can be
-compared. Errors: 42704 no such building.$$;
+$$The archetypes of a building's time zone, nearest first, by the Gower distance (Gower, A general coefficient of
+similarity and some of its properties, 1971) to up to twenty buildings of each: the mean over the features known for
+both, each between 0 (equal) and 1; floor area and apartments on a logarithmic scale. Shape of the day: total variation
+distance of the daily profiles, if both have a week of demand. reasons: the distance of each feature. Writes nothing; no
+row if nothing can be compared. Errors: 42704 no such building.$$;
 revoke all on function energy.suggest_archetype(text) from public;

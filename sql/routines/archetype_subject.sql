@@ -3,5 +3,5 @@ language sql immutable strict
 set search_path = pg_catalog, pg_temp
 return 'archetype:' || archetype;
 comment on function energy.archetype_subject(text) is
-    'The subject in edf.models of an archetype''s models; no building has such an id.';
+    'The subject of an archetype''s models in edf.models; building ids cannot have this form.';
 revoke all on function energy.archetype_subject(text) from public;

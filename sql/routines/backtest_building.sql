@@ -18,10 +18,12 @@ begin
 end;
 $$;
 comment on function energy.building_features(text) is
-    'The feature spec of a building for edf.train: that of the configuration, in its place and time zone. Errors: 42704 no such building.';
+$$The feature spec of a building for edf.train: the configured one, with its location and time zone. Errors: 42704 no
+such building.$$;
 revoke all on function energy.building_features(text) from public;
 
-create or replace function energy.backtest_recipes(building_id text, schedule jsonb, candidates jsonb, as_of timestamptz default null) returns table (
+create or replace function energy.backtest_recipes(building_id text, schedule jsonb, candidates jsonb,
+    as_of timestamptz default null) returns table (
     candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
     yhat double precision, yhat_lower double precision, yhat_upper double precision
 )
@@ -42,12 +44,14 @@ as $$
         issue_hours => energy.issue_hours(backtest_recipes.building_id, known.at))
 $$;
 comment on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) is
-$$What recipes would have forecast for a building, issued at the pipeline's hour with readings as late as they were. schedule: as in edf.backtest, laid over the
-configuration's step and refit. candidates: as in edf.backtest; features of the configuration where one names none. as_of: nothing received later is read, by default
-the pipeline's clock. Errors: as edf.backtest; 42704 no such building.$$;
+$$Backtests recipes for a building, issued at the pipeline's hour with the actual lateness of readings. schedule: as in
+edf.backtest, overriding the configured step and refit. candidates: as in edf.backtest; default: the configured
+features. as_of: only data received by then is used, by default the pipeline's clock. Errors: as edf.backtest; 42704 no
+such building.$$;
 revoke all on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) from public;
 
-create or replace function energy.backtest_building(building_id text, schedule jsonb, rivals jsonb default '[]') returns table (
+create or replace function energy.backtest_building(building_id text, schedule jsonb,
+    rivals jsonb default '[]') returns table (
     candidate text, issued_at timestamptz, valid_at timestamptz, lead_hours double precision, actual double precision,
     yhat double precision, yhat_lower double precision, yhat_upper double precision
 )
@@ -57,12 +61,14 @@ as $$
     select recipes.* from energy.current_config() as config
     cross join lateral energy.backtest_recipes(
         backtest_building.building_id, backtest_building.schedule,
-        jsonb_build_array(jsonb_build_object('strategy', config #> '{training,strategy}', 'parameters', config #> '{training,parameters}'))
+        jsonb_build_array(jsonb_build_object('strategy', config #> '{training,strategy}', 'parameters',
+            config #> '{training,parameters}'))
             || backtest_building.rivals) as recipes
 $$;
 comment on function energy.backtest_building(text, jsonb, jsonb) is
-$$What the configured recipe would have forecast for a building, issued at the pipeline's hour with readings as late as they were: the backtest behind
-the gate. schedule: as in edf.backtest, laid over the configuration's step and refit. rivals: more candidates.
+$$Backtests the configured recipe for a building, issued at the pipeline's hour with the actual lateness of readings:
+the backtest that the gate uses. schedule: as in edf.backtest, overriding the configured step and refit. rivals: further
+candidates.
 
 Errors: as edf.backtest; 42704 no such building.$$;
 revoke all on function energy.backtest_building(text, jsonb, jsonb) from public;

@@ -2,19 +2,22 @@ create or replace function energy.issue_hours(building_id text, at timestamptz) 
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Over a year an hour in UTC is one local hour or, where clocks change, two; that of today comes first.
+    -- Over a year, an hour in UTC is one local hour, or two with daylight saving time; today's comes first.
     with hours as (
-        select extract(hour from issued_at at time zone time_zone)::integer as hour, abs(extract(epoch from issued_at - at)) as distance
+        select extract(hour from issued_at at time zone time_zone)::integer as hour,
+            abs(extract(epoch from issued_at - at)) as distance
         from raw.buildings
         cross join generate_series(0, 364, 13) as days
-        cross join lateral unnest(energy.issue_times(time_zone, at + days * interval '24 hours', at + (days + 1) * interval '24 hours')) as issued_at
+        cross join lateral unnest(energy.issue_times(time_zone, at + days * interval '24 hours',
+            at + (days + 1) * interval '24 hours')) as issued_at
         where buildings.building_id = issue_hours.building_id
     )
 
-    select array_agg(hour order by nearest) from (select hour, min(distance) as nearest from hours group by hour) as distinct_hours
+    select array_agg(hour order by nearest)
+    from (select hour, min(distance) as nearest from hours group by hour) as distinct_hours
 $$;
 comment on function energy.issue_hours(text, timestamptz) is
-    'The hours of a building''s local day at which its forecasts are issued over a year, for issue_hours of edf.train.';
+    'The local hours at which a building''s forecasts are issued over a year, for issue_hours of edf.train.';
 revoke all on function energy.issue_hours(text, timestamptz) from public;
 
 create or replace function energy.inputs_with_weather(
@@ -23,18 +26,20 @@ create or replace function energy.inputs_with_weather(
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- The grid has every hour: one that was not known is a row without demand, not a gap.
+    -- The grid has every hour: an unknown hour is a row without demand, not a gap.
     select format(
         $query$
         select grid.valid_at,
             case when hours.received_at <= %2$L then hours.consumption_kwh end as consumption_kwh,
-            case when hours.received_at <= %2$L and hours.received_at <= grid.valid_at + %6$L::interval then hours.received_at end as received_at,
+            case when hours.received_at <= %2$L
+                and hours.received_at <= grid.valid_at + %6$L::interval then hours.received_at end as received_at,
             weather.temperature_c,
             weather.ghi_w_m2,
             %5$s%8$s
-        from generate_series(%3$L::timestamptz, %4$L::timestamptz - interval '1 hour', interval '1 hour') as grid (valid_at)
+        from generate_series(%3$L::timestamptz, %4$L::timestamptz - interval '1 hour',
+            interval '1 hour') as grid (valid_at)
         join raw.buildings on buildings.building_id = %1$L
-        -- The dates, a day wider than any zone needs, are all of the calendar that is made.
+        -- Limiting the dates, with a day of margin for any time zone, limits the calendar that is computed.
         left join processed.int_building_days as calendar
             on calendar.building_id = %1$L
             and calendar.local_date = (grid.valid_at at time zone buildings.time_zone)::date
@@ -49,8 +54,9 @@ as $$
     from energy.regressor_joins(regressors, building_id, as_of, since, until) as added
 $$;
 comment on function energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]) is
-    'energy.building_inputs with the weather from a relation, so that buildings of one place can share it.';
-revoke all on function energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[]) from public;
+    'energy.building_inputs with the weather from a relation, so that buildings at the same place can share it.';
+revoke all on function energy.inputs_with_weather(text, text, timestamptz, timestamptz, timestamptz, text[])
+    from public;
 
 create or replace function energy.building_inputs(
     building_id text, as_of timestamptz, since timestamptz, until timestamptz, regressors text[]
@@ -59,23 +65,27 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select energy.inputs_with_weather(
-        format('energy.weather_as_of((select weather_location_id from raw.buildings where building_id = %L), %L, %L, %L)',
+        format('energy.weather_as_of((select weather_location_id from raw.buildings where building_id = %L), %L, %L, '
+               '%L)',
                building_id, energy.iso(as_of), energy.iso(since), energy.iso(until)),
         building_id, as_of, since, until, regressors)
 $$;
 comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]) is
-$$The query that a building is trained on, evaluated and forecast from, for edf.train, edf.backtest and edf.forecast: its hours from since up to
-until as they were known at as_of.
+$$The query of a building's inputs for edf.train, edf.backtest and edf.forecast: its hours from since up to but
+excluding until, as of as_of.
 
-Only demand with received_at <= as_of is used, the weather of energy.weather_as_of, and the newest version of each of the regressors, names in raw.regressors. received_at says
-when each hour was first known; it is NULL, which stands for as late as usual, where it was received more than training.backfill_after after the hour: a history that was
-loaded at once says nothing of how late readings are. Of an hour that was corrected its first value is no longer kept, so that it is missing until the correction.$$;
+It uses demand with received_at <= as_of, the weather of energy.weather_as_of, and the newest version of each of the
+regressors, names in raw.regressors. received_at is when each hour was first known; it is NULL, meaning the usual
+lateness, if the hour was received more than training.backfill_after late: a bulk-loaded history says nothing about the
+lateness of readings. The first value of a corrected hour is not kept, so the hour is missing until its correction was
+received.$$;
 revoke all on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz, text[]) from public;
 
-create or replace function energy.building_inputs(building_id text, as_of timestamptz, since timestamptz, until timestamptz) returns text
+create or replace function energy.building_inputs(building_id text, as_of timestamptz, since timestamptz,
+    until timestamptz) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select energy.building_inputs(building_id, as_of, since, until, energy.regressors_of(energy.current_config())) $$;
 comment on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) is
-    'As with regressors, of those that the configuration names: what a training reads.';
+    'As with regressors, using the configured ones: the inputs of a training.';
 revoke all on function energy.building_inputs(text, timestamptz, timestamptz, timestamptz) from public;

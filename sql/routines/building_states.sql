@@ -9,7 +9,7 @@ select
     newest.forecast_until,
     newest.source,
     (energy.clock() - newest.issued_at <= limits.forecasts_late) is not true as is_late,
-    -- A plan is what a building in stage design gets.
+    -- Design forecasts are expected in stage design.
     coalesce(
         newest.source in ('profile', 'last_week', 'recent_mean')
         or newest.source = 'design' and stages.stage is distinct from 'design', false) as is_falling_back,
@@ -35,16 +35,17 @@ left join energy.accuracy_days as yesterday
     on yesterday.building_id = buildings.building_id and yesterday.lead_day = 1
     and yesterday.local_date = (energy.clock() at time zone buildings.time_zone)::date - 1;
 comment on view energy.building_states is
-    'How each building is doing: what is measured and forecast of it, and how good its forecasts of yesterday were.';
-comment on column energy.building_states.heard_at is 'When its meters were last heard.';
-comment on column energy.building_states.measured_until is 'End of the newest hour whose demand is known.';
-comment on column energy.building_states.source is 'What its next hour is forecast by, as in energy.forecasts.';
+$$State of each building: how current its measurements and forecasts are, and the accuracy of yesterday's forecasts.$$;
+comment on column energy.building_states.heard_at is 'When its meters last reported.';
+comment on column energy.building_states.measured_until is 'End of the newest hour with known demand.';
+comment on column energy.building_states.source is 'Source of the forecast of its next hour, as in energy.forecasts.';
 comment on column energy.building_states.is_late is 'It has no forecast younger than monitoring.forecasts_late.';
-comment on column energy.building_states.is_falling_back is 'Neither a model nor its plan forecasts it.';
+comment on column energy.building_states.is_falling_back is
+    'It is forecast by neither a model nor a design forecast in stage design.';
 comment on column energy.building_states.yesterday_error_kwh is
     'Sum of absolute errors of its last local day, first day of lead; NULL: not scored.';
 
--- Views of the API run their functions with the rights of their reader, who has none here.
+-- Functions in API views run with the rights of the reader, who has none here: security definer.
 create or replace function energy.states_of(building_ids text[]) returns setof energy.building_states
 language sql stable security definer
 set search_path = pg_catalog, pg_temp

@@ -12,5 +12,5 @@ begin
 end;
 $$;
 comment on function energy.calendar_regressors() is
-    'The columns of processed.int_building_days that models are given, as a list for a query: all that are numbers or booleans.';
+    'The columns of processed.int_building_days used by models, as a select list: all numeric and boolean columns.';
 revoke all on function energy.calendar_regressors() from public;

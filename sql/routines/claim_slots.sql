@@ -1,5 +1,4 @@
--- Slots are shared out by locks on their rows, which end with the transaction: a session that is killed leaves its
--- batch to the next.
+-- Slots are claimed by row locks, which end with the transaction: a killed session leaves its batch to the next one.
 drop function if exists energy.due_batch(timestamptz, timestamptz);
 
 create or replace function energy.due_places(issued_at timestamptz, tried_before timestamptz)
@@ -23,12 +22,12 @@ as $$
     join energy.building_places using (building_id)
     where status <> 'issued' and (tried_at < tried_before) is not false
     group by 1, 2, 3, 4, 5, 6
-    -- Each session goes through the places in an order of its own, so that two seldom read the same one.
+    -- Each session visits the places in its own order, so that sessions rarely read the same place.
     order by 4, hashtextextended(place, pg_backend_pid()), 5, 6
 $$;
 comment on function energy.due_places(timestamptz, timestamptz) is
-$$Where forecasts are due: a row for each slot and place, the oldest slot first, with one of the buildings. issued_at:
-of that slot alone. tried_before: what was tried since then waits for the next run; -infinity: what was never tried.$$;
+$$Places with due forecasts: one row per slot and place, the oldest slot first, with one of the buildings. issued_at:
+only that slot. tried_before: slots tried since then wait for the next run; -infinity: only slots never tried.$$;
 revoke all on function energy.due_places(timestamptz, timestamptz) from public;
 
 create or replace function energy.claim_slots(
@@ -54,8 +53,8 @@ begin
 end;
 $$;
 comment on function energy.claim_slots(text, timestamptz, interval, boolean, timestamptz) is
-$$Takes slots of a row of energy.due_places for this transaction, which no other session has: up to 40 buildings. Empty:
-there are none, or others have them.$$;
+$$Claims slots of a row of energy.due_places for this transaction, skipping those claimed by other sessions: up to 40
+buildings. Empty: there are none left.$$;
 revoke all on function energy.claim_slots(text, timestamptz, interval, boolean, timestamptz) from public;
 
 create or replace function energy.await_slot(issued_at timestamptz, tried_before timestamptz) returns boolean
@@ -70,7 +69,7 @@ begin
     if not found then
         return false;
     end if;
-    -- One at a time: who holds none while it waits cannot deadlock.
+    -- One slot at a time, while holding no other: it cannot deadlock.
     perform from energy.forecast_slots as slots
     where slots.building_id = due.building_id and slots.slot_at = due.slot_at and status <> 'issued'
     for update;
@@ -78,6 +77,6 @@ begin
 end;
 $$;
 comment on function energy.await_slot(timestamptz, timestamptz) is
-$$Waits for a session that has claimed a slot which is due to end its batch. False: none is due. What a killed session
-had is free afterwards.$$;
+$$Waits for the session that has claimed a due slot to end its batch. False: none is due. Slots of a killed session are
+free afterwards.$$;
 revoke all on function energy.await_slot(timestamptz, timestamptz) from public;

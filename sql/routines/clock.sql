@@ -3,5 +3,5 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(nullif(current_setting('energy.clock', true), '')::timestamptz, now());
 comment on function energy.clock() is
-    'The time that the pipeline takes for now: the setting energy.clock, for a demo or a replay on old data, else now().';
+    'Current time of the pipeline: the setting energy.clock, for a demo or a replay of old data, else now().';
 revoke all on function energy.clock() from public;

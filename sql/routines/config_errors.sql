@@ -7,7 +7,7 @@ as $$
         select
             limits.*,
             entry,
-            -- pg_cron takes a step of a range or of *, and none of a single number.
+            -- pg_cron accepts a step after a range or *, but not after a single number.
             regexp_match(entry, '^(?:(\d{1,2})|(?:\*|(\d{1,2})-(\d{1,2}))(?:/(\d{1,2}))?)$') as parts
         from unnest(
             string_to_array(schedule, ' '),
@@ -20,8 +20,8 @@ as $$
     select wrong
     from (
         select format('%s cannot be %s: %s', name, entry,
-                      case when parts is null then 'a number, a-b, *, a-b/step or */step is asked'
-                           else format('%s to %s, in this order, are allowed', least, most) end) as wrong
+                      case when parts is null then 'expected a number, a-b, *, a-b/step or */step'
+                           else format('expected %s to %s, in ascending order', least, most) end) as wrong
         from entries
         where parts is null
            or parts[1]::int not between least and most
@@ -29,12 +29,12 @@ as $$
            or parts[3]::int not between parts[2]::int and most
            or parts[4]::int not between 1 and most
         union all
-        -- pg_cron reads less than 1000.
-        select format('it has %s characters, 200 are allowed', length(schedule)) where length(schedule) > 200
+        -- pg_cron reads fewer than 1000.
+        select format('it has %s characters, at most 200 are allowed', length(schedule)) where length(schedule) > 200
     ) as mistakes
     limit 1
 $$;
-comment on function energy.schedule_error(text) is 'What is wrong with the values of a five-field schedule; NULL if nothing is.';
+comment on function energy.schedule_error(text) is 'The error in a five-field schedule; NULL if it is valid.';
 revoke all on function energy.schedule_error(text) from public;
 
 create or replace function energy.measure_errors(config jsonb) returns table (path text, message text, hint text)
@@ -47,7 +47,7 @@ as $$
             value ->> 'kind' as kind,
             value ->> 'measures' as measures,
             value ->> 'unit' as unit,
-            -- What stands under the name of a column, or is summed with it.
+            -- Measures with their own columns, or those summed with them.
             value ->> 'measures' in ('consumption', 'solar') or demand ? (value ->> 'measures') as is_energy
         from (select coalesce(config #> '{demand,measures}', '["consumption"]') as demand) as configs
         cross join lateral jsonb_each(config -> 'meters')
@@ -55,45 +55,51 @@ as $$
     )
 
     select 'meters', format('no register measures %s', wanted.measures),
-        format('Without one no hour has a demand: measures: %s.', wanted.measures)
+        format('No hour would have a demand: measures: %s.', wanted.measures)
     from jsonb_array_elements_text(coalesce(config #> '{demand,measures}', '["consumption"]')) as wanted (measures)
     where not exists (select from types where types.kind = 'register' and types.measures = wanted.measures)
     union all
-    select 'demand.measures', 'solar is no demand', 'Name what is used: consumption, heating.'
+    select 'demand.measures', 'solar is not a demand', 'Use consumption or heating.'
     where config #> '{demand,measures}' ? 'solar'
     union all
     select format('meters.%s.kind', sensor_type), format('"%s" cannot measure %s', kind, measures),
         case when is_energy then 'Registers count it.' else 'Gauges show it.' end
     from types
-    where kind <> case when is_energy then 'register' when measures in ('room_temperature', 'setpoint') then 'gauge' else kind end
+    where kind <> case when is_energy then 'register' when measures in ('room_temperature', 'setpoint') then 'gauge'
+        else kind end
     union all
     select format('meters.%s.unit', sensor_type), format('"%s" is not "kWh"', unit),
         format('Registers of %s count kWh.', measures)
     from types where is_energy and unit <> 'kWh'
     union all
-    -- Their values are summed, or are those of one gauge and of the next.
+    -- Sensors of one measure are summed, or replace each other.
     select format('meters.%s', one.sensor_type),
-        format('it measures %s as a %s in %s, and %s does as a %s in %s', one.measures, one.kind, one.unit, other.sensor_type, other.kind, other.unit),
-        'One measure has one kind and one unit; give the other a name of its own.'
-    from types as one join types as other on other.measures = one.measures and other.sensor_type < one.sensor_type collate "C"
+        format('it measures %s as a %s in %s, but %s does as a %s in %s', one.measures, one.kind, one.unit,
+            other.sensor_type, other.kind, other.unit),
+        'A measure has one kind and one unit; use another measure name for the other.'
+    from types as one join types as other on other.measures = one.measures
+        and other.sensor_type < one.sensor_type collate "C"
     where one.kind <> other.kind
-       or not coalesce(edf.convert_unit(0, one.unit, other.unit) = 0 and edf.convert_unit(1, one.unit, other.unit) = 1, false)
+       or not coalesce(edf.convert_unit(0, one.unit, other.unit) = 0 and edf.convert_unit(1, one.unit, other.unit) = 1,
+           false)
 $$;
 comment on function energy.measure_errors(jsonb) is
-    'What is wrong with what sensor types measure, and with what demand is made of: path, message and what is allowed. Loads nothing.';
+    'Errors in the measures of sensor types and of demand: path, message and what is allowed. Loads nothing.';
 revoke all on function energy.measure_errors(jsonb) from public;
 
 create or replace function energy.rule_errors(config jsonb) returns table (path text, message text, hint text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format('anomalies.rules.%s', given.key), 'there is no such rule', 'select rule, description from energy.anomaly_rules lists them.'
+    select format('anomalies.rules.%s', given.key), 'there is no such rule',
+        'select rule, description from energy.anomaly_rules lists them.'
     from jsonb_each(config #> '{anomalies,rules}') as given
     where not exists (select from energy.anomaly_rules where rule = given.key)
     union all
-    -- Of the rules that the schema knows nothing of their own defaults say what they have.
+    -- For rules unknown to the schema, the defaults define the settings.
     select format('anomalies.rules.%s.%s', given.key, setting.key),
-        case when defaults ? setting.key then format('a %s is given, its default is a %s', jsonb_typeof(setting.value), jsonb_typeof(defaults -> setting.key))
+        case when defaults ? setting.key then format('a %s is given, its default is a %s', jsonb_typeof(setting.value),
+            jsonb_typeof(defaults -> setting.key))
             else 'the rule has no such setting' end,
         format('It has %s.', (select string_agg(name, ', ' order by name) from jsonb_object_keys(defaults) as name))
     from jsonb_each(config #> '{anomalies,rules}') as given
@@ -103,7 +109,7 @@ as $$
       and jsonb_typeof(setting.value) is distinct from jsonb_typeof(defaults -> setting.key)
 $$;
 comment on function energy.rule_errors(jsonb) is
-    'What is wrong with anomalies.rules of a configuration: rules that are not there, and settings that they do not have. Loads nothing.';
+    'Errors in anomalies.rules of a configuration: unknown rules and settings. Loads nothing.';
 revoke all on function energy.rule_errors(jsonb) from public;
 
 create or replace function energy.config_secrets(config jsonb) returns setof text
@@ -112,10 +118,11 @@ set search_path = pg_catalog, pg_temp
 as $$
     select path from energy.config_values(config)
     where key ~* '(secret|passw|pwd|token|credential|(api|access|private|signing)_?key)'
-       -- An address with a password, a private key, a JWT: also inside of arrays.
+       -- A URL with a password, a private key or a JWT, also inside of arrays.
        or jsonb_typeof(value) <> 'object' and value::text ~ '(://[^/@\s"]*:[^/@\s"]+@|-----BEGIN |"eyJ[A-Za-z0-9_-]+\.)'
 $$;
-comment on function energy.config_secrets(jsonb) is 'Paths in a configuration that look like a secret, by their name or their value.';
+comment on function energy.config_secrets(jsonb) is
+    'Paths in a configuration that look like secrets, by name or value.';
 revoke all on function energy.config_secrets(jsonb) from public;
 
 create or replace function energy.config_errors(config jsonb) returns table (path text, message text, hint text)
@@ -127,9 +134,10 @@ declare
     parameters constant jsonb := config #> '{training,parameters}';
     reading    record;
 begin
-    -- Before all else, and without their values: messages end up in logs.
+    -- Checked first, and without the values: messages end up in logs.
     return query
-    select secret, 'looks like a secret', 'Secrets never stand in the configuration; docker/README.md says where they do.'
+    select secret, 'looks like a secret',
+        'The configuration must not contain secrets; docker/README.md says where to put them.'
     from energy.config_secrets(config) as secret;
     if found then
         return;
@@ -138,7 +146,7 @@ begin
     if found then
         return;
     end if;
-    -- What only those who read a part can judge.
+    -- Checks that only the code using a section can do.
     for reading in
         select 'training' as part, format('edf.read_parameters(%L, %L)', strategy, parameters) as call
         union all
@@ -157,40 +165,50 @@ begin
         end;
     end loop;
     return query
-    select 'inference.history', format('%s is shorter than what a forecast reads, %s h', config #>> '{inference,history}', hours),
-        'Read at least what the longest lag and window need.'
+    select 'inference.history',
+        format('%s is shorter than the %s h that a forecast reads', config #>> '{inference,history}', hours),
+        'It must cover the longest lag and window.'
     from edf.history_hours(strategy, parameters, config -> 'features') as hours
     where hours * interval '1 hour' > (config #>> '{inference,history}')::interval;
     return query
-    select format('meters.%s', key), format('min_value %s is not below max_value %s', value ->> 'min_value', value ->> 'max_value'),
-        'Readings between the two are taken.'
+    select format('meters.%s', key),
+        format('min_value %s is not below max_value %s', value ->> 'min_value', value ->> 'max_value'),
+        'Readings between the two are accepted.'
     from jsonb_each(config -> 'meters')
     where (value ->> 'min_value')::double precision >= (value ->> 'max_value')::double precision
     union all
     select * from energy.measure_errors(config)
     union all
-    select 'training.regressors', format('"%s" is the name of a column that models have already', name), 'Enter it under another name in raw.regressors.'
+    select 'training.regressors', format('"%s" is already a column of the models'' inputs', name),
+        'Use another name in raw.regressors.'
     from unnest(energy.regressors_of(config)) as name
-    where name in ('building_id', 'valid_at', 'received_at', 'consumption_kwh', 'temperature_c', 'ghi_w_m2', 'apartments')
-       or exists (select from pg_attribute where attrelid = to_regclass('processed.int_building_days') and attname = name)
+    where name in ('building_id', 'valid_at', 'received_at', 'consumption_kwh', 'temperature_c', 'ghi_w_m2',
+        'apartments')
+       or exists (select from pg_attribute
+           where attrelid = to_regclass('processed.int_building_days') and attname = name)
     union all
-    select 'training.archetype_history', format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),
-        'A model of an archetype learns what the first four weeks of a building are like.'
+    select 'training.archetype_history',
+        format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),
+        'The model of an archetype needs the first four weeks of a building.'
     where (config #>> '{training,archetype_history}')::interval < interval '28 days'
     union all
-    select 'inference', 'neither issue_time_local nor issue_hour_utc is set', 'Say when forecasts are issued: issue_time_local: "05:00".'
+    select 'inference', 'neither issue_time_local nor issue_hour_utc is set',
+        'Set when forecasts are issued: issue_time_local: "05:00".'
     where not config -> 'inference' ?| array['issue_time_local', 'issue_hour_utc']
     union all
-    select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}', config #>> '{evaluation,test_period}'),
-        'Several forecasts are made in the test period.'
+    select 'evaluation.step', format('%s is longer than test_period, %s', config #>> '{evaluation,step}',
+        config #>> '{evaluation,test_period}'),
+        'The test period must contain several forecasts.'
     where (config #>> '{evaluation,step}')::interval > (config #>> '{evaluation,test_period}')::interval
     union all
-    -- Hours of the last month rest on the readings before them.
-    select 'storage.tables.raw.meter_readings.keep', format('%s is shorter than 40 days', config #>> '{storage,tables,raw.meter_readings,keep}'),
-        'Keep readings longer: the hours of the last days could not be made anew.'
+    -- The hours of the last month depend on earlier readings.
+    select 'storage.tables.raw.meter_readings.keep',
+        format('%s is shorter than 40 days', config #>> '{storage,tables,raw.meter_readings,keep}'),
+        'The hours of the last days could otherwise not be recomputed.'
     where (config #>> '{storage,tables,raw.meter_readings,keep}')::interval < interval '40 days'
     union all
-    select 'anomalies.night_to_hour', format('%s is not after night_from_hour, %s', to_hour, from_hour), 'The night is within one local day.'
+    select 'anomalies.night_to_hour', format('%s is not after night_from_hour, %s', to_hour, from_hour),
+        'The night must be within one local day.'
     from (
         select coalesce((config #>> '{anomalies,night_from_hour}')::integer, 1) as from_hour,
             coalesce((config #>> '{anomalies,night_to_hour}')::integer, 5) as to_hour
@@ -205,5 +223,6 @@ begin
 end;
 $$;
 comment on function energy.config_errors(jsonb) is
-    'What is wrong with a configuration: path, message with the value, and what is allowed; no row if nothing is. Loads nothing.';
+$$Errors in a configuration: path, message with the value, and what is allowed; no rows if it is valid. Loads
+nothing.$$;
 revoke all on function energy.config_errors(jsonb) from public;

@@ -1,4 +1,4 @@
--- The schema of config/edf.yaml, from its file: the one that editors and checks before a deployment read.
+-- The schema of config/edf.yaml, from the file that editors and pre-deployment checks use.
 \set schema `cat ../config/edf.schema.json`
 select format($query$
     create or replace function energy.config_schema() returns json

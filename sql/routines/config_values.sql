@@ -10,13 +10,15 @@ as $$
             member.key,
             member.value
         from nodes
-        cross join lateral jsonb_each(case jsonb_typeof(nodes.value) when 'object' then nodes.value else '{}' end) as member
+        cross join lateral jsonb_each(case jsonb_typeof(nodes.value) when 'object' then nodes.value
+            else '{}' end) as member
     )
 
     select path, key, value from nodes where path <> ''
 $$;
 comment on function energy.config_values(jsonb) is
-    'Every member of a configuration with its path, such as evaluation.gate.max_rmse_ratio; sections too, an array as a whole.';
+$$Every setting of a configuration with its path, such as evaluation.gate.max_rmse_ratio; includes sections; an array
+is one value.$$;
 revoke all on function energy.config_values(jsonb) from public;
 
 create or replace function energy.config_changes(from_config_id bigint, to_config_id bigint)
@@ -33,7 +35,8 @@ begin
     where asked.config_id is null or not exists (select from energy.configs where configs.config_id = asked.config_id);
     if found then
         raise exception 'there is no version % of the configuration', coalesce(unknown::text, 'null')
-            using errcode = 'undefined_object', hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
+            using errcode = 'undefined_object',
+                  hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
     end if;
     return query
     with old_values as (
@@ -53,5 +56,6 @@ begin
 end;
 $$;
 comment on function energy.config_changes(bigint, bigint) is
-    'What differs between two versions of the configuration: NULL where the setting does not stand in one. Errors: 42704 no such version.';
+$$Differences between two versions of the configuration: NULL if a setting is missing in one. Errors: 42704 no such
+version.$$;
 revoke all on function energy.config_changes(bigint, bigint) from public;

@@ -1,4 +1,4 @@
--- Security definer, since views run their functions with the rights of their reader: those of the API have none here.
+-- Security definer: functions in views run with the rights of the reader, and API roles have none here.
 create or replace function energy.current_config_id() returns bigint
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -14,12 +14,13 @@ begin
     return current_id;
 end;
 $$;
-comment on function energy.current_config_id() is 'The version of the current configuration. Errors: 55000 where none is loaded.';
+comment on function energy.current_config_id() is
+    'The version of the current configuration. Errors: 55000 none is loaded.';
 revoke all on function energy.current_config_id() from public;
 
 create or replace function energy.current_config() returns jsonb
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 return (select config from energy.configs where config_id = energy.current_config_id());
-comment on function energy.current_config() is 'The current configuration. Errors: 55000 where none is loaded.';
+comment on function energy.current_config() is 'The current configuration. Errors: 55000 none is loaded.';
 revoke all on function energy.current_config() from public;

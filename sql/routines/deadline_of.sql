@@ -9,7 +9,7 @@ declare
 begin
     begin
         if wanted ~ '^\d\d:\d\d$' then
-            -- The next time that clocks show it.
+            -- The next occurrence in local time.
             local_at := (now_at at time zone time_zone)::date + wanted::time;
             if energy.local_instant(local_at, time_zone) <= now_at then
                 local_at := local_at + interval '1 day';
@@ -23,19 +23,19 @@ begin
             found_at := energy.local_instant(local_at, time_zone);
         end if;
     exception when data_exception then
-        -- A date or time that no calendar has.
+        -- An impossible date or time.
         found_at := null;
     end;
     if found_at is null then
-        raise exception 'deadline is %: that is no time', quote_literal(left(deadline, 80))
+        raise exception 'deadline is %, which is not a time', quote_literal(left(deadline, 80))
             using errcode = 'invalid_parameter_value',
-                  hint = 'Write 18:00 or 2026-03-28T18:00, by the clock of the building; with Z or +02:00 (in an '
-                         'address %2B02:00) behind it by another clock.';
+                  hint = 'Write 18:00 or 2026-03-28T18:00 in the building''s local time; append Z or +02:00 (in a '
+                         'URL %2B02:00) for another offset.';
     end if;
     return found_at;
 end;
 $$;
 comment on function energy.deadline_of(text, text, timestamptz) is
-$$The time that a text means: 18:00, the next one by the clock of a time zone; 2026-03-28T18:00, by the same clock, or
-by another one with Z or an offset behind it. Errors: 22023 it is none of these.$$;
+$$The time that a text stands for: 18:00, its next occurrence in a time zone; 2026-03-28T18:00, in the same time zone,
+or with Z or an offset appended. Errors: 22023 it is none of these.$$;
 revoke all on function energy.deadline_of(text, text, timestamptz) from public;

@@ -2,24 +2,30 @@ create or replace function energy.builtin_design_profile(size_unit text) returns
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Shape: standard load profile H0 of German households (VDEW 1999, BDEW), its seasons weighted by their days, in Wh an hour for 1,000 kWh a year.
-    -- Level: 3,000 kWh a year for an apartment (VDEW: 3,074 kWh for a German household in 2005) of 90 m2. Nothing is known of heating by electricity.
+    -- Shape: standard load profile H0 of German households (VDEW 1999, BDEW), mean over the year's days, in Wh per hour
+    -- for 1,000 kWh a year.
+    -- Level: 3,000 kWh a year for an apartment (VDEW: 3,074 kWh for a German household in 2005) of 90 m2. Electric
+    -- heating is unknown.
     select '', builtin_design_profile.size_unit, '-infinity'::timestamptz, 0,
         array(
             select wh * 3 / 1000 / case builtin_design_profile.size_unit when 'm2' then 90 else 1 end
             from unnest(array[
-                66, 49, 44, 43, 44, 53, 94, 130, 137, 134, 128, 130, 145, 142, 124, 112, 109, 123, 152, 175, 168, 151, 131, 99,
-                74, 58, 47, 44, 44, 45, 58, 89, 125, 149, 158, 165, 176, 172, 157, 147, 145, 164, 188, 197, 175, 144, 136, 114,
-                84, 61, 49, 45, 44, 43, 46, 61, 103, 152, 181, 204, 208, 173, 139, 120, 107, 116, 141, 164, 158, 143, 127, 95
+                66, 49, 44, 43, 44, 53, 94, 130, 137, 134, 128, 130, 145, 142, 124, 112, 109, 123, 152, 175, 168, 151,
+                131, 99,
+                74, 58, 47, 44, 44, 45, 58, 89, 125, 149, 158, 165, 176, 172, 157, 147, 145, 164, 188, 197, 175, 144,
+                136, 114,
+                84, 61, 49, 45, 44, 43, 46, 61, 103, 152, 181, 204, 208, 173, 139, 120, 107, 116, 141, 164, 158, 143,
+                127, 95
             ]::double precision[]) with ordinality as profile (wh, n)
             order by n
         ),
-        array_fill(0::double precision, array[24]), array_fill(0::double precision, array[24]), 0::double precision, 0::double precision,
+        array_fill(0::double precision, array[24]), array_fill(0::double precision, array[24]), 0::double precision,
+        0::double precision,
         0.15::double precision, 6::double precision, 0.25::double precision, 0.1::double precision
 $$;
 comment on function energy.builtin_design_profile(text) is
-$$What a building is planned by where no other building is known: the standard load profile H0 of households at 3,000 kWh a year an apartment, 33 kWh a year a m2, between a
-seventh and six times of it.$$;
+$$The design profile used if no other building is known: the standard load profile H0 of households at 3,000 kWh a year
+per apartment, 33 kWh a year per m2, with an interval from one seventh to six times of it.$$;
 revoke all on function energy.builtin_design_profile(text) from public;
 
 create or replace function energy.design_members(archetype text, at timestamptz) returns text[]
@@ -32,17 +38,20 @@ as $$
         where (design_members.archetype = '' or buildings.archetype = design_members.archetype)
           and exists (
               select from energy.building_hours as hours
-              where hours.building_id = buildings.building_id and hour_at < at - interval '28 days' and consumption_kwh is not null)
-        -- The order of their digests is none of theirs, and stays.
+              where hours.building_id = buildings.building_id and hour_at < at - interval '28 days'
+                and consumption_kwh is not null)
+        -- Ordering by hash gives a stable, unbiased sample.
         order by md5(building_id)
         limit (select coalesce((energy.current_config() #>> '{training,archetype_buildings}')::integer, 60))
     ) as sample
 $$;
 comment on function energy.design_members(text, timestamptz) is
-    'The buildings that the design profile of an archetype (empty: of all) is learnt from: those with demand four weeks ago, of more than training.archetype_buildings a sample.';
+$$The buildings used for the design profile of an archetype (empty: of all buildings): those with demand four weeks
+ago; a sample if there are more than training.archetype_buildings.$$;
 revoke all on function energy.design_members(text, timestamptz) from public;
 
-create or replace function energy.learn_design_profile(archetype text, size_unit text, at timestamptz, building_ids text[]) returns setof energy.design_profiles
+create or replace function energy.learn_design_profile(archetype text, size_unit text, at timestamptz,
+    building_ids text[]) returns setof energy.design_profiles
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -53,20 +62,26 @@ begin
 
         hours as materialized (
             select building_id, local_at::date as local_date, extract(hour from local_at)::integer as hour,
-                case when is_holiday or extract(isodow from local_at) = 7 then 2 when extract(isodow from local_at) = 6 then 1 else 0 end as day_type,
+                case when is_holiday or extract(isodow from local_at) = 7 then 2
+                    when extract(isodow from local_at) = 6 then 1 else 0 end as day_type,
                 consumption_kwh / size as demand,
-                coalesce(greatest(heating_base_c - temperature_c, 0), 0) as heating_k, coalesce(greatest(temperature_c - cooling_base_c, 0), 0) as cooling_k
+                coalesce(greatest(heating_base_c - temperature_c, 0), 0) as heating_k,
+                coalesce(greatest(temperature_c - cooling_base_c, 0), 0) as cooling_k
             from (
-                select source.building_id, consumption_kwh, is_holiday::integer = 1 as is_holiday, valid_at at time zone time_zone as local_at, commissioned_on,
-                    case %2$L when 'm2' then floor_area_m2 when 'apartment' then nullif(source.apartments, 0) else 1 end as size,
-                    -- Walls remember the day before.
-                    avg(temperature_c) over (partition by source.building_id order by valid_at rows 23 preceding) as temperature_c,
+                select source.building_id, consumption_kwh, is_holiday::integer = 1 as is_holiday,
+                    valid_at at time zone time_zone as local_at, commissioned_on,
+                    case %2$L when 'm2' then floor_area_m2 when 'apartment' then nullif(source.apartments, 0)
+                        else 1 end as size,
+                    -- Thermal inertia of the building: the day before counts too.
+                    avg(temperature_c) over (partition by source.building_id
+                        order by valid_at rows 23 preceding) as temperature_c,
                     row_number() over (partition by source.building_id order by valid_at) as n
                 from source
                 join raw.buildings using (building_id)
             ) as read
             cross join energy.degree_day_bases
-            where consumption_kwh is not null and size is not null and n >= 24 and (local_at >= commissioned_on) is not false
+            where consumption_kwh is not null and size is not null and n >= 24
+              and (local_at >= commissioned_on) is not false
         ),
 
         buildings as (
@@ -74,17 +89,20 @@ begin
         ),
 
         groups as materialized (
-            select building_id, day_type, hour, avg(demand) as demand, avg(heating_k) as heating_k, avg(cooling_k) as cooling_k, count(*) as n,
-                regr_sxx(demand, heating_k) as hh, regr_sxx(demand, cooling_k) as cc, regr_sxy(heating_k, cooling_k) as hc,
+            select building_id, day_type, hour, avg(demand) as demand, avg(heating_k) as heating_k,
+                avg(cooling_k) as cooling_k, count(*) as n,
+                regr_sxx(demand, heating_k) as hh, regr_sxx(demand, cooling_k) as cc,
+                regr_sxy(heating_k, cooling_k) as hc,
                 regr_sxy(demand, heating_k) as hy, regr_sxy(demand, cooling_k) as cy
             from hours
             join buildings using (building_id)
             group by building_id, day_type, hour
         ),
 
-        -- One fit of all, and one without each.
+        -- One fit of all buildings, and one without each.
         folds as (
-            select null::text as left_out union all select building_id from buildings where (select count(*) from buildings) > 1
+            select null::text as left_out union all select building_id from buildings
+            where (select count(*) from buildings) > 1
         ),
 
         sums as (
@@ -94,14 +112,17 @@ begin
             group by left_out, hour
         ),
 
-        -- Least squares; what would be below zero is zero, and the other is fitted alone.
+        -- Least squares with slopes of at least zero: a negative slope is set to zero and the other fitted alone.
         slopes as (
             select left_out, hour,
-                case when both_fit then both_heating when cy > 0 and cc > 0 and (both_cooling > 0 or hy <= 0) then 0 when hy > 0 and hh > 0 then hy / hh else 0 end as heating,
-                case when both_fit then both_cooling when cy > 0 and cc > 0 and (both_cooling > 0 or hy <= 0) then cy / cc else 0 end as cooling
+                case when both_fit then both_heating when cy > 0 and cc > 0 and (both_cooling > 0 or hy <= 0) then 0
+                    when hy > 0 and hh > 0 then hy / hh else 0 end as heating,
+                case when both_fit then both_cooling when cy > 0 and cc > 0
+                    and (both_cooling > 0 or hy <= 0) then cy / cc else 0 end as cooling
             from sums
             cross join lateral (select nullif(hh * cc - hc * hc, 0) as determinant) as d
-            cross join lateral (select (hy * cc - cy * hc) / determinant as both_heating, (cy * hh - hy * hc) / determinant as both_cooling) as b
+            cross join lateral (select (hy * cc - cy * hc) / determinant as both_heating,
+                (cy * hh - hy * hc) / determinant as both_cooling) as b
             cross join lateral (select coalesce(both_heating >= 0 and both_cooling >= 0, false) as both_fit) as f
         ),
 
@@ -114,20 +135,23 @@ begin
             group by 1, 2, 3
         ),
 
-        -- A type of day that was not seen is like the others.
+        -- Types of day without data use the mean of the others.
         filled as (
             select slopes.left_out, day_type, slopes.hour, heating, cooling,
-                coalesce(base, avg(base) over (partition by slopes.left_out, slopes.hour), avg(base) over (partition by slopes.left_out)) as base
+                coalesce(base, avg(base) over (partition by slopes.left_out, slopes.hour),
+                    avg(base) over (partition by slopes.left_out)) as base
             from slopes
             cross join generate_series(0, 2) as day_type
             left join lateral (
                 select base from bases
-                where bases.left_out is not distinct from slopes.left_out and bases.day_type = day_type.day_type and bases.hour = slopes.hour
+                where bases.left_out is not distinct from slopes.left_out and bases.day_type = day_type.day_type
+                  and bases.hour = slopes.hour
             ) as base on true
         ),
 
         held_out as (
-            select building_id, local_date, demand, greatest(base + heating * heating_k + cooling * cooling_k, 0) as yhat
+            select building_id, local_date, demand,
+                greatest(base + heating * heating_k + cooling * cooling_k, 0) as yhat
             from hours
             join filled on left_out = building_id and filled.day_type = hours.day_type and filled.hour = hours.hour
         ),
@@ -153,10 +177,13 @@ begin
             (select array_agg(heating order by hour) from slopes where left_out is null),
             (select array_agg(cooling order by hour) from slopes where left_out is null),
             (select avg(heating_k) from hours), (select avg(cooling_k) from hours),
-            least(coalesce((select percentile_cont(0.05) within group (order by demand / yhat) from held_out where yhat > 0), builtin.lower_ratio), 1),
-            greatest(coalesce((select percentile_cont(0.95) within group (order by demand / yhat) from held_out where yhat > 0), builtin.upper_ratio), 1),
+            least(coalesce((select percentile_cont(0.05) within group (order by demand / yhat) from held_out
+                where yhat > 0), builtin.lower_ratio), 1),
+            greatest(coalesce((select percentile_cont(0.95) within group (order by demand / yhat) from held_out
+                where yhat > 0), builtin.upper_ratio), 1),
             coalesce((select avg(level ^ 2) from weeks), builtin.between_variance),
-            coalesce((select avg((level - level_before) ^ 2) / 2 from days where day_before = local_date - 1), builtin.daily_variance)
+            coalesce((select avg((level - level_before) ^ 2) / 2 from days where day_before = local_date - 1),
+                builtin.daily_variance)
         from energy.builtin_design_profile(%2$L) as builtin
         where (select count(*) from (select from slopes where left_out is null) as whole) = 24
         $query$,
@@ -164,9 +191,10 @@ begin
 end;
 $$;
 comment on function energy.learn_design_profile(text, text, timestamptz, text[]) is
-$$The design profile of some buildings as they were known at a time, per unit of size (m2, apartment, building): mean over the buildings by local hour and type of day,
-with least-squares slopes over the degrees of heating and cooling, none below zero; and, each building forecast by the profile of the others, the spread of demand to
-forecast. Writes nothing. No row where no building of known size has four weeks of demand, or an hour of the day is never known.$$;
+$$The design profile of some buildings as of a time, per unit of size (m2, apartment, building): mean over the buildings
+by local hour and type of day, with non-negative least-squares slopes over heating and cooling degrees; and the spread
+of the ratio of demand to forecast when each building is forecast by the profile of the others. Writes nothing. No row
+if no building of known size has four weeks of demand, or an hour of the day is never known.$$;
 revoke all on function energy.learn_design_profile(text, text, timestamptz, text[]) from public;
 
 create or replace function energy.learn_design_profiles() returns bigint
@@ -199,7 +227,8 @@ begin
             end loop;
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('review_life_cycle', null, now_at, started_at, 'failed', 0, state, message, advice, kind);
+            perform energy.record_job_run('review_life_cycle', null, now_at, started_at, 'failed', 0, state, message,
+                advice, kind);
             failed := failed + 1;
         end;
     end loop;
@@ -207,6 +236,7 @@ begin
 end;
 $$;
 comment on function energy.learn_design_profiles() is
-$$Learns the design profiles of all archetypes, and of all buildings together, that are older than a week, into energy.design_profiles. An archetype that fails is a row of
-energy.job_runs; the others go on. Returns how many failed.$$;
+$$Learns the design profiles of all archetypes, and of all buildings together, that are older than a week, into
+energy.design_profiles. An archetype that fails is recorded in energy.job_runs; the others continue. Returns the number
+of failures.$$;
 revoke all on function energy.learn_design_profiles() from public;

@@ -11,7 +11,7 @@ begin
     if rule is null then
         return 0;
     end if;
-    -- What nobody was served is no record of anything.
+    -- Shadow forecasts were never served, so they need not be kept as a record.
     delete from energy.shadow_forecasts
     where model_id in (
         select model_id from energy.challenges
@@ -29,19 +29,23 @@ begin
 
         select model_id, status, at from ended
         where at < now() - (rule ->> 'keep_months')::integer * interval '1 month'
-          -- What a rollback goes back to.
+          -- Models that a rollback can restore.
           and (status = 'rejected' or place > (rule ->> 'keep_last')::integer)
         order by model_id
     loop
         freed := freed + edf.empty_model(
             model.model_id,
-            format('governance.retention of configuration %s: %s on %s, kept for %s months; of each subject the last %s retired are kept',
-                   energy.current_config_id(), model.status, model.at::date, rule ->> 'keep_months', rule ->> 'keep_last'));
+            format('governance.retention of configuration %s: %s on %s, kept for %s months; of each subject the last '
+                   '%s retired are kept',
+                   energy.current_config_id(), model.status, model.at::date, rule ->> 'keep_months',
+                   rule ->> 'keep_last'));
     end loop;
     return freed;
 end;
 $$;
 comment on function energy.empty_models() is
-$$Empties the artifacts of rejected and retired models by governance.retention of the configuration: of those that ended more than keep_months ago, but for the
-keep_last that were retired last of each subject. Rows, scores and events stay, so that energy.forecast_lineage of a kept forecast loses nothing; shadow forecasts of challenges that ended as long ago are deleted. Returns the bytes freed.$$;
+$$Empties the artifacts of rejected and retired models by governance.retention of the configuration: those that ended
+more than keep_months ago, except the keep_last most recently retired of each subject. Rows, scores and events are kept,
+so that energy.forecast_lineage stays complete; shadow forecasts of challenges that ended as long ago are deleted.
+Returns the bytes freed.$$;
 revoke all on function energy.empty_models() from public;

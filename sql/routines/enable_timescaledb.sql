@@ -10,16 +10,20 @@ begin
         raise exception 'extension timescaledb is not created in database %', current_database()
             using errcode = 'object_not_in_prerequisite_state',
                 hint = case when exists (select from pg_available_extensions where name = 'timescaledb')
-                    then 'Add timescaledb to shared_preload_libraries, restart the server, then as a superuser: create extension timescaledb.'
-                    else 'TimescaleDB is not installed on this server; without it the large tables are divided by month.' end;
+                    then 'Add timescaledb to shared_preload_libraries, restart the server, then as a superuser: create '
+                         'extension timescaledb.'
+                    else 'TimescaleDB is not installed on this server; without it the large tables are partitioned by '
+                         'month.' end;
     elsif its_schema <> 'public' then
         raise exception 'extension timescaledb is in schema %, not in public', its_schema
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Create it again: create extension timescaledb schema public.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Recreate it: create extension timescaledb schema public.';
     end if;
     perform energy.check_timescaledb();
 end;
 $$;
-comment on function energy.require_timescaledb() is 'Errors: 55000 TimescaleDB is not created in this database, not in schema public, or not preloaded.';
+comment on function energy.require_timescaledb() is
+    'Errors: 55000 TimescaleDB is not created in this database, not in schema public, or not preloaded.';
 revoke all on function energy.require_timescaledb() from public;
 
 create or replace function energy.make_hypertable(table_name text) returns void
@@ -38,12 +42,14 @@ begin
             old := table_name || '_old';
             perform energy.replace_table(table_name::regclass, split_part(old, '.', 2), '');
         end if;
-        perform public.create_hypertable(table_name, public.by_range(want.time_column, want.chunk), create_default_indexes => false, migrate_data => true);
+        perform public.create_hypertable(table_name, public.by_range(want.time_column, want.chunk),
+            create_default_indexes => false, migrate_data => true);
         if old is not null then
             execute format('insert into %s select * from %s', table_name, old);
             execute format('drop table %s', old);
         end if;
-        execute format('alter table %s set (timescaledb.enable_columnstore, timescaledb.segmentby = %L, timescaledb.orderby = %L)',
+        execute format('alter table %s set (timescaledb.enable_columnstore, timescaledb.segmentby = %L, '
+                       'timescaledb.orderby = %L)',
                        table_name, want.segment_by, want.order_by);
     end if;
     select time_interval into have from timescaledb_information.dimensions
@@ -51,12 +57,14 @@ begin
     if have.time_interval <> want.chunk then
         perform public.set_chunk_time_interval(table_name, want.chunk);
     end if;
-    perform energy.set_policy(table_name, 'policy_compression', jsonb_build_object('compress_after', want.compress_after));
+    perform energy.set_policy(table_name, 'policy_compression',
+        jsonb_build_object('compress_after', want.compress_after));
     perform energy.set_policy(table_name, 'policy_retention', jsonb_build_object('drop_after', want.keep));
 end;
 $$;
 comment on function energy.make_hypertable(text) is
-    'Makes a large table a hypertable with columnstore and policies as energy.storage says, plain or divided by month as it may be; what is so already stays.';
+$$Makes a large table, plain or partitioned by month, a hypertable with columnstore and policies as in
+energy.storage; settings that are up to date are not changed.$$;
 revoke all on function energy.make_hypertable(text) from public;
 
 create or replace function energy.set_policy(table_name text, policy text, want jsonb) returns void
@@ -71,11 +79,12 @@ begin
     select jobs.config || jsonb_build_object('schedule_interval', jobs.schedule_interval) into have
     from timescaledb_information.jobs
     where proc_name = policy and format('%s.%s', hypertable_schema, hypertable_name) = table_name;
-    -- Policies go by the server's clock: they would drop what another clock takes for new.
+    -- Policies use the server's clock: with another pipeline clock they could drop current data.
     if nullif(current_setting('energy.clock', true), '') is not null then
         want := '{}';
     end if;
-    select bool_and((have ->> key)::interval is not distinct from value::interval) into done from jsonb_each_text(want) as wanted (key, value);
+    select bool_and((have ->> key)::interval is not distinct from value::interval) into done
+    from jsonb_each_text(want) as wanted (key, value);
     if done or have is null and want = '{}' then
         return;
     end if;
@@ -94,16 +103,18 @@ begin
             perform public.remove_continuous_aggregate_policy(table_name, if_exists => true);
             if want <> '{}' then
                 perform public.add_continuous_aggregate_policy(
-                    table_name, start_offset => (want ->> 'start_offset')::interval, end_offset => (want ->> 'end_offset')::interval,
+                    table_name, start_offset => (want ->> 'start_offset')::interval,
+                    end_offset => (want ->> 'end_offset')::interval,
                     schedule_interval => (want ->> 'schedule_interval')::interval);
             end if;
     end case;
 end;
 $$;
 comment on function energy.set_policy(text, text, jsonb) is
-$$Brings a policy of TimescaleDB to what is wanted: adds, changes or removes it, or leaves it as it is.
+$$Adds, changes or removes a policy of TimescaleDB to match the wanted one.
 
-None is made while the setting energy.clock gives the pipeline another clock than the server's; energy.apply_retention() goes by that clock.$$;
+Without policies while the setting energy.clock gives the pipeline another clock than the server's;
+energy.apply_retention() uses that clock.$$;
 revoke all on function energy.set_policy(text, text, jsonb) from public;
 
 create or replace function energy.make_building_days_aggregate() returns void
@@ -111,7 +122,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    create materialized view energy.building_days_aggregate with (timescaledb.continuous, timescaledb.materialized_only = false) as
+    create materialized view energy.building_days_aggregate with (timescaledb.continuous,
+        timescaledb.materialized_only = false) as
     select
         building_id,
         public.time_bucket('1 day', hour_at) as day_at,
@@ -125,14 +137,16 @@ begin
     group by building_id, day_at
     with no data;
     alter materialized view energy.building_days_aggregate owner to edf_owner;
-    comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; what is newer than its last refresh is added from the hours.';
+    comment on view energy.building_days_aggregate is 'Continuous aggregate behind energy.building_days; data newer '
+                                                      'than its last refresh is added from the hours.';
     grant select on energy.building_days_aggregate to pipeline, analyst;
 end;
 $$;
 comment on function energy.make_building_days_aggregate() is 'Makes the continuous aggregate of days, with no data.';
 revoke all on function energy.make_building_days_aggregate() from public;
 
--- It commits after each table, and a refresh wants a transaction of its own; so it can have no SET clause, and every name is qualified.
+-- It commits after each table, and a refresh needs its own transaction; so it cannot have a SET clause, and every name
+-- is qualified.
 create or replace procedure energy.enable_timescaledb()
 language plpgsql
 as $$
@@ -147,37 +161,45 @@ begin
     if not (select rolcanlogin from pg_catalog.pg_roles where rolname = 'edf_owner') then
         raise exception 'role edf_owner may not log in, so TimescaleDB would not run its policies'
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'As a superuser: alter role edf_owner login. Without a password nobody logs in as it where pg_hba.conf asks for one.';
+                hint = 'As a superuser: alter role edf_owner login. Without a password, it cannot log in where '
+                       'pg_hba.conf requires one.';
     end if;
-    -- A refresh may have to write into compressed chunks more than TimescaleDB lets a transaction by default.
-    execute pg_catalog.format('alter database %I set timescaledb.max_tuples_decompressed_per_dml_transaction = 0', pg_catalog.current_database());
+    -- A refresh may write more tuples into compressed chunks than TimescaleDB allows in a transaction by default.
+    execute pg_catalog.format('alter database %I set timescaledb.max_tuples_decompressed_per_dml_transaction = 0',
+        pg_catalog.current_database());
     for large in select table_name from energy.storage order by table_name loop
         perform energy.make_hypertable(large);
         commit;
     end loop;
 
-    -- A refresh is never without bounds: one that looks further back than the hours are kept would delete days.
+    -- A refresh is always bounded: one that looks back further than the hours are kept would delete days.
     select storage.keep into keep from energy.storage where table_name = 'energy.building_hours';
     if pg_catalog.to_regclass('energy.building_days_aggregate') is null then
         perform energy.make_building_days_aggregate();
         commit;
-        select pg_catalog.date_trunc('day', min(hour_at), 'UTC'), pg_catalog.date_trunc('day', max(hour_at), 'UTC') into first_at, last_at
-        from energy.building_hours where keep is null or hour_at >= pg_catalog.date_trunc('day', energy.cut_at(keep), 'UTC') + interval '24 hours';
+        select pg_catalog.date_trunc('day', min(hour_at), 'UTC'),
+            pg_catalog.date_trunc('day', max(hour_at), 'UTC') into first_at, last_at
+        from energy.building_hours where keep is null
+            or hour_at >= pg_catalog.date_trunc('day', energy.cut_at(keep), 'UTC') + interval '24 hours';
         if first_at < last_at then
             call public.refresh_continuous_aggregate('energy.building_days_aggregate', first_at, last_at);
         end if;
         perform energy.define_building_days();
     end if;
-    perform energy.set_policy('energy.building_days_aggregate', 'policy_refresh_continuous_aggregate', pg_catalog.jsonb_build_object(
-        'start_offset', least((days ->> 'start')::interval, keep - interval '1 day'), 'end_offset', days ->> 'end', 'schedule_interval', days ->> 'every'));
-    perform energy.set_policy('energy.building_days_aggregate', 'policy_retention', pg_catalog.jsonb_build_object('drop_after', keep));
+    perform energy.set_policy('energy.building_days_aggregate', 'policy_refresh_continuous_aggregate',
+        pg_catalog.jsonb_build_object(
+        'start_offset', least((days ->> 'start')::interval, keep - interval '1 day'), 'end_offset', days ->> 'end',
+        'schedule_interval', days ->> 'every'));
+    perform energy.set_policy('energy.building_days_aggregate', 'policy_retention',
+        pg_catalog.jsonb_build_object('drop_after', keep));
     commit;
 end;
 $$;
 comment on procedure energy.enable_timescaledb() is
-$$Makes the large tables hypertables, as section storage of the configuration says: chunks, columnstore, policies, and the continuous aggregate behind
-energy.building_days. Tables that are plain or divided by month are converted, which rewrites them: call it while little is written. Running it twice changes
-nothing; after the configuration has changed it changes the policies. Call it outside of a transaction.
+$$Makes the large tables hypertables, as configured in section storage: chunks, columnstore, policies, and the
+continuous aggregate behind energy.building_days. Tables that are plain or partitioned by month are rewritten: call it
+while there are few writes. Running it twice changes nothing; after a change of the configuration it updates the
+policies. Call it outside of a transaction.
 
 Errors: 55000 TimescaleDB is not created in this database, or not preloaded; role edf_owner may not log in.$$;
 revoke all on procedure energy.enable_timescaledb() from public;

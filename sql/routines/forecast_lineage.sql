@@ -40,7 +40,8 @@ left join lateral (
 ) as trained on true
 left join lateral (
     select happened_at, happened_by, reason from edf.model_events as events
-    where events.model_id = forecasts.model_id and event in ('approved', 'restored') and happened_at <= forecasts.created_at
+    where events.model_id = forecasts.model_id and event in ('approved', 'restored')
+      and happened_at <= forecasts.created_at
     order by event_id desc limit 1
 ) as approved on true
 left join lateral (
@@ -52,9 +53,13 @@ left join lateral (
     where deployed_at <= forecasts.created_at order by deployed_at desc limit 1
 ) as made_with on true;
 comment on view energy.forecast_lineage is
-$$Where each row of energy.forecasts comes from: model with its training window and decision, configurations, versions of the code, and run of the weather. Ask for a
-building and an issue: all of it at once is as long as the forecasts. NULL: not known any more, or of a time before it was noted.$$;
-comment on column energy.forecast_lineage.approved_at is 'The approval, or the rollback, by which the model forecast then.';
-comment on column energy.forecast_lineage.trained_with_code is 'energy.deployments.checksum of the code that was deployed when the model was trained.';
-comment on column energy.forecast_lineage.made_with_code is 'The same when the forecast was made.';
-comment on column energy.forecast_lineage.config_id is 'The configuration that the forecast was made under; training_config_id: that of its model''s recipe.';
+$$Lineage of each row of energy.forecasts: model with its training window and decision, configurations, code versions,
+and weather run. Filter by building and issue: it has as many rows as energy.forecasts. NULL: no longer known, or from
+before it was recorded.$$;
+comment on column energy.forecast_lineage.approved_at is
+    'The approval or rollback that was in force when the model made the forecast.';
+comment on column energy.forecast_lineage.trained_with_code is
+    'energy.deployments.checksum of the code deployed when the model was trained.';
+comment on column energy.forecast_lineage.made_with_code is 'The same for when the forecast was made.';
+comment on column energy.forecast_lineage.config_id is
+    'Configuration in force when the forecast was made; training_config_id: when its model was trained.';

@@ -4,11 +4,11 @@ create or replace function energy.forecast_query(
 language sql stable
 set search_path = pg_catalog, pg_temp
 return energy.building_inputs(
-    building_id, issued_at, issued_at - (energy.current_config() #>> '{inference,history}')::interval, issued_at + horizon,
+    building_id, issued_at, issued_at - (energy.current_config() #>> '{inference,history}')::interval,
+    issued_at + horizon,
     regressors);
 comment on function energy.forecast_query(text, timestamptz, interval, text[]) is
-$$energy.building_inputs of the recent hours of a building and the hours ahead, as they were known at issued_at, with
-these regressors.$$;
+$$energy.building_inputs of a building's recent hours and the hours ahead, as of issued_at, with these regressors.$$;
 revoke all on function energy.forecast_query(text, timestamptz, interval, text[]) from public;
 
 create or replace function energy.forecast_query(building_id text, issued_at timestamptz, horizon interval) returns text
@@ -16,5 +16,5 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return energy.forecast_query(building_id, issued_at, horizon, energy.approved_regressors(building_id, false));
 comment on function energy.forecast_query(text, timestamptz, interval) is
-    'As with regressors, of those that the building''s own approved model was trained with: what it forecasts from.';
+    'As with regressors, using those of the building''s own approved model: the inputs of its forecast.';
 revoke all on function energy.forecast_query(text, timestamptz, interval) from public;

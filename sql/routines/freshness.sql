@@ -1,5 +1,6 @@
 create or replace view energy.freshness as
-select 'meters' as what, building_id as subject, heard_at as newest_at, energy.clock() - heard_at as age, limits.meters_late as late_after
+select 'meters' as what, building_id as subject, heard_at as newest_at, energy.clock() - heard_at as age,
+    limits.meters_late as late_after
 from raw.buildings
 left join energy.building_spans using (building_id)
 cross join energy.monitoring_limits as limits
@@ -12,21 +13,23 @@ left join lateral (
 ) as newest on true
 cross join energy.monitoring_limits as limits
 union all
--- A place that no building names is nobody's.
+-- Excludes places without buildings.
 select 'weather', weather_location_id, newest.issued_at, energy.clock() - newest.issued_at, limits.weather_late
 from (select distinct weather_location_id from raw.buildings) as places
 left join lateral (
     select max(issued_at) as issued_at from raw.weather_forecasts as runs
-    where runs.weather_location_id = places.weather_location_id and valid_at >= energy.clock() and received_at <= energy.clock()
+    where runs.weather_location_id = places.weather_location_id and valid_at >= energy.clock()
+      and received_at <= energy.clock()
 ) as newest on true
 cross join energy.monitoring_limits as limits
 union all
 select 'forecasts', building_id, newest.issued_at, energy.clock() - newest.issued_at, limits.forecasts_late
 from raw.buildings
 left join lateral (
-    select max(issued_at) as issued_at from energy.forecasts where forecasts.building_id = buildings.building_id and valid_at >= energy.clock()
+    select max(issued_at) as issued_at from energy.forecasts
+    where forecasts.building_id = buildings.building_id and valid_at >= energy.clock()
 ) as newest on true
 cross join energy.monitoring_limits as limits;
 comment on view energy.freshness is
-$$How old what is newest is: readings of a building, hours whose demand is known, weather runs of a place that reach into the future, forecasts of a building for hours to come. newest_at is NULL
-where there is none; late_after is the configuration's.$$;
+$$Age of the newest data: readings of a building, hours with known demand, weather runs of a place with future hours,
+forecasts of future hours of a building. newest_at is NULL if there is none; late_after is from the configuration.$$;

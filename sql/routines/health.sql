@@ -1,10 +1,12 @@
 create or replace view energy.health as
 with
 
--- One row each.
+-- Each returns one row.
 open_alerts as (
-    select count(*) filter (where severity = 'critical') as critical, count(*) filter (where severity = 'warning') as warnings,
-        count(*) filter (where severity = 'info') as infos, count(*) filter (where acknowledged_at is not null) as acknowledged,
+    select count(*) filter (where severity = 'critical') as critical,
+        count(*) filter (where severity = 'warning') as warnings,
+        count(*) filter (where severity = 'info') as infos,
+        count(*) filter (where acknowledged_at is not null) as acknowledged,
         max(seen_at) as checked_at,
         (array_agg(message order by severity <> 'critical', severity <> 'warning', opened_at))[1] as worst
     from energy.alerts where resolved_at is null
@@ -24,15 +26,21 @@ errors as (
 )
 
 select
-    case when critical > 0 then 'failing' when warnings > 0 then 'degraded' when forecast = 0 then 'starting' else 'ok' end as status,
-    format('%s: %s of %s buildings have a fresh forecast, %s are heard%s%s.',
-           case when critical > 0 then 'Failing' when warnings > 0 then 'Degraded' when forecast = 0 then 'Nothing is forecast yet' else 'All is well' end, forecast, buildings, heard,
-           case when wape_pct is not null then format('; forecasts of the next day were off by %s %% (WAPE)', round(wape_pct::numeric, 1)) else '' end,
-           case when critical + warnings > 0 then format('. %s alerts are open, the worst: %s', critical + warnings + infos, worst) else '' end) as words,
+    case when critical > 0 then 'failing' when warnings > 0 then 'degraded' when forecast = 0 then 'starting'
+        else 'ok' end as status,
+    format('%s: %s of %s buildings have a fresh forecast, %s report readings%s%s.',
+           case when critical > 0 then 'Failing' when warnings > 0 then 'Degraded'
+               when forecast = 0 then 'There are no forecasts yet' else 'OK' end, forecast, buildings, heard,
+           case when wape_pct is not null then format('; forecasts of the next day were off by %s %% (WAPE)',
+               round(wape_pct::numeric, 1)) else '' end,
+           case when critical + warnings > 0 then format('. %s alerts are open, the most severe: %s',
+               critical + warnings + infos, worst) else '' end) as words,
     buildings, heard as buildings_heard, forecast as buildings_with_forecast, newest_forecast_at, wape_pct,
     critical as critical_alerts, warnings as warning_alerts, infos as info_alerts, acknowledged as acknowledged_alerts
 from open_alerts
 cross join ages
 cross join errors;
 comment on view energy.health is
-    'How the whole is, in one row and in words (status: ok, degraded, failing, or starting while nothing is forecast): alerts that are open as of the last energy.check_alerts(), what is fresh, and how good forecasts of the first day of lead were.';
+$$Overall status in one row and as text (status: ok, degraded, failing, or starting while there are no forecasts):
+open alerts as of the last energy.check_alerts(), freshness of data, and accuracy of forecasts for the first day of
+lead.$$;

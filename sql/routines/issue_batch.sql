@@ -8,18 +8,22 @@ as $$
 declare
     was energy.forecast_slots;
 begin
-    select * into was from energy.forecast_slots as slots where slots.building_id = fail_slot.building_id and slots.slot_at = fail_slot.slot_at;
-    update energy.forecast_slots as slots
-    set status = fail_slot.status, tries = tries + 1, tried_at = clock_timestamp(), sqlstate = state, message = fail_slot.message, hint = nullif(fail_slot.hint, '')
+    select * into was from energy.forecast_slots as slots
     where slots.building_id = fail_slot.building_id and slots.slot_at = fail_slot.slot_at;
-    -- Each try that says the same is one row.
+    update energy.forecast_slots as slots
+    set status = fail_slot.status, tries = tries + 1, tried_at = clock_timestamp(), sqlstate = state,
+        message = fail_slot.message, hint = nullif(fail_slot.hint, '')
+    where slots.building_id = fail_slot.building_id and slots.slot_at = fail_slot.slot_at;
+    -- Repeated attempts with the same outcome are recorded once.
     if status = 'failed' and (was.sqlstate, was.message) is distinct from (state, fail_slot.message) then
-        perform energy.record_job_run('issue_forecasts', building_id, slot_at, started_at, 'failed', 0, state, message, hint);
+        perform energy.record_job_run('issue_forecasts', building_id, slot_at, started_at, 'failed', 0, state, message,
+            hint);
     end if;
 end;
 $$;
 comment on function energy.fail_slot(text, timestamptz, timestamptz, text, text, text, text) is
-    'Notes that a forecast is still due: with status failed also as a row of energy.job_runs, once for the same error; with status waiting its weather is late.';
+$$Records that a forecast is still due: status failed also adds a row to energy.job_runs, once per error; with status
+waiting its weather is late.$$;
 revoke all on function energy.fail_slot(text, timestamptz, timestamptz, text, text, text, text) from public;
 
 create or replace function energy.issue_batch(
@@ -52,10 +56,12 @@ begin
                 end if;
                 written := written + issued;
                 select * into failed from energy.forecast_slots as slots
-                where slots.building_id = building and slots.slot_at = issue_batch.slot_at and sqlstate is not null and sqlstate <> '42704';
+                where slots.building_id = building and slots.slot_at = issue_batch.slot_at and sqlstate is not null
+                  and sqlstate <> '42704';
                 if found then
-                    -- Forecast by another source, and yet something is wrong with its model.
-                    perform energy.record_job_run('issue_forecasts', building, slot_at, started_at, 'failed', 0, failed.sqlstate, failed.message, failed.hint);
+                    -- Another source was used, but the failure of its model is still recorded.
+                    perform energy.record_job_run('issue_forecasts', building, slot_at, started_at, 'failed', 0,
+                        failed.sqlstate, failed.message, failed.hint);
                 end if;
             exception when others then
                 get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
@@ -65,7 +71,7 @@ begin
     exception when others then
         get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
         written := 0;
-        -- What cannot be read of one does not stop the others.
+        -- A building whose demand cannot be read does not stop the others.
         foreach building in array building_ids loop
             if cardinality(building_ids) > 1 then
                 written := written + energy.issue_batch(array[building], slot_at, horizon, inputs, is_revision);
@@ -78,6 +84,7 @@ begin
 end;
 $$;
 comment on function energy.issue_batch(text[], timestamptz, interval, energy.place_inputs, boolean) is
-$$Issues the forecasts of some buildings of one place that are due, with those of their solar generation, in the transaction of the caller. One that fails is a row of
-energy.job_runs with its SQLSTATE, message and hint, and due again; the others go on. Returns the rows of demand written.$$;
+$$Issues due forecasts of buildings at one place, with those of their solar generation, in the caller's transaction. A
+forecast that fails is recorded in energy.job_runs with SQLSTATE, message and hint, and stays due; the others continue.
+Returns the rows of demand written.$$;
 revoke all on function energy.issue_batch(text[], timestamptz, interval, energy.place_inputs, boolean) from public;

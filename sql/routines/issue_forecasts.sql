@@ -1,4 +1,4 @@
--- What it was given were batches, and the issue was that of one session.
+-- Earlier versions worked on batches in a single session.
 drop function if exists energy.inputs_of_batch(record);
 drop function if exists energy.record_issue_run(timestamptz, timestamptz, bigint, text, text, text);
 
@@ -22,7 +22,7 @@ exception when others then
         perform energy.record_job_run(
             'issue_forecasts', building, due.slot_at, started_at, 'failed', 0, state, message, advice);
     end loop;
-    -- Without weather and calendar there are the hours of each building.
+    -- Without weather and calendar, the fallback uses the buildings' own hours.
     inputs.place := due.place;
     inputs.slot_at := due.slot_at;
     inputs.horizon := due.horizon;
@@ -40,11 +40,12 @@ exception when others then
 end;
 $$;
 comment on function energy.inputs_of_batch(record, text[]) is
-$$energy.inputs_of_place for buildings of a row of energy.due_places. What cannot be read of a place is a row of
-energy.job_runs for each of them; they are then forecast from their own hours.$$;
+$$energy.inputs_of_place for buildings of a row of energy.due_places. An error is recorded in energy.job_runs for each
+of them; they are then forecast from their own hours.$$;
 revoke all on function energy.inputs_of_batch(record, text[]) from public;
 
-create or replace function energy.issue_next(issued_at timestamptz, tried_before timestamptz, inputs energy.place_inputs)
+create or replace function energy.issue_next(issued_at timestamptz, tried_before timestamptz,
+    inputs energy.place_inputs)
 returns energy.place_inputs
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -55,9 +56,10 @@ declare
     building_ids text[];
     due          record;
 begin
-    -- The place that was read, while it lasts.
+    -- Continues with the place that was read last, if it has more slots.
     if inputs.slot_at is not null then
-        building_ids := energy.claim_slots(inputs.place, inputs.slot_at, inputs.horizon, inputs.is_revision, tried_before);
+        building_ids := energy.claim_slots(inputs.place, inputs.slot_at, inputs.horizon, inputs.is_revision,
+            tried_before);
     end if;
     if cardinality(building_ids) > 0 is not true then
         for due in select * from energy.due_places(issue_next.issued_at, tried_before) loop
@@ -81,9 +83,9 @@ begin
 end;
 $$;
 comment on function energy.issue_next(timestamptz, timestamptz, energy.place_inputs) is
-$$Issues the next batch of forecasts that are due and no other session has, in the transaction of the caller: of the
-oldest slot, up to 40 buildings of one place, that of inputs while it lasts. Returns the inputs of the place, for the
-next call; NULL: nothing is left, or other sessions have it. Arguments as energy.due_places.$$;
+$$Issues the next batch of due forecasts that no other session has claimed, in the caller's transaction: up to 40
+buildings of one place in the oldest slot, preferably the place of inputs. Returns the inputs of the place, for the next
+call; NULL: nothing is left to claim. Arguments as energy.due_places.$$;
 revoke all on function energy.issue_next(timestamptz, timestamptz, energy.place_inputs) from public;
 
 create or replace function energy.prepare_issue(issued_at timestamptz, horizon interval) returns void
@@ -99,7 +101,7 @@ begin
     begin
         call energy.refresh_building_hours();
     exception when others then
-        -- The hours there are will do.
+        -- Continues with the hours available.
         get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
         perform energy.record_job_run(
             'refresh_hours', null, energy.clock(), started_at, 'failed', 0, state, message, advice);
@@ -111,11 +113,10 @@ begin
 end;
 $$;
 comment on function energy.prepare_issue(timestamptz, interval) is
-$$Brings the hours up to date and plans the slots that are due, in the transaction of the caller; arguments as
-energy.issue_forecasts.$$;
+$$Refreshes the hours and plans the due slots, in the caller's transaction; arguments as energy.issue_forecasts.$$;
 revoke all on function energy.prepare_issue(timestamptz, interval) from public;
 
--- It commits after each batch, so it can have no SET clause; every name is qualified instead.
+-- It commits after each batch, so it cannot have a SET clause; every name is qualified instead.
 create or replace procedure energy.issue_forecasts(issued_at timestamptz default null, horizon interval default null)
 language plpgsql
 as $$
@@ -141,7 +142,7 @@ begin
                 is_planned := true;
             else
                 inputs := energy.issue_next(issued_at, started_at, inputs);
-                -- What others are at belongs to this run, and what a killed one had is done by it.
+                -- Waits for slots claimed by other sessions, and takes over those of killed sessions.
                 is_over := inputs.slot_at is null and not energy.await_slot(issued_at, started_at);
             end if;
         exception when query_canceled then
@@ -154,19 +155,19 @@ begin
 end;
 $$;
 comment on procedure energy.issue_forecasts(timestamptz, interval) is
-$$Issues the forecasts that are due of every building, by the first source that can (energy.issue_slot): each day's at
-inference.issue_time_local, and since then those that were missed, the oldest first. Sessions that call
-energy.work_on_forecasts() share the work. Running it twice changes nothing; a run that is killed has left whole
-slots, and the next one goes on.
+$$Issues the due forecasts of every building by the first source that succeeds (energy.issue_slot): each day at
+inference.issue_time_local, and missed ones since then, the oldest first. Sessions that call energy.work_on_forecasts()
+share the work. Running it twice changes nothing; a killed run leaves complete slots, and the next one continues.
 
-issued_at: the forecasts of that hour instead, whether due or not. Only what was known then is used, but for weather
-that was late: it is waited for until inference.weather_deadline, each run tries again, and what is there then is
-read. A building that fails is a row of energy.job_runs with its SQLSTATE, message and hint; the others go on. It
-commits on the way. Errors: 22023 no full hour.$$;
+issued_at: issue the forecasts of that hour instead, whether due or not. Only data known then is used, except for late
+weather: each run retries until inference.weather_deadline, then uses what is available. A building that fails is
+recorded in energy.job_runs with SQLSTATE, message and hint; the others continue. It commits on the way. Errors: 22023
+not a full hour.$$;
 revoke all on procedure energy.issue_forecasts(timestamptz, interval) from public;
 
 create or replace function energy.record_issue_run(
-    issued_at timestamptz, started_at timestamptz, sqlstate text default null, message text default null, hint text default null
+    issued_at timestamptz, started_at timestamptz, sqlstate text default null, message text default null,
+    hint text default null
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -179,7 +180,7 @@ declare
     failed  bigint;
     waiting bigint;
 begin
-    -- Whichever session tried them.
+    -- From all sessions.
     with tried as materialized (
         select building_id, slot_at, status from energy.forecast_slots
         where slot_at between oldest and newest and tried_at >= record_issue_run.started_at
@@ -200,8 +201,8 @@ begin
 end;
 $$;
 comment on function energy.record_issue_run(timestamptz, timestamptz, text, text, text) is
-$$Writes the row of energy.job_runs of energy.issue_forecasts as a whole, over all sessions that had a part in it: rows
-written, how many forecasts failed, and how many wait.$$;
+$$Writes the row of energy.job_runs for a whole run of energy.issue_forecasts, over all sessions that took part: rows
+written, failed forecasts, and waiting forecasts.$$;
 revoke all on function energy.record_issue_run(timestamptz, timestamptz, text, text, text) from public;
 
 create or replace procedure energy.reissue_forecasts(issued_at timestamptz, building_ids text[] default null)
@@ -216,7 +217,7 @@ begin
 end;
 $$;
 comment on procedure energy.reissue_forecasts(timestamptz, text[]) is
-$$Issues the forecasts of a slot anew, of these buildings (by default all), from what is known now: as their next
-revision. What readers saw before stands in energy.superseded_forecasts. It commits. A rule does the same by itself:
-see inference.reissue_until.$$;
+$$Issues the forecasts of a slot again, of these buildings (by default all), from the data known now, as their next
+revision. The previous ones move to energy.superseded_forecasts. It commits. For automatic revisions see
+inference.reissue_until.$$;
 revoke all on procedure energy.reissue_forecasts(timestamptz, text[]) from public;

@@ -1,4 +1,4 @@
--- What a roof will generate, issued with the demand of its building: same slot, same weather, same "known by then".
+-- Forecasts of solar generation, issued with the demand of the building: same slot, same weather, same "known by then".
 create or replace function energy.solar_hours(
     building_id text, slot_at timestamptz, known_at timestamptz, times timestamptz[],
     out target double precision[], out received_at timestamptz[]
@@ -7,7 +7,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(known.value order by n),
-        -- What a revision reads that came after the slot counts as known at the slot.
+        -- Data that a revision reads and that arrived after the slot counts as known at the slot.
         array_agg(case when known.received_at <= at + within then least(known.received_at, slot_at) end order by n)
     from (select energy.backfill_after() as within offset 0) as prompt
     cross join unnest(times) with ordinality as grid (at, n)
@@ -19,8 +19,8 @@ as $$
     ) as known on hour_at = at
 $$;
 comment on function energy.solar_hours(text, timestamptz, timestamptz, timestamptz[]) is
-$$The solar generation of a building at these hours as a forecast of a slot reads it: known at known_at and from before
-the slot, with when each hour was known, as energy.demand_of has the demand.$$;
+$$The solar generation of a building at these hours as used by the forecast of a slot: known at known_at and before the
+slot, with when each hour was known, as energy.demand_of for demand.$$;
 revoke all on function energy.solar_hours(text, timestamptz, timestamptz, timestamptz[]) from public;
 
 create or replace function energy.solar_model_of(building_id text, known_at timestamptz) returns bigint
@@ -31,8 +31,8 @@ as $$
     from edf.models where subject = energy.solar_subject(building_id) and status = 'approved'
 $$;
 comment on function energy.solar_model_of(text, timestamptz) is
-$$The approved model of a building's solar generation or, where it has learnt from what came after known_at, the one
-before: see energy.model_known_at. NULL: it has none.$$;
+$$The approved model of a building's solar generation or, if it was trained on data received after known_at, the
+previous one: see energy.model_known_at. NULL: it has none.$$;
 revoke all on function energy.solar_model_of(text, timestamptz) from public;
 
 create or replace function energy.write_solar_forecast(
@@ -41,12 +41,12 @@ create or replace function energy.write_solar_forecast(
 ) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
--- A fit at each issue tells of spikes each time.
+-- Suppresses the repeated notices about spikes of each fit.
 set client_min_messages = warning
 as $$
 #variable_conflict use_column
 declare
-    -- Below three weeks strategy solar does not know a roof.
+    -- Strategy solar needs three weeks.
     least_hours constant integer := 21 * 24;
     weather     constant text[] := '{temperature_c,ghi_w_m2}';
     has_weather constant boolean := inputs.names @> weather;
@@ -68,7 +68,7 @@ begin
     if cardinality(array_remove(known.target, null)) < least_hours then
         return 0;
     end if;
-    -- Both come first of what a place has.
+    -- Temperature and irradiance are the first inputs of a place.
     series := row(
         inputs.times, known.target, known.received_at, case when has_weather then weather else '{}' end,
         case when has_weather then inputs.regressors[1 : 2 * cardinality(inputs.times)] else '{}' end,
@@ -94,9 +94,9 @@ begin
 end;
 $$;
 comment on function energy.write_solar_forecast(text, text, timestamptz, interval, energy.place_inputs, boolean) is
-$$Writes the forecast of a building's solar generation of a slot by one source: model or fitted, as in
-energy.solar_forecasts. Returns the rows written; 0: it has no such model, or fewer than three weeks of its generation
-are known of inference.history. Errors: as edf.fit and edf.predict.$$;
+$$Writes the forecast of a building's solar generation for a slot by one source: model or fitted, as in
+energy.solar_forecasts. Returns the rows written; 0: it has no such model, or less than three weeks of known generation
+within inference.history. Errors: as edf.fit and edf.predict.$$;
 revoke all on function energy.write_solar_forecast(
     text, text, timestamptz, interval, energy.place_inputs, boolean) from public;
 
@@ -129,7 +129,7 @@ begin
 end;
 $$;
 comment on function energy.issue_solar(text, timestamptz, interval, energy.place_inputs, boolean) is
-$$Issues the forecast of a building's solar generation for a slot whose demand is issued: by its approved model, else by
-strategy solar fitted on the newest hours, else not at all. What fails is a row of energy.job_runs; it raises nothing,
+$$Issues the forecast of a building's solar generation for a slot whose demand has been issued: by its approved model,
+else by strategy solar fitted on the newest hours, else none. A failure is recorded in energy.job_runs and not raised,
 so that the demand forecast is not lost.$$;
 revoke all on function energy.issue_solar(text, timestamptz, interval, energy.place_inputs, boolean) from public;

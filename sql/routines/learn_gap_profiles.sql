@@ -7,7 +7,7 @@ declare
     quality  constant jsonb := energy.current_config() -> 'quality';
     since    constant timestamptz := known_at - coalesce((quality ->> 'profile_days')::int, 56) * interval '1 day';
     least_n  constant integer := coalesce((quality ->> 'profile_min_days')::int, 14);
-    -- What registers count whose hours stand apart; and what alone is demand, where those of it do not.
+    -- Register measures with separate hours, and the demand measure without, if there is only one.
     apart    constant text[] := array(select measures from energy.measures where kind = 'register' and is_kept_apart);
     alone    constant text := (select measures from energy.measures where is_demand and not is_kept_apart);
     changed  text[];
@@ -20,7 +20,8 @@ begin
             from energy.apartment_hours as hours
             cross join lateral (values
                 (alone, consumption_kwh, hours.quality, hours.received_at),
-                ('solar', solar_kwh, coalesce(solar_quality, hours.quality), coalesce(solar_received_at, hours.received_at))
+                ('solar', solar_kwh, coalesce(solar_quality, hours.quality),
+                 coalesce(solar_received_at, hours.received_at))
             ) as measured (measures, amount, quality, received_at)
             where building_id = any (building_ids) and hour_at >= since
             union all
@@ -39,14 +40,15 @@ begin
     ),
 
     learnt as (
-        select building_id, measures, array_agg(round((mean_kwh / day_mean_kwh)::numeric, 3)::double precision order by local_hour) as weights
+        select building_id, measures,
+            array_agg(round((mean_kwh / day_mean_kwh)::numeric, 3)::double precision order by local_hour) as weights
         from (select *, avg(mean_kwh) over (partition by building_id, measures) as day_mean_kwh from by_hour) as by_hour
         where day_mean_kwh > 0
         group by building_id, measures
         having count(*) = 24 and min(days) >= least_n
     ),
 
-    -- A new profile makes all that was spread by the old one known anew: one that is hardly another is not kept.
+    -- A new profile changes all values distributed by the old one: it is stored only if it differs noticeably.
     kept as (
         insert into energy.gap_profiles (building_id, measures, received_at, weights)
         select building_id, measures, known_at, weights
@@ -69,25 +71,28 @@ begin
     from (
         select building_id, date_trunc('day', hour_at, 'UTC') as day_at
         from energy.apartment_hours as hours
-        where building_id = any (changed) and (hours.quality >= 'estimated' or solar_quality >= 'estimated') and hour_at >= energy.hours_floor()
+        where building_id = any (changed) and (hours.quality >= 'estimated' or solar_quality >= 'estimated')
+          and hour_at >= energy.hours_floor()
         union
         select building_id, date_trunc('day', hour_at, 'UTC')
         from energy.measure_hours
-        where building_id = any (changed) and quality >= 'estimated' and measures = any (apart) and hour_at >= energy.hours_floor()
+        where building_id = any (changed) and quality >= 'estimated' and measures = any (apart)
+          and hour_at >= energy.hours_floor()
     ) as spread;
     perform energy.write_hours(changed, days);
 end;
 $$;
 comment on function energy.learn_gap_profiles_of(text[], timestamptz) is
-    'Learns the gap profiles of some buildings; energy.learn_gap_profiles() calls it, which holds the lock of the hours.';
+    'Learns the gap profiles of some buildings; energy.learn_gap_profiles() calls it with the lock of the hours held.';
 revoke all on function energy.learn_gap_profiles_of(text[], timestamptz) from public;
 
-create or replace procedure energy.learn_gap_profiles(building_ids text[] default null, received_at timestamptz default null)
+create or replace procedure energy.learn_gap_profiles(building_ids text[] default null,
+    received_at timestamptz default null)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Against a refresh that reads one profile for a day and another for the next.
+    -- Excludes refreshes, which would otherwise mix old and new profiles.
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
     perform energy.run_by_building(
         'learn_gap_profiles', coalesce(building_ids, array(select building_id from raw.buildings)),
@@ -95,9 +100,11 @@ begin
 end;
 $$;
 comment on procedure energy.learn_gap_profiles(text[], timestamptz) is
-$$Learns how consumption, heat, hot water and solar generation of each building (by default all) go with the local hour, and spreads the gaps of its registers anew where that has changed.
+$$Learns the daily profiles of consumption, heat, hot water and solar generation of each building (by default all) by
+local hour, and recomputes distributed gaps where a profile has changed.
 
-From the measured hours of its apartments in the last quality.profile_days; each local hour needs profile_min_days of them. A profile is kept as a new row of
-energy.gap_profiles only where the weight of an hour has moved by more than 0.1. It is used by registers whose setting long_gaps is profile.
-A building that fails is a row of energy.job_runs; the others go on.$$;
+Based on the measured hours of its apartments in the last quality.profile_days; each local hour needs profile_min_days
+of them. A profile is stored as a new row of energy.gap_profiles only if the weight of an hour has changed by more than
+0.1. It is used by registers with setting long_gaps profile. A building that fails is recorded in energy.job_runs; the
+others continue.$$;
 revoke all on procedure energy.learn_gap_profiles(text[], timestamptz) from public;

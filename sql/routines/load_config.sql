@@ -1,4 +1,4 @@
--- Security definer, so that what is loaded has been checked, whoever loads it.
+-- Security definer, so that every configuration is validated.
 create or replace function energy.keep_config(config jsonb, restored_from bigint) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -7,23 +7,24 @@ declare
     mistakes text[];
     advice   text;
 begin
-    -- One at a time: what is newest is what is compared with.
+    -- One at a time: it is compared with the newest version.
     lock table energy.configs in share row exclusive mode;
     select array_agg(concat_ws(': ', nullif(path, ''), message)), (array_agg(hint))[1] into mistakes, advice
     from energy.config_errors(keep_config.config);
     if mistakes is not null then
-        raise exception 'the configuration cannot be used: %', mistakes[1]
+        raise exception 'the configuration is invalid: %', mistakes[1]
             using errcode = 'invalid_parameter_value',
-                  detail = coalesce(nullif(array_to_string(mistakes[2:20], e'\n'), ''), 'Nothing else is wrong with it.'),
+                  detail = coalesce(nullif(array_to_string(mistakes[2:20], e'\n'), ''), 'There are no other errors.'),
                   hint = coalesce(nullif(advice, ''), 'config/edf.schema.json says what is allowed.');
     end if;
     insert into energy.configs (config, checksum, loaded_by, restored_from)
-    select keep_config.config, encode(sha256(convert_to(keep_config.config::text, 'UTF8')), 'hex'), edf.acting_role(), keep_config.restored_from
+    select keep_config.config, encode(sha256(convert_to(keep_config.config::text, 'UTF8')), 'hex'), edf.acting_role(),
+        keep_config.restored_from
     where keep_config.config is distinct from
           (select configs.config from energy.configs order by config_id desc limit 1);
     perform energy.define_jobs();
     perform energy.reschedule_jobs();
-    -- Whether API keys are exchanged is read by PostgREST, as is the secret of their tokens, before there is a token.
+    -- PostgREST reads in advance whether API keys can be exchanged, and the key that signs their tokens.
     if (select exchange_lifetime from energy.api_limits) is not null
        and not exists (select from energy.token_keys where secret is not null) then
         perform energy.rotate_signing_key();
@@ -32,7 +33,8 @@ begin
 end;
 $$;
 comment on function energy.keep_config(jsonb, bigint) is
-    'Checks a configuration and makes it the newest version, unless it is already, with its jobs and their schedules; energy.load_config and energy.restore_config call it. Errors: 22023.';
+$$Validates a configuration and stores it as the newest version unless it is unchanged, with its jobs and schedules;
+energy.load_config and energy.restore_config call it. Errors: 22023.$$;
 revoke all on function energy.keep_config(jsonb, bigint) from public;
 
 create or replace procedure energy.load_config(config jsonb)
@@ -42,9 +44,11 @@ as $$
     select energy.keep_config(config, null);
 $$;
 comment on procedure energy.load_config(jsonb) is
-$$Makes a configuration the current version; the same again changes nothing. Where pg_cron runs the jobs they follow the new schedules at once.
+$$Makes a configuration the current version; loading it again changes nothing. With pg_cron the new schedules apply at
+once.
 
-Errors: 22023 something is wrong with it; the message names the first place, the detail the others. energy.config_errors() lists them.$$;
+Errors: 22023 it is invalid; the message has the first error, the detail the others. energy.config_errors() lists
+them.$$;
 revoke all on procedure energy.load_config(jsonb) from public;
 
 create or replace procedure energy.restore_config(config_id bigint)
@@ -57,13 +61,15 @@ begin
     select config into earlier from energy.configs where configs.config_id = restore_config.config_id;
     if not found then
         raise exception 'there is no version % of the configuration', coalesce(restore_config.config_id::text, 'null')
-            using errcode = 'undefined_object', hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
+            using errcode = 'undefined_object',
+                  hint = 'select config_id, loaded_at, loaded_by from energy.configs lists them.';
     end if;
     perform energy.keep_config(earlier, restore_config.config_id);
 end;
 $$;
 comment on procedure energy.restore_config(bigint) is
-$$Makes an earlier version of the configuration current again, as a new version, with its schedules: see energy.load_config.
+$$Makes an earlier version of the configuration current again, as a new version, with its schedules: see
+energy.load_config.
 
-Errors: 42704 no such version; 22023 what was right then no longer is.$$;
+Errors: 42704 no such version; 22023 it is no longer valid.$$;
 revoke all on procedure energy.restore_config(bigint) from public;

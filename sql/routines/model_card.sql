@@ -8,7 +8,8 @@ as $$
         (select string_agg(line, e'\n' order by at)
          from (
              select (n - 1) / cardinality(header) as at,
-                 '| ' || string_agg(replace(replace(coalesce(cell, ''), '|', '\|'), e'\n', ' '), ' | ' order by n) || ' |' as line
+                 '| ' || string_agg(replace(replace(coalesce(cell, ''), '|', '\|'), e'\n', ' '), ' | '
+                     order by n) || ' |' as line
              from unnest(cells) with ordinality as listed (cell, n)
              group by 1
          ) as lines))
@@ -42,13 +43,16 @@ begin
     select array_agg(cell order by strategy <> model.strategy, strategy, lead_day, at) into scores
     from energy.model_scores
     cross join lateral unnest(array[
-        case strategy when model.strategy then 'this model' when 'champion' then 'the model approved then' else replace(strategy, '_', ' ') end,
-        case lead_day when 0 then 'all' else lead_day::text end, n::text, round(rmse_kwh::numeric, 3)::text, round(mae_kwh::numeric, 3)::text,
+        case strategy when model.strategy then 'this model' when 'champion' then 'the model approved then'
+            else replace(strategy, '_', ' ') end,
+        case lead_day when 0 then 'all' else lead_day::text end, n::text, round(rmse_kwh::numeric, 3)::text,
+        round(mae_kwh::numeric, 3)::text,
         round(mape_pct::numeric, 1)::text, round(coverage_pct::numeric, 1)::text]) with ordinality as cells (cell, at)
     where model_scores.model_id = model.model_id;
     select array_agg(cell order by lead_day, at) into weather
     from energy.training_weather
-    cross join lateral unnest(array[lead_day::text, round((100 * forecast_share)::numeric)::text, round((100 * observation_share)::numeric)::text]) with ordinality as cells (cell, at)
+    cross join lateral unnest(array[lead_day::text, round((100 * forecast_share)::numeric)::text,
+        round((100 * observation_share)::numeric)::text]) with ordinality as cells (cell, at)
     where training_weather.model_id = model.model_id;
     if jsonb_typeof(model.metrics -> 'importance') = 'object' then
         select array_agg(cell order by n, at) into matters
@@ -56,20 +60,24 @@ begin
             select row_number() over () as n, feature, mean_contribution, share
             from edf.feature_importance(model.model_id) limit 10
         ) as most
-        cross join lateral unnest(array[feature, round(mean_contribution::numeric, 3)::text, round(100 * share::numeric, 1)::text]) with ordinality as cells (cell, at);
+        cross join lateral unnest(array[feature, round(mean_contribution::numeric, 3)::text,
+            round(100 * share::numeric, 1)::text]) with ordinality as cells (cell, at);
     end if;
     select array_agg(cell order by scenario, rule, at) into stressed
     from energy.stress_tests
-    cross join lateral unnest(array[scenario, rule, case when passed then 'yes' else 'no' end, round(value::numeric, 2)::text, round(limit_value::numeric, 2)::text])
+    cross join lateral unnest(array[scenario, rule, case when passed then 'yes' else 'no' end,
+        round(value::numeric, 2)::text, round(limit_value::numeric, 2)::text])
         with ordinality as cells (cell, at)
     where stress_tests.model_id = model.model_id
       and tested_at = (select max(tested_at) from energy.stress_tests as newest where newest.model_id = model.model_id);
     select array_agg(cell order by event_id, at) into decided
     from edf.model_events
     cross join lateral unnest(array[to_char(happened_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), event,
-        coalesce(person || ' as ', '') || happened_by || case when session_role <> happened_by then format(' (logged in as %s)', session_role) else '' end, reason]) with ordinality as cells (cell, at)
+        coalesce(person || ' as ', '') || happened_by || case when session_role <> happened_by
+            then format(' (logged in as %s)', session_role) else '' end, reason]) with ordinality as cells (cell, at)
     where model_events.model_id = model.model_id;
-    select count(*) as forecasts, count(consumption_kwh) as n, edf.rmse(consumption_kwh, yhat) as rmse, edf.mape(consumption_kwh, yhat) as mape,
+    select count(*) as forecasts, count(consumption_kwh) as n, edf.rmse(consumption_kwh, yhat) as rmse,
+        edf.mape(consumption_kwh, yhat) as mape,
         edf.coverage(consumption_kwh, yhat_lower, yhat_upper) as coverage
     into served
     from energy.forecasts
@@ -79,41 +87,60 @@ begin
     return concat_ws(e'\n\n',
         format('# Model %s: %s', model.model_id, model.subject),
         energy.markdown_table(array['', ''], array[
-            'status', model.status || case when model.artifact = '' then ', its artifact is emptied' else '' end,
-            'forecasts', case when training.archetype is not null then format('hourly demand in kWh of buildings of archetype "%s" without a model of their own', training.archetype)
+            'status', model.status || case when model.artifact = '' then ', its artifact has been emptied' else '' end,
+            'forecasts', case when training.archetype is not null
+                then format('hourly demand in kWh of buildings of archetype "%s" without a model of their own',
+                    training.archetype)
                               else format('hourly demand in kWh of "%s"', model.subject) end,
             'strategy', model.strategy,
-            'trained', format('%s UTC by %s, with edf %s, code %s', to_char(model.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), model.created_by,
+            'trained', format('%s UTC by %s, with edf %s, code %s',
+                to_char(model.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), model.created_by,
                               coalesce(code.edf_version, 'unknown'), coalesce(left(code.checksum, 12), 'unknown')),
-            'learnt from', format('%s rows from %s to %s UTC, as known at %s UTC', model.training_rows, to_char(model.training_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
-                                  to_char(model.training_end at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), coalesce(to_char(training.known_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'an unknown time')),
+            'trained on', format('%s rows from %s to %s UTC, as known at %s UTC', model.training_rows,
+                to_char(model.training_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+                                  to_char(model.training_end at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+                                  coalesce(to_char(training.known_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+                                      'an unknown time')),
             'configuration', coalesce(training.config_id::text, 'none: it was not trained by the pipeline'),
             'artifact', format('%s bytes, SHA-256 %s', length(model.artifact), model.checksum)]),
         '## Evaluation',
         case when scores is null then 'It has no scores: it was not evaluated by the pipeline.'
-             else 'Rolling origin before the training''s end, RMSE and MAE in kWh, coverage of the 90 % interval.' || e'\n\n'
-                  || energy.markdown_table(array['forecast', 'day of lead', 'hours', 'RMSE', 'MAE', 'MAPE %', 'coverage %'], scores) end,
+             else 'Rolling origin before the training''s end, RMSE and MAE in kWh, coverage of the 90 % interval.'
+                || e'\n\n'
+                  || energy.markdown_table(array['forecast', 'day of lead', 'hours', 'RMSE', 'MAE', 'MAPE %',
+                      'coverage %'], scores) end,
         case when model.status = 'pending' then
-            coalesce('It misses evaluation.gate: ' || nullif(array_to_string(energy.gate_failures(model.model_id), '; '), ''), 'It passes evaluation.gate as configured now.') end,
+            coalesce('It fails evaluation.gate: ' || nullif(array_to_string(energy.gate_failures(model.model_id), '; '),
+                ''), 'It passes evaluation.gate as currently configured.') end,
         case when stressed is not null then
-            '## Stress test' || e'\n\n' || energy.markdown_table(array['scenario', 'rule', 'passed', 'found', 'let pass'], stressed) end,
+            '## Stress test' || e'\n\n' || energy.markdown_table(array['scenario', 'rule', 'passed', 'found',
+                'let pass'], stressed) end,
         '## Service',
-        case when served.n = 0 then format('%s hours were forecast with it, of none the demand is known yet.', served.forecasts)
-             else format('%s hours were forecast with it; of %s the demand is known: RMSE %s kWh, MAPE %s %%, %s %% inside the 90 %% interval.', served.forecasts, served.n,
-                         round(served.rmse::numeric, 3), coalesce(round(served.mape::numeric, 1)::text, '-'), round(served.coverage::numeric, 1)) end,
+        case when served.n = 0 then format('It has forecast %s hours; none of them has a known demand yet.',
+            served.forecasts)
+             else format('It has forecast %s hours; demand is known for %s: RMSE %s kWh, MAPE %s %%, %s %% inside the '
+                         '90 %% interval.', served.forecasts, served.n,
+                         round(served.rmse::numeric, 3), coalesce(round(served.mape::numeric, 1)::text, '-'),
+                         round(served.coverage::numeric, 1)) end,
         '## Inputs',
-        format('%s features: %s.', cardinality(model.feature_names), coalesce(nullif(array_to_string(model.feature_names, ', '), ''), 'none')),
-        case when matters is not null then energy.markdown_table(array['matters most', 'mean contribution, kWh', 'share %'], matters) end,
-        case when weather is not null then energy.markdown_table(array['day of lead', 'weather as forecast %', 'as observed %'], weather) end,
-        format('Spikes taken out of the demand: %s.', coalesce(jsonb_array_length(model.metrics -> 'spikes'), 0)),
+        format('%s features: %s.', cardinality(model.feature_names),
+            coalesce(nullif(array_to_string(model.feature_names, ', '), ''), 'none')),
+        case when matters is not null
+            then energy.markdown_table(array['matters most', 'mean contribution, kWh', 'share %'], matters) end,
+        case when weather is not null
+            then energy.markdown_table(array['day of lead', 'weather as forecast %', 'as observed %'], weather) end,
+        format('Spikes removed from the demand: %s.', coalesce(jsonb_array_length(model.metrics -> 'spikes'), 0)),
         '## Recipe',
-        format(e'```json\n%s\n```', jsonb_pretty(jsonb_build_object('parameters', model.parameters, 'features', model.features))),
+        format(e'```json\n%s\n```',
+            jsonb_pretty(jsonb_build_object('parameters', model.parameters, 'features', model.features))),
         '## Decisions',
         energy.markdown_table(array['when (UTC)', 'what', 'who', 'why'], decided),
         '## Limits',
-        'It knows the weather and the habits of its training window: column confidence of energy.forecasts says how like it an hour is. It does not foresee a change of use, of tenants or of heating.');
+        'It knows the weather and the usage of its training window: column confidence of energy.forecasts measures how '
+        'similar an hour is. It does not anticipate changes of use, tenants or heating.');
 end;
 $$;
 comment on function energy.model_card(bigint) is
-    'What there is to know about a model as a document in Markdown: window, recipe, inputs, evaluation, stress test, accuracy in service, decisions, limits. Errors: 42704 no such model.';
+$$Model card in Markdown: training window, recipe, inputs, evaluation, stress test, accuracy in service, decisions,
+limits. Errors: 42704 no such model.$$;
 revoke all on function energy.model_card(bigint) from public;

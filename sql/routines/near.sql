@@ -1,21 +1,21 @@
--- Readings, and hours of apartments, beside a time. A query that may read all of such a table opens each of its chunks
--- or partitions, which costs more than what it finds where there are hundreds. So callers look near first, between
--- times that are known when the query is planned, and call the functions below only for what is not there.
+-- Readings, and hours of apartments, next to a time. A query that may read all of such a table opens each of its chunks
+-- or partitions, which dominates its cost if there are hundreds. So callers first look within a time range that is
+-- known at planning time, and call the functions below only if nothing was found there.
 
 create or replace function energy.set_near(from_at timestamptz, to_at timestamptz) returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Most sensors say something within so long.
+    -- Most sensors report at least once within four days.
     select set_config('energy.near_from', coalesce(energy.iso(from_at - interval '4 days'), ''), true),
         set_config('energy.near_to', coalesce(energy.iso(to_at + interval '4 days'), ''), true);
 $$;
 comment on function energy.set_near(timestamptz, timestamptz) is
-    'Says that the days from here to there are made next, until the transaction ends; NULL: any.';
+    'Sets the range of days that are computed next, until the end of the transaction; NULL: unrestricted.';
 revoke all on function energy.set_near(timestamptz, timestamptz) from public;
 
--- Immutable, so that the planner knows the time and leaves chunks out. A plan that is kept longer than the setting
--- gives the same rows.
+-- Immutable, so that the planner knows the time and excludes chunks. A plan that outlives the setting still returns the
+-- same rows.
 create or replace function energy.near_from() returns timestamptz
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -23,7 +23,7 @@ as $$
     select coalesce(nullif(current_setting('energy.near_from', true), '')::timestamptz, '-infinity');
 $$;
 comment on function energy.near_from() is
-    'From when on views look for readings first, as energy.set_near() says; -infinity: they look through all.';
+    'Start of the range in which views look for readings first, set by energy.set_near(); -infinity: unrestricted.';
 revoke all on function energy.near_from() from public;
 
 create or replace function energy.near_to() returns timestamptz
@@ -33,7 +33,7 @@ as $$
     select coalesce(nullif(current_setting('energy.near_to', true), '')::timestamptz, 'infinity');
 $$;
 comment on function energy.near_to() is
-    'Until when views look for readings first, as energy.set_near() says; infinity: they look through all.';
+    'End of the range in which views look for readings first, set by energy.set_near(); infinity: unrestricted.';
 revoke all on function energy.near_to() from public;
 
 create or replace function energy.reading_before(
@@ -58,7 +58,7 @@ begin
 end;
 $$;
 comment on function energy.reading_before(bigint, timestamptz) is
-    'The newest reading of a sensor before a time, in its latest correction; no row where there is none.';
+    'The newest reading of a sensor before a time, with its latest correction; no row if there is none.';
 revoke all on function energy.reading_before(bigint, timestamptz) from public;
 
 create or replace function energy.reading_after(
@@ -83,7 +83,7 @@ begin
 end;
 $$;
 comment on function energy.reading_after(bigint, timestamptz) is
-    'The oldest reading of a sensor after a time, as it was first received; no row where there is none.';
+    'The oldest reading of a sensor after a time, as first received; no row if there is none.';
 revoke all on function energy.reading_after(bigint, timestamptz) from public;
 
 create or replace function energy.counted_between(
@@ -101,7 +101,7 @@ begin
 end;
 $$;
 comment on function energy.counted_between(bigint, timestamptz, timestamptz) is
-    'The first and the last reading of a sensor between two times that is not zero; NULL where there is none.';
+    'The first and the last non-zero reading of a sensor between two times; NULL if there is none.';
 revoke all on function energy.counted_between(bigint, timestamptz, timestamptz) from public;
 
 create or replace function energy.readings_between(sensor_id bigint, from_at timestamptz, to_at timestamptz)
@@ -119,7 +119,7 @@ begin
 end;
 $$;
 comment on function energy.readings_between(bigint, timestamptz, timestamptz) is
-    'The readings of a sensor from one time to another, each in its latest correction.';
+    'The readings of a sensor from one time to another, with their latest corrections.';
 revoke all on function energy.readings_between(bigint, timestamptz, timestamptz) from public;
 
 create or replace function energy.apartment_hours_between(building_id text, from_at timestamptz, to_at timestamptz)
@@ -141,7 +141,7 @@ begin
 end;
 $$;
 comment on function energy.apartment_hours_between(text, timestamptz, timestamptz) is
-    'The hours of the apartments of a building from one time to before another.';
+    'The apartment hours of a building from one time to before another.';
 revoke all on function energy.apartment_hours_between(text, timestamptz, timestamptz) from public;
 
 create or replace function energy.measure_hours_between(
@@ -165,5 +165,5 @@ begin
 end;
 $$;
 comment on function energy.measure_hours_between(text, text[], timestamptz, timestamptz) is
-    'The hours of some measures of the apartments of a building from one time to before another.';
+    'The hours of some measures of a building''s apartments from one time to before another.';
 revoke all on function energy.measure_hours_between(text, text[], timestamptz, timestamptz) from public;

@@ -1,7 +1,7 @@
--- Intervals of sums of buildings: split conformal prediction with normalised scores (Papadopoulos, Gammerman and Vovk,
+-- Intervals for sums of buildings: split conformal prediction with normalised scores (Papadopoulos, Gammerman and Vovk,
 -- AIA 2008; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, JASA 2018) around a bottom-up sum. The score of an hour is
--- the error of the sum, divided by the sum of the buildings' half intervals: 1 where all errors meet, near 0 where they
--- even out. Its quantiles say how much of the summed half intervals the interval of the sum is.
+-- the error of the sum divided by the sum of the buildings' half intervals: 1 if errors are perfectly correlated, near
+-- 0 if they cancel out. The interval of the sum is the sum of half intervals times a quantile of the scores.
 create or replace function energy.score_portfolios(since timestamptz) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -46,8 +46,9 @@ begin
 end;
 $$;
 comment on function energy.score_portfolios(timestamptz) is
-$$Sums the errors of what was issued over the buildings of each subject that has several, for the hours from since on:
-energy.portfolio_errors, of which 28 days are kept. energy.score_forecasts() calls it. Returns the rows that changed.$$;
+$$Sums the errors of issued forecasts over the buildings of each subject with several buildings, for the hours from
+since on: energy.portfolio_errors, which keeps 28 days. energy.score_forecasts() calls it. Returns the rows that
+changed.$$;
 revoke all on function energy.score_portfolios(timestamptz) from public;
 
 create or replace function energy.learn_portfolio_spreads() returns bigint
@@ -60,7 +61,7 @@ declare
 begin
     delete from energy.portfolio_spreads;
     with scores as (
-        -- Of hours in which half of today's buildings took part, or more.
+        -- Only hours that include at least half of today's buildings.
         select subject, lead_day, date_trunc('day', valid_at, 'UTC') as day_at,
             error_kwh / nullif(case when error_kwh < 0 then below_kwh else above_kwh end, 0) as score
         from energy.portfolio_errors as errors
@@ -86,6 +87,6 @@ begin
 end;
 $$;
 comment on function energy.learn_portfolio_spreads() is
-$$Writes energy.portfolio_spreads from energy.portfolio_errors; of fewer than 14 days nothing is written.
+$$Writes energy.portfolio_spreads from energy.portfolio_errors; nothing if there are fewer than 14 days.
 energy.score_forecasts() calls it. Returns the rows.$$;
 revoke all on function energy.learn_portfolio_spreads() from public;

@@ -1,5 +1,5 @@
--- What analysts see of apartments: a pseudonym instead of the id, and no name of a room. Functions and no views, since
--- whoever reads a view needs the right to call what it calls, and would then ask for the pseudonym of each id.
+-- Apartment data for analysts: a pseudonym instead of the id, and no room names. Functions instead of views: readers of
+-- a view need the right to execute its functions, and could compute the pseudonym of any id.
 create or replace function energy.pseudonyms(building_ids text[] default null)
 returns table (building_id text, apartment_id text, apartment text)
 language sql stable
@@ -9,16 +9,18 @@ as $$
         select edf.pseudonym_key() as key
     )
 
-    -- As JSON, so that no two pairs of names are one text. 64 bits: of a million apartments none share theirs.
+    -- Hashed as JSON, so that no two pairs of ids give the same text. 64 bits: no collisions among a million
+    -- apartments.
     select apartments.building_id, apartments.apartment_id, 'apt_' || left(encode(energy.hmac_sha256(
-        convert_to(jsonb_build_array(apartments.building_id, apartments.apartment_id)::text, 'UTF8'), secret.key), 'hex'), 16)
+        convert_to(jsonb_build_array(apartments.building_id, apartments.apartment_id)::text, 'UTF8'), secret.key),
+            'hex'), 16)
     from raw.apartments
     cross join secret
     where pseudonyms.building_ids is null or apartments.building_id = any (pseudonyms.building_ids)
 $$;
 comment on function energy.pseudonyms(text[]) is
-$$The pseudonym of each apartment: HMAC-SHA256 of building and apartment, by the key of the server. Nobody but the owner
-calls it. Errors: 55000 the server has no key.$$;
+$$The pseudonym of each apartment: HMAC-SHA256 of building and apartment with the server's key. Only the owner may call
+it. Errors: 55000 the server has no key.$$;
 revoke all on function energy.pseudonyms(text[]) from public;
 
 create or replace function energy.pseudonymous_days(
@@ -41,7 +43,7 @@ as $$
       and (days.local_date <= pseudonymous_days.to_date) is not false
 $$;
 comment on function energy.pseudonymous_days(date, date, text[]) is
-$$energy.apartment_days for analysts: apartments by pseudonym, temperatures as means over rooms. NULL: no end, or all
+$$energy.apartment_days for analysts: apartments by pseudonym, temperatures as means over rooms. NULL: unbounded, or all
 buildings. Errors: 55000 the server has no key for pseudonyms.$$;
 revoke all on function energy.pseudonymous_days(date, date, text[]) from public;
 
@@ -63,8 +65,8 @@ as $$
     where hours.hour_at >= pseudonymous_hours.from_at and hours.hour_at < pseudonymous_hours.to_at
 $$;
 comment on function energy.pseudonymous_hours(timestamptz, timestamptz, text[]) is
-$$energy.apartment_hours from from_at up to to_at, which is not included, for analysts: apartments by pseudonym.
-building_ids: NULL: all. Errors: 55000 the server has no key for pseudonyms.$$;
+$$energy.apartment_hours from from_at up to but excluding to_at, for analysts: apartments by pseudonym. building_ids:
+NULL: all. Errors: 55000 the server has no key for pseudonyms.$$;
 revoke all on function energy.pseudonymous_hours(timestamptz, timestamptz, text[]) from public;
 
 create or replace function energy.pseudonymous_anomaly_scores(
@@ -109,7 +111,7 @@ begin
 end;
 $$;
 comment on function energy.pseudonymous_features(date, date, text[]) is
-$$features.fct_apartment_days for analysts, a JSON object for each day: jsonb_populate_record makes columns of it.
+$$features.fct_apartment_days for analysts, one JSON object per day: convert it to columns with jsonb_populate_record.
 building_ids: NULL: all. Errors: 55000 the server has no key for pseudonyms.$$;
 revoke all on function energy.pseudonymous_features(date, date, text[]) from public;
 
@@ -120,5 +122,5 @@ select rejected_id, received_at, source, reason_code, case when source = 'weathe
     case when source = 'weather' then fixed_message end as fixed_message
 from raw.rejected_messages;
 comment on view energy.rejections is
-$$raw.rejected_messages without what apartments said: which messages wait, and why. Messages and reasons in words name
-apartments, and are shown of weather alone.$$;
+$$raw.rejected_messages without the content of meter messages: which messages wait, and why. Messages and reasons name
+apartments, so they are shown for weather only.$$;

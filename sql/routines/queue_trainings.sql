@@ -7,14 +7,16 @@ declare
     first_at timestamptz;
     hours    record;
     members  text[];
-    least    constant double precision := coalesce((energy.current_config() #>> '{training,min_known_share}')::double precision, 0.5);
+    least    constant double precision := coalesce(
+        (energy.current_config() #>> '{training,min_known_share}')::double precision, 0.5);
 begin
     if validate_training.archetype is not null then
         members := energy.archetype_members(validate_training.archetype, at);
         if cardinality(members) < 2 then
             raise exception 'archetype "%" has % buildings with eight days of demand and apartments, two are needed',
                 validate_training.archetype, cardinality(members)
-                using errcode = 'data_exception', hint = 'Wait for more readings, or give more buildings this archetype in raw.buildings.';
+                using errcode = 'data_exception',
+                      hint = 'Wait for more readings, or give more buildings this archetype in raw.buildings.';
         end if;
         return jsonb_build_object('buildings', cardinality(members));
     end if;
@@ -23,41 +25,47 @@ begin
             using errcode = 'undefined_object', hint = 'select building_id from raw.buildings lists them.';
     end if;
     first_at := energy.evaluation_start(validate_training.building_id, at);
-    select min(hour_at) as first_at, max(hour_at) filter (where consumption_kwh is not null) as last_at, count(consumption_kwh) as known,
+    select min(hour_at) as first_at, max(hour_at) filter (where consumption_kwh is not null) as last_at,
+        count(consumption_kwh) as known,
         count(*) filter (where quality = 'estimated') as estimated,
-        count(consumption_kwh) filter (where hour_at >= evaluation.at) / greatest(extract(epoch from validate_training.at - evaluation.at) / 3600, 1) as recent_share
+        count(consumption_kwh) filter (where hour_at >= evaluation.at) / greatest(extract(epoch
+            from validate_training.at - evaluation.at) / 3600, 1) as recent_share
     into hours
     from energy.building_hours
     cross join (select first_at as at) as evaluation
     where building_hours.building_id = validate_training.building_id and received_at <= validate_training.at
     group by evaluation.at;
     if hours.recent_share < least then
-        raise exception 'the demand of building "%" is known in % %% of the hours since %, % %% are needed',
+        raise exception 'the demand of building "%" is known in % %% of the hours since %, at least % %% are required',
             validate_training.building_id, round((100 * hours.recent_share)::numeric, 1), first_at, 100 * least
             using errcode = 'data_exception',
-                  hint = 'energy.building_hours shows which are missing, features.fct_apartment_days whose; training.min_known_share is the limit.';
+                  hint = 'See energy.building_hours for missing hours, features.fct_apartment_days for their '
+                         'apartments; the limit is training.min_known_share.';
     end if;
     return jsonb_build_object(
-        'first_hour', hours.first_at, 'last_hour', hours.last_at, 'known_hours', hours.known, 'estimated_hours', hours.estimated,
+        'first_hour', hours.first_at, 'last_hour', hours.last_at, 'known_hours', hours.known,
+        'estimated_hours', hours.estimated,
         'evaluation_from', first_at, 'known_share', round(hours.recent_share::numeric, 3));
 end;
 $$;
 comment on function energy.validate_training(text, text, timestamptz) is
-$$Whether the data of a building, or of an archetype, suffice for a training at a time, with what was found.
+$$Whether the data of a building, or of an archetype, suffice for a training at a time, with the numbers.
 
-Errors: 42704 no such building; 22000 its hours do not reach back to the evaluation, or demand is known in less than training.min_known_share of it; fewer than two
-buildings of the archetype have data.$$;
+Errors: 42704 no such building; 22000 its hours do not reach back to the evaluation, or demand is known in less than
+training.min_known_share of it; fewer than two buildings of the archetype have data.$$;
 revoke all on function energy.validate_training(text, text, timestamptz) from public;
 
--- They took no only_due.
+-- Earlier versions had no argument only_due.
 drop function if exists energy.plan_trainings(text[], text[], text, jsonb, jsonb);
 drop function if exists energy.queue_trainings(text[], text[], text, jsonb, jsonb, text);
 
 create or replace function energy.plan_trainings(
     building_ids text[] default null, archetypes text[] default null,
-    strategy text default null, parameters jsonb default null, features jsonb default null, only_due boolean default false
+    strategy text default null, parameters jsonb default null, features jsonb default null,
+    only_due boolean default false
 )
-returns table (building_id text, archetype text, will_train boolean, is_due boolean, reason text, problem text, recipe jsonb, champion bigint, champion_trained_at timestamptz)
+returns table (building_id text, archetype text, will_train boolean, is_due boolean, reason text, problem text,
+    recipe jsonb, champion bigint, champion_trained_at timestamptz)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -73,7 +81,7 @@ begin
         where (plan_trainings.building_ids is null or buildings.building_id = any (plan_trainings.building_ids))
           and (plan_trainings.archetypes is null or buildings.archetype = any (plan_trainings.archetypes))
         union all
-        -- Named, but not there: a row that says so.
+        -- Requested but unknown names return a row with the problem.
         select named, null from unnest(plan_trainings.building_ids) as named
         where not exists (select from raw.buildings where buildings.building_id = named)
         union all
@@ -81,7 +89,8 @@ begin
         from (select distinct archetype from raw.buildings) as kinds
         where plan_trainings.building_ids is null
           and (kinds.archetype = any (plan_trainings.archetypes)
-               or plan_trainings.archetypes is null and cardinality(energy.archetype_members(kinds.archetype, slot_at)) >= 2)
+               or plan_trainings.archetypes is null
+               and cardinality(energy.archetype_members(kinds.archetype, slot_at)) >= 2)
         order by 1 nulls last, 2
     loop
         champion := null; champion_trained_at := null; problem := null; recipe := null;
@@ -89,22 +98,27 @@ begin
         is_due := due is not null;
         continue when only_due and not is_due;
         select model_id, created_at into champion, champion_trained_at
-        from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype)) and status = 'approved';
-        select format('run %s of it is %s already', run_id, state) into queued
+        from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype))
+            and status = 'approved';
+        select format('run %s of it is already %s', run_id, state) into queued
         from energy.training_runs as runs
-        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype) and state in ('queued', 'running');
+        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype)
+          and state in ('queued', 'running');
         will_train := queued is null;
         reason := coalesce(queued,
-            case when champion is null then 'no model of it is approved'
+            case when champion is null then 'it has no approved model'
                  else format('model %s forecasts it, trained on what was known until %s%s', champion,
                              (select known_at from energy.trainings where model_id = champion), ': ' || due) end);
         begin
             perform energy.validate_training(plan_trainings.building_id, plan_trainings.archetype, slot_at);
             if building_id is not null then
-                recipe := energy.recipe(plan_trainings.building_id, plan_trainings.strategy, plan_trainings.parameters, plan_trainings.features);
-                perform edf.read_features(recipe -> 'features', recipe ->> 'strategy'), edf.read_parameters(recipe ->> 'strategy', recipe -> 'parameters');
+                recipe := energy.recipe(plan_trainings.building_id, plan_trainings.strategy, plan_trainings.parameters,
+                    plan_trainings.features);
+                perform edf.read_features(recipe -> 'features', recipe ->> 'strategy'),
+                    edf.read_parameters(recipe ->> 'strategy', recipe -> 'parameters');
             else
-                recipe := jsonb_build_object('strategy', 'global', 'parameters', coalesce(plan_trainings.parameters, '{}'), 'features', coalesce(plan_trainings.features, '{}'));
+                recipe := jsonb_build_object('strategy', 'global', 'parameters',
+                    coalesce(plan_trainings.parameters, '{}'), 'features', coalesce(plan_trainings.features, '{}'));
             end if;
         exception when data_exception or invalid_parameter_value or undefined_object then
             problem := sqlerrm;
@@ -114,16 +128,18 @@ begin
 end;
 $$;
 comment on function energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean) is
-$$What energy.queue_trainings would train with the same arguments, and why; it writes nothing. A row for each building, then for each archetype: whether it would be
-queued, whether it is due (energy.training_due), the reason, the problem at which it would fail (NULL: none is seen yet), the recipe, and the model that forecasts it now.
+$$Dry run of energy.queue_trainings with the same arguments; it writes nothing. One row for each building, then for each
+archetype: whether it would be queued, whether it is due (energy.training_due), the reason, the problem at which it
+would fail (NULL: none found), the recipe, and the model currently in service.
 
-building_ids: these alone; archetypes: buildings of these and their own models; neither: all, and the archetypes of two buildings with enough history. strategy, parameters,
-features, only_due: as in energy.queue_trainings.$$;
+building_ids: only these; archetypes: buildings of these, with their own models too; neither: all, and the archetypes
+with two buildings that have enough history. strategy, parameters, features, only_due: as in energy.queue_trainings.$$;
 revoke all on function energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean) from public;
 
 create or replace function energy.queue_trainings(
     building_ids text[] default null, archetypes text[] default null,
-    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null, only_due boolean default false,
+    strategy text default null, parameters jsonb default null, features jsonb default null, reason text default null,
+    only_due boolean default false,
     out batch_id bigint, out queued bigint
 )
 language plpgsql security definer
@@ -131,7 +147,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    -- Once for all: a typing error is not a failure of each building.
+    -- Validated once: an invalid argument is not a failure of each building.
     if queue_trainings.strategy is not null or queue_trainings.parameters is not null then
         perform edf.read_parameters(named.strategy, coalesce(queue_trainings.parameters, '{}'))
         from (
@@ -143,14 +159,19 @@ begin
     end if;
     if queue_trainings.features is not null then
         perform edf.read_features((energy.current_config() -> 'features') || queue_trainings.features,
-                                  coalesce(queue_trainings.strategy, energy.current_config() #>> '{training,strategy}'));
+                                  coalesce(queue_trainings.strategy,
+                                      energy.current_config() #>> '{training,strategy}'));
     end if;
     batch_id := nextval('energy.training_batches');
-    insert into energy.training_runs (batch_id, building_id, archetype, reason, strategy, parameters, features, slot_at, requested_by)
-    select queue_trainings.batch_id, plan.building_id, plan.archetype, concat_ws(': ', queue_trainings.reason, plan.reason),
-        case when plan.building_id is not null then queue_trainings.strategy end, queue_trainings.parameters, queue_trainings.features,
+    insert into energy.training_runs (batch_id, building_id, archetype, reason, strategy, parameters, features, slot_at,
+        requested_by)
+    select queue_trainings.batch_id, plan.building_id, plan.archetype,
+        concat_ws(': ', queue_trainings.reason, plan.reason),
+        case when plan.building_id is not null then queue_trainings.strategy end, queue_trainings.parameters,
+        queue_trainings.features,
         energy.clock(), edf.acting_role()
-    from energy.plan_trainings(queue_trainings.building_ids, queue_trainings.archetypes, queue_trainings.strategy, queue_trainings.parameters, queue_trainings.features,
+    from energy.plan_trainings(queue_trainings.building_ids, queue_trainings.archetypes, queue_trainings.strategy,
+        queue_trainings.parameters, queue_trainings.features,
                                queue_trainings.only_due) as plan
     where will_train
     order by plan.building_id nulls last, plan.archetype
@@ -159,14 +180,16 @@ begin
 end;
 $$;
 comment on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) is
-$$Queues trainings, of what energy.plan_trainings lists, and returns the batch and how many were queued; what is queued or trained already is not queued again. Sessions
-that call energy.work_on_trainings() do them.
+$$Queues the trainings listed by energy.plan_trainings, and returns the batch and the number of queued trainings;
+subjects already queued or in training are skipped. Sessions that call energy.work_on_trainings() execute them.
 
-strategy, parameters, features: instead of those of the configuration, for this time (features are laid over them); parameters of an archetype's model are those of
-strategy global. reason: why, kept with each run. only_due: not what energy.training_due says need not be trained. Errors: 22023, 42704 as edf.train of strategy, parameters and features.$$;
+strategy, parameters, features: override the configuration for this training (features are merged); parameters of an
+archetype's model are those of strategy global. reason: stored with each run. only_due: skip trainings that are not
+required by energy.training_due. Errors: 22023, 42704 as edf.train for strategy, parameters and features.$$;
 revoke all on function energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean) from public;
 
-create or replace function energy.cancel_trainings(reason text, batch_id bigint default null, building_ids text[] default null) returns bigint
+create or replace function energy.cancel_trainings(reason text, batch_id bigint default null,
+    building_ids text[] default null) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -185,7 +208,8 @@ begin
     )
 
     update energy.training_runs
-    set state = 'cancelled', finished_at = clock_timestamp(), message = format('cancelled by %s: %s', edf.acting_role(), cancel_trainings.reason)
+    set state = 'cancelled', finished_at = clock_timestamp(),
+        message = format('cancelled by %s: %s', edf.acting_role(), cancel_trainings.reason)
     where run_id in (select run_id from taken);
     get diagnostics cancelled = row_count;
     insert into energy.training_cancels (run_id, reason, asked_by)
@@ -200,8 +224,8 @@ begin
 end;
 $$;
 comment on function energy.cancel_trainings(text, bigint, text[]) is
-$$Cancels trainings, by default all: those that wait at once, those that are being done before their next step (pg_cancel_backend of energy.training_runs.worker_pid
-ends the step). Returns how many. Errors: 22004 no reason.$$;
+$$Cancels trainings, by default all: queued ones at once, running ones before their next step (pg_cancel_backend of
+energy.training_runs.worker_pid ends the current step). Returns their number. Errors: 22004 no reason.$$;
 revoke all on function energy.cancel_trainings(text, bigint, text[]) from public;
 
 create or replace view energy.training_progress as
@@ -214,10 +238,12 @@ select
     count(*) filter (where state = 'failed') as failed,
     count(*) filter (where state = 'cancelled') as cancelled,
     count(*) filter (where state = 'running') as running,
-    coalesce(case when bool_or(state in ('queued', 'running')) then clock_timestamp() else max(finished_at) end - min(started_at), interval '0') as elapsed,
+    coalesce(case when bool_or(state in ('queued', 'running')) then clock_timestamp()
+        else max(finished_at) end - min(started_at), interval '0') as elapsed,
     (clock_timestamp() - min(started_at)) * (count(*) filter (where state in ('queued', 'running')))
         / nullif(count(*) filter (where state in ('registered', 'failed')), 0) as remaining
 from energy.training_runs
 group by batch_id;
 comment on view energy.training_progress is
-    'How far each batch of trainings is: how many are done of how many, and the time that has passed and that is left, judged by those that are over.';
+$$Progress of each batch of trainings: done and total, elapsed time, and remaining time estimated from finished
+trainings.$$;

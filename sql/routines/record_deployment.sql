@@ -12,7 +12,8 @@ as $$
 
     present as (
         select (select extversion from pg_extension where extname = 'edf') as edf_version,
-            encode(sha256(convert_to(string_agg(name || e'\n' || definition, e'\n' order by name collate "C"), 'UTF8')), 'hex') as checksum
+            encode(sha256(convert_to(string_agg(name || e'\n' || definition, e'\n' order by name collate "C"), 'UTF8')),
+                'hex') as checksum
         from definitions
     )
 
@@ -25,5 +26,6 @@ as $$
     )
 $$;
 comment on function energy.record_deployment() is
-    'Notes the version of the code in energy.deployments, unless it is that of the newest row. Called at the end of each deployment.';
+$$Records the version of the code in energy.deployments, unless it is that of the newest row. Called at the end of
+each deployment.$$;
 revoke all on function energy.record_deployment() from public;

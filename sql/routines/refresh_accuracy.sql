@@ -27,5 +27,5 @@ where place = 1 and consumption_kwh is not null
   and hour_at >= energy.clock() - (select look_back from energy.monitoring_limits)
 group by recent.building_id, lead_hours;
 comment on view energy.refresh_accuracy is
-$$How good refreshes were over the last monitoring.window, by building and hour of lead, beside the forecasts that they
-corrected: rmse_ratio below 1 is better. Of each hour and lead the last refresh counts. Errors in kWh an hour.$$;
+$$Accuracy of refreshes over the last monitoring.window, by building and hour of lead, compared with the forecasts that
+they corrected: rmse_ratio below 1 is better. For each hour and lead the last refresh counts. Errors in kWh per hour.$$;

@@ -2,40 +2,44 @@ create or replace function energy.write_days_of(buildings text[], dates date[]) 
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
--- Planned with the times between which is looked first: that leaves few chunks of a hypertable to open.
+-- Planned with the actual time range of the look-ups, so that few chunks of a hypertable are opened.
 set plan_cache_mode = force_custom_plan
 as $$
 declare
     first_date constant date := (select min(date) from unnest(dates) as date);
     last_date  constant date := (select max(date) from unnest(dates) as date);
-    -- In any zone.
+    -- With a day of margin for any time zone.
     first_at   constant timestamptz := (first_date - 1)::timestamp at time zone 'UTC';
     last_at    constant timestamptz := (last_date + 2)::timestamp at time zone 'UTC';
 begin
-    -- Of an apartment that has gone into another one.
+    -- Days of apartments that were merged into another one.
     with gone as (
         delete from energy.apartment_days as days
         using unnest(buildings, dates) as due (building_id, local_date), raw.buildings
-        where (days.building_id, days.local_date) = (due.building_id, due.local_date) and buildings.building_id = due.building_id
+        where (days.building_id, days.local_date) = (due.building_id, due.local_date)
+          and buildings.building_id = due.building_id
           and (
               not exists (
                   select from raw.sensors
                   join energy.sensor_types using (sensor_type)
-                  where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id) and register_id is null
+                  where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id)
+                    and register_id is null
               )
-              -- Or of one whose first readings were withdrawn: no hour of the day is left.
+              -- Or whose first readings were withdrawn, leaving no hours on the day.
               or not exists (
                   select from energy.apartment_hours as hours
                   where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
                     and hour_at >= days.local_date::timestamp at time zone time_zone
-                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone
+                    and hour_at between first_at and last_at
               )
               and not exists (
                   select from energy.measure_hours as hours
                   where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
                     and measures in ('heating', 'hot_water', 'room_temperature', 'setpoint')
                     and hour_at >= days.local_date::timestamp at time zone time_zone
-                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone and hour_at between first_at and last_at
+                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone
+                    and hour_at between first_at and last_at
               )
           )
         returning days.building_id, days.local_date
@@ -70,7 +74,8 @@ begin
             offset 0
         ) as fresh
         left join energy.apartment_days as kept
-            on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+            on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id,
+                fresh.local_date)
             and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
         where (
             kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh,
@@ -108,21 +113,21 @@ begin
         returning days.building_id, days.local_date
     )
 
-    -- News for those who score days, and no news for days that came out the same.
+    -- Days whose values changed are due for scoring.
     insert into energy.anomaly_days_due (building_id, local_date)
     select distinct written.building_id, written.local_date from written
     on conflict do nothing;
 end;
 $$;
 comment on function energy.write_days_of(text[], date[]) is
-    'Makes the days of apartments of these buildings and local dates anew; energy.refresh_days_of() calls it.';
+    'Recomputes the apartment days of these buildings and local dates; energy.refresh_days_of() calls it.';
 revoke all on function energy.write_days_of(text[], date[]) from public;
 
 create or replace function energy.refresh_days_of(building_ids text[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
--- Planned with the times between which is looked first.
+-- Planned with the actual time range of the look-ups.
 set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
@@ -143,16 +148,18 @@ begin
         select distinct building_id, (first_at at time zone time_zone)::date + n as local_date
         from unnest(due)
         join raw.buildings using (building_id)
-        cross join lateral generate_series(0, (last_at at time zone time_zone)::date - (first_at at time zone time_zone)::date) as n
+        cross join lateral generate_series(0,
+            (last_at at time zone time_zone)::date - (first_at at time zone time_zone)::date) as n
     )
 
-    -- What they rest on may have been dropped.
+    -- Only days whose hours cannot have been dropped.
     select array_agg(building_id), array_agg(local_date) into buildings, dates
     from dates_due
     join raw.buildings using (building_id)
     where local_date::timestamp at time zone time_zone >= floor_at;
 
-    -- A week at a time: what they rest on lies near them. A local day is none of UTC.
+    -- A week at a time, so that look-ups stay within a short range. With a day of margin, since local days differ from
+    -- UTC days.
     for slice in
         select array_agg(building_id) as buildings, array_agg(local_date) as dates,
             min(local_date) as first_date, max(local_date) as last_date
@@ -168,7 +175,7 @@ begin
 end;
 $$;
 comment on function energy.refresh_days_of(text[]) is
-    'Brings the days of the apartments of some buildings up to date; energy.refresh_apartment_days() calls it, which holds its lock.';
+    'Refreshes the apartment days of some buildings; energy.refresh_apartment_days() calls it with its lock held.';
 revoke all on function energy.refresh_days_of(text[]) from public;
 
 create or replace procedure energy.refresh_apartment_days()
@@ -177,11 +184,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_apartment_days', 0));
-    perform energy.run_by_building('refresh_days', array(select distinct building_id from energy.days_due), 'select energy.refresh_days_of($1)');
+    perform energy.run_by_building('refresh_days', array(select distinct building_id from energy.days_due),
+        'select energy.refresh_days_of($1)');
 end;
 $$;
 comment on procedure energy.refresh_apartment_days() is
-$$Brings energy.apartment_days up to date: the days whose hours energy.refresh_building_hours() made anew since.
+$$Refreshes energy.apartment_days: the days whose hours energy.refresh_building_hours() has recomputed since.
 
-The result equals that of a full rebuild, call energy.refresh_building_hours('-infinity') before it, bit for bit. Running it twice changes nothing. A building that fails keeps its days, and what is due, and is a row of energy.job_runs; the others go on.$$;
+The result is bitwise equal to that of a full rebuild, call energy.refresh_building_hours('-infinity') before it.
+Running it twice changes nothing. A building that fails keeps its days and its queue, and is recorded in
+energy.job_runs; the others continue.$$;
 revoke all on procedure energy.refresh_apartment_days() from public;

@@ -7,8 +7,8 @@ declare
     floor_at  constant timestamptz := energy.hours_floor();
     days_from constant timestamptz := energy.days_floor();
 begin
-    -- Hours in which, after all, nobody was heard. What was loaded without meters stays: hours of a building that rest on
-    -- none of its apartments, and those of apartments that have no sensor.
+    -- Hours outside of the building's known span. Hours loaded without meters are kept: building hours without
+    -- apartment hours, and hours of apartments without sensors.
     delete from energy.building_hours as hours
     where building_id = any (building_ids) and hour_at >= floor_at
       and not exists (
@@ -19,7 +19,7 @@ begin
           select from energy.apartment_hours as parts
           join raw.sensors using (building_id, apartment_id)
           where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at));
-    -- And those of an apartment whose registers are continued in another one.
+    -- Also those of an apartment whose registers are continued by another one.
     delete from energy.apartment_hours as hours
     where building_id = any (building_ids) and hour_at >= floor_at
       and exists (
@@ -35,13 +35,14 @@ begin
               join energy.sensor_types using (sensor_type)
               where (sensors.building_id, sensors.apartment_id) = (hours.building_id, hours.apartment_id)
                 and register_id is null and kind = 'register' and (is_demand or measures = 'solar')));
-    -- The same of what else is measured, and hours before the first that is left of what was said.
+    -- The same for other measures, and hours before the first remaining reading.
     with begun as materialized (
-        select sensors.building_id, sensors.apartment_id, case kind when 'gauge' then sensors.room_name else '' end as room_name, measures,
+        select sensors.building_id, sensors.apartment_id,
+            case kind when 'gauge' then sensors.room_name else '' end as room_name, measures,
             min(spans.first_at) as first_at
         from raw.sensors
         join energy.sensor_types using (sensor_type)
-        -- It, and those that continue it.
+        -- The sensor and those that continue it.
         join raw.sensors as part
             on coalesce(part.register_id, part.sensor_id) = sensors.sensor_id and part.building_id = sensors.building_id
         join energy.sensor_spans as spans on spans.sensor_id = part.sensor_id
@@ -70,8 +71,8 @@ begin
 end;
 $$;
 comment on function energy.remove_unheard_hours(text[]) is
-$$Removes hours and days of buildings in which nobody is heard any more, and those of places that no sensor is left of, or
-none that is understood as the configuration is now. Energy of before energy.hours_floor() stays.$$;
+$$Removes hours and days of buildings outside of the span of their readings, and those of apartments and rooms without
+any remaining or currently configured sensor. Data before energy.hours_floor() is kept.$$;
 revoke all on function energy.remove_unheard_hours(text[]) from public;
 
 create or replace function energy.begin_rebuild(building_ids text[]) returns void
@@ -82,7 +83,8 @@ as $$
 declare
     floor_at constant timestamptz := energy.hours_floor();
 begin
-    -- All that these buildings ever said is news; who was heard when is told by what is left of it. What is due may be withdrawn by now.
+    -- All readings of these buildings count as new; spans are recomputed from the remaining readings, since queued ones
+    -- may have been withdrawn.
     with due as (
         delete from energy.hours_due where building_id = any (building_ids) returning sensor_id
     )
@@ -110,7 +112,8 @@ begin
 end;
 $$;
 comment on function energy.begin_rebuild(text[]) is
-    'Makes energy.refresh_building_hours() take all that buildings said for news, and removes what nobody says any more.';
+$$Marks all readings of these buildings as new for energy.refresh_building_hours(), and removes hours that no longer
+have readings.$$;
 revoke all on function energy.begin_rebuild(text[]) from public;
 
 create or replace function energy.stretches_of(readings energy.hours_due[]) returns energy.hours_due[]
@@ -119,12 +122,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(row(building_id, sensor_id, first_at, last_at, received_at)::energy.hours_due)
     from (
-        select building_id, sensor_id, min(first_at) as first_at, max(last_at) as last_at, min(received_at) as received_at
+        select building_id, sensor_id, min(first_at) as first_at, max(last_at) as last_at,
+            min(received_at) as received_at
         from (
-            select parted.*, count(*) filter (where is_apart) over (partition by building_id, sensor_id order by first_at, last_at) as stretch
+            select parted.*, count(*) filter (where is_apart) over (partition by building_id, sensor_id
+                order by first_at, last_at) as stretch
             from (
                 select read.*, first_at > interval '24 hours' + max(last_at) over (
-                    partition by building_id, sensor_id order by first_at, last_at rows between unbounded preceding and 1 preceding
+                    partition by building_id, sensor_id
+                        order by first_at, last_at rows between unbounded preceding and 1 preceding
                 ) as is_apart
                 from unnest(readings) as read
             ) as parted
@@ -133,14 +139,15 @@ as $$
     ) as stretches;
 $$;
 comment on function energy.stretches_of(energy.hours_due[]) is
-    'New readings of a sensor that follow each other within a day, as one: no day lies between them that they do not bear on.';
+    'Merges new readings of a sensor that are within a day of each other: all days between them are affected.';
 revoke all on function energy.stretches_of(energy.hours_due[]) from public;
 
-create or replace function energy.reach_of(stretches energy.hours_due[]) returns table (building_id text, since timestamptz, until timestamptz)
+create or replace function energy.reach_of(stretches energy.hours_due[]) returns table (building_id text,
+    since timestamptz, until timestamptz)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
--- Planned with the times between which is looked first: that leaves few chunks of a hypertable to open.
+-- Planned with the actual time range of the look-ups, so that few chunks of a hypertable are opened.
 set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
@@ -166,12 +173,14 @@ begin
         join raw.sensors as register on register.sensor_id = coalesce(sensors.register_id, sensors.sensor_id)
         left join energy.sensor_types on sensor_types.sensor_type = register.sensor_type
         cross join lateral (
-            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings, 'jitter_h') as jitter
+            select energy.hours_setting(coalesce(sensor_types.settings, '{}') || register.settings,
+                'jitter_h') as jitter
         ) as settings
-        -- Where all that was said nearby only rises, nothing is wrong with it; what shows zero may be wrong for a month.
+        -- Values that only increase are correct; wrong zeros may last for a month.
         cross join lateral (
             select
-                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter else interval '0' end as fault,
+                case when kind = 'register' and (bool_or(value < before_it) or bool_or(value = 0)) then jitter
+                    else interval '0' end as fault,
                 coalesce(kind = 'register' and bool_or(value = 0), false) as has_zero
             from (
                 select value, lag(value) over (order by read_at, received_at) as before_it
@@ -193,7 +202,7 @@ begin
                     order by read_at desc limit 1
                 )
                 union all
-                -- Only where there is none near.
+                -- Fallback if there is no recent reading.
                 (select read_at, value from energy.reading_before(part.sensor_id, due.first_at - 2 * fault))
                 limit 1
             ) as newest on true
@@ -202,7 +211,7 @@ begin
                 from energy.counted_between(
                     part.sensor_id, due.first_at - interval '32 days' + interval '1 microsecond', newest.read_at)
                 where has_zero or kind = 'register' and newest.value = 0
-                -- Else it would be called before this is asked.
+                -- OFFSET 0: otherwise the function would be called before the condition is checked.
                 offset 0
             ) as counted on true
             where register.sensor_id in (part.sensor_id, part.register_id)
@@ -238,16 +247,17 @@ begin
 end;
 $$;
 comment on function energy.reach_of(energy.hours_due[]) is
-$$The times that new readings bear on: since the reading before them, and up to the one after them; earlier and later still, while they may tell a wrong
-reading from a right one.$$;
+$$The time range affected by new readings: from the reading before them to the one after them; extended while they may
+change which nearby readings are considered wrong.$$;
 revoke all on function energy.reach_of(energy.hours_due[]) from public;
 
-create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz, to_at timestamptz) returns void
+create or replace function energy.refresh_hours_of(building_ids text[], from_at timestamptz,
+    to_at timestamptz) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
--- Every day reads its part by an index; right after a bulk load, without statistics, the planner would read whole tables instead.
+-- Each day uses an index; right after a bulk load, without statistics, the planner would scan whole tables.
 set enable_seqscan = off
--- What is due is unknown to the planner: it would merge by building alone, and compare each hour of it with each.
+-- The planner underestimates the due rows and would merge by building alone, comparing all pairs of hours.
 set enable_mergejoin = off
 as $$
 #variable_conflict use_column
@@ -267,7 +277,7 @@ begin
     if rebuilt is not null then
         perform energy.begin_rebuild(rebuilt);
     end if;
-    -- All that was ever read is news; it bears on no day but those that were asked for.
+    -- All readings count as new, but only the requested days are affected.
     if from_at is not null then
         insert into energy.sensor_spans as known (sensor_id, first_at, last_at)
         select sensor_id, min(read_at), max(read_at)
@@ -284,9 +294,10 @@ begin
         group by building_id, date_trunc('hour', read_at, 'UTC');
     end if;
 
-    -- A full rebuild also forgets what is no longer understood; not of buildings whose spans are still to be found.
+    -- A full rebuild also removes what is no longer configured; except for buildings whose spans are still unknown.
     if from_at = '-infinity' then
-        perform energy.remove_unheard_hours(array(select building_id from energy.building_spans where building_id = any (building_ids)));
+        perform energy.remove_unheard_hours(array(select building_id from energy.building_spans
+            where building_id = any (building_ids)));
     end if;
 
     with due as materialized (
@@ -318,11 +329,13 @@ begin
         returning *
     ),
 
-    -- What arrives in order bears on the hours since the building was last heard; what is older, or received earlier, on all.
+    -- Readings in order affect the hours since the building's last reading; older or earlier received ones affect all
+    -- hours.
     news as (
         select due.building_id, max(due.last_at) as until,
             greatest(floor_at, case when due.building_id = any (rebuilt) then spans.first_at
-                               when min(due.received_at) >= old.received_at and min(due.first_at) >= old.first_at then old.heard_at
+                               when min(due.received_at) >= old.received_at
+                                   and min(due.first_at) >= old.first_at then old.heard_at
                                else spans.first_at end) as since
         from due
         join spans using (building_id)
@@ -337,26 +350,31 @@ begin
     ),
 
     news_by_hour as (
-        select news.building_id, hour_at, min(arrivals.received_at) over (partition by news.building_id order by hour_at desc) as received_at
+        select news.building_id, hour_at,
+            min(arrivals.received_at) over (partition by news.building_id order by hour_at desc) as received_at
         from news
         cross join lateral generate_series(
-            date_trunc('hour', since, 'UTC'), date_trunc('hour', until, 'UTC') - interval '1 hour', interval '1 hour') as hour_at
-        left join arrivals on (arrivals.building_id, arrivals.read_hour_at) = (news.building_id, hour_at + interval '1 hour')
+            date_trunc('hour', since, 'UTC'), date_trunc('hour', until, 'UTC') - interval '1 hour',
+            interval '1 hour') as hour_at
+        left join arrivals on (arrivals.building_id, arrivals.read_hour_at) = (news.building_id,
+            hour_at + interval '1 hour')
     ),
 
     heard as (
         insert into energy.building_heard as known (building_id, hour_at, received_at)
         select news.building_id, news.hour_at, news.received_at
         from news_by_hour as news
-        left join energy.building_heard as before on (before.building_id, before.hour_at) = (news.building_id, news.hour_at)
+        left join energy.building_heard as before
+            on (before.building_id, before.hour_at) = (news.building_id, news.hour_at)
         where (before.received_at <= news.received_at) is not true
         on conflict (building_id, hour_at) do update set received_at = excluded.received_at
         returning building_id, hour_at
     ),
 
-    -- How far each sensor was heard, before and now; of those that are continued under another name, as one.
+    -- The last reading of each sensor, before and now; continued sensors count as one.
     heard_sensors as (
-        select sensors.building_id, sensors.apartment_id, coalesce(register_id, sensor_id) as sensor_id, max(known.last_at) as old_last_at,
+        select sensors.building_id, sensors.apartment_id, coalesce(register_id, sensor_id) as sensor_id,
+            max(known.last_at) as old_last_at,
             max(greatest(known.last_at, fresh.last_at)) as last_at, bool_or(fresh.sensor_id is not null) as has_news
         from spans
         join raw.sensors on sensors.building_id = spans.building_id
@@ -366,12 +384,13 @@ begin
     ),
 
     touched as (
-        -- Silent registers are unchanged for longer than was known, or known for longer.
+        -- Silent registers: the period in which they are known to be unchanged grows.
         select building_id, min(hour_at), max(hour_at) from heard group by building_id
         union all
-        select spans.building_id, coalesce(old.heard_at, spans.first_at), spans.heard_at from spans left join old using (building_id)
+        select spans.building_id, coalesce(old.heard_at, spans.first_at), spans.heard_at from spans
+        left join old using (building_id)
         union all
-        -- An apartment that is silent: whether for longer than it usually is, is seen within a day.
+        -- Silent apartments: within a day it is decided whether the silence is longer than usual.
         select building_id, max(last_at), least(max(last_at) + interval '24 hours', spans.heard_at)
         from heard_sensors
         join spans using (building_id)
@@ -379,7 +398,7 @@ begin
         group by building_id, apartment_id, spans.heard_at, old.heard_at
         having (max(last_at) + interval '24 hours' < old.heard_at and not bool_or(has_news)) is not true
         union all
-        -- A sensor that has now been silent for good.
+        -- Sensors that have now been silent for long enough to count as removed.
         select building_id, last_at, spans.heard_at
         from heard_sensors
         join spans using (building_id)
@@ -394,14 +413,17 @@ begin
     days_due as (
         select distinct building_id, day_at
         from touched as touched (building_id, since, until)
-        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
+        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until,
+            interval '24 hours') as day_at
     )
 
-    select array_agg(building_id), array_agg(day_at), (select array_agg(row(due.*)::energy.hours_due) from due where sensor_id <> 0)
+    select array_agg(building_id), array_agg(day_at),
+        (select array_agg(row(due.*)::energy.hours_due) from due where sensor_id <> 0)
     into buildings, days, readings
     from days_due;
 
-    -- What was read within a week of the newest and what came late apart, so that the former look no further back than they need.
+    -- Readings within a week of the newest, and late ones, are handled separately, so that the look-ups of the former
+    -- stay short.
     select array_agg(building_id), array_agg(day_at) into buildings, days
     from (
         select building_id, day_at from unnest(buildings, days) as due (building_id, day_at)
@@ -413,17 +435,19 @@ begin
             group by first_at >= (select max(last_at) from unnest(readings)) - interval '7 days'
         ) as parts
         cross join lateral energy.reach_of(energy.stretches_of(parts.readings)) as reach
-        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until, interval '24 hours') as day_at
+        cross join lateral generate_series(date_trunc('day', greatest(since, floor_at), 'UTC'), until,
+            interval '24 hours') as day_at
     ) as days_due;
 
     perform energy.write_hours(buildings, days);
 end;
 $$;
 comment on function energy.refresh_hours_of(text[], timestamptz, timestamptz) is
-    'Brings the hours of some buildings up to date; energy.refresh_building_hours() calls it, which holds its lock.';
+    'Refreshes the hours of some buildings; energy.refresh_building_hours() calls it with its lock held.';
 revoke all on function energy.refresh_hours_of(text[], timestamptz, timestamptz) from public;
 
-create or replace procedure energy.refresh_building_hours(from_at timestamptz default null, to_at timestamptz default 'infinity')
+create or replace procedure energy.refresh_building_hours(from_at timestamptz default null,
+    to_at timestamptz default 'infinity')
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -441,17 +465,19 @@ begin
         select building_id from raw.sensors where from_at is not null
     ) as due;
     perform energy.run_by_building(
-        'refresh_hours', buildings, format('select energy.refresh_hours_of($1, %L, %L)', energy.iso(from_at), energy.iso(to_at)));
+        'refresh_hours', buildings,
+        format('select energy.refresh_hours_of($1, %L, %L)', energy.iso(from_at), energy.iso(to_at)));
 end;
 $$;
 comment on procedure energy.refresh_building_hours(timestamptz, timestamptz) is
-$$Brings energy.apartment_hours, energy.measure_hours and energy.building_hours up to date: the days that readings touched since the last refresh, and
-buildings whose topology changed.
+$$Refreshes energy.apartment_hours, energy.measure_hours and energy.building_hours: the days affected by readings since
+the last refresh, and buildings whose topology has changed.
 
-With from_at all days from there to to_at are made anew; '-infinity' is a full rebuild in one transaction, for a database that is
-loaded; energy.rebuild_building_hours goes building by building. Both give the same, bit for
-bit. Running it twice changes nothing. A building that fails keeps its hours, and what is due, and is a row of energy.job_runs; the others go on.$$;
+With from_at all days from there to to_at are recomputed; '-infinity' is a full rebuild in one transaction, for a
+newly loaded database; energy.rebuild_building_hours rebuilds building by building. Results are bitwise equal.
+Running it twice changes nothing. A building that fails keeps its hours and its queue, and is recorded in
+energy.job_runs; the others continue.$$;
 revoke all on procedure energy.refresh_building_hours(timestamptz, timestamptz) from public;
 
--- The time that a building was heard is no longer made apart: to a rebuild all readings are news.
+-- Replaced: a rebuild treats all readings as new.
 drop function if exists energy.rebuild_building_heard();

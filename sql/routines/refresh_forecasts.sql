@@ -1,6 +1,6 @@
--- Between two daily issues the newest actuals and weather correct the coming hours: the model that forecasts a building
--- forecasts them again from the current full hour, and continues what it was wrong by since the hour of day that it was
--- trained for (intraday correction, docs/strategies.md).
+-- Between two daily issues the newest actuals and weather correct the coming hours: the model forecasts them again from
+-- the current full hour, and extrapolates its recent errors since the hour of day that it was trained for (intraday
+-- correction, docs/strategies.md).
 create or replace view energy.refreshes_due as
 with
 
@@ -24,7 +24,8 @@ select
 from now
 cross join energy.building_places as places
 cross join lateral (
-    select slots.slot_at, source, coalesce(slots.horizon, now.usual) as horizon, coalesce(known_at, slots.slot_at) as known_at
+    select slots.slot_at, source, coalesce(slots.horizon, now.usual) as horizon,
+        coalesce(known_at, slots.slot_at) as known_at
     from energy.forecast_slots as slots
     where slots.building_id = places.building_id and slots.slot_at <= now.slot_at and status = 'issued'
     order by slots.slot_at desc
@@ -35,7 +36,7 @@ cross join lateral (
     from energy.refreshed_forecasts as refreshed
     where refreshed.building_id = places.building_id and valid_at >= now.slot_at
 ) as last
--- Usual hours and means do not change with the last hour.
+-- Only models: profiles and means do not change with the last hour.
 where issued.source in ('model', 'archetype')
   and now.slot_at < issued.slot_at + issued.horizon
   and (
@@ -51,12 +52,11 @@ where issued.source in ('model', 'archetype')
             and received_at > last.known_at and received_at <= now.at)
   );
 comment on view energy.refreshes_due is
-$$Buildings that energy.refresh_forecasts() forecasts again: since their newest forecast, and the last refresh, actuals of
-the last two days or a weather forecast of the current hour have been received. None of buildings that are forecast
-from their usual hours, by a mean or by a plan.$$;
-comment on column energy.refreshes_due.slot_at is 'The full hour that has begun, from which on they are forecast.';
-comment on column energy.refreshes_due.issued_at is 'Of the newest forecast, which the refresh corrects.';
-comment on column energy.refreshes_due.source is 'Of that forecast, and of the refresh.';
+$$Buildings that energy.refresh_forecasts() forecasts again: actuals of the last two days, or a weather forecast of the
+current hour, were received since their newest forecast or refresh. Only buildings forecast by a model.$$;
+comment on column energy.refreshes_due.slot_at is 'The current full hour, the first one that is forecast.';
+comment on column energy.refreshes_due.issued_at is 'Issue of the newest forecast, which the refresh corrects.';
+comment on column energy.refreshes_due.source is 'Source of that forecast and of the refresh.';
 
 create or replace function energy.correction_share(age interval) returns double precision
 language sql immutable
@@ -68,12 +68,12 @@ return case
     else 0.3
 end;
 comment on function energy.correction_share(interval) is
-$$Which share of a correction is taken, by how much older the newest actual is than the hour before the current one; NULL
-where none is known counts as oldest.
+$$The share of a correction that is applied, by the age of the newest actual relative to the hour before the current
+one; NULL (no actual) counts as oldest.
 
-Corrections are partly noise. Of one that is right on average, 0.5 have 0.75 of the gain (2 x 0.5 - 0.5^2), and a quarter
-(0.5^2) of the squared error that it adds where there is nothing to correct. What an error of two hours ago says is more
-often over, so that less is taken. bench/README.md has what other shares give, on quiet days too.$$;
+Corrections are partly noise. For a correction that is right on average, a share of 0.5 has 0.75 of the gain (2 x 0.5 -
+0.5^2) and a quarter (0.5^2) of the squared error added where there is nothing to correct. Older errors are more often
+over, so their share is lower. bench/README.md has the results of other shares, also on quiet days.$$;
 revoke all on function energy.correction_share(interval) from public;
 
 create or replace function energy.refresh_forecast(
@@ -85,14 +85,18 @@ set search_path = pg_catalog, pg_temp
 as $$
     with written as (
         insert into energy.refreshed_forecasts
-            (building_id, valid_at, refreshed_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, confidence, source,
+            (building_id, valid_at, refreshed_at, issued_at, lead_hours, yhat, yhat_lower, yhat_upper, confidence,
+             source,
              quality, quality_reasons, model_id, archetype, weather_issued_at, config_id)
         select due.building_id, fresh.valid_at, inputs.known_at, due.issued_at, fresh.lead_hours,
-            fresh.yhat - kept * (fresh.yhat - issued.yhat), fresh.yhat_lower - kept * (fresh.yhat_lower - issued.yhat_lower),
-            fresh.yhat_upper - kept * (fresh.yhat_upper - issued.yhat_upper), fresh.confidence, due.source, fresh.quality,
+            fresh.yhat - kept * (fresh.yhat - issued.yhat),
+            fresh.yhat_lower - kept * (fresh.yhat_lower - issued.yhat_lower),
+            fresh.yhat_upper - kept * (fresh.yhat_upper - issued.yhat_upper), fresh.confidence, due.source,
+            fresh.quality,
             fresh.quality_reasons, fresh.model_id, fresh.archetype, inputs.weather_issued_at, energy.current_config_id()
         from energy.rated_forecast(
-            due.source, due.building_id, inputs, target, received_at, inputs.reasons || refresh_forecast.reasons) as fresh
+            due.source, due.building_id, inputs, target, received_at,
+            inputs.reasons || refresh_forecast.reasons) as fresh
         join energy.forecasts as issued
             on (issued.building_id, issued.issued_at, issued.valid_at)
                 = (due.building_id, due.issued_at, fresh.valid_at)
@@ -109,7 +113,7 @@ as $$
 $$;
 comment on function energy.refresh_forecast(
     energy.refreshes_due, energy.place_inputs, double precision[], timestamptz[], text[]) is
-$$Writes the refresh of a building, as energy.rated_forecast has it. Returns the rows written. Errors: as
+$$Writes the refresh of a building, from energy.rated_forecast. Returns the rows written. Errors: as
 energy.forecast_by.$$;
 revoke all on function energy.refresh_forecast(
     energy.refreshes_due, energy.place_inputs, double precision[], timestamptz[], text[]) from public;
@@ -134,7 +138,7 @@ declare
 begin
     written := 0;
     failed := 0;
-    -- Once for all batches of a place.
+    -- Read once for all batches of a place.
     if inputs.place is distinct from first.place then
         inputs := energy.inputs_of_place(
             first.weather_location_id, ids[1], first.time_zone, first.slot_at, first.horizon, true);
@@ -147,7 +151,8 @@ begin
         exception when others then
             get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
             perform energy.record_job_run(
-                'refresh_forecasts', demand.building_id, first.slot_at, started_at, 'failed', 0, state, message, advice);
+                'refresh_forecasts', demand.building_id, first.slot_at, started_at, 'failed', 0, state, message,
+                advice);
             failed := failed + 1;
         end;
     end loop;
@@ -160,7 +165,7 @@ exception when others then
         failed := 1;
         return;
     end if;
-    -- What cannot be read of one does not stop the others.
+    -- A building whose demand cannot be read does not stop the others.
     failed := 0;
     foreach building in array due loop
         select * into one from energy.refresh_batch(array[building], started_at, inputs);
@@ -171,11 +176,12 @@ exception when others then
 end;
 $$;
 comment on function energy.refresh_batch(energy.refreshes_due[], timestamptz, energy.place_inputs) is
-$$Refreshes the forecasts of some buildings of one place, in the transaction of the caller. inputs: of the place that was
-read last; returned for the next call. One that fails is a row of energy.job_runs, counted in failed; the others go on.$$;
+$$Refreshes the forecasts of some buildings of one place, in the caller's transaction. inputs: those of the place read
+last; returned for the next call. A building that fails is recorded in energy.job_runs and counted in failed; the others
+continue.$$;
 revoke all on function energy.refresh_batch(energy.refreshes_due[], timestamptz, energy.place_inputs) from public;
 
--- It commits after each batch, so it can have no SET clause; every name is qualified instead.
+-- It commits after each batch, so it cannot have a SET clause; every name is qualified instead.
 create or replace procedure energy.refresh_forecasts()
 language plpgsql
 as $$
@@ -203,7 +209,7 @@ begin
     loop
         begin
             if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('energy.refresh_forecasts', 0)) then
-                message := 'another run is at work';
+                message := 'another run is in progress';
             else
                 select * into done from energy.refresh_batch(batch.due, started_at, inputs);
                 inputs := done.inputs;
@@ -218,13 +224,14 @@ begin
     end loop;
     perform energy.record_job_run(
         'refresh_forecasts', null, energy.clock(), started_at,
-        case when state is not null or failed > 0 then 'failed' when message is not null then 'skipped' else 'succeeded' end,
+        case when state is not null or failed > 0 then 'failed' when message is not null then 'skipped'
+            else 'succeeded' end,
         written, state, pg_catalog.concat_ws('; ', message, nullif(failed, 0) || ' buildings failed'), advice);
 end;
 $$;
 comment on procedure energy.refresh_forecasts() is
-$$Forecasts the next inference.refresh_ahead again where actuals or weather have been received since the last forecast
-(energy.refreshes_due): rows of energy.refreshed_forecasts, beside what was issued. Running it twice changes nothing. A
-building that fails keeps the forecast that was issued and is a row of energy.job_runs; the others go on. It commits
-after each batch of up to 40 buildings of a place.$$;
+$$Forecasts the next inference.refresh_ahead again if actuals or weather have been received since the last forecast
+(energy.refreshes_due): rows of energy.refreshed_forecasts, beside the issued forecasts. Running it twice changes
+nothing. A building that fails keeps its issued forecast and is recorded in energy.job_runs; the others continue. It
+commits after each batch of up to 40 buildings of a place.$$;
 revoke all on procedure energy.refresh_forecasts() from public;

@@ -1,6 +1,6 @@
--- What the API shows to whom. The views of schema api stand on these, and read them with the rights of their owner.
+-- Access rules of the API. The views of schema api are built on these, and read them with the rights of their owner.
 
--- From the table, in a tenth of the time of energy.current_config(): each request reads it.
+-- Read from the table, which takes a tenth of the time of energy.current_config(): each request reads it.
 create or replace view energy.api_limits as
 select
     coalesce((api ->> 'min_apartments')::integer, 5) as min_apartments,
@@ -11,8 +11,8 @@ comment on view energy.api_limits is 'Section api of the configuration: one row.
 
 create or replace view energy.request_buildings as
 select
-    -- A caller can ask for the planner's estimate of a count. A condition on this expression is estimated without what
-    -- statistics say of the building that it names, which may be another's.
+    -- Callers can see the planner's estimate of a count. For an expression, the estimate does not use column
+    -- statistics, which could reveal rows of other buildings.
     access.building_id || '' as building_id,
     access.building_id as lookup_id,
     sizes.changed_at,
@@ -49,19 +49,18 @@ cross join lateral (
     ) as steps
 ) as sizes;
 comment on view energy.request_buildings is
-$$The buildings of the token that a request of the API came with, and from when on forecasts of each may be shown to it
-by themselves.
+$$The buildings of the API request's token, and from when on forecasts of each may be shown individually.
 
-A supplier sees a building from when on it has had api.min_apartments without a break; forecasts that were issued before
-count in the sum of its buildings only. A resident sees its own, however small; an operator sees all.$$;
-comment on column energy.request_buildings.lookup_id is 'building_id, to join and to sort by.';
+A supplier sees a building since it has continuously had api.min_apartments; earlier forecasts are only included in the
+sum of its buildings. A resident sees its own building, however small; an operator sees all.$$;
+comment on column energy.request_buildings.lookup_id is 'building_id, for joins and sorting.';
 comment on column energy.request_buildings.changed_at is
     'When the number of its apartments changed, up to energy.clock().';
-comment on column energy.request_buildings.apartments is 'How many there were from then on.';
+comment on column energy.request_buildings.apartments is 'Number of apartments from then on.';
 comment on column energy.request_buildings.shown_from is
-    'Issue time from which on its forecasts are shown; NULL: none is.';
+    'First issue time whose forecasts are shown; NULL: none.';
 
--- It had no refreshes; views of schema api are made anew after it.
+-- Earlier versions had no refreshes; the views of schema api are recreated afterwards.
 do $$
 begin
     if not exists (
@@ -99,7 +98,7 @@ cross join lateral (
         coalesce(issued.revision, 0) as revision,
         refreshed_at
     from (
-        -- Of each building the index has its hours in order, the newest issue of each first.
+        -- For each building the index has its hours in order, the newest issue of each first.
         select distinct on (valid_at) *
         from energy.forecasts
         where forecasts.building_id = own.lookup_id
@@ -117,10 +116,10 @@ cross join lateral (
         and refreshed_at > coalesce(issued.known_at, issued.issued_at)
 ) as newest;
 comment on view energy.request_forecasts is
-$$The newest forecast of each hour from the current one on, of the buildings of a request, as the newest refresh has
-corrected it.$$;
-comment on column energy.request_forecasts.issued_yhat is 'As it was issued.';
+$$The newest forecast of each hour from the current one on, for the buildings of a request, as corrected by the newest
+refresh.$$;
+comment on column energy.request_forecasts.issued_yhat is 'The forecast as issued.';
 comment on column energy.request_forecasts.refreshed_at is
-    'When it was corrected: energy.refreshed_forecasts; NULL: it stands as issued.';
-comment on column energy.request_forecasts.apartments is 'The fewer of when it was issued and of now.';
-comment on column energy.request_forecasts.is_shown is 'It may be shown by itself.';
+    'When it was corrected: energy.refreshed_forecasts; NULL: it is as issued.';
+comment on column energy.request_forecasts.apartments is 'The smaller of the numbers at issue and now.';
+comment on column energy.request_forecasts.is_shown is 'It may be shown individually.';

@@ -1,5 +1,5 @@
--- What a resident is told of the coming hours. Residents see their building however small it is, so that only they may
--- execute what calls these.
+-- The coming hours for residents. Residents see their building however small it is, so only they may execute the
+-- callers of these functions.
 create or replace function energy.request_building(building_id text) returns raw.buildings
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -14,7 +14,7 @@ begin
     if request_building.building_id is not null then
         perform energy.check_is_own(request_building.building_id);
     elsif cardinality(own) > 1 then
-        raise exception 'you have % buildings: say which one', cardinality(own)
+        raise exception 'you have % buildings: select one', cardinality(own)
             using errcode = 'invalid_parameter_value',
                   hint = format('Add building_id, such as building_id=%s.', own[1]);
     end if;
@@ -22,16 +22,16 @@ begin
     where buildings.building_id = coalesce(request_building.building_id, own[1]);
     if not found then
         perform energy.refuse(
-            'PT404', 'no building is yours yet', 'Ask who runs the service to grant your building to you.');
+            'PT404', 'you have no buildings yet', 'Ask the operator of this service for access.');
     end if;
     return asked;
 end;
 $$;
 comment on function energy.request_building(text) is
-$$The building that a request of the API is about: this one or, without, the only one of the request's subject.
+$$The building that a request of the API is about: this one or, by default, the only one of the request's subject.
 
-Errors: PT403 (HTTP 403) it is not the subject's, whether or not it exists; PT404 it has none; 22023 it has several and
-none is named.$$;
+Errors: PT403 (HTTP 403) it is not the subject's, whether it exists or not; PT404 the subject has none; 22023 it has
+several and none is named.$$;
 revoke all on function energy.request_building(text) from public;
 
 create or replace function energy.request_outlook(building_id text)
@@ -43,7 +43,7 @@ returns table (
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
--- Planned with the times that it asks for: that leaves few partitions to open.
+-- Planned with the actual time range, so that few partitions are opened.
 set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
@@ -71,7 +71,6 @@ begin
 end;
 $$;
 comment on function energy.request_outlook(text) is
-$$The next 48 hours of a building of the request's subject: the newest forecasts of demand and solar generation as their
-quantiles at 5, 50 and 95 %, what is expected to be left of the generation, price and CO2. NULL where nothing is
-known.$$;
+$$The next 48 hours of a building of the request's subject: the newest forecasts of demand and solar generation with
+their quantiles at 5, 50 and 95 %, the expected surplus, price and CO2. NULL if not known.$$;
 revoke all on function energy.request_outlook(text) from public;

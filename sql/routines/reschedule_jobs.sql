@@ -15,26 +15,25 @@ workers as (
 )
 
 select energy.cron_name(job_name) as name, schedule, command,
-    -- These two make and drop partitions, and empty pg_cron's own history.
+    -- These two jobs create and drop partitions, and purge pg_cron's own history.
     job_name in ('make_partitions', 'apply_retention') as needs_superuser
 from energy.jobs
 union all
 select 'edf train worker ' || n, '*/5 * * * *', 'call energy.work_on_trainings()', false
 from workers cross join generate_series(1, training) as n
 union all
--- The first is the run of the job.
+-- The first session is the run of the job.
 select 'edf issue worker ' || n, schedule, 'call energy.work_on_forecasts()', false
 from energy.jobs cross join workers cross join generate_series(2, inference) as n
 where job_name = 'issue_forecasts';
 comment on view energy.cron_jobs is
-$$What pg_cron is to run, by name: the jobs of energy.jobs, and the sessions beside them that share the work of the
-queue of trainings (training.workers) and of the forecasts that are due (inference.workers). schedule is in UTC; NULL:
-it is off.$$;
+$$The jobs for pg_cron, by name: those of energy.jobs, and the additional sessions that work on the queue of trainings
+(training.workers) and on due forecasts (inference.workers). schedule is in UTC; NULL: disabled.$$;
 
 create or replace function energy.reschedule_jobs() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
--- pg_cron lets a role see the jobs that a policy of rows grants it; a session that turns policies off would be refused.
+-- pg_cron shows jobs by row security policies; a session with row_security off would get an error.
 set row_security = on
 as $$
 declare
@@ -43,7 +42,7 @@ begin
     if to_regclass('cron.job') is null or not has_column_privilege('cron.job', 'schedule', 'update') then
         return;
     end if;
-    -- pg_cron reads its table anew. A job that rests, as during a deployment, goes on resting.
+    -- pg_cron reloads its table. An inactive job, such as during a deployment, stays inactive.
     execute $update$
         update cron.job
         set schedule = wanted.schedule
@@ -57,15 +56,17 @@ begin
     $delete$;
     execute $lacking$
         select string_agg(name, ', ' order by name) from energy.cron_jobs as wanted
-        where schedule is not null and not exists (select from cron.job where jobname = name and database = current_database())
+        where schedule is not null
+          and not exists (select from cron.job where jobname = name and database = current_database())
     $lacking$ into unknown;
     if unknown is not null then
-        raise notice 'pg_cron does not have these jobs yet: %', unknown using hint = 'docker/deploy.sh jobs schedules them.';
+        raise notice 'pg_cron does not have these jobs yet: %',
+            unknown using hint = 'docker/deploy.sh jobs schedules them.';
     end if;
 end;
 $$;
 comment on function energy.reschedule_jobs() is
-$$Gives the jobs of pg_cron the schedules of energy.cron_jobs, and removes those that are off or, of all whose name
-begins with "edf ", no longer there. A job that pg_cron does not have is named in a notice: a deployment schedules it.
-Does nothing where there is no pg_cron, or before sql/jobs.sql has granted it.$$;
+$$Gives the jobs of pg_cron the schedules of energy.cron_jobs, and removes disabled jobs and those with names beginning
+with "edf " that no longer exist. Jobs unknown to pg_cron are reported in a notice: a deployment schedules them. Does
+nothing without pg_cron, or before sql/jobs.sql has granted access.$$;
 revoke all on function energy.reschedule_jobs() from public;

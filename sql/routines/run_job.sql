@@ -1,4 +1,4 @@
--- It commits, so it can have no SET clause; every name is qualified instead.
+-- It commits, so it cannot have a SET clause; every name is qualified instead.
 create or replace procedure energy.run_job(job_name text)
 language plpgsql
 as $$
@@ -8,18 +8,18 @@ declare
     message text;
     advice  text;
 begin
-    -- Whatever sessions are set to: a run sees what the others have committed.
+    -- Whatever the session's default: a run sees what other sessions have committed.
     commit;
     set transaction isolation level read committed;
     run := energy.begin_run(job_name);
     commit;
     if run is null then
-        raise notice 'job "%" is at work in another session', job_name;
+        raise notice 'job "%" is running in another session', job_name;
         return;
     end if;
     perform edf.cancel_after((select jobs.timeout from energy.jobs where jobs.job_name = run_job.job_name));
     case job_name
-        -- These commit on the way, which no exception block allows: they record what goes wrong themselves.
+        -- These commit on the way, which exception blocks do not allow: they record their errors themselves.
         when 'ingest_inbox' then call energy.ingest_meter_inbox();
         when 'issue_forecasts' then call energy.issue_forecasts();
         when 'refresh_forecasts' then call energy.refresh_forecasts();
@@ -52,11 +52,13 @@ begin
 end;
 $$;
 comment on procedure energy.run_job(text) is
-$$Runs a job of energy.jobs: the one door for pg_cron and any other scheduler. The run is a row of energy.job_runs from its beginning: running, then succeeded or
-failed with SQLSTATE, message and hint. One run of a job is at work at a time, another one records itself as skipped. A run that takes longer than the
-timeout of its job is cancelled (57014). One that is killed is closed as killed by the next run, or by job watch_jobs.
+$$Runs a job of energy.jobs: the entry point for pg_cron and any other scheduler. The run has a row of energy.job_runs
+from its start: running, then succeeded or failed with SQLSTATE, message and hint. Only one run of a job executes at a
+time; others record themselves as skipped. A run that exceeds the timeout of its job is cancelled (57014). A killed run
+is closed as killed by the next run, or by job watch_jobs.
 
-It commits, so it is not called inside of a transaction (2D000). Errors: 42704 no such job; what the run as a whole failed with.$$;
+It commits, so it cannot be called inside of a transaction (2D000). Errors: 42704 no such job; the error of the run as a
+whole.$$;
 revoke all on procedure energy.run_job(text) from public;
 
 create or replace procedure energy.run_timescaledb_job(job_id integer, config jsonb)
@@ -68,5 +70,6 @@ begin
 end;
 $$;
 comment on procedure energy.run_timescaledb_job(integer, jsonb) is
-$$energy.run_job for a job of TimescaleDB: select add_job('energy.run_timescaledb_job', '15 minutes', config => '{"job_name": "issue_forecasts"}').$$;
+$$energy.run_job for a job of TimescaleDB: select add_job('energy.run_timescaledb_job', '15 minutes', config =>
+'{"job_name": "issue_forecasts"}').$$;
 revoke all on procedure energy.run_timescaledb_job(integer, jsonb) from public;

@@ -3,7 +3,8 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 return make_interval(secs => extract(epoch from span)::double precision);
 comment on function energy.exact(interval) is
-    'A span in hours for the text of a query: a day of it has 24 of them, also where the clocks of the session that runs the query change.';
+$$An interval in hours, as text for a query: a day has 24 hours, regardless of time changes in the session's time
+zone.$$;
 revoke all on function energy.exact(interval) from public;
 
 -- Parts of the current configuration as relations, for routines and dbt.
@@ -17,7 +18,7 @@ select
     (meters.value ->> 'max_value')::double precision as max_value,
     coalesce(meters.value -> 'settings', '{}') as settings,
     coalesce(meters.value ->> 'kind' = 'register' and demand ? (meters.value ->> 'measures'), false) as is_demand,
-    -- Heat and hot water are there whatever demand is made of, so that who reads them need not know.
+    -- Heat and hot water are always included, so that readers need not know the configuration.
     coalesce(
         meters.value ->> 'measures' <> 'solar'
         and (meters.value ->> 'measures' <> 'consumption' or demand <> '["consumption"]'),
@@ -29,9 +30,9 @@ from (
 ) as configs
 cross join lateral jsonb_each(config -> 'meters') as meters;
 comment on view energy.sensor_types is
-$$Sensor types that are understood: section meters of the configuration. kind: register or gauge; measures: what a register
-counts (consumption, heating, hot_water, solar) or a gauge shows (room_temperature, setpoint), as the configuration names
-it; limits in the type's unit. is_demand: demand counts it (section demand); is_kept_apart: its hours stand in
+$$Known sensor types: section meters of the configuration. kind: register or gauge; measures: what a register counts
+(consumption, heating, hot_water, solar) or a gauge measures (room_temperature, setpoint), as named in the
+configuration; limits in the type's unit. is_demand: part of demand (section demand). is_kept_apart: its hours are in
 energy.measure_hours.$$;
 
 create or replace view energy.measures as
@@ -45,14 +46,15 @@ from energy.sensor_types
 where measures is not null
 group by measures;
 comment on view energy.measures is
-$$What is measured, from section meters of the configuration: of registers an amount in the hour, of gauges a mean, in unit.
-is_demand: the demand of a building is made of it (section demand). is_kept_apart: its hours stand in
-energy.measure_hours; of the others energy.apartment_hours has a column.$$;
+$$Measures, from section meters of the configuration: the amount per hour for registers, the mean for gauges, in unit.
+is_demand: part of the demand of a building (section demand). is_kept_apart: its hours are in energy.measure_hours;
+other measures are columns of energy.apartment_hours.$$;
 
 create or replace view energy.quality_limits as
 select
     (quality ->> 'min_coverage_share')::double precision as min_coverage_share,
-    case when quality ? 'retired_after' then (quality ->> 'retired_after')::interval else interval '30 days' end as retired_after,
+    case when quality ? 'retired_after' then (quality ->> 'retired_after')::interval
+        else interval '30 days' end as retired_after,
     coalesce((quality ->> 'max_ahead_minutes')::double precision, 15) * interval '1 minute' as max_ahead,
     coalesce((quality ->> 'max_step_back')::interval, interval '31 days') as max_step_back,
     coalesce((quality ->> 'max_rejected_mb')::double precision, 50) * 1e6 as max_rejected_bytes
@@ -64,4 +66,5 @@ select
     coalesce((config #>> '{features,heating_base_c}')::double precision, 18) as heating_base_c,
     coalesce((config #>> '{features,cooling_base_c}')::double precision, 22) as cooling_base_c
 from energy.current_config() as config;
-comment on view energy.degree_day_bases is 'Outdoor temperatures from which on a building is heated or cooled, as models have them: one row.';
+comment on view energy.degree_day_bases is
+    'Base temperatures of heating and cooling degree days, as used by models: one row.';

@@ -22,5 +22,5 @@ where hours.hour_at = forecasts.valid_at and hours.hour_at >= since
   and hours.solar_kwh is not null and (hours.solar_kwh > 0 or yhat_upper > 0)
 group by 1, 2;
 comment on view energy.solar_accuracy is
-$$How good the issued forecasts of solar generation were, over monitoring.window, by building and day of lead: of the
-hours in which the sun might have shone. Errors in kWh per hour.$$;
+$$Accuracy of issued forecasts of solar generation over monitoring.window, by building and day of lead, for hours with
+possible sunshine. Errors in kWh per hour.$$;

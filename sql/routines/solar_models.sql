@@ -1,10 +1,10 @@
--- Models of what roofs generate: subjects of their own, beside those of demand.
+-- Models of solar generation: they have their own subjects, separate from those of demand.
 create or replace function energy.solar_subject(building_id text) returns text
 language sql immutable strict
 set search_path = pg_catalog, pg_temp
 return 'solar:' || building_id;
 comment on function energy.solar_subject(text) is
-    'The subject in edf.models of the models of a building''s solar generation; no building has such an id.';
+    'The subject of a building''s solar models in edf.models; building ids cannot have this form.';
 revoke all on function energy.solar_subject(text) from public;
 
 create or replace function energy.solar_features(building_id text) returns jsonb
@@ -15,7 +15,7 @@ as $$
     from raw.buildings where buildings.building_id = solar_features.building_id
 $$;
 comment on function energy.solar_features(text) is
-    'The feature spec of a building''s solar generation: its place and time zone. NULL: there is no such building.';
+    'The feature spec of a building''s solar generation: its location and time zone. NULL: there is no such building.';
 revoke all on function energy.solar_features(text) from public;
 
 create or replace function energy.solar_training_query(building_id text, before timestamptz) returns text
@@ -47,11 +47,11 @@ as $$
     ) as since
 $$;
 comment on function energy.solar_training_query(text, timestamptz) is
-$$The solar generation of a building in all hours before a time, with temperature and irradiance, as they were known
-then: as energy.building_inputs has the demand.$$;
+$$The solar generation of a building in all hours before a time, with temperature and irradiance, as known at that time:
+the counterpart of energy.building_inputs.$$;
 revoke all on function energy.solar_training_query(text, timestamptz) from public;
 
--- Security definer, so that whoever trains writes no scores but these.
+-- Security definer, so that only this function writes scores.
 create or replace function energy.train_solar_model(building_id text) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -75,7 +75,7 @@ begin
     model := edf.train(
         energy.solar_subject(train_solar_model.building_id), query, 'solar', '{}', features, horizon, forecasts,
         issue_hours);
-    -- By the hours in which the sun may shine, the same of both: nights are right by themselves.
+    -- Scored for hours with possible sunshine only, the same for both models: nights are trivially right.
     insert into energy.model_scores (model_id, strategy, lead_day, n, rmse_kwh, mae_kwh, coverage_pct)
     select model, candidate, ceil(lead_hours / 24), count(actual), edf.rmse(actual, yhat), edf.mae(actual, yhat),
         100 * avg((actual between yhat_lower and yhat_upper)::int)
@@ -96,10 +96,10 @@ begin
 end;
 $$;
 comment on function energy.train_solar_model(text) is
-$$Trains a model of strategy solar of what a building generates, and scores it against the same hours of the day before
-in a rolling-origin backtest, by the hours in which the sun may shine: energy.model_scores, which energy.gate_models
-holds to evaluation.gate. Returns the id of the pending model, of subject energy.solar_subject(building_id); once it is
-approved it forecasts in place of one that is fitted at each issue.
+$$Trains a model of strategy solar for a building's solar generation, and compares it with the same hours of the day
+before in a rolling-origin backtest over hours with possible sunshine: energy.model_scores, which energy.gate_models
+checks against evaluation.gate. Returns the id of the pending model, of subject energy.solar_subject(building_id); once
+approved it replaces the models fitted at each issue.
 
 Errors: as edf.train and edf.backtest; 22000 its hours do not reach back to the evaluation; 42704 no such building.$$;
 revoke all on function energy.train_solar_model(text) from public;

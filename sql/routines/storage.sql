@@ -1,4 +1,4 @@
--- How the large tables are stored, as the current configuration says.
+-- Storage of the large tables, from the current configuration.
 create or replace view energy.storage as
 select
     known.table_name,
@@ -21,7 +21,7 @@ cross join (select energy.current_config() #> '{storage,tables}' as tables) as c
 cross join lateral (
     select coalesce(
         config.tables -> known.table_name,
-        -- A configuration of before there was the table.
+        -- Configurations older than the table.
         case known.table_name
             when 'energy.solar_forecasts' then config.tables -> 'energy.forecasts'
             when 'energy.measure_hours' then config.tables -> 'energy.apartment_hours'
@@ -29,38 +29,42 @@ cross join lateral (
 ) as tables
 where tables.settings is not null;
 comment on view energy.storage is
-    'Large tables, and section storage of the configuration: time_column is what they are divided by; segment_by and order_by are those of compressed chunks.';
+$$Large tables, and section storage of the configuration: time_column is the partitioning column; segment_by and
+order_by are those of compressed chunks.$$;
 
 create or replace function energy.dropped_before(table_name text) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
-        coalesce((select dropped.dropped_before from energy.dropped_rows as dropped where dropped.table_name = $1), '-infinity'),
+        coalesce((select dropped.dropped_before from energy.dropped_rows as dropped where dropped.table_name = $1),
+            '-infinity'),
         coalesce((select energy.clock() - keep from energy.storage where storage.table_name = $1), '-infinity'));
 $$;
 comment on function energy.dropped_before(text) is
-    'Rows of a large table that are older may have been dropped: what retention has done so far, and what the configuration lets it do now.';
+    'Rows of a large table before this time may have been dropped: by past retention, or by the current configuration.';
 revoke all on function energy.dropped_before(text) from public;
 
 create or replace function energy.cut_at(keep interval) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 return energy.clock() - keep;
-comment on function energy.cut_at(interval) is 'Before this is what is older than it is kept, by the clocks of UTC; NULL where it is kept for ever.';
+comment on function energy.cut_at(interval) is
+    'The time before which rows exceed a retention, in UTC; NULL: they are kept forever.';
 revoke all on function energy.cut_at(interval) from public;
 
 create or replace function energy.hours_floor() returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- A month more: what a meter last said before an hour bears on it. Hours of buildings and days are made of those of apartments.
+    -- A month more, since hours depend on the reading before them. Building hours and days are computed from apartment
+    -- hours.
     select greatest(
         date_trunc('day', energy.dropped_before('raw.meter_readings'), 'UTC') + interval '31 days',
         date_trunc('day', energy.dropped_before('energy.apartment_hours'), 'UTC') + interval '1 day');
 $$;
 comment on function energy.hours_floor() is
-    'Hours before this stay as they are: the rows that they rest on may have been dropped, and made anew they would be missing.';
+    'Hours before this are not recomputed: their readings may have been dropped, which would remove them.';
 revoke all on function energy.hours_floor() from public;
 
 create or replace function energy.days_floor() returns timestamptz
@@ -68,13 +72,14 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
-        energy.hours_floor(), date_trunc('day', energy.dropped_before('energy.measure_hours'), 'UTC') + interval '1 day');
+        energy.hours_floor(), date_trunc('day', energy.dropped_before('energy.measure_hours'),
+            'UTC') + interval '1 day');
 $$;
 comment on function energy.days_floor() is
-    'Days of apartments, and hours in energy.measure_hours, before this stay as they are: see energy.hours_floor().';
+    'Apartment days, and hours in energy.measure_hours, before this are not recomputed: see energy.hours_floor().';
 revoke all on function energy.days_floor() from public;
 
--- Whether energy.building_days reads the continuous aggregate or the hours; both give the same.
+-- energy.building_days reads the continuous aggregate or the hours, with the same result.
 create or replace function energy.define_building_days() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -82,7 +87,8 @@ as $define$
 begin
     if to_regclass('energy.building_days_aggregate') is not null then
         create or replace view energy.building_days as
-        select building_id, day_at, consumption_kwh, solar_kwh, hours, hours_with_demand, quality, received_at from energy.building_days_aggregate;
+        select building_id, day_at, consumption_kwh, solar_kwh, hours, hours_with_demand, quality, received_at
+        from energy.building_days_aggregate;
     else
         create or replace view energy.building_days as
         select
@@ -100,11 +106,14 @@ begin
     comment on view energy.building_days is
 $$One row per building and UTC day: sums of energy.building_hours.
 
-With TimescaleDB a continuous aggregate, whose refresh looks back as far as storage.building_days in config/edf.yaml says.$$;
-    comment on column energy.building_days.consumption_kwh is 'Of the hours that have a demand; hours_with_demand says how many.';
+With TimescaleDB it is a continuous aggregate, whose refresh looks back as far as storage.building_days in
+config/edf.yaml.$$;
+    comment on column energy.building_days.consumption_kwh is 'Sum of the hours with known demand; hours_with_demand '
+                                                              'counts them.';
     comment on column energy.building_days.quality is 'The worst of the hours.';
 end;
 $define$;
-comment on function energy.define_building_days() is 'Makes the view energy.building_days: over the continuous aggregate where there is one, else over the hours.';
+comment on function energy.define_building_days() is
+    'Creates the view energy.building_days: over the continuous aggregate if there is one, else over the hours.';
 revoke all on function energy.define_building_days() from public;
 do $$ begin perform energy.define_building_days(); end; $$;

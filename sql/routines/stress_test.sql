@@ -3,7 +3,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return '{"max_heating_drop_pct": 20, "min_width_ratio": 0.9, "max_jump_ratio": 2, "max_peak_ratio": 3}'::jsonb
     || coalesce(nullif(energy.current_config() #> '{evaluation,stress}', 'null'), '{}');
-comment on function energy.stress_limits() is 'evaluation.stress of the configuration, with the defaults filled in.';
+comment on function energy.stress_limits() is 'evaluation.stress of the configuration, with defaults.';
 revoke all on function energy.stress_limits() from public;
 
 create or replace function energy.stress_inputs(model_id bigint, out issued_at timestamptz, out inputs text)
@@ -19,18 +19,21 @@ begin
     select * into training from energy.trainings where trainings.model_id = stress_inputs.model_id;
     if not found then
         raise exception 'model % was not trained by the pipeline: its inputs are not known', stress_inputs.model_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Train it by energy.train_models or energy.train_model.';
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Train it by energy.train_models or energy.train_model.';
     end if;
     building := coalesce(training.building_id, (energy.archetype_members(training.archetype, training.known_at))[1]);
-    -- The newest Sunday of the building, so that a Monday comes.
+    -- Ends at the building's newest Sunday, so that a Monday follows.
     select slot.at into issued_at
     from raw.buildings
-    cross join unnest(energy.issue_times(time_zone, training.known_at - interval '8 days', training.known_at + interval '1 microsecond')) as slot (at)
+    cross join unnest(energy.issue_times(time_zone, training.known_at - interval '8 days',
+        training.known_at + interval '1 microsecond')) as slot (at)
     where buildings.building_id = building and extract(isodow from slot.at at time zone time_zone) = 7
     order by slot.at desc
     limit 1;
     inputs := energy.building_inputs(
-        building, issued_at, issued_at - (config #>> '{inference,history}')::interval, issued_at + (config #>> '{inference,horizon}')::interval,
+        building, issued_at, issued_at - (config #>> '{inference,history}')::interval,
+        issued_at + (config #>> '{inference,horizon}')::interval,
         (select energy.regressors_of(configs.config) from energy.configs where configs.config_id = training.config_id));
     if training.archetype is not null then
         inputs := energy.with_apartments(inputs, building, issued_at);
@@ -38,7 +41,8 @@ begin
 end;
 $$;
 comment on function energy.stress_inputs(bigint) is
-    'The query of a building''s last history and the hours ahead, for energy.stress_test, and the issue time: that of a model''s building, or of the first of its archetype. Errors: 55000 the model was not trained by the pipeline.';
+$$The query of a building's recent history and the hours ahead, for energy.stress_test, and the issue time: for a
+model's building, or the first one of its archetype. Errors: 55000 the model was not trained by the pipeline.$$;
 revoke all on function energy.stress_inputs(bigint) from public;
 
 create or replace function energy.stress_scenarios(series edf.series, history integer, features jsonb, time_zone text)
@@ -50,7 +54,7 @@ as $$
 declare
     rows      constant integer := cardinality(series.times);
     ahead     constant integer := rows - history;
-    -- Regressors are columns of one array of two dimensions.
+    -- Regressors are columns of a two-dimensional array.
     temp_at   constant integer := array_position(series.regressor_names, features ->> 'temperature');
     sun_at    constant integer := array_position(series.regressor_names, features ->> 'irradiance');
     free_at   constant integer := array_position(series.regressor_names, features ->> 'holiday');
@@ -65,13 +69,16 @@ declare
     clear_sky double precision[];
     base      edf.series := series;
 begin
-    select min(t), percentile_cont(0.1) within group (order by t), max(t), avg(t) into coldest, cool, warmest, usual from unnest(temps) as t where t = t;
-    -- The weather of the last days again.
-    base_temp := array(select coalesce(nullif(temps[history - ahead + n], 'NaN'), usual) from generate_series(1, ahead) as n order by n);
+    select min(t), percentile_cont(0.1) within group (order by t), max(t), avg(t) into coldest, cool, warmest, usual
+    from unnest(temps) as t where t = t;
+    -- The weather of the last days repeated.
+    base_temp := array(select coalesce(nullif(temps[history - ahead + n], 'NaN'), usual)
+        from generate_series(1, ahead) as n order by n);
     base.regressors[temp_at : temp_at][history + 1 : rows] := array[base_temp];
     if sun_at is not null then
         suns := array(select unnest(series.regressors[sun_at : sun_at][1 : history]));
-        base_sun := array(select coalesce(nullif(suns[history - ahead + n], 'NaN'), 0) from generate_series(1, ahead) as n order by n);
+        base_sun := array(select coalesce(nullif(suns[history - ahead + n], 'NaN'), 0)
+            from generate_series(1, ahead) as n order by n);
         base.regressors[sun_at : sun_at][history + 1 : rows] := array[base_sun];
         with by_hour as (
             select extract(hour from series.times[n]) as hour, max(nullif(suns[n], 'NaN')) as ghi
@@ -93,7 +100,8 @@ begin
     is_unseen := true;
     scenario := 'heat wave'; series_of := base;
     series_of.regressors[temp_at : temp_at][history + 1 : rows] :=
-array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6 from unnest(base_temp) with ordinality as bases (t, n) order by n)];
+array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6
+    from unnest(base_temp) with ordinality as bases (t, n) order by n)];
     return next;
     if sun_at is not null then
         scenario := 'bitterly cold and sunny'; series_of := base;
@@ -102,29 +110,34 @@ array[array(select t - (select max(b) from unnest(base_temp) as b) + warmest + 6
         return next;
         is_unseen := false;
         scenario := 'no sun'; series_of := base;
-        series_of.regressors[sun_at : sun_at][history + 1 : rows] := array[array_fill(0::double precision, array[ahead])];
+        series_of.regressors[sun_at : sun_at][history + 1 : rows] := array[array_fill(0::double precision,
+            array[ahead])];
         return next;
     end if;
     is_unseen := false;
     if free_at is not null then
         scenario := 'holiday on a Monday'; series_of := base;
         series_of.regressors[free_at : free_at][history + 1 : rows] := array[array(
-            select (extract(isodow from series.times[history + n] at time zone time_zone) = 1)::integer::double precision from generate_series(1, ahead) as n order by n)];
+            select (extract(isodow from series.times[history + n] at time zone time_zone) = 1)::integer::double precision
+            from generate_series(1, ahead) as n order by n)];
         return next;
     end if;
-    -- Base load alone, for three days until now.
+    -- Base load only, for the three days before the issue.
     scenario := 'everything off'; series_of := base;
-    series_of.target[history - 71 : history] := array_fill((select min(d) from unnest(series.target[1 : history]) as d where d = d), array[72]);
+    series_of.target[history - 71 : history] := array_fill((select min(d) from unnest(series.target[1 : history]) as d
+        where d = d), array[72]);
     return next;
 end;
 $$;
 comment on function energy.stress_scenarios(edf.series, integer, jsonb, text) is
-$$The scenarios of energy.stress_test: a series with the hours ahead made up, of which history rows are past. features: of the model, which names temperature,
-irradiance and holiday. is_unseen: far outside of what was learnt.$$;
+$$The scenarios of energy.stress_test: series with synthetic hours ahead; the first history rows are past. features:
+those of the model, for the names of temperature, irradiance and holiday. is_unseen: far outside of the training
+data.$$;
 revoke all on function energy.stress_scenarios(edf.series, integer, jsonb, text) from public;
 
 create or replace function energy.stress_test(model_id bigint)
-returns table (scenario text, rule text, passed boolean, value double precision, limit_value double precision, reason text)
+returns table (scenario text, rule text, passed boolean, value double precision, limit_value double precision,
+    reason text)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -148,12 +161,14 @@ begin
     zone := model.features ->> 'time_zone';
     select count(*) into history from unnest(series.times) as at where at < given.issued_at;
     if array_position(series.regressor_names, model.features ->> 'temperature') is null then
-        raise exception 'model % reads no temperature, whose extremes its stress test makes up', model.model_id
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Name it in features.temperature of the configuration.';
+        raise exception 'model % does not use temperature, which the stress test varies', model.model_id
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Name it in features.temperature of the configuration.';
     end if;
     return query
     with past as (
-        select max(demand) as peak, min(demand) as least, percentile_cont(0.999) within group (order by abs(demand - before)) as jump
+        select max(demand) as peak, min(demand) as least, percentile_cont(0.999) within
+        group (order by abs(demand - before)) as jump
         from (
             select nullif(demand, 'NaN') as demand, lag(nullif(demand, 'NaN')) over (order by n) as before
             from unnest(series.target[1 : history]) with ordinality as hours (demand, n)
@@ -168,53 +183,63 @@ begin
     ),
 
     summed as (
-        select scenario, is_unseen, avg(yhat) as mean, min(yhat) as least, max(yhat) as peak, max(jump) as jump, avg(yhat_upper - yhat_lower) as width
+        select scenario, is_unseen, avg(yhat) as mean, min(yhat) as least, max(yhat) as peak, max(jump) as jump,
+            avg(yhat_upper - yhat_lower) as width
         from forecasts group by scenario, is_unseen
     ),
 
     base as (select * from summed where scenario = 'weather of the last days'),
 
     checked (scenario, rule, value, limit_value, passed, text) as (
-        select s.scenario, 'no negative demand', s.least, 0, past.least < 0 or s.least >= -1e-9, 'the least hour is %s kWh, the building''s was never below %s kWh'
+        select s.scenario, 'no negative demand', s.least, 0, past.least < 0 or s.least >= -1e-9,
+            'the least hour is %s kWh, the building''s was never below %s kWh'
         from summed as s, past
         union all
         select s.scenario, 'no jump', s.jump, (limits ->> 'max_jump_ratio')::double precision * past.jump,
             s.jump <= (limits ->> 'max_jump_ratio')::double precision * past.jump,
-            'it jumps by %s kWh from one hour to the next, at most %s kWh is let pass'
+            'it jumps by %s kWh from one hour to the next, at most %s kWh is allowed'
         from summed as s, past
         union all
         select s.scenario, 'no peak', s.peak, (limits ->> 'max_peak_ratio')::double precision * past.peak,
-            s.peak <= (limits ->> 'max_peak_ratio')::double precision * past.peak, 'it peaks at %s kWh, at most %s kWh is let pass'
+            s.peak <= (limits ->> 'max_peak_ratio')::double precision * past.peak,
+            'it peaks at %s kWh, at most %s kWh is allowed'
         from summed as s, past
         union all
-        select 'colder', 'colder never lowers heating demand', 100 * (1 - colder.mean / nullif(cool.mean, 0)), (limits ->> 'max_heating_drop_pct')::double precision,
+        select 'colder', 'colder never lowers heating demand', 100 * (1 - colder.mean / nullif(cool.mean, 0)),
+            (limits ->> 'max_heating_drop_pct')::double precision,
             colder.mean >= cool.mean * (1 - (limits ->> 'max_heating_drop_pct')::double precision / 100),
-            'with 8 degrees less it forecasts %s %% less, at most %s %% is let pass'
+            'with 8 degrees less it forecasts %s %% less, at most %s %% is allowed'
         from summed as colder, summed as cool where colder.scenario = 'colder' and cool.scenario = 'cool'
         union all
-        select s.scenario, 'intervals no narrower out of distribution', s.width / nullif(base.width, 0), (limits ->> 'min_width_ratio')::double precision,
+        select s.scenario, 'intervals no narrower out of distribution', s.width / nullif(base.width, 0),
+            (limits ->> 'min_width_ratio')::double precision,
             s.width >= base.width * (limits ->> 'min_width_ratio')::double precision,
-            'its interval is %s times as wide as in usual weather, at least %s times is asked'
+            'its interval is %s times as wide as in usual weather, at least %s times is required'
         from summed as s, base where s.is_unseen
         union all
-        select s.scenario, 'demand falls with what is switched off', s.mean / nullif(base.mean, 0), 1.1, s.mean <= 1.1 * base.mean,
-            'after three days of base load it forecasts %s times the usual demand, at most %s times is let pass'
+        select s.scenario, 'demand falls with what is switched off', s.mean / nullif(base.mean, 0), 1.1,
+            s.mean <= 1.1 * base.mean,
+            'after three days of base load it forecasts %s times the usual demand, at most %s times is allowed'
         from summed as s, base where s.scenario = 'everything off'
     )
 
     select scenario, rule, coalesce(passed, false), value, limit_value,
-        case when passed is not true then scenario || ': ' || format(text, round(value::numeric, 2), round(limit_value::numeric, 2)) end
+        case when passed is not true then scenario || ': ' || format(text, round(value::numeric, 2),
+            round(limit_value::numeric, 2)) end
     from checked
     order by scenario, rule;
 end;
 $$;
 comment on function energy.stress_test(bigint) is
-$$Forecasts with a model, in whatever state, what it has not seen, over the last history of its building, and checks the logic: one row per scenario and rule.
+$$Tests a model, in any state, on conditions outside of its training data, over the recent history of its building, and
+checks rules: one row per scenario and rule.
 
-Scenarios: the weather of the last days again, cool and 8 degrees colder, a heat wave, bitter cold under a clear sky, no sun, a holiday on a Monday, everything off for three
-days. Rules: no negative demand where there never was any; no jump and no peak far above those of the history; colder never lowers demand by more than
-max_heating_drop_pct; intervals no narrower out of distribution; demand does not rise when all is off. Limits: evaluation.stress of the configuration.
-Writes nothing: energy.record_stress_test keeps it. Errors: as edf.predict; 42704 no such model; 55000 it was not trained by the pipeline, or reads no temperature.$$;
+Scenarios: the weather of the last days repeated, cool and 8 degrees colder, a heat wave, severe cold with clear sky, no
+sun, a holiday on a Monday, everything switched off for three days. Rules: no negative demand if there was none before;
+no jump and no peak far above those of the history; colder weather never lowers demand by more than
+max_heating_drop_pct; intervals no narrower out of distribution; demand does not rise when everything is switched off.
+Limits: evaluation.stress of the configuration. Writes nothing: energy.record_stress_test does. Errors: as edf.predict;
+42704 no such model; 55000 it was not trained by the pipeline, or does not use temperature.$$;
 revoke all on function energy.stress_test(bigint) from public;
 
 create or replace function energy.record_stress_test(model_id bigint) returns text[]
@@ -231,7 +256,8 @@ begin
 end;
 $$;
 comment on function energy.record_stress_test(bigint) is
-    'Runs energy.stress_test and keeps it in energy.stress_tests. Returns the reasons for which it failed, none where it passed. Errors: as energy.stress_test.';
+$$Runs energy.stress_test and stores the result in energy.stress_tests. Returns the failures, none if it passed.
+Errors: as energy.stress_test.$$;
 revoke all on function energy.record_stress_test(bigint) from public;
 
 create or replace function energy.stress_failures(model_id bigint) returns text[]
@@ -241,7 +267,9 @@ as $$
     select coalesce(array_agg(reason order by scenario, rule), '{}')
     from energy.stress_tests
     where stress_tests.model_id = stress_failures.model_id and not passed
-      and tested_at = (select max(tested_at) from energy.stress_tests as newest where newest.model_id = stress_failures.model_id)
+      and tested_at = (select max(tested_at) from energy.stress_tests as newest
+          where newest.model_id = stress_failures.model_id)
 $$;
-comment on function energy.stress_failures(bigint) is 'Why a model failed its newest stress test; empty where it passed, or was never tested.';
+comment on function energy.stress_failures(bigint) is
+    'Failures of a model''s newest stress test; empty if it passed or was never tested.';
 revoke all on function energy.stress_failures(bigint) from public;

@@ -7,20 +7,20 @@ return case
     else quantile_values[2] + (quantile_values[3] - quantile_values[2]) * (level - 0.5) / 0.45
 end;
 comment on function energy.quantile_at(double precision[], double precision) is
-    'The value at a level from 0.05 to 0.95, linear between the quantiles at 5, 50 and 95 %.';
+    'The value at a level from 0.05 to 0.95, linearly interpolated between the quantiles at 5, 50 and 95 %.';
 revoke all on function energy.quantile_at(double precision[], double precision) from public;
 
 create or replace function energy.surplus_paths(building_id text, ahead jsonb)
 returns table (path integer, valid_at timestamptz, surplus_kwh double precision, method text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
--- Issues, hours and buildings go together, which the planner does not know: it would expect one row and loop.
+-- Issues, hours and buildings are correlated, which the planner does not know: it would expect one row and nest loops.
 set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
     paths         constant integer := 100;
-    -- Fewer past issues say little of what goes together.
+    -- With fewer past issues the correlation is not reliable.
     least_origins constant integer := 20;
 begin
     begin
@@ -65,7 +65,7 @@ begin
             return;
         end if;
     exception when data_exception then
-        -- Nothing is known of how errors of the two have gone together.
+        -- No common past errors of demand and solar are known.
         null;
     end;
     return query
@@ -79,10 +79,10 @@ begin
 end;
 $$;
 comment on function energy.surplus_paths(text, jsonb) is
-$$A hundred equally likely paths of a building's surplus: what is left of its solar generation by the hour after its
-demand. ahead: objects with valid_at, lead_hours and the quantiles of demand and solar at 5, 50 and 95 %.
+$$A hundred equally likely scenarios of a building's surplus: solar generation minus demand per hour, at least zero.
+ahead: objects with valid_at, lead_hours and the quantiles of demand and solar at 5, 50 and 95 %.
 
-method scenarios: edf.scenarios of both, whose hours go together as the errors of the last 90 days did. quantiles, with
-fewer than 20 past issues: ten levels of demand by ten of generation, the two independent of each other, the hours of
-each all at the same level.$$;
+method scenarios: edf.scenarios of both, with the correlation of the last 90 days' errors. quantiles, with fewer than
+20 past issues: ten levels of demand by ten of generation, independent of each other, each at the same level in all
+hours.$$;
 revoke all on function energy.surplus_paths(text, jsonb) from public;

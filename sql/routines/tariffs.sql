@@ -11,7 +11,7 @@ as $$
             when 'hourly' then hourly.price_per_kwh
             when 'two_rate' then case
                 when terms.low_on_weekends and extract(isodow from local_at) > 5 then terms.low_price_per_kwh
-                -- Low hours that go over midnight are those outside of low_to to low_from.
+                -- Low-rate hours across midnight are those outside of low_to to low_from.
                 when case when terms.low_from < terms.low_to
                      then local_at::time >= terms.low_from and local_at::time < terms.low_to
                      else local_at::time >= terms.low_from or local_at::time < terms.low_to end
@@ -43,7 +43,7 @@ as $$
     where buildings.building_id = grid_hours.building_id
 $$;
 comment on function energy.grid_hours(text, timestamptz, timestamptz) is
-$$What a kWh from the grid costs a building by the hour, what one that goes there is paid for, and the CO2 that one
-causes: a row for each hour, from from_at up to to_at, with what is known now. NULL: not known, or no tariff. An hour
-has the rate of its start by the clock of the building.$$;
+$$Price of a kWh from the grid, feed-in price and CO2 intensity of a building: one row per hour, from from_at up to
+to_at, as known now. NULL: not known, or no tariff. The rate of an hour is that at its start in the building's local
+time.$$;
 revoke all on function energy.grid_hours(text, timestamptz, timestamptz) from public;

@@ -1,5 +1,5 @@
--- Keys that tokens are signed with. No key ever stands in a statement, which servers log: public keys come in by
--- energy.set_token_keys, and the secret by which this database signs is made in it.
+-- Keys for signing tokens. Keys must not appear in SQL statements, which servers log: public keys are passed to
+-- energy.set_token_keys as a parameter, and this database's signing secret is generated in it.
 create or replace function energy.base64url(bytes bytea) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -10,9 +10,9 @@ revoke all on function energy.base64url(bytea) from public;
 create or replace function energy.random_bytes() returns bytea
 language sql volatile
 set search_path = pg_catalog, pg_temp
--- A UUID has 122 bits of the server's strong random source.
+-- A UUID has 122 bits from the server's strong random source.
 return sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
-comment on function energy.random_bytes() is '32 bytes that nobody can guess.';
+comment on function energy.random_bytes() is '32 cryptographically random bytes.';
 revoke all on function energy.random_bytes() from public;
 
 create or replace function energy.hmac_sha256(message bytea, key bytea) returns bytea
@@ -44,10 +44,10 @@ declare
     fault text;
 begin
     fault := case
-        when jsonb_typeof(jwk) is distinct from 'object' then 'it is no JSON object'
+        when jsonb_typeof(jwk) is distinct from 'object' then 'it is not a JSON object'
         when (jwk ->> 'kid' ~ '^[A-Za-z0-9._~-]{1,100}$') is not true
             then 'kid is missing, or not of letters, digits and ._~-'
-        when alg is null then 'kty is none of RSA, EC and oct'
+        when alg is null then 'kty must be RSA, EC or oct'
         when jwk ->> 'alg' <> alg then format('alg is not %s', alg)
         when jwk ->> 'use' <> 'sig' then 'use is not sig'
         when kty <> 'oct' and jwk ?| array['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] then 'it holds a private key'
@@ -62,7 +62,7 @@ begin
             then 'crv, x and y are not those of a key on P-256'
         when kty = 'oct' and (length(jwk ->> 'k') between 43 and 700) is not true then 'k has fewer than 256 bits'
     end;
-    -- Without the key: messages end up in logs.
+    -- The message does not contain the key, since messages end up in logs.
     if fault is not null then
         raise exception 'a key of the JWKS cannot be used: %', fault
             using errcode = 'invalid_parameter_value',
@@ -74,7 +74,7 @@ begin
 end;
 $$;
 comment on function energy.checked_jwk(jsonb) is
-    'A JWK with what is needed of it and no more. Errors: 22023 it cannot be used, and why; the message holds no key.';
+    'A JWK reduced to the members needed. Errors: 22023 it is invalid, and why; the message contains no key.';
 revoke all on function energy.checked_jwk(jsonb) from public;
 
 create or replace function energy.set_token_keys(jwks jsonb) returns integer
@@ -86,7 +86,7 @@ declare
     keys constant jsonb := nullif(case jsonb_typeof(jwks -> 'keys') when 'array' then jwks -> 'keys' end, '[]');
     kids text[];
 begin
-    -- None at all would be no refusal of all tokens: PostgREST would go by its own setting again.
+    -- An empty list would not reject all tokens: PostgREST would fall back to its own setting.
     if keys is null then
         raise exception 'the JWKS has no list of keys'
             using errcode = 'invalid_parameter_value',
@@ -98,7 +98,7 @@ begin
     if cardinality(kids) <> (select count(distinct kid) from unnest(kids) as kid)
        or exists (select from energy.token_keys where secret is not null and kid = any (kids)) then
         raise exception 'two keys have the same kid'
-            using errcode = 'invalid_parameter_value', hint = 'Name each key of its own.';
+            using errcode = 'invalid_parameter_value', hint = 'Give each key its own kid.';
     end if;
     delete from energy.token_keys where secret is null and kid <> all (kids);
     insert into energy.token_keys as known (kid, jwk)
@@ -110,9 +110,8 @@ begin
 end;
 $$;
 comment on function energy.set_token_keys(jsonb) is
-$$Tokens are valid that are signed with one of these keys (JWKS, RFC 7517), and no more with those given before. During
-a rotation give both, the old one and the new one. Keys of energy.rotate_signing_key stay. Returns how many there are.
-Errors: 22023 a key cannot be used.$$;
+$$Sets the public keys for verifying tokens (JWKS, RFC 7517), replacing those set before. During a rotation pass both
+the old and the new key. Keys of energy.rotate_signing_key are kept. Returns their number. Errors: 22023 invalid key.$$;
 revoke all on function energy.set_token_keys(jsonb) from public;
 
 create or replace function energy.rotate_signing_key() returns text
@@ -133,8 +132,8 @@ begin
 end;
 $$;
 comment on function energy.rotate_signing_key() is
-$$Makes a new secret for the tokens that API keys are exchanged for, and returns its kid. Tokens of the secret before
-stay valid, of those before that they do not: call it twice where a secret has leaked.$$;
+$$Creates a new secret for signing the tokens of API keys, and returns its kid. Tokens signed with the previous secret
+stay valid, older ones do not: call it twice if a secret has leaked.$$;
 revoke all on function energy.rotate_signing_key() from public;
 
 create or replace function energy.token_jwks() returns jsonb
@@ -145,13 +144,13 @@ return (
         'keys', jsonb_agg(
             case when secret is null then jwk else jwk || jsonb_build_object('k', energy.base64url(secret)) end
             order by added_at, kid),
-        -- PostgREST takes a JWKS that it cannot read for a shared secret: the text of public keys would be one that all
-        -- know.
+        -- PostgREST treats an unreadable JWKS as a shared secret: the text of public keys would then be a publicly
+        -- known secret.
         'unknown', energy.base64url(energy.random_bytes()))
     from energy.token_keys
     having count(*) > 0
 );
-comment on function energy.token_jwks() is 'All keys, secrets among them, as JWKS for PostgREST; NULL: there is none.';
+comment on function energy.token_jwks() is 'All keys including secrets, as JWKS for PostgREST; NULL: there are none.';
 revoke all on function energy.token_jwks() from public;
 
 create or replace function energy.signed_token(claims jsonb) returns text
@@ -162,7 +161,7 @@ declare
     key energy.token_keys;
     signed text;
 begin
-    -- PostgREST may not have read one yet that was made a moment ago.
+    -- PostgREST may not have loaded a key created a moment ago.
     select * into key from energy.token_keys where secret is not null
     order by added_at > clock_timestamp() - interval '1 minute', added_at desc limit 1;
     if not found then
@@ -175,5 +174,5 @@ begin
 end;
 $$;
 comment on function energy.signed_token(jsonb) is
-    'A JWT with these claims, signed (HS256) by a key of energy.rotate_signing_key; NULL: there is none.';
+    'A JWT with these claims, signed (HS256) with a key of energy.rotate_signing_key; NULL: there is none.';
 revoke all on function energy.signed_token(jsonb) from public;

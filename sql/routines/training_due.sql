@@ -18,30 +18,35 @@ begin
     where models.subject = named and status = 'approved';
     select max(slot_at) into last_at
     from energy.training_runs as runs
-    where coalesce(runs.building_id, 'archetype:' || runs.archetype) = coalesce(training_due.building_id, 'archetype:' || training_due.archetype)
+    where coalesce(runs.building_id, 'archetype:' || runs.archetype) = coalesce(training_due.building_id,
+        'archetype:' || training_due.archetype)
       and state <> 'cancelled' and slot_at <= at;
     last_at := greatest(last_at, champion.known_at);
     if last_at > at - rest then
         return null;
     end if;
-    -- A person has to decide about one first.
+    -- A pending model needs a decision first.
     if exists (
         select from edf.models
         left join energy.trainings using (model_id)
-        where models.subject = named and status = 'pending' and (champion.model_id is null or models.model_id > champion.model_id)
+        where models.subject = named and status = 'pending'
+          and (champion.model_id is null or models.model_id > champion.model_id)
           and coalesce(known_at, created_at) > at - max_age) then
         return null;
     end if;
     if champion.model_id is null then
-        return 'no model of it is approved';
+        return 'it has no approved model';
     end if;
-    select string_agg(format('%s since %s', rule, to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD')), ', ' order by rule) into alarms
+    select string_agg(format('%s since %s', rule, to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD')), ', '
+        order by rule) into alarms
     from energy.alerts
     where resolved_at is null and rule in ('errors_grow', 'accuracy_worse') and alerts.subject = named;
-    return coalesce(alarms, case when last_at <= at - max_age then format('it was trained %s days ago', floor(extract(epoch from at - last_at) / 86400)) end);
+    return coalesce(alarms, case when last_at <= at - max_age then format('it was trained %s days ago',
+        floor(extract(epoch from at - last_at) / 86400)) end);
 end;
 $$;
 comment on function energy.training_due(text, text, timestamptz) is
-$$Why a building, or an archetype, is to be trained at a time; NULL: it is not. It is where no model of it is approved, where an alert says that its errors have grown
-(errors_grow, accuracy_worse), or where it was trained training.max_age ago. It is not where it was trained within training.rest, with whatever result, nor while a newer model of it is pending.$$;
+$$Why a building, or an archetype, is due for training at a time; NULL: it is not. Due: it has no approved model, an
+alert reports growing errors (errors_grow, accuracy_worse), or it was last trained training.max_age ago. Not due: it was
+trained within training.rest, with any result, or it has a newer pending model.$$;
 revoke all on function energy.training_due(text, text, timestamptz) from public;

@@ -13,5 +13,5 @@ as $$
     ) as since
 $$;
 comment on function energy.training_query(text, timestamptz) is
-    'energy.building_inputs of all hours of a building before a time, as they were known then.';
+    'energy.building_inputs of all hours of a building before a time, as known at that time.';
 revoke all on function energy.training_query(text, timestamptz) from public;

@@ -1,5 +1,6 @@
 create or replace function energy.weather_as_of(
-    weather_location_id text, as_of timestamptz, from_at timestamptz default '-infinity', to_at timestamptz default 'infinity'
+    weather_location_id text, as_of timestamptz, from_at timestamptz default '-infinity',
+    to_at timestamptz default 'infinity'
 )
 returns table (
     valid_at timestamptz, temperature_c double precision, cloud_cover_pct double precision, ghi_w_m2 double precision,
@@ -29,8 +30,8 @@ begin
 end;
 $$;
 comment on function energy.weather_as_of(text, timestamptz, timestamptz, timestamptz) is
-$$The weather of a place as it was known at a time, by hour from from_at up to to_at: forecasts, trainings and people ask here.
+$$The weather of a place as known at a time, by hour from from_at up to to_at, for forecasts, trainings and users.
 
-Only what had been received counts: an observation first, then the newest run; a value that one lacks is the next one's. issued_at: the newest run
-that was known, NULL where none was; is_observed: an observation was known.$$;
+Only data received by then counts: observations first, then the newest run; missing values are taken from the next older
+one. issued_at: the newest known run, NULL if there was none; is_observed: an observation was known.$$;
 revoke all on function energy.weather_as_of(text, timestamptz, timestamptz, timestamptz) from public;

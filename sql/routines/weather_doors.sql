@@ -1,4 +1,4 @@
--- The procedures energy.ingest_weather_... as functions: a CALL takes no subquery.
+-- The procedures energy.ingest_weather_... as functions, since CALL does not accept subqueries.
 create or replace function energy.take_weather_forecast(
     document text, weather_location_id text, issued_at timestamptz, received_at timestamptz default null,
     out hours_written bigint, out rejected_code text, out rejected_reason text
@@ -7,7 +7,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    call energy.ingest_weather_forecast(document, weather_location_id, issued_at, received_at, hours_written, rejected_code, rejected_reason);
+    call energy.ingest_weather_forecast(document, weather_location_id, issued_at, received_at, hours_written,
+        rejected_code, rejected_reason);
 end;
 $$;
 comment on function energy.take_weather_forecast(text, text, timestamptz, timestamptz) is
@@ -22,7 +23,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    call energy.ingest_weather_observations(document, weather_location_id, received_at, hours_written, rejected_code, rejected_reason);
+    call energy.ingest_weather_observations(document, weather_location_id, received_at, hours_written, rejected_code,
+        rejected_reason);
 end;
 $$;
 comment on function energy.take_weather_observations(text, text, timestamptz) is

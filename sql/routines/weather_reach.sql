@@ -1,12 +1,14 @@
 create or replace function energy.weather_reach(
-    weather_location_id text, as_of timestamptz, out issued_at timestamptz, out reaches_to timestamptz, out ends_first text
+    weather_location_id text, as_of timestamptz, out issued_at timestamptz, out reaches_to timestamptz,
+    out ends_first text
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Only full hours are ever read. A series that was not there a day ago either is one that the place does not have.
+    -- Only full hours are used. A series that was missing a day before too is not available at the place.
     with hours as materialized (
-        select * from energy.weather_as_of(weather_location_id, as_of, date_trunc('hour', as_of, 'UTC') - interval '1 day')
+        select * from energy.weather_as_of(weather_location_id, as_of,
+            date_trunc('hour', as_of, 'UTC') - interval '1 day')
         where valid_at = date_trunc('hour', valid_at, 'UTC')
     ),
 
@@ -32,8 +34,8 @@ as $$
     limit 1
 $$;
 comment on function energy.weather_reach(text, timestamptz) is
-$$How far the weather of a place reached that was known at a time: the newest run, the end of the last hour of which all is forecast that models read, and
-the series that ends there: 'all', where the run does. No row value where no forecast reached beyond as_of.
+$$How far the weather known at a time reaches for a place: the newest run, the end of the last hour with all series used
+by models, and the series that ends there: 'all' if the run does. No rows if no forecast reaches beyond as_of.
 
-A series that no run has counts only if the place had it within the day before.$$;
+A series missing in all runs counts only if the place had it within the day before.$$;
 revoke all on function energy.weather_reach(text, timestamptz) from public;

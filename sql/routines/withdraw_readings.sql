@@ -1,4 +1,5 @@
-create or replace procedure energy.withdraw_readings(sensor_ids bigint[], from_at timestamptz, to_at timestamptz, reason text)
+create or replace procedure energy.withdraw_readings(sensor_ids bigint[], from_at timestamptz, to_at timestamptz,
+    reason text)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -9,35 +10,42 @@ declare
 begin
     if coalesce(btrim(withdraw_readings.reason), '') = '' then
         raise exception 'a withdrawal needs a reason'
-            using errcode = 'invalid_parameter_value', hint = 'Say what was wrong with the readings: it is kept with them.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Give the reason for the withdrawal; it is stored with the readings.';
     end if;
     if (withdraw_readings.from_at < withdraw_readings.to_at) is not true then
         raise exception 'from_at % is not before to_at %', withdraw_readings.from_at, withdraw_readings.to_at
-            using errcode = 'invalid_parameter_value', hint = 'Readings from from_at on are withdrawn, up to to_at, which is not included.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Readings from from_at up to but excluding to_at are withdrawn.';
     end if;
-    perform energy.known_sensor(sensor_id) from unnest(coalesce(withdraw_readings.sensor_ids, array[null::bigint])) as sensor_id;
+    perform energy.known_sensor(sensor_id)
+        from unnest(coalesce(withdraw_readings.sensor_ids, array[null::bigint])) as sensor_id;
     perform pg_advisory_xact_lock(hashtextextended('energy.refresh_building_hours', 0));
     insert into raw.withdrawals (sensor_ids, from_at, to_at, reason, readings, withdrawn_at, withdrawn_by)
-    values (withdraw_readings.sensor_ids, withdraw_readings.from_at, withdraw_readings.to_at, withdraw_readings.reason, 0, energy.clock(), session_user)
+    values (withdraw_readings.sensor_ids, withdraw_readings.from_at, withdraw_readings.to_at, withdraw_readings.reason,
+        0, energy.clock(), session_user)
     returning withdrawal_id into withdrawal;
     with gone as (
         delete from raw.meter_readings
-        where sensor_id = any (withdraw_readings.sensor_ids) and read_at >= withdraw_readings.from_at and read_at < withdraw_readings.to_at
+        where sensor_id = any (withdraw_readings.sensor_ids) and read_at >= withdraw_readings.from_at
+          and read_at < withdraw_readings.to_at
         returning sensor_id, read_at, received_at, value
     ),
 
     kept as (
         insert into raw.withdrawn_readings (sensor_id, read_at, received_at, value, withdrawal_id)
         select sensor_id, read_at, received_at, value, withdrawal from gone
-        -- Taken again by an earlier restoration of one that overlaps.
-        on conflict (sensor_id, read_at, received_at) do update set value = excluded.value, withdrawal_id = excluded.withdrawal_id
+        -- Withdrawn again after a restored withdrawal that overlaps.
+        on conflict (sensor_id, read_at, received_at) do update set value = excluded.value,
+        withdrawal_id = excluded.withdrawal_id
         returning sensor_id, read_at
     )
 
     select count(distinct (sensor_id, read_at)) into withdrawn from kept;
     if withdrawn = 0 then
         raise exception 'these sensors have no readings from % to %', withdraw_readings.from_at, withdraw_readings.to_at
-            using errcode = 'data_exception', hint = 'raw.meter_readings has them; raw.withdrawals lists what is withdrawn already.';
+            using errcode = 'data_exception',
+                  hint = 'See raw.meter_readings; raw.withdrawals lists those already withdrawn.';
     end if;
     update raw.withdrawals set readings = withdrawn where withdrawal_id = withdrawal;
     perform energy.repair_sensor_spans(withdraw_readings.sensor_ids, withdrawal);
@@ -45,11 +53,13 @@ begin
 end;
 $$;
 comment on procedure energy.withdraw_readings(bigint[], timestamptz, timestamptz, text) is
-$$Takes wrong readings of sensors out, from from_at up to to_at, which is not included, and makes the hours of their buildings anew.
+$$Withdraws wrong readings of sensors, from from_at up to but excluding to_at, and recomputes the hours of their
+buildings.
 
-They are moved to raw.withdrawn_readings; raw.withdrawals says why, when and by whom. A message that says the same again is not taken, another value is. Undone by
-energy.restore_readings. Hours whose readings may have been dropped stay as they are: see energy.hours_floor(). Errors: 22023 no reason, or times that are not
-in order; 42704 no such sensor; 22000 there are no such readings.$$;
+They are moved to raw.withdrawn_readings; raw.withdrawals has the reason, time and user. A message that repeats a
+withdrawn value is rejected, another value is accepted. energy.restore_readings undoes it. Hours whose readings may have
+been dropped are not changed: see energy.hours_floor(). Errors: 22023 no reason, or from_at is not before to_at; 42704
+no such sensor; 22000 there are no such readings.$$;
 revoke all on procedure energy.withdraw_readings(bigint[], timestamptz, timestamptz, text) from public;
 
 create or replace procedure energy.restore_readings(withdrawal_id bigint)
@@ -83,7 +93,8 @@ begin
 end;
 $$;
 comment on procedure energy.restore_readings(bigint) is
-$$Undoes a withdrawal: its readings count again, and the hours of their buildings are made anew. Running it twice changes nothing. Errors: 42704 no such withdrawal.$$;
+$$Undoes a withdrawal: its readings count again, and the hours of their buildings are recomputed. Running it twice
+changes nothing. Errors: 42704 no such withdrawal.$$;
 revoke all on procedure energy.restore_readings(bigint) from public;
 
 create or replace function energy.repair_sensor_spans(sensor_ids bigint[], withdrawal_id bigint) returns void
@@ -91,7 +102,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- What retention has dropped still counts as said, unless it was what is withdrawn.
+    -- Readings dropped by retention still count, except withdrawn ones.
     with spans as (
         select sensor_id, known.first_at, known.last_at, rest.first_at as first_left, rest.last_at as last_left,
             known.first_at < energy.dropped_before('raw.meter_readings') and not exists (
@@ -101,7 +112,8 @@ begin
             ) as began_before
         from energy.sensor_spans as known
         cross join lateral (
-            select min(read_at) as first_at, max(read_at) as last_at from raw.meter_readings where meter_readings.sensor_id = known.sensor_id
+            select min(read_at) as first_at, max(read_at) as last_at from raw.meter_readings
+            where meter_readings.sensor_id = known.sensor_id
         ) as rest
         where sensor_id = any (sensor_ids)
     ),
@@ -112,16 +124,20 @@ begin
     )
 
     update energy.sensor_spans
-    set first_at = case when began_before then least(spans.first_at, first_left) else first_left end, last_at = coalesce(last_left, spans.first_at)
+    set first_at = case when began_before then least(spans.first_at, first_left) else first_left end,
+        last_at = coalesce(last_left, spans.first_at)
     from spans
     where sensor_spans.sensor_id = spans.sensor_id and (first_left is not null or began_before);
-    -- Where none was left, and some are again.
+    -- Sensors that had no readings left and have some again.
     insert into energy.sensor_spans (sensor_id, first_at, last_at)
-    select sensor_id, min(read_at), max(read_at) from raw.meter_readings where sensor_id = any (sensor_ids) group by sensor_id
+    select sensor_id, min(read_at), max(read_at) from raw.meter_readings where sensor_id = any (sensor_ids)
+    group by sensor_id
     on conflict (sensor_id) do nothing;
-    insert into energy.buildings_due (building_id) select distinct building_id from raw.sensors where sensor_id = any (sensor_ids);
+    insert into energy.buildings_due (building_id) select distinct building_id from raw.sensors
+        where sensor_id = any (sensor_ids);
 end;
 $$;
 comment on function energy.repair_sensor_spans(bigint[], bigint) is
-    'Brings energy.sensor_spans to what sensors said, after readings were withdrawn (by this withdrawal) or restored, and notes that their buildings are due.';
+$$Updates energy.sensor_spans after readings were withdrawn (by this withdrawal) or restored, and queues their
+buildings.$$;
 revoke all on function energy.repair_sensor_spans(bigint[], bigint) from public;

@@ -565,7 +565,7 @@ def a_browser_signs_in_with_a_cookie_that_no_script_reads_and_no_other_site_uses
         sign_in(token(OPERATOR) + "x")
         browser.until("document.querySelector('[role=alert]').innerText !== ''")
         said = browser.run("document.querySelector('[role=alert]').innerText")
-        equal(said, "This token is not valid, or not any more.")
+        equal(said, "This token is invalid or has expired.")
         browser.complaints = [line for line in browser.complaints if "401" not in line]
         sign_in(token(OPERATOR))
         browser.until("location.pathname === '/rpc/dashboard' && document.readyState === 'complete'")

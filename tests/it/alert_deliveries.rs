@@ -135,7 +135,7 @@ async fn messages_have_the_format_of_alertmanager() {
             "labels": {"alertname": "meters_late", "severity": "warning", "subject": building, "service": "edf"},
             "annotations": {
                 "summary": format!("meters of {building}: the newest are of 2026-03-15 05:00 UTC"),
-                "description": "No meter of a building was heard for monitoring.meters_late. Look at its gateway; forecasts go on from what is known, with less confidence.",
+                "description": "No meter of a building has reported for monitoring.meters_late. Check its gateway; forecasts continue from older readings, with lower confidence.",
             },
             "startsAt": "2026-03-15T12:00:00.000Z", "endsAt": "0001-01-01T00:00:00Z",
             "generatorURL": "https://example.org/edf", "fingerprint": fingerprint,

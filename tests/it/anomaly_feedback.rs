@@ -283,7 +283,7 @@ async fn the_page_of_a_technician_has_the_alerts_of_their_buildings_and_what_to_
     assert!(!text.contains("<script>alert(1)") && text.contains("&lt;script&gt;alert(1)"));
     let (status, theirs) = page("theo", "").await;
     assert!(status == 200 && !theirs.contains("flat-") && theirs.contains("None."), "{theirs}");
-    assert!(page("nobody", "").await.1.contains("No building is yours yet"));
+    assert!(page("nobody", "").await.1.contains("You have no buildings yet"));
     assert_eq!(page("tina", "?building_id=villa").await.0, 404);
     assert_eq!(page("tina", "?building_id=block").await.0, 200);
 }

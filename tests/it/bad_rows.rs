@@ -445,7 +445,7 @@ async fn pg_cron_accepts_every_schedule_that_the_configuration_allows() {
     assert!(right > 500, "{right} are right");
     let step: String =
         query_scalar("select energy.schedule_error('5/15 * * * *')").fetch_one(&mut *work).await.unwrap();
-    assert_eq!(step, "the minute cannot be 5/15: a number, a-b, *, a-b/step or */step is asked");
+    assert_eq!(step, "the minute cannot be 5/15: expected a number, a-b, *, a-b/step or */step");
 }
 
 #[tokio::test]

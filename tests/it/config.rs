@@ -56,7 +56,7 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "qualty: is not known, did you mean \"quality\"?",
             "Known: anomalies, anomaly_alerts, api, demand, evaluation, features",
         ),
-        ("/quality", json!(null), "quality: null is not of type object", "When an hour counts"),
+        ("/quality", json!(null), "quality: null is not of type object", "Data quality"),
         (
             "/quality/min_coverage_share",
             json!(1.5),
@@ -111,8 +111,8 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
         (
             "/features/lags_h",
             json!([2000]),
-            "inference.history: 60 days is shorter than what a forecast reads, 2000 h",
-            "longest lag and window need",
+            "inference.history: 60 days is shorter than the 2000 h that a forecast reads",
+            "longest lag and window",
         ),
         (
             "/training/strategy",
@@ -139,7 +139,7 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "/evaluation/step",
             json!("71 days"),
             "evaluation.step: 71 days is longer than test_period, 70 days",
-            "Several",
+            "several",
         ),
         (
             "/evaluation/gate/max_rmse_ratio",
@@ -171,19 +171,34 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
         (
             "/schedules/issue_forecasts",
             json!("60 5 * * *"),
-            "\"60 5 * * *\": the minute cannot be 60: 0 to 59",
+            "\"60 5 * * *\": the minute cannot be 60: expected 0 to 59, in ascending order",
             "05:00 UTC",
         ),
         (
             "/schedules/issue_forecasts",
             json!("0 8-5 * * *"),
-            "the hour cannot be 8-5: 0 to 23, in this order",
+            "the hour cannot be 8-5: expected 0 to 23, in ascending order",
             "05:00 UTC",
         ),
-        ("/schedules/issue_forecasts", json!("0 5 0 * *"), "the day of the month cannot be 0: 1 to 31", "05:00 UTC"),
-        ("/schedules/issue_forecasts", json!("0 5 * 1-13 *"), "the month cannot be 1-13: 1 to 12", "05:00 UTC"),
-        ("/schedules/issue_forecasts", json!("0 5 * * */0"), "the day of the week cannot be */0: 0 to 7", "05:00 UTC"),
-        ("/schedules/issue_forecasts", json!("0, 5 * * *"), "the minute cannot be : a number", "05:00 UTC"),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 0 * *"),
+            "the day of the month cannot be 0: expected 1 to 31, in ascending order",
+            "05:00 UTC",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 * 1-13 *"),
+            "the month cannot be 1-13: expected 1 to 12, in ascending order",
+            "05:00 UTC",
+        ),
+        (
+            "/schedules/issue_forecasts",
+            json!("0 5 * * */0"),
+            "the day of the week cannot be */0: expected 0 to 7, in ascending order",
+            "05:00 UTC",
+        ),
+        ("/schedules/issue_forecasts", json!("0, 5 * * *"), "the minute cannot be : expected a number", "05:00 UTC"),
         (
             "/schedules/train_model",
             json!("0 5 * * *"),
@@ -199,11 +214,11 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
             "meters.hot_water_litres.unit: \"L\" is not \"kWh\"",
             "hot_water",
         ),
-        ("/demand", json!({"measures": ["solar"]}), "demand.measures: solar is no demand", "what is used"),
+        ("/demand", json!({"measures": ["solar"]}), "demand.measures: solar is not a demand", "Use consumption"),
         (
             "/meters/room_temp_c/unit",
             json!("°F"),
-            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, and room_temp_c does as a gauge in °F",
+            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, but room_temp_c does as a gauge in °F",
             "one unit",
         ),
         (
@@ -254,7 +269,7 @@ async fn every_missing_section_and_required_setting_is_named() {
         let place = path[1..].replace('/', ".");
         assert_eq!(
             (refused.code.as_str(), refused.message),
-            ("22023", format!("the configuration cannot be used: {place}: is missing"))
+            ("22023", format!("the configuration is invalid: {place}: is missing"))
         );
     }
 }

@@ -46,7 +46,7 @@ async fn a_second_person_approves_models_also_in_bulk_by_filter() {
     postgres.execute("set local session authorization analyst; set local role edf_approver").await.unwrap();
     let refused = approve(&mut postgres, ", subjects => '{homes-5-8}'").await;
     assert!(refused.len() == 1 && !refused[0].2, "{refused:?}");
-    assert!(refused[0].3.as_ref().unwrap().contains("a second person approves"), "{refused:?}");
+    assert!(refused[0].3.as_ref().unwrap().contains("a second person must approve it"), "{refused:?}");
     let allowed = approve(&mut postgres, ", subjects => '{homes-1-4}'").await;
     assert!(allowed.len() == 1 && allowed[0].2, "{allowed:?}");
     postgres.execute("rollback").await.unwrap();
@@ -166,7 +166,7 @@ async fn a_model_card_is_complete() {
     let card = |model: i64| format!("select energy.model_card({model})");
     let mut analyst = connect("analyst", &copy.name).await;
     let pending: String = query_scalar(AssertSqlSafe(card(model))).fetch_one(&mut analyst).await.unwrap();
-    assert!(pending.contains("It misses evaluation.gate: RMSE is 1.000 of seasonal naive's"), "{pending}");
+    assert!(pending.contains("It fails evaluation.gate: RMSE is 1.000 of seasonal naive's"), "{pending}");
     assert!(approve(&mut approver(&copy.name).await, "").await[0].2);
     connect("pipeline", &copy.name).await.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
     // One day later some actuals are known.
@@ -182,7 +182,7 @@ async fn a_model_card_is_complete() {
         "UTC by pipeline, with edf 0.2.0, code ",
         "| this model | 1 | ",
         "| (history) | ",
-        "72 hours were forecast with it; of 24 the demand is known: RMSE 1.000 kWh",
+        "It has forecast 72 hours; demand is known for 24: RMSE 1.000 kWh",
         "| approved | edf_approver (logged in as postgres) | a test |",
         "## Limits",
     ] {
@@ -226,11 +226,11 @@ async fn configured_gate_limits_are_enforced_and_reported() {
     let failures = format!("select to_jsonb(energy.gate_failures({model}))");
     for (path, value, expected) in [
         ("evaluation,gate,max_rmse_ratio", "1", None),
-        ("evaluation,gate,max_mape_pct", "1", Some(" %, at most 1 % is let pass")),
+        ("evaluation,gate,max_mape_pct", "1", Some(" %, at most 1 % is allowed")),
         ("evaluation,gate,max_mape_pct", "null", None),
-        ("evaluation,gate,max_rmse_kwh", "0.01", Some(" kWh, at most 0.01 kWh is let pass")),
+        ("evaluation,gate,max_rmse_kwh", "0.01", Some(" kWh, at most 0.01 kWh is allowed")),
         ("evaluation,gate,max_rmse_kwh", "1000", None),
-        ("evaluation,gate,min_coverage_pct", "99.9", Some("at least 99.9 % are asked")),
+        ("evaluation,gate,min_coverage_pct", "99.9", Some("at least 99.9 % is required")),
     ] {
         configure(&mut postgres, path, value).await;
         let found: Value = query_scalar(AssertSqlSafe(&*failures)).fetch_one(&mut postgres).await.unwrap();

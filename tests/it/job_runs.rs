@@ -111,7 +111,7 @@ async fn a_second_concurrent_run_of_a_job_is_recorded_as_skipped() {
         let (status, _, message, has_ended) = newest(&mut postgres, job).await;
         assert_eq!(
             (status.as_str(), message.as_deref(), has_ended),
-            ("skipped", Some("another run is at work"), true),
+            ("skipped", Some("another run is in progress"), true),
             "{job}"
         );
         // A training would take minutes; the other jobs have nothing to do.

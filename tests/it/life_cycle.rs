@@ -373,7 +373,7 @@ async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions(
     run(&mut other, REVIEW).await;
     run(&mut pipeline, "commit").await;
     let skipped = "select status || ' ' || message from energy.job_runs where job_name = 'review_life_cycle' order by job_run_id desc limit 1";
-    assert_eq!(texts(&mut other, skipped).await, ["skipped another run is at work"]);
+    assert_eq!(texts(&mut other, skipped).await, ["skipped another run is in progress"]);
     let events =
         "select count(*)::text from energy.life_cycle_events where building_id = 'homes-5-8' and to_value = 'design'";
     assert_eq!(texts(&mut other, events).await, ["1"]);

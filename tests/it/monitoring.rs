@@ -109,7 +109,7 @@ async fn issued_forecasts_are_scored_by_local_day_and_lead_and_again_after_corre
     assert!(days == 11 && (ratio - 1.0).abs() < 1e-9, "{days} {ratio}");
     assert!(
         words.starts_with(
-            "All is well: 2 of 2 buildings have a fresh forecast, 2 are heard; forecasts of the next day were off by 1"
+            "OK: 2 of 2 buildings have a fresh forecast, 2 report readings; forecasts of the next day were off by 1"
         ),
         "{words}"
     );

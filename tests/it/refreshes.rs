@@ -229,7 +229,7 @@ async fn a_failed_building_keeps_its_issued_forecast_and_others_are_refreshed() 
     .fetch_one(&mut postgres)
     .await
     .unwrap();
-    assert_eq!(said, ["skipped", "another run is at work"]);
+    assert_eq!(said, ["skipped", "another run is in progress"]);
     assert_eq!(corrections(&mut postgres, BUILDING).await.len(), 6);
 }
 

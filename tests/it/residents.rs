@@ -238,7 +238,10 @@ async fn low_rate_hours_span_midnight_in_local_time_and_clock_changes() {
     assert_eq!(late["end_at"], "2026-03-29T01:00:00+00:00", "{late}");
     run(&mut postgres, "update raw.tariffs set low_on_weekends = true where tariff_id = 'night'").await;
     let weekend = advice(&api, "ben", "energy_kwh=2&duration_hours=1").await;
-    assert_eq!(weekend["advice"], "It makes no difference when you start: all times up to your deadline are alike.");
+    assert_eq!(
+        weekend["advice"],
+        "It makes no difference when you start: all times up to your deadline are equivalent."
+    );
     assert_eq!(weekend["start_at"], "2026-03-28T09:20:00+00:00");
     // A new contract from noon on.
     run(&mut postgres, "insert into raw.building_tariffs values ('plain', 'flat', '2026-03-28 12:00Z')").await;
@@ -273,10 +276,7 @@ async fn without_roof_and_tariff_co2_decides_and_without_data_the_advice_says_so
     for who in ["ben", "cleo"] {
         let nothing = advice(&api, who, asked).await;
         assert_eq!((&nothing["decided_by"], &nothing["start_at"]), (&Value::Null, &json!("2026-03-28T09:20:00+00:00")));
-        assert!(
-            nothing["advice"].as_str().unwrap().starts_with("Nothing is known that makes one time better"),
-            "{nothing}"
-        );
+        assert!(nothing["advice"].as_str().unwrap().starts_with("No start time is known to be better"), "{nothing}");
     }
     run(
         &mut postgres,
@@ -550,7 +550,7 @@ async fn residents_only_see_their_own_buildings() {
         let (status, text) = ask("", "dora", "resident").await;
         assert!(status == 400 && text.contains("you have 2 buildings") && text.contains("building_id=plain"), "{text}");
         let (status, text) = ask("", "nobody", "resident").await;
-        assert!(status == 404 && text.contains("Ask who runs the service"), "{path}: {status} {text}");
+        assert!(status == 404 && text.contains("Ask the operator of this service"), "{path}: {status} {text}");
         for role in ["supplier", "gateway", "operator"] {
             assert_eq!(ask("building_id=roof", "anna", role).await.0, 403, "{path} as {role}");
         }

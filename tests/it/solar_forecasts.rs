@@ -162,7 +162,7 @@ async fn an_approved_model_is_preferred_and_a_corrupted_one_falls_back() {
     assert_eq!(scores, [("seasonal_naive".to_owned(), 3, true), ("solar".to_owned(), 3, true)]);
     let (subject, status, judged): (String, String, bool) = query_as(
         "select subject, status, energy.gate_failures(model_id) <@ array[format(
-                 'RMSE is %s of seasonal naive''s, at most 0.9 is let pass', (
+                 'RMSE is %s of seasonal naive''s, at most 0.9 is allowed', (
                      select round((own.rmse_kwh / naive.rmse_kwh)::numeric, 3)
                      from energy.overall_scores as own join energy.overall_scores as naive using (model_id)
                      where own.strategy = 'solar' and naive.strategy = 'seasonal_naive' and model_id = $1))]

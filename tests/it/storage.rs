@@ -252,7 +252,7 @@ async fn an_unknown_log_is_reported_in_the_job_run_and_the_others_are_processed(
     )
     .await;
     run(&mut postgres, "call energy.apply_retention()").await;
-    let expected = "raw.buildings: there is no log \"raw.buildings\" to keep rows of".to_owned();
+    let expected = "raw.buildings: there is no log \"raw.buildings\" with a retention".to_owned();
     assert_eq!(last_run(&mut postgres, "apply_retention").await, ("failed".to_owned(), 1, Some(expected)));
 }
 

@@ -48,7 +48,7 @@ async fn a_training_goes_through_its_steps_and_leaves_a_pending_model() {
     .fetch_one(&mut pipeline)
     .await
     .unwrap();
-    let expected = ["registered", "first of all: no model of it is approved", "pipeline", "pending"].map(str::to_owned);
+    let expected = ["registered", "first of all: it has no approved model", "pipeline", "pending"].map(str::to_owned);
     assert_eq!(([run.0, run.1, run.2, run.3], run.4, run.5.as_str()), (expected, 0, "seasonal_naive"));
     let rows: Vec<(Option<String>, String, i64, Option<String>)> = query_as(
         "select building_id, status, rows_written, message from energy.job_runs where job_name = 'train_models' order by job_run_id",
@@ -122,7 +122,7 @@ async fn a_dry_run_lists_trainings_with_reasons_and_writes_nothing() {
         query_as(AssertSqlSafe(format!("{plan})"))).fetch_all(&mut analyst).await.unwrap();
     let names: Vec<&str> = all.iter().map(|row| row.0.as_str()).collect();
     assert_eq!(names, ["all-homes", "homes-1-4", "homes-14-17", "homes-5-8", "homes-9-13", "young", "archetype homes"]);
-    assert!(all[1].1 && all[1].3.is_none() && all[1].2 == "no model of it is approved", "{all:?}");
+    assert!(all[1].1 && all[1].3.is_none() && all[1].2 == "it has no approved model", "{all:?}");
     assert!(all[5].3.as_ref().unwrap().contains("has no hours"), "{all:?}");
     analyst.execute("select energy.queue_trainings('{homes-1-4}')").await.unwrap();
     let some: Vec<(String, bool, String, Option<String>)> =
@@ -196,7 +196,7 @@ async fn as_many_sessions_as_configured_share_the_queue() {
             .fetch_one(&mut pipeline)
             .await
             .unwrap();
-    assert!(status == "skipped" && message.starts_with("1 sessions train already"), "{status} {message}");
+    assert!(status == "skipped" && message.starts_with("1 sessions are already training"), "{status} {message}");
     assert_eq!(runs(&mut pipeline).await.last().unwrap().1, "queued", "what was asked for stays in the queue");
 }
 
@@ -355,7 +355,8 @@ async fn the_champion_is_scored_on_the_same_hours_and_a_configured_rule_approves
         .unwrap();
     assert!(reason.starts_with("rule governance.auto_approve of configuration"), "{reason}");
     assert!(
-        reason.ends_with(&format!("% below that of model {approved} over 7 days; at least 2 % over 7 days are asked")),
+        reason
+            .ends_with(&format!("% below that of model {approved} over 7 days; at least 2 % over 7 days is required")),
         "{reason}"
     );
 
@@ -364,7 +365,7 @@ async fn the_champion_is_scored_on_the_same_hours_and_a_configured_rule_approves
     let last = runs(&mut pipeline).await.pop().unwrap();
     assert!(
         last.1 == "failed"
-            && last.4.as_ref().unwrap().contains("of the champion's on the same hours, at most 1 is let pass"),
+            && last.4.as_ref().unwrap().contains("of the champion's on the same hours, at most 1 is allowed"),
         "{last:?}"
     );
 }

@@ -44,9 +44,9 @@ async fn a_model_is_retrained_after_a_month_unless_another_is_pending() {
          set session_replication_role = origin",
     )
     .await;
-    assert_eq!(due(&mut postgres, "2026-04-14 13:00Z").await, ["south no model of it is approved"]);
+    assert_eq!(due(&mut postgres, "2026-04-14 13:00Z").await, ["south it has no approved model"]);
     assert_eq!(due(&mut postgres, "2026-03-22 12:59Z").await, Vec::<String>::new());
-    assert_eq!(due(&mut postgres, "2026-03-22 13:00Z").await, ["south no model of it is approved"]);
+    assert_eq!(due(&mut postgres, "2026-03-22 13:00Z").await, ["south it has no approved model"]);
     assert_eq!(due(&mut postgres, "2026-05-14 12:00Z").await.len(), 2);
 }
 

@@ -1,4 +1,5 @@
-"""What several peers share: gaps filled, a calendar by local time, and prediction intervals for methods that have none of their own."""
+"""Shared by the peers: gap filling, a calendar in local time, and prediction intervals for methods without their
+own."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ CALIBRATION_DAYS = 28
 
 
 def filled(history: pd.DataFrame) -> pd.DataFrame:
-    """For methods that take no gaps: a missing hour is that of the week before, else the last one known."""
+    """For methods without support of gaps: a missing hour is that of the week before, else the last known one."""
     demand = history["demand"]
     demand = demand.fillna(demand.shift(168)).fillna(demand.shift(336)).ffill().bfill()
     return history.assign(demand=demand)
@@ -25,7 +26,8 @@ def is_day_off(frame: pd.DataFrame, time_zone: str) -> np.ndarray:
 
 
 def degrees(frame: pd.DataFrame) -> pd.DataFrame:
-    """Heating and cooling degrees, the temperature of the hours and the day before, and the one that walls remember (half-life of a day)."""
+    """Heating and cooling degrees, the temperature of the hours and the day before, and a smoothed one (half-life of a
+    day)."""
     if "temperature_c" not in frame:
         return pd.DataFrame(index=frame.index)
     temperature = frame["temperature_c"]
@@ -38,9 +40,9 @@ def degrees(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 class Conformal:
-    """Quantiles of a point method: its errors over the last four weeks, forecast by a fit that had not seen them, by lead day and hour.
+    """Quantiles of a point method by lead day and hour: errors over the last four weeks, which the fit has not seen.
 
-    Errors of the neighbouring hours of the day count too, so each quantile rests on about 84 of them.
+    Errors of neighbouring hours of the day are included, so each quantile is estimated from about 84 of them.
     """
 
     def __init__(self, make):

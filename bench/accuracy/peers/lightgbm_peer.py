@@ -1,4 +1,5 @@
-"""mlforecast with LightGBM: one model, recursive over the 72 hours, with lags, windows, weather, degree days and calendar."""
+"""mlforecast with LightGBM: one model, recursive over 72 hours, with lags, windows, weather, degree days and
+calendar."""
 
 import lightgbm
 import pandas as pd

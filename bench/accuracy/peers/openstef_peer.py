@@ -1,7 +1,8 @@
 """OpenSTEF 4, its own preset workflows: gblinear and xgboost, with its own quantiles.
 
-A workflow keeps only those lags that are known at its horizon, so each day ahead gets a workflow of its own (24, 48 and 72 hours); one for all three
-days would know nothing newer than three days. Rolling aggregates are on; all history is used, not the default of 90 days.
+A workflow keeps only those lags that are known at its horizon, so each day ahead has its own workflow (24, 48 and 72
+hours); one for all three days would use nothing newer than three days. Rolling aggregates are on; all history is used,
+not the default of 90 days.
 """
 
 import logging
@@ -16,7 +17,7 @@ from openstef_models.presets.forecasting_workflow import Coordinate, CountryAlph
 from protocol import COLUMNS, QUANTILES
 
 logging.disable(logging.WARNING)
-CONTEXT = 24 * 21  # hours that its lags and windows read
+CONTEXT = 24 * 21  # hours needed for lags and windows
 NAMES = {"demand": "load", "temperature_c": "temperature", "ghi_w_m2": "radiation", "is_holiday": "is_regional_holiday"}
 
 
@@ -28,7 +29,7 @@ class Peer:
                 model_id=f"day-{day}", model=model, quantiles=[Q(p) for p in QUANTILES], sample_interval=timedelta(hours=1),
                 horizons=[LeadTime(timedelta(hours=24 * day))], mlflow_storage=None,
                 rolling_aggregate_features=["mean", "median", "max", "min"],
-                flatliner_threshold=timedelta(days=60),  # a home that burns no gas in summer is no broken meter
+                flatliner_threshold=timedelta(days=60),  # a home without gas use in summer is not a broken meter
                 location=LocationConfig(
                     coordinate=Coordinate(latitude=about["latitude"], longitude=about["longitude"]), country_code=CountryAlpha2(country)),
             ))

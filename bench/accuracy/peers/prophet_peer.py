@@ -1,6 +1,7 @@
-"""Prophet: trend, daily, weekly and (with over a year of history) yearly seasons, holidays, weather and degree days as regressors.
+"""Prophet: trend, daily, weekly and (with over a year of history) yearly seasons; regressors are holidays, weather and
+degree days.
 
-Its clock is the local one. Its intervals are its own: quantiles of its predictive samples.
+Uses local time. Intervals are quantiles of its predictive samples.
 """
 
 import logging
@@ -24,7 +25,7 @@ class Peer:
         rows = pd.concat([frame, degrees(frame)], axis=1)
         rows = rows[[name for name in (*REGRESSORS, "demand") if name in rows]].rename(columns={"demand": "y"})
         local = rows.index.tz_convert(self.time_zone)
-        # The daily course of a day off is another one.
+        # Days off have a different daily profile.
         off = (local.day_of_week >= 5) | (rows["is_holiday"] == 1)
         return rows.assign(ds=local.tz_localize(None), off=off, working=~off).reset_index(drop=True)
 
@@ -42,7 +43,7 @@ class Peer:
 
     def predict(self, history, future):
         np.random.seed(1)
-        # Thermal inertia needs the hours before.
+        # Thermal inertia needs the preceding hours.
         rows = self.rows(pd.concat([history.drop(columns="demand")[-24 * 14:], future]))[-len(future):]
         yhat = self.model.predict(rows[[name for name in rows if name != "y"]])["yhat"].to_numpy()
         samples = self.model.predictive_samples(rows)["yhat"]

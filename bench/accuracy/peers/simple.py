@@ -1,4 +1,4 @@
-"""What anyone can do without a library: the same hour a week ago, and the mean of the same hour on days of the same type."""
+"""Baselines without a library: the same hour a week ago, and the mean of the same hour on days of the same type."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ class SeasonalNaive:
 
 
 class DayTypeMean:
-    """The mean of the hour over the working days, or the days off, of the last 14 days; local time."""
+    """The mean of the hour over the working days, or the days off, of the last 14 days, in local time."""
 
     def __init__(self, time_zone):
         self.time_zone = time_zone

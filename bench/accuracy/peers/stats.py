@@ -1,8 +1,8 @@
 """statsforecast: AutoARIMA as dynamic harmonic regression, and MSTL. Both with their own (normal) intervals.
 
-A season of 168 hours inside ARIMA is hopeless (the state alone has hundreds of dimensions), so the day is a season of 24 or Fourier terms, the week
-Fourier terms, weather and holidays regressors, and the history the last ten weeks. The orders are searched anew at each fit; between
-fits the model runs over the newest hours with its parameters kept.
+A season of 168 hours is infeasible in ARIMA (the state alone has hundreds of dimensions), so the day is a season of 24
+or Fourier terms, the week Fourier terms, weather and holidays are regressors, and the history is the last ten weeks.
+The orders are searched at each fit; between fits the model is updated with the newest hours, with fixed parameters.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ class Arima:
         columns = [known[name] for name in ("heating", "cooling", "smoothed") if name in known]
         columns += [frame["ghi_w_m2"] / 1000] if "ghi_w_m2" in frame else []
         columns += [off]
-        for k in range(1, 7):  # the day, of working days and days off
+        for k in range(1, 7):  # the day, separately for working days and days off
             for wave in (np.sin, np.cos):
                 course = wave(2 * np.pi * k * hour / 24)
                 columns += [course, course * off] if k <= 4 else [course]
@@ -48,7 +48,7 @@ class Arima:
         history = filled(history[-168 * WEEKS:])
         self.model = AutoARIMA(season_length=24, max_p=3, max_q=3, max_P=1, max_Q=1, max_order=4, d=0, D=0, approximation=True, stepwise=True)
         X = self.regressors(history)
-        self.kept = X.std(axis=0) > 1e-9  # no heating in a summer
+        self.kept = X.std(axis=0) > 1e-9  # no heating degrees in summer
         self.model.fit(history["demand"].to_numpy(), X[:, self.kept])
 
     def predict(self, history, future):
@@ -59,7 +59,8 @@ class Arima:
 
 
 class Mstl:
-    """Seasons of 24 and 168 hours, the rest by AutoETS as is its default; no regressors. Fitted at every origin, for it keeps no parameters to carry on."""
+    """Seasons of 24 and 168 hours, the rest by AutoETS with defaults; no regressors. Refitted at every origin, since it
+    cannot be updated."""
 
     def fit(self, history):
         pass

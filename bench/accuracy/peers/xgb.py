@@ -1,6 +1,7 @@
-"""XGBoost in Python, on features that a careful analyst builds by hand with pandas and numpy.
+"""XGBoost in Python, with features that an analyst would build by hand with pandas and numpy.
 
-Hyperparameters are those that analysts start from: eta 0.1, depth 5, 150 rounds, subsample 0.7, colsample 0.7. One model for all 72 hours.
+Hyperparameters are common starting values: eta 0.1, depth 5, 150 rounds, subsample 0.7, colsample 0.7. One model for
+all 72 hours.
 """
 
 import numpy as np
@@ -18,13 +19,13 @@ WINDOWS = (24, 168)
 
 
 def at_hour(history: pd.DataFrame, future: pd.DataFrame, time_zone: str) -> pd.DataFrame:
-    """What is known of each hour whenever it is forecast: weather and calendar."""
+    """Features of an hour that are known whenever it is forecast: weather and calendar."""
     frame = pd.concat([history.drop(columns="demand"), future])
     return pd.concat([frame, calendar(frame.index, time_zone)], axis=1)
 
 
 class Basic:
-    """Weather, calendar, and the lags that are known at every lead: one row an hour."""
+    """Weather, calendar, and lags that are known at every lead: one row per hour."""
 
     def __init__(self, time_zone):
         self.time_zone = time_zone
@@ -46,8 +47,9 @@ class Basic:
 
 
 class Advanced:
-    """Direct forecasts: a row per origin and lead, with every lag that is known at that lead, the newest hours, windows that end at the
-    origin, means of the same hour over days and weeks, degree days, thermal inertia, cyclic calendar, and the lead itself."""
+    """Direct forecasts: a row per origin and lead, with every lag that is known at that lead, the newest hours, windows
+    that end at the origin, means of the same hour over days and weeks, degree days, thermal inertia, cyclic calendar,
+    and the lead itself."""
 
     def __init__(self, time_zone):
         self.time_zone = time_zone
@@ -69,7 +71,7 @@ class Advanced:
 
         columns += [lag(hours) for hours in LAGS]
         for step, counts in ((24, (1, 7, 28)), (168, (1, 4))):
-            first = -(-leads // step) * step  # the newest same hour that is known at the lead
+            first = -(-leads // step) * step  # the newest same hour known at the lead
             newest = [lag(first + n * step) for n in range(max(counts))]
             with np.errstate(all="ignore"):
                 columns += [np.nanmean(newest[:count], axis=0) for count in counts]

@@ -12,7 +12,7 @@ limits as (
     select * from {{ source('energy', 'quality_limits') }}
 ),
 
--- Read once, as it is the configuration.
+-- Materialized, since it reads the configuration.
 anomaly_limits as materialized (
     select * from {{ source('energy', 'anomaly_limits') }}
 ),
@@ -34,7 +34,7 @@ dates as (
         first_date + n as local_date
     from building_spans
     join buildings using (building_id)
-    -- Once a building, not for each of its dates.
+    -- Once per building instead of once per date.
     cross join lateral (
         select
             (first_at at time zone time_zone)::date as first_date,
@@ -60,7 +60,8 @@ days as (
     ) as bounds
 ),
 
--- A day at a time, so that a filter by building and date computes those alone. Sums in a fixed order, so that the last bit is always the same.
+-- A day at a time, so that filters by building and date are pushed down. Sums in a fixed order, so that results are
+-- bitwise reproducible.
 measured as (
     select
         days.building_id,
@@ -113,7 +114,8 @@ measured as (
                         and {{ is_near('hour_at') }} and {{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}
                     union all
                     select apartment_id, room_name, measures, hour_at, value, received_at
-                    from energy.measure_hours_between(days.building_id, array['room_temperature', 'setpoint'], days.start_at, days.end_at)
+                    from energy.measure_hours_between(days.building_id, array['room_temperature', 'setpoint'],
+                        days.start_at, days.end_at)
                     where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
                         and {{ looks_further() }}
                     offset 0
@@ -134,7 +136,8 @@ measured as (
                 union all
                 select apartment_id, room_name, measures, hour_at, value, quality, received_at
                 from energy.measure_hours_between(
-                    days.building_id, array['heating', 'hot_water', 'room_temperature', 'setpoint'], days.start_at, days.end_at
+                    days.building_id, array['heating', 'hot_water', 'room_temperature', 'setpoint'], days.start_at,
+                    days.end_at
                 )
                 where ({{ is_near('days.start_at') }} and {{ is_near('days.end_at') }}) is not true
                     and {{ looks_further() }}
@@ -148,14 +151,16 @@ measured as (
                     and extract(hour from hour_at at time zone days.time_zone) < night_to_hour
             ),
 
-            -- What a room has no setpoint of its own for is asked for in the whole apartment.
+            -- Rooms without their own setpoint use the apartment's.
             rooms as (
                 select
                     apartment_id,
                     room_name,
                     hour_at,
                     room_c,
-                    coalesce(own_setpoint_c, max(own_setpoint_c) filter (where room_name = '') over (partition by apartment_id, hour_at)) as asked_c
+                    coalesce(own_setpoint_c,
+                        max(own_setpoint_c) filter (where room_name = '') over (partition by apartment_id,
+                            hour_at)) as asked_c
                 from (
                     select
                         apartment_id,
@@ -236,13 +241,17 @@ measured as (
                     {% for measure, name, unit in [('heating', 'heating', 'kwh'), ('hot_water', 'hot_water', 'l')] %}
                     (case when count(*) filter (where measures = '{{ measure }}') > 0
                         then count(value) filter (where measures = '{{ measure }}') end)::integer as {{ name }}_hours,
-                    sum(value order by hour_at) filter (where measures = '{{ measure }}') as {{ name }}_known_{{ unit }},
+                    sum(value order by hour_at) filter (where measures = '{{ measure }}')
+                        as {{ name }}_known_{{ unit }},
                     max(value) filter (where measures = '{{ measure }}') as {{ name }}_max_{{ unit }},
-                    max(quality) filter (where measures = '{{ measure }}' and value is not null) as {{ name }}_known_quality,
+                    max(quality) filter (where measures = '{{ measure }}'
+                        and value is not null) as {{ name }}_known_quality,
                     {% endfor %}
-                    case when count(value) filter (where measures = 'hot_water' and quality = 'measured' and hour_at in (select hour_at from nights))
+                    case when count(value) filter (where measures = 'hot_water' and quality = 'measured'
+                        and hour_at in (select hour_at from nights))
                             = (select count(*) from nights)
-                        then min(value) filter (where measures = 'hot_water' and hour_at in (select hour_at from nights)) end as hot_water_night_min_l,
+                        then min(value) filter (where measures = 'hot_water'
+                            and hour_at in (select hour_at from nights)) end as hot_water_night_min_l,
                     max(received_at) as measures_received_at
                 from hours
                 group by apartment_id
@@ -286,7 +295,7 @@ apartment_days as (
         hours_in_day,
         coalesce(consumption_hours, 0) as consumption_hours,
         coalesce(comfort_hours, 0) as comfort_hours,
-        -- The few hours that are missing are taken to be like the others; of too few there is no day.
+        -- A few missing hours are assumed to be like the others; with too few hours the day has no value.
         case when coverage_share >= limits.min_coverage_share then known_kwh / coverage_share end as consumption_kwh,
         room_temperature_c,
         setpoint_c,
@@ -299,7 +308,8 @@ apartment_days as (
         end::energy.quality as quality,
         greatest(energy_received_at, comfort_received_at, measures_received_at) as received_at,
         {% for name, unit in [('heating', 'kwh'), ('hot_water', 'l')] %}
-        case when {{ name }}_share >= limits.min_coverage_share then {{ name }}_known_{{ unit }} / {{ name }}_share end as {{ name }}_{{ unit }},
+        case when {{ name }}_share >= limits.min_coverage_share
+            then {{ name }}_known_{{ unit }} / {{ name }}_share end as {{ name }}_{{ unit }},
         {{ name }}_hours,
         {{ name }}_max_{{ unit }},
         case

@@ -19,7 +19,7 @@ region_days as (
     select buildings.building_id, calendar.*
     from buildings
     cross join lateral (
-        -- distinct keeps the condition inside, so that the calendar of no other region is made.
+        -- DISTINCT pushes the filter down, so that only the calendar of the requested region is computed.
         select distinct on (local_date) * from {{ ref('int_calendar_days') }} as of_region
         where of_region.region = buildings.region
         order by local_date
@@ -38,6 +38,6 @@ days as (
     left join event_days using (building_id, local_date)
 )
 
--- The grain, said to the planner: a query of a mart that asks for no column of the calendar does without this join.
+-- Declares the grain to the planner: queries without calendar columns can omit this join.
 select distinct on (building_id, local_date) * from days
 order by building_id, local_date

@@ -4,7 +4,7 @@ apartment_hours as (
     select * from {{ source('energy', 'apartment_hours') }}
 ),
 
--- Read once, as it is the configuration.
+-- Materialized, since it reads the configuration.
 limits as materialized (
     select * from {{ source('energy', 'quality_limits') }}
 ),
@@ -21,7 +21,7 @@ sensor_spans as not materialized (
     select * from {{ source('energy', 'sensor_spans') }}
 ),
 
--- From when until when each apartment counts.
+-- The validity of each apartment.
 apartments as not materialized (
     select
         apartments.building_id,
@@ -35,7 +35,8 @@ apartments as not materialized (
                     from sensors
                     join sensor_types on sensor_types.sensor_type = sensors.sensor_type and sensor_types.is_demand
                     join sensor_spans on sensor_spans.sensor_id = sensors.sensor_id
-                    where sensors.building_id = apartments.building_id and sensors.apartment_id = apartments.apartment_id
+                    where sensors.building_id = apartments.building_id
+                      and sensors.apartment_id = apartments.apartment_id
                 )
             ) end,
             '-infinity'
@@ -44,7 +45,7 @@ apartments as not materialized (
     from {{ source('raw', 'apartments') }} as apartments
 ),
 
--- Those of an apartment that does not count are left out, not their hours.
+-- Excludes apartments outside of their validity; their hours are still computed.
 hours as (
     select
         building_id,
@@ -58,16 +59,17 @@ hours as (
         case when counts then received_at end as received_at,
         case when counts then solar_quality end as solar_quality,
         case when counts then solar_received_at end as solar_received_at,
-        -- Of hours that were made before it was noted: there was a register where there is a value.
+        -- For hours older than the column: a value implies a register.
         coalesce(consumption_registers, (consumption_kwh is not null)::integer) > 0 as has_register
     from apartment_hours
     cross join lateral (
         select apartment_hours.apartment_id = '' or exists (
             select from apartments
-            where apartments.building_id = apartment_hours.building_id and apartments.apartment_id = apartment_hours.apartment_id
+            where apartments.building_id = apartment_hours.building_id
+              and apartments.apartment_id = apartment_hours.apartment_id
                 and apartment_hours.hour_at >= apartments.valid_from and apartment_hours.hour_at < apartments.valid_to
         ) as counts
-        -- Looked up once, not for each column.
+        -- Looked up once, not per column.
         offset 0
     ) as validity
 ),
@@ -76,10 +78,11 @@ summed as (
     select
         building_id,
         hour_at,
-        -- In a fixed order, so that the last bit is always the same.
+        -- In a fixed order, so that results are bitwise reproducible.
         sum(consumption_kwh order by apartment_id) filter (where not is_common) as apartments_kwh,
         coalesce(sum(consumption_kwh) filter (where is_common), 0) as common_kwh,
-        coalesce(bool_or(consumption_kwh is null) filter (where is_common and has_register), false) as common_is_missing,
+        coalesce(bool_or(consumption_kwh is null) filter (where is_common and has_register),
+            false) as common_is_missing,
         coalesce(bool_or(has_register) filter (where is_common), false) as has_common,
         case when bool_and(solar_kwh is not null) filter (where solar_quality is not null) is not false
             then sum(solar_kwh order by apartment_id) end as solar_kwh,
@@ -97,7 +100,8 @@ covered as (
         summed.*,
         expected.apartments_expected,
         case
-            when expected.apartments_expected > 0 then least(1, apartments_reporting::double precision / expected.apartments_expected)
+            when expected.apartments_expected > 0 then least(1,
+                apartments_reporting::double precision / expected.apartments_expected)
             when has_common and not common_is_missing then 1
             else 0
         end as coverage_share
@@ -105,7 +109,8 @@ covered as (
     cross join lateral (
         select count(*)::integer as apartments_expected
         from apartments
-        where apartments.building_id = summed.building_id and summed.hour_at >= apartments.valid_from and summed.hour_at < apartments.valid_to
+        where apartments.building_id = summed.building_id and summed.hour_at >= apartments.valid_from
+          and summed.hour_at < apartments.valid_to
     ) as expected
 ),
 
@@ -121,8 +126,8 @@ building_hours as (
     select
         building_id,
         hour_at,
-        -- The few apartments that are missing are taken to be like the others; of too few there is no demand, and without what the
-        -- building's own meters say neither. A building without apartments is what these say.
+        -- A few missing apartments are assumed to be like the others; with too few, or without the building's own
+        -- meters, there is no demand. A building without apartments uses only its own meters.
         case when is_known and apartments_expected = 0 then common_kwh
             when is_known then apartments_kwh / coverage_share + common_kwh end as consumption_kwh,
         solar_kwh,

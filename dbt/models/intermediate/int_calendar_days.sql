@@ -1,8 +1,8 @@
-{# Beyond two weeks a holiday says nothing of a day. #}
+{# Distances to holidays are capped at two weeks. #}
 {% set far_days = 14 %}
 with
 
--- Read twice, and yet only of the region that is asked for.
+-- Read twice, but only for the requested region.
 holidays as not materialized (
     select * from {{ ref('int_public_holidays') }}
 ),
@@ -24,7 +24,7 @@ regions as (
     select region from holidays
 ),
 
--- A holiday and the days up to the next one; the row without a holiday is the days before the first.
+-- Spells from a holiday to the next one; the row without a holiday covers the days before the first.
 spells as (
     select
         region,
@@ -38,7 +38,7 @@ spells as (
     ) as borders
 ),
 
--- greatest() and least() pass over NULL: a spell without a border is cut by the calendar's ends.
+-- greatest() and least() ignore NULL: open spells are bounded by the calendar.
 days as (
     select
         spells.*,

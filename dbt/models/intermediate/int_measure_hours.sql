@@ -10,7 +10,7 @@ gauge_hours as (
     where measures is not null and has_begun
 ),
 
--- Registers are summed over rooms, as those of electricity are.
+-- Registers are summed over rooms, like those of electricity.
 amounts as (
     select
         building_id,
@@ -27,7 +27,7 @@ amounts as (
     group by building_id, apartment_id, measures, day_at, hour_at
 ),
 
--- Of several in a room the mean.
+-- Several gauges in a room are averaged.
 means as (
     select
         building_id,

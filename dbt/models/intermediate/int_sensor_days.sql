@@ -1,6 +1,6 @@
 with
 
--- Not materialized: each building reads its own.
+-- Not materialized: each building reads its own rows.
 sensors as not materialized (
     select * from {{ source('raw', 'sensors') }}
 ),
@@ -13,8 +13,8 @@ building_spans as (
     select * from {{ source('energy', 'building_spans') }}
 ),
 
--- Not materialized: each day reads its part by the index. Of the days that are made just now these are all that count;
--- which, is known before the query runs, so that few chunks are opened.
+-- Not materialized: each day reads its readings by the index. For the days being computed the restriction contains all
+-- that is needed; it is known at planning time, so that few chunks are opened.
 near_readings as not materialized (
     select * from {{ ref('stg_raw__meter_readings') }}
     where {{ is_near('read_at') }}
@@ -29,12 +29,12 @@ sensor_spans as not materialized (
     select * from {{ source('energy', 'sensor_spans') }}
 ),
 
--- Read once, as it is the configuration.
+-- Materialized, since it reads the configuration.
 limits as materialized (
     select * from {{ source('energy', 'quality_limits') }}
 ),
 
--- Sensors that continue another one under a new name are one series with it.
+-- Sensors that continue another one form one series with it.
 understood as (
     select
         sensors.sensor_id,
@@ -55,15 +55,17 @@ understood as (
     from sensors
     join sensor_types using (sensor_type)
     cross join lateral (
-        select array_agg(part.sensor_id order by part.sensor_id) as part_ids, min(sensor_spans.first_at) as first_at, max(sensor_spans.last_at) as last_at
+        select array_agg(part.sensor_id order by part.sensor_id) as part_ids, min(sensor_spans.first_at) as first_at,
+            max(sensor_spans.last_at) as last_at
         from sensors as part
         left join sensor_spans on sensor_spans.sensor_id = part.sensor_id
-        where part.building_id = sensors.building_id and (part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id)
+        where part.building_id = sensors.building_id
+          and (part.sensor_id = sensors.sensor_id or part.register_id = sensors.sensor_id)
     ) as parts
     where sensors.register_id is null
 ),
 
--- A day at a time, so that a filter by building and day computes those alone.
+-- A day at a time, so that filters by building and day are pushed down.
 days as (
     select
         building_id,
@@ -87,11 +89,13 @@ sensor_days as (
         understood.is_kept_apart,
         understood.settings,
         understood.replaced_at,
-        -- Hours that it is not known in from the start to the end are none of its own.
-        coalesce(understood.valid_from, date_trunc('hour', understood.first_at + interval '1 hour' - interval '1 microsecond', 'UTC')) as valid_from,
+        -- Excludes partial hours at its start and end.
+        coalesce(understood.valid_from, date_trunc('hour',
+            understood.first_at + interval '1 hour' - interval '1 microsecond', 'UTC')) as valid_from,
         coalesce(
             understood.valid_to,
-            case when days.heard_at - understood.last_at > limits.retired_after then date_trunc('hour', understood.last_at, 'UTC') end,
+            case when days.heard_at - understood.last_at > limits.retired_after then date_trunc('hour',
+                understood.last_at, 'UTC') end,
             'infinity'
         ) as valid_to,
         understood.first_at,
@@ -105,8 +109,8 @@ sensor_days as (
     from days
     cross join limits
     join understood using (building_id)
-    -- What the day rests on: its readings, the nearest one on either side, and what tells wrong readings and jitter from right ones. Of a
-    -- register that shows zero also the nearest one that does not.
+    -- The readings that the day depends on: its own, the nearest one on either side, and those needed to detect wrong
+    -- readings and jitter. For a register that shows zero also the nearest non-zero one.
     cross join lateral (
         select
             coalesce(max(before.counted_at), max(before.read_at), days.start_at)
@@ -130,7 +134,8 @@ sensor_days as (
                         (
                             select counted.last_at
                             from energy.counted_between(
-                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond', days.start_at
+                                part.sensor_id, days.start_at - interval '31 days' + interval '1 microsecond',
+                                days.start_at
                             ) as counted
                             where {{ looks_further() }}
                         )
@@ -143,7 +148,7 @@ sensor_days as (
                     order by read_at desc, received_at desc limit 1
                 )
                 union all
-                -- Only where there is none near.
+                -- Fallback if there is no reading nearby.
                 (
                     select read_at, value
                     from energy.reading_before(part.sensor_id, days.start_at + interval '1 microsecond')
@@ -198,12 +203,13 @@ sensor_days as (
         from unnest(understood.part_ids) as part (sensor_id)
         cross join lateral (
             select read_at, value, received_at from near_readings
-            where near_readings.sensor_id = part.sensor_id and near_readings.read_at >= near.since and near_readings.read_at <= near.until
+            where near_readings.sensor_id = part.sensor_id and near_readings.read_at >= near.since
+              and near_readings.read_at <= near.until
                 and {{ is_near('near.since') }} and {{ is_near('near.until') }}
             union all
             select read_at, value, received_at from energy.readings_between(part.sensor_id, near.since, near.until)
             where ({{ is_near('near.since') }} and {{ is_near('near.until') }}) is not true and {{ looks_further() }}
-            -- Else the readings of all sensors would be joined with the part.
+            -- Otherwise the planner would join the readings of all sensors.
             offset 0
         ) as readings
     ) as known

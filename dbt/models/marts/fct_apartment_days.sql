@@ -1,6 +1,6 @@
-{# How far back a day's features look: those of a stretch of days are computed from that many days before it. #}
+{# Days before a range that are needed to compute its features. #}
 {% set look_back = 60 %}
-{# A building of masonry forgets half of a cold day in about two days. #}
+{# Thermal inertia of a masonry building: half-life of about two days. #}
 {% set half_life_days = 2 %}
 with
 
@@ -38,7 +38,7 @@ places as (
     select distinct weather_location_id, time_zone from buildings
 ),
 
--- A day of which too little is known has no temperature.
+-- Days with too little known weather have no temperature.
 weather_days as materialized (
     select
         days.weather_location_id,
@@ -46,7 +46,7 @@ weather_days as materialized (
         days.local_date,
         days.outdoor_temperature_c,
         days.received_at,
-        -- greatest() alone would make zero of no temperature.
+        -- greatest() alone would turn NULL into zero.
         case when days.outdoor_temperature_c is not null
             then greatest(0, bases.heating_base_c - days.outdoor_temperature_c) end as heating_degree_days,
         case when days.outdoor_temperature_c is not null
@@ -66,26 +66,29 @@ weather_days as materialized (
     cross join limits
     cross join bases
     where days.outdoor_hours >= limits.min_coverage_share * extract(
-        epoch from (days.local_date + 1)::timestamp at time zone days.time_zone - days.local_date::timestamp at time zone days.time_zone
+        epoch from (days.local_date + 1)::timestamp at time zone days.time_zone
+        - days.local_date::timestamp at time zone days.time_zone
     ) / 3600
 ),
 
--- What a building feels of the cold of two weeks: where half of them are known.
+-- Exponentially weighted degree days of two weeks; at least half of the days must be known.
 inert_days as materialized (
     select
         weather_location_id,
         time_zone,
         today.local_date,
         case when count(*) >= 7
-            then sum(before.heating_degree_days * power(0.5, (today.local_date - before.local_date) / {{ half_life_days }}::double precision))
-                / sum(power(0.5, (today.local_date - before.local_date) / {{ half_life_days }}::double precision)) end as hdd_inertia
+            then sum(before.heating_degree_days * power(0.5,
+                (today.local_date - before.local_date) / {{ half_life_days }}::double precision))
+                / sum(power(0.5, (today.local_date - before.local_date) / {{ half_life_days }}::double precision))
+            end as hdd_inertia
     from weather_days as today
     join weather_days as before using (weather_location_id, time_zone)
     where before.local_date <= today.local_date and before.local_date > today.local_date - 14
     group by weather_location_id, time_zone, today.local_date
 ),
 
--- Heat where the apartment has a meter of it, else its demand.
+-- Heat if the apartment has a heat meter, else its demand.
 based as not materialized (
     select
         days.*,
@@ -93,7 +96,8 @@ based as not materialized (
         buildings.time_zone,
         apartments.area_m2,
         case when days.heating_hours is not null then 'heating' else 'consumption' end as energy_measures,
-        case when days.heating_hours is not null then days.heating_kwh else days.consumption_kwh end as daily_energy_kwh,
+        case when days.heating_hours is not null then days.heating_kwh
+            else days.consumption_kwh end as daily_energy_kwh,
         case when days.heating_hours is not null then days.heating_quality else days.quality end as energy_quality,
         -days.setpoint_difference_c as avg_temp_diff,
         weather.outdoor_temperature_c,
@@ -110,7 +114,7 @@ based as not materialized (
     left join holidays on holidays.region = buildings.region and holidays.holiday_date = days.local_date
 ),
 
--- Days without a row are no day of a lag: the frame is of dates, not of rows.
+-- The frame is a range of dates, since days may be missing.
 lagged as (
     select
         based.*,
@@ -128,18 +132,22 @@ lagged as (
             range between interval '{{ lag }} days' preceding and interval '{{ lag }} days' preceding
         ) as hot_water_lag_{{ lag }}d,
         {% endfor %}
-        -- Of most of the days, this one among them.
+        -- Requires most of the days, including this one.
         case when count(daily_energy_kwh) over (
-                partition by building_id, apartment_id, energy_measures order by local_date range between interval '6 days' preceding and current row
+                partition by building_id, apartment_id, energy_measures
+                    order by local_date range between interval '6 days' preceding and current row
             ) >= 4
             then avg(daily_energy_kwh) over (
-                partition by building_id, apartment_id, energy_measures order by local_date range between interval '6 days' preceding and current row
+                partition by building_id, apartment_id, energy_measures
+                    order by local_date range between interval '6 days' preceding and current row
             ) end as energy_roll_avg_7d,
         case when count(avg_temp_diff) over (
-                partition by building_id, apartment_id order by local_date range between interval '2 days' preceding and current row
+                partition by building_id, apartment_id
+                    order by local_date range between interval '2 days' preceding and current row
             ) = 3
             then stddev_samp(avg_temp_diff) over (
-                partition by building_id, apartment_id order by local_date range between interval '2 days' preceding and current row
+                partition by building_id, apartment_id
+                    order by local_date range between interval '2 days' preceding and current row
             ) end as temp_diff_roll_std_3d
     from based
 ),
@@ -176,17 +184,19 @@ neighbours as (
             building_id,
             local_date,
             energy_measures,
-            array_agg(daily_energy_kwh order by daily_energy_kwh, apartment_id) filter (where daily_energy_kwh is not null) as energies,
+            array_agg(daily_energy_kwh
+                order by daily_energy_kwh, apartment_id) filter (where daily_energy_kwh is not null) as energies,
             array_agg(daily_energy_kwh / area_m2 order by daily_energy_kwh / area_m2, apartment_id)
                 filter (where daily_energy_kwh / area_m2 is not null) as energies_m2,
-            array_agg(room_temperature_c order by room_temperature_c, apartment_id) filter (where room_temperature_c is not null) as rooms
+            array_agg(room_temperature_c
+                order by room_temperature_c, apartment_id) filter (where room_temperature_c is not null) as rooms
         from based
         where local_date >= energy.feature_days_since()
         group by building_id, local_date, energy_measures
     ) as sorted using (building_id, local_date, energy_measures)
 ),
 
--- Its own days of the last eight weeks that were as cold, and working days or not alike.
+-- Similar days of the last eight weeks: close in degree days, and the same type of day.
 like_days as (
     select
         today.building_id,
@@ -199,7 +209,8 @@ like_days as (
     where today.local_date >= energy.feature_days_since()
         and before.local_date < today.local_date and before.local_date >= today.local_date - 56
         and before.daily_energy_kwh is not null
-        and before.heating_degree_days >= today.heating_degree_days - 3 and before.heating_degree_days <= today.heating_degree_days + 3
+        and before.heating_degree_days >= today.heating_degree_days - 3
+        and before.heating_degree_days <= today.heating_degree_days + 3
     group by today.building_id, today.apartment_id, today.local_date
 ),
 
@@ -214,7 +225,7 @@ first_days as (
     from apartments
 ),
 
--- The weather of the days that can have been learnt from: since the apartment's first, and of a year.
+-- Weather of the possible training days: since the apartment's first day, at most a year.
 learnt as (
     select
         weather_location_id,
@@ -231,7 +242,8 @@ learnt as (
         where local_date >= energy.feature_days_since()
     ) as spans
     join weather_days as weather using (weather_location_id, time_zone)
-    where weather.local_date < spans.local_date and weather.local_date >= spans.local_date - 365 and weather.local_date >= spans.first_date
+    where weather.local_date < spans.local_date and weather.local_date >= spans.local_date - 365
+      and weather.local_date >= spans.first_date
     group by weather_location_id, time_zone, spans.first_date, spans.local_date
 ),
 
@@ -281,7 +293,7 @@ apartment_days as (
         lagged.daily_energy_kwh / lagged.area_m2 as energy_kwh_m2,
         neighbours.known as neighbours_known,
         neighbours.energy_kwh as neighbour_energy_kwh,
-        -- By area where that is known of it and of another one.
+        -- Per area, if it is known for this apartment and another one.
         coalesce(
             lagged.daily_energy_kwh / lagged.area_m2 / nullif(neighbours.energy_kwh_m2, 0),
             lagged.daily_energy_kwh / nullif(neighbours.energy_kwh, 0)
@@ -289,9 +301,11 @@ apartment_days as (
         lagged.room_temperature_c - neighbours.room_c as room_to_neighbours_c,
         coalesce(like_days.days, 0)::integer as like_days_known,
         case when like_days.days >= 5 then like_days.energy_kwh end as like_days_energy_kwh,
-        case when like_days.days >= 5 then lagged.daily_energy_kwh / nullif(like_days.energy_kwh, 0) end as energy_to_like_days,
+        case when like_days.days >= 5 then lagged.daily_energy_kwh / nullif(like_days.energy_kwh,
+            0) end as energy_to_like_days,
         case when learnt.days >= 14
-            then lagged.outdoor_temperature_c >= learnt.coldest_c and lagged.outdoor_temperature_c <= learnt.warmest_c end as weather_in_range,
+            then lagged.outdoor_temperature_c >= learnt.coldest_c
+                and lagged.outdoor_temperature_c <= learnt.warmest_c end as weather_in_range,
         least(1, lagged.heating_hours::double precision / lagged.hours_in_day) as heating_coverage_share,
         least(1, lagged.hot_water_hours::double precision / lagged.hours_in_day) as hot_water_coverage_share,
         least(1, lagged.room_hours::double precision / lagged.hours_in_day) as room_coverage_share,

@@ -1,6 +1,6 @@
 with
 
--- Read twice, and yet only of the building that is asked for.
+-- Read twice, but only for the requested building.
 hours as not materialized (
     select * from {{ source('energy', 'building_hours') }}
 ),
@@ -16,7 +16,7 @@ spans as (
     group by building_id
 ),
 
--- Every hour has its row, so that the series' steps are regular; a missing one has no demand.
+-- One row per hour, so that the series is regular; a missing hour has no demand.
 grid as (
     select
         building_id,

@@ -5,7 +5,7 @@ readings as (
 ),
 
 newest as (
-    -- The correction that came last counts.
+    -- The newest correction is used.
     select distinct on (sensor_id, read_at)
         sensor_id,
         read_at,

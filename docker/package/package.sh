@@ -22,8 +22,6 @@ VERSION=$("$HERE/version.sh")
 MACHINE=$(uname -m)
 : "${SOURCE_DATE_EPOCH:=$(git -C "$ROOT" log -1 --format=%ct)}"
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
-# More threads of xz would make other bytes on another machine.
-export DPKG_DEB_THREADS_MAX=1
 umask 022
 
 WORK=$(mktemp -d)
@@ -34,12 +32,14 @@ grep -qsF "\"$PG_CONFIG\"" "${PGRX_HOME:-$HOME/.pgrx}/config.toml" || export PGR
 
 # The library and the scripts, each by its own name: server builds differ in where they keep them.
 build() {
-    (cd "$ROOT" && cargo pgrx package -p edf --no-default-features --features "pg$MAJOR" \
+    # The compilers are not told the time: build scripts of crates would run again at each change of it.
+    (cd "$ROOT" && env -u SOURCE_DATE_EPOCH cargo pgrx package -p edf --no-default-features --features "pg$MAJOR" \
         --pg-config "$PG_CONFIG" --out-dir "$WORK/built")
     mkdir -p "$WORK/files/lib" "$WORK/files/extension" "$WORK/files/doc"
     find "$WORK/built" -name 'edf.so' -exec install -m 0755 {} "$WORK/files/lib" \;
     find "$WORK/built" -name 'edf*.sql' -exec install -m 0644 {} "$WORK/files/extension" \;
     find "$WORK/built" -name 'edf.control' -exec install -m 0644 {} "$WORK/files/extension" \;
+    "${EDF_PYTHON:-python3}" "$HERE/order.py" "$WORK/files/extension/edf--$VERSION.sql"
     strip --strip-unneeded "$WORK/files/lib/edf.so"
     local built packaged
     built=$(cd "$WORK/built" && find . -type f -printf '%f\n' | sort)
@@ -91,7 +91,7 @@ Description: energy demand forecasting inside PostgreSQL $MAJOR
 CONTROL
     (cd "$root" && find usr -type f | sort | xargs md5sum >DEBIAN/md5sums)
     find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-    dpkg-deb --root-owner-group -Zxz --build "$root" "$OUT/${name}_$VERSION-1_$(dpkg --print-architecture).deb"
+    dpkg-deb --root-owner-group -Zgzip --build "$root" "$OUT/${name}_$VERSION-1_$(dpkg --print-architecture).deb"
 }
 
 tarball() {
@@ -100,7 +100,7 @@ tarball() {
     cp -r "$WORK/files/." "$WORK/$name"
     install -m 0755 "$HERE/install.sh" "$WORK/$name"
     tar -C "$WORK" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$name" |
-        gzip -9n >"$OUT/$name.tar.gz"
+        gzip -6n >"$OUT/$name.tar.gz"
 }
 
 build

@@ -1,10 +1,11 @@
-//! The SQL of the README, and then that of the pages on metrics, backtesting and analysis, runs as it stands there, on an empty database.
+//! The SQL of the README, and then that of the pages on metrics, backtesting and analysis, runs as it stands there, on an
+//! empty database; the queries of the pages for operators, on the deployed one.
 
-use edf_tests::Throwaway;
+use edf_tests::{Throwaway, as_role};
 use sqlx::{AssertSqlSafe, Executor, raw_sql};
 
 /// The contents of the fenced blocks of SQL, in order.
-fn sql_blocks(markdown: &str) -> Vec<String> {
+pub fn sql_blocks(markdown: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = markdown.lines();
     while lines.any(|line| line.trim_end() == "```sql") {
@@ -26,6 +27,22 @@ async fn every_sql_block_of_the_readme_runs() {
         assert!(!blocks.is_empty(), "{path} has no ```sql block");
         for block in blocks {
             if let Err(error) = analyst.execute(raw_sql(AssertSqlSafe(&*block))).await {
+                panic!("{error}\nin this block of {page}:\n{block}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_queries_of_the_pages_for_operators_run() {
+    let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/..";
+    let mut operator = as_role("analyst").await;
+    for page in ["docs/troubleshooting.md", "docs/backup.md"] {
+        let path = format!("{root}/{page}");
+        let blocks = sql_blocks(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
+        assert!(!blocks.is_empty(), "{path} has no ```sql block");
+        for block in blocks {
+            if let Err(error) = operator.execute(raw_sql(AssertSqlSafe(&*block))).await {
                 panic!("{error}\nin this block of {page}:\n{block}");
             }
         }

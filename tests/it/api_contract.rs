@@ -1,4 +1,4 @@
-//! docs/api.md and the README say of the API what is so: examples run, the reference is that of the OpenAPI document,
+//! docs/api.md and docs/pipeline.md say of the API what is so: examples run, the reference is that of the OpenAPI document,
 //! which is valid.
 
 use crate::jobs::issue_forecasts;
@@ -88,11 +88,11 @@ async fn no_request_that_schemathesis_makes_of_the_document_is_a_fault_of_the_se
 #[tokio::test]
 async fn the_examples_of_the_pages_run() {
     served().await;
-    let (page, readme) = (read("docs/api.md"), read("README.md"));
+    let (page, overview) = (read("docs/api.md"), read("docs/pipeline.md"));
     let mut shells = blocks(&page, "sh");
     assert!(shells.len() >= 2);
-    let about_the_api: Vec<String> = blocks(&readme, "sh").into_iter().filter(|block| block.contains("$API")).collect();
-    assert!(!about_the_api.is_empty(), "the README shows the API");
+    let about_the_api: Vec<String> = blocks(&overview, "sh").into_iter().filter(|block| block.contains("$API")).collect();
+    assert!(!about_the_api.is_empty(), "docs/pipeline.md shows the API");
     shells.extend(about_the_api);
     for block in &shells {
         // Each command by itself counts.

@@ -1,5 +1,5 @@
-//! The SQL of the README, and then that of the pages on metrics, backtesting and analysis, runs as it stands there, on an
-//! empty database; the queries of the pages for operators, on the deployed one.
+//! The SQL of the tutorial, and then that of the README and the pages on metrics, backtesting and analysis, runs as it
+//! stands there, on an empty database; the queries of the pages for operators, on the deployed one.
 
 use edf_tests::{Throwaway, as_role};
 use sqlx::{AssertSqlSafe, Executor, raw_sql};
@@ -16,12 +16,12 @@ pub fn sql_blocks(markdown: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_sql_block_of_the_readme_runs() {
+async fn every_sql_block_of_the_pages_for_analysts_runs() {
     // Asked for when it runs: a build cache that several checkouts share may hold a program compiled in another one.
     let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/..";
     let database = Throwaway::empty().await;
     let mut analyst = database.connect().await;
-    for page in ["README.md", "docs/metrics.md", "docs/backtesting.md", "docs/analysis.md"] {
+    for page in ["docs/tutorial.md", "README.md", "docs/metrics.md", "docs/backtesting.md", "docs/analysis.md"] {
         let path = format!("{root}/{page}");
         let blocks = sql_blocks(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
         assert!(!blocks.is_empty(), "{path} has no ```sql block");

@@ -1,8 +1,9 @@
 # make demo runs the demo, make test all tests.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench-accuracy bench-anomalies bench-speed sql psql stop clean purge
+.PHONY: help demo test test-versions release install simulate bench-accuracy bench-anomalies bench-speed sql psql stop clean purge
 export Q
+PG_CONFIG ?= pg_config
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -12,6 +13,15 @@ demo: ## forecast 15 real homes, from an empty machine to HTTP
 
 test: ## set up all dependencies and run every test
 	@$(LOCAL)/test.sh
+
+test-versions: ## the extension's own tests on PostgreSQL 15, 16 and 18: MAJORS='16'
+	@$(LOCAL)/versions.sh $(MAJORS)
+
+release: ## packages, sources, licences and checksums, from a tag: make release TAG=v0.2.0
+	@docker/package/release.sh $(TAG)
+
+install: ## build the extension, and install it into the server of PG_CONFIG
+	cargo pgrx install --release --pg-config $(PG_CONFIG) -p edf
 
 bench-accuracy: ## forecast measured series with edf and its peers, and write the tables
 	@bench/accuracy/bench.sh

@@ -4,7 +4,7 @@
 #   docker/install.sh [GROUP...]     default: server build local pgrx
 #
 #   server   PostgreSQL with pg_cron; no cluster is created and none is started
-#   build    server headers and the compilers of the extension
+#   build    server headers and the compilers of the extension, and what packages it
 #   local    tools of the scripts in docker/local: Python, Node, shellcheck, curl
 #   deploy   the client for docker/deploy.sh
 #   bench    the load generator for bench/api.sh
@@ -126,7 +126,7 @@ main() {
     for group in "${groups[@]}"; do
         case $group in
         server) need "postgresql-$PG_MAJOR" "postgresql-$PG_MAJOR-cron" ;;
-        build) need "postgresql-server-dev-$PG_MAJOR" cmake ninja-build g++ pkg-config clang libclang-dev ;;
+        build) need "postgresql-server-dev-$PG_MAJOR" cmake ninja-build g++ pkg-config clang libclang-dev dpkg-dev ;;
         local)
             need python3-venv shellcheck
             need_command curl curl ca-certificates

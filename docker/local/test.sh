@@ -69,7 +69,7 @@ fuzzing() {
 }
 
 shell_scripts() {
-    shellcheck -x docker/*.sh docker/local/*.sh docker/nginx/*.sh bench/*.sh bench/*/*.sh extension/core/fuzz/run.sh .ci/run
+    shellcheck -x docker/*.sh docker/local/*.sh docker/nginx/*.sh docker/package/*.sh tests/*.sh bench/*.sh bench/*/*.sh extension/core/fuzz/run.sh .ci/run
 }
 
 images() {
@@ -245,6 +245,7 @@ check 'systemd units' units
 check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
 check 'licences' licences
 check 'advisories' advisories
+check 'packages: installed, used, removed' tests/package.sh
 
 hint='Nothing can be tested without it.'
 api_stop

@@ -1,5 +1,5 @@
-//! docs/api.md and the README match the API: the examples run, and the reference equals the OpenAPI document, which is
-//! valid.
+//! docs/api.md and docs/pipeline.md match the API: the examples run, and the reference equals the OpenAPI document,
+//! which is valid.
 
 use crate::jobs::issue_forecasts;
 use edf_tests::{api_url, as_role, environment, token_of};
@@ -99,11 +99,11 @@ async fn no_schemathesis_request_causes_a_server_error() {
 #[tokio::test]
 async fn the_examples_of_the_pages_run() {
     served().await;
-    let (page, readme) = (read("docs/api.md"), read("README.md"));
+    let (page, overview) = (read("docs/api.md"), read("docs/pipeline.md"));
     let mut shells = blocks(&page, "sh");
     assert!(shells.len() >= 2);
-    let about_the_api: Vec<String> = blocks(&readme, "sh").into_iter().filter(|block| block.contains("$API")).collect();
-    assert!(!about_the_api.is_empty(), "the README shows the API");
+    let about_the_api: Vec<String> = blocks(&overview, "sh").into_iter().filter(|block| block.contains("$API")).collect();
+    assert!(!about_the_api.is_empty(), "docs/pipeline.md shows the API");
     shells.extend(about_the_api);
     for block in &shells {
         // Each command must succeed.

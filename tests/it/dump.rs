@@ -299,7 +299,7 @@ async fn a_standby_can_be_dumped_and_forecasts() {
 }
 
 /// Every object with its definition, owner, comment and privileges.
-const OBJECTS: &str = "
+pub const OBJECTS: &str = "
     with ours as (
         select oid from pg_namespace where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
     ),

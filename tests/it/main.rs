@@ -29,6 +29,7 @@ mod challenges;
 mod compare;
 mod config;
 mod dump;
+mod existing_hours;
 mod explain;
 mod export;
 mod exporter;

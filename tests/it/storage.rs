@@ -27,7 +27,7 @@ pub const LARGE: [&str; 7] = [
 const FIRST: [&str; 5] = [LARGE[0], LARGE[1], LARGE[2], LARGE[3], LARGE[4]];
 
 /// Applies the migrations in `folder` and loads the routines and the deployed configuration.
-async fn deploy(database: &Throwaway, folder: &Path) -> PgConnection {
+pub async fn deploy(database: &Throwaway, folder: &Path) -> PgConnection {
     let mut postgres = database.connect().await;
     Migrator::new(folder).await.unwrap().run(&mut postgres).await.unwrap();
     let output = Command::new("psql")
@@ -282,7 +282,7 @@ async fn a_configuration_with_invalid_durations_is_rejected() {
 }
 
 /// Applies the migrations before this number.
-async fn migrate_below(number: &str, database: &Throwaway, postgres: &mut PgConnection) {
+pub async fn migrate_below(number: &str, database: &Throwaway, postgres: &mut PgConnection) {
     let folder = std::env::temp_dir().join(&database.name);
     std::fs::create_dir_all(&folder).unwrap();
     for file in std::fs::read_dir("../migrations").unwrap().map(Result::unwrap) {

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# The extension on other PostgreSQL versions than make test has: built, installed from its archive into a server of its
+# own, and tested with all that needs nothing but the extension. Ends with the line "N passed, N failed".
+#
+#   docker/local/versions.sh [MAJOR...]      default: 16 18
+#
+# 17 has the same interface in both neighbours, and no server with headers in the registries: name it where it is
+# installed.
+set -euo pipefail
+EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/../.." && pwd)/.edf-versions}
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
+. "$(dirname "$0")/tools.sh"
+. "$(dirname "$0")/servers.sh"
+cd "$ROOT"
+
+MAJORS=("$@")
+[ $# -gt 0 ] || MAJORS=(16 18)
+# The modules of tests/it that ask for no deployed database.
+MODULES=(anomaly_models artifact backtest bad_input cancel candidates compare explain export features forecasting global
+    hostile known kept_backtests metrics portfolio random_calls readme registry scenarios score server solar tuning)
+VERSION=$(docker/package/version.sh)
+PASSED=0
+FAILED=0
+PLACE=
+
+stop_server() {
+    [ -n "$PLACE" ] || return 0
+    as_server "$BIN/pg_ctl" stop -s -m immediate -D "$PLACE/data" || true
+    rm -rf "$PLACE"
+    PLACE=
+}
+
+package() { EDF_PYTHON=$PYTHON docker/package/package.sh "$PG_CONFIG" "$STATE/packages"; }
+
+# A copy of the server where user postgres reaches it; it finds its files from where its programs are.
+copy_server() {
+    local wheel=$CACHE/servers/$MAJOR name
+    name=edf-$VERSION-pg$MAJOR-linux-$(uname -m)
+    if [[ $PG_CONFIG == "$wheel"/* ]]; then
+        cp -a "$wheel/." "$PLACE"
+    else
+        mkdir -p "$PLACE"/usr/{lib,share}/postgresql
+        cp -a "/usr/lib/postgresql/$MAJOR" "$PLACE/usr/lib/postgresql"
+        cp -a "/usr/share/postgresql/$MAJOR" "$PLACE/usr/share/postgresql"
+    fi
+    tar -C "$PLACE" -xf "$STATE/packages/$name.tar.gz"
+    "$PLACE/$name/install.sh" "$BIN/pg_config"
+}
+
+start_server() {
+    chmod 0755 "$PLACE"
+    mkdir "$PLACE"/{data,socket}
+    own "$PLACE"/{data,socket}
+    as_server "$BIN/initdb" -D "$PLACE/data" -U postgres -E UTF8 --locale=C.UTF-8 --no-sync
+    as_server "$BIN/pg_ctl" start -w -s -D "$PLACE/data" -l "$PLACE/data/log" \
+        -o "-c listen_addresses= -c port=5432 -k $PLACE/socket -c fsync=off -c timezone=UTC -c jit=off" 9>&-
+}
+
+# The programs of that version: pg_dump refuses a newer server.
+run_tests() {
+    EDF_TEST_SOCKET=$PLACE/socket EDF_TEST_PORT=5432 PATH=$BIN:$PATH \
+        cargo test --release -p edf-tests --test it -- "${MODULES[@]/%/::}" upgrade:: dump:: \
+        --skip a_pipeline_of_an_earlier_release --skip a_restored_deployment --skip a_standby --skip pages_for_operators
+}
+
+take_lock
+on_end stop_server
+install_steps
+for MAJOR in "${MAJORS[@]}"; do
+    PG_CONFIG=$(pg_config_of "$MAJOR")
+    PLACE=$(mktemp -d /tmp/edf-versions-XXXXXX)
+    if [[ $PG_CONFIG == "$CACHE"/* ]]; then BIN=$PLACE${PG_CONFIG#"$CACHE/servers/$MAJOR"}; else BIN=$PLACE$PG_CONFIG; fi
+    BIN=${BIN%/pg_config}
+    step "package for PostgreSQL $MAJOR" 'What the compiler says is above.' package
+    step "server of PostgreSQL $MAJOR with edf" 'What install.sh says is above.' copy_server
+    step "start PostgreSQL $MAJOR" 'What the server says is above.' start_server
+    run_step "tests on $("$PG_CONFIG" --version)" run_tests
+    PASSED=$((PASSED + $(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$LOG")))
+    FAILED=$((FAILED + $(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$LOG")))
+    if [ "$STATUS" != 0 ]; then
+        tail -n 60 "$LOG" | sed 's/^/     | /'
+        # It did not build.
+        grep -q '^test result:' "$LOG" || FAILED=$((FAILED + 1))
+    fi
+    stop_server
+done
+say "$PASSED passed, $FAILED failed"
+[ "$FAILED" = 0 ]

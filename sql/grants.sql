@@ -13,7 +13,7 @@ revoke insert on energy.configs, energy.job_runs from pipeline, analyst;
 grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due to pipeline;
 grant insert, update on energy.meter_turns, energy.rejected_volumes to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours, energy.measure_hours,
-    energy.building_hours, energy.apartment_days to pipeline;
+    energy.building_hours, energy.apartment_days, energy.apartment_features to pipeline;
 -- Scores are the pipeline's. What they rest on names rooms and their temperatures, which analysts do not read.
 grant insert, update, delete on energy.anomaly_scores, energy.anomaly_days, energy.anomaly_days_due to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
@@ -59,10 +59,11 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.apartments_of(text, timestamptz), energy.with_apartments(text, text, timestamptz),
     energy.train_archetype(text, jsonb, jsonb, timestamptz), energy.model_of_building(text), energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
     energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean), energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean),
-    energy.training_due(text, text, timestamptz),
+    energy.training_due(text, text, timestamptz, text), energy.training_job(text),
+    energy.plan_anomaly_trainings(text[], text[], boolean), energy.queue_anomaly_trainings(text[], text[], boolean),
     energy.cancel_trainings(text, bigint, text[]), energy.claim_training(), energy.run_training_step(bigint, integer),
     energy.note_training_work(bigint, timestamptz, text), energy.start_challenge(bigint, integer, text), energy.check_timescaledb(), energy.gate_failures(bigint), energy.governance() to analyst;
-grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text), energy.work_on_trainings(bigint), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
+grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text), energy.work_on_trainings(bigint), energy.train_anomaly_models(text[], text[], boolean), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
     energy.replay_rejected(bigint[], text, boolean), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text), energy.restore_readings(bigint),
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
     energy.set_apartment_validity(text, text, timestamptz, timestamptz) to analyst;
@@ -103,7 +104,7 @@ grant execute on function energy.compare_models(bigint, bigint, timestamptz, tim
 grant execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
     energy.approval_problem(bigint, boolean), energy.start_challenge(bigint, integer, text), energy.serve_share(bigint, double precision, text) to edf_approver;
 revoke execute on function energy.approve_models(text, text[], bigint[], boolean), energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
-    energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint), energy.conclude_challenge(bigint) from pipeline;
+    energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint), energy.auto_approve_anomaly_model(bigint), energy.conclude_challenge(bigint) from pipeline;
 
 -- What dashboards show: no message as it was sent, no subject of a token, no artifact.
 grant usage on schema edf, raw, processed, features, energy to dashboard;
@@ -211,12 +212,14 @@ grant select (sensor_id, building_id, sensor_type, settings, replaced_at, regist
 grant select on raw.withdrawals to analyst, dashboard;
 grant execute on function energy.pseudonymous_days(date, date, text[]),
     energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
+    energy.pseudonymous_measure_hours(timestamptz, timestamptz, text[]),
     energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]) to analyst;
 grant select on energy.anomaly_figures, energy.anomaly_weights, energy.anomaly_thresholds, energy.anomaly_detectors,
-    energy.anomaly_alert_settings to dashboard;
+    energy.anomaly_alert_settings, energy.anomaly_model_limits to dashboard;
 -- Alerts about apartments are written by routines of the owner alone.
 revoke execute on function energy.pseudonyms(text[]), energy.pseudonymous_days(date, date, text[]),
     energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
+    energy.pseudonymous_measure_hours(timestamptz, timestamptz, text[]),
     energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]),
     energy.decide_anomaly_alert(text, text, text, text), energy.anomaly_alert_of_request(text),
     energy.open_anomaly_alert(energy.anomaly_findings, double precision) from pipeline;

@@ -1,7 +1,7 @@
 create or replace function energy.governance() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
-return '{"second_person": true, "auto_approve": null}'::jsonb || coalesce(energy.current_config() -> 'governance', '{}');
+return '{"second_person": true, "auto_approve": null, "auto_approve_anomalies": null}'::jsonb || coalesce(energy.current_config() -> 'governance', '{}');
 comment on function energy.governance() is 'Section governance of the configuration, with the defaults filled in; retention where it is configured.';
 revoke all on function energy.governance() from public;
 
@@ -120,6 +120,38 @@ comment on function energy.rollback_model(text, text) is
     'edf.rollback_model for role edf_approver: the model that was approved before for the subject forecasts it again. Returns its id. Errors: as edf.rollback_model.';
 revoke all on function energy.rollback_model(text, text) from public;
 
+create or replace function energy.auto_approve_anomaly_model(model_id bigint) returns text
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    most  constant double precision := energy.governance() #>> '{auto_approve_anomalies,max_alarm_pct}';
+    score energy.model_scores;
+    why   text;
+begin
+    select scores.* into score
+    from energy.model_scores as scores
+    join edf.models using (model_id)
+    where scores.model_id = auto_approve_anomaly_model.model_id and status = 'pending';
+    if (100 - score.coverage_pct <= most) is not true or exists (
+        select from energy.training_runs as runs
+        where runs.model_id = auto_approve_anomaly_model.model_id and state in ('queued', 'running') and step <> 'register')
+    then
+        return null;
+    end if;
+    why := format('rule governance.auto_approve_anomalies of configuration %s: %s %% of %s days that were held out are alarms; at most %s %% are asked',
+                  energy.current_config_id(), round((100 - score.coverage_pct)::numeric, 2), score.n, most);
+    perform edf.approve_model(model_id, why);
+    return why;
+end;
+$$;
+comment on function energy.auto_approve_anomaly_model(bigint) is
+$$Approves a pending model of anomalies where governance.auto_approve_anomalies of the configuration has a rule, and no more
+than its share of the days that were held out are alarms. Returns the rule with the numbers, as it is written with the
+event; NULL: it stays pending for a person.$$;
+revoke all on function energy.auto_approve_anomaly_model(bigint) from public;
+
 create or replace function energy.auto_approve_model(model_id bigint) returns text
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -132,6 +164,9 @@ declare
     ratio    double precision;
     why      text;
 begin
+    if exists (select from edf.models where models.model_id = auto_approve_model.model_id and strategy = any (energy.anomaly_models())) then
+        return energy.auto_approve_anomaly_model(model_id);
+    end if;
     select extract(epoch from (config #>> '{evaluation,test_period}')::interval) / 86400 into days
     from energy.trainings join energy.configs using (config_id) where trainings.model_id = auto_approve_model.model_id;
     select scores.rmse_kwh / nullif(rivals.rmse_kwh, 0) into ratio
@@ -155,5 +190,6 @@ end;
 $$;
 comment on function energy.auto_approve_model(bigint) is
 $$Approves a pending model where governance.auto_approve of the configuration has a rule and the model meets it and its stress test: against the champion's recipe on the same hours of
-its evaluation. Returns the rule with the numbers, as it is written with the event; NULL: it stays pending for a person. Without a champion there is nothing to beat.$$;
+its evaluation. Returns the rule with the numbers, as it is written with the event; NULL: it stays pending for a person. Without a champion there is nothing to beat.
+A model of anomalies is held to governance.auto_approve_anomalies.$$;
 revoke all on function energy.auto_approve_model(bigint) from public;

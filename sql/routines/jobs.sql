@@ -16,6 +16,8 @@ as $$
             ('refresh_hours', 'Makes the hours that new readings affect.', '30 minutes', '1 hour'),
             ('refresh_days', 'Makes the days of apartments whose hours were made anew.', '1 hour', '3 hours'),
             ('score_anomalies', 'Scores the days of apartments that are over, and those that changed since.', '1 hour', '3 hours'),
+            ('train_anomaly_models', 'Trains models of anomalies that are due: new ones, and those of a month ago.', '1 day', '12 hours'),
+            ('learn_anomaly_weights', 'Learns from technicians'' answers what detectors are worth.', '1 hour', '12 hours'),
             ('learn_gap_profiles', 'Learns how long gaps of meters are spread over the day.', '1 hour', '12 hours'),
             ('issue_forecasts', 'Issues the forecasts that are due, and those that were missed.', '1 hour', '1 hour'),
             ('refresh_forecasts', 'Corrects the coming hours by the newest actuals and weather.', '15 minutes', '1 hour'),

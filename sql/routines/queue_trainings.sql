@@ -92,7 +92,8 @@ begin
         from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype)) and status = 'approved';
         select format('run %s of it is %s already', run_id, state) into queued
         from energy.training_runs as runs
-        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype) and state in ('queued', 'running');
+        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype)
+          and runs.detector is null and state in ('queued', 'running');
         will_train := queued is null;
         reason := coalesce(queued,
             case when champion is null then 'no model of it is approved'

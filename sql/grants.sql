@@ -14,7 +14,7 @@ grant insert, delete on energy.hours_due, energy.days_due, energy.buildings_due 
 grant insert, update on energy.meter_turns, energy.rejected_volumes to pipeline;
 grant insert, update, delete on energy.building_spans, energy.building_heard, energy.apartment_hours,
     energy.measure_hours,
-    energy.building_hours, energy.apartment_days to pipeline;
+    energy.building_hours, energy.apartment_days, energy.apartment_features to pipeline;
 -- Only the pipeline writes scores. Their evidence names rooms and temperatures, which analysts may not read.
 grant insert, update, delete on energy.anomaly_scores, energy.anomaly_days, energy.anomaly_days_due to pipeline;
 grant insert, update on energy.sensor_spans, energy.gap_profiles to pipeline;
@@ -69,12 +69,13 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
     energy.plan_trainings(text[], text[], text, jsonb, jsonb, boolean),
     energy.queue_trainings(text[], text[], text, jsonb, jsonb, text, boolean),
-    energy.training_due(text, text, timestamptz),
+    energy.training_due(text, text, timestamptz, text), energy.training_job(text),
+    energy.plan_anomaly_trainings(text[], text[], boolean), energy.queue_anomaly_trainings(text[], text[], boolean),
     energy.cancel_trainings(text, bigint, text[]), energy.claim_training(), energy.run_training_step(bigint, integer),
     energy.note_training_work(bigint, timestamptz, text), energy.start_challenge(bigint, integer, text),
     energy.check_timescaledb(), energy.gate_failures(bigint), energy.governance() to analyst;
 grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text),
-    energy.work_on_trainings(bigint), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
+    energy.work_on_trainings(bigint), energy.train_anomaly_models(text[], text[], boolean), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
     energy.replay_rejected(bigint[], text, boolean), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text),
     energy.restore_readings(bigint),
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
@@ -132,7 +133,8 @@ grant execute on function energy.approve_models(text, text[], bigint[], boolean)
     energy.serve_share(bigint, double precision, text) to edf_approver;
 revoke execute on function energy.approve_models(text, text[], bigint[], boolean),
     energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
-    energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint), energy.conclude_challenge(bigint)
+    energy.approval_problem(bigint, boolean), energy.auto_approve_model(bigint),
+    energy.auto_approve_anomaly_model(bigint), energy.conclude_challenge(bigint)
         from pipeline;
 
 -- Dashboards see no raw messages, no token subjects and no model artifacts.
@@ -260,12 +262,14 @@ grant select (sensor_id, building_id, sensor_type, settings, replaced_at, regist
 grant select on raw.withdrawals to analyst, dashboard;
 grant execute on function energy.pseudonymous_days(date, date, text[]),
     energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
+    energy.pseudonymous_measure_hours(timestamptz, timestamptz, text[]),
     energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]) to analyst;
 grant select on energy.anomaly_figures, energy.anomaly_weights, energy.anomaly_thresholds, energy.anomaly_detectors,
-    energy.anomaly_alert_settings to dashboard;
+    energy.anomaly_alert_settings, energy.anomaly_model_limits to dashboard;
 -- Only routines of the owner write alerts about apartments.
 revoke execute on function energy.pseudonyms(text[]), energy.pseudonymous_days(date, date, text[]),
     energy.pseudonymous_hours(timestamptz, timestamptz, text[]),
+    energy.pseudonymous_measure_hours(timestamptz, timestamptz, text[]),
     energy.pseudonymous_anomaly_scores(date, date, text[]), energy.pseudonymous_features(date, date, text[]),
     energy.decide_anomaly_alert(text, text, text, text), energy.anomaly_alert_of_request(text),
     energy.open_anomaly_alert(energy.anomaly_findings, double precision) from pipeline;

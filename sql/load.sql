@@ -52,6 +52,8 @@ set local role edf_owner;
 \ir rules/open_window.sql
 \ir rules/heat_in_summer.sql
 \ir rules/cold_building.sql
+\ir routines/keep_features.sql
+\ir routines/anomaly_models.sql
 \ir routines/score_anomalies.sql
 \ir routines/learn_gap_profiles.sql
 \ir routines/weather_as_of.sql
@@ -77,6 +79,7 @@ set local role edf_owner;
 \ir routines/gate_models.sql
 \ir routines/training_due.sql
 \ir routines/queue_trainings.sql
+\ir routines/train_anomaly_models.sql
 \ir routines/training_steps.sql
 \ir routines/train_models.sql
 \ir routines/model_of_building.sql
@@ -121,6 +124,7 @@ set local role edf_owner;
 \ir routines/anomaly_threshold.sql
 \ir routines/anomaly_alert_events.sql
 \ir routines/anomaly_alerts.sql
+\ir routines/learn_anomaly_weights.sql
 \ir routines/anomaly_list.sql
 \ir routines/anomaly_figures.sql
 \ir routines/request.sql

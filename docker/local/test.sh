@@ -140,7 +140,8 @@ load() {
     query -c "alter database edf set energy.clock = '$CLOCK'"
     "$PYTHON" "$ROOT/docker/local/load.py" --until "$CLOCK" --days 120
     deploy storage
-    query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()'
+    query -U pipeline -c "call energy.refresh_building_hours('-infinity')" -c 'call energy.refresh_apartment_days()' \
+        -c "select energy.keep_features(array(select building_id from raw.buildings), '-infinity')"
 }
 
 # Jobs are paused between stages, and resumed even if a stage fails.

@@ -56,18 +56,18 @@ as $$
     )
 
     insert into energy.anomaly_findings as known (building_id, apartment_id, local_date, anomaly_score, strengths, detectors,
-        severity, evidence, model_version, suppressed)
+        severity, evidence, model_version, suppressed, prior)
     select made.building_id, made.apartment_id, made.local_date, made.anomaly_score, made.strengths, made.detectors,
-        made.severity, made.evidence, made.model_version, made.suppressed
+        made.severity, made.evidence, made.model_version, made.suppressed, made.prior
     from made
     on conflict on constraint anomaly_findings_pkey do update set
         anomaly_score = excluded.anomaly_score, strengths = excluded.strengths, detectors = excluded.detectors,
         severity = excluded.severity, evidence = excluded.evidence, model_version = excluded.model_version,
-        suppressed = excluded.suppressed
+        suppressed = excluded.suppressed, prior = excluded.prior
     where (known.anomaly_score, known.strengths, known.detectors, known.severity, known.evidence, known.model_version,
-        known.suppressed)
+        known.suppressed, known.prior)
         is distinct from (excluded.anomaly_score, excluded.strengths, excluded.detectors, excluded.severity,
-        excluded.evidence, excluded.model_version, excluded.suppressed)
+        excluded.evidence, excluded.model_version, excluded.suppressed, excluded.prior)
 $$;
 comment on function energy.refresh_anomaly_findings(text[], date, date) is
     'Brings energy.anomaly_findings of these buildings and dates to what detectors say now.';

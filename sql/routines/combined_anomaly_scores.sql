@@ -4,7 +4,7 @@
 create or replace function energy.combined_anomaly_scores(building_ids text[], from_date date, to_date date)
 returns table (
     building_id text, apartment_id text, local_date date, anomaly_score double precision, strengths jsonb,
-    detectors text[], severity text, evidence jsonb, model_version text, suppressed text
+    detectors text[], severity text, evidence jsonb, model_version text, suppressed text, prior double precision
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -66,11 +66,24 @@ as $$
         from shared
     ),
 
-    -- How strongly a detector speaks, 0 to 1: an alarm from a half on, more the further its threshold is passed; what
-    -- is no alarm a tenth at most, which ranks days below the threshold.
+    thresholds as materialized (
+        select models.model_id, 1 - (models.parameters ->> 'alarm_share')::double precision as threshold
+        from edf.models
+        where models.model_id in (select spoken.model_id from spoken)
+    ),
+
+    -- How strongly a detector speaks, 0 to 1: an alarm from three quarters on, more the further its threshold is passed;
+    -- what is no alarm a twentieth at most, which ranks days below the threshold. Scores of all detectors count by
+    -- -log(1 - score), in units of their own threshold, so that a rule that lasts twice as long as required and a model
+    -- whose day is as rare as the square of its alarm share say the same.
     strong as (
-        select spoken.*, case when is_alarm then 0.5 + 0.5 * spoken.score else 0.1 * spoken.score end as strength
+        select spoken.*,
+            case when is_alarm then 1 - 0.5 * power(2, -beyond.times) else 0.1 * (1 - power(2, -beyond.times)) end as strength
         from spoken
+        left join thresholds on thresholds.model_id = spoken.model_id
+        cross join lateral (
+            select ln(1 - least(spoken.score, 0.999999)) / ln(1 - coalesce(thresholds.threshold, 0.5)) as times
+        ) as beyond
     ),
 
     voices as materialized (
@@ -145,13 +158,15 @@ as $$
             'weights of ' || to_char(combined.learnt_at at time zone 'UTC', 'YYYY-MM-DD')),
         case when combined.local_date < buildings.commissioned_on + settings.settle_days
                 and not settings.settle_except ?| combined.detectors
-             then 'settling' end
+             then 'settling' end,
+        round(combined.prior::numeric, 6)::double precision
     from combined
     cross join settings
     join raw.buildings on buildings.building_id = combined.building_id
 $$;
 comment on function energy.combined_anomaly_scores(text[], date, date) is
 $$What detectors say of each day as one probability of a fault, of those days of which a detector says anything: with the
-weights that technicians' answers have taught (energy.anomaly_weights), else by the precisions of energy.anomaly_detectors.
+weights that technicians' answers have taught (energy.anomaly_weights), else by the precisions of energy.anomaly_detectors,
+which prior has in either case.
 What most apartments of a building have on a day is one row of the building, and no more of its apartments.$$;
 revoke all on function energy.combined_anomaly_scores(text[], date, date) from public;

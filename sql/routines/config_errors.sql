@@ -215,6 +215,14 @@ begin
     ) as nights
     where to_hour <= from_hour
     union all
+    select 'storage.logs.energy.apartment_features', format('%s is shorter than anomalies.models.history, %s', kept.keep, kept.history),
+        'Keep the features that models learn from.'
+    from (
+        select (config #>> '{storage,logs,energy.apartment_features}')::interval as keep,
+            coalesce(config #>> '{anomalies,models,history}', '1 year')::interval as history
+    ) as kept
+    where kept.keep < kept.history
+    union all
     select * from energy.rule_errors(config)
     union all
     select format('schedules.%s', key), format('"%s": %s', value, energy.schedule_error(value)),

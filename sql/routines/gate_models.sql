@@ -3,7 +3,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     with scored as (
-        select models.model_id, trainings.archetype, own.mape_pct, own.rmse_kwh, own.coverage_pct,
+        select models.model_id, models.strategy = any (energy.anomaly_models()) as finds_anomalies, trainings.archetype, own.mape_pct, own.rmse_kwh, own.coverage_pct,
             own.rmse_kwh / nullif(naive.rmse_kwh, 0) as naive_ratio,
             champion.rmse_kwh is not null as has_champion,
             own.rmse_kwh / nullif(champion.rmse_kwh, 0) as champion_ratio
@@ -26,7 +26,11 @@ as $$
         from scored cross join (select energy.current_config() #> '{evaluation,gate}' as gate) as configs
     )
 
-    select array_remove(array[
+    select case when finds_anomalies then array_remove(array[
+        case when (100 - coverage_pct <= coalesce((gate ->> 'max_alarm_pct')::double precision, 5)) is not true then
+            format('%s %% of the days that were held out are alarms, at most %s %% are let pass',
+                   coalesce(round((100 - coverage_pct)::numeric, 1)::text, 'an unknown share, no'), coalesce(gate ->> 'max_alarm_pct', '5')) end
+    ], null) else array_remove(array[
         case when (naive_ratio <= max_naive_ratio) is not true then
             format('RMSE is %s of seasonal naive''s, at most %s is allowed',
                 coalesce(round(naive_ratio::numeric, 3)::text, 'unknown'), max_naive_ratio) end,
@@ -46,14 +50,14 @@ as $$
                   and (champion_ratio <= (gate ->> 'max_champion_rmse_ratio')::double precision) is not true then
             format('RMSE is %s of the champion''s on the same hours, at most %s is allowed',
                    coalesce(round(champion_ratio::numeric, 3)::text, 'unknown'), gate ->> 'max_champion_rmse_ratio') end
-    ], null)
+    ], null) end
     from limits
 $$;
 comment on function energy.gate_failures(bigint) is
 $$The checks of evaluation.gate in the configuration that a model fails, with the numbers; empty if it passes, NULL if
 there is no such model. RMSE over all leads relative to seasonal naive and to the champion on the same hours, RMSE in
 kWh, MAPE in percent, coverage of the 90 % interval. A model of an archetype is checked against max_newcomer_rmse_ratio,
-with its errors on newcomers, and not for coverage.$$;
+with its errors on newcomers, and not for coverage; an anomaly model against max_alarm_pct.$$;
 revoke all on function energy.gate_failures(bigint) from public;
 
 create or replace procedure energy.gate_models()

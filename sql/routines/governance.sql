@@ -1,8 +1,8 @@
 create or replace function energy.governance() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
-return '{"second_person": true, "auto_approve": null}'::jsonb || coalesce(energy.current_config() -> 'governance',
-    '{}');
+return '{"second_person": true, "auto_approve": null, "auto_approve_anomalies": null}'::jsonb
+    || coalesce(energy.current_config() -> 'governance', '{}');
 comment on function energy.governance() is
     'Section governance of the configuration with defaults; retention only if it is configured.';
 revoke all on function energy.governance() from public;
@@ -131,6 +131,38 @@ $$edf.rollback_model for role edf_approver: the previously approved model foreca
 id. Errors: as edf.rollback_model.$$;
 revoke all on function energy.rollback_model(text, text) from public;
 
+create or replace function energy.auto_approve_anomaly_model(model_id bigint) returns text
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    most  constant double precision := energy.governance() #>> '{auto_approve_anomalies,max_alarm_pct}';
+    score energy.model_scores;
+    why   text;
+begin
+    select scores.* into score
+    from energy.model_scores as scores
+    join edf.models using (model_id)
+    where scores.model_id = auto_approve_anomaly_model.model_id and status = 'pending';
+    if (100 - score.coverage_pct <= most) is not true or exists (
+        select from energy.training_runs as runs
+        where runs.model_id = auto_approve_anomaly_model.model_id and state in ('queued', 'running') and step <> 'register')
+    then
+        return null;
+    end if;
+    why := format('rule governance.auto_approve_anomalies of configuration %s: %s %% of %s days that were held out are alarms; at most %s %% are asked',
+                  energy.current_config_id(), round((100 - score.coverage_pct)::numeric, 2), score.n, most);
+    perform edf.approve_model(model_id, why);
+    return why;
+end;
+$$;
+comment on function energy.auto_approve_anomaly_model(bigint) is
+$$Approves a pending model of anomalies where governance.auto_approve_anomalies of the configuration has a rule, and no more
+than its share of the days that were held out are alarms. Returns the rule with the numbers, as it is written with the
+event; NULL: it stays pending for a person.$$;
+revoke all on function energy.auto_approve_anomaly_model(bigint) from public;
+
 create or replace function energy.auto_approve_model(model_id bigint) returns text
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -143,6 +175,9 @@ declare
     ratio    double precision;
     why      text;
 begin
+    if exists (select from edf.models where models.model_id = auto_approve_model.model_id and strategy = any (energy.anomaly_models())) then
+        return energy.auto_approve_anomaly_model(model_id);
+    end if;
     select extract(epoch from (config #>> '{evaluation,test_period}')::interval) / 86400 into days
     from energy.trainings join energy.configs using (config_id) where trainings.model_id = auto_approve_model.model_id;
     select scores.rmse_kwh / nullif(rivals.rmse_kwh, 0) into ratio
@@ -172,5 +207,6 @@ $$;
 comment on function energy.auto_approve_model(bigint) is
 $$Approves a pending model if it meets governance.auto_approve of the configuration and passed its stress test: it is
 compared with the champion's recipe on the same hours of its evaluation. Returns the rule with the numbers, as stored
-with the event; NULL: it stays pending for a person to decide. Without a champion nothing is approved.$$;
+with the event; NULL: it stays pending for a person to decide. Without a champion nothing is approved. The rule for an
+anomaly model is governance.auto_approve_anomalies.$$;
 revoke all on function energy.auto_approve_model(bigint) from public;

@@ -69,6 +69,30 @@ $$energy.apartment_hours from from_at up to but excluding to_at, for analysts: a
 NULL: all. Errors: 55000 the server has no key for pseudonyms.$$;
 revoke all on function energy.pseudonymous_hours(timestamptz, timestamptz, text[]) from public;
 
+create or replace function energy.pseudonymous_measure_hours(
+    from_at timestamptz, to_at timestamptz, building_ids text[] default null
+)
+returns table (
+    building_id text, apartment text, measures text, hour_at timestamptz, value double precision,
+    quality energy.quality, received_at timestamptz
+)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Registers are of the whole apartment already; gauges stand in rooms.
+    select hours.building_id, names.apartment, hours.measures, hours.hour_at, avg(hours.value), max(hours.quality),
+        max(hours.received_at)
+    from energy.measure_hours as hours
+    join energy.pseudonyms(pseudonymous_measure_hours.building_ids) as names
+        on names.building_id = hours.building_id and names.apartment_id = hours.apartment_id
+    where hours.hour_at >= pseudonymous_measure_hours.from_at and hours.hour_at < pseudonymous_measure_hours.to_at
+    group by hours.building_id, names.apartment, hours.measures, hours.hour_at
+$$;
+comment on function energy.pseudonymous_measure_hours(timestamptz, timestamptz, text[]) is
+$$energy.measure_hours from from_at up to to_at, which is not included, for analysts: apartments by pseudonym, what rooms
+measure as the mean over rooms. building_ids: NULL: all. Errors: 55000 the server has no key for pseudonyms.$$;
+revoke all on function energy.pseudonymous_measure_hours(timestamptz, timestamptz, text[]) from public;
+
 create or replace function energy.pseudonymous_anomaly_scores(
     from_date date, to_date date, building_ids text[] default null
 )

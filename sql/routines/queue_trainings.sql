@@ -103,7 +103,7 @@ begin
         select format('run %s of it is already %s', run_id, state) into queued
         from energy.training_runs as runs
         where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype)
-          and state in ('queued', 'running');
+          and runs.detector is null and state in ('queued', 'running');
         will_train := queued is null;
         reason := coalesce(queued,
             case when champion is null then 'it has no approved model'

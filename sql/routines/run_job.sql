@@ -24,6 +24,7 @@ begin
         when 'issue_forecasts' then call energy.issue_forecasts();
         when 'refresh_forecasts' then call energy.refresh_forecasts();
         when 'train_models' then call energy.train_due_models();
+        when 'train_anomaly_models' then call energy.train_anomaly_models(only_due => true);
         when 'make_partitions' then call energy.make_partitions();
         when 'apply_retention' then call energy.apply_retention();
         else
@@ -32,6 +33,7 @@ begin
                     when 'refresh_hours' then call energy.refresh_building_hours();
                     when 'refresh_days' then call energy.refresh_apartment_days();
                     when 'score_anomalies' then call energy.score_anomalies();
+                    when 'learn_anomaly_weights' then call energy.learn_anomaly_weights();
                     when 'learn_gap_profiles' then call energy.learn_gap_profiles();
                     when 'issue_shadow_forecasts' then call energy.issue_shadow_forecasts();
                     when 'score_forecasts' then call energy.score_forecasts();

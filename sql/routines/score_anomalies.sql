@@ -1,7 +1,6 @@
 -- Security is that of the caller: the pipeline writes scores.
 create or replace function energy.keep_scores(
-    detector text, building_ids text[], from_date date, to_date date, query text, settings jsonb,
-    threshold double precision default 0.5, model_id bigint default null
+    detector text, building_ids text[], from_date date, to_date date, query text, settings jsonb default '{}'
 ) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -33,8 +32,8 @@ begin
 
         fresh as materialized (
             select found.building_id, found.apartment_id, found.local_date, coalesce(found.score, 0) as score,
-                coalesce(found.score, 0) >= $5 as is_alarm, found.hours, coalesce(found.evidence, '{}') as evidence,
-                    known.known_at
+                coalesce(found.is_alarm, false) as is_alarm, found.hours, coalesce(found.evidence, '{}') as evidence,
+                found.model_id, known.known_at
             from (%s) as found
             join known
                 on known.building_id = found.building_id and known.apartment_id = found.apartment_id
@@ -44,7 +43,7 @@ begin
         -- Of days that are not known any more.
         gone as (
             delete from energy.anomaly_scores as kept
-            where kept.building_id = any ($1) and kept.local_date between $2 and $3 and kept.detector = $6
+            where kept.building_id = any ($1) and kept.local_date between $2 and $3 and kept.detector = $5
               -- Hashed, however few rows a rule is thought to return.
               and (kept.building_id, kept.apartment_id, kept.local_date) not in (select building_id, apartment_id,
                   local_date from fresh)
@@ -55,7 +54,7 @@ begin
             insert into energy.anomaly_scores as kept
                 (building_id, apartment_id, local_date, detector, score, is_alarm, hours, evidence, model_id,
                     config_id, known_at)
-            select building_id, apartment_id, local_date, $6, score, is_alarm, hours, evidence, $7,
+            select building_id, apartment_id, local_date, $5, score, is_alarm, hours, evidence, model_id,
                 energy.current_config_id(), known_at
             from fresh
             on conflict (building_id, apartment_id, local_date, detector) do update set
@@ -71,20 +70,25 @@ begin
 
         select (select count(*) from written) + (select count(*) from gone)
         $query$, query)
-    using building_ids, from_date, to_date, settings, threshold, detector, model_id
+    using building_ids, from_date, to_date, settings, detector
     into changed;
     return changed;
 end;
 $$;
-comment on function energy.keep_scores(text, text[], date, date, text, jsonb, double precision, bigint) is
+comment on function energy.keep_scores(text, text[], date, date, text, jsonb) is
 $$Writes the scores that a detector finds for the days of some buildings, and removes those of days that it no longer
-knows. query gives
-building_id, apartment_id, local_date, score, hours and evidence; in it $1 are the buildings, $2 and $3 the dates and
-$4 the settings. Days that
-are not over yet or of which nothing was received are left out; a score from threshold on is an alarm. Returns how
-many rows changed. Rules and
-models write by it alone.$$;
-revoke all on function energy.keep_scores(text, text[], date, date, text, jsonb, double precision, bigint) from public;
+knows. query gives building_id, apartment_id, local_date, score, is_alarm, hours, evidence and model_id; in it $1 are the
+buildings, $2 and $3 the dates and $4 the settings. Days that are not over yet or of which nothing was received are left
+out. Returns how many rows changed. Rules and models write by it alone.$$;
+revoke all on function energy.keep_scores(text, text[], date, date, text, jsonb) from public;
+
+create or replace function energy.no_scores() returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return 'select null::text as building_id, null::text as apartment_id, null::date as local_date, null::float8 as score, '
+       'null::boolean as is_alarm, null::float8 as hours, null::jsonb as evidence, null::bigint as model_id where false';
+comment on function energy.no_scores() is 'The query for energy.keep_scores of a detector that is off: it has no scores.';
+revoke all on function energy.no_scores() from public;
 
 create or replace function energy.score_by_rules(building_ids text[], from_date date, to_date date) returns bigint
 language plpgsql
@@ -103,11 +107,10 @@ begin
             changed := changed + energy.keep_scores(
                 detector.rule, building_ids, from_date, to_date,
                 case when (settings ->> 'enabled')::boolean
-                    then format('select * from energy.%I($1, $2, $3, $4) as scored where (scored.apartment_id = '''') = %L',
+                    then format('select scored.*, scored.score >= 0.5 as is_alarm, null::bigint as model_id '
+                                'from energy.%I($1, $2, $3, $4) as scored where (scored.apartment_id = '''') = %L',
                                 detector.routine, detector.subject = 'building')
-                    -- A rule that is off has no scores.
-                    else 'select null::text as building_id, null::text as apartment_id, null::date as local_date, null::float8 as score, '
-                         'null::float8 as hours, null::jsonb as evidence where false' end,
+                    else energy.no_scores() end,
                 settings);
         exception when others then
             -- The same error, which says by which rule.
@@ -127,17 +130,20 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    changed bigint;
+    changed  bigint;
+    detector text;
 begin
     if building_ids is null or from_date is null or to_date is null or to_date < from_date then
         raise exception 'no days from % to %', coalesce(from_date::text, 'null'), coalesce(to_date::text, 'null')
             using errcode = 'invalid_parameter_value',
                 hint = 'Name buildings, a first date and a last one that is not before it.';
     end if;
-    perform energy.set_feature_days(from_date);
-    -- Models follow here, each by energy.keep_scores.
     changed := energy.score_by_rules(building_ids, from_date, to_date);
-    perform energy.set_feature_days(null);
+    foreach detector in array energy.anomaly_models() loop
+        changed := changed + energy.keep_scores(
+            detector, building_ids, from_date, to_date,
+            format('select * from energy.days_by_model(%L, $1, $2, $3)', detector));
+    end loop;
 
     insert into energy.anomaly_days as kept (building_id, local_date, scored_at, config_id, known_at, weather_known_at)
     select buildings.building_id, from_date + n, energy.clock(), energy.current_config_id(), known.received_at,
@@ -160,11 +166,11 @@ begin
 end;
 $$;
 comment on function energy.score_days_of(text[], date, date) is
-$$Scores the days of some buildings from one local date to another by all detectors, and notes in energy.anomaly_days
-what they rest on. Days that
-are not over are left out. Running it twice changes nothing. Returns how many scores changed.
+$$Scores the days of some buildings from one local date to another by all detectors: rules, and models on the features
+that energy.keep_features() has kept. Notes in energy.anomaly_days what they rest on. Days that are not over are left out.
+Running it twice changes nothing. Returns how many scores changed.
 
-Errors: 22023 no days; what a rule fails with, under its name.$$;
+Errors: 22023 no days; what a rule or a model fails with, under its name.$$;
 revoke all on function energy.score_days_of(text[], date, date) from public;
 
 create or replace function energy.weather_of_day(building_id text, local_date date, out received_at timestamptz)
@@ -232,6 +238,20 @@ begin
     using unnest(buildings, dates) as scored (building_id, local_date)
     where due.building_id = scored.building_id and due.local_date = scored.local_date;
 
+    -- Features look back for weeks: those of all days after one that changed.
+    for stretch in
+        select first_date, array_agg(building_id order by building_id) as ids
+        from (
+            select building_id, min(local_date) as first_date
+            from unnest(buildings, dates) as due (building_id, local_date)
+            group by building_id
+        ) as firsts
+        group by first_date
+        order by first_date
+    loop
+        perform energy.keep_features(stretch.ids, stretch.first_date);
+    end loop;
+
     -- What lasts is counted over the days before: a day that changed changes those that were scored after it.
     for stretch in
         with wanted as (
@@ -270,8 +290,8 @@ begin
 end;
 $$;
 comment on function energy.score_due_days(text[]) is
-$$Scores the days of some buildings that are due, and the week after each that was scored already, and raises alerts
-about them; energy.score_anomalies() calls it. Days longer ago than
+$$Keeps the features of the days of some buildings that are due, scores these and the week after each that was scored
+already, and raises alerts about them; energy.score_anomalies() calls it. Days longer ago than
 anomalies.catch_up are not scored any more.$$;
 revoke all on function energy.score_due_days(text[]) from public;
 

@@ -31,7 +31,8 @@ begin
         select * into run from energy.training_runs as runs where runs.run_id = claim.run_id;
         select * into progress from energy.training_progress as batches where batches.batch_id = run.batch_id;
         raise notice '% %, % s: % of % done, % elapsed, about % left',
-            coalesce(run.building_id, energy.archetype_subject(run.archetype)), run.state,
+            pg_catalog.concat_ws(' of ', run.detector,
+                coalesce(run.building_id, energy.archetype_subject(run.archetype))), run.state,
             pg_catalog.round(extract(epoch from run.finished_at - run.started_at)::numeric, 1), progress.done,
             progress.total,
             pg_catalog.date_trunc('second', progress.elapsed),
@@ -63,7 +64,8 @@ language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select energy.record_job_run(
-        'train_models', null, energy.clock(), note_training_work.started_at,
+        energy.training_job((select max(detector) from energy.training_runs as runs
+            where runs.batch_id = note_training_work.batch_id)), null, energy.clock(), note_training_work.started_at,
         case when refusal is null then 'succeeded' else 'skipped' end, coalesce(registered, 0),
         message => coalesce(refusal,
             case when total > 0 then format('%s of %s done, %s registered, %s failed, %s cancelled; %s elapsed', done,

@@ -1,10 +1,13 @@
-create or replace function energy.training_due(building_id text, archetype text, at timestamptz) returns text
+create or replace function energy.training_due(
+    building_id text, archetype text, at timestamptz, detector text default null
+) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    named    constant text := coalesce(building_id, energy.archetype_subject(archetype));
+    named    constant text := case when detector is null then coalesce(building_id, energy.archetype_subject(archetype))
+        else energy.anomaly_subject(detector, building_id, archetype) end;
     config   constant jsonb := energy.current_config() -> 'training';
     max_age  constant interval := coalesce((config ->> 'max_age')::interval, interval '30 days');
     rest     constant interval := coalesce((config ->> 'rest')::interval, interval '7 days');
@@ -20,7 +23,7 @@ begin
     from energy.training_runs as runs
     where coalesce(runs.building_id, 'archetype:' || runs.archetype) = coalesce(training_due.building_id,
         'archetype:' || training_due.archetype)
-      and state <> 'cancelled' and slot_at <= at;
+      and coalesce(runs.detector, '') = coalesce(training_due.detector, '') and state <> 'cancelled' and slot_at <= at;
     last_at := greatest(last_at, champion.known_at);
     if last_at > at - rest then
         return null;
@@ -45,8 +48,9 @@ begin
         floor(extract(epoch from at - last_at) / 86400)) end);
 end;
 $$;
-comment on function energy.training_due(text, text, timestamptz) is
+comment on function energy.training_due(text, text, timestamptz, text) is
 $$Why a building, or an archetype, is due for training at a time; NULL: it is not. Due: it has no approved model, an
 alert reports growing errors (errors_grow, accuracy_worse), or it was last trained training.max_age ago. Not due: it was
-trained within training.rest, with any result, or it has a newer pending model.$$;
-revoke all on function energy.training_due(text, text, timestamptz) from public;
+trained within training.rest, with any result, or it has a newer pending model.
+detector: the strategy of its anomaly model, instead of its forecasting model.$$;
+revoke all on function energy.training_due(text, text, timestamptz, text) from public;

@@ -4,7 +4,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    recipe   constant jsonb := case when run.building_id is not null then energy.recipe(run.building_id, run.strategy,
+    recipe   constant jsonb := case when run.building_id is not null and run.detector is null then energy.recipe(run.building_id, run.strategy,
         run.parameters, run.features) end;
     model    edf.models;
     failures text[];
@@ -12,9 +12,14 @@ declare
 begin
     case do_training_step.step
     when 'validate' then
+        if run.detector is not null then
+            return energy.validate_anomaly_training(run.building_id, run.archetype, run.slot_at);
+        end if;
         return energy.validate_training(run.building_id, run.archetype, run.slot_at);
     when 'features' then
-        if recipe is null then
+        if run.detector is not null then
+            return energy.anomaly_recipe(run.detector, run.building_id, run.archetype, run.slot_at);
+        elsif recipe is null then
             return jsonb_build_object('preset', energy.current_config() #>> '{features,preset}');
         end if;
         execute format(
@@ -28,7 +33,9 @@ begin
             'parameters', edf.read_parameters(recipe ->> 'strategy', recipe -> 'parameters'),
             'history_hours', edf.history_hours(recipe ->> 'strategy', recipe -> 'parameters', recipe -> 'features'));
     when 'train' then
-        if recipe is null then
+        if run.detector is not null then
+            run.model_id := energy.fit_anomaly_model(run.detector, run.building_id, run.archetype, run.slot_at);
+        elsif recipe is null then
             run.model_id := energy.train_archetype(run.archetype, run.parameters, run.features, run.slot_at);
         else
             run.model_id := energy.fit_building(run.building_id, recipe, run.slot_at);
@@ -39,7 +46,9 @@ begin
             model.training_rows, 'bytes', length(model.artifact));
     when 'evaluate' then
         -- For an archetype, train_archetype already did this.
-        if run.building_id is not null then
+        if run.detector is not null then
+            perform energy.evaluate_anomaly_model(run.model_id);
+        elsif run.building_id is not null then
             perform energy.evaluate_building(run.model_id);
         end if;
         return (
@@ -55,7 +64,7 @@ begin
         end if;
         return '{}';
     when 'stress' then
-        if energy.current_config() #> '{evaluation,stress}' = 'null' then
+        if run.detector is not null or energy.current_config() #> '{evaluation,stress}' = 'null' then
             return '{}';
         end if;
         -- It stays pending, with the reasons.
@@ -93,7 +102,7 @@ begin
     end if;
     -- A model that fails its thresholds is a valid result.
     perform energy.record_job_run(
-        'train_models', run.building_id, run.slot_at, run.started_at,
+        energy.training_job(run.detector), run.building_id, run.slot_at, run.started_at,
         case when end_training.state = 'registered' or end_training.sqlstate = 'ED001' then 'succeeded'
             else 'failed' end,
         (run.model_id is not null)::integer, nullif(end_training.sqlstate, 'ED001'),
@@ -143,7 +152,8 @@ begin
     select runs.run_id into claim_training.run_id
     from energy.training_runs as runs
     where state = 'queued' or runs.run_id = any (abandoned) and state = 'running'
-    order by archetype nulls first, runs.run_id
+    -- The model of an archetype that forecasts learns from the same as those of its buildings; one of anomalies is their prior.
+    order by (runs.archetype is null) = (runs.detector is not null), runs.run_id
     limit 1
     for update skip locked;
     if not found then

@@ -2,10 +2,11 @@
 
 use crate::block::{block, raise, says};
 use crate::storage::run;
+use crate::tower::{add_tower, say};
 use edf_tests::{Api, as_role, refusal};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
+use sqlx::{AssertSqlSafe, Connection, Executor, query_as, query_scalar};
 use std::collections::BTreeSet;
 
 /// Columns that name an apartment, a room or a sensor, or hold messages that do.
@@ -53,7 +54,7 @@ async fn what_names_an_apartment_or_a_room_is_read_by_the_pipeline_gateways_and_
 }
 
 /// Everything that holds what apartments said, whatever its columns are called.
-const PRIVATE: [&str; 17] = [
+const PRIVATE: [&str; 19] = [
     "raw.meter_readings",
     "raw.withdrawn_readings",
     "raw.meter_inbox",
@@ -64,7 +65,9 @@ const PRIVATE: [&str; 17] = [
     "processed.int_gauge_hours",
     "processed.int_register_hours",
     "processed.int_sensor_days",
+    "processed.int_apartment_features",
     "features.fct_apartment_days",
+    "energy.apartment_features",
     "energy.apartment_hours",
     "energy.apartment_days",
     "energy.sensor_spans",
@@ -158,6 +161,41 @@ async fn analysts_get_pseudonyms_that_stay_and_no_name_of_an_apartment_or_a_room
     .await
     .unwrap();
     assert!(same);
+}
+
+#[tokio::test]
+async fn analysts_read_hours_of_heat_and_water_and_rooms_as_one_mean() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_tower(&mut work).await;
+    say(&mut work, "f1", "living", "room_temperature", "2017-01-10", "2017-01-11", "20").await;
+    say(&mut work, "f1", "bath", "room_temperature", "2017-01-10", "2017-01-11", "24").await;
+    say(&mut work, "f1", "", "heating", "2017-01-10", "2017-01-11", "0.7").await;
+    let expected: String = query_scalar("select apartment from energy.pseudonyms(array['a-test-tower']) where apartment_id = 'f1'")
+        .fetch_one(&mut *work)
+        .await
+        .unwrap();
+    work.execute("set local role analyst").await.unwrap();
+    let rows: Vec<(String, f64, i64)> = query_as(
+        "select measures, avg(value), count(*)
+         from energy.pseudonymous_measure_hours('2017-01-10 00:00Z', '2017-01-10 12:00Z', array['a-test-tower'])
+         where apartment = $1 group by 1 order by 1",
+    )
+    .bind(&expected)
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    let found: Vec<_> = rows.iter().map(|row| (row.0.as_str(), (row.1 * 1e6).round() / 1e6, row.2)).collect();
+    let names = ["heating", "hot_water", "room_temperature", "setpoint"];
+    assert_eq!(found.iter().map(|row| row.0).collect::<Vec<_>>(), names);
+    assert_eq!((found[0], found[2], found[3]), (("heating", 0.7, 12), ("room_temperature", 22.0, 12), ("setpoint", 21.0, 12)));
+    let text: Vec<String> = query_scalar(
+        "select to_jsonb(h)::text from energy.pseudonymous_measure_hours('2017-01-10 00:00Z', '2017-01-10 02:00Z', array['a-test-tower']) as h",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    assert!(text.len() == 40 && text.iter().all(|row| !row.contains("living") && !row.contains("\"f1\"")), "{text:?}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn a_day_of_an_apartment_is_local_and_has_its_rooms_and_lags() {
     let days: Vec<(String, i32, [Option<f64>; 5])> = query_as(
         "select to_char(local_date, 'MM-DD'), comfort_hours,
              array[consumption_kwh, consumption_kwh_lag_1d, consumption_kwh_lag_7d, setpoint_difference_c, heating_degree_days]
-         from features.fct_apartment_days where building_id = 'a-test-house' and apartment_id = 'flat-1' order by local_date",
+         from processed.int_apartment_features where building_id = 'a-test-house' and apartment_id = 'flat-1' order by local_date",
     )
     .fetch_all(&mut *work)
     .await
@@ -42,7 +42,7 @@ async fn a_day_of_an_apartment_is_local_and_has_its_rooms_and_lags() {
 /// The features of an apartment's day, as JSON.
 async fn features(work: &mut sqlx::PgConnection, flat: &str, date: &str) -> serde_json::Value {
     let statement = format!(
-        "select to_jsonb(days) from features.fct_apartment_days as days
+        "select to_jsonb(days) from processed.int_apartment_features as days
          where building_id = 'a-test-tower' and apartment_id = '{flat}' and local_date = '{date}'"
     );
     query_scalar(AssertSqlSafe(statement)).fetch_one(work).await.unwrap()
@@ -121,7 +121,7 @@ async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
     let same = |since: &'static str| {
         format!(
             "select (
-                 select jsonb_agg(to_jsonb(days) order by apartment_id, local_date) from features.fct_apartment_days as days
+                 select jsonb_agg(to_jsonb(days) order by apartment_id, local_date) from processed.int_apartment_features as days
                  where building_id = 'a-test-tower' and local_date >= '{since}')"
         )
     };
@@ -130,4 +130,105 @@ async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
     let few: serde_json::Value = query_scalar(AssertSqlSafe(same("2017-01-01"))).fetch_one(&mut *work).await.unwrap();
     assert_eq!(all, few);
     assert_eq!(few.as_array().unwrap().len(), 15);
+}
+
+/// Days of the tower whose kept features are not those that are computed now, but for rounding, and how many are kept.
+async fn differences(work: &mut sqlx::PgConnection) -> (Vec<String>, i64) {
+    let different = query_scalar(
+        "select distinct coalesce(kept.apartment_id, fresh.apartment_id) || ' ' || coalesce(kept.local_date, fresh.local_date)
+         from (select * from features.fct_apartment_days where building_id = 'a-test-tower') as kept
+         full join (
+             select * from processed.int_apartment_features
+             where building_id = 'a-test-tower' and local_date < (energy.clock() at time zone 'Europe/Zurich')::date
+         ) as fresh using (building_id, apartment_id, local_date)
+         cross join lateral jsonb_each(coalesce(to_jsonb(kept), to_jsonb(fresh))) as name
+         cross join lateral (select to_jsonb(kept) -> name.key as value) as a
+         cross join lateral (select to_jsonb(fresh) -> name.key as value) as b
+         where case when jsonb_typeof(a.value) = 'number' and jsonb_typeof(b.value) = 'number'
+             then abs(a.value::numeric - b.value::numeric) > 1e-9 else a.value is distinct from b.value end
+         order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    let kept = query_scalar("select count(*) from features.fct_apartment_days where building_id = 'a-test-tower'")
+        .fetch_one(work)
+        .await
+        .unwrap();
+    (different, kept)
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_day_is_what_is_computed_and_late_data_make_it_again() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_tower(&mut work).await;
+    make_days(&mut work).await;
+    work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
+    // 13 days of five flats are over, the 21st is not.
+    assert_eq!(differences(&mut work).await, (Vec::new(), 65));
+
+    // A reading of a fortnight ago changes that day, the lags and the mean of days after it.
+    say(&mut work, "f1", "", "heating", "2017-01-09", "2017-01-10", "2").await;
+    make_days(&mut work).await;
+    let (before, _) = differences(&mut work).await;
+    let expected = ["f1 2017-01-09", "f1 2017-01-10", "f1 2017-01-16"].map(str::to_owned);
+    assert!(expected.iter().all(|day| before.contains(day)), "{before:?}");
+    work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
+    assert_eq!(differences(&mut work).await, (Vec::new(), 65));
+
+    // Weather that comes late; a day of which nothing is left; the day that is over now.
+    work.execute(raw_sql(
+        "update raw.weather_observations set temperature_c = temperature_c - 5, received_at = '2017-01-21 11:30Z'
+         where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-18 00:00Z';
+         delete from energy.apartment_days where building_id = 'a-test-tower' and local_date = '2017-01-12';
+         insert into energy.anomaly_days_due values ('a-test-tower', '2017-01-12');
+         set local energy.clock = '2017-01-22 01:00Z'",
+    ))
+    .await
+    .unwrap();
+    work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
+    assert_eq!(differences(&mut work).await, (Vec::new(), 65));
+    let scored: i64 = query_scalar(
+        "select count(*) from features.fct_apartment_days where building_id = 'a-test-tower' and local_date = '2017-01-21'",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(scored, 5);
+}
+
+#[tokio::test]
+async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_says() {
+    let mut postgres = as_role("postgres").await;
+    let mut work = postgres.begin().await.unwrap();
+    add_tower(&mut work).await;
+    make_days(&mut work).await;
+    work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
+    for (table, kept) in [("apartment_features", "5 days"), ("anomaly_scores", "3 days"), ("anomaly_findings", "2 days")] {
+        if table == "anomaly_findings" {
+            work.execute(
+                "insert into energy.anomaly_findings (building_id, apartment_id, local_date, anomaly_score, strengths, detectors, severity, model_version)
+                 select 'a-test-tower', 'f1', '2017-01-08'::date + n, 0.2, '{}', '{}', 'info', 'x' from generate_series(0, 12) as n on conflict do nothing",
+            )
+            .await
+            .unwrap();
+        }
+        let sql = format!("select energy.purge_log('energy.{table}', '{kept}')");
+        let purged: i64 = query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *work).await.unwrap();
+        assert!(purged > 0, "{table}");
+        let left = format!("select min(local_date) = ('2017-01-21'::date - interval '{kept}')::date from energy.{table} where building_id = 'a-test-tower'");
+        assert!(query_scalar::<_, bool>(AssertSqlSafe(left)).fetch_one(&mut *work).await.unwrap(), "{table}");
+    }
+    // Each is a log of the configuration, and features last as long as models learn from them.
+    let mistakes: Vec<(String, String)> = query_as(
+        "select path, message from energy.config_errors(
+             jsonb_set(energy.current_config(), '{storage,logs,energy.apartment_features}', '\"90 days\"'))",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    assert_eq!(mistakes[0].0, "storage.logs.energy.apartment_features");
+    assert!(mistakes[0].1.starts_with("90 days is shorter than anomalies.models.history"), "{mistakes:?}");
 }

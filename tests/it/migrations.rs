@@ -73,10 +73,9 @@ async fn sqlx_accepts_the_deployed_migrations() {
 #[tokio::test]
 async fn a_failed_migration_leaves_the_earlier_ones_and_is_applied_once_corrected() {
     let (database, folder) = (Throwaway::empty().await, Folder::new("failed"));
-    folder.write("0001_first.sql", "create table first ();").write(
-        "0002_it's_second.sql",
-        "create table second ();\nselect 1 / 0;",
-    );
+    folder
+        .write("0001_first.sql", "create table first ();")
+        .write("0002_it's_second.sql", "create table second ();\nselect 1 / 0;");
     assert!(fails(&database, &folder).await.contains("division by zero"));
     assert_eq!(count(&database, "_sqlx_migrations").await, 1);
     assert_eq!(count(&database, "pg_class where relname = 'second'").await, 0);

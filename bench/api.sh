@@ -27,6 +27,7 @@ serve() {
 # ask WHAT WHO PATH CONNECTIONS [DELAY_MS [ACCEPT]]: measures a line of the table.
 ask() {
     local line
+    settle
     line=$(TOKENS=$STATE/$2.tokens PATH_ASKED=$3 DELAY_MS=${5:-0} ACCEPT=${6:-application/json} \
         wrk -t 1 -c "$4" -d "$SPAN" --timeout 10 -s "$HERE/requests.lua" "$(api_url)" | grep '^measured|')
     echo "$1|$4|${line#measured|}" | tee -a "$STATE/api.psv"
@@ -62,9 +63,17 @@ check() {
     holds 'data-row="refresh_forecasts"' operator "${PAGE/\{b\}/b1}" text/html
 }
 
+# Until the server has answered what clients no longer wait for.
+settle() {
+    while [ "$(query -c "select count(*) from pg_stat_activity where usename = 'authenticator' and state = 'active'")" != 0 ]; do
+        sleep 1
+    done
+}
+
 quiet() {
     local connections
     check
+    minute quiet
     for connections in 1 50 200; do
         ask 'chart of 48 hours' homes "$CHART" "$connections"
         ask 'portfolio' utility '/portfolio_forecasts?limit=48' "$connections"
@@ -73,7 +82,6 @@ quiet() {
         ask 'page of a resident' homes "$PAGE" "$connections" 0 text/html
         ask 'page of an operator' operator "$PAGE" "$connections" 0 text/html
     done
-    minute quiet
 }
 
 by_hand() {

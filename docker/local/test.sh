@@ -41,7 +41,7 @@ suite() {
     if [ "$failed" != 0 ]; then
         tail -n 80 "$LOG" | sed 's/^/     | /'
         # "---- test::name stdout ----" and its output.
-        FAILURES+="$1"$'\n'$(grep -A 6 -E '^---- .* ----$' "$LOG" | cut -c 1-300 | sed 's/^/     | /')$'\n'
+        FAILURES+="$1"$'\n'$(grep -A 25 -E '^---- .* ----$' "$LOG" | cut -c 1-300 | sed 's/^/     | /')$'\n'
     fi
     grep '^skipped: ' "$LOG" | sed 's/^/     /' || true
 }
@@ -271,6 +271,7 @@ step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)
 export EDF_TEST_SOCKET EDF_TEST_PORT EDF_TEST_API_URL EDF_TEST_JWT_SECRET
 suite 'database and API tests' cargo test --release -p edf-tests
+suite 'requests that Schemathesis makes, alone' cargo test --release -p edf-tests --test it -- --ignored
 suite 'the same in hostile sessions' hostile_sessions
 # The last: it decides about a model.
 check 'pages in a browser' pages

@@ -29,10 +29,10 @@ bench-accuracy: ## forecast measured series with edf and its peers, and write th
 bench-anomalies: ## faults in SIMULATED apartments and in copies of real homes: what alarms find, beside peers, and write the tables: ARGS='--apartments 60'
 	@bench/anomalies/bench.sh $(ARGS)
 
-bench-speed: ## time edf beside a pipeline in Python and libxgboost alone, and write the table: N=12 for fewer than 120 buildings
+bench-speed: ## time edf, a pipeline in Python and libxgboost alone, and write the table: N=12 for fewer buildings
 	@bench/speed/bench.sh $(N)
 
-simulate: ## replay a year of production, and compare served forecasts with their backtest: ARGS='--weeks 26 --buildings homes-1-4'
+simulate: ## replay a year, compare served forecasts with their backtest: ARGS='--weeks 26 --buildings homes-1-4'
 	@bench/simulate_year/simulate.sh $(ARGS)
 
 sql: ## run a statement on the demo database: make sql Q='select ...'

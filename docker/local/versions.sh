@@ -66,7 +66,8 @@ run_tests() {
 
 take_lock
 on_end stop_server
-install_steps
+step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
+step 'Python tools' 'PyPI must be reachable.' install_python
 for MAJOR in "${MAJORS[@]}"; do
     PG_CONFIG=$(pg_config_of "$MAJOR")
     PLACE=$(mktemp -d /tmp/edf-versions-XXXXXX)

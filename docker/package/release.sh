@@ -34,14 +34,15 @@ sources() {
 
 # Compiled without the paths of this machine.
 packages() {
-    local cargo=${CARGO_HOME:-$HOME/.cargo} major
+    local cargo=${CARGO_HOME:-$HOME/.cargo} major config
     export CARGO_TARGET_DIR=$BUILD/target
     local map=("$cargo=/cargo" "$SOURCE=/edf" "$CARGO_TARGET_DIR=/target" "$(rustc --print sysroot)=/rust")
     RUSTFLAGS=$(printf -- '--remap-path-prefix=%s ' "${map[@]}")
     CFLAGS=$(printf -- '-ffile-prefix-map=%s ' "${map[@]}")
     export RUSTFLAGS CFLAGS CXXFLAGS=$CFLAGS
     for major in "${MAJORS[@]}"; do
-        "$SOURCE/docker/package/package.sh" "$(pg_config_of "$major")" "$OUT"
+        config=$(pg_config_of "$major")
+        "$SOURCE/docker/package/package.sh" "$config" "$OUT"
     done
 }
 

@@ -91,7 +91,8 @@ async fn the_examples_of_the_pages_run() {
     let (page, overview) = (read("docs/api.md"), read("docs/pipeline.md"));
     let mut shells = blocks(&page, "sh");
     assert!(shells.len() >= 2);
-    let about_the_api: Vec<String> = blocks(&overview, "sh").into_iter().filter(|block| block.contains("$API")).collect();
+    let about_the_api: Vec<String> =
+        blocks(&overview, "sh").into_iter().filter(|block| block.contains("$API")).collect();
     assert!(!about_the_api.is_empty(), "docs/pipeline.md shows the API");
     shells.extend(about_the_api);
     for block in &shells {

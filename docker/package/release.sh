@@ -4,7 +4,7 @@
 #   docker/package/release.sh TAG [MAJOR...]      default: 15 16 18
 #
 # The tag is vVERSION. Everything is built from the tag's own files in a folder of its own, and the same tag gives the
-# same bytes; the result is in .edf/release/VERSION. A first run compiles everything, 10 to 20 minutes on two cores.
+# same bytes; the result is in .edf-release/VERSION. A first run compiles everything, 10 to 20 minutes on two cores.
 set -euo pipefail
 . "$(dirname "$0")/../local/lib.sh"
 . "$(dirname "$0")/../local/servers.sh"
@@ -15,7 +15,7 @@ shift
 MAJORS=("$@")
 [ $# -gt 0 ] || MAJORS=(15 16 18)
 VERSION=${TAG#v}
-OUT=$STATE/release/$VERSION
+OUT=${EDF_RELEASE:-$ROOT/.edf-release}/$VERSION
 # Always the same folder, and a prefix that is replaced: no path of this machine gets into the library.
 BUILD=$CACHE/release
 SOURCE=$BUILD/edf-$VERSION

@@ -126,7 +126,7 @@ main() {
     for group in "${groups[@]}"; do
         case $group in
         server) need "postgresql-$PG_MAJOR" "postgresql-$PG_MAJOR-cron" ;;
-        build) need "postgresql-server-dev-$PG_MAJOR" cmake ninja-build g++ pkg-config clang libclang-dev dpkg-dev ;;
+        build) need "postgresql-server-dev-$PG_MAJOR" cmake ninja-build g++ pkg-config clang libclang-dev dpkg-dev python3 ;;
         local)
             need python3-venv shellcheck
             need_command curl curl ca-certificates

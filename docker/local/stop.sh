@@ -30,6 +30,7 @@ clean | purge)
     remove_state "$STATE"
     remove_state "$ROOT/.edf-test"
     remove_state "$ROOT/.edf-bench"
+    remove_state "$ROOT/.edf-versions"
     rm -rf "$ROOT"/dbt/{target,logs}
     ;;
 esac

@@ -247,6 +247,7 @@ check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
 check 'licences' licences
 check 'advisories' advisories
 check 'packages: installed, used, removed' tests/package.sh
+check 'links of the documents' "$PYTHON" tests/links.py
 
 hint='Nothing can be tested without it.'
 api_stop

@@ -26,7 +26,10 @@ PLACE=
 
 stop_server() {
     [ -n "$PLACE" ] || return 0
-    as_server "$BIN/pg_ctl" stop -s -m immediate -D "$PLACE/data" || true
+    local data
+    for data in "$PLACE"/{data,old,new}; do
+        [ ! -f "$data/postmaster.pid" ] || as_server "$BIN/pg_ctl" stop -s -m immediate -D "$data" || true
+    done
     rm -rf "$PLACE"
     PLACE=
 }
@@ -53,8 +56,7 @@ start_server() {
     mkdir "$PLACE"/{data,socket}
     own "$PLACE"/{data,socket}
     as_server "$BIN/initdb" -D "$PLACE/data" -U postgres -E UTF8 --locale=C.UTF-8 --no-sync
-    as_server "$BIN/pg_ctl" start -w -s -D "$PLACE/data" -l "$PLACE/data/log" \
-        -o "-c listen_addresses= -c port=5432 -k $PLACE/socket -c fsync=off -c timezone=UTC -c jit=off" 9>&-
+    serve "$BIN" "$PLACE/data" 5432
 }
 
 # The programs of that version: pg_dump refuses a newer server.
@@ -64,9 +66,46 @@ run_tests() {
         --skip a_pipeline_of_an_earlier_release --skip a_restored_deployment --skip a_standby --skip pages_for_operators
 }
 
+serve() { as_server "$1/pg_ctl" start -w -s -D "$2" -l "$2/log" -o "-c listen_addresses= -c port=$3 -k $PLACE/socket -c fsync=off" 9>&-; }
+
+ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$PLACE/socket" -p "$@"; }
+
+# A database of Debian's version with a model, brought to this one by pg_upgrade: it forecasts the same numbers.
+pg_upgrade_works() {
+    local new_options=()
+    # Since 18 they are on by default, and both must agree.
+    [ "$MAJOR" -lt 18 ] || new_options=(--no-data-checksums)
+    mkdir "$PLACE"/{old,new,work}
+    own "$PLACE"/{old,new,work}
+    as_server "$PG_BIN/initdb" -D "$PLACE/old" -U postgres -E UTF8 --locale=C.UTF-8 --no-sync
+    as_server "$BIN/initdb" -D "$PLACE/new" -U postgres -E UTF8 --locale=C.UTF-8 --no-sync "${new_options[@]}"
+    serve "$PG_BIN" "$PLACE/old" 5433
+    ask 5433 -U postgres -d postgres <<'SQL'
+create extension edf;
+create table house as
+select at, 5 + sin(extract(hour from at)) + random() as kwh from generate_series('2026-01-01Z'::timestamptz, '2026-03-01Z', '1 hour') as at;
+select edf.approve_model(edf.train('house', 'select * from house', strategy => 'profile'));
+create table expected as select valid_at, yhat, yhat_lower from edf.forecast('house', 'select * from house');
+SQL
+    as_server "$PG_BIN/pg_ctl" stop -w -s -D "$PLACE/old"
+    as_server sh -c "cd '$PLACE/work' && exec '$BIN/pg_upgrade' -b '$PG_BIN' -B '$BIN' -d '$PLACE/old' -D '$PLACE/new' -U postgres -s '$PLACE/work'"
+    serve "$BIN" "$PLACE/new" 5434
+    local same
+    same=$(ask 5434 -U postgres -d postgres -c "select count(*) from expected join edf.forecast('house', 'select * from house') using (valid_at, yhat, yhat_lower)")
+    as_server "$BIN/pg_ctl" stop -w -s -D "$PLACE/new"
+    echo "$same of 72 hours are the same"
+    [ "$same" = 72 ]
+}
+
+count() {
+    if [ "$STATUS" = 0 ]; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); tail -n 40 "$LOG" | sed 's/^/     | /'; fi
+}
+
 take_lock
 on_end stop_server
-install_steps
+step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
+step 'Python tools' 'PyPI must be reachable.' install_python
+step "build and install the extension for PostgreSQL $PG_MAJOR" 'What the compiler says is above.' install_extension
 for MAJOR in "${MAJORS[@]}"; do
     PG_CONFIG=$(pg_config_of "$MAJOR")
     PLACE=$(mktemp -d /tmp/edf-versions-XXXXXX)
@@ -83,6 +122,8 @@ for MAJOR in "${MAJORS[@]}"; do
         # It did not build.
         grep -q '^test result:' "$LOG" || FAILED=$((FAILED + 1))
     fi
+    run_step "pg_upgrade from PostgreSQL $PG_MAJOR to $MAJOR" pg_upgrade_works
+    count
     stop_server
 done
 say "$PASSED passed, $FAILED failed"

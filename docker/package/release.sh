@@ -4,7 +4,7 @@
 #   docker/package/release.sh TAG [MAJOR...]      default: 15 16 18
 #
 # The tag is vVERSION. Everything is built from the tag's own files in a folder of its own, and the same tag gives the
-# same bytes; the result is in .edf/release/VERSION. A first run compiles everything, 10 to 20 minutes on two cores.
+# same bytes; the result is in .edf-release/VERSION. A first run compiles everything, 10 to 20 minutes on two cores.
 set -euo pipefail
 . "$(dirname "$0")/../local/lib.sh"
 . "$(dirname "$0")/../local/servers.sh"
@@ -15,7 +15,7 @@ shift
 MAJORS=("$@")
 [ $# -gt 0 ] || MAJORS=(15 16 18)
 VERSION=${TAG#v}
-OUT=$STATE/release/$VERSION
+OUT=${EDF_RELEASE:-$ROOT/.edf-release}/$VERSION
 # Always the same folder, and a prefix that is replaced: no path of this machine gets into the library.
 BUILD=$CACHE/release
 SOURCE=$BUILD/edf-$VERSION
@@ -34,14 +34,15 @@ sources() {
 
 # Compiled without the paths of this machine.
 packages() {
-    local cargo=${CARGO_HOME:-$HOME/.cargo} major
+    local cargo=${CARGO_HOME:-$HOME/.cargo} major config
     export CARGO_TARGET_DIR=$BUILD/target
     local map=("$cargo=/cargo" "$SOURCE=/edf" "$CARGO_TARGET_DIR=/target" "$(rustc --print sysroot)=/rust")
     RUSTFLAGS=$(printf -- '--remap-path-prefix=%s ' "${map[@]}")
     CFLAGS=$(printf -- '-ffile-prefix-map=%s ' "${map[@]}")
     export RUSTFLAGS CFLAGS CXXFLAGS=$CFLAGS
     for major in "${MAJORS[@]}"; do
-        "$SOURCE/docker/package/package.sh" "$(pg_config_of "$major")" "$OUT"
+        config=$(pg_config_of "$major")
+        "$SOURCE/docker/package/package.sh" "$config" "$OUT"
     done
 }
 

@@ -171,10 +171,11 @@ async fn analysts_read_hours_of_heat_and_water_and_rooms_as_one_mean() {
     say(&mut work, "f1", "living", "room_temperature", "2017-01-10", "2017-01-11", "20").await;
     say(&mut work, "f1", "bath", "room_temperature", "2017-01-10", "2017-01-11", "24").await;
     say(&mut work, "f1", "", "heating", "2017-01-10", "2017-01-11", "0.7").await;
-    let expected: String = query_scalar("select apartment from energy.pseudonyms(array['a-test-tower']) where apartment_id = 'f1'")
-        .fetch_one(&mut *work)
-        .await
-        .unwrap();
+    let expected: String =
+        query_scalar("select apartment from energy.pseudonyms(array['a-test-tower']) where apartment_id = 'f1'")
+            .fetch_one(&mut *work)
+            .await
+            .unwrap();
     work.execute("set local role analyst").await.unwrap();
     let rows: Vec<(String, f64, i64)> = query_as(
         "select measures, avg(value), count(*)
@@ -188,7 +189,10 @@ async fn analysts_read_hours_of_heat_and_water_and_rooms_as_one_mean() {
     let found: Vec<_> = rows.iter().map(|row| (row.0.as_str(), (row.1 * 1e6).round() / 1e6, row.2)).collect();
     let names = ["heating", "hot_water", "room_temperature", "setpoint"];
     assert_eq!(found.iter().map(|row| row.0).collect::<Vec<_>>(), names);
-    assert_eq!((found[0], found[2], found[3]), (("heating", 0.7, 12), ("room_temperature", 22.0, 12), ("setpoint", 21.0, 12)));
+    assert_eq!(
+        (found[0], found[2], found[3]),
+        (("heating", 0.7, 12), ("room_temperature", 22.0, 12), ("setpoint", 21.0, 12))
+    );
     let text: Vec<String> = query_scalar(
         "select to_jsonb(h)::text from energy.pseudonymous_measure_hours('2017-01-10 00:00Z', '2017-01-10 02:00Z', array['a-test-tower']) as h",
     )

@@ -54,7 +54,8 @@ async fn answers_teach_once_there_are_min_labels_and_move_what_a_detector_counts
     assert_eq!(before, ["flat-1 0.36", "flat-2 0.68"]);
     answer(&mut postgres, "detectors = '{stuck_valve}' and first_date < '2026-03-16'", "False Positive").await;
     answer(&mut postgres, "detectors = '{open_window}' and first_date < '2026-03-16'", "True Positive").await;
-    let labels: i64 = query_scalar("select count(*) from energy.anomaly_labels('flats')").fetch_one(&mut postgres).await.unwrap();
+    let labels: i64 =
+        query_scalar("select count(*) from energy.anomaly_labels('flats')").fetch_one(&mut postgres).await.unwrap();
     assert_eq!(labels, 20);
     assert_eq!(learn(&mut postgres).await, 0);
     assert_eq!(texts(&mut postgres, SCORES).await, before, "min_labels are 24");
@@ -98,9 +99,11 @@ async fn answers_that_contradict_each_other_leave_the_precisions_of_the_configur
     let before = texts(&mut postgres, SCORES).await;
     // As many faults of each as the configuration says.
     answer(&mut postgres, "detectors = '{stuck_valve}'", "True Positive").await;
-    answer(&mut postgres, "detectors = '{stuck_valve}' and apartment_id in ('flat-2', 'flat-6')", "False Positive").await;
+    answer(&mut postgres, "detectors = '{stuck_valve}' and apartment_id in ('flat-2', 'flat-6')", "False Positive")
+        .await;
     answer(&mut postgres, "detectors = '{open_window}'", "False Positive").await;
-    answer(&mut postgres, "detectors = '{open_window}' and apartment_id in ('flat-1', 'flat-5')", "True Positive").await;
+    answer(&mut postgres, "detectors = '{open_window}' and apartment_id in ('flat-1', 'flat-5')", "True Positive")
+        .await;
     learn(&mut postgres).await;
     let weights: Vec<(String, f64)> =
         query_as("select detector, weight from energy.anomaly_weights where archetype = 'flats' order by 1")
@@ -125,21 +128,21 @@ async fn an_archetype_that_fails_is_a_row_and_the_others_go_on() {
     alarmed(&mut postgres).await;
     configure(&mut postgres, "anomaly_alerts,min_labels", "20").await;
     answer(&mut postgres, "true", "True Positive").await;
-    run(
-        &mut postgres,
-        "alter table energy.anomaly_weights add constraint a_test check (archetype <> '')",
-    )
-    .await;
+    run(&mut postgres, "alter table energy.anomaly_weights add constraint a_test check (archetype <> '')").await;
     let failed = sqlx::raw_sql(AssertSqlSafe("set role pipeline; call energy.learn_anomaly_weights(); reset role"))
         .execute(&mut postgres)
         .await;
     assert!(failed.is_ok(), "{failed:?}");
-    let rows: Vec<(String, Option<String>)> =
-        query_as("select status, sqlstate from energy.job_runs where job_name = 'learn_anomaly_weights' order by job_run_id")
-            .fetch_all(&mut postgres)
-            .await
-            .unwrap();
-    assert!(rows.len() == 2 && rows.iter().all(|row| row.0 == "failed" && row.1.as_deref() == Some("23514")), "{rows:?}");
+    let rows: Vec<(String, Option<String>)> = query_as(
+        "select status, sqlstate from energy.job_runs where job_name = 'learn_anomaly_weights' order by job_run_id",
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
+    assert!(
+        rows.len() == 2 && rows.iter().all(|row| row.0 == "failed" && row.1.as_deref() == Some("23514")),
+        "{rows:?}"
+    );
     let learnt = "select distinct archetype from energy.anomaly_weights";
     assert_eq!(texts(&mut postgres, learnt).await, ["flats"]);
 }

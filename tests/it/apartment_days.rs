@@ -204,7 +204,9 @@ async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_s
     add_tower(&mut work).await;
     make_days(&mut work).await;
     work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
-    for (table, kept) in [("apartment_features", "5 days"), ("anomaly_scores", "3 days"), ("anomaly_findings", "2 days")] {
+    for (table, kept) in
+        [("apartment_features", "5 days"), ("anomaly_scores", "3 days"), ("anomaly_findings", "2 days")]
+    {
         if table == "anomaly_findings" {
             work.execute(
                 "insert into energy.anomaly_findings (building_id, apartment_id, local_date, anomaly_score, strengths, detectors, severity, model_version)
@@ -216,7 +218,9 @@ async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_s
         let sql = format!("select energy.purge_log('energy.{table}', '{kept}')");
         let purged: i64 = query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *work).await.unwrap();
         assert!(purged > 0, "{table}");
-        let left = format!("select min(local_date) = ('2017-01-21'::date - interval '{kept}')::date from energy.{table} where building_id = 'a-test-tower'");
+        let left = format!(
+            "select min(local_date) = ('2017-01-21'::date - interval '{kept}')::date from energy.{table} where building_id = 'a-test-tower'"
+        );
         assert!(query_scalar::<_, bool>(AssertSqlSafe(left)).fetch_one(&mut *work).await.unwrap(), "{table}");
     }
     // Each is a log of the configuration, and features last as long as models learn from them.

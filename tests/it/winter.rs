@@ -39,7 +39,13 @@ const FAULTS: [Fault; 12] = [
     ("flat_sensor", 6, 55, 59, "bath_c = 21.3"),
     ("impossible_value", 7, 57, 57, "living_c = case when hour between 9 and 13 then 55 else living_c end"),
     ("hot_water_at_night", 8, 59, 61, "water_l = water_l + 4"),
-    ("open_window", 1, 61, 61, "bath_c = case when hour between 8 and 20 then 15.5 else bath_c end, heat_kwh = heat_kwh + 0.3"),
+    (
+        "open_window",
+        1,
+        61,
+        61,
+        "bath_c = case when hour between 8 and 20 then 15.5 else bath_c end, heat_kwh = heat_kwh + 0.3",
+    ),
     ("heat_in_summer", 2, 66, 68, "heat_kwh = 0.3"),
     ("cold_building", 0, 72, 73, "living_c = 17 + 0.2 * random(), bath_c = 17 + 0.2 * random(), heat_kwh = 0"),
     // No rule is about it: the wrong meter is wired to the flat, and rooms are as they should be.
@@ -106,7 +112,8 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
     .await;
     run(&mut postgres, USUAL).await;
     for (_, flat, first, last, change) in FAULTS {
-        let of = format!("update public.winter set {change} where {flat} in (flat, 0) and day between {first} and {last}");
+        let of =
+            format!("update public.winter set {change} where {flat} in (flat, 0) and day between {first} and {last}");
         run(&mut postgres, &of).await;
     }
     run(
@@ -149,7 +156,8 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
             assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
         }
     }
-    let failed = "select concat_ws(' ', job_name, building_id, message) from energy.job_runs where status <> 'succeeded'";
+    let failed =
+        "select concat_ws(' ', job_name, building_id, message) from energy.job_runs where status <> 'succeeded'";
     assert_eq!(texts(&mut postgres, failed).await, Vec::<String>::new());
 
     let alerts: Vec<(String, i32, Vec<String>, String)> = query_as(

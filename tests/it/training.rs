@@ -130,7 +130,7 @@ async fn a_dry_run_lists_trainings_with_reasons_and_writes_nothing() {
             .fetch_all(&mut analyst)
             .await
             .unwrap();
-    assert!(!some[0].1 && some[0].2.contains("is queued already"), "{some:?}");
+    assert!(!some[0].1 && some[0].2.contains("is already queued"), "{some:?}");
     assert!(
         some[0].3.as_ref().unwrap().contains("no_such") && some[1].3.as_ref().unwrap().contains("there is no building"),
         "{some:?}"

@@ -16,7 +16,7 @@ const TABLES: &str = "
     select energy.clock() - interval '6 hours' as issued_at, valid_at, 9.0 as temperature_c, 200.0 as ghi_w_m2
     from generate_series(energy.clock() - interval '6 hours', energy.clock() + interval '4 days', '1 hour') as valid_at;
     insert into building_energy
-    select 'north', hour_at, 20 + 6 * sin(extract(epoch from hour_at) / 43200 * pi()) - 0.3 * temperature_c + 3 * abs(hashtext(hour_at::text)) / 2147483648.0
+    select 'north', hour_at, 20 + 6 * sin(extract(epoch from hour_at) / 43200 * pi()) - 0.3 * temperature_c + 3.0 * mod(hashtext(hour_at::text), 1000) / 1000
     from measured_weather where hour_at < energy.clock() - interval '2 hours'";
 
 #[tokio::test]

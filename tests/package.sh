@@ -125,7 +125,13 @@ archive() {
     grep -F "for PostgreSQL 99" "$PLACE/refusal"
 }
 
+# The version is that of Cargo.toml wherever it is written.
 release_text() {
+    local page
+    for page in README.md docs/install.md; do
+        same "Versions in $page" "$VERSION" \
+            "$(grep -oE 'edf_[0-9.]+-1_amd64|edf-[0-9.]+(\.tar|-pg)' "$ROOT/$page" | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | sort -u)"
+    done
     "$ROOT/docker/package/notes.sh" "$VERSION" | head -n 3
     "$ROOT/docker/package/meta.sh" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["version"])' | grep -xF "$VERSION"
 }

@@ -166,11 +166,12 @@ begin
                     from (
                         select explained.feature, explained.value, explained.typical
                         from edf.explain_anomaly($1, to_jsonb(rows)) as explained
-                        where explained.value is not null
+                        -- Within, so that it is asked of alarms alone.
+                        where verdicts.is_anomaly and $5 <> 'expected_energy' and explained.value is not null
                         order by explained.contribution desc
                         limit 3
                     ) as odd
-                ) as parts on verdicts.is_anomaly and $5 <> 'expected_energy'
+                ) as parts on true
                 where verdicts.score is not null and rows.local_date >= $3 and firsts.local_date <= rows.local_date - $4
                 $query$, query, query)
             using served.model_id, served.ids, from_date, known_days, detector;

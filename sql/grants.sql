@@ -75,7 +75,8 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.note_training_work(bigint, timestamptz, text), energy.start_challenge(bigint, integer, text),
     energy.check_timescaledb(), energy.gate_failures(bigint), energy.governance() to analyst;
 grant execute on procedure energy.train_models(text[], text[], text, jsonb, jsonb, text),
-    energy.work_on_trainings(bigint), energy.train_anomaly_models(text[], text[], boolean), energy.gate_models(), energy.load_config(jsonb), energy.restore_config(bigint),
+    energy.work_on_trainings(bigint), energy.train_anomaly_models(text[], text[], boolean), energy.gate_models(),
+    energy.load_config(jsonb), energy.restore_config(bigint),
     energy.replay_rejected(bigint[], text, boolean), energy.withdraw_readings(bigint[], timestamptz, timestamptz, text),
     energy.restore_readings(bigint),
     energy.continue_sensor(bigint, bigint, timestamptz), energy.set_sensor_validity(bigint, timestamptz, timestamptz),
@@ -125,8 +126,8 @@ grant select on edf.models, edf.model_events, energy.model_scores, energy.overal
 grant execute on function energy.compare_models(bigint, bigint, timestamptz, timestamptz, double precision, text),
     energy.model_card(bigint), energy.stress_test(bigint), energy.record_stress_test(bigint),
     energy.stress_failures(bigint),
-    energy.gate_failures(bigint), energy.governance(), energy.current_config(), energy.current_config_id(),
-    energy.clock() to edf_approver, analyst;
+    energy.gate_failures(bigint), energy.anomaly_models(), energy.governance(), energy.current_config(),
+    energy.current_config_id(), energy.clock() to edf_approver, analyst;
 grant execute on function energy.approve_models(text, text[], bigint[], boolean),
     energy.reject_models(text, text[], bigint[]), energy.rollback_model(text, text),
     energy.approval_problem(bigint, boolean), energy.start_challenge(bigint, integer, text),

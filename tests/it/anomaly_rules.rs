@@ -496,5 +496,5 @@ async fn thresholds_and_durations_are_those_of_the_configuration() {
     make_days(&mut work).await;
     score(&mut work, DAYS.0, DAYS.1).await;
     let (is_alarm, score, hours, _) = known(&mut work, "f3", "2017-01-17", "stuck_valve").await;
-    assert!(!is_alarm && score > 0.3 && hours == Some(8.0));
+    assert!(!is_alarm && score > 0.3 && hours == Some(8.0), "{is_alarm} {score} {hours:?}");
 }

@@ -58,7 +58,7 @@ async fn writing_to_forecasts_is_not_allowed_for_any_role_or_method() {
                 assert!(is_read, "{role}: {method} {path} {headers:?} {body}: {}", answer.status);
                 if answer.body["code"] == "PT405" {
                     let hint = answer.body["hint"].as_str().unwrap();
-                    assert!(hint.starts_with("GET reads;"), "{hint}");
+                    assert!(hint.starts_with("Use GET to read;"), "{hint}");
                 }
             }
             let plain = ask(method, "forecasts?building_id=eq.all-homes", &claims(subject, role), &[JSON], row).await;

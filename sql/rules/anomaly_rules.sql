@@ -2,7 +2,7 @@
 insert into energy.anomaly_rules as known (rule, description, routine, subject, defaults)
 values
     ('stuck_valve', 'Heat flows while a room is far above its setpoint.', 'rule_stuck_valve', 'apartment',
-     '{"severity": "critical", "hours": 12, "over_c": 2, "min_heating_kwh": 0.1, "settle_hours": 8}'),
+     '{"severity": "critical", "hours": 18, "over_c": 2, "min_heating_kwh": 0.1, "settle_hours": 8, "usual_days": 28}'),
     ('no_response', 'Heat flows and a room that is asked to be warmer does not get warmer.', 'rule_no_response', 'apartment',
      '{"severity": "warning", "hours": 8, "under_c": 2, "min_heating_kwh": 0.1, "settle_hours": 4, "min_rise_c": 0.5}'),
     ('no_heat', 'It is cold outside, a room is asked to be warmer, and no heat arrives.', 'rule_no_heat', 'apartment',
@@ -18,7 +18,7 @@ values
     ('hot_water_at_night', 'Hot water flows in every hour of the night.', 'rule_hot_water_at_night', 'apartment',
      '{"severity": "critical", "hours": 8, "min_l": 1}'),
     ('open_window', 'A room fell sharply and is heated against it.', 'rule_open_window', 'apartment',
-     '{"severity": "info", "hours": 3, "fall_c": 2, "sharp_c": 1, "max_room_c": 35, "within_hours": 12, "min_heating_kwh": 0.1, "max_outdoor_c": 12}'),
+     '{"severity": "info", "hours": 6, "fall_c": 2, "sharp_c": 1, "max_room_c": 35, "within_hours": 12, "min_heating_kwh": 0.1, "max_outdoor_c": 12}'),
     ('heat_in_summer', 'An apartment is heated on warm days.', 'rule_heat_in_summer', 'apartment',
      '{"severity": "info", "hours": 48, "min_outdoor_c": 18, "min_heating_kwh": 1}'),
     ('cold_building', 'Most apartments of a building are colder than they ask for.', 'rule_cold_building', 'building',

@@ -37,7 +37,7 @@ begin
     -- A room that is asked to be warmer only now has to have had time to warm.
     flagged as (
         select *, room_c < asked_c - under_c and heating_mean_kwh between min_kwh and max_kwh
-            and room_c - earlier_c < min_rise and (max_outdoor_c is null or outdoor_c <= max_outdoor_c) as is_on
+            and room_c - earlier_c < min_rise and (max_outdoor_c is null or outdoor_mean_c <= max_outdoor_c) as is_on
         from (
             select hours.*,
                 min(setpoint_c) over (
@@ -45,7 +45,11 @@ begin
                         and current row) as asked_c,
                 max(room_c) over (
                     partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                        and settle preceding) as earlier_c
+                        and settle preceding) as earlier_c,
+                -- Boilers heed the mean of a day: a cold night between warm days is not heated.
+                avg(outdoor_c) over (
+                    partition by building_id, apartment_id, room_name order by hour_at
+                    range between interval '23 hours' preceding and current row) as outdoor_mean_c
             from suspects
             cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
         ) as asked
@@ -97,7 +101,7 @@ $$;
 comment on function energy.cold_room_days(
     text[], date, date, jsonb, double precision, double precision, double precision) is
 $$Days with a room below its setpoint that does not get warmer, while the heat, in kWh an hour on average over three,
-lies between min_kwh and max_kwh and it is no warmer outside than max_outdoor_c (NULL: whatever the weather).
+lies between min_kwh and max_kwh and it was no warmer outside, over a day, than max_outdoor_c (NULL: whatever the weather).
 The setpoint is the lowest of the last settle_hours, and the room has warmed by less than min_rise_c since then. Rules call it.$$;
 revoke all on function energy.cold_room_days(
     text[], date, date, jsonb, double precision, double precision, double precision) from public;

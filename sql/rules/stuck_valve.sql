@@ -12,6 +12,7 @@ declare
     min_kwh  constant double precision := settings ->> 'min_heating_kwh';
     settle   constant interval := make_interval(hours => (settings ->> 'settle_hours')::integer);
     share    constant double precision := settings ->> 'min_known_share';
+    usual_days constant integer := settings ->> 'usual_days';
 begin
     return query
     with known as materialized (
@@ -28,15 +29,52 @@ begin
     ),
 
     -- A room that was asked to be warm a while ago may still be: it has to have had time to cool.
-    flagged as (
-        select *, room_c > asked_c + over_c and heating_mean_kwh >= min_kwh as is_on
+    hours as materialized (
+        select hours.*, max(setpoint_c) over (
+                partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
+                    and current row) as asked_c
+        from suspects
+        cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
+    ),
+
+    -- Those that may have been too warm for long.
+    warm as materialized (
+        select array_agg(building_id) as buildings, array_agg(apartment_id) as apartments
         from (
-            select hours.*, max(setpoint_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                        and current row) as asked_c
-            from suspects
-            cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
-        ) as asked
+            select building_id, apartment_id from hours
+            where room_c > asked_c + over_c and heating_mean_kwh >= min_kwh
+            group by building_id, apartment_id, room_name
+            having count(*) >= required
+        ) as found
+    ),
+
+    -- By how much a room was warmer than asked for in the weeks before: one between heated rooms that is hardly heated
+    -- itself always is.
+    usual as materialized (
+        select building_id, apartment_id, room_name, local_date,
+            case when sum(known) over before >= 96 then greatest(0, sum(over_c) over before / sum(known) over before)
+                else 0 end as usual_c
+        from (
+            select building_id, apartment_id, room_name, local_date, count(room_c - asked_c) as known,
+                sum(room_c - asked_c) as over_c
+            from (
+                select earlier.*, max(setpoint_c) over (
+                        partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
+                            and current row) as asked_c
+                from warm
+                cross join lateral energy.anomaly_hours(
+                    buildings, apartments, from_date - 7 - usual_days, to_date) as earlier
+            ) as asked
+            group by building_id, apartment_id, room_name, local_date
+        ) as days
+        window before as (partition by building_id, apartment_id, room_name order by local_date
+            range between make_interval(days => usual_days) preceding and interval '1 day' preceding)
+    ),
+
+    flagged as (
+        select hours.*, room_c > asked_c + over_c + coalesce(usual_c, 0) and heating_mean_kwh >= min_kwh as is_on
+        from hours
+        left join usual using (building_id, apartment_id, room_name, local_date)
     ),
 
     -- Hours in a row: an hour that is not known ends a run.
@@ -83,8 +121,8 @@ begin
 end;
 $$;
 comment on function energy.rule_stuck_valve(text[], date, date, jsonb) is
-$$Rule: heat flows while a room stays far above what is asked for. The setpoint is the highest of the last
-settle_hours, so that a room
-that cools after its setpoint was lowered is none; heat is the mean over three hours, so that a meter of large steps
-counts.$$;
+$$Rule: heat flows while a room stays far above what is asked for, and further than it was on average over the usual_days
+before: a room that is warmed by its neighbours always is. The setpoint is the highest of the last settle_hours, so that
+a room that cools after its setpoint was lowered is none; heat is the mean over three hours, so that a meter of large
+steps counts.$$;
 revoke all on function energy.rule_stuck_valve(text[], date, date, jsonb) from public;

@@ -52,10 +52,12 @@ async fn a_valve_is_stuck_where_heat_flows_into_a_room_that_is_too_warm_for_long
     // As warm, and nothing is heated: the sun, or neighbours.
     say(&mut work, "f2", "living", "room_temperature", "2017-01-17 06:00", "2017-01-19", "25 + value - 20.8").await;
     say(&mut work, "f2", "", "heating", "2017-01-16", "2017-01-20", "0").await;
-    // Eleven hours.
-    say(&mut work, "f3", "bath", "room_temperature", "2017-01-17 06:00", "2017-01-17 17:00", "24").await;
+    // Seventeen hours.
+    say(&mut work, "f3", "bath", "room_temperature", "2017-01-17 06:00", "2017-01-17 23:00", "24").await;
     // A setpoint that is lowered for the night, over which the room cools slowly.
     say(&mut work, "f4", "%", "setpoint", "2017-01-17 22:00", "2017-01-18 05:00", "17").await;
+    // As warm as it has been since the first day: its neighbours heat it.
+    say(&mut work, "f5", "living", "room_temperature", "2017-01-08", "2017-01-21", "25 + value - 20.8").await;
     score(&mut work, DAYS.0, DAYS.1).await;
     assert_eq!(
         alarms(&mut work).await,
@@ -73,9 +75,14 @@ async fn a_valve_is_stuck_where_heat_flows_into_a_room_that_is_too_warm_for_long
     assert!(second > first && hours == Some(42.0), "{first} {second} {hours:?}");
     assert_eq!(known(&mut work, "f1", "2017-01-19", "stuck_valve").await, (false, 0.0, None, json!({})));
     let (_, shorter, hours, _) = known(&mut work, "f3", "2017-01-17", "stuck_valve").await;
-    assert!((0.4..0.5).contains(&shorter) && hours == Some(11.0), "{shorter} {hours:?}");
+    assert!((0.4..0.5).contains(&shorter) && hours == Some(17.0), "{shorter} {hours:?}");
     assert_eq!(known(&mut work, "f2", "2017-01-17", "stuck_valve").await.1, 0.0);
     assert_eq!(known(&mut work, "f4", "2017-01-18", "stuck_valve").await.1, 0.0);
+    assert_eq!(known(&mut work, "f5", "2017-01-18", "stuck_valve").await.1, 0.0);
+    // Where what is usual does not count, it is stuck.
+    set(&mut work, "{anomalies,rules,stuck_valve,usual_days}", "0").await;
+    score(&mut work, DAYS.0, DAYS.1).await;
+    assert!(known(&mut work, "f5", "2017-01-18", "stuck_valve").await.0);
 }
 
 #[tokio::test]
@@ -119,6 +126,17 @@ async fn no_heat_arrives_where_a_room_stays_cold_in_winter() {
     // After the four hours that the room has to have been cold.
     assert_eq!(evidence["heating_kwh"], 0.0);
     assert!(hours.unwrap() >= 18.0 && evidence["outdoor_c"].as_f64().unwrap() < 12.0, "{hours:?} {evidence}");
+
+    // As cold in the hours that count, but warm the day before: boilers rest.
+    work.execute(raw_sql(
+        "update raw.weather_observations set temperature_c = 22 where weather_location_id = 'a-test-hill'
+           and valid_at >= '2017-01-16 00:00 Europe/Zurich' and valid_at < '2017-01-17 00:00 Europe/Zurich'",
+    ))
+    .await
+    .unwrap();
+    score(&mut work, DAYS.0, DAYS.1).await;
+    let (_, _, fewer, _) = known(&mut work, "f1", "2017-01-17", "no_heat").await;
+    assert!(fewer.unwrap() <= hours.unwrap() - 6.0, "{fewer:?} {hours:?}");
 
     // Whether it is winter is not known.
     work.execute("delete from raw.weather_observations where weather_location_id = 'a-test-hill'").await.unwrap();
@@ -313,21 +331,21 @@ async fn a_window_is_open_where_a_room_fell_sharply_and_is_heated_against_it() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_tower(&mut work).await;
-    say(&mut work, "f1", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 14:00", "16").await;
-    // An airing.
-    say(&mut work, "f2", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 10:00", "17").await;
+    say(&mut work, "f1", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 16:00", "16").await;
+    // A long airing.
+    say(&mut work, "f2", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 14:00", "17").await;
     // A valve that was turned down, in an open flat.
-    say(&mut work, "f3", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 14:00", "17").await;
-    say(&mut work, "f3", "living", "setpoint", "2017-01-17 09:00", "2017-01-17 14:00", "15").await;
+    say(&mut work, "f3", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 16:00", "17").await;
+    say(&mut work, "f3", "living", "setpoint", "2017-01-17 09:00", "2017-01-17 16:00", "15").await;
     // Open, and nothing is heated.
-    say(&mut work, "f4", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 14:00", "16").await;
-    say(&mut work, "f4", "", "heating", "2017-01-17 05:00", "2017-01-17 14:00", "0").await;
+    say(&mut work, "f4", "living", "room_temperature", "2017-01-17 09:00", "2017-01-17 16:00", "16").await;
+    say(&mut work, "f4", "", "heating", "2017-01-17 05:00", "2017-01-17 16:00", "0").await;
     score(&mut work, DAYS.0, DAYS.1).await;
     let open: Vec<_> = alarms(&mut work).await.into_iter().filter(|alarm| alarm.2 == "open_window").collect();
     assert_eq!(open, [alarm("f1", "2017-01-17", "open_window")]);
     let (_, _, hours, evidence) = known(&mut work, "f1", "2017-01-17", "open_window").await;
-    assert_eq!((hours, &evidence["room"], &evidence["room_c"]), (Some(5.0), &json!("living"), &json!(16.0)));
-    assert_eq!(evidence["heating_kwh"], 2.0);
+    assert_eq!((hours, &evidence["room"], &evidence["room_c"]), (Some(7.0), &json!("living"), &json!(16.0)));
+    assert_eq!(evidence["heating_kwh"], 2.8);
     assert!(evidence["fall_c_per_h"].as_f64().unwrap() > 3.0, "{evidence}");
 }
 

@@ -52,17 +52,14 @@ def labels(found: list[dict], path: pathlib.Path) -> None:
 
 
 def shown_alert(work: pathlib.Path, about: dict):
-    """The strongest alert of the test part that is real, of an apartment and not of a thermometer."""
+    """The strongest alert of the test part that is real, of an apartment and about its heat."""
     path = work / "scores" / "edf-combined.alerts.csv.gz"
     if not path.exists():
         return None, None
     truth = metrics.read_truth(work / "truth.csv", about["zone"], "test")
     alerts = evaluate.split(evaluate.read(path), about, "test", "first_date")
     ranked = metrics.judged(alerts[alerts["apartment_id"] != ""], truth)
-    real = ranked[
-        ranked["is_true"]
-        & ranked["kind"].isin(["stuck_valve", "blocked_radiator", "hot_water_leak", "window_left_open"])
-    ]
+    real = ranked[ranked["is_true"] & ranked["kind"].isin(["stuck_valve", "blocked_radiator", "window_left_open"])]
     if real.empty:
         return None, None
     chosen = real.iloc[0]

@@ -1,7 +1,8 @@
 """The SIMULATED apartments through the pipeline: their messages are ingested as they come, the jobs run each morning,
 and what the detectors and the alerts say is written for evaluate.py.
 
-    replay.py WORK [--history-days N] [--train-step N] [--until DATE]
+    replay.py WORK [--history-days N] [--train-step N] [--until DATE] [--hours]
+              [--days-only | --days-are-made]
 
 The database is named by PGHOST, PGPORT and PGDATABASE; it has been deployed and is empty. energy.clock is the time of
 the simulation. In the training part days are scored once a week, from --history-days on, and as many at once; in the
@@ -21,10 +22,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "simulate_y
 
 from database import Database  # noqa: E402
 from export import export, export_features  # noqa: E402
+from hours import Hours  # noqa: E402
 
 MORNING = dt.timedelta(hours=12)  # UTC: six in the morning
 DAY = dt.timedelta(days=1)
 EACH_MORNING = ("refresh_hours", "refresh_days", "score_anomalies")
+# Every day of a stretch, as refresh_days notes those that came out differently.
+DAYS_ARE_DUE = """
+    insert into energy.anomaly_days_due (building_id, local_date)
+    select distinct building_id, local_date from energy.apartment_days where local_date between %s and %s
+    on conflict do nothing"""
 BY_MONTH = ("make_partitions", "train_anomaly_models", "learn_anomaly_weights")
 BATCH = 20_000
 
@@ -132,8 +139,13 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
     first = dt.datetime.combine(dt.date.fromisoformat(about["first_day"]), dt.time(), dt.timezone.utc)
     test_from = dt.datetime.combine(dt.date.fromisoformat(about["test_from"]), dt.time(), dt.timezone.utc)
     location = json.loads(open(work / "place.jsonl").readline())["weather_location_id"]
-    progress, waiting = Progress(), arrivals(work, options.until)
-    at, month = 0, None
+    progress, waiting = Progress(), [] if options.days_are_made else arrivals(work, options.until)
+    hours = Hours(work) if options.hours else None
+    if hours:
+        hours.add_sensors(database)
+        waiting = [item for item in waiting if item[1]]
+    jobs = EACH_MORNING[2 if options.days_are_made else 1 if hours else 0 : 2 if options.days_only else 3]
+    at, month, since = 0, None, first
     morning = first + DAY + MORNING
     while morning <= options.until:
         while at < len(waiting) and waiting[at][0] <= morning:
@@ -143,19 +155,21 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
         is_test = morning > test_from
         if month != morning.month:
             month = morning.month
-            run_jobs(
-                database,
-                BY_MONTH if number > options.history_days else BY_MONTH[:1],
-                known,
-                morning,
-                progress,
-                keep=True,
-            )
-            if number > options.history_days and "train_anomaly_models" in known:
+            is_known = number > options.history_days and not options.days_only
+            run_jobs(database, BY_MONTH if is_known else BY_MONTH[:1], known, morning, progress, keep=True)
+            if is_known and "train_anomaly_models" in known:
                 approve(database, morning)
-        if is_test or number % options.train_step == 0:
-            scored = number >= options.history_days
-            run_jobs(database, EACH_MORNING if scored else EACH_MORNING[:2], known, morning, progress, keep=is_test)
+        if is_test and not options.days_only or number % options.train_step == 0:
+            began = time.monotonic()
+            if hours:
+                hours.write(database, since, morning)
+                progress.add("hours", began)
+            elif options.days_are_made:
+                database.run("postgres", DAYS_ARE_DUE, (since.date(), morning.date() - DAY))
+            since = morning
+            is_scored = number >= options.history_days
+            wanted = [job for job in jobs if is_scored or job != "score_anomalies"]
+            run_jobs(database, wanted, known, morning, progress, keep=is_test)
         progress.tell(morning)
         morning += DAY
     return progress
@@ -166,6 +180,9 @@ def main() -> None:
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--history-days", type=int, default=60, help="before the first day is scored")
     parser.add_argument("--train-step", type=int, default=7, help="days that are scored at once in the training part")
+    parser.add_argument("--hours", action="store_true", help="hours of the simulation instead of messages: hours.py")
+    parser.add_argument("--days-only", action="store_true", help="makes days by the week, and scores none")
+    parser.add_argument("--days-are-made", action="store_true", help="scores the days of such a database")
     parser.add_argument(
         "--until", type=dt.datetime.fromisoformat, help="the last morning; default the end of the simulation"
     )

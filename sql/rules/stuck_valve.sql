@@ -13,13 +13,22 @@ declare
     settle   constant interval := make_interval(hours => (settings ->> 'settle_hours')::integer);
     share    constant double precision := settings ->> 'min_known_share';
     usual_days constant integer := settings ->> 'usual_days';
+    gap_c    constant double precision := (select limits.gap_c from energy.anomaly_limits as limits);
 begin
     return query
     with known as materialized (
-        select building_id, apartment_id, local_date, most_over_c > over_c as is_suspect
-        from energy.apartment_days as days
-        where days.building_id = any (building_ids) and local_date between from_date and to_date
-          and least(controlled_hours, heating_hours) >= share * hours_in_day
+        select building_id, apartment_id, local_date,
+            -- A run of the required duration has half of it on one of two days; gaps are of gap_c and more.
+            most_over_c > over_c and (over_c < gap_c or coalesce(longest_gap >= required / 2, true)) as is_suspect
+        from (
+            select building_id, apartment_id, local_date, most_over_c, controlled_hours, heating_hours, hours_in_day,
+                max(gap_hours) over (
+                    partition by building_id, apartment_id order by local_date
+                    range between interval '1 day' preceding and current row) as longest_gap
+            from energy.apartment_days as days
+            where days.building_id = any (building_ids) and local_date between from_date - 1 and to_date
+        ) as days
+        where local_date >= from_date and least(controlled_hours, heating_hours) >= share * hours_in_day
           and controlled_hours is not null and heating_hours is not null
     ),
 
@@ -29,23 +38,34 @@ begin
     ),
 
     -- A room that was asked to be warm a while ago may still be: it has to have had time to cool.
-    hours as materialized (
+    recent as materialized (
         select hours.*, max(setpoint_c) over (
                 partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
                     and current row) as asked_c
         from suspects
-        cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
+        cross join lateral energy.anomaly_hours(
+            buildings, apartments, from_date - 1 - ceil(required / 24)::integer, to_date) as hours
     ),
 
-    -- Those that may have been too warm for long.
-    warm as materialized (
-        select array_agg(building_id) as buildings, array_agg(apartment_id) as apartments
+    -- Those that may have been too warm for long enough: of the others no more has to be read.
+    long as materialized (
+        select distinct building_id, apartment_id
         from (
-            select building_id, apartment_id from hours
+            select building_id, apartment_id, room_name, hour_at - interval '1 hour' * row_number() over (
+                    partition by building_id, apartment_id, room_name order by hour_at) as run
+            from recent
             where room_c > asked_c + over_c and heating_mean_kwh >= min_kwh
-            group by building_id, apartment_id, room_name
-            having count(*) >= required
-        ) as found
+        ) as numbered
+        group by building_id, apartment_id, room_name, run
+        having count(*) >= required
+    ),
+
+    earlier as materialized (
+        select hours.*, max(setpoint_c) over (
+                partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
+                    and current row) as asked_c
+        from (select array_agg(building_id) as buildings, array_agg(apartment_id) as apartments from long) as long
+        cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7 - usual_days, to_date) as hours
     ),
 
     -- By how much a room was warmer than asked for in the weeks before: one between heated rooms that is hardly heated
@@ -57,14 +77,7 @@ begin
         from (
             select building_id, apartment_id, room_name, local_date, count(room_c - asked_c) as known,
                 sum(room_c - asked_c) as over_c
-            from (
-                select earlier.*, max(setpoint_c) over (
-                        partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                            and current row) as asked_c
-                from warm
-                cross join lateral energy.anomaly_hours(
-                    buildings, apartments, from_date - 7 - usual_days, to_date) as earlier
-            ) as asked
+            from earlier
             group by building_id, apartment_id, room_name, local_date
         ) as days
         window before as (partition by building_id, apartment_id, room_name order by local_date
@@ -72,9 +85,14 @@ begin
     ),
 
     flagged as (
-        select hours.*, room_c > asked_c + over_c + coalesce(usual_c, 0) and heating_mean_kwh >= min_kwh as is_on
-        from hours
+        select recent.*, room_c > asked_c + over_c and heating_mean_kwh >= min_kwh as is_on
+        from recent
+        where (building_id, apartment_id) not in (select building_id, apartment_id from long)
+        union all
+        select earlier.*, room_c > asked_c + over_c + coalesce(usual_c, 0) and heating_mean_kwh >= min_kwh as is_on
+        from earlier
         left join usual using (building_id, apartment_id, room_name, local_date)
+        where local_date >= from_date - 7
     ),
 
     -- Hours in a row: an hour that is not known ends a run.

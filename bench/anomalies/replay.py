@@ -81,11 +81,11 @@ def place(database: Database, work: pathlib.Path) -> None:
         database.run("postgres", "reset role")
 
 
-def arrivals(work: pathlib.Path, until: dt.datetime):
+def arrivals(work: pathlib.Path, until: dt.datetime, of_meters: bool):
     """(received_at, kind, what) in order: message files at the end of their six hours, weather when it was sent."""
     files = [
         (dt.datetime.strptime(path.name[:13], "%Y-%m-%dT%H").replace(tzinfo=dt.timezone.utc), 0, path)
-        for path in (work / "messages").iterdir()
+        for path in ((work / "messages").iterdir() if of_meters else ())
     ]
     documents = []
     for line in open(work / "weather.jsonl"):
@@ -139,11 +139,10 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
     first = dt.datetime.combine(dt.date.fromisoformat(about["first_day"]), dt.time(), dt.timezone.utc)
     test_from = dt.datetime.combine(dt.date.fromisoformat(about["test_from"]), dt.time(), dt.timezone.utc)
     location = json.loads(open(work / "place.jsonl").readline())["weather_location_id"]
-    progress, waiting = Progress(), [] if options.days_are_made else arrivals(work, options.until)
-    hours = Hours(work) if options.hours else None
+    progress, hours = Progress(), Hours(work) if options.hours else None
+    waiting = [] if options.days_are_made else arrivals(work, options.until, of_meters=hours is None)
     if hours:
         hours.add_sensors(database)
-        waiting = [item for item in waiting if item[1]]
     jobs = EACH_MORNING[2 if options.days_are_made else 1 if hours else 0 : 2 if options.days_only else 3]
     at, month, since = 0, None, first
     morning = first + DAY + MORNING

@@ -15,14 +15,29 @@ declare
     min_rise constant double precision := settings ->> 'min_rise_c';
     settle   constant interval := make_interval(hours => (settings ->> 'settle_hours')::integer);
     share    constant double precision := settings ->> 'min_known_share';
+    gap_c    constant double precision := (select limits.gap_c from energy.anomaly_limits as limits);
+    near_date constant date := from_date - 1 - ceil(required / 24)::integer;
 begin
     return query
-    with known as materialized (
-        select building_id, apartment_id, local_date, most_under_c > under_c as is_suspect
-        from energy.apartment_days as days
-        where days.building_id = any (building_ids) and local_date between from_date and to_date
-          and least(controlled_hours, heating_hours) >= share * hours_in_day
-          and controlled_hours is not null and heating_hours is not null
+    with days as materialized (
+        select building_id, apartment_id, local_date, most_under_c, hours_in_day,
+            least(controlled_hours, heating_hours) >= share * hours_in_day
+                and controlled_hours is not null and heating_hours is not null as is_known,
+            -- A run has half of the required duration on one of two days; gaps are of gap_c and more.
+            case when under_c >= gap_c then max(gap_hours) over (
+                partition by building_id, apartment_id order by local_date
+                range between interval '1 day' preceding and current row) end as longest_gap,
+            -- One that began before is on all day.
+            local_date = near_date and (under_c < gap_c or gap_hours >= hours_in_day - 1) as is_longer
+        from energy.apartment_days
+        where building_id = any (building_ids) and local_date between near_date and to_date
+    ),
+
+    known as materialized (
+        select building_id, apartment_id, local_date,
+            most_under_c > under_c and coalesce(longest_gap >= required / 2, true) as is_suspect
+        from days
+        where is_known and local_date >= from_date
           -- Whether it is the season of heating has to be known.
           and (max_outdoor_c is null or (days.building_id, days.local_date) in (
               select outdoors.building_id, outdoors.local_date
@@ -30,8 +45,14 @@ begin
     ),
 
     suspects as materialized (
-        select array_agg(building_id) as buildings, array_agg(apartment_id) as apartments
-        from (select distinct building_id, apartment_id from known where is_suspect) as found
+        select since, array_agg(building_id) as buildings, array_agg(apartment_id) as apartments
+        from (
+            select building_id, apartment_id, case when bool_or(is_longer) then from_date - 7 else near_date end as since
+            from days
+            where (building_id, apartment_id) in (select building_id, apartment_id from known where is_suspect)
+            group by building_id, apartment_id
+        ) as found
+        group by since
     ),
 
     -- A room that is asked to be warmer only now has to have had time to warm.
@@ -51,7 +72,7 @@ begin
                     partition by building_id, apartment_id, room_name order by hour_at
                     range between interval '23 hours' preceding and current row) as outdoor_mean_c
             from suspects
-            cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7, to_date) as hours
+            cross join lateral energy.anomaly_hours(buildings, apartments, least(since, near_date), to_date) as hours
         ) as asked
     ),
 

@@ -3,10 +3,11 @@
 # copies: makes what is missing, replays both through the pipeline in a cluster of its own, runs the peers, and writes
 # the section Anomalies of bench/README.md and its plots.
 #
-#   bench/anomalies/bench.sh [--apartments N] [--seed N]      by default 300 apartments, seed 1
+#   bench/anomalies/bench.sh [--apartments N] [--seed N] [--hours]      by default 300 apartments, seed 1
 #
-# Some hours on two cores the first time. EDF_CACHE/anomalies keeps simulations and scores; what is on disk is not made
-# again, but for the replay.
+# --hours: the pipeline begins at the hours, which hours.py writes, instead of messages; without, 300 apartments are 28
+# million readings. Some hours on two cores the first time. EDF_CACHE/anomalies keeps simulations and scores; what is
+# on disk is not made again, but for the replay.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
 . "$ROOT/bench/accuracy/environment.sh"
@@ -14,16 +15,17 @@ HERE=$ROOT/bench/anomalies
 PEERS=$CACHE/anomalies-peers
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-APARTMENTS=300 SEED=1
+APARTMENTS=300 SEED=1 HOURS=()
 while [ $# -gt 0 ]; do
     case $1 in
-    --apartments) APARTMENTS=$2 ;;
-    --seed) SEED=$2 ;;
-    *) fail 'usage: bench/anomalies/bench.sh [--apartments N] [--seed N]' ;;
+    --apartments) APARTMENTS=$2 && shift ;;
+    --seed) SEED=$2 && shift ;;
+    --hours) HOURS=(--hours) ;;
+    *) fail 'usage: bench/anomalies/bench.sh [--apartments N] [--seed N] [--hours]' ;;
     esac
-    shift 2
+    shift
 done
-WORK=$CACHE/anomalies/$APARTMENTS-$SEED
+WORK=$CACHE/anomalies/$APARTMENTS-$SEED${HOURS[*]}
 REAL=$CACHE/anomalies/real-$SEED
 
 python() { "$PEERS/bin/python" "$@"; }
@@ -44,7 +46,7 @@ made() {
 
 simulate() {
     made "$WORK" "$ROOT"/bench/simulate/*.py -- python "$ROOT/bench/simulate/simulate.py" "$WORK" \
-        --apartments "$APARTMENTS" --seed "$SEED" --cache "$CACHE/downloads"
+        --apartments "$APARTMENTS" --seed "$SEED" --cache "$CACHE/downloads" "${HOURS[@]/--hours/--without-messages}"
 }
 
 inject() {
@@ -73,7 +75,7 @@ step 'checks of metrics and simulation' 'A number that they compute would be wro
 step 'SIMULATED apartments' 'PyPI must be reachable.' simulate
 step 'real homes, and copies with injected faults' 'PyPI must be reachable.' inject
 step 'the simulation through the pipeline' 'What the database says is above.' \
-    replay anomalies '2023-09-01 06:00+00' "$WORK"
+    replay anomalies '2023-09-01 06:00+00' "$WORK" "${HOURS[@]}"
 step 'peers on the simulation' 'What they say is above.' peers "$WORK"
 step 'precision against labels' 'What the database says is above.' labels
 step 'real homes through the pipeline' 'What the database says is above.' \

@@ -93,7 +93,8 @@ def simulated(work: pathlib.Path, budget: float) -> list[str]:
         f" {about['train_days']} days of training without labels, {about['test_days']} days of test with"
         f" {faults} faults"
         f" on {about['faulty_share']['test']:.2%} of the apartment days. Peers raise at most {budget:g} alerts per 100"
-        " apartments a week on the training part; thresholds of `edf` are its configuration's.",
+        " apartments a week on the training part; thresholds of `edf` are its configuration's."
+        + ("" if about["messages"] else " Its hours were written as the pipeline makes them of messages."),
         main_table(results),
         aims(results, work),
         "Faults found, by kind:",

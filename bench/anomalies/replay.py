@@ -144,7 +144,7 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
     if hours:
         hours.add_sensors(database)
     jobs = EACH_MORNING[2 if options.days_are_made else 1 if hours else 0 : 2 if options.days_only else 3]
-    at, month, since = 0, None, first
+    at, month, since = 0, None, max(first, options.resume)
     morning = first + DAY + MORNING
     while morning <= options.until:
         while at < len(waiting) and waiting[at][0] <= morning:
@@ -152,13 +152,14 @@ def replay(database: Database, work: pathlib.Path, about: dict, options) -> Prog
             at += 1
         number = (morning - first).days
         is_test = morning > test_from
-        if month != morning.month:
+        if month != morning.month and morning >= options.resume:
             month = morning.month
             is_known = number > options.history_days and not options.days_only
             run_jobs(database, BY_MONTH if is_known else BY_MONTH[:1], known, morning, progress, keep=True)
             if is_known and "train_anomaly_models" in known:
                 approve(database, morning)
-        if is_test and not options.days_only or number % options.train_step == 0:
+        step = options.test_step if is_test and not options.days_only else options.train_step
+        if number % step == 0 and morning >= options.resume:
             began = time.monotonic()
             if hours:
                 hours.write(database, since, morning)
@@ -179,6 +180,10 @@ def main() -> None:
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--history-days", type=int, default=60, help="before the first day is scored")
     parser.add_argument("--train-step", type=int, default=7, help="days that are scored at once in the training part")
+    parser.add_argument("--test-step", type=int, default=1, help="the same in the test part")
+    parser.add_argument(
+        "--resume", type=dt.datetime.fromisoformat, help="jobs of earlier mornings were run before", default="2000-01-01"
+    )
     parser.add_argument("--hours", action="store_true", help="hours of the simulation instead of messages: hours.py")
     parser.add_argument("--days-only", action="store_true", help="makes days by the week, and scores none")
     parser.add_argument("--days-are-made", action="store_true", help="scores the days of such a database")
@@ -189,6 +194,7 @@ def main() -> None:
     options = parser.parse_args()
     about = json.loads((options.work / "about.json").read_text())
     last = dt.date.fromisoformat(about["test_from"]) + dt.timedelta(days=about["test_days"])
+    options.resume = options.resume.replace(tzinfo=dt.timezone.utc)
     options.until = (options.until or dt.datetime.combine(last, dt.time(12))).replace(tzinfo=dt.timezone.utc)
     database = Database()
     if not options.export_only:

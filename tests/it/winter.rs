@@ -185,5 +185,15 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
         assert!(seen, "{kind} of {name}: {alerts:#?}");
     }
     assert!(alerts.iter().all(|alert| alert.3 == "Resolved-True Positive"));
-    assert_eq!(alerts.len(), FAULTS.len(), "nothing else is raised: {alerts:#?}");
+    // Rules raise nothing else. A model flags one normal day in a hundred (anomalies.models.alarm_share).
+    let about_a_fault = |alert: &&(String, i32, Vec<String>, String)| {
+        FAULTS.iter().any(|(_, flat, first, last, _)| {
+            let name = if *flat == 0 { String::new() } else { format!("flat-{flat}") };
+            alert.0 == name && (*first..=last + 1).contains(&alert.1)
+        })
+    };
+    let other: Vec<_> = alerts.iter().filter(|alert| !about_a_fault(alert)).collect();
+    let models = ["expected_energy", "isolation_forest", "local_outlier_factor"];
+    assert!(other.iter().all(|alert| alert.2.iter().all(|detector| models.contains(&detector.as_str()))), "{other:#?}");
+    assert!(other.len() <= 1, "{other:#?}");
 }

@@ -15,7 +15,7 @@ COMPARED = """
         cross join unnest(array[interval '4 minutes', '19 minutes', '34 minutes', '49 minutes']) as minutes
     )
 
-    select moments.building_id, valid_at, lead, moments.at, newest.issued_at,
+    select moments.building_id, ahead.valid_at, lead, moments.at, newest.issued_at,
         hours.consumption_kwh as actual, issued.yhat as issued, coalesce(refreshed.yhat, issued.yhat) as refreshed,
         refreshed.yhat is not null as is_refreshed, issued.yhat + coalesce(last.error, 0) as persistence,
         hours.consumption_kwh between coalesce(refreshed.yhat_lower, issued.yhat_lower)
@@ -31,8 +31,10 @@ COMPARED = """
     ) as newest
     cross join generate_series(1, 6) as lead
     cross join lateral (select hour_at + (lead - 1) * interval '1 hour' as valid_at) as ahead
-    join energy.building_hours as hours on hours.building_id = moments.building_id and hours.hour_at = valid_at
-    join energy.forecasts as issued using (building_id, issued_at, valid_at)
+    join energy.building_hours as hours on hours.building_id = moments.building_id and hours.hour_at = ahead.valid_at
+    join energy.forecasts as issued
+        on issued.building_id = moments.building_id and issued.issued_at = newest.issued_at
+        and issued.valid_at = ahead.valid_at
     left join lateral (
         select yhat, yhat_lower, yhat_upper from energy.refreshed_forecasts as written
         where written.building_id = moments.building_id and written.valid_at = ahead.valid_at

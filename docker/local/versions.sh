@@ -59,11 +59,13 @@ start_server() {
     serve "$BIN" "$PLACE/data" 5432
 }
 
-# The programs of that version: pg_dump refuses a newer server.
+# With the programs of that version: pg_dump refuses a newer server. Without the tests that ask for roles and tables of
+# the pipeline.
 run_tests() {
     EDF_TEST_SOCKET=$PLACE/socket EDF_TEST_PORT=5432 PATH=$BIN:$PATH \
         cargo test --release -p edf-tests --test it -- "${MODULES[@]/%/::}" upgrade:: dump:: \
-        --skip a_pipeline_of_an_earlier_release --skip a_restored_deployment --skip a_standby --skip pages_for_operators
+        --skip a_pipeline_of_an_earlier_release --skip a_restored_deployment --skip a_standby --skip pages_for_operators \
+        --skip ::an_analyst_
 }
 
 serve() { as_server "$1/pg_ctl" start -w -s -D "$2" -l "$2/log" -o "-c listen_addresses= -c port=$3 -k $PLACE/socket -c fsync=off" 9>&-; }
@@ -73,6 +75,11 @@ ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$PLACE/socket" -p "$@"; }
 # A database of Debian's version with a model, brought to this one by pg_upgrade: it forecasts the same numbers.
 pg_upgrade_works() {
     local new_options=()
+    # Debian's newest servers keep a version of each column, and pg_upgrade wants a server that knows it.
+    if grep -q pg_attver "$PG_BIN/postgres" && ! grep -q pg_attver "$BIN/postgres"; then
+        echo "skipped: pg_upgrade to PostgreSQL $MAJOR, its minor release is older than that of the server of $PG_MAJOR (pg_attver)"
+        return 0
+    fi
     # Since 18 they are on by default, and both must agree.
     [ "$MAJOR" -lt 18 ] || new_options=(--no-data-checksums)
     mkdir "$PLACE"/{old,new,work}
@@ -123,7 +130,7 @@ for MAJOR in "${MAJORS[@]}"; do
         grep -q '^test result:' "$LOG" || FAILED=$((FAILED + 1))
     fi
     run_step "pg_upgrade from PostgreSQL $PG_MAJOR to $MAJOR" pg_upgrade_works
-    count
+    if ! grep '^skipped: ' "$LOG" | sed 's/^/     /'; then count; fi
     stop_server
 done
 say "$PASSED passed, $FAILED failed"

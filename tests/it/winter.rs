@@ -196,6 +196,8 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
             })
         })
         .collect();
-    let by_rule = |alert: &&&(String, i32, Vec<String>, String)| alert.2.iter().any(|detector| !MODELS.contains(&detector.as_str()));
+    let by_rule = |alert: &&&(String, i32, Vec<String>, String)| {
+        alert.2.iter().any(|detector| !MODELS.contains(&detector.as_str()))
+    };
     assert!(others.len() <= 1 && others.iter().filter(by_rule).count() == 0, "{alerts:#?}");
 }

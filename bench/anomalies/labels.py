@@ -3,7 +3,7 @@
 Of a database that replay.py has filled. The highest-ranked runs of the training part are resolved through the
 technicians' API, as many as asked for, with what the truth says of each; weights are learnt from them as they are in
 production, and the days of the test part are combined anew. Nothing of the test part is resolved. Every threshold is
-the budget's on the training part. Writes WORK/labels.json."""
+the budget's on the training part, or anomaly_alerts.min_threshold if that is more. Writes WORK/labels.json."""
 
 import argparse
 import dataclasses
@@ -123,6 +123,7 @@ def main() -> None:
     database.run("postgres", "select set_config('request.jwt.claims', %s, false)", (claims,))
     days = combined(database, about)
     waiting = candidates(database, split(days, about, "train"), truths["train"], max(options.labels)).itertuples()
+    least = database.value("postgres", "select min_threshold from energy.anomaly_alert_settings")
     results, given, positives = [], 0, 0
     for count in sorted(options.labels):
         while given < count and (run := next(waiting, None)) is not None:
@@ -131,7 +132,7 @@ def main() -> None:
         if given:
             database.run("pipeline", f"call {LEARN}", clock=clock)
             days = combined(database, about)
-        threshold = metrics.threshold_for(split(days, about, "train"), options.budget)
+        threshold = max(least, metrics.threshold_for(split(days, about, "train"), options.budget))
         test = split(days, about, "test").assign(is_alarm=lambda table: table["score"] >= threshold)
         found = dataclasses.asdict(metrics.scores(test, truths["test"]))
         results.append({"asked": count, "labels": given, "positives": int(positives), "threshold": threshold, **found})

@@ -122,12 +122,14 @@ def alert(work: pathlib.Path, path: pathlib.Path) -> bool:
             lw=0,
         )
         axes.axvline(event["start_at"], color="firebrick", lw=0.9, ls=":")
+        low, high = axes.get_ylim()
+        axes.set_ylim(top=high + 0.25 * (high - low))  # room for the legend
         axes.legend(fontsize=7, loc="upper left", ncols=3)
     panels[0].set_title(
         f"SIMULATED: alert {chosen['alert_id']}, score {chosen['score']:.2f}."
         f" What it was: {event['kind'].replace('_', ' ')}"
         f"{', ' + event['room_name'].replace('_', ' ') if event['room_name'] else ''}, from the dotted line on",
-        fontsize=9,
+        fontsize=8.5,
         loc="left",
     )
     panels[2].xaxis.set_major_formatter(dates.DateFormatter("%d %b"))

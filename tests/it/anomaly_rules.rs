@@ -476,7 +476,7 @@ async fn thresholds_and_durations_are_those_of_the_configuration() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_tower(&mut work).await;
-    say(&mut work, "f3", "bath", "room_temperature", "2017-01-17 06:00", "2017-01-17 14:00", "24.5").await;
+    say(&mut work, "f3", "bath", "room_temperature", "2017-01-17 06:00", "2017-01-17 18:00", "24.5").await;
     score(&mut work, DAYS.0, DAYS.1).await;
     assert!(alarms(&mut work).await.is_empty());
     set(&mut work, "{anomalies,rules,stuck_valve}", r#"{"hours": 8}"#).await;
@@ -496,5 +496,5 @@ async fn thresholds_and_durations_are_those_of_the_configuration() {
     make_days(&mut work).await;
     score(&mut work, DAYS.0, DAYS.1).await;
     let (is_alarm, score, hours, _) = known(&mut work, "f3", "2017-01-17", "stuck_valve").await;
-    assert!(!is_alarm && score > 0.3 && hours == Some(8.0));
+    assert!(!is_alarm && score > 0.3 && hours == Some(12.0));
 }

@@ -258,6 +258,22 @@ async fn too_large_too_frequent_and_malformed_requests_do_not_reach_the_api() {
         assert!(answer.headers().get("x-injected").is_none(), "{query}");
     }
 
+    for (name, value, status) in [
+        ("range", &b"\x92N\xc8"[..], 400),
+        ("prefer", b"\xe9", 400),
+        ("accept", b"text/\xff", 400),
+        ("if-none-match", b"\x80", 400),
+        ("content-type", b"\xc3\xa9", 400),
+        // The API does not get it.
+        ("x-anything", b"\x92N\xc8", 200),
+        ("range", b"0-1", 206),
+        ("prefer", b"count=exact", 206),
+    ] {
+        let value = reqwest::header::HeaderValue::from_bytes(value).unwrap();
+        let answer = front.get("forecasts?limit=1").header(name, value.clone()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{name}: {value:?}");
+    }
+
     // A caller with too many requests is throttled, others are not.
     let statuses = async |subject: &'static str| {
         let token = token_of(subject, "supplier");

@@ -29,6 +29,10 @@ class Failed(Exception):
     """What the browser answered instead."""
 
 
+class Left(Failed):
+    """The page was left while it was asked."""
+
+
 class Chromium:
     """One page of a browser of its own, with what it complains about in `complaints`."""
 
@@ -71,6 +75,8 @@ class Chromium:
             message = json.loads(self.socket.recv())
             if message.get("id") == self.asked:
                 if "error" in message:
+                    if "navigated or closed" in message["error"]["message"]:
+                        raise Left(method)
                     raise Failed(f"{method}: {message['error']['message']}")
                 return message["result"]
             self.take(message)
@@ -120,7 +126,15 @@ class Chromium:
             self.send("Runtime.evaluate", expression="0")
 
     def until(self, script, *arguments):
-        wait_for(lambda: self.run(script, *arguments))
+        """Waits for a script to be true, also across navigations."""
+
+        def holds():
+            try:
+                return self.run(script, *arguments)
+            except Left:
+                return False
+
+        wait_for(holds)
 
     def press(self, key):
         code, text = KEYS[key]

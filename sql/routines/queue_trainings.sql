@@ -55,6 +55,20 @@ Errors: 42704 no such building; 22000 its hours do not reach back to the evaluat
 training.min_known_share of it; fewer than two buildings of the archetype have data.$$;
 revoke all on function energy.validate_training(text, text, timestamptz) from public;
 
+create or replace function energy.queued_training(building_id text, archetype text, detector text default null) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format('run %s of it is already %s', run_id, state)
+    from energy.training_runs as runs
+    where (runs.building_id = queued_training.building_id or runs.archetype = queued_training.archetype)
+      and runs.detector is not distinct from queued_training.detector and state in ('queued', 'running')
+$$;
+comment on function energy.queued_training(text, text, text) is
+$$Why a building, or an archetype, is not queued for training now: the run that is queued or running; NULL if there is none.
+detector: of its anomaly model by this strategy, instead of its forecasting model.$$;
+revoke all on function energy.queued_training(text, text, text) from public;
+
 -- Earlier versions had no argument only_due.
 drop function if exists energy.plan_trainings(text[], text[], text, jsonb, jsonb);
 drop function if exists energy.queue_trainings(text[], text[], text, jsonb, jsonb, text);
@@ -100,10 +114,7 @@ begin
         select model_id, created_at into champion, champion_trained_at
         from edf.models where subject = coalesce(building_id, energy.archetype_subject(archetype))
             and status = 'approved';
-        select format('run %s of it is already %s', run_id, state) into queued
-        from energy.training_runs as runs
-        where (runs.building_id = plan_trainings.building_id or runs.archetype = plan_trainings.archetype)
-          and runs.detector is null and state in ('queued', 'running');
+        queued := energy.queued_training(plan_trainings.building_id, plan_trainings.archetype);
         will_train := queued is null;
         reason := coalesce(queued,
             case when champion is null then 'it has no approved model'

@@ -270,6 +270,11 @@ begin
         where not exists (select from raw.buildings where buildings.building_id = named)
         order by 1 nulls first, 2
     loop
+        -- Validation counts a year of features: not where nothing is due.
+        continue when only_due and not exists (
+            select from unnest(energy.anomaly_models()) as due_detector
+            where energy.training_due(plan_anomaly_trainings.building_id, plan_anomaly_trainings.archetype, slot_at, due_detector)
+                is not null);
         problem := null;
         begin
             perform energy.validate_anomaly_training(
@@ -284,10 +289,8 @@ begin
                 plan_anomaly_trainings.building_id, plan_anomaly_trainings.archetype, slot_at, plan_anomaly_trainings.detector);
             is_due := due is not null;
             continue when only_due and not is_due;
-            select format('run %s of it is %s already', run_id, state) into queued
-            from energy.training_runs as runs
-            where (runs.building_id = plan_anomaly_trainings.building_id or runs.archetype = plan_anomaly_trainings.archetype)
-              and runs.detector = plan_anomaly_trainings.detector and state in ('queued', 'running');
+            queued := energy.queued_training(
+                plan_anomaly_trainings.building_id, plan_anomaly_trainings.archetype, plan_anomaly_trainings.detector);
             will_train := queued is null;
             reason := coalesce(queued, due, 'it was asked for');
             return next;

@@ -274,7 +274,6 @@ step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)
 export EDF_TEST_SOCKET EDF_TEST_PORT EDF_TEST_API_URL EDF_TEST_JWT_SECRET
 suite 'database and API tests' cargo test --release -p edf-tests
-suite 'requests that Schemathesis makes, alone' cargo test --release -p edf-tests --test it -- --ignored
 suite 'the same in hostile sessions' hostile_sessions
 # The last: it decides about a model.
 check 'pages in a browser' pages

@@ -99,9 +99,7 @@ fn without_headers(document: &str) -> String {
     document.to_string()
 }
 
-/// Runs alone: other tests can exhaust the connection pool, and PostgREST then answers 504.
 #[tokio::test]
-#[ignore = "runs alone: cargo test -p edf-tests --test it -- --ignored"]
 async fn no_schemathesis_request_causes_a_server_error() {
     served().await;
     for role in ["supplier", "resident", "operator", "technician"] {
@@ -110,7 +108,7 @@ async fn no_schemathesis_request_causes_a_server_error() {
         std::fs::write(&document, without_headers(&openapi_of(&token).await)).unwrap();
         let (url, header) = (api_url(""), format!("Authorization: Bearer {token}"));
         let run = ["run", document.to_str().unwrap(), "--url", url.trim_end_matches('/'), "--header", &header];
-        // GET requests only: the pages are tested on the same data afterwards.
+        // GET requests only: other tests run at the same time.
         let asked = ["--include-method", "GET", "--phases", "coverage,fuzzing", "--max-examples", "20", "--seed", "1"];
         let judged = ["--checks", "not_a_server_error", "--request-timeout", "60", "--no-color"];
         let output = python("schemathesis", &[&run[..], &asked, &judged].concat(), "");

@@ -73,10 +73,13 @@ begin
             where days.building_id = due.building_id and days.local_date = due.local_date
             offset 0
         ) as fresh
-        left join energy.apartment_days as kept
-            on (kept.building_id, kept.apartment_id, kept.local_date) = (fresh.building_id, fresh.apartment_id,
-                fresh.local_date)
-            and kept.building_id = any (buildings) and kept.local_date between first_date and last_date
+        left join lateral (
+            select * from energy.apartment_days as days
+            where (days.building_id, days.apartment_id, days.local_date)
+                    = (fresh.building_id, fresh.apartment_id, fresh.local_date)
+              and days.local_date between first_date and last_date
+            offset 0
+        ) as kept on true
         where (
             kept.hours_in_day, kept.consumption_hours, kept.comfort_hours, kept.consumption_kwh,
             kept.room_temperature_c, kept.setpoint_c, kept.setpoint_difference_c, kept.coverage_share, kept.quality,

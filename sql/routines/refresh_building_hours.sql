@@ -15,10 +15,12 @@ begin
           select from energy.building_spans as spans
           where spans.building_id = hours.building_id
             and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+      -- OFFSET 0: otherwise the hours of all buildings would be hashed.
       and (consumption_kwh is null and solar_kwh is null or exists (
           select from energy.apartment_hours as parts
           join raw.sensors using (building_id, apartment_id)
-          where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at));
+          where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at
+          offset 0));
     -- Also those of an apartment whose registers are continued by another one.
     delete from energy.apartment_hours as hours
     where building_id = any (building_ids) and hour_at >= floor_at
@@ -364,8 +366,12 @@ begin
         insert into energy.building_heard as known (building_id, hour_at, received_at)
         select news.building_id, news.hour_at, news.received_at
         from news_by_hour as news
-        left join energy.building_heard as before
-            on (before.building_id, before.hour_at) = (news.building_id, news.hour_at)
+        -- OFFSET 0: looked up by hour; the planner would otherwise read all hours ever heard.
+        left join lateral (
+            select received_at from energy.building_heard
+            where (building_heard.building_id, building_heard.hour_at) = (news.building_id, news.hour_at)
+            offset 0
+        ) as before on true
         where (before.received_at <= news.received_at) is not true
         on conflict (building_id, hour_at) do update set received_at = excluded.received_at
         returning building_id, hour_at

@@ -28,10 +28,13 @@ begin
         where hours.building_id = due.building_id and hours.day_at = due.day_at
         offset 0
     ) as fresh
-    left join energy.measure_hours as kept
-        on (kept.building_id, kept.apartment_id, kept.room_name, kept.measures, kept.hour_at)
-            = (fresh.building_id, fresh.apartment_id, fresh.room_name, fresh.measures, fresh.hour_at)
-        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
+    left join lateral (
+        select * from energy.measure_hours as hours
+        where (hours.building_id, hours.apartment_id, hours.room_name, hours.measures, hours.hour_at)
+                = (fresh.building_id, fresh.apartment_id, fresh.room_name, fresh.measures, fresh.hour_at)
+          and hours.hour_at >= from_at and hours.hour_at < to_at
+        offset 0
+    ) as kept on true
     where due.day_at >= floor_at
       and (fresh.is_lost and kept.value is not null and fresh.value is null) is not true
       and (kept.value, kept.quality, kept.received_at) is distinct from (fresh.value, fresh.quality, fresh.received_at)
@@ -53,8 +56,8 @@ set enable_seqscan = off
 set plan_cache_mode = force_custom_plan
 as $$
 begin
-    -- OFFSET 0 keeps the planner from flattening the view: only the requested days are computed. Unchanged rows are
-    -- skipped, since a conflict would lock them.
+    -- OFFSET 0 keeps the planner from flattening the view, so that only the requested days are computed, and makes it
+    -- look up each stored hour by its key. Unchanged rows are skipped, since a conflict would lock them.
     insert into energy.apartment_hours (building_id, apartment_id, hour_at, consumption_kwh, solar_kwh, quality,
         received_at,
                                         consumption_registers, solar_quality, solar_received_at)
@@ -67,9 +70,13 @@ begin
         where hours.building_id = due.building_id and hours.day_at = due.day_at
         offset 0
     ) as fresh
-    left join energy.apartment_hours as kept
-        on (kept.building_id, kept.apartment_id, kept.hour_at) = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
-        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
+    left join lateral (
+        select * from energy.apartment_hours as hours
+        where (hours.building_id, hours.apartment_id, hours.hour_at)
+                = (fresh.building_id, fresh.apartment_id, fresh.hour_at)
+          and hours.hour_at >= from_at and hours.hour_at < to_at
+        offset 0
+    ) as kept on true
     -- For a register that was silent for long, the previous reading may have been dropped even here: keep the stored
     -- value.
     where (fresh.is_lost and (kept.consumption_kwh is not null and fresh.consumption_kwh is null
@@ -103,9 +110,12 @@ begin
           and hours.hour_at >= from_at and hours.hour_at < to_at
         offset 0
     ) as fresh
-    left join energy.building_hours as kept
-        on (kept.building_id, kept.hour_at) = (fresh.building_id, fresh.hour_at)
-        and kept.building_id = any (buildings) and kept.hour_at >= from_at and kept.hour_at < to_at
+    left join lateral (
+        select * from energy.building_hours as hours
+        where (hours.building_id, hours.hour_at) = (fresh.building_id, fresh.hour_at)
+          and hours.hour_at >= from_at and hours.hour_at < to_at
+        offset 0
+    ) as kept on true
     where (kept.consumption_kwh, kept.solar_kwh, kept.apartments_reporting, kept.apartments_expected,
         kept.coverage_share, kept.quality,
            kept.received_at, kept.solar_quality, kept.solar_received_at)

@@ -74,7 +74,7 @@ days as (
         least(day_at + interval '24 hours', date_trunc('hour', heard_at, 'UTC')) as end_at,
         heard_at
     from building_spans
-    cross join lateral generate_series(date_trunc('day', first_at, 'UTC'), heard_at, interval '24 hours') as day_at
+    cross join lateral energy.days_between(first_at, heard_at) as day_at
 ),
 
 sensor_days as (

@@ -36,22 +36,6 @@ comment on function energy.near_to() is
     'End of the range in which views look for readings first, set by energy.set_near(); infinity: unrestricted.';
 revoke all on function energy.near_to() from public;
 
-create or replace function energy.days_between(from_at timestamptz, to_at timestamptz) returns setof timestamptz
-language sql stable rows 15
-set search_path = pg_catalog, pg_temp
-as $$
-    -- Not near_from() and near_to(): a plan must not keep the days of an earlier setting.
-    select generate_series(
-        greatest(date_trunc('day', from_at, 'UTC'),
-            date_trunc('day', nullif(current_setting('energy.near_from', true), '')::timestamptz, 'UTC')),
-        least(to_at, nullif(current_setting('energy.near_to', true), '')::timestamptz),
-        interval '24 hours');
-$$;
-comment on function energy.days_between(timestamptz, timestamptz) is
-$$The UTC days from one time to another; only those near the days that are computed next, if energy.set_near() has set
-them. Otherwise each day would go through all days of its building.$$;
-revoke all on function energy.days_between(timestamptz, timestamptz) from public;
-
 create or replace function energy.reading_before(
     sensor_id bigint, before_at timestamptz, out read_at timestamptz, out value double precision
 )

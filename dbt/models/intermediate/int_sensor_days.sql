@@ -13,6 +13,10 @@ building_spans as (
     select * from {{ source('energy', 'building_spans') }}
 ),
 
+utc_days as (
+    select * from {{ source('energy', 'utc_days') }}
+),
+
 -- Not materialized: each day reads its readings by the index. For the days being computed the restriction contains all
 -- that is needed; it is known at planning time, so that few chunks are opened.
 near_readings as not materialized (
@@ -74,7 +78,7 @@ days as (
         least(day_at + interval '24 hours', date_trunc('hour', heard_at, 'UTC')) as end_at,
         heard_at
     from building_spans
-    cross join lateral energy.days_between(first_at, heard_at) as day_at
+    join utc_days on day_at >= date_trunc('day', first_at, 'UTC') and day_at <= heard_at
 ),
 
 sensor_days as (

@@ -72,6 +72,7 @@ set local role edf_owner;
 \ir routines/training_weather.sql
 \ir routines/backtest_building.sql
 \ir routines/overall_scores.sql
+\ir routines/forecasting_model.sql
 \ir routines/stress_test.sql
 \ir routines/governance.sql
 \ir routines/train_model.sql

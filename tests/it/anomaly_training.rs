@@ -2,7 +2,7 @@
 
 use crate::block::block;
 use crate::storage::{run, texts};
-use edf_tests::{Throwaway, configure, refusal};
+use edf_tests::{Throwaway, configure, refusal, refusals};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
@@ -342,4 +342,77 @@ async fn what_analysts_read_of_models_names_no_apartment_and_a_fault_that_was_co
     run(&mut postgres, "reset role; set role dashboard").await;
     assert_eq!(refusal(&mut postgres, "select * from energy.apartment_features").await.code, "42501");
     postgres.execute(AssertSqlSafe("reset role")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_model_of_anomalies_is_no_challenger_has_no_stress_test_and_a_card_of_its_own() {
+    let (_database, mut postgres) = block().await;
+    run(
+        &mut postgres,
+        "select setseed(0.2);
+         create table public.vectors as
+         select n as key, random() as a, random() as b, random() as c from generate_series(1, 300) as n;
+         select edf.train_anomaly_model('isolation_forest:block', 'select * from public.vectors', 'isolation_forest')
+         from generate_series(1, 2);
+         select edf.train('block', 'select at, 1 + extract(hour from at) from generate_series(
+             ''2026-01-01''::timestamptz, ''2026-03-01'', ''1 hour'') as at', 'seasonal_naive');
+         insert into energy.trainings (model_id, config_id, building_id, known_at, recipe)
+         select model_id, energy.current_config_id(), 'block', energy.clock(), '{}' from edf.models;
+         insert into energy.model_scores (model_id, strategy, lead_day, n, coverage_pct)
+         select model_id, strategy, 0, 280, 99 from edf.models",
+    )
+    .await;
+    let ids: Vec<(i64, String)> =
+        query_as("select model_id, strategy from edf.models order by 1").fetch_all(&mut postgres).await.unwrap();
+    let (champion, pending, forecasts) = (ids[0].0, ids[1].0, ids[2].0);
+    assert_eq!((ids[1].1.as_str(), ids[2].1.as_str()), ("isolation_forest", "seasonal_naive"));
+    run(&mut postgres, &format!("select edf.approve_model({champion}, 'a test')")).await;
+
+    let refused = refusal(&mut postgres, &format!("select energy.start_challenge({pending})")).await;
+    assert_eq!(refused.code, "0A000");
+    assert_eq!(
+        refused.message,
+        format!("model {pending} of \"isolation_forest:block\" finds anomalies by isolation_forest and does not forecast")
+    );
+    refusals(
+        &mut postgres,
+        &[
+            ("42704", "select energy.start_challenge(987654321)"),
+            ("42704", "select energy.start_challenge(null)"),
+            ("0A000", &format!("select energy.stress_test({pending})")),
+            ("0A000", &format!("select energy.record_stress_test({pending})")),
+            // And the reverse.
+            ("0A000", &format!("select energy.evaluate_anomaly_model({forecasts})")),
+            ("42704", "select energy.evaluate_anomaly_model(987654321)"),
+        ],
+    )
+    .await;
+    // 99 % coverage is no share of alarms where the model forecasts.
+    configure(&mut postgres, "governance,auto_approve_anomalies", r#"{"max_alarm_pct": 4}"#).await;
+    let approved = |model: i64| format!("select coalesce(energy.auto_approve_anomaly_model({model}), 'pending')");
+    assert_eq!(texts(&mut postgres, &approved(forecasts)).await, ["pending"]);
+
+    // One that an earlier version let begin ends.
+    run(
+        &mut postgres,
+        &format!(
+            "insert into energy.challenges (model_id, champion_id, first_at, days, started_by)
+             values ({pending}, {champion}, energy.clock(), 28, 'a test')"
+        ),
+    )
+    .await;
+    run(&mut postgres, "call energy.issue_shadow_forecasts()").await;
+    let ended = "select state || ': ' || outcome from energy.challenges";
+    let expected = format!("cancelled: model {pending} finds anomalies and does not forecast");
+    assert_eq!(texts(&mut postgres, ended).await, [expected]);
+
+    let card: String = query_scalar(AssertSqlSafe(format!("select energy.model_card({pending})")))
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    for part in ["| finds | unusual days of apartments of \"block\" |", "| this model | all | 280 |", "3 features: a, b, c."] {
+        assert!(card.contains(part), "{part}\n{card}");
+    }
+    assert!(!card.contains("forecast") && !card.contains("demand"), "{card}");
+    assert!(texts(&mut postgres, &approved(pending)).await[0].starts_with("rule governance.auto_approve_anomalies"));
 }

@@ -121,6 +121,7 @@ set local role edf_owner;
 \ir routines/health.sql
 \ir routines/anomaly_settings.sql
 \ir routines/anomaly_alert_id.sql
+\ir routines/shared_anomalies.sql
 \ir routines/combined_anomaly_scores.sql
 \ir routines/anomaly_threshold.sql
 \ir routines/anomaly_alert_events.sql

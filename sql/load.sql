@@ -72,6 +72,7 @@ set local role edf_owner;
 \ir routines/training_weather.sql
 \ir routines/backtest_building.sql
 \ir routines/overall_scores.sql
+\ir routines/forecasting_model.sql
 \ir routines/stress_test.sql
 \ir routines/governance.sql
 \ir routines/train_model.sql
@@ -120,6 +121,7 @@ set local role edf_owner;
 \ir routines/health.sql
 \ir routines/anomaly_settings.sql
 \ir routines/anomaly_alert_id.sql
+\ir routines/shared_anomalies.sql
 \ir routines/combined_anomaly_scores.sql
 \ir routines/anomaly_threshold.sql
 \ir routines/anomaly_alert_events.sql

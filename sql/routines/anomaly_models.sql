@@ -98,6 +98,48 @@ $$The approved model of a detector that judges the days of each of these buildin
 of its archetype. A building without either has no row.$$;
 revoke all on function energy.anomaly_models_of(text, text[]) from public;
 
+-- edf.score_anomalies starts sums anew after a gap, so that sums are parted by moving dates: days of a fault of the
+-- whole building have a run of their own, before all others, and after a repair another one begins.
+create or replace function energy.run_dates_query(query text, building_ids text[], from_date date, to_date date)
+returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $query$
+        with repairs as materialized (
+            select apartments.building_id, apartments.apartment_id, array_agg(alerts.run_until) as dates
+            from raw.apartments
+            join energy.anomaly_alerts as alerts
+                on alerts.building_id = apartments.building_id and alerts.apartment_id in (apartments.apartment_id, '')
+            where apartments.building_id = any (%2$L::text[]) and alerts.status = 'Resolved-True Positive'
+              and alerts.run_until >= %3$L
+            group by apartments.building_id, apartments.apartment_id
+        )
+
+        select days.key, days.apartment, days.daily_energy_kwh, %5$s,
+            case when faults.local_date is not null then days.local_date - 100000
+                 when repairs.dates is null then days.local_date
+                 else days.local_date + 1000 * (
+                     select count(*)::integer from unnest(repairs.dates) as repaired_on
+                     where repaired_on < days.local_date)
+            end as local_date
+        from (%1$s) as days
+        left join energy.building_fault_days(%2$L, %3$L, %4$L) as faults
+            on faults.building_id = days.building_id and faults.local_date = days.local_date
+        left join repairs on repairs.building_id = days.building_id and repairs.apartment_id = days.apartment_id
+        $query$, query, building_ids, from_date, to_date,
+        (
+            select string_agg(format('days.%I', name), ', ')
+            from unnest(energy.anomaly_features('expected_energy')) as name
+        ))
+$$;
+comment on function energy.run_dates_query(text, text[], date, date) is
+$$energy.anomaly_rows_query for expected_energy, with dates that part the sums of an apartment: those of days with a
+fault of the whole building (energy.building_fault_days), which explains them, and those up to a fault that a technician
+has confirmed, from those after it.$$;
+revoke all on function energy.run_dates_query(text, text[], date, date) from public;
+
 create or replace function energy.days_by_model(detector text, building_ids text[], from_date date, to_date date)
 returns table (
     building_id text, apartment_id text, local_date date, score double precision, is_alarm boolean,
@@ -110,9 +152,10 @@ as $$
 declare
     known_days constant integer := (select archetype_after_days from energy.anomaly_model_limits);
     -- Sums of a run of days begin some weeks before.
-    look_back  constant integer := case detector when 'expected_energy' then 30 else 0 end;
+    look_back  constant integer := 30;
     served  record;
     query   text;
+    scored  text;
     message text;
     advice  text;
 begin
@@ -122,7 +165,12 @@ begin
         group by models.model_id, models.energy_measures
         order by models.model_id
     loop
-        query := energy.anomaly_rows_query(served.ids, from_date - look_back, to_date, served.energy_measures);
+        query := energy.anomaly_rows_query(served.ids, from_date, to_date, served.energy_measures);
+        scored := case detector when 'expected_energy'
+            then energy.run_dates_query(
+                energy.anomaly_rows_query(served.ids, from_date - look_back, to_date, served.energy_measures), served.ids,
+                from_date - look_back, to_date)
+            else query end;
         begin
             return query execute format(
                 $query$
@@ -147,9 +195,9 @@ begin
                 )
 
                 select rows.building_id, rows.apartment_id, rows.local_date, verdicts.score,
-                    verdicts.is_anomaly and ($5 <> 'expected_energy' or rows.weather_in_range is not false),
+                    verdicts.is_anomaly and ($4 <> 'expected_energy' or rows.weather_in_range is not false),
                     case when verdicts.is_anomaly and verdicts.run_days > 1 then 24.0 * verdicts.run_days end::double precision,
-                    case when $5 = 'expected_energy' then jsonb_strip_nulls(jsonb_build_object(
+                    case when $4 = 'expected_energy' then jsonb_strip_nulls(jsonb_build_object(
                             'daily_energy_kwh', round(rows.daily_energy_kwh::numeric, 2),
                             'expected_kwh', round(verdicts.expected::numeric, 2),
                             'lower_kwh', round(verdicts.lower::numeric, 2), 'upper_kwh', round(verdicts.upper::numeric, 2),
@@ -167,14 +215,14 @@ begin
                         select explained.feature, explained.value, explained.typical
                         from edf.explain_anomaly($1, to_jsonb(rows)) as explained
                         -- Within, so that it is asked of alarms alone.
-                        where verdicts.is_anomaly and $5 <> 'expected_energy' and explained.value is not null
+                        where verdicts.is_anomaly and $4 <> 'expected_energy' and explained.value is not null
                         order by explained.contribution desc
                         limit 3
                     ) as odd
                 ) as parts on true
-                where verdicts.score is not null and rows.local_date >= $3 and firsts.local_date <= rows.local_date - $4
-                $query$, query, query)
-            using served.model_id, served.ids, from_date, known_days, detector;
+                where verdicts.score is not null and firsts.local_date <= rows.local_date - $3
+                $query$, query, scored)
+            using served.model_id, served.ids, known_days, detector;
         exception when others then
             get stacked diagnostics message = message_text, advice = pg_exception_hint;
             raise exception 'model % of %: %', served.model_id, detector, message using errcode = sqlstate, hint = advice;

@@ -83,10 +83,15 @@ declare
         when 'energy.forecast_slots' then 'slot_at < energy.clock() - $1'
         when 'energy.refreshed_forecasts' then 'refreshed_at < energy.clock() - $1'
         when 'energy.superseded_forecasts' then 'issued_at < energy.clock() - $1'
-        -- Days of apartments.
+        -- Days of apartments, and what is said of them.
+        when 'energy.apartment_days' then 'local_date < (energy.clock() - $1)::date'
         when 'energy.apartment_features' then 'local_date < (energy.clock() - $1)::date'
         when 'energy.anomaly_scores' then 'local_date < (energy.clock() - $1)::date'
         when 'energy.anomaly_findings' then 'local_date < (energy.clock() - $1)::date'
+        when 'energy.anomaly_days' then 'local_date < (energy.clock() - $1)::date'
+        -- The newest one is the threshold of now.
+        when 'energy.anomaly_thresholds' then 'made_at < energy.clock() - $1
+            and threshold_id < (select max(newest.threshold_id) from energy.anomaly_thresholds as newest)'
         -- The refresh needs rows from the first hour that may be recomputed, and the newest row of each building.
         when 'energy.building_heard' then 'hour_at < energy.hours_floor()
             and hour_at < (select max(newest.hour_at) from energy.building_heard as newest where newest.building_id = log.building_id)'

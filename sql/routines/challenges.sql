@@ -5,15 +5,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    model     edf.models;
+    model     constant edf.models := energy.forecasting_model(model_id);
     champion  bigint;
     challenge bigint;
 begin
-    select * into model from edf.models where models.model_id = start_challenge.model_id;
-    if not found then
-        raise exception 'there is no model %', coalesce(start_challenge.model_id::text, 'null')
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
     if model.status <> 'pending'
         or not exists (select from energy.trainings where trainings.model_id = model.model_id) then
         raise exception 'model % is %; only a pending model trained by the pipeline can be a challenger',
@@ -42,9 +37,9 @@ end;
 $$;
 comment on function energy.start_challenge(bigint, integer, text) is
 $$Makes a pending model forecast in shadow beside the approved model of its subject, for every forecast issued from now
-on, until they have the given number of days in common. Returns the challenge's id. Errors: 42704 no such model; 55000
-it is not pending, was not trained by the pipeline, is a challenger already, or there is no champion; 23514 days not
-between 1 and 3650.$$;
+on, until they have the given number of days in common. Returns the challenge's id. Errors: 42704 no such model; 0A000
+it finds anomalies; 55000 it is not pending, was not trained by the pipeline, is a challenger already, or there is no
+champion; 23514 days not between 1 and 3650.$$;
 revoke all on function energy.start_challenge(bigint, integer, text) from public;
 
 create or replace function energy.serve_share(challenge_id bigint, share double precision, reason text) returns void
@@ -264,7 +259,14 @@ begin
     if challenge.challenge_id is null then
         return null;
     end if;
-    if not exists (select from edf.models where model_id = challenge.model_id and status = 'pending')
+    if exists (
+        select from edf.models
+        where model_id = challenge.model_id and strategy = any (edf.anomaly_strategies())
+    ) then
+        -- Earlier versions let one begin, which would never end.
+        ending := 'cancelled';
+        verdict := format('model %s finds anomalies and does not forecast', challenge.model_id);
+    elsif not exists (select from edf.models where model_id = challenge.model_id and status = 'pending')
        or not exists (select from edf.models where model_id = challenge.champion_id and status = 'approved') then
         ending := 'cancelled';
         verdict := format('model %s is %s and model %s %s',
@@ -304,7 +306,7 @@ $$;
 comment on function energy.conclude_challenge(bigint) is
 $$Ends a challenge whose days are over: the challenger is approved if it meets governance.promote of the configuration,
 with the rule and the numbers in its event; otherwise it stays pending for a person to decide. A challenge also ends if
-challenger or champion has been decided on. Returns the outcome; NULL: it continues.$$;
+challenger or champion has been decided on, or if its model finds anomalies. Returns the outcome; NULL: it continues.$$;
 revoke all on function energy.conclude_challenge(bigint) from public;
 
 create or replace view energy.shadows_due as

@@ -28,27 +28,8 @@ as $$
           and (scores.score > 0 or scores.is_alarm)
     ),
 
-    several as (
-        select scores.building_id, scores.local_date, scores.detector, max(scores.score) as score, count(*) as alarms,
-            max(model_id) as model_id, max(config_id) as config_id
-        from scores
-        cross join settings
-        where scores.apartment_id <> '' and is_alarm
-        group by scores.building_id, scores.local_date, scores.detector, building_share, building_min_apartments
-        having count(*) >= building_share * building_min_apartments
-    ),
-
-    -- What most apartments of a building have on a day, by one detector, is one fault of the building.
     shared as materialized (
-        select several.*, known.apartments as known
-        from several
-        cross join settings
-        cross join lateral (
-            select count(*) as apartments from energy.anomaly_scores as scores
-            where scores.building_id = several.building_id and scores.local_date = several.local_date
-              and scores.detector = several.detector and scores.apartment_id <> ''
-        ) as known
-        where known.apartments >= building_min_apartments and alarms >= building_share * known.apartments
+        select * from energy.shared_anomalies(building_ids, from_date, to_date)
     ),
 
     spoken as (
@@ -61,7 +42,7 @@ as $$
         where shared.detector is null
         union all
         select shared.building_id, '' as apartment_id, shared.local_date, shared.detector, shared.score,
-            true as is_alarm, jsonb_build_object('apartments', alarms, 'of_apartments', known) as evidence,
+            true as is_alarm, jsonb_build_object('apartments', alarms, 'of_apartments', apartments) as evidence,
             null as hours, shared.model_id, shared.config_id
         from shared
     ),

@@ -215,13 +215,23 @@ begin
     ) as nights
     where to_hour <= from_hour
     union all
-    select 'storage.logs.energy.apartment_features', format('%s is shorter than anomalies.models.history, %s', kept.keep, kept.history),
-        'Keep the features that models learn from.'
+    select 'storage.logs.' || kept.log_name, format('%s is shorter than %s, %s', kept.keep, kept.reader, kept.span),
+        kept.hint
     from (
-        select (config #>> '{storage,logs,energy.apartment_features}')::interval as keep,
-            coalesce(config #>> '{anomalies,models,history}', '1 year')::interval as history
+        select needed.log_name, needed.reader, needed.span, needed.hint,
+            (config #>> array['storage', 'logs', needed.log_name])::interval as keep
+        from (values
+            ('energy.apartment_features', 'anomalies.models.history',
+                coalesce(config #>> '{anomalies,models,history}', '1 year')::interval,
+                'Keep the features that models learn from.'),
+            ('energy.apartment_days', 'storage.logs.energy.apartment_features',
+                (config #>> '{storage,logs,energy.apartment_features}')::interval, 'Features are computed from days.'),
+            ('energy.anomaly_days', 'anomalies.catch_up',
+                coalesce(config #>> '{anomalies,catch_up}', '14 days')::interval,
+                'A day that changes late changes those that were scored after it.')
+        ) as needed (log_name, reader, span, hint)
     ) as kept
-    where kept.keep < kept.history
+    where kept.keep < kept.span
     union all
     select * from energy.rule_errors(config)
     union all

@@ -197,46 +197,36 @@ of the ratio of demand to forecast when each building is forecast by the profile
 if no building of known size has four weeks of demand, or an hour of the day is never known.$$;
 revoke all on function energy.learn_design_profile(text, text, timestamptz, text[]) from public;
 
-create or replace function energy.learn_design_profiles() returns bigint
+create or replace function energy.learn_design_profiles(archetypes text[]) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    started_at constant timestamptz := clock_timestamp();
-    now_at     constant timestamptz := energy.clock();
-    kind       text;
-    unit       text;
-    failed     bigint := 0;
-    state      text;
-    message    text;
-    advice     text;
+    now_at  constant timestamptz := energy.clock();
+    kind    text;
+    unit    text;
+    written bigint := 0;
 begin
     for kind in
-        select kinds.archetype
-        from (select '' as archetype union select archetype from raw.buildings where archetype is not null) as kinds
+        select kinds.archetype from unnest(archetypes) as kinds (archetype)
         where not exists (
             select from energy.design_profiles as known
             where known.archetype = kinds.archetype and known.learnt_at > now_at - interval '7 days')
         order by 1
     loop
-        begin
-            foreach unit in array array['m2', 'apartment', 'building'] loop
-                insert into energy.design_profiles
-                select * from energy.learn_design_profile(kind, unit, now_at, energy.design_members(kind, now_at));
-            end loop;
-        exception when others then
-            get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run('review_life_cycle', null, now_at, started_at, 'failed', 0, state, message,
-                advice, kind);
-            failed := failed + 1;
-        end;
+        foreach unit in array array['m2', 'apartment', 'building'] loop
+            insert into energy.design_profiles
+            select * from energy.learn_design_profile(kind, unit, now_at, energy.design_members(kind, now_at));
+            written := written + found::integer;
+        end loop;
     end loop;
-    return failed;
+    return written;
 end;
 $$;
-comment on function energy.learn_design_profiles() is
-$$Learns the design profiles of all archetypes, and of all buildings together, that are older than a week, into
-energy.design_profiles. An archetype that fails is recorded in energy.job_runs; the others continue. Returns the number
-of failures.$$;
-revoke all on function energy.learn_design_profiles() from public;
+comment on function energy.learn_design_profiles(text[]) is
+$$Learns those design profiles of some archetypes, and of all buildings together for '', that are older than a week,
+into energy.design_profiles. Returns how many. energy.review_life_cycle() calls it.$$;
+revoke all on function energy.learn_design_profiles(text[]) from public;
+-- Earlier versions recorded failures themselves.
+drop function if exists energy.learn_design_profiles();

@@ -144,7 +144,8 @@ begin
     select scores.* into score
     from energy.model_scores as scores
     join edf.models using (model_id)
-    where scores.model_id = auto_approve_anomaly_model.model_id and status = 'pending';
+    where scores.model_id = auto_approve_anomaly_model.model_id and status = 'pending'
+      and models.strategy = any (energy.anomaly_models());
     if (100 - score.coverage_pct <= most) is not true or exists (
         select from energy.training_runs as runs
         where runs.model_id = auto_approve_anomaly_model.model_id and state in ('queued', 'running') and step <> 'register')

@@ -27,32 +27,36 @@ as $$
 #variable_conflict use_column
 declare
     min_labels constant integer := (select min_labels from energy.anomaly_alert_settings);
-    names  text[];
-    facts  double precision[];
-    target double precision[];
-    keys   text[];
-    model  record;
+    keys      text[];
+    target    double precision[];
+    priors    double precision[];
+    strengths jsonb[];
+    names     text[];
+    facts     double precision[];
+    model     record;
 begin
-    select array_agg(alert_id order by alert_id), array_agg(is_fault::integer::double precision order by alert_id)
-    into keys, target
-    from energy.anomaly_labels(fitted_anomaly_weights.archetype);
+    select array_agg(taught.alert_id order by taught.alert_id),
+        array_agg(taught.is_fault::integer::double precision order by taught.alert_id),
+        array_agg(taught.prior order by taught.alert_id), array_agg(taught.strengths order by taught.alert_id)
+    into keys, target, priors, strengths
+    from energy.anomaly_labels(fitted_anomaly_weights.archetype) as taught;
     labels := coalesce(cardinality(keys), 0);
     if labels < min_labels then
         return;
     end if;
     select sum(fault) into positives from unnest(target) as fault;
     select array['(prior)'] || array_agg(distinct name order by name) into names
-    from energy.anomaly_labels(fitted_anomaly_weights.archetype) as taught
-    cross join lateral jsonb_object_keys(taught.strengths) as name;
+    from unnest(strengths) as spoken (strength)
+    cross join lateral jsonb_object_keys(strength) as name;
     -- One column after the other.
-    select array_agg(fact order by place, alert_id) into facts
-    from (
-        select place, alert_id, case when name = '(prior)'
-            then ln(clipped / (1 - clipped)) else coalesce((taught.strengths ->> name)::double precision, 0) end as fact
-        from unnest(names) with ordinality as features (name, place)
-        cross join energy.anomaly_labels(fitted_anomaly_weights.archetype) as taught
-        cross join lateral (select least(greatest(taught.prior, 1e-6), 0.999) as clipped) as priors
-    ) as numbers;
+    select array_agg(
+        case when name = '(prior)' then ln(clipped / (1 - clipped))
+            else coalesce((strength ->> name)::double precision, 0) end
+        order by place, n)
+    into facts
+    from unnest(names) with ordinality as features (name, place)
+    cross join unnest(priors, strengths) with ordinality as taught (prior, strength, n)
+    cross join lateral (select least(greatest(prior, 1e-6), 0.999) as clipped) as clips;
     select * into strict model from edf.fit_anomalies(
         'alert_probability', row(keys, names, facts, target, null, null)::edf.observations,
         '{"scores": false, "base_rate": 0.5, "weight": 0, "weights": {"(prior)": 1}}'::jsonb, null::bytea);
@@ -77,43 +81,47 @@ anomaly_alerts.min_labels. Those of the configuration's precisions alone, (prior
 are told no better with what was learnt from the others.$$;
 revoke all on function energy.fitted_anomaly_weights(text) from public;
 
-create or replace function energy.learn_weights_of(archetype text) returns boolean
+create or replace function energy.learn_weights_of(archetypes text[]) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 declare
     settings  constant energy.anomaly_alert_settings := (select s from energy.anomaly_alert_settings as s);
     until     constant date := (select max(local_date) from energy.anomaly_findings);
+    kind      text;
     buildings text[];
     fresh     jsonb;
     known     jsonb;
+    changed   bigint := 0;
 begin
-    select jsonb_object_agg(detector, jsonb_build_array(weight, labels, positives)) into fresh
-    from energy.fitted_anomaly_weights(learn_weights_of.archetype);
-    select jsonb_object_agg(detector, jsonb_build_array(weight, labels, positives)) into known
-    from energy.anomaly_weights as weights
-    where weights.archetype = learn_weights_of.archetype and learnt_at = (
-        select max(newest.learnt_at) from energy.anomaly_weights as newest where newest.archetype = learn_weights_of.archetype);
-    if fresh is null or fresh is not distinct from known then
-        return false;
-    end if;
-    insert into energy.anomaly_weights (archetype, detector, learnt_at, weight, labels, positives)
-    select learn_weights_of.archetype, key, energy.clock(), (value -> 0)::double precision, (value -> 1)::integer, (value -> 2)::integer
-    from jsonb_each(fresh)
-    on conflict on constraint anomaly_weights_pkey do update set
-        weight = excluded.weight, labels = excluded.labels, positives = excluded.positives;
-    -- The budget ranks the scores of the past weeks: all by the same weights.
-    buildings := array(
-        select building_id from raw.buildings where learn_weights_of.archetype in (buildings.archetype, ''));
-    perform energy.refresh_anomaly_findings(buildings, until - 7 * settings.budget_weeks, until);
-    return true;
+    -- Of all first: an archetype with answers of its own does without.
+    for kind in select name from unnest(archetypes) as name order by name loop
+        select jsonb_object_agg(detector, jsonb_build_array(weight, labels, positives)) into fresh
+        from energy.fitted_anomaly_weights(kind);
+        select jsonb_object_agg(detector, jsonb_build_array(weight, labels, positives)) into known
+        from energy.anomaly_weights as weights
+        where weights.archetype = kind and learnt_at = (
+            select max(newest.learnt_at) from energy.anomaly_weights as newest where newest.archetype = kind);
+        continue when fresh is null or fresh is not distinct from known;
+        insert into energy.anomaly_weights (archetype, detector, learnt_at, weight, labels, positives)
+        select kind, key, energy.clock(), (value -> 0)::double precision, (value -> 1)::integer, (value -> 2)::integer
+        from jsonb_each(fresh)
+        on conflict on constraint anomaly_weights_pkey do update set
+            weight = excluded.weight, labels = excluded.labels, positives = excluded.positives;
+        -- The budget ranks the scores of the past weeks: all by the same weights.
+        buildings := array(select building_id from raw.buildings where kind in (buildings.archetype, ''));
+        perform energy.refresh_anomaly_findings(buildings, until - 7 * settings.budget_weeks, until);
+        changed := changed + 1;
+    end loop;
+    return changed;
 end;
 $$;
-comment on function energy.learn_weights_of(text) is
-$$Learns the weights of an archetype anew, of all for '', and brings the days that the budget ranks up to date; whether they
-changed. energy.learn_anomaly_weights() calls it.$$;
-revoke all on function energy.learn_weights_of(text) from public;
+comment on function energy.learn_weights_of(text[]) is
+$$Learns the weights of some archetypes anew, of all together for '', and brings the days that the budget ranks up to
+date. Returns for how many they changed. energy.learn_anomaly_weights() calls it.$$;
+revoke all on function energy.learn_weights_of(text[]) from public;
+-- Earlier versions learnt of one.
+drop function if exists energy.learn_weights_of(text);
 
 create or replace procedure energy.learn_anomaly_weights()
 language plpgsql
@@ -121,32 +129,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     started_at constant timestamptz := clock_timestamp();
-    kind    text;
-    state   text;
-    message text;
-    advice  text;
-    failed  bigint := 0;
-    changed bigint := 0;
+    done       record;
 begin
     perform pg_advisory_xact_lock(hashtextextended('energy.raise_anomaly_alerts', 0));
-    -- Of all first: an archetype with answers of its own does without.
-    for kind in select '' union select archetype from raw.buildings order by 1 loop
-        begin
-            changed := changed + energy.learn_weights_of(kind)::integer;
-        exception when others then
-            get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-            perform energy.record_job_run(
-                'learn_anomaly_weights', null, energy.clock(), started_at, 'failed', 0, state, message, advice, nullif(kind, ''));
-            failed := failed + 1;
-        end;
-    end loop;
+    done := energy.run_for_each(
+        'learn_anomaly_weights', 'archetype',
+        array(select '' union select archetype from raw.buildings where archetype is not null),
+        'select energy.learn_weights_of($1)');
     perform energy.record_job_run(
-        'learn_anomaly_weights', null, energy.clock(), started_at, case when failed = 0 then 'succeeded' else 'failed' end, changed,
-        state, case when failed > 0 then failed || ' archetypes failed: ' || message end, advice);
+        'learn_anomaly_weights', null, energy.clock(), started_at,
+        case when done.failed = 0 then 'succeeded' else 'failed' end, done.written,
+        message => case when done.failed > 0 then done.failed || ' archetypes failed' end);
 end;
 $$;
 comment on procedure energy.learn_anomaly_weights() is
 $$Learns from resolved alerts what each detector is worth: weights of energy.anomaly_weights by archetype, and for all
-together, once there are anomaly_alerts.min_labels. Running it twice changes nothing. An archetype that fails is a row of
-energy.job_runs; the others go on.$$;
+together, once there are anomaly_alerts.min_labels. Running it twice changes nothing. An archetype that fails is
+recorded in energy.job_runs; the others continue.$$;
 revoke all on procedure energy.learn_anomaly_weights() from public;

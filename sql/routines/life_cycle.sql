@@ -177,19 +177,27 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     started_at constant timestamptz := clock_timestamp();
-    failed     bigint;
+    buildings  record;
+    profiles   record;
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('energy.review_life_cycle', 0)) then
         perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'skipped',
             message => 'another run is in progress');
         return;
     end if;
-    perform energy.run_by_building(
-        'review_life_cycle', array(select building_id from raw.buildings), 'select energy.review_buildings($1)');
-    failed := energy.learn_design_profiles();
-    if failed > 0 then
-        perform energy.record_job_run('review_life_cycle', null, energy.clock(), started_at, 'failed',
-            message => failed || ' design profiles failed');
+    buildings := energy.run_for_each(
+        'review_life_cycle', 'building', array(select building_id from raw.buildings),
+        'select energy.review_buildings($1)');
+    profiles := energy.run_for_each(
+        'review_life_cycle', 'archetype',
+        array(select '' union select archetype from raw.buildings where archetype is not null),
+        'select energy.learn_design_profiles($1)');
+    if buildings.failed + profiles.failed > 0 then
+        perform energy.record_job_run(
+            'review_life_cycle', null, energy.clock(), started_at, 'failed', buildings.written + profiles.written,
+            message => concat_ws(
+                '; ', case when buildings.failed > 0 then buildings.failed || ' buildings failed' end,
+                case when profiles.failed > 0 then profiles.failed || ' archetypes failed' end));
     end if;
 end;
 $$;

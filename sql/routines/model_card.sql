@@ -32,12 +32,14 @@ declare
     stressed text[];
     code     energy.deployments;
     served   record;
+    finds    boolean;
 begin
     select * into model from edf.models where models.model_id = model_card.model_id;
     if not found then
         raise exception 'there is no model %', coalesce(model_card.model_id::text, 'null')
             using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
     end if;
+    finds := model.strategy = any (edf.anomaly_strategies());
     select * into training from energy.trainings where trainings.model_id = model.model_id;
     select * into code from energy.deployments where deployed_at <= model.created_at order by deployed_at desc limit 1;
     select array_agg(cell order by strategy <> model.strategy, strategy, lead_day, at) into scores
@@ -88,7 +90,11 @@ begin
         format('# Model %s: %s', model.model_id, model.subject),
         energy.markdown_table(array['', ''], array[
             'status', model.status || case when model.artifact = '' then ', its artifact has been emptied' else '' end,
-            'forecasts', case when training.archetype is not null
+            case when finds then 'finds' else 'forecasts' end,
+            case when finds then 'unusual days of apartments of '
+                    || case when training.archetype is not null then format('archetype "%s"', training.archetype)
+                        else format('"%s"', coalesce(training.building_id, model.subject)) end
+                when training.archetype is not null
                 then format('hourly demand in kWh of buildings of archetype "%s" without a model of their own',
                     training.archetype)
                               else format('hourly demand in kWh of "%s"', model.subject) end,
@@ -105,9 +111,13 @@ begin
             'artifact', format('%s bytes, SHA-256 %s', length(model.artifact), model.checksum)]),
         '## Evaluation',
         case when scores is null then 'It has no scores: it was not evaluated by the pipeline.'
-             else 'Rolling origin before the training''s end, RMSE and MAE in kWh, coverage of the 90 % interval.'
-                || e'\n\n'
-                  || energy.markdown_table(array['forecast', 'day of lead', 'hours', 'RMSE', 'MAE', 'MAPE %',
+             else case when finds then 'The newest days, judged by the same recipe without them: days of apartments, '
+                     'errors in kWh a day, and the share of days that is no alarm.'
+                     else 'Rolling origin before the training''s end, RMSE and MAE in kWh, coverage of the 90 % '
+                     'interval.'
+                 end || e'\n\n'
+                  || energy.markdown_table(array[case when finds then 'model' else 'forecast' end, 'day of lead',
+                      case when finds then 'days' else 'hours' end, 'RMSE', 'MAE', 'MAPE %',
                       'coverage %'], scores) end,
         case when model.status = 'pending' then
             coalesce('It fails evaluation.gate: ' || nullif(array_to_string(energy.gate_failures(model.model_id), '; '),
@@ -115,8 +125,9 @@ begin
         case when stressed is not null then
             '## Stress test' || e'\n\n' || energy.markdown_table(array['scenario', 'rule', 'passed', 'found',
                 'let pass'], stressed) end,
-        '## Service',
-        case when served.n = 0 then format('It has forecast %s hours; none of them has a known demand yet.',
+        case when not finds then '## Service' end,
+        case when finds then null
+             when served.n = 0 then format('It has forecast %s hours; none of them has a known demand yet.',
             served.forecasts)
              else format('It has forecast %s hours; demand is known for %s: RMSE %s kWh, MAPE %s %%, %s %% inside the '
                          '90 %% interval.', served.forecasts, served.n,
@@ -127,20 +138,24 @@ begin
             coalesce(nullif(array_to_string(model.feature_names, ', '), ''), 'none')),
         case when matters is not null
             then energy.markdown_table(array['matters most', 'mean contribution, kWh', 'share %'], matters) end,
-        case when weather is not null
+        case when weather is not null and not finds
             then energy.markdown_table(array['day of lead', 'weather as forecast %', 'as observed %'], weather) end,
-        format('Spikes removed from the demand: %s.', coalesce(jsonb_array_length(model.metrics -> 'spikes'), 0)),
+        case when not finds then
+            format('Spikes removed from the demand: %s.', coalesce(jsonb_array_length(model.metrics -> 'spikes'), 0))
+        end,
         '## Recipe',
         format(e'```json\n%s\n```',
             jsonb_pretty(jsonb_build_object('parameters', model.parameters, 'features', model.features))),
         '## Decisions',
         energy.markdown_table(array['when (UTC)', 'what', 'who', 'why'], decided),
         '## Limits',
-        'It knows the weather and the usage of its training window: column confidence of energy.forecasts measures how '
-        'similar an hour is. It does not anticipate changes of use, tenants or heating.');
+        case when finds then 'It knows the days of its training window. An unusual day is not always a fault, and a '
+            'fault that lasted through the whole window looks usual.'
+        else 'It knows the weather and the usage of its training window: column confidence of energy.forecasts measures '
+        'how similar an hour is. It does not anticipate changes of use, tenants or heating.' end);
 end;
 $$;
 comment on function energy.model_card(bigint) is
 $$Model card in Markdown: training window, recipe, inputs, evaluation, stress test, accuracy in service, decisions,
-limits. Errors: 42704 no such model.$$;
+limits; for a model that forecasts or one that finds anomalies. Errors: 42704 no such model.$$;
 revoke all on function energy.model_card(bigint) from public;

@@ -90,33 +90,47 @@ return 'select null::text as building_id, null::text as apartment_id, null::date
 comment on function energy.no_scores() is 'The query for energy.keep_scores of a detector that is off: it has no scores.';
 revoke all on function energy.no_scores() from public;
 
+create or replace function energy.score_by_rule(rule text, building_ids text[], from_date date, to_date date)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    detector constant energy.anomaly_rules := (
+        select rules from energy.anomaly_rules as rules where rules.rule = score_by_rule.rule);
+    settings constant jsonb := energy.rule_settings(rule);
+    message  text;
+    advice   text;
+begin
+    return energy.keep_scores(
+        rule, building_ids, from_date, to_date,
+        case when (settings ->> 'enabled')::boolean
+            then format('select scored.*, scored.score >= 0.5 as is_alarm, null::bigint as model_id '
+                        'from energy.%I($1, $2, $3, $4) as scored where (scored.apartment_id = '''') = %L',
+                        detector.routine, detector.subject = 'building')
+            else energy.no_scores() end,
+        settings);
+exception when others then
+    -- The same error, which says by which rule.
+    get stacked diagnostics message = message_text, advice = pg_exception_hint;
+    raise exception 'rule "%": %', rule, message using errcode = sqlstate, hint = advice;
+end;
+$$;
+comment on function energy.score_by_rule(text, text[], date, date) is
+$$Scores days of buildings by a rule of energy.anomaly_rules; one that is off has no scores. Returns how many scores
+changed. Errors: those of the rule, which is named.$$;
+revoke all on function energy.score_by_rule(text, text[], date, date) from public;
+
 create or replace function energy.score_by_rules(building_ids text[], from_date date, to_date date) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    changed  bigint := 0;
-    detector energy.anomaly_rules;
-    settings jsonb;
-    message  text;
-    advice   text;
+    changed bigint := 0;
+    name    text;
 begin
-    for detector in select * from energy.anomaly_rules order by rule loop
-        settings := energy.rule_settings(detector.rule);
-        begin
-            changed := changed + energy.keep_scores(
-                detector.rule, building_ids, from_date, to_date,
-                case when (settings ->> 'enabled')::boolean
-                    then format('select scored.*, scored.score >= 0.5 as is_alarm, null::bigint as model_id '
-                                'from energy.%I($1, $2, $3, $4) as scored where (scored.apartment_id = '''') = %L',
-                                detector.routine, detector.subject = 'building')
-                    else energy.no_scores() end,
-                settings);
-        exception when others then
-            -- The same error, which says by which rule.
-            get stacked diagnostics message = message_text, advice = pg_exception_hint;
-            raise exception 'rule "%": %', detector.rule, message using errcode = sqlstate, hint = advice;
-        end;
+    for name in select rule from energy.anomaly_rules order by rule loop
+        changed := changed + energy.score_by_rule(name, building_ids, from_date, to_date);
     end loop;
     return changed;
 end;
@@ -132,6 +146,8 @@ as $$
 declare
     changed  bigint;
     detector text;
+    query    text;
+    known    text[];
 begin
     if building_ids is null or from_date is null or to_date is null or to_date < from_date then
         raise exception 'no days from % to %', coalesce(from_date::text, 'null'), coalesce(to_date::text, 'null')
@@ -139,10 +155,19 @@ begin
                 hint = 'Name buildings, a first date and a last one that is not before it.';
     end if;
     changed := energy.score_by_rules(building_ids, from_date, to_date);
-    foreach detector in array energy.anomaly_models() loop
-        changed := changed + energy.keep_scores(
-            detector, building_ids, from_date, to_date,
-            format('select * from energy.days_by_model(%L, $1, $2, $3)', detector));
+    -- expected_energy last: its sums leave out days of faults of the building, also those that it finds itself.
+    for detector in
+        select name from unnest(energy.anomaly_models()) as name order by name = 'expected_energy', name
+    loop
+        query := format('select * from energy.days_by_model(%L, $1, $2, $3)', detector);
+        known := array(
+            select days::text from energy.building_fault_days(building_ids, from_date, to_date) as days order by 1);
+        changed := changed + energy.keep_scores(detector, building_ids, from_date, to_date, query);
+        if detector = 'expected_energy' and known <> array(
+            select days::text from energy.building_fault_days(building_ids, from_date, to_date) as days order by 1)
+        then
+            changed := changed + energy.keep_scores(detector, building_ids, from_date, to_date, query);
+        end if;
     end loop;
 
     insert into energy.anomaly_days as kept (building_id, local_date, scored_at, config_id, known_at, weather_known_at)

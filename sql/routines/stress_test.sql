@@ -145,17 +145,12 @@ as $$
 declare
     limits  constant jsonb := energy.stress_limits();
     horizon constant interval := energy.current_config() #>> '{inference,horizon}';
-    model   edf.models;
+    model   constant edf.models := energy.forecasting_model(model_id);
     given   record;
     series  edf.series;
     history integer;
     zone    text;
 begin
-    select * into model from edf.models where models.model_id = stress_test.model_id;
-    if not found then
-        raise exception 'there is no model %', coalesce(stress_test.model_id::text, 'null')
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
     given := energy.stress_inputs(model.model_id);
     series := edf.series_of(given.inputs);
     zone := model.features ->> 'time_zone';
@@ -239,7 +234,7 @@ sun, a holiday on a Monday, everything switched off for three days. Rules: no ne
 no jump and no peak far above those of the history; colder weather never lowers demand by more than
 max_heating_drop_pct; intervals no narrower out of distribution; demand does not rise when everything is switched off.
 Limits: evaluation.stress of the configuration. Writes nothing: energy.record_stress_test does. Errors: as edf.predict;
-42704 no such model; 55000 it was not trained by the pipeline, or does not use temperature.$$;
+42704 no such model; 0A000 it finds anomalies; 55000 it was not trained by the pipeline, or does not use temperature.$$;
 revoke all on function energy.stress_test(bigint) from public;
 
 create or replace function energy.record_stress_test(model_id bigint) returns text[]

@@ -197,7 +197,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    model     edf.models;
+    model     constant edf.models := edf.anomaly_model(model_id);
     training  constant energy.trainings := (
         select t from energy.trainings as t where t.model_id = evaluate_anomaly_model.model_id);
     recipe    constant jsonb := training.recipe;
@@ -208,7 +208,6 @@ declare
     fitted    bytea;
     written   bigint;
 begin
-    select * into strict model from edf.models where models.model_id = evaluate_anomaly_model.model_id;
     -- The same recipe without the newest days, which it then judges.
     rows := edf.observations_of(
         energy.anomaly_training_query(
@@ -237,7 +236,7 @@ $$;
 comment on function energy.evaluate_anomaly_model(bigint) is
 $$Fits the recipe of a model of anomalies without its newest anomalies.models.test_days and lets it judge these: a row of
 energy.model_scores with the days of apartments, the share that is no alarm (coverage_pct) and, of expected_energy, errors in
-kWh a day. Returns the number of rows: 0 where no day could be judged.$$;
+kWh a day. Returns the number of rows: 0 where no day could be judged. Errors: as edf.anomaly_model.$$;
 revoke all on function energy.evaluate_anomaly_model(bigint) from public;
 
 create or replace function energy.plan_anomaly_trainings(

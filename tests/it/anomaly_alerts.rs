@@ -363,3 +363,37 @@ async fn alerts_are_found_by_apartment_and_status_and_by_building_newest_first_t
         assert!(plan.contains(index) && !plan.contains("Seq Scan") && !plan.contains("Sort"), "{plan}");
     }
 }
+
+#[tokio::test]
+async fn retention_drops_days_scores_and_past_thresholds_but_no_alert_event_or_weight() {
+    let (_database, mut postgres) = block().await;
+    says(&mut postgres, "flat-3", 10, "stuck_valve", 0.9).await;
+    raise(&mut postgres).await;
+    run(
+        &mut postgres,
+        "insert into energy.anomaly_days (building_id, local_date, scored_at, config_id)
+         select 'block', '2026-02-27'::date + n, '2026-03-28', 1 from generate_series(1, 28) as n;
+         insert into energy.anomaly_thresholds (made_at, threshold, allowed, apartments, weeks, config_id)
+         values ('2026-03-28', 0.5, 8, 12, 4, 1), ('2026-03-28', 0.4, 8, 12, 4, 1);
+         insert into energy.anomaly_weights values ('', '(prior)', '2026-03-28', 1, 30, 20)",
+    )
+    .await;
+    let left = "
+        select 'days ' || count(*) from energy.anomaly_days union all
+        select 'scores ' || count(distinct local_date) from energy.anomaly_scores union all
+        select 'findings ' || count(*) from energy.anomaly_findings union all
+        select 'threshold ' || threshold from energy.anomaly_thresholds where allowed = 8 union all
+        select 'alerts ' || count(*) from energy.anomaly_alerts union all
+        select 'events ' || count(*) from energy.anomaly_alert_events union all
+        select 'weights ' || count(*) from energy.anomaly_weights";
+    let kept = ["days 18", "scores 18", "findings 1", "threshold 0.5", "threshold 0.4", "alerts 1", "events 1", "weights 1"];
+    let dropped = ["days 0", "scores 0", "findings 0", "threshold 0.4", "alerts 1", "events 1", "weights 1"];
+    // 400 days after 10 March 2026; more than three years after all of it.
+    for (clock, expected) in [("2027-04-14 12:00Z", &kept[..]), ("2029-04-10 12:00Z", &dropped[..])] {
+        run(&mut postgres, &format!("set energy.clock = '{clock}'")).await;
+        run(&mut postgres, "call energy.apply_retention()").await;
+        assert_eq!(texts(&mut postgres, left).await, expected, "{clock}");
+    }
+    let runs = "select distinct status from energy.job_runs where job_name = 'apply_retention'";
+    assert_eq!(texts(&mut postgres, runs).await, ["succeeded"]);
+}

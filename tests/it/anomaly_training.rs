@@ -2,7 +2,7 @@
 
 use crate::block::block;
 use crate::storage::{run, texts};
-use edf_tests::{Throwaway, configure, refusal};
+use edf_tests::{Throwaway, configure, refusal, refusals};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query_as, query_scalar};
@@ -342,4 +342,149 @@ async fn what_analysts_read_of_models_names_no_apartment_and_a_fault_that_was_co
     run(&mut postgres, "reset role; set role dashboard").await;
     assert_eq!(refusal(&mut postgres, "select * from energy.apartment_features").await.code, "42501");
     postgres.execute(AssertSqlSafe("reset role")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_model_of_anomalies_is_no_challenger_has_no_stress_test_and_a_card_of_its_own() {
+    let (_database, mut postgres) = block().await;
+    run(
+        &mut postgres,
+        "select setseed(0.2);
+         create table public.vectors as
+         select n as key, random() as a, random() as b, random() as c from generate_series(1, 300) as n;
+         select edf.train_anomaly_model('isolation_forest:block', 'select * from public.vectors', 'isolation_forest')
+         from generate_series(1, 2);
+         select edf.train('block', 'select at, 1 + extract(hour from at) from generate_series(
+             ''2026-01-01''::timestamptz, ''2026-03-01'', ''1 hour'') as at', 'seasonal_naive');
+         insert into energy.trainings (model_id, config_id, building_id, known_at, recipe)
+         select model_id, energy.current_config_id(), 'block', energy.clock(), '{}' from edf.models;
+         insert into energy.model_scores (model_id, strategy, lead_day, n, coverage_pct)
+         select model_id, strategy, 0, 280, 99 from edf.models",
+    )
+    .await;
+    let ids: Vec<(i64, String)> =
+        query_as("select model_id, strategy from edf.models order by 1").fetch_all(&mut postgres).await.unwrap();
+    let (champion, pending, forecasts) = (ids[0].0, ids[1].0, ids[2].0);
+    assert_eq!((ids[1].1.as_str(), ids[2].1.as_str()), ("isolation_forest", "seasonal_naive"));
+    run(&mut postgres, &format!("select edf.approve_model({champion}, 'a test')")).await;
+
+    let refused = refusal(&mut postgres, &format!("select energy.start_challenge({pending})")).await;
+    assert_eq!(refused.code, "0A000");
+    assert_eq!(
+        refused.message,
+        format!("model {pending} of \"isolation_forest:block\" finds anomalies by isolation_forest and does not forecast")
+    );
+    refusals(
+        &mut postgres,
+        &[
+            ("42704", "select energy.start_challenge(987654321)"),
+            ("42704", "select energy.start_challenge(null)"),
+            ("0A000", &format!("select energy.stress_test({pending})")),
+            ("0A000", &format!("select energy.record_stress_test({pending})")),
+            // And the reverse.
+            ("0A000", &format!("select energy.evaluate_anomaly_model({forecasts})")),
+            ("42704", "select energy.evaluate_anomaly_model(987654321)"),
+        ],
+    )
+    .await;
+    // 99 % coverage is no share of alarms where the model forecasts.
+    configure(&mut postgres, "governance,auto_approve_anomalies", r#"{"max_alarm_pct": 4}"#).await;
+    let approved = |model: i64| format!("select coalesce(energy.auto_approve_anomaly_model({model}), 'pending')");
+    assert_eq!(texts(&mut postgres, &approved(forecasts)).await, ["pending"]);
+
+    // One that an earlier version let begin ends.
+    run(
+        &mut postgres,
+        &format!(
+            "insert into energy.challenges (model_id, champion_id, first_at, days, started_by)
+             values ({pending}, {champion}, energy.clock(), 28, 'a test')"
+        ),
+    )
+    .await;
+    run(&mut postgres, "call energy.issue_shadow_forecasts()").await;
+    let ended = "select state || ': ' || outcome from energy.challenges";
+    let expected = format!("cancelled: model {pending} finds anomalies and does not forecast");
+    assert_eq!(texts(&mut postgres, ended).await, [expected]);
+
+    let card: String = query_scalar(AssertSqlSafe(format!("select energy.model_card({pending})")))
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    for part in ["| finds | unusual days of apartments of \"block\" |", "| this model | all | 280 |", "3 features: a, b, c."] {
+        assert!(card.contains(part), "{part}\n{card}");
+    }
+    assert!(!card.contains("forecast") && !card.contains("demand"), "{card}");
+    assert!(texts(&mut postgres, &approved(pending)).await[0].starts_with("rule governance.auto_approve_anomalies"));
+}
+
+#[tokio::test]
+async fn a_fault_of_the_building_or_one_that_was_repaired_leaves_nothing_in_the_sums_of_later_days() {
+    let (_database, mut postgres) = taught().await;
+    configure(&mut postgres, "governance,auto_approve_anomalies", r#"{"max_alarm_pct": 4}"#).await;
+    clock(&mut postgres, "2026-03-20 12:00Z").await;
+    job(&mut postgres, "train_anomaly_models").await;
+    clock(&mut postgres, "2026-03-28 12:00Z").await;
+    // The boiler fails for three days, and after it every day is usual, though a little low.
+    run(
+        &mut postgres,
+        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours, comfort_hours,
+             coverage_share, quality, received_at)
+         select building_id, apartment_id, local_date, 24, 24, 24, 1, 'measured', local_date + interval '30 hours'
+         from energy.apartment_features where building_id = 'block' and local_date between '2026-03-20' and '2026-03-27';
+         create table public.usual as
+         select apartment_id, local_date, (0.7 + 0.1 * right(apartment_id, 1)::integer) * (2 + 0.8 * hdd) - 0.2 as kwh
+         from energy.apartment_features where building_id = 'block' and local_date between '2026-03-20' and '2026-03-27';
+         create function public.fail(flats text) returns void language sql as $$
+             update energy.apartment_features as days
+             set daily_energy_kwh = case when days.apartment_id ~ flats and days.local_date between '2026-03-22' and '2026-03-24'
+                 then 0 else kwh end
+             from public.usual
+             where days.building_id = 'block' and usual.apartment_id = days.apartment_id and usual.local_date = days.local_date $$",
+    )
+    .await;
+    let score = "select energy.score_days_of(array['block'], '2026-03-20', '2026-03-27')";
+    let alarms = "select to_char(local_date, 'DD') || ' ' || count(*) from energy.anomaly_scores
+                  where detector = 'expected_energy' and is_alarm and local_date between '2026-03-22' and '2026-03-27'
+                  group by local_date order by 1";
+    run(&mut postgres, &format!("select public.fail('flat'); {score}")).await;
+    assert_eq!(texts(&mut postgres, alarms).await, ["22 10", "23 10", "24 10"]);
+    let faults = "select to_char(local_date, 'DD') from energy.building_fault_days(array['block'], '2026-03-20', '2026-03-27') order by 1";
+    assert_eq!(texts(&mut postgres, faults).await, ["22", "23", "24"]);
+    // Again, and day by day, the scores are the same.
+    assert_eq!(query_scalar::<_, i64>(score).fetch_one(&mut postgres).await.unwrap(), 0);
+    let day: i64 = query_scalar("select energy.score_days_of(array['block'], '2026-03-25', '2026-03-25')")
+        .fetch_one(&mut postgres)
+        .await
+        .unwrap();
+    assert_eq!(day, 0);
+
+    // Of one flat alone the sums last, until a technician has confirmed the fault.
+    run(&mut postgres, &format!("select public.fail('flat-3'); {score}")).await;
+    let lasting = texts(&mut postgres, alarms).await;
+    assert_eq!(lasting[..4], ["22 1", "23 1", "24 1", "25 1"]);
+    assert!(texts(&mut postgres, faults).await.is_empty());
+    run(
+        &mut postgres,
+        "insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until, days, anomaly_score,
+             threshold, severity, detectors, model_version, opened_at, opened_by, updated_at, status, resolved_at, resolved_by)
+         select 'block/flat-3#2026-03-22', 'block', 'flat-3', '2026-03-22', '2026-03-23', '2026-03-24', 3, 0.9, 0.3, 'warning',
+             '{expected_energy}', 'x', now(), 'x', now(), 'Resolved-True Positive', now(), 'tina'",
+    )
+    .await;
+    run(&mut postgres, score).await;
+    assert_eq!(texts(&mut postgres, alarms).await, ["22 1", "23 1", "24 1"]);
+
+    // A gateway that loses its sensors explains no energy.
+    run(
+        &mut postgres,
+        "update energy.anomaly_alerts set status = 'Resolved-False Positive';
+         insert into energy.anomaly_scores (building_id, apartment_id, local_date, detector, score, is_alarm, config_id, known_at)
+         select building_id, apartment_id, '2026-03-24', 'silent_sensor', 0.9, true, 1, now() from raw.apartments where building_id = 'block'
+         on conflict (building_id, apartment_id, local_date, detector) do update set score = 0.9, is_alarm = true",
+    )
+    .await;
+    assert!(texts(&mut postgres, faults).await.is_empty());
+    let shared = "select detector || ' ' || alarms || ' ' || day_alarms || ' of ' || apartments
+                  from energy.shared_anomalies(array['block'], '2026-03-20', '2026-03-27')";
+    assert_eq!(texts(&mut postgres, shared).await, ["silent_sensor 10 10 of 10"]);
 }

@@ -4,7 +4,7 @@ use crate::block::{block, raise, says};
 use crate::storage::{run, texts};
 use edf_tests::configure;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, query_as, query_scalar};
+use sqlx::{query_as, query_scalar};
 
 const SCORES: &str = "select apartment_id || ' ' || round(anomaly_score::numeric, 2)
     from energy.combined_anomaly_scores(array['block'], '2026-03-26', '2026-03-26') order by 1";
@@ -129,20 +129,21 @@ async fn an_archetype_that_fails_is_a_row_and_the_others_go_on() {
     configure(&mut postgres, "anomaly_alerts,min_labels", "20").await;
     answer(&mut postgres, "true", "True Positive").await;
     run(&mut postgres, "alter table energy.anomaly_weights add constraint a_test check (archetype <> '')").await;
-    let failed = sqlx::raw_sql(AssertSqlSafe("set role pipeline; call energy.learn_anomaly_weights(); reset role"))
-        .execute(&mut postgres)
-        .await;
-    assert!(failed.is_ok(), "{failed:?}");
-    let rows: Vec<(String, Option<String>)> = query_as(
-        "select status, sqlstate from energy.job_runs where job_name = 'learn_anomaly_weights' order by job_run_id",
-    )
-    .fetch_all(&mut postgres)
-    .await
-    .unwrap();
-    assert!(
-        rows.len() == 2 && rows.iter().all(|row| row.0 == "failed" && row.1.as_deref() == Some("23514")),
-        "{rows:?}"
-    );
+    run(&mut postgres, "set role pipeline; call energy.learn_anomaly_weights(); reset role").await;
+    let runs = "select concat_ws(' ', status, rows_written, coalesce(archetype, 'all'), sqlstate, message) from energy.job_runs
+        where job_name = 'learn_anomaly_weights' order by job_run_id";
+    let reason = r#"new row for relation "anomaly_weights" violates check constraint "a_test""#;
+    let rows = [format!("failed 0  23514 {reason}"), "failed 1 all 1 archetypes failed".to_owned()];
+    assert_eq!(texts(&mut postgres, runs).await, rows);
     let learnt = "select distinct archetype from energy.anomaly_weights";
     assert_eq!(texts(&mut postgres, learnt).await, ["flats"]);
+
+    // As a job it has one row as a whole.
+    run(&mut postgres, "delete from energy.job_runs").await;
+    learn(&mut postgres).await;
+    let rows = ["failed 0 all 1 archetypes failed".to_owned(), format!("failed 0  23514 {reason}")];
+    assert_eq!(texts(&mut postgres, runs).await, rows);
+    run(&mut postgres, "alter table energy.anomaly_weights drop constraint a_test; delete from energy.job_runs").await;
+    assert_eq!(learn(&mut postgres).await, 1, "of all together");
+    assert_eq!(texts(&mut postgres, runs).await, ["succeeded 1 all"]);
 }

@@ -205,9 +205,13 @@ async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_s
     add_tower(&mut work).await;
     make_days(&mut work).await;
     work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
-    for (table, kept) in
-        [("apartment_features", "5 days"), ("anomaly_scores", "3 days"), ("anomaly_findings", "2 days")]
-    {
+    for (table, kept) in [
+        ("apartment_features", "5 days"),
+        ("anomaly_days", "4 days"),
+        ("anomaly_scores", "3 days"),
+        ("anomaly_findings", "2 days"),
+        ("apartment_days", "1 day"),
+    ] {
         if table == "anomaly_findings" {
             work.execute(
                 "insert into energy.anomaly_findings (building_id, apartment_id, local_date, anomaly_score, strengths, detectors, severity, model_version)
@@ -224,15 +228,18 @@ async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_s
         );
         assert!(query_scalar::<_, bool>(AssertSqlSafe(left)).fetch_one(&mut *work).await.unwrap(), "{table}");
     }
-    // Each is a log of the configuration, and features last as long as models learn from them.
-    let mistakes: Vec<(String, String)> = query_as(
-        "select path, message from energy.config_errors(
-             jsonb_set(energy.current_config(), '{storage,logs,energy.apartment_features}', '\"90 days\"'))",
-    )
-    .fetch_all(&mut *work)
-    .await
-    .unwrap();
-    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    assert_eq!(mistakes[0].0, "storage.logs.energy.apartment_features");
-    assert!(mistakes[0].1.starts_with("90 days is shorter than anomalies.models.history"), "{mistakes:?}");
+    // Features last as long as models are trained on them, days as long as their features, and what was scored as long as
+    // late data change it.
+    for (log, kept, expected) in [
+        ("apartment_features", "90 days", "90 days is shorter than anomalies.models.history, 1 year"),
+        ("apartment_days", "400 days", "400 days is shorter than storage.logs.energy.apartment_features, 2 years"),
+        ("anomaly_days", "10 days", "10 days is shorter than anomalies.catch_up, 14 days"),
+    ] {
+        let sql = format!(
+            "select path, message from energy.config_errors(
+                 jsonb_set(energy.current_config(), '{{storage,logs,energy.{log}}}', '\"{kept}\"'))"
+        );
+        let mistakes: Vec<(String, String)> = query_as(AssertSqlSafe(sql)).fetch_all(&mut *work).await.unwrap();
+        assert_eq!(mistakes, [(format!("storage.logs.energy.{log}"), expected.to_owned())]);
+    }
 }

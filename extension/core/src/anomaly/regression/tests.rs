@@ -276,4 +276,32 @@ proptest! {
         }
         prop_assert!(one.model.is_sound(2));
     }
+
+    /// So the pipeline keeps days of a fault of the whole building out of the sums of apartments, and starts sums anew
+    /// after a repair.
+    #[test]
+    fn days_moved_far_away_leave_the_sums_of_the_others_as_if_they_were_not_there(
+        seed in 0_u64..1000, first in 125_usize..150, length in 1_usize..6, kept in 0.1_f64..0.9,
+    ) {
+        let (learnt, mut coming): (Vec<Day>, Vec<Day>) =
+            days(4, 160, seed).into_iter().partition(|day| day.day < 120.0);
+        let model = fitted(&learnt, &json!({})).model;
+        let is_fault = |day: &Day| (first..first + length).contains(&(day.day as usize));
+        for day in coming.iter_mut().filter(|day| is_fault(day)) {
+            day.kwh = day.kwh.map(|kwh| kept * kwh);
+        }
+        let moved = |by: f64, of: &dyn Fn(&Day) -> bool| -> Vec<Day> {
+            coming.iter().map(|day| Day { day: day.day + if of(day) { by } else { 0.0 }, ..day.clone() }).collect()
+        };
+        let apart = scored(&model, &moved(-1e5, &is_fault), &json!({}));
+        let without: Vec<Day> = coming.iter().filter(|day| !is_fault(day)).cloned().collect();
+        let others = coming.iter().zip(&apart).filter(|(day, _)| !is_fault(day)).map(|(_, verdict)| verdict);
+        prop_assert_eq!(others.cloned().collect::<Vec<_>>(), scored(&model, &without, &json!({})));
+
+        let is_after = |day: &Day| day.day as usize >= first + length;
+        let anew = scored(&model, &moved(1e3, &is_after), &json!({}));
+        let after: Vec<Day> = coming.iter().filter(|day| is_after(day)).cloned().collect();
+        let repaired = coming.iter().zip(&anew).filter(|(day, _)| is_after(day)).map(|(_, verdict)| verdict);
+        prop_assert_eq!(repaired.cloned().collect::<Vec<_>>(), scored(&model, &after, &json!({})));
+    }
 }

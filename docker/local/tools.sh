@@ -71,6 +71,11 @@ install_monitoring() { "$ROOT/docker/install.sh" monitoring; }
 
 install_nginx() { "$ROOT/docker/install.sh" nginx; }
 
+# In the folder of the server, from any source.
+install_plpgsql_check() {
+    [ -f "$("$PG_BIN/pg_config" --sharedir)/extension/plpgsql_check.control" ] || "$ROOT/docker/install.sh" tests
+}
+
 install_deny() {
     cargo-deny --version 2>/dev/null | grep -qF "$DENY_VERSION" ||
         env -u CARGO_TARGET_DIR cargo install cargo-deny --version "$DENY_VERSION" --locked --root "$CACHE"

@@ -89,8 +89,6 @@ extension_sources() {
 
 extension_library() { echo "$("$PG_BIN/pg_config" --pkglibdir)/edf.so"; }
 
-extension_script() { find "$("$PG_BIN/pg_config" --sharedir)/extension" -name 'edf--*.sql' | LC_ALL=C sort; }
-
 installed_key() { echo "$(extension_sources | hash_of -) $(hash_of "$(extension_library)" 2>/dev/null)"; }
 
 extension_is_installed() {

@@ -1,7 +1,7 @@
 # make demo runs the demo, make test all tests.
 LOCAL := docker/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-versions release install simulate bench-accuracy bench-anomalies bench-speed sql psql stop clean purge
+.PHONY: help demo test test-versions coverage mutants release install simulate bench-accuracy bench-anomalies bench-speed sql psql stop clean purge
 export Q
 PG_CONFIG ?= pg_config
 
@@ -16,6 +16,12 @@ test: ## set up all dependencies and run every test
 
 test-versions: ## the extension's own tests on PostgreSQL 15, 16 and 18: MAJORS='16'
 	@$(LOCAL)/versions.sh $(MAJORS)
+
+coverage: ## how much of the core its own tests run, by file
+	@$(LOCAL)/coverage.sh
+
+mutants: ## change the core in small ways, and list what no test of it notices: ARGS='--file extension/core/src/meter/gauge.rs'
+	@$(LOCAL)/mutants.sh $(ARGS)
 
 release: ## packages, sources, licences and checksums, from a tag: make release TAG=v0.2.0
 	@docker/package/release.sh $(TAG)

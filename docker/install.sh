@@ -9,6 +9,7 @@
 #   deploy   the client for docker/deploy.sh
 #   bench    the load generator for bench/api.sh
 #   browser  Chromium, for the tests of the pages
+#   tests    plpgsql_check, for the tests of the server's routines
 #   pgrx     cargo-pgrx, below EDF_CACHE (default ~/.cache/edf)
 #   front    nginx, without starting it
 #   nginx    the same for the tests, unpacked below EDF_CACHE
@@ -137,9 +138,10 @@ main() {
         deploy) need postgresql-client ;;
         bench) need wrk ;;
         browser) need_command chromium chromium ;;
+        tests) need "postgresql-$PG_MAJOR-plpgsql-check" ;;
         front) need nginx ;;
         pgrx | monitoring | nginx) ;;
-        *) fail "Unknown group '$group': use server, build, local, deploy, bench, browser, front, pgrx, monitoring or nginx." ;;
+        *) fail "Unknown group '$group': use server, build, local, deploy, bench, browser, tests, front, pgrx, monitoring or nginx." ;;
         esac
     done
     install_missing

@@ -1,5 +1,5 @@
 -- Grants of all roles; sql/grants.tsv is the resulting list. API roles have no access outside of schema api.
-grant usage on schema raw, staging, processed, features, energy to pipeline, analyst;
+grant usage on schema raw, processed, features, energy to pipeline, analyst;
 
 grant select on all tables in schema raw, energy to pipeline, analyst;
 grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
@@ -37,9 +37,9 @@ grant delete on raw.tariff_prices, raw.carbon_intensity to analyst;
 grant insert, update, delete on raw.holidays, raw.school_holidays, raw.calendar_events to analyst;
 
 -- dbt drops and recreates its views: future ones are granted to the pipeline here, to other roles in dbt_project.yml.
-grant select on all tables in schema staging, processed, features to pipeline;
-alter default privileges for role edf_owner in schema staging, processed, features grant select on tables to pipeline;
-alter default privileges for role edf_owner in schema staging, processed, features
+grant select on all tables in schema processed, features to pipeline;
+alter default privileges for role edf_owner in schema processed, features grant select on tables to pipeline;
+alter default privileges for role edf_owner in schema processed, features
     revoke select on tables from analyst, dashboard;
 
 grant execute on all routines in schema energy to pipeline;
@@ -63,7 +63,7 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.weather_as_of(text, timestamptz, timestamptz, timestamptz),
     energy.take_rejected(bigint[], text, boolean), energy.archetype_subject(text), energy.archetype_history(),
     energy.archetype_members(text, timestamptz), energy.archetype_zone(text),
-    energy.archetype_training_query(text[], timestamptz), energy.newcomer_query(text, timestamptz, interval),
+    energy.archetype_training_query(text[], timestamptz),
     energy.apartments_of(text, timestamptz), energy.with_apartments(text, text, timestamptz),
     energy.train_archetype(text, jsonb, jsonb, timestamptz), energy.model_of_building(text),
     energy.backtest_recipes(text, jsonb, jsonb, timestamptz),
@@ -240,11 +240,10 @@ begin
         select pg_class.oid::regclass as name, relnamespace::regnamespace::text as schema,
             bool_or(attname in ('apartment_id', 'room_name', 'sensor_id', 'alert_id', 'sensor_ids'))
                 and pg_class.oid not in ('energy.alerts'::regclass, 'energy.alert_deliveries'::regclass)
-                or relnamespace = 'staging'::regnamespace
                 or pg_class.oid in ('raw.meter_inbox'::regclass, 'raw.rejected_messages'::regclass) as is_private
         from pg_class
         join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
-        where relnamespace::regnamespace::text in ('raw', 'staging', 'processed', 'features', 'energy')
+        where relnamespace::regnamespace::text in ('raw', 'processed', 'features', 'energy')
           and relkind in ('r', 'p', 'v', 'm', 'f')
         group by pg_class.oid
     loop

@@ -4,7 +4,7 @@
 -- Grants on partitions are listed once, for their table; PUBLIC is everybody.
 with watched as (
     select oid, nspname from pg_catalog.pg_namespace
-    where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
+    where nspname in ('edf', 'raw', 'processed', 'features', 'energy', 'api')
 ),
 
 grants as (

@@ -31,7 +31,7 @@ set local role edf_owner;
 \ir routines/ingest_meter_inbox.sql
 \ir routines/replay_rejected.sql
 \ir routines/ingest_weather.sql
-\ir routines/weather_doors.sql
+\ir routines/take_weather.sql
 \ir routines/write_hours.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/withdraw_readings.sql

@@ -1,4 +1,4 @@
-{# Calendar columns of int_calendar_days and int_building_days that the marts select. #}
+{# Calendar columns of int_calendar_days and int_building_calendar that the marts select. #}
 {% macro calendar_columns() -%}
     {{ return([
         'holiday_name',

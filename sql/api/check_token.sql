@@ -6,10 +6,10 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    claims  constant jsonb := nullif(current_setting('request.jwt.claims', true), '');
+    claims  constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     method  constant text := current_setting('request.method', true);
     path    constant text := current_setting('request.path', true);
-    headers constant jsonb := nullif(current_setting('request.headers', true), '');
+    headers constant jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
     -- For the access log; nginx removes it from the response. Encoded, since sub may hold any text.
     caller  constant jsonb := jsonb_build_object('X-Caller', energy.base64url(convert_to(jsonb_build_object(
         'subject', claims -> 'sub', 'role', claims -> 'role', 'key_id', claims -> 'key_id')::text, 'UTF8')));

@@ -20,7 +20,7 @@ as $$
 declare
     token constant text := substring(
         current_setting('request.headers', true)::jsonb ->> 'authorization' from '^[Bb]earer +([A-Za-z0-9_.-]+)$');
-    expires constant numeric := nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'exp';
+    expires constant numeric := (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'exp')::numeric;
 begin
     if token is null then
         raise exception 'there is no token' using errcode = 'invalid_parameter_value',

@@ -26,14 +26,14 @@ begin
     where days.building_id = any (own) and days.alert_id is null
       and energy.anomaly_alert_id(days.building_id, days.apartment_id, days.local_date)
         = anomaly_alert_of_request.alert_id;
-    if found then
-        opened := energy.open_anomaly_alert(day, day.anomaly_score);
-        select * into asked from energy.anomaly_alerts as alerts where alerts.alert_id = opened for update;
-        return asked;
+    if not found then
+        perform energy.refuse('PT404',
+            format('there is no alert %s for you', left(anomaly_alert_of_request.alert_id, 300)),
+            'GET /anomaly_alerts lists yours.');
     end if;
-    perform energy.refuse('PT404',
-        format('there is no alert %s for you', left(anomaly_alert_of_request.alert_id, 300)),
-        'GET /anomaly_alerts lists yours.');
+    opened := energy.open_anomaly_alert(day, day.anomaly_score);
+    select * into asked from energy.anomaly_alerts as alerts where alerts.alert_id = opened for update;
+    return asked;
 end;
 $$;
 comment on function energy.anomaly_alert_of_request(text) is

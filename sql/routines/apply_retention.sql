@@ -5,7 +5,7 @@ as $$
 declare
     first_kept date;
     month      text;
-    dropped    text[] := '{}';
+    dropped    text[] := '{}'::text[];
 begin
     -- Excludes energy.make_months(), which detaches partitions of the same tables.
     perform pg_advisory_xact_lock(hashtextextended('energy.make_months', 0));
@@ -124,7 +124,7 @@ declare
     old        record;
     started_at constant timestamptz := pg_catalog.clock_timestamp();
     purged     bigint := 0;
-    dropped    text[] := '{}';
+    dropped    text[] := '{}'::text[];
     state      text;
     message    text;
     advice     text;

@@ -82,16 +82,3 @@ comment on function energy.archetype_training_query(text[], timestamptz) is
 $$The query of several buildings for edf.train_global: energy.building_inputs of each as of a time, with its number
 of apartments, limited to training.archetype_history.$$;
 revoke all on function energy.archetype_training_query(text[], timestamptz) from public;
-
-create or replace function energy.newcomer_query(building_id text, issued_at timestamptz, horizon interval) returns text
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select energy.with_apartments(
-        energy.forecast_query(building_id, issued_at, horizon, energy.approved_regressors(building_id, true)),
-        building_id, issued_at)
-$$;
-comment on function energy.newcomer_query(text, timestamptz, interval) is
-$$energy.forecast_query with the regressors of the model of a building's archetype and its number of apartments: the
-inputs of that model.$$;
-revoke all on function energy.newcomer_query(text, timestamptz, interval) from public;

@@ -40,7 +40,7 @@ as $$
             interval '1 hour') as grid (valid_at)
         join raw.buildings on buildings.building_id = %1$L
         -- Limiting the dates, with a day of margin for any time zone, limits the calendar that is computed.
-        left join processed.int_building_days as calendar
+        left join processed.int_building_calendar as calendar
             on calendar.building_id = %1$L
             and calendar.local_date = (grid.valid_at at time zone buildings.time_zone)::date
             and calendar.local_date >= %3$L::date - 1

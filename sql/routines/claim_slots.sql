@@ -38,7 +38,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    usual constant interval := energy.current_config() #>> '{inference,horizon}';
+    usual constant interval := (energy.current_config() #>> '{inference,horizon}')::interval;
 begin
     return array(
         select building_id

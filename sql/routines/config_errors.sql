@@ -185,7 +185,7 @@ begin
     where name in ('building_id', 'valid_at', 'received_at', 'consumption_kwh', 'temperature_c', 'ghi_w_m2',
         'apartments')
        or exists (select from pg_attribute
-           where attrelid = to_regclass('processed.int_building_days') and attname = name)
+           where attrelid = to_regclass('processed.int_building_calendar') and attname = name)
     union all
     select 'training.archetype_history',
         format('%s is shorter than 28 days', config #>> '{training,archetype_history}'),

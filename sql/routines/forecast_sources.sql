@@ -94,7 +94,7 @@ declare
     n        constant integer := (select count(*) from unnest(inputs.times) as at where at < slot_at);
     m        constant integer := cardinality(inputs.times);
     place    constant integer := array_position(inputs.names, 'is_holiday');
-    names    text[] := '{}';
+    names    text[] := '{}'::text[];
     holidays double precision[];
     artifact bytea;
 begin

@@ -137,7 +137,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    most  constant double precision := energy.governance() #>> '{auto_approve_anomalies,max_alarm_pct}';
+    most  constant double precision := (
+        energy.governance() #>> '{auto_approve_anomalies,max_alarm_pct}')::double precision;
     score energy.model_scores;
     why   text;
 begin

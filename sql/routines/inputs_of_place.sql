@@ -178,7 +178,7 @@ begin
         ),
 
         calendar as materialized (
-            select * from processed.int_building_days
+            select * from processed.int_building_calendar
             where building_id = $5 and local_date >= $3::date - 1 and local_date <= $4::date + 1
         )
 

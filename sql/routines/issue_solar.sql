@@ -48,7 +48,7 @@ as $$
 declare
     -- Strategy solar needs three weeks.
     least_hours constant integer := 21 * 24;
-    weather     constant text[] := '{temperature_c,ghi_w_m2}';
+    weather     constant text[] := '{temperature_c,ghi_w_m2}'::text[];
     has_weather constant boolean := inputs.names @> weather;
     model       bigint;
     artifact    bytea;

@@ -59,7 +59,7 @@ as $$
 #variable_conflict use_column
 declare
     config      constant jsonb := energy.current_config();
-    horizon     constant interval := config #>> '{inference,horizon}';
+    horizon     constant interval := (config #>> '{inference,horizon}')::interval;
     at          constant timestamptz := energy.clock();
     features    constant jsonb := energy.solar_features(train_solar_model.building_id);
     query       constant text := energy.solar_training_query(train_solar_model.building_id, at);

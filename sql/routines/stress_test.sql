@@ -144,7 +144,7 @@ as $$
 #variable_conflict use_column
 declare
     limits  constant jsonb := energy.stress_limits();
-    horizon constant interval := energy.current_config() #>> '{inference,horizon}';
+    horizon constant interval := (energy.current_config() #>> '{inference,horizon}')::interval;
     model   constant edf.models := energy.forecasting_model(model_id);
     given   record;
     series  edf.series;

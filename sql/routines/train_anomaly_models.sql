@@ -201,8 +201,8 @@ declare
     training  constant energy.trainings := (
         select t from energy.trainings as t where t.model_id = evaluate_anomaly_model.model_id);
     recipe    constant jsonb := training.recipe;
-    from_date constant date := recipe ->> 'from_date';
-    to_date   constant date := recipe ->> 'to_date';
+    from_date constant date := (recipe ->> 'from_date')::date;
+    to_date   constant date := (recipe ->> 'to_date')::date;
     test_from constant date := to_date - (recipe ->> 'test_days')::integer + 1;
     rows      edf.observations;
     fitted    bytea;

@@ -99,7 +99,7 @@ declare
     training energy.trainings;
     own      jsonb;
     champion jsonb;
-    rivals   jsonb := '[]';
+    rivals   jsonb := '[]'::jsonb;
     written  bigint;
 begin
     select * into strict training from energy.trainings where trainings.model_id = evaluate_building.model_id;

@@ -62,10 +62,10 @@ begin
                       hint = 'evaluation.gate in the configuration has the limits; energy.model_scores the scores by '
                              'day of lead.';
         end if;
-        return '{}';
+        return '{}'::jsonb;
     when 'stress' then
         if run.detector is not null or energy.current_config() #> '{evaluation,stress}' = 'null' then
-            return '{}';
+            return '{}'::jsonb;
         end if;
         -- It stays pending, with the reasons.
         return jsonb_build_object('failures', energy.record_stress_test(run.model_id));

@@ -3,8 +3,8 @@ create or replace function energy.weather_as_of(
     to_at timestamptz default 'infinity'
 )
 returns table (
-    valid_at timestamptz, temperature_c double precision, cloud_cover_pct double precision, ghi_w_m2 double precision,
-    issued_at timestamptz, is_observed boolean
+    valid_at timestamptz, temperature_c double precision, ghi_w_m2 double precision, issued_at timestamptz,
+    is_observed boolean
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -15,8 +15,6 @@ begin
     select versions.valid_at,
         (array_agg(versions.temperature_c order by versions.is_observed desc, versions.issued_at desc)
             filter (where versions.temperature_c is not null))[1],
-        (array_agg(versions.cloud_cover_pct order by versions.is_observed desc, versions.issued_at desc)
-            filter (where versions.cloud_cover_pct is not null))[1],
         (array_agg(versions.ghi_w_m2 order by versions.is_observed desc, versions.issued_at desc)
             filter (where versions.ghi_w_m2 is not null))[1],
         max(versions.issued_at),

@@ -7,12 +7,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    under_c constant double precision := settings ->> 'under_c';
-    cold_c  constant double precision := settings ->> 'max_outdoor_c';
-    cold_share constant double precision := settings ->> 'min_share';
-    apartments_needed constant integer := settings ->> 'min_apartments';
-    share   constant double precision := settings ->> 'min_known_share';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    under_c constant double precision := (settings ->> 'under_c')::double precision;
+    cold_c  constant double precision := (settings ->> 'max_outdoor_c')::double precision;
+    cold_share constant double precision := (settings ->> 'min_share')::double precision;
+    apartments_needed constant integer := (settings ->> 'min_apartments')::integer;
+    share   constant double precision := (settings ->> 'min_known_share')::double precision;
 begin
     return query
     with days as materialized (

@@ -10,11 +10,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    under_c  constant double precision := settings ->> 'under_c';
-    min_rise constant double precision := settings ->> 'min_rise_c';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    under_c  constant double precision := (settings ->> 'under_c')::double precision;
+    min_rise constant double precision := (settings ->> 'min_rise_c')::double precision;
     settle   constant interval := make_interval(hours => (settings ->> 'settle_hours')::integer);
-    share    constant double precision := settings ->> 'min_known_share';
+    share    constant double precision := (settings ->> 'min_known_share')::double precision;
     gap_c    constant double precision := (select limits.gap_c from energy.anomaly_limits as limits);
     near_date constant date := from_date - 1 - ceil(required / 24)::integer;
 begin

@@ -7,12 +7,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    flat_c    constant double precision := settings ->> 'flat_c';
-    moved_c   constant double precision := settings ->> 'moved_c';
-    outside_c constant double precision := settings ->> 'outdoor_moved_c';
-    moved_kwh constant double precision := settings ->> 'heated_kwh';
-    share     constant double precision := settings ->> 'min_known_share';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    flat_c    constant double precision := (settings ->> 'flat_c')::double precision;
+    moved_c   constant double precision := (settings ->> 'moved_c')::double precision;
+    outside_c constant double precision := (settings ->> 'outdoor_moved_c')::double precision;
+    moved_kwh constant double precision := (settings ->> 'heated_kwh')::double precision;
+    share     constant double precision := (settings ->> 'min_known_share')::double precision;
 begin
     return query
     with known as materialized (

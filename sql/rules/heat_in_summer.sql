@@ -7,9 +7,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    warm_c  constant double precision := settings ->> 'min_outdoor_c';
-    min_kwh constant double precision := settings ->> 'min_heating_kwh';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    warm_c  constant double precision := (settings ->> 'min_outdoor_c')::double precision;
+    min_kwh constant double precision := (settings ->> 'min_heating_kwh')::double precision;
 begin
     return query
     with known as materialized (

@@ -8,8 +8,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    min_l constant double precision := settings ->> 'min_l';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    min_l constant double precision := (settings ->> 'min_l')::double precision;
     night constant integer := (select night_to_hour - night_from_hour from energy.anomaly_limits);
 begin
     return query

@@ -8,11 +8,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    lowest_c  constant double precision := settings ->> 'min_room_c';
-    highest_c constant double precision := settings ->> 'max_room_c';
-    most_kwh  constant double precision := settings ->> 'max_heating_kwh';
-    most_l    constant double precision := settings ->> 'max_hot_water_l';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    lowest_c  constant double precision := (settings ->> 'min_room_c')::double precision;
+    highest_c constant double precision := (settings ->> 'max_room_c')::double precision;
+    most_kwh  constant double precision := (settings ->> 'max_heating_kwh')::double precision;
+    most_l    constant double precision := (settings ->> 'max_hot_water_l')::double precision;
 begin
     return query
     with known as materialized (

@@ -7,14 +7,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    fall_c  constant double precision := settings ->> 'fall_c';
-    sharp_c constant double precision := settings ->> 'sharp_c';
-    min_kwh constant double precision := settings ->> 'min_heating_kwh';
-    cold_c  constant double precision := settings ->> 'max_outdoor_c';
-    most_c  constant double precision := settings ->> 'max_room_c';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    fall_c  constant double precision := (settings ->> 'fall_c')::double precision;
+    sharp_c constant double precision := (settings ->> 'sharp_c')::double precision;
+    min_kwh constant double precision := (settings ->> 'min_heating_kwh')::double precision;
+    cold_c  constant double precision := (settings ->> 'max_outdoor_c')::double precision;
+    most_c  constant double precision := (settings ->> 'max_room_c')::double precision;
     within  constant interval := make_interval(hours => (settings ->> 'within_hours')::integer);
-    share   constant double precision := settings ->> 'min_known_share';
+    share   constant double precision := (settings ->> 'min_known_share')::double precision;
 begin
     return query
     with known as materialized (

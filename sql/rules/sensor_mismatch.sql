@@ -8,13 +8,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    off_c       constant double precision := settings ->> 'off_c';
-    explained_c constant double precision := settings ->> 'explained_c';
-    neighbours  constant integer := settings ->> 'min_neighbours';
-    lowest_c    constant double precision := settings ->> 'min_neighbour_c';
-    highest_c   constant double precision := settings ->> 'max_neighbour_c';
-    share       constant double precision := settings ->> 'min_known_share';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    off_c       constant double precision := (settings ->> 'off_c')::double precision;
+    explained_c constant double precision := (settings ->> 'explained_c')::double precision;
+    neighbours  constant integer := (settings ->> 'min_neighbours')::integer;
+    lowest_c    constant double precision := (settings ->> 'min_neighbour_c')::double precision;
+    highest_c   constant double precision := (settings ->> 'max_neighbour_c')::double precision;
+    share       constant double precision := (settings ->> 'min_known_share')::double precision;
 begin
     return query
     -- The median of the building's other apartments of each day. Where that is no temperature of a heated building the

@@ -7,10 +7,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    required_all constant double precision := settings ->> 'apartment_hours';
-    heard_share  constant double precision := settings ->> 'min_heard_share';
-    forgotten    constant integer := settings ->> 'forget_days';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    required_all constant double precision := (settings ->> 'apartment_hours')::double precision;
+    heard_share  constant double precision := (settings ->> 'min_heard_share')::double precision;
+    forgotten    constant integer := (settings ->> 'forget_days')::integer;
     watched      constant text[] := array(select jsonb_array_elements_text(settings -> 'measures'));
 begin
     return query

@@ -7,12 +7,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    required constant double precision := settings ->> 'hours';
-    over_c   constant double precision := settings ->> 'over_c';
-    min_kwh  constant double precision := settings ->> 'min_heating_kwh';
+    required constant double precision := (settings ->> 'hours')::double precision;
+    over_c   constant double precision := (settings ->> 'over_c')::double precision;
+    min_kwh  constant double precision := (settings ->> 'min_heating_kwh')::double precision;
     settle   constant interval := make_interval(hours => (settings ->> 'settle_hours')::integer);
-    share    constant double precision := settings ->> 'min_known_share';
-    usual_days constant integer := settings ->> 'usual_days';
+    share    constant double precision := (settings ->> 'min_known_share')::double precision;
+    usual_days constant integer := (settings ->> 'usual_days')::integer;
     gap_c    constant double precision := (select limits.gap_c from energy.anomaly_limits as limits);
 begin
     return query

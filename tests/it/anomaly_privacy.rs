@@ -15,7 +15,7 @@ const NAMING: &str = "
     from pg_attribute
     join pg_class on pg_class.oid = attrelid
     cross join pg_roles as role
-    where relnamespace::regnamespace::text in ('raw', 'staging', 'processed', 'features', 'energy', 'api')
+    where relnamespace::regnamespace::text in ('raw', 'processed', 'features', 'energy', 'api')
       and relkind in ('r', 'p', 'v', 'm', 'f') and not relispartition and attnum > 0 and not attisdropped
       and (attname in ('apartment_id', 'room_name', 'continues_apartment_id', 'continues_room_name', 'evidence')
            or attrelid in ('raw.meter_inbox'::regclass, 'raw.rejected_messages'::regclass) and attname in ('message', 'reason'))
@@ -59,7 +59,7 @@ const PRIVATE: [&str; 19] = [
     "raw.withdrawn_readings",
     "raw.meter_inbox",
     "raw.rejected_messages",
-    "staging.stg_raw__meter_readings",
+    "processed.stg_raw__meter_readings",
     "processed.int_apartment_hours",
     "processed.int_apartment_days",
     "processed.int_gauge_hours",

@@ -301,7 +301,7 @@ async fn a_standby_can_be_dumped_and_forecasts() {
 /// Every object with its definition, owner, comment and privileges.
 pub const OBJECTS: &str = "
     with ours as (
-        select oid from pg_namespace where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
+        select oid from pg_namespace where nspname in ('edf', 'raw', 'processed', 'features', 'energy', 'api')
     ),
     privileges as (
         select classid, objid, string_agg(grantee || ':' || privilege, ' ' order by grantee, privilege) as privileges
@@ -344,7 +344,7 @@ async fn contents(connection: &mut PgConnection) -> Vec<String> {
     let tables: Vec<String> = query_scalar(
         "select oid::regclass::text from pg_class
          where relkind in ('r', 'p') and not relispartition
-           and relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy') order by 1",
+           and relnamespace::regnamespace::text in ('edf', 'raw', 'processed', 'features', 'energy') order by 1",
     )
     .fetch_all(&mut *connection)
     .await

@@ -246,7 +246,7 @@ async fn stale_or_missing_weather_lowers_the_quality_and_climatology_is_used() {
     drop(third);
     // If the calendar cannot be read, the hours of each building are used.
     let mut fourth = work(&mut postgres).await;
-    fourth.execute("alter view processed.int_building_days rename to gone").await.unwrap();
+    fourth.execute("alter view processed.int_building_calendar rename to gone").await.unwrap();
     let found = after(&mut fourth, "select").await;
     assert_eq!((found.0, found.1.as_str()), (72, "profile"));
     let failed: i64 = query("select from energy.job_runs where building_id = 'homes-5-8' and sqlstate = '42P01'")

@@ -53,7 +53,7 @@ async fn a_correction_is_used_and_the_earlier_row_is_kept() {
 
     assert_eq!(raw_values(&mut work).await, [1234.5, 1250.0]);
     let counts: Vec<f64> = query_scalar(
-        "select value from staging.stg_raw__meter_readings join raw.sensors using (sensor_id)
+        "select value from processed.stg_raw__meter_readings join raw.sensors using (sensor_id)
          where building_id = 'homes-1-4' and read_at = '2017-07-29 04:30Z'",
     )
     .fetch_all(&mut *work)

@@ -132,7 +132,7 @@ async fn a_building_forecast_by_its_archetype_uses_the_regressors_of_that_model(
     }
     // The analysts' queries, one for each of the two models.
     let queries: (String, String) = query_as(
-        "select energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours'), energy.newcomer_query($1, '2017-07-29 05:00Z', '72 hours')",
+        "select energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours'), energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours', energy.approved_regressors($1, true))",
     )
     .bind(BUILDING)
     .fetch_one(&mut *work)

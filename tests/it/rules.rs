@@ -33,7 +33,7 @@ async fn every_table_and_view_has_a_comment() {
 async fn every_security_definer_function_pins_its_search_path() {
     none(
         "select oid::regprocedure::text from pg_proc
-         where prosecdef and pronamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')
+         where prosecdef and pronamespace::regnamespace::text in ('edf', 'raw', 'processed', 'features', 'energy', 'api')
            and not exists (select from unnest(proconfig) as setting where setting like 'search_path=%')",
     )
     .await;
@@ -44,12 +44,12 @@ async fn api_roles_have_no_privilege_outside_schema_api() {
     none(
         "select role || ' may use schema ' || nspname
          from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
-         where nspname in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
+         where nspname in ('edf', 'raw', 'processed', 'features', 'energy')
            and has_schema_privilege(role, oid, 'usage, create')
          union all
          select role || ' may read or write ' || oid::regclass
          from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
-         where relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy')
+         where relnamespace::regnamespace::text in ('edf', 'raw', 'processed', 'features', 'energy')
            and relkind in ('r', 'p', 'v', 'm')
            and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
          union all
@@ -87,7 +87,7 @@ async fn public_may_read_nothing() {
     none(
         "select oid::regclass::text from pg_class, aclexplode(relacl) as privilege
          where privilege.grantee = 0
-           and relnamespace::regnamespace::text in ('edf', 'raw', 'staging', 'processed', 'features', 'energy', 'api')",
+           and relnamespace::regnamespace::text in ('edf', 'raw', 'processed', 'features', 'energy', 'api')",
     )
     .await;
 }
@@ -96,7 +96,7 @@ async fn public_may_read_nothing() {
 async fn deployed_objects_belong_to_their_owner_role() {
     none(
         "select oid::regclass::text from pg_class
-         where relnamespace::regnamespace::text in ('raw', 'staging', 'processed', 'features', 'energy', 'api')
+         where relnamespace::regnamespace::text in ('raw', 'processed', 'features', 'energy', 'api')
            and relowner <> 'edf_owner'::regrole
          union all
          select oid::regprocedure::text from pg_proc

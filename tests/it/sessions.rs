@@ -55,7 +55,7 @@ const ANSWERS: &str = r#"
         energy.forecast_query('homes-1-4', '2017-07-28 05:00Z', '3 days'),
         energy.training_query('homes-1-4', '2017-07-28 05:00Z'),
         energy.archetype_training_query(array['homes-1-4'], '2017-07-28 05:00Z'),
-        energy.newcomer_query('homes-1-4', '2017-07-28 05:00Z', '72:00'),
+        energy.with_apartments('select 1', 'homes-1-4', '2017-07-28 05:00Z'),
         energy.regressor_forecasts_query('homes-1-4', '2017-07-28 05:00Z', '2017-06-28 05:00Z'),
         energy.iso('2017-07-28 05:00:00.25Z'), energy.iso('infinity'),
         energy.issue_hours('homes-1-4', '2017-07-28 05:00Z')::text,

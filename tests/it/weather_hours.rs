@@ -6,13 +6,13 @@ use edf_tests::as_role;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar, raw_sql};
 
-/// Two runs, and an observation without cloud cover, of the hours from noon on 1 July 2026.
+/// Two runs, and an observation without irradiance, of the hours from noon on 1 July 2026.
 async fn add_weather(work: &mut PgConnection) {
     work.execute(raw_sql(
         "insert into raw.weather_locations values ('a-test-place', 47, 8);
          insert into raw.weather_forecasts
-             (weather_location_id, issued_at, valid_at, received_at, temperature_c, cloud_cover_pct, ghi_w_m2)
-         select 'a-test-place', issued_at, valid_at, issued_at + interval '4 hours', temperature_c, 10, null
+             (weather_location_id, issued_at, valid_at, received_at, temperature_c)
+         select 'a-test-place', issued_at, valid_at, issued_at + interval '4 hours', temperature_c
          from (values ('2026-06-30 00:00Z'::timestamptz, 20), ('2026-07-01 00:00Z', 21)) as runs (issued_at, temperature_c)
          cross join generate_series('2026-07-01 12:00Z'::timestamptz, '2026-07-01 14:00Z', '1 hour') as valid_at;
          update raw.weather_forecasts set ghi_w_m2 = 500 where weather_location_id = 'a-test-place' and issued_at = '2026-06-30 00:00Z';
@@ -23,12 +23,12 @@ async fn add_weather(work: &mut PgConnection) {
     .unwrap();
 }
 
-/// Hour, temperature, cloud cover, irradiance, hour of the newest run, whether observed.
-type Known = (String, Option<f64>, Option<f64>, Option<f64>, Option<String>, bool);
+/// Hour, temperature, irradiance, hour of the newest run, whether observed.
+type Known = (String, Option<f64>, Option<f64>, Option<String>, bool);
 
 async fn known(work: &mut PgConnection, as_of: &str) -> Vec<Known> {
     query_as(
-        "select to_char(valid_at at time zone 'UTC', 'HH24'), temperature_c, cloud_cover_pct, ghi_w_m2,
+        "select to_char(valid_at at time zone 'UTC', 'HH24'), temperature_c, ghi_w_m2,
              to_char(issued_at at time zone 'UTC', 'MM-DD'), is_observed
          from energy.weather_as_of('a-test-place', $1::text::timestamptz, '2026-07-01 12:00Z', '2026-07-01 14:00Z')",
     )
@@ -39,7 +39,7 @@ async fn known(work: &mut PgConnection, as_of: &str) -> Vec<Known> {
 }
 
 fn hour(hour: &str, temperature: f64, run: &str, observed: bool) -> Known {
-    (hour.to_owned(), Some(temperature), Some(10.0), Some(500.0), Some(run.to_owned()), observed)
+    (hour.to_owned(), Some(temperature), Some(500.0), Some(run.to_owned()), observed)
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ samples as (
     left join hours on hours.building_id = grid.building_id and hours.hour_at = grid.valid_at
     left join observations as weather
         on weather.weather_location_id = grid.weather_location_id and weather.valid_at = grid.valid_at
-    left join {{ ref('int_building_days') }} as calendar
+    left join {{ ref('int_building_calendar') }} as calendar
         on calendar.building_id = grid.building_id
         and calendar.local_date = (grid.valid_at at time zone grid.time_zone)::date
 )

@@ -41,7 +41,7 @@ ROWS = (
     ("readings", "readings of the history", "{:,.0f}"),
     ("rebuild_s", "rebuild of all hours, s", "{:.1f}"),
     ("days_s", "all days of apartments, s", "{:.1f}"),
-    ("dbt_s", "`dbt build` by the clock, s", "{:.1f}"),
+    ("dbt_s", "`dbt build`, wall clock, s", "{:.1f}"),
     ("ingest_s", "a day more, hour by hour: ingestion, s", "{:.2f}"),
     ("refresh_s", "the same: refresh of the hours, s", "{:.2f}"),
     ("refresh_days_s", "the same: days of apartments, twice, s", "{:.2f}"),

@@ -157,8 +157,8 @@ def text(homes: list[Home], thresholds) -> str:
         covered = ", ".join(f"{label} {mean(side, source, 0 if source == 'design' else 4, inside):.0f} %"
                             for source, label in (("design", "design profile at 0 weeks"), ("profile", "own hours at 4 weeks")))
         parts += [f"Hours inside the 90 % interval: {covered}.", ""]
-    parts += ["The forecasts of the archetype's model over the first weeks of a home's life, corrected behind it: WAPE % as they are / times the level that",
-              "shrinkage gives from the days forecast so far / times the mean level of these days. The model draws its level to the home's own already.", "",
+    parts += ["Forecasts of the archetype's model over the first weeks of a home, with a subsequent correction: WAPE % without it / times the shrunken level of",
+              "the days forecast so far / times the mean level of these days. The model itself already shrinks its level towards that of the home.", "",
               "| week of life | archetype's model, development | the same, others |", "|---|---|---|"]
     rows = [shrinkage(side, side, "archetype") for side in (development, others)]
     for one, two in zip(*rows):

@@ -1,4 +1,4 @@
-"""Compares edf.validate_json with the reference implementation of JSON Schema, on every way to spoil config/edf.yaml in one place.
+"""Compares edf.validate_json with the reference implementation of JSON Schema, on config/edf.yaml with one change.
 
 The database is named by PGHOST, PGPORT, PGDATABASE, PGUSER. The reference is the Python package jsonschema.
 """
@@ -28,7 +28,7 @@ def places(value, path=()):
 
 
 def spoilt(config):
-    """The configuration with one part replaced, left out, or added."""
+    """The configuration with one part replaced, removed or added."""
     for path in places(config):
         if not path:
             yield from VALUES

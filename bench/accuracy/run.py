@@ -1,4 +1,4 @@
-"""Makes the forecasts of the peers: run.py [--methods A,B] [--series A,B] [--development]
+"""Computes the forecasts of the peers: run.py [--methods A,B] [--series A,B] [--development]
 
 Existing forecasts are reused if the series, the protocol and the method's source are unchanged.
 """

@@ -1,7 +1,7 @@
-"""Writes the section Anomalies of bench/README.md and its plots from what is on disk: report.py WORK [--real WORK]
+"""Writes the section Anomalies of bench/README.md and its plots from results on disk: report.py WORK [--real WORK]
 
-WORK is a folder of bench/simulate that peers.py, replay.py and labels.py have worked on; what is missing there is
-left out and said to be. WORK of --real is one of real_homes.py."""
+WORK is a folder of bench/simulate with results of peers.py, replay.py and labels.py; missing results are marked as not
+measured. WORK of --real is a folder of real_homes.py."""
 
 import argparse
 import json
@@ -204,7 +204,7 @@ def main() -> None:
         *alert(options.work),
         *real(options.real, options.budget),
     ]
-    # Tables and pictures keep their lines.
+    # Tables and plots are not wrapped.
     wrapped = [part if part[0] in "|!" else textwrap.fill(part, 118) for part in parts]
     text = "\n\n".join([FIRST, *wrapped, LAST])
     readme = BENCH / "README.md"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# How long it takes to make the days of 3,000 apartments, to keep their features, to score one of them by all rules and
-# models, and to raise alerts.
+# Time for computing the days of 3,000 apartments, storing their features, scoring a day by all rules and models, and
+# raising alerts.
 #
-#   bench/anomalies/scoring.sh          on the deployed database that PGHOST, PGPORT and PGDATABASE name; leaves nothing behind
+#   bench/anomalies/scoring.sh          on the deployed database given by PGHOST, PGPORT and PGDATABASE, which is not changed
 #
 # 50 buildings of 60 flats with heat, hot water, and three rooms with setpoints, SIMULATED as noise: three days of hours,
-# 90 days before with features. Each building has models of its own, copies of one that 100 apartments taught.
+# 90 days before with features. Each building has its own models, copies of one fitted on 100 apartments.
 set -euo pipefail
 psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
 begin;
@@ -64,7 +64,7 @@ analyze energy.apartment_features;
 select energy.keep_features(all_of, '2017-01-20') from ids;
 \timing off
 update raw.buildings set archetype = 'bench' where building_id like 'bench-%';
--- What the simulation lacks, so that models read all features.
+-- Data missing in the simulation, so that all features of models are known.
 update energy.apartment_features set (energy_to_like_days, energy_to_neighbours, energy_ratio_7d, avg_temp_diff,
     temp_diff_roll_std_3d, gap_hours, most_over_c, most_under_c, steepest_fall_c, room_to_neighbours_c, hot_water_ratio_7d,
     hot_water_night_min_l, setpoint_c, sun_kwh_m2) = (0.8 + 0.4 * random(), 0.7 + 0.6 * random(), 0.8 + 0.4 * random(),
@@ -110,7 +110,7 @@ select energy.score_days_of(all_of, '2017-01-20', '2017-01-20') as scores from i
 \echo again:
 select energy.score_days_of(all_of, '2017-01-20', '2017-01-20') as scores from ids;
 \timing off
--- Two weeks of scores by as many detectors as there are.
+-- Two weeks of scores by all detectors.
 insert into energy.anomaly_scores
 select scores.building_id, scores.apartment_id, scores.local_date - n, scores.detector,
     case when scores.score > 0 then random() else 0 end, scores.is_alarm and random() < 0.5, scores.hours, scores.evidence,

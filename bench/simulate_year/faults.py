@@ -2,7 +2,7 @@
 
 | fault | what happens |
 |---|---|
-| a meter dies | the register of one of four homes sends nothing for a week; then a new one begins at zero |
+| a meter fails | the register of one of four homes sends nothing for a week; then a new one begins at zero |
 | a gateway is silent | a building sends nothing for two days, then all messages at once |
 | weather stops | no run and no observation arrives for two days, then all of them |
 | a cold, sunny week | 20 degrees colder than measured, with clear sky: a combination never seen at the place |
@@ -52,7 +52,7 @@ def faults(limits: dict[str, dt.timedelta]) -> list[Fault]:
     place = source.PLACE["weather_location_id"]
     return [
         # A new meter is known from its second reading on, its hours when the day is over.
-        Fault("a meter dies", "demand_late", DEAD_METER[0], at("2016-11-15"), at("2016-11-22"), limits["demand_late"], DAY),
+        Fault("a meter fails", "demand_late", DEAD_METER[0], at("2016-11-15"), at("2016-11-22"), limits["demand_late"], DAY),
         Fault("a gateway is silent", "meters_late", SILENT, at("2016-12-05T10:00"), at("2016-12-07T10:00"), limits["meters_late"], HOUR),
         # The newest run is from midnight; the next one is from the day on which the outage ends.
         Fault("weather stops", "weather_late", place, at("2017-01-10"), at("2017-01-12T10:00"), limits["weather_late"], HOUR),
@@ -87,7 +87,7 @@ class Plan:
 
     def meters(self, batches) -> Iterator[tuple]:
         """The batches (received_at, messages) that arrive, with their times."""
-        silent, dead = self.of["a gateway is silent"], self.of["a meter dies"]
+        silent, dead = self.of["a gateway is silent"], self.of["a meter fails"]
         held, offset = [], None
         for received_at, messages in batches:
             if held and received_at >= silent.end:
@@ -163,7 +163,7 @@ def report(database, plan: Plan, end: dt.datetime) -> list[str]:
     alerts = database.rows("postgres", """
         select rule, subject, opened_at, resolved_at from energy.alerts order by opened_at""")
     problems, explained = [], set()
-    print(f"\n{'fault':<22}{'from':<18}{'alert':<18}{'seen after':>11}{'promised':>10}{'over after':>12}{'promised':>10}")
+    print(f"\n{'fault':<22}{'from':<18}{'alert':<18}{'seen after':>11}{'limit':>10}{'over after':>12}{'limit':>10}")
     for fault in plan.faults:
         found = [
             number for number, (rule, subject, opened_at, resolved_at) in enumerate(alerts)

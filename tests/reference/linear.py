@@ -1,4 +1,4 @@
-"""Makes linear.json: scikit-learn's ridge and LASSO on the same matrix that `cargo test` fits.
+"""Computes linear.json: scikit-learn's ridge and LASSO on the same matrix that `cargo test` fits.
 
     /tmp/reference/bin/pip install scikit-learn==1.9.1 && /tmp/reference/bin/python tests/reference/linear.py
 """

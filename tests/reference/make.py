@@ -1,9 +1,9 @@
-"""Makes the answers of the reference implementations that the strategies are compared with in `cargo test`.
+"""Computes results of reference implementations, with which `cargo test` compares the strategies.
 
     python -m venv /tmp/reference && /tmp/reference/bin/pip install -r tests/reference/requirements.txt
     /tmp/reference/bin/python tests/reference/make.py
 
-It writes series.json, the input of all, and one file of answers for each strategy, beside itself.
+Writes series.json, the common input, and one file of results for each strategy, into its own directory.
 """
 
 import json
@@ -54,7 +54,7 @@ def series() -> pd.DataFrame:
 
 
 def energy(model: Prophet) -> float:
-    """The negative logarithm of the posterior density where Stan stopped, but for a constant."""
+    """The negative logarithm of the posterior density at the optimum of Stan, up to a constant."""
     columns, scales, _, _ = model.make_all_seasonality_features(model.history)
     t, y = model.history["t"].to_numpy(), model.history["y_scaled"].to_numpy()
     k, m, sigma = (model.params[name].item() for name in ("k", "m", "sigma_obs"))

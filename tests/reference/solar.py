@@ -1,5 +1,5 @@
-"""Makes solar.json: pvlib's position of the sun (SPA), clear-sky irradiance (Haurwitz), and of an irradiance its diffuse part
-(Erbs) and what falls on a tilted plane (Hay-Davies), at places and times all over.
+"""Computes solar.json: pvlib's position of the sun (SPA), clear-sky irradiance (Haurwitz), diffuse irradiance (Erbs)
+and irradiance on a tilted plane (Hay-Davies), at various locations and times.
 
     python -m venv /tmp/solar && /tmp/solar/bin/pip install pvlib==0.16.1 && /tmp/solar/bin/python tests/reference/solar.py
 """
@@ -22,7 +22,7 @@ for latitude, longitude in PLACES:
     sky = pvlib.clearsky.haurwitz(zenith)["ghi"]
     extra = pd.Series(pvlib.irradiance.get_extra_radiation(times, solar_constant=1361.0, method="nrel"), times)
     came = sky * random.uniform(0.1, 1.1, len(times))
-    # Erbs is given with a solar constant of its own.
+    # Erbs has a different solar constant.
     of_erbs = pd.Series(pvlib.irradiance.get_extra_radiation(times), times)
     parts = pvlib.irradiance.erbs(came, zenith, times, min_cos_zenith=0.02)
     diffuse = np.asarray(parts["dhi"])

@@ -14,8 +14,9 @@ import yaml
 
 CONFIG = pathlib.Path(__file__).parents[1] / "config"
 VALUES = [
-    None, True, False, 0, 1, -1, 1.0, 0.5, 24, 101, 8785, 1e300, -1e300, "", "a", "kWh", "gauge", "1 day", "5 days", "0 hours", "0 5 * * *",
-    "0 0 5 * * *", "60 99 * * *", "\n", "ä", [], [1], [1, 1.0], [1, 2.5], ["1"], list(range(1, 103)), {}, {"a": 1}, {"kind": "register"},
+    None, True, False, 0, 1, -1, 1.0, 0.5, 24, 101, 8785, 1e300, -1e300, "", "a", "kWh", "gauge", "1 day", "5 days",
+    "0 hours", "0 5 * * *", "0 0 5 * * *", "60 99 * * *", "\n", "ä", [], [1], [1, 1.0], [1, 2.5], ["1"],
+    list(range(1, 103)), {}, {"a": 1}, {"kind": "register"},
 ]
 
 

@@ -22,7 +22,11 @@ def anchors(page: pathlib.Path) -> set[str]:
 
 def main() -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+        ["git", "ls-files", "-co", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     pages = [ROOT / name for name in listed.stdout.split() if (ROOT / name).exists()]
     links, dead = 0, []

@@ -28,7 +28,9 @@ QUERY = "select at, demand_kwh, temperature_c from hourly"
 
 def predicted(cursor, model: int) -> tuple[np.ndarray, np.ndarray]:
     """Predictions of Python from the exported files for each hour ahead, and SHAP values of the trees, by feature."""
-    cursor.execute("select issue_slot, lead_day, ubj, feature_names, around from edf.export_xgboost(%s) order by 1, 2", (model,))
+    cursor.execute(
+        "select issue_slot, lead_day, ubj, feature_names, around from edf.export_xgboost(%s) order by 1, 2", (model,)
+    )
     files = cursor.fetchall()
     cursor.execute("select features from edf.models where model_id = %s", (model,))
     spec = cursor.fetchone()[0]
@@ -51,7 +53,9 @@ def predicted(cursor, model: int) -> tuple[np.ndarray, np.ndarray]:
         value, base, unit = float(booster.predict(matrix)[0]), around["base"], around["asinh_unit"]
         if base is not None:
             known = ((term, np.float32(row[term["feature"]])) for term in base["terms"])
-            value += base["intercept"] + sum(term["weight"] * (float(x) - term["mean"]) for term, x in known if not np.isnan(x))
+            value += base["intercept"] + sum(
+                term["weight"] * (float(x) - term["mean"]) for term, x in known if not np.isnan(x)
+            )
         if unit is not None:
             value = unit * np.sinh(value)
         if base is not None:
@@ -62,7 +66,10 @@ def predicted(cursor, model: int) -> tuple[np.ndarray, np.ndarray]:
 
 def explained(cursor, subject: str, names: list[str]) -> np.ndarray:
     """The contributions of edf.explain, hours by features."""
-    cursor.execute("select valid_at, feature, contribution from edf.explain(%s, %s) where feature = any (%s)", (subject, QUERY, names))
+    cursor.execute(
+        "select valid_at, feature, contribution from edf.explain(%s, %s) where feature = any (%s)",
+        (subject, QUERY, names),
+    )
     hours = {}
     for valid_at, feature, contribution in cursor.fetchall():
         hours.setdefault(valid_at, {})[feature] = contribution
@@ -72,7 +79,10 @@ def explained(cursor, subject: str, names: list[str]) -> np.ndarray:
 
 def rows_of(cursor, spec: dict, issued_at: str | None = None) -> tuple[list, list[str], np.ndarray]:
     """Hours, names and values of the features of a forecast issued at a time, the newest by default."""
-    cursor.execute("select valid_at, feature, value from edf.features(%s, %s, '72 hours', %s)", (QUERY, json.dumps(spec), issued_at))
+    cursor.execute(
+        "select valid_at, feature, value from edf.features(%s, %s, '72 hours', %s)",
+        (QUERY, json.dumps(spec), issued_at),
+    )
     rows = {}
     for valid_at, feature, value in cursor.fetchall():
         rows.setdefault(valid_at, {})[feature] = np.nan if value is None else value
@@ -83,9 +93,15 @@ def rows_of(cursor, spec: dict, issued_at: str | None = None) -> tuple[list, lis
 
 def imported(cursor, files: list[dict], spec: dict, subject: str) -> np.ndarray:
     """Forecasts of edf by imported files, whose trees are trained on data until 30 January."""
-    cursor.execute("select edf.import_xgboost(%s, %s, %s, '2026-01-30Z', %s)", (subject, QUERY, json.dumps(files), json.dumps(spec)))
+    cursor.execute(
+        "select edf.import_xgboost(%s, %s, %s, '2026-01-30Z', %s)",
+        (subject, QUERY, json.dumps(files), json.dumps(spec)),
+    )
     model = cursor.fetchone()[0]
-    cursor.execute("select status, metrics #>> '{held_out,from}' >= '2026-01-30', (select reason from edf.model_events where model_id = %s) from edf.models where model_id = %s", (model, model))
+    cursor.execute(
+        "select status, metrics #>> '{held_out,from}' >= '2026-01-30', (select reason from edf.model_events where model_id = %s) from edf.models where model_id = %s",
+        (model, model),
+    )
     status, is_unseen, reason = cursor.fetchone()
     if status != "pending" or not is_unseen or not reason.startswith("imported: trees of "):
         sys.exit(f"it was imported as {status}, {is_unseen}, {reason}")
@@ -118,7 +134,11 @@ def trained_in_python(cursor) -> None:
     booster = xgboost.train({"max_depth": 4, "eta": 0.2, "seed": 1}, matrix, num_boost_round=50)
     file = {"issue_slot": 0, "lead_day": 1, "ubj": base64.b64encode(booster.save_raw("ubj")).decode()}
     _, names, rows = rows_of(cursor, spec)
-    check("trained in Python", imported(cursor, [file], spec, "from Python"), booster.predict(xgboost.DMatrix(rows, feature_names=names)))
+    check(
+        "trained in Python",
+        imported(cursor, [file], spec, "from Python"),
+        booster.predict(xgboost.DMatrix(rows, feature_names=names)),
+    )
     shuffled = xgboost.DMatrix(np.concatenate(examples), label=labels, feature_names=names[::-1])
     wrong = [{**file, "ubj": base64.b64encode(xgboost.train({}, shuffled, num_boost_round=2).save_raw("ubj")).decode()}]
     poisson = xgboost.train({"objective": "count:poisson"}, matrix, num_boost_round=2)
@@ -149,10 +169,13 @@ def exported_and_back(cursor) -> None:
     cursor.execute("select edf.approve_model(%s, 'a test')", (model,))
     cursor.execute("select yhat from edf.forecast('there', %s) order by valid_at", (QUERY,))
     ours = np.array([row[0] for row in cursor.fetchall()])
-    cursor.execute("""
+    cursor.execute(
+        """
         select jsonb_agg(jsonb_build_object('issue_slot', issue_slot, 'lead_day', lead_day, 'ubj', encode(ubj, 'base64'), 'around', around)
                          order by issue_slot <> 0, issue_slot, lead_day), (select features from edf.models where model_id = %s)
-        from edf.export_xgboost(%s)""", (model, model))
+        from edf.export_xgboost(%s)""",
+        (model, model),
+    )
     files, spec = cursor.fetchone()
     check("exported and imported", ours, imported(cursor, files, spec, "and back"))
 

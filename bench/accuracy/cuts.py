@@ -89,7 +89,9 @@ def ratios(table: pd.DataFrame) -> pd.DataFrame:
     ratio = table["edf-ensemble"] / others.min(axis=1)
     shown = ratio.map("{:.3f}".format) + " " + others.idxmin(axis=1)
     shown.index = pd.MultiIndex.from_tuples(shown.index)
-    return shown.unstack().reindex(table.index.get_level_values(0).unique()).fillna("-").rename(columns="{} weeks".format)
+    return (
+        shown.unstack().reindex(table.index.get_level_values(0).unique()).fillna("-").rename(columns="{} weeks".format)
+    )
 
 
 def bounds(table: pd.DataFrame) -> pd.DataFrame:

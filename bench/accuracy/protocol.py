@@ -62,10 +62,14 @@ def backtest(series: Series, make, development: bool = False) -> pd.DataFrame:
         forecast = method.predict(history, future)[["yhat", *COLUMNS]]
         if not np.isfinite(forecast.to_numpy()).all():
             raise ValueError(f"{series.name} {origin}: a forecast is not a number")
-        forecast = pd.DataFrame(np.sort(forecast[list(COLUMNS)].to_numpy(), axis=1), future.index, COLUMNS).assign(yhat=forecast["yhat"].to_numpy())
+        forecast = pd.DataFrame(np.sort(forecast[list(COLUMNS)].to_numpy(), axis=1), future.index, COLUMNS).assign(
+            yhat=forecast["yhat"].to_numpy()
+        )
         # No series here was ever negative, which all methods may use.
         forecast = forecast.clip(lower=0) if history["demand"].min() >= 0 else forecast
-        rows.append(forecast.assign(origin=origin, lead_h=np.arange(1, HORIZON + 1)).rename_axis("valid_at").reset_index())
+        rows.append(
+            forecast.assign(origin=origin, lead_h=np.arange(1, HORIZON + 1)).rename_axis("valid_at").reset_index()
+        )
     return pd.concat(rows)[["origin", "valid_at", "lead_h", "yhat", *COLUMNS]]
 
 

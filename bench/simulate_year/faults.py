@@ -52,14 +52,54 @@ def faults(limits: dict[str, dt.timedelta]) -> list[Fault]:
     place = source.PLACE["weather_location_id"]
     return [
         # A new meter is known from its second reading on, its hours when the day is over.
-        Fault("a meter fails", "demand_late", DEAD_METER[0], at("2016-11-15"), at("2016-11-22"), limits["demand_late"], DAY),
-        Fault("a gateway is silent", "meters_late", SILENT, at("2016-12-05T10:00"), at("2016-12-07T10:00"), limits["meters_late"], HOUR),
+        Fault(
+            "a meter fails",
+            "demand_late",
+            DEAD_METER[0],
+            at("2016-11-15"),
+            at("2016-11-22"),
+            limits["demand_late"],
+            DAY,
+        ),
+        Fault(
+            "a gateway is silent",
+            "meters_late",
+            SILENT,
+            at("2016-12-05T10:00"),
+            at("2016-12-07T10:00"),
+            limits["meters_late"],
+            HOUR,
+        ),
         # The newest run is from midnight; the next one is from the day on which the outage ends.
-        Fault("weather stops", "weather_late", place, at("2017-01-10"), at("2017-01-12T10:00"), limits["weather_late"], HOUR),
+        Fault(
+            "weather stops",
+            "weather_late",
+            place,
+            at("2017-01-10"),
+            at("2017-01-12T10:00"),
+            limits["weather_late"],
+            HOUR,
+        ),
         # A day is checked when it is two days away, with a run that arrives at 04:00, some hours late.
         Fault("a cold, sunny week", "unusual_weather", place, at("2017-01-21T04:00"), at("2017-01-30"), 15 * HOUR, DAY),
-        Fault("the server is killed", "job_failed", "issue_forecasts", at("2017-02-14T05:00"), at("2017-02-14T05:00"), dt.timedelta(), HOUR),
-        Fault("a job vanishes", "job_late", "refresh_days", at("2017-03-06T06:50"), at("2017-03-08T06:40"), limits["refresh_days"], HOUR),
+        Fault(
+            "the server is killed",
+            "job_failed",
+            "issue_forecasts",
+            at("2017-02-14T05:00"),
+            at("2017-02-14T05:00"),
+            dt.timedelta(),
+            HOUR,
+        ),
+        Fault(
+            "a job vanishes",
+            "job_late",
+            "refresh_days",
+            at("2017-03-06T06:50"),
+            at("2017-03-08T06:40"),
+            limits["refresh_days"],
+            HOUR,
+        ),
     ]
 
 
@@ -100,7 +140,10 @@ class Plan:
                 if silent.begin <= received_at < silent.end and f'"building_id": "{SILENT}"' in text:
                     held.append(text)
                     continue
-                if received_at >= dead.begin and f'"building_id": "{DEAD_METER[0]}", "apartment_id": "{DEAD_METER[1]}"' in text:
+                if (
+                    received_at >= dead.begin
+                    and f'"building_id": "{DEAD_METER[0]}", "apartment_id": "{DEAD_METER[1]}"' in text
+                ):
                     message = json.loads(text)
                     read_at = dt.datetime.fromisoformat(message["timestamp_str"].replace("Z", "+00:00"))
                     if dead.begin <= read_at < dead.end:
@@ -224,9 +267,21 @@ def record(database, plan: Plan, end: dt.datetime) -> dict:
     for building, *span in database.rows("postgres", SOURCES):
         sources.setdefault(building, []).append(span)
     columns = ("rule", "subject", "opened_at", "resolved_at")
-    alerts = database.rows("postgres", "select rule, subject, opened_at::text, resolved_at::text from energy.alerts order by opened_at")
+    alerts = database.rows(
+        "postgres", "select rule, subject, opened_at::text, resolved_at::text from energy.alerts order by opened_at"
+    )
     return {
-        "end": end.isoformat(), "errors": errors, "sources": sources,
+        "end": end.isoformat(),
+        "errors": errors,
+        "sources": sources,
         "alerts": [dict(zip(columns, alert)) for alert in alerts],
-        "faults": [{"name": fault.name, "subject": fault.subject, "begin": fault.begin.isoformat(), "end": fault.end.isoformat()} for fault in plan.faults],
+        "faults": [
+            {
+                "name": fault.name,
+                "subject": fault.subject,
+                "begin": fault.begin.isoformat(),
+                "end": fault.end.isoformat(),
+            }
+            for fault in plan.faults
+        ],
     }

@@ -61,7 +61,9 @@ def main(path: pathlib.Path) -> None:
                     heapq.heappush(ready, places[index])
     if len(ordered) != len(blocks):
         sys.exit(f"{path}: the dependencies of blocks are circular")
-    whole = (f"/* <begin connected objects> */\n{block}/* </end connected objects> */\n" for block in [header, *ordered])
+    whole = (
+        f"/* <begin connected objects> */\n{block}/* </end connected objects> */\n" for block in [header, *ordered]
+    )
     path.write_text("\n".join(whole))
 
 

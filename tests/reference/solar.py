@@ -28,12 +28,24 @@ for latitude, longitude in PLACES:
     diffuse = np.asarray(parts["dhi"])
     tilt, facing = random.uniform(0, 90, len(times)), random.uniform(0, 360, len(times))
     plane = pvlib.irradiance.get_total_irradiance(
-        tilt, facing, zenith, azimuth, np.asarray(parts["dni"]), came, diffuse, of_erbs, albedo=0.2, model="haydavies")["poa_global"]
+        tilt, facing, zenith, azimuth, np.asarray(parts["dni"]), came, diffuse, of_erbs, albedo=0.2, model="haydavies"
+    )["poa_global"]
     for n, at in enumerate(times):
-        cases.append({
-            "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "latitude": latitude, "longitude": longitude,
-            "zenith": round(zenith.iloc[n], 4), "azimuth": round(azimuth.iloc[n], 4), "ghi_w_m2": round(sky.iloc[n], 3),
-            "extra_w_m2": round(extra.iloc[n], 2), "of_erbs_w_m2": round(of_erbs.iloc[n], 2), "came_w_m2": round(came.iloc[n], 3), "diffuse_w_m2": round(diffuse[n], 3),
-            "tilt": round(tilt[n], 3), "facing": round(facing[n], 3), "plane_w_m2": round(np.asarray(plane)[n], 3),
-        })
+        cases.append(
+            {
+                "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "latitude": latitude,
+                "longitude": longitude,
+                "zenith": round(zenith.iloc[n], 4),
+                "azimuth": round(azimuth.iloc[n], 4),
+                "ghi_w_m2": round(sky.iloc[n], 3),
+                "extra_w_m2": round(extra.iloc[n], 2),
+                "of_erbs_w_m2": round(of_erbs.iloc[n], 2),
+                "came_w_m2": round(came.iloc[n], 3),
+                "diffuse_w_m2": round(diffuse[n], 3),
+                "tilt": round(tilt[n], 3),
+                "facing": round(facing[n], 3),
+                "plane_w_m2": round(np.asarray(plane)[n], 3),
+            }
+        )
 (pathlib.Path(__file__).parent / "solar.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")

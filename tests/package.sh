@@ -85,10 +85,14 @@ start_server() {
     mkdir "$PLACE/data"
     own "$PLACE/data"
     as_server "$BIN/initdb" -D "$PLACE/data" -U postgres -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
-    as_server "$BIN/pg_ctl" start -w -s -D "$PLACE/data" -l "$PLACE/data/log" -o "-c listen_addresses= -k $PLACE/socket -c fsync=off"
+    as_server "$BIN/pg_ctl" start -w -s -D "$PLACE/data" -l "$PLACE/data/log" \
+        -o "-c listen_addresses= -k $PLACE/socket -c fsync=off"
 }
 
-dpkg_there() { dpkg --root="$ROOT_FOLDER" --log="$PLACE/dpkg.log" --force-not-root "$@" 2>&1 | grep -v 'files list file for package'; }
+dpkg_there() {
+    dpkg --root="$ROOT_FOLDER" --log="$PLACE/dpkg.log" --force-not-root "$@" 2>&1 |
+        grep -v 'files list file for package'
+}
 
 available() { psql_there -c "select default_version from pg_available_extensions where name = 'edf'"; }
 
@@ -116,7 +120,8 @@ archive() {
     local folder
     folder=$PLACE/$(basename "$ARCHIVE" .tar.gz)
     "$folder/install.sh" "$BIN/pg_config"
-    psql_there -c 'create extension edf' -c 'select edf.rmse(a, a + 1) from generate_series(1.0, 9.0) as a' -c 'drop extension edf'
+    psql_there -c 'create extension edf' -c 'select edf.rmse(a, a + 1) from generate_series(1.0, 9.0) as a' \
+        -c 'drop extension edf'
     "$folder/install.sh" --uninstall "$BIN/pg_config"
     same 'Files before the archive and after it' "$BEFORE" "$(files_of "$ROOT_FOLDER")"
     # A server of another version is rejected with a message.
@@ -130,10 +135,12 @@ release_text() {
     local page
     for page in README.md docs/install.md; do
         same "Versions in $page" "$VERSION" \
-            "$(grep -oE 'edf_[0-9.]+-1_amd64|edf-[0-9.]+(\.tar|-pg)' "$ROOT/$page" | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | sort -u)"
+            "$(grep -oE 'edf_[0-9.]+-1_amd64|edf-[0-9.]+(\.tar|-pg)' "$ROOT/$page" |
+                grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | sort -u)"
     done
     "$ROOT/docker/package/notes.sh" "$VERSION" | head -n 3
-    "$ROOT/docker/package/meta.sh" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["version"])' | grep -xF "$VERSION"
+    "$ROOT/docker/package/meta.sh" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["version"])' |
+        grep -xF "$VERSION"
 }
 
 on_end end

@@ -19,7 +19,8 @@ at_the_end() {
 fill() { query -v buildings="$BUILDINGS" -v issues="$ISSUES" -f "$HERE/fill.sql"; }
 
 serve() {
-    query <<<"select format('alter database service set energy.clock = %L', served_from + interval '6 hours') from clock \gexec"
+    query <<<"select format('alter database service set energy.clock = %L', served_from + interval '6 hours')
+              from clock \gexec"
     api_start
     EDF_JWT_SECRET=$(jwt_secret) "$PYTHON" "$HERE/tokens.py" "$BUILDINGS" "$STATE"
 }

@@ -27,13 +27,33 @@ def messages(first: int, end: int) -> None:
         for building in range(1, BUILDINGS + 1):
             for apartment in range(1, APARTMENTS + 1):
                 readings = [
-                    {"sensor_type": "electricity_kwh_total", "value": round(1000 + sample * 0.09 + random.random() * 0.05, 3)},
+                    {
+                        "sensor_type": "electricity_kwh_total",
+                        "value": round(1000 + sample * 0.09 + random.random() * 0.05, 3),
+                    },
                     {"sensor_type": "water_l_total", "value": 5000 + sample * 3},
                 ]
                 for room in ROOMS:
-                    readings.append({"sensor_type": "room_temperature_c", "room_name": room, "value": round(20 + random.random(), 1)})
-                    readings.append({"sensor_type": "setpoint_c", "room_name": room, "value": 21.0 + random.randrange(3)})
-                print(json.dumps({"timestamp_str": time, "building_id": f"b{building}", "apartment_id": f"a{apartment}", "readings": readings}))
+                    readings.append(
+                        {
+                            "sensor_type": "room_temperature_c",
+                            "room_name": room,
+                            "value": round(20 + random.random(), 1),
+                        }
+                    )
+                    readings.append(
+                        {"sensor_type": "setpoint_c", "room_name": room, "value": 21.0 + random.randrange(3)}
+                    )
+                print(
+                    json.dumps(
+                        {
+                            "timestamp_str": time,
+                            "building_id": f"b{building}",
+                            "apartment_id": f"a{apartment}",
+                            "readings": readings,
+                        }
+                    )
+                )
 
 
 if __name__ == "__main__":

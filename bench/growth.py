@@ -41,7 +41,7 @@ ROWS = (
     ("readings", "readings of the history", "{:,.0f}"),
     ("rebuild_s", "rebuild of all hours, s", "{:.1f}"),
     ("days_s", "all days of apartments, s", "{:.1f}"),
-    ("dbt_s", "`dbt build` by the clock, s", "{:.1f}"),
+    ("dbt_s", "`dbt build`, wall clock, s", "{:.1f}"),
     ("ingest_s", "a day more, hour by hour: ingestion, s", "{:.2f}"),
     ("refresh_s", "the same: refresh of the hours, s", "{:.2f}"),
     ("refresh_days_s", "the same: days of apartments, twice, s", "{:.2f}"),
@@ -83,8 +83,10 @@ def history(buildings: int, days: int) -> None:
     postgres = Session("postgres")
     # TimescaleDB's own policies use the server's clock and would disturb the measurement: with another clock there are
     # none.
-    postgres.cursor.execute("do $$ begin execute format('alter database %%I set energy.clock = %%L', current_database(), %s::text); end $$",
-                            ((end_of_history() + dt.timedelta(days=1)).isoformat(),))
+    postgres.cursor.execute(
+        "do $$ begin execute format('alter database %%I set energy.clock = %%L', current_database(), %s::text); end $$",
+        ((end_of_history() + dt.timedelta(days=1)).isoformat(),),
+    )
     postgres.cursor.execute(HISTORY, {"buildings": buildings, "days": days, "end": end_of_history()})
     postgres.cursor.execute("vacuum analyze")
 
@@ -95,11 +97,15 @@ def message(building: int, at: dt.datetime, value: float) -> str:
         {"sensor_type": "room_temperature_c", "room_name": "living", "value": round(20 + value % 1, 2)},
         {"sensor_type": "setpoint_c", "room_name": "living", "value": 21},
     ]
-    return json.dumps({"timestamp_str": at.isoformat(), "building_id": f"b{building}", "apartment_id": "a1", "readings": readings})
+    return json.dumps(
+        {"timestamp_str": at.isoformat(), "building_id": f"b{building}", "apartment_id": "a1", "readings": readings}
+    )
 
 
 def take(session: Session, messages: list[str], received_at: dt.datetime) -> float:
-    written = session.seconds("insert into raw.meter_inbox (message, received_at) select unnest(%s), %s", (messages, received_at))
+    written = session.seconds(
+        "insert into raw.meter_inbox (message, received_at) select unnest(%s), %s", (messages, received_at)
+    )
     return written + session.seconds("call energy.ingest_meter_inbox()")
 
 
@@ -107,16 +113,22 @@ def bytes_of(session: Session, table: str) -> float:
     """Partitions and chunks both inherit from the table; compressed data are elsewhere."""
     if session.value("select exists (select from pg_extension where extname = 'timescaledb')"):
         return float(session.value(f"select public.hypertable_size('{table}')"))
-    return float(session.value(f"""
+    return float(
+        session.value(f"""
         select sum(pg_total_relation_size(part))
-        from (select '{table}'::regclass as part union all select inhrelid from pg_inherits where inhparent = '{table}'::regclass) as parts"""))
+        from (select '{table}'::regclass as part union all select inhrelid from pg_inherits where inhparent = '{table}'::regclass) as parts""")
+    )
 
 
 def day(session: Session, buildings: int, days: int, later: int) -> dict:
     ingest, refresh, of_days = 0.0, 0.0, 0.0
     for hour in range(24 * later, 24 * later + HOURS):
         at = end_of_history() + dt.timedelta(hours=hour)
-        ingest += take(session, [message(n, at, 1000.4 + (days * 24 + hour) * 0.4) for n in range(1, buildings + 1)], at + dt.timedelta(minutes=3))
+        ingest += take(
+            session,
+            [message(n, at, 1000.4 + (days * 24 + hour) * 0.4) for n in range(1, buildings + 1)],
+            at + dt.timedelta(minutes=3),
+        )
         refresh += session.seconds("call energy.refresh_building_hours()")
         if hour % 12 == 11:
             of_days += session.seconds("call energy.refresh_apartment_days()")
@@ -127,7 +139,9 @@ def late(session: Session, buildings: int, days: int, later: int) -> float:
     """A late reading of each building, between two other readings."""
     at = end_of_history() - dt.timedelta(days=20, minutes=30 + later)
     messages = [message(n, at, 1000 + (days * 24 - 480.5) * 0.4 + 0.29) for n in range(1, buildings + 1)]
-    return take(session, messages, end_of_history() + dt.timedelta(hours=24 * (later + 1))) + session.seconds("call energy.refresh_building_hours()")
+    return take(session, messages, end_of_history() + dt.timedelta(hours=24 * (later + 1))) + session.seconds(
+        "call energy.refresh_building_hours()"
+    )
 
 
 def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> None:
@@ -137,7 +151,9 @@ def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> N
     found["rebuild_s"] = pipeline.seconds("call energy.refresh_building_hours('-infinity')")
     found["days_s"] = pipeline.seconds("call energy.refresh_apartment_days()")
     found["reading_bytes"] = bytes_of(postgres, "raw.meter_readings") / found["readings"]
-    found["hour_bytes"] = bytes_of(postgres, "energy.apartment_hours") / float(postgres.value("select count(*) from energy.apartment_hours"))
+    found["hour_bytes"] = bytes_of(postgres, "energy.apartment_hours") / float(
+        postgres.value("select count(*) from energy.apartment_hours")
+    )
     postgres.cursor.execute("vacuum analyze")
     has_timescaledb = postgres.value("select exists (select from pg_extension where extname = 'timescaledb')")
     if has_timescaledb:
@@ -149,7 +165,10 @@ def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> N
                     select public.show_chunks(table_name, older_than => energy.clock() - compress_after) from energy.storage where compress_after is not null
                 loop call public.convert_to_columnstore(chunk); end loop;
             end $$""")
-        found |= {"storage": "compressed", "reading_bytes": bytes_of(postgres, "raw.meter_readings") / found["readings"]}
+        found |= {
+            "storage": "compressed",
+            "reading_bytes": bytes_of(postgres, "raw.meter_readings") / found["readings"],
+        }
         found["rebuild_s"] = pipeline.seconds("call energy.refresh_building_hours('-infinity')")
         found["days_s"] = pipeline.seconds("call energy.refresh_apartment_days()")
     found |= after_history(pipeline, postgres, buildings, days, int(has_timescaledb))
@@ -160,7 +179,9 @@ def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> N
 def after_history(pipeline: Session, postgres: Session, buildings: int, days: int, later: int = 0) -> dict:
     """The day after the history, or some days later: a second run needs new readings."""
     found = day(pipeline, buildings, days, later) | {"late_s": late(pipeline, buildings, days, later)}
-    found["queue_kb"] = sum(float(postgres.value("select pg_total_relation_size(%s::regclass)", (table,))) for table in QUEUES) / 1024
+    found["queue_kb"] = (
+        sum(float(postgres.value("select pg_total_relation_size(%s::regclass)", (table,))) for table in QUEUES) / 1024
+    )
     return found
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Does anything grow faster than its input? growth.sh [BUILDINGS:DAYS...], by default 120:365 1200:365 120:1095. Each is
-# a fleet with that much history in a separate database, followed by a day of messages, hour by hour. Prints a table of
-# processor seconds, with ratios to the first.
+# Does the cost of any step grow faster than its input? growth.sh [BUILDINGS:DAYS...], by default 120:365 1200:365
+# 120:1095. Each is a fleet with that much history in a separate database, followed by a day of messages, hour by hour.
+# Prints a table of CPU seconds, with ratios to the first.
 #
 # With TimescaleDB each fleet is measured twice: as it is, and with the older chunks in the columnstore. PLAIN=1
 # measures without TimescaleDB. Uses a private cluster, which is removed at the end.

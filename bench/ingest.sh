@@ -17,8 +17,9 @@ ingest() {
 refresh() { query -U pipeline -c 'call energy.refresh_building_hours()'; }
 
 empty() {
-    query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
-              energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days'
+    query -c 'truncate raw.meter_readings, raw.meter_inbox, raw.ingestions, energy.hours_due, energy.building_spans,
+              energy.building_heard, energy.sensor_spans, energy.apartment_hours, energy.measure_hours,
+              energy.building_hours, energy.days_due, energy.apartment_days'
 }
 
 # Partitions and chunks both inherit from the table.
@@ -29,12 +30,15 @@ bytes_a_reading() {
 
 compressed_bytes_a_reading() {
     query -c "do \$\$ declare chunk regclass; begin
-                  for chunk in select public.show_chunks('raw.meter_readings') loop call public.convert_to_columnstore(chunk); end loop; end \$\$"
+                  for chunk in select public.show_chunks('raw.meter_readings') loop
+                      call public.convert_to_columnstore(chunk);
+                  end loop; end \$\$"
     query -c "select public.hypertable_size('raw.meter_readings') / count(*) from raw.meter_readings"
 }
 
 prepare
-query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" -c 'create unlogged table bench_copy (message jsonb)'
+query -c "alter database edf set energy.clock = '2026-03-03 00:00Z'" \
+    -c 'create unlogged table bench_copy (message jsonb)'
 step 'storage' 'Required for the measurements.' deploy storage
 fleet topology | query
 fleet messages 0 92 >"$STATE/day.jsonl"
@@ -57,11 +61,14 @@ copy=$(median <"$STATE/copy") ingest=$(median <"$STATE/ingest")
 echo
 echo '| what | median of '"$RUNS"' runs |'
 echo '|---|---|'
-awk -v n="$readings" -v size="$(stat -c %s "$STATE/day.jsonl")" 'BEGIN { printf "| the input | %d readings, %.0f MB of JSON Lines |\n", n, size / 1e6 }'
+awk -v n="$readings" -v size="$(stat -c %s "$STATE/day.jsonl")" \
+    'BEGIN { printf "| the input | %d readings, %.0f MB of JSON Lines |\n", n, size / 1e6 }'
 awk -v s="$copy" 'BEGIN { printf "| COPY into an unlogged jsonb table | %.1f s |\n", s }'
 awk -v s="$ingest" -v c="$copy" -v n="$readings" \
     'BEGIN { printf "| COPY into the inbox and ingestion | %.1f s: %.0f readings/s, %.1f times the raw COPY |\n", s, n / s, s / c }'
 printf '| refresh after the day | %.1f s |\n' "$(median <"$STATE/day")"
 printf '| refresh after 15 more minutes | %.1f s |\n' "$(median <"$STATE/quarter")"
 printf '| bytes a reading on disk, with its index | %s |\n' "$bytes"
-if [ "$has_timescaledb" = 1 ]; then printf '| the same in the columnstore of TimescaleDB | %s |\n' "$(compressed_bytes_a_reading)"; fi
+if [ "$has_timescaledb" = 1 ]; then
+    printf '| the same in the columnstore of TimescaleDB | %s |\n' "$(compressed_bytes_a_reading)"
+fi

@@ -11,8 +11,9 @@ readings() {
 insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
 select building_id, apartment_id, sensor_type, room_name
 from raw.apartments
-cross join (values ('electricity_kwh_total', ''), ('water_l_total', ''), ('room_temperature_c', 'living'), ('room_temperature_c', 'bed'),
-    ('room_temperature_c', 'kitchen'), ('setpoint_c', 'living'), ('setpoint_c', 'bed'), ('setpoint_c', 'kitchen')) as kinds (sensor_type, room_name)
+cross join (values ('electricity_kwh_total', ''), ('water_l_total', ''), ('room_temperature_c', 'living'),
+    ('room_temperature_c', 'bed'), ('room_temperature_c', 'kitchen'), ('setpoint_c', 'living'), ('setpoint_c', 'bed'),
+    ('setpoint_c', 'kitchen')) as kinds (sensor_type, room_name)
 where substr(building_id, 2)::int <= :buildings;
 insert into raw.meter_readings (sensor_id, read_at, received_at, value)
 select sensor_id, read_at, read_at + interval '1 minute',
@@ -20,7 +21,8 @@ select sensor_id, read_at, read_at + interval '1 minute',
 from generate_series(0, :days * 96 - 1) as sample
 cross join lateral (select timestamptz '2025-03-01 00:00Z' + sample * interval '15 minutes') as times (read_at)
 cross join raw.sensors
-join (values ('electricity_kwh_total', 0.9), ('water_l_total', 0.4), ('room_temperature_c', 0.3), ('setpoint_c', 0.02)) as shares (sensor_type, share)
+join (values ('electricity_kwh_total', 0.9), ('water_l_total', 0.4), ('room_temperature_c', 0.3), ('setpoint_c', 0.02))
+    as shares (sensor_type, share)
     using (sensor_type)
 cross join lateral (select abs(hashint8(sensor_id * 1000003 + sample) % 1000) / 1000.0) as chances (chance)
 where chance < share;
@@ -39,10 +41,13 @@ first=$(seconds rebuild)
 hours=$(query -c 'select count(*) from energy.apartment_hours')
 second=$(seconds rebuild)
 # Partitions and chunks both inherit from the table.
-parts="from (select 'raw.meter_readings'::regclass as part union all select inhrelid from pg_inherits where inhparent = 'raw.meter_readings'::regclass) as parts"
+parts="from (select 'raw.meter_readings'::regclass as part
+             union all
+             select inhrelid from pg_inherits where inhparent = 'raw.meter_readings'::regclass) as parts"
 heap=$(query -c "select sum(pg_table_size(part)) $parts") index=$(query -c "select sum(pg_indexes_size(part)) $parts")
 
-awk -v b="$BUILDINGS" -v d="$DAYS" -v n="$rows" -v h="$hours" -v first="$first" -v second="$second" -v heap="$heap" -v idx="$index" 'BEGIN {
+awk -v b="$BUILDINGS" -v d="$DAYS" -v n="$rows" -v h="$hours" -v first="$first" -v second="$second" \
+    -v heap="$heap" -v idx="$index" 'BEGIN {
     year = 120 / b * 365 / d
     print "\n| what | measured | times " sprintf("%.1f", year) ": 120 buildings, a year |\n|---|---|---|"
     printf "| buildings, days | %d, %d | 120, 365 (extrapolated) |\n", b, d

@@ -24,7 +24,8 @@ day() {
 }
 
 issue() {
-    query -c 'drop table if exists measured' -c 'create table measured (what text, seconds numeric, cpu numeric, mb numeric, rows bigint)'
+    query -c 'drop table if exists measured' \
+        -c 'create table measured (what text, seconds numeric, cpu numeric, mb numeric, rows bigint)'
     # A day to warm up the server.
     day "$1" 0 1
     query -c 'truncate measured'
@@ -35,7 +36,10 @@ issue() {
     query -v buildings="$1" -v day=2 -f "$HERE/issue.sql" | tee -a "$STATE/service.psv"
 }
 
-work() { query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" -c 'call energy.work_on_trainings()'; }
+work() {
+    query -U pipeline -c "select set_config('energy.clock', served_from::text, false) from clock" \
+        -c 'call energy.work_on_trainings()'
+}
 
 # train SESSIONS: wall clock seconds for training the buildings in a number of sessions.
 train() {
@@ -47,7 +51,8 @@ train() {
     for ((session = 0; session < $1; session++)); do work & pids+=($!); done
     for session in "${pids[@]}"; do wait "$session"; done
     query -c "select '$FIRST|$TRAININGS trainings by $1|' || round(extract(epoch from clock_timestamp()) - $began, 1) || '|'
-        || round(sum(extract(epoch from finished_at - started_at)), 1) || '|0|' || count(*) from energy.training_steps where outcome = 'succeeded' and run_id in (
+        || round(sum(extract(epoch from finished_at - started_at)), 1) || '|0|' || count(*)
+        from energy.training_steps where outcome = 'succeeded' and run_id in (
             select run_id from energy.training_runs where state = 'registered')" | tee -a "$STATE/service.psv"
 }
 

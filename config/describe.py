@@ -5,6 +5,10 @@
 
 import json
 import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sql"))
+from markdown import table
 
 SCHEMA = pathlib.Path(__file__).with_name("edf.schema.json")
 HEAD = """# Configuration
@@ -53,7 +57,7 @@ def kind(schema: dict, root: dict) -> str:
     return types if isinstance(types, str) else " or ".join(types)
 
 
-def rows(path: str, schema: dict, root: dict) -> list[tuple[str, str, str]]:
+def rows(path: str, schema: dict, root: dict) -> list[list[str]]:
     """One row for each setting below a path: path, type, description."""
     found = []
     members = {
@@ -67,7 +71,7 @@ def rows(path: str, schema: dict, root: dict) -> list[tuple[str, str, str]]:
         if "properties" in one or "additionalProperties" in one:
             found += rows(place, one, root)
         else:
-            found.append((f"**{place}**" if required else place, kind(one, root), one.get("description", "")))
+            found.append([f"**{place}**" if required else place, kind(one, root), one.get("description", "")])
     return found
 
 
@@ -77,11 +81,9 @@ def main() -> None:
     for name, section in schema["properties"].items():
         section = resolve(section, schema)
         print(f"\n## {name}\n\n{section['description']}")
-        table = rows("", section, schema)
-        if table:
-            print("\n| setting | type | what it is |\n|---|---|---|")
-        for row in table:
-            print("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+        settings = rows("", section, schema)
+        if settings:
+            print("\n" + "\n".join(table(["setting", "type", "what it is"], settings)))
 
 
 if __name__ == "__main__":

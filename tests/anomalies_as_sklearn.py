@@ -1,8 +1,9 @@
 """Compares edf's isolation forest and local outlier factor with those of scikit-learn, on the same matrices.
 
-The database is named by PGHOST, PGPORT, PGDATABASE, PGUSER, a superuser; nothing stays. Outlier factors are the same to rounding, of rows
-that were learnt from and of others, with missing values too where distances are given to scikit-learn. Forests draw other random numbers:
-scores have the same ranks but for what two seeds of scikit-learn differ by, and find outliers that were put in as well (AUC).
+The database is given by PGHOST, PGPORT, PGDATABASE, PGUSER, a superuser; it is not changed. Outlier factors are equal
+up to rounding, for training rows and for others, also with missing values, if distances are passed to scikit-learn.
+Forests draw other random numbers: ranks of scores differ as little as between two seeds of scikit-learn, and injected
+outliers are found as well (AUC).
 """
 
 import json
@@ -23,39 +24,54 @@ TREES = 300
 
 
 def matrices() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Matrices by name, and which of their rows are outliers: spread like days of apartments, clusters of unequal density, many features."""
+    """Matrices by name, and their outliers: like days of apartments, clusters of unequal density, many features."""
     random = np.random.default_rng(16)
     found = {}
-    skewed = np.column_stack([random.gamma(2, 6, 1500), random.normal(0, 0.4, 1500), random.exponential(1, 1500), random.normal(20, 1, 1500)])
+    skewed = np.column_stack(
+        [random.gamma(2, 6, 1500), random.normal(0, 0.4, 1500), random.exponential(1, 1500), random.normal(20, 1, 1500)]
+    )
     skewed[:30] += random.choice([-1, 1], (30, 4)) * random.uniform(1, 4, (30, 4)) * skewed.std(axis=0)
-    clusters = np.concatenate([random.normal(0, 0.1, (400, 2)), random.normal(4, 1, (400, 2)), random.uniform(-4, 8, (20, 2))])
+    clusters = np.concatenate(
+        [random.normal(0, 0.1, (400, 2)), random.normal(4, 1, (400, 2)), random.uniform(-4, 8, (20, 2))]
+    )
     many = random.normal(0, 1, (1000, 15)) @ random.normal(0, 1, (15, 15))
     many[:20] *= 3
-    for name, matrix, outliers in (("days", skewed, range(30)), ("clusters", clusters, range(800, 820)), ("many", many, range(20))):
+    for name, matrix, outliers in (
+        ("days", skewed, range(30)),
+        ("clusters", clusters, range(800, 820)),
+        ("many", many, range(20)),
+    ):
         found[name] = matrix, np.isin(np.arange(len(matrix)), list(outliers))
     return found
 
 
 def stored(cursor, matrix: np.ndarray) -> str:
-    """A query of the rows of a matrix; what is NaN is NULL."""
+    """A query of the rows of a matrix; NaN becomes NULL."""
     names = [f"f{column}" for column in range(matrix.shape[1])]
     cursor.execute("drop table if exists matrix")
-    cursor.execute(f"create temporary table matrix (n integer, {', '.join(name + ' float8' for name in names)}) on commit drop")
+    cursor.execute(
+        f"create temporary table matrix (n integer, {', '.join(name + ' float8' for name in names)}) on commit drop"
+    )
     rows = [(n, *(None if np.isnan(value) else float(value) for value in row)) for n, row in enumerate(matrix)]
     execute_values(cursor, "insert into matrix values %s", rows)
     return "select * from matrix"
 
 
 def own(cursor, query: str, strategy: str, parameters: dict) -> np.ndarray:
-    """Raw scores of rows by what they themselves teach."""
-    cursor.execute("select key::integer, raw_score from edf.detect_anomalies('none', %s, %s, %s) order by 1", (query, strategy, json.dumps(parameters)))
+    """Raw scores of rows by a model fitted on them."""
+    cursor.execute(
+        "select key::integer, raw_score from edf.detect_anomalies('none', %s, %s, %s) order by 1",
+        (query, strategy, json.dumps(parameters)),
+    )
     return np.array([row[1] for row in cursor.fetchall()])
 
 
 def by_model(cursor, learnt: str, asked: str, strategy: str, parameters: dict) -> np.ndarray:
-    """Raw scores of rows by a model of others."""
+    """Raw scores of rows by a model fitted on others."""
     cursor.execute("select edf.train_anomaly_model('others', %s, %s, %s)", (learnt, strategy, json.dumps(parameters)))
-    cursor.execute("select key::integer, raw_score from edf.score_anomalies(%s, %s) order by 1", (cursor.fetchone()[0], asked))
+    cursor.execute(
+        "select key::integer, raw_score from edf.score_anomalies(%s, %s) order by 1", (cursor.fetchone()[0], asked)
+    )
     return np.array([row[1] for row in cursor.fetchall()])
 
 
@@ -79,7 +95,7 @@ def outlier_factors(cursor, name: str, matrix: np.ndarray) -> None:
     apart(f"{name}, of the other {half}", ours, -novelty.score_samples(scaler.transform(matrix[1::2])))
     if matrix.shape[1] < 3:
         return
-    # At most one gap in a row, so that any two share a feature: scikit-learn has no distance where they share none.
+    # At most one gap in a row, so that any two have a common feature: scikit-learn has no distance otherwise.
     gaps, random = matrix.copy(), np.random.default_rng(1)
     rows = np.flatnonzero(random.uniform(size=len(gaps)) < 0.3)
     gaps[rows, random.integers(0, gaps.shape[1], len(rows))] = np.nan
@@ -89,14 +105,21 @@ def outlier_factors(cursor, name: str, matrix: np.ndarray) -> None:
 
 
 def forests(cursor, name: str, matrix: np.ndarray, outliers: np.ndarray) -> None:
-    theirs = [-IsolationForest(n_estimators=TREES, max_samples=256, random_state=seed).fit(matrix).score_samples(matrix) for seed in (1, 2, 3)]
+    theirs = [
+        -IsolationForest(n_estimators=TREES, max_samples=256, random_state=seed).fit(matrix).score_samples(matrix)
+        for seed in (1, 2, 3)
+    ]
     ours = own(cursor, stored(cursor, matrix), "isolation_forest", {"trees": TREES})
     among = min(spearmanr(theirs[0], theirs[1]).statistic, spearmanr(theirs[1], theirs[2]).statistic)
     between = min(spearmanr(ours, other).statistic for other in theirs)
     auc = [float(roc_auc_score(outliers, score)) for score in (ours, *theirs)]
     level = abs(float(ours.mean() - np.mean(theirs)))
-    print(f"{name}, isolation forest: rank correlation {between:.4f}, of seeds of scikit-learn {among:.4f}; AUC {auc[0]:.4f}, theirs {auc[1]:.4f}; mean {level:.4f} apart")
-    if not (between > among - 0.01 and between > 0.95 and auc[0] > min(auc[1:]) - 0.01 and auc[0] > 0.8 and level < 0.02):
+    print(
+        f"{name}, isolation forest: rank correlation {between:.4f}, of seeds of scikit-learn {among:.4f}; AUC {auc[0]:.4f}, theirs {auc[1]:.4f}; mean {level:.4f} apart"
+    )
+    if not (
+        between > among - 0.01 and between > 0.95 and auc[0] > min(auc[1:]) - 0.01 and auc[0] > 0.8 and level < 0.02
+    ):
         sys.exit("they score other rows")
 
 

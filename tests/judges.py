@@ -1,4 +1,4 @@
-"""Compares edf.validate_json with the reference implementation of JSON Schema, on every way to spoil config/edf.yaml in one place.
+"""Compares edf.validate_json with the reference implementation of JSON Schema, on config/edf.yaml with one change.
 
 The database is named by PGHOST, PGPORT, PGDATABASE, PGUSER. The reference is the Python package jsonschema.
 """
@@ -14,8 +14,9 @@ import yaml
 
 CONFIG = pathlib.Path(__file__).parents[1] / "config"
 VALUES = [
-    None, True, False, 0, 1, -1, 1.0, 0.5, 24, 101, 8785, 1e300, -1e300, "", "a", "kWh", "gauge", "1 day", "5 days", "0 hours", "0 5 * * *",
-    "0 0 5 * * *", "60 99 * * *", "\n", "ä", [], [1], [1, 1.0], [1, 2.5], ["1"], list(range(1, 103)), {}, {"a": 1}, {"kind": "register"},
+    None, True, False, 0, 1, -1, 1.0, 0.5, 24, 101, 8785, 1e300, -1e300, "", "a", "kWh", "gauge", "1 day", "5 days",
+    "0 hours", "0 5 * * *", "0 0 5 * * *", "60 99 * * *", "\n", "ä", [], [1], [1, 1.0], [1, 2.5], ["1"],
+    list(range(1, 103)), {}, {"a": 1}, {"kind": "register"},
 ]
 
 
@@ -28,7 +29,7 @@ def places(value, path=()):
 
 
 def spoilt(config):
-    """The configuration with one part replaced, left out, or added."""
+    """The configuration with one part replaced, removed or added."""
     for path in places(config):
         if not path:
             yield from VALUES

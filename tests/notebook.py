@@ -1,7 +1,7 @@
-"""Runs docs/analysis.ipynb cell by cell, as Jupyter would: each cell's last expression is printed, figures are drawn unseen.
+"""Runs docs/analysis.ipynb cell by cell, like Jupyter: each cell's last expression is printed, figures are not shown.
 
-The database is the deployed one, named by PGHOST, PGPORT and PGDATABASE; the notebook asks it as role analyst and
-leaves nothing. Outputs are not kept in the file, so that they cannot grow old.
+The database is the deployed one, named by PGHOST, PGPORT and PGDATABASE; the notebook uses role analyst and
+does not change it. Outputs are not stored in the file, so that they cannot become outdated.
 """
 
 import ast
@@ -38,14 +38,14 @@ def main() -> None:
     figures = 0
     for number, cell in enumerate(cells, 1):
         if cell["outputs"] or cell["execution_count"] is not None:
-            sys.exit(f"code cell {number} of {NOTEBOOK.name} holds outputs: clear them")
+            sys.exit(f"code cell {number} of {NOTEBOOK.name} has outputs: clear them")
         print(f"[{number}]", run("".join(cell["source"]), names))
         figures += len(plt.get_fignums())
         plt.close("all")
     hours, change, compared = len(names["total"]), names["change"].sum(), len(names["scores"].columns)
     print(f"{len(cells)} cells, {figures} figures, {hours} hours explained, {change:+.1f} kWh where it is hotter")
     if figures != 4 or hours != 72 or abs(change) < 0.1 or compared != 3:
-        sys.exit("the notebook does not show what it should")
+        sys.exit("the notebook does not print the expected text")
     with psycopg2.connect("", user="postgres") as judge, judge.cursor() as cursor:
         cursor.execute(models)
         if cursor.fetchone() != before:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The packages, on a copy of the server that has nothing else: installed, used as docs/quickstart.md says, removed, and
-# nothing is left. The library is the one that was built for the other tests.
+# Tests the packages on a copy of the server without edf: installation, docs/quickstart.md, and removal without
+# leftovers. The library is the one that was built for the other tests.
 set -euo pipefail
 . "$(dirname "$0")/../docker/local/lib.sh"
 . "$ROOT/docker/local/cluster.sh"
 VERSION=$("$ROOT/docker/package/version.sh")
-# A short path, since a socket is in it, and one that user postgres can reach.
+# A short path, since it contains a socket, and accessible to user postgres.
 PLACE=$(mktemp -d /tmp/edf-package-XXXXXX)
 ROOT_FOLDER=$PLACE/root
 BIN=$ROOT_FOLDER$PG_BIN
@@ -29,7 +29,7 @@ same() {
 
 files_of() { (cd "$1" && find . -not -path './var*' | LC_ALL=C sort); }
 
-# The same bytes twice: names, times, owners and order do not depend on when or where.
+# Reproducible: names, times, owners and order do not depend on time or place of the build.
 packaged_twice() {
     local out
     for out in one two; do
@@ -40,7 +40,7 @@ packaged_twice() {
     ARCHIVE=$(find "$PLACE/one" -name '*.tar.gz')
 }
 
-# What is installed for the other tests is what the package brings, beside its documentation.
+# The files installed for the other tests are those of the package, except its documentation.
 files_as_installed() {
     local installed packaged
     installed=$(find "$("$PG_BIN/pg_config" --pkglibdir)/edf.so" "$("$PG_BIN/pg_config" --sharedir)/extension" \
@@ -50,7 +50,7 @@ files_as_installed() {
     same 'Files' "$installed" "$packaged"
 }
 
-# Each crate that is compiled in is listed with its licence, and each reference has its component.
+# Each linked crate is listed with its licence, and each reference has its component.
 bill_is_whole() {
     dpkg-deb --fsys-tarfile "$DEB" |
         tar -xO "./usr/share/doc/postgresql-$PG_MAJOR-edf/edf.cdx.json.gz" | gzip -d >"$PLACE/edf.cdx.json"
@@ -85,14 +85,18 @@ start_server() {
     mkdir "$PLACE/data"
     own "$PLACE/data"
     as_server "$BIN/initdb" -D "$PLACE/data" -U postgres -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
-    as_server "$BIN/pg_ctl" start -w -s -D "$PLACE/data" -l "$PLACE/data/log" -o "-c listen_addresses= -k $PLACE/socket -c fsync=off"
+    as_server "$BIN/pg_ctl" start -w -s -D "$PLACE/data" -l "$PLACE/data/log" \
+        -o "-c listen_addresses= -k $PLACE/socket -c fsync=off"
 }
 
-dpkg_there() { dpkg --root="$ROOT_FOLDER" --log="$PLACE/dpkg.log" --force-not-root "$@" 2>&1 | grep -v 'files list file for package'; }
+dpkg_there() {
+    dpkg --root="$ROOT_FOLDER" --log="$PLACE/dpkg.log" --force-not-root "$@" 2>&1 |
+        grep -v 'files list file for package'
+}
 
 available() { psql_there -c "select default_version from pg_available_extensions where name = 'edf'"; }
 
-# The blocks of SQL of a page, in order, as psql reads them.
+# The SQL blocks of a page, in order, as input for psql.
 blocks_of() { awk '/^```sql$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$1"; }
 
 quickstart() {
@@ -116,24 +120,27 @@ archive() {
     local folder
     folder=$PLACE/$(basename "$ARCHIVE" .tar.gz)
     "$folder/install.sh" "$BIN/pg_config"
-    psql_there -c 'create extension edf' -c 'select edf.rmse(a, a + 1) from generate_series(1.0, 9.0) as a' -c 'drop extension edf'
+    psql_there -c 'create extension edf' -c 'select edf.rmse(a, a + 1) from generate_series(1.0, 9.0) as a' \
+        -c 'drop extension edf'
     "$folder/install.sh" --uninstall "$BIN/pg_config"
     same 'Files before the archive and after it' "$BEFORE" "$(files_of "$ROOT_FOLDER")"
-    # A server of another version is refused, in words.
+    # A server of another version is rejected with a message.
     mv "$folder" "$PLACE/edf-$VERSION-pg99-linux-$(uname -m)"
     if "$PLACE/edf-$VERSION-pg99-linux-$(uname -m)/install.sh" "$BIN/pg_config" 2>"$PLACE/refusal"; then return 1; fi
     grep -F "for PostgreSQL 99" "$PLACE/refusal"
 }
 
-# The version is that of Cargo.toml wherever it is written.
+# The version is that of Cargo.toml everywhere.
 release_text() {
     local page
     for page in README.md docs/install.md; do
         same "Versions in $page" "$VERSION" \
-            "$(grep -oE 'edf_[0-9.]+-1_amd64|edf-[0-9.]+(\.tar|-pg)' "$ROOT/$page" | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | sort -u)"
+            "$(grep -oE 'edf_[0-9.]+-1_amd64|edf-[0-9.]+(\.tar|-pg)' "$ROOT/$page" |
+                grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | sort -u)"
     done
     "$ROOT/docker/package/notes.sh" "$VERSION" | head -n 3
-    "$ROOT/docker/package/meta.sh" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["version"])' | grep -xF "$VERSION"
+    "$ROOT/docker/package/meta.sh" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["version"])' |
+        grep -xF "$VERSION"
 }
 
 on_end end

@@ -5,8 +5,8 @@
 The pipeline trains for forecasts at 05:00 local time that know an hour's demand one hour after its end. Here such a
 model, trained once at the start of the last ten weeks, is used at other hours and with other delays. Its RMSE over the
 24 hours from the issue time on is divided by that of the same strategy trained for exactly that hour and delay, and by
-that of the best peer with the same information. Every second day is an origin. axes_edf.py and axes_peers.py make the
-forecasts.
+that of the best peer with the same information. Every second day is an origin. axes_edf.py and axes_peers.py compute
+the forecasts.
 """
 
 import itertools

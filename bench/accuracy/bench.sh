@@ -15,7 +15,8 @@ EDF_STATE=${EDF_STATE:-$(cd "$HERE/../.." && pwd)/.edf-bench}
 . "$HERE/environment.sh"
 
 if [ $# = 0 ]; then set -- lear xgboost ensemble; fi
-step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' "$ROOT/docker/install.sh"
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' \
+    "$ROOT/docker/install.sh"
 step 'environment of the peers' 'PyPI must be reachable.' install_peers
 step 'measured series' 'PyPI must be reachable.' prepare_series
 FAILED=0

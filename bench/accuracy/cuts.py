@@ -1,11 +1,11 @@
 """Short histories: series cut to some weeks before the last ten, which are forecast by the protocol of protocol.py.
 
     cuts.py [--series A,B]     prints the table from the forecasts on disk
-    cuts.py --peers            makes the forecasts of the peers first
+    cuts.py --peers            computes the forecasts of the peers first
 
 The ensemble is compared with the best of its own members and the peers on each cut: RMSE over leads 1-24 h. With
---development the ten weeks before are forecast, on the series cut where the test begins. cuts_edf.py makes the
-forecasts of edf.
+--development the ten weeks before are forecast, on the series cut where the test begins. cuts_edf.py computes
+the forecasts of edf.
 """
 
 import importlib
@@ -89,7 +89,9 @@ def ratios(table: pd.DataFrame) -> pd.DataFrame:
     ratio = table["edf-ensemble"] / others.min(axis=1)
     shown = ratio.map("{:.3f}".format) + " " + others.idxmin(axis=1)
     shown.index = pd.MultiIndex.from_tuples(shown.index)
-    return shown.unstack().reindex(table.index.get_level_values(0).unique()).fillna("-").rename(columns="{} weeks".format)
+    return (
+        shown.unstack().reindex(table.index.get_level_values(0).unique()).fillna("-").rename(columns="{} weeks".format)
+    )
 
 
 def bounds(table: pd.DataFrame) -> pd.DataFrame:

@@ -33,7 +33,10 @@ def load(table: str, frame: pd.DataFrame) -> None:
 def parsed(found: str) -> pd.DataFrame:
     """Converts rows of edf.backtest to the file format: lead_h counts from 1, quantiles are columns."""
     rows = pd.read_csv(io.StringIO(found))
-    rows["origin"], rows["valid_at"] = pd.to_datetime(rows["issued_at"], utc=True), pd.to_datetime(rows["valid_at"], utc=True)
+    rows["origin"], rows["valid_at"] = (
+        pd.to_datetime(rows["issued_at"], utc=True),
+        pd.to_datetime(rows["valid_at"], utc=True),
+    )
     rows["lead_h"] = (rows["valid_at"] - rows["origin"]) // HOUR + 1
     numbers = lambda array: [float(value) for value in array.strip("{}").split(",")]
     levels = numbers(rows["quantiles"].iloc[0])

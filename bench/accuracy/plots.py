@@ -40,14 +40,18 @@ def draw_fan(axes, series, rows: pd.DataFrame, method: str) -> None:
     local = week["valid_at"].dt.tz_convert(series.time_zone).dt.tz_localize(None)
     bands = [band for band in FANS if {band[0], band[1]} <= set(week)]
     for number, (lower, upper, name) in enumerate(bands):
-        axes.fill_between(local, week[lower], week[upper], color="tab:blue", alpha=0.14 + 0.06 * number, lw=0, label=name)
+        axes.fill_between(
+            local, week[lower], week[upper], color="tab:blue", alpha=0.14 + 0.06 * number, lw=0, label=name
+        )
     axes.plot(local, week["yhat"], color="tab:blue", lw=1.2, label=method)
     axes.plot(local, week["actual"], color="black", lw=1, label="measured")
     axes.xaxis.set_major_locator(dates.DayLocator())
     axes.xaxis.set_major_formatter(dates.DateFormatter("%a %d %b"))
     axes.tick_params(axis="x", labelsize=7)
     axes.set_ylim(bottom=0)
-    axes.set_title(f"{series.name}: a week of forecasts, each issued the day before ({series.about['unit']})", fontsize=9)
+    axes.set_title(
+        f"{series.name}: a week of forecasts, each issued the day before ({series.about['unit']})", fontsize=9
+    )
     axes.legend(fontsize=7, ncols=3, loc="lower center", framealpha=0.8)
 
 
@@ -67,13 +71,18 @@ def draw_reliability(axes, reached: dict[str, pd.Series], style: dict) -> None:
     axes.set_title("reliability: hours that lay below it, %", fontsize=9)
 
 
-def figure(path: pathlib.Path, shown: str, methods: list[str], rows: dict[tuple[str, str], pd.DataFrame], members: list) -> None:
+def figure(
+    path: pathlib.Path, shown: str, methods: list[str], rows: dict[tuple[str, str], pd.DataFrame], members: list
+) -> None:
     """`rows` holds the scored rows of each (series, method)."""
     style = styles(methods)
     errors, reached = {}, {}
     for method in methods:
         found = [rows[series.name, method] for series in members]
-        wape = [(r["yhat"] - r["actual"]).abs().groupby(r["lead_h"]).sum() / r["actual"].abs().groupby(r["lead_h"]).sum() for r in found]
+        wape = [
+            (r["yhat"] - r["actual"]).abs().groupby(r["lead_h"]).sum() / r["actual"].abs().groupby(r["lead_h"]).sum()
+            for r in found
+        ]
         errors[method] = 100 * pd.concat(wape, axis=1).mean(axis=1)
         quantiles = [name for name in found[0] if name.startswith("q0.")]
         share = {float(name[1:]): np.mean([(r["actual"] <= r[name]).mean() for r in found]) for name in quantiles}
@@ -92,4 +101,6 @@ def figure(path: pathlib.Path, shown: str, methods: list[str], rows: dict[tuple[
     plt.close(drawing)
     path.parent.mkdir(parents=True, exist_ok=True)
     # A small palette, since these files are in the repository.
-    Image.open(buffer).convert("RGB").quantize(40, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(40, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )

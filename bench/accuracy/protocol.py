@@ -1,6 +1,6 @@
 """The protocol for all methods: rolling origins, available information, and the files of forecasts.
 
-Seventy origins, one a day at 05:00 by the clock of the data, such that the last 72 hours of each forecast are within
+Seventy origins, one a day at 05:00 in the time zone of the data, such that the last 72 hours of each forecast are within
 the series: the last ten weeks. At each, a method knows all hours before it (expanding window) and the regressors of the
 72 hours ahead; it is refitted every 14 days. For development the same is done ten weeks earlier, on the series cut
 where the test begins: nothing may be tuned on the test weeks.
@@ -62,10 +62,14 @@ def backtest(series: Series, make, development: bool = False) -> pd.DataFrame:
         forecast = method.predict(history, future)[["yhat", *COLUMNS]]
         if not np.isfinite(forecast.to_numpy()).all():
             raise ValueError(f"{series.name} {origin}: a forecast is not a number")
-        forecast = pd.DataFrame(np.sort(forecast[list(COLUMNS)].to_numpy(), axis=1), future.index, COLUMNS).assign(yhat=forecast["yhat"].to_numpy())
+        forecast = pd.DataFrame(np.sort(forecast[list(COLUMNS)].to_numpy(), axis=1), future.index, COLUMNS).assign(
+            yhat=forecast["yhat"].to_numpy()
+        )
         # No series here was ever negative, which all methods may use.
         forecast = forecast.clip(lower=0) if history["demand"].min() >= 0 else forecast
-        rows.append(forecast.assign(origin=origin, lead_h=np.arange(1, HORIZON + 1)).rename_axis("valid_at").reset_index())
+        rows.append(
+            forecast.assign(origin=origin, lead_h=np.arange(1, HORIZON + 1)).rename_axis("valid_at").reset_index()
+        )
     return pd.concat(rows)[["origin", "valid_at", "lead_h", "yhat", *COLUMNS]]
 
 

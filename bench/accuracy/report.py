@@ -41,7 +41,9 @@ def cells(table: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
     groups = [group for group in GROUPS if group in set(table["group"])]
     columns = {f"{group} ({sizes[group]})" if sizes[group] > 1 else group: group for group in groups}
     methods = ordered(table["method"].unique())
-    filled = pd.DataFrame({title: [cell(method, group) for method in methods] for title, group in columns.items()}, index=methods)
+    filled = pd.DataFrame(
+        {title: [cell(method, group) for method in methods] for title, group in columns.items()}, index=methods
+    )
     return filled.loc[:, (filled != "-").any()]
 
 
@@ -69,7 +71,9 @@ def ratios(table: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame, first: str = "method") -> str:
     lines = [f"| {first} | " + " | ".join(table) + " |", "|---" * (len(table.columns) + 1) + "|"]
-    return "\n".join(lines + [f"| {name} | " + " | ".join(row) + " |" for name, row in zip(table.index, table.to_numpy())])
+    return "\n".join(
+        lines + [f"| {name} | " + " | ".join(row) + " |" for name, row in zip(table.index, table.to_numpy())]
+    )
 
 
 def write_figures(options, table: pd.DataFrame) -> list[str]:
@@ -84,7 +88,11 @@ def write_figures(options, table: pd.DataFrame) -> list[str]:
         own = table[(table["group"] == group) & table["method"].isin(methods)].groupby("method")["rmse_ratio"].mean()
         own = own[[plots.is_own(method) for method in own.index]] if any(map(plots.is_own, own.index)) else own
         members = by_group[group]
-        rows = {(series.name, method): joined(series, store, method, options.development) for series in members for method in methods}
+        rows = {
+            (series.name, method): joined(series, store, method, options.development)
+            for series in members
+            for method in methods
+        }
         path = BENCH / "plots" / f"{group.replace(' ', '-').lower()}.png"
         plots.figure(path, own.idxmin(), methods, rows, members)
         written.append(f"![{group}](plots/{path.name})")
@@ -96,15 +104,17 @@ def accuracy(options) -> str:
     table.round(4).to_csv(work_folder(options) / "scores.csv", index=False)
     described = {name: Series(options.work / "series", name).group for name in names(options.work / "series")}
     sizes = pd.Series(described).value_counts()
-    return "\n\n".join([
-        "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all of them:",
-        markdown(cells(table, sizes)),
-        "Over the series that each method has forecast: mean and largest ratio of its error to the one of the best peer of"
-        " the series (leads 1-24 h / 1-72 h; the best peer differs from series to series), and the share of hours inside"
-        " the interval (leads 1-72 h):",
-        markdown(ratios(table)),
-        *write_figures(options, table),
-    ])
+    return "\n\n".join(
+        [
+            "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all of them:",
+            markdown(cells(table, sizes)),
+            "Over the series that each method has forecast: mean and largest ratio of its error to the one of the best peer of"
+            " the series (leads 1-24 h / 1-72 h; the best peer differs from series to series), and the share of hours inside"
+            " the interval (leads 1-72 h):",
+            markdown(ratios(table)),
+            *write_figures(options, table),
+        ]
+    )
 
 
 def gfc12_section(options) -> str:
@@ -137,13 +147,15 @@ def cuts_section(options) -> str:
     table = cuts.scores(options)
     if table.empty:
         return "Not measured yet."
-    return "\n\n".join([
-        f"RMSE of the ensemble over that of the best of its members and the peers, and which one that is (aims: {cuts.MEAN:.2f}"
-        f" on average, {cuts.WORST} at worst; {len(table)} cuts):",
-        markdown(cuts.ratios(table), "series"),
-        "Over all cuts:",
-        markdown(cuts.bounds(table), "ensemble beside"),
-    ])
+    return "\n\n".join(
+        [
+            f"RMSE of the ensemble over that of the best of its members and the peers, and which one that is (aims: {cuts.MEAN:.2f}"
+            f" on average, {cuts.WORST} at worst; {len(table)} cuts):",
+            markdown(cuts.ratios(table), "series"),
+            "Over all cuts:",
+            markdown(cuts.bounds(table), "ensemble beside"),
+        ]
+    )
 
 
 SECTIONS = {"accuracy": accuracy, "gfc12": gfc12_section, "axes": axes_section, "cuts": cuts_section}

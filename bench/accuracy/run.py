@@ -1,4 +1,4 @@
-"""Makes the forecasts of the peers: run.py [--methods A,B] [--series A,B] [--development]
+"""Computes the forecasts of the peers: run.py [--methods A,B] [--series A,B] [--development]
 
 Existing forecasts are reused if the series, the protocol and the method's source are unchanged.
 """
@@ -35,7 +35,16 @@ METHODS = {
     "openstef-xgboost": ("openstef_peer", "xgboost"),
 }
 # Groups of the accuracy tables. Other groups (net load) are only used by bench/accuracy/axes.py.
-GROUPS = ("all homes", "Victoria", "four groups", "utilities", "predicted weather", "British homes", "without weather", "single homes")
+GROUPS = (
+    "all homes",
+    "Victoria",
+    "four groups",
+    "utilities",
+    "predicted weather",
+    "British homes",
+    "without weather",
+    "single homes",
+)
 
 
 def names(folder: pathlib.Path) -> list[str]:
@@ -65,7 +74,9 @@ def main() -> None:
         "peers": [method for method in METHODS if not method.startswith("openstef")],
     }
     parser = arguments(__doc__)
-    parser.add_argument("--environment", choices=environments, default="peers", help="all methods of it, unless some are named")
+    parser.add_argument(
+        "--environment", choices=environments, default="peers", help="all methods of it, unless some are named"
+    )
     options = parser.parse_args()
     store, failed = Store(work_folder(options)), []
     for name in options.series or names(options.work / "series"):

@@ -21,7 +21,9 @@ def joined(series: Series, store: Store, method: str, development: bool) -> pd.D
     wanted = pd.MultiIndex.from_product([origins, range(1, HORIZON + 1)], names=["origin", "lead_h"])
     forecasts = store.read(series.name, method).set_index(["origin", "lead_h"])
     if not wanted.isin(forecasts.index).all():
-        raise SystemExit(f"{method} on {series.name} lacks {(~wanted.isin(forecasts.index)).sum()} of {len(wanted)} forecasts.")
+        raise SystemExit(
+            f"{method} on {series.name} lacks {(~wanted.isin(forecasts.index)).sum()} of {len(wanted)} forecasts."
+        )
     rows = forecasts.loc[wanted].reset_index()
     if (rows["valid_at"] != rows["origin"] + (rows["lead_h"] - 1) * HOUR).any() or rows["yhat"].isna().any():
         raise SystemExit(f"{method} on {series.name}: a time does not match its lead, or a forecast is missing.")
@@ -32,8 +34,11 @@ def metrics(rows: pd.DataFrame) -> dict[str, float]:
     actual, error = rows["actual"], rows["yhat"] - rows["actual"]
     nonzero = actual != 0
     found = {
-        "rmse": np.sqrt((error**2).mean()), "mae": error.abs().mean(), "wape": 100 * error.abs().sum() / actual.abs().sum(),
-        "mape": 100 * (error.abs() / actual.abs())[nonzero].mean(), "bias": error.mean(),
+        "rmse": np.sqrt((error**2).mean()),
+        "mae": error.abs().mean(),
+        "wape": 100 * error.abs().sum() / actual.abs().sum(),
+        "mape": 100 * (error.abs() / actual.abs())[nonzero].mean(),
+        "bias": error.mean(),
     }
     for percent, (lower, upper) in INSIDE.items():
         if {lower, upper} <= set(rows):
@@ -55,7 +60,10 @@ def scores(options) -> pd.DataFrame:
                 continue
             rows = joined(series, store, method, options.development)
             for last in LEADS:
-                found.append({"group": series.group, "series": name, "method": method, "leads": last} | metrics(rows[rows["lead_h"] <= last]))
+                found.append(
+                    {"group": series.group, "series": name, "method": method, "leads": last}
+                    | metrics(rows[rows["lead_h"] <= last])
+                )
     table = pd.DataFrame(found)
     for metric in ("rmse", "pinball"):
         peers = table[metric].where(~table["method"].str.startswith("edf-"))

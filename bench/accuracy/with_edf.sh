@@ -15,8 +15,10 @@ SCRIPT=$HERE/$1
 shift
 take_lock
 on_end cluster_remove
-step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' \
+    install_packages
+step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' \
+    install_extension
 step 'environment of the peers' 'PyPI must be reachable.' install_peers
 step 'measured series' 'PyPI must be reachable.' prepare_series
 cluster_remove

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Alarms about SIMULATED apartments with faults of known begin, and about 15 real homes with faults injected into
-# copies: makes what is missing, replays both through the pipeline in a cluster of its own, runs the peers, and writes
-# the section Anomalies of bench/README.md and its plots.
+# Alarms about SIMULATED apartments with faults of known start, and about 15 real homes with faults injected into
+# copies: computes missing inputs, replays both through the pipeline in a private cluster, runs the peers, and writes
+# section Anomalies of bench/README.md and its plots.
 #
 #   bench/anomalies/bench.sh [--apartments N] [--seed N] [--hours]      by default 300 apartments, seed 1
 #
-# --hours: the pipeline begins at the hours, which hours.py writes, instead of messages; without, 300 apartments are 28
-# million readings. Some hours on two cores the first time. EDF_CACHE/anomalies keeps simulations and scores; what is
-# on disk is not made again, but for the replay.
+# --hours: the pipeline starts from hours, written by hours.py, instead of messages; otherwise 300 apartments have 28
+# million readings. Some hours on two cores the first time. EDF_CACHE/anomalies keeps simulations and scores; existing
+# results are reused, except the replay.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
 . "$ROOT/bench/accuracy/environment.sh"
@@ -30,7 +30,7 @@ REAL=$CACHE/anomalies/real-$SEED
 
 python() { "$PEERS/bin/python" "$@"; }
 
-# made FOLDER SOURCE... -- COMMAND...: runs the command unless the folder was made by these sources.
+# made FOLDER SOURCE... -- COMMAND...: runs the command unless the folder was written by the same sources.
 made() {
     local folder=$1 sources=() key
     shift
@@ -56,7 +56,7 @@ inject() {
 # On the features of the database that has replayed them.
 peers() { python "$HERE/peers.py" "$1" --features "$1/features.csv.gz"; }
 
-# replay DATABASE FIRST_DAY FOLDER ARGUMENT...: a database of its own.
+# replay DATABASE FIRST_DAY FOLDER ARGUMENT...: in a separate database.
 replay() (
     export PGDATABASE=$1
     local first=$2
@@ -71,14 +71,14 @@ labels() { PGDATABASE=anomalies "$PEERS/bin/python" "$HERE/labels.py" "$WORK"; }
 
 prepare
 step 'environment of the peers' 'PyPI must be reachable.' environment "$PEERS" "$HERE/requirements.txt" /usr/bin/python3
-step 'checks of metrics and simulation' 'A number that they compute would be wrong.' python "$HERE/check.py"
+step 'checks of metrics and simulation' 'Metrics would be wrong.' python "$HERE/check.py"
 step 'SIMULATED apartments' 'PyPI must be reachable.' simulate
 step 'real homes, and copies with injected faults' 'PyPI must be reachable.' inject
-step 'the simulation through the pipeline' 'What the database says is above.' \
+step 'the simulation through the pipeline' 'The output of the database is above.' \
     replay anomalies '2023-09-01 06:00+00' "$WORK" "${HOURS[@]}"
-step 'peers on the simulation' 'What they say is above.' peers "$WORK"
-step 'precision against labels' 'What the database says is above.' labels
-step 'real homes through the pipeline' 'What the database says is above.' \
+step 'peers on the simulation' 'Their output is above.' peers "$WORK"
+step 'precision against labels' 'The output of the database is above.' labels
+step 'real homes through the pipeline' 'The output of the database is above.' \
     replay real_homes '2016-08-01 06:00+00' "$REAL"
-step 'peers on the real homes' 'What they say is above.' peers "$REAL"
+step 'peers on the real homes' 'Their output is above.' peers "$REAL"
 python "$HERE/report.py" "$WORK" --real "$REAL"

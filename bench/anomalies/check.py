@@ -1,6 +1,6 @@
-"""Checks the metrics and the simulation of the bench of anomalies: check.py. Needs numpy and pandas, and no database.
+"""Checks the metrics and the simulation of the anomaly bench: check.py. Needs numpy and pandas, but no database.
 
-Ends with how many checks there were; a failure is a traceback.
+Ends with the number of checks; a failure is a traceback.
 """
 
 import pathlib

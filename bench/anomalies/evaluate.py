@@ -1,9 +1,8 @@
-"""Scores and alerts of every method on the test part, against the truth: evaluate.py WORK [--budget N] [--part test]
+"""Evaluates scores and alerts of every method on the test part: evaluate.py WORK [--budget N] [--part test]
 
-Reads WORK/scores/METHOD.csv.gz (building_id, apartment_id, local_date, score and, of methods with a threshold of
-their own, is_alarm) and, of those that make alerts themselves, WORK/scores/METHOD.alerts.csv.gz (first_date,
-last_date, score). A method without a threshold gets the one that allows so many alerts per 100 apartments a week on
-the training part. Writes WORK/results.csv and prints it."""
+Reads WORK/scores/METHOD.csv.gz (building_id, apartment_id, local_date, score and, for methods with their own
+threshold, is_alarm) and, for those with their own alerts, WORK/scores/METHOD.alerts.csv.gz (first_date, last_date,
+score). A method without a threshold gets the one that allows N alerts per 100 apartments a week on the training part. Writes WORK/results.csv and prints it."""
 
 import argparse
 import dataclasses
@@ -47,7 +46,7 @@ def of_method(work: pathlib.Path, name: str, about: dict, part: str, budget: flo
 
 
 def false_alarms(work: pathlib.Path, methods: list[str] | None = None, budget: float = BUDGET) -> pd.DataFrame:
-    """Of a building that nobody touched: alerts per 100 apartments a week, and the share of days without an alarm."""
+    """For a building without injected faults: alerts per 100 apartments a week, and the share of days without an alarm."""
     about, rows = json.loads((work / "about.json").read_text()), {}
     for name in methods or names(work):
         days, alerts = of_method(work, name, about, "test", budget)
@@ -68,7 +67,7 @@ def names(work: pathlib.Path) -> list[str]:
 
 
 def evaluate(work: pathlib.Path, part: str = "test", budget: float = BUDGET, methods: list[str] | None = None):
-    """A row of metrics for each method, and how many faults of each kind it found."""
+    """A row of metrics for each method, and its number of detected faults of each kind."""
     about = json.loads((work / "about.json").read_text())
     truth = metrics.read_truth(work / "truth.csv", about["zone"], part)
     rows, kinds = {}, {}

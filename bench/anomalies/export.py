@@ -1,4 +1,4 @@
-"""What the database says of apartment days, as files for evaluate.py, peers.py and plots.py."""
+"""Exports scores, alerts and features of apartment days as files for evaluate.py, peers.py and plots.py."""
 
 import csv
 import gzip
@@ -38,7 +38,7 @@ def export(database, work: pathlib.Path) -> list[str]:
         )
         write(folder / f"edf-{detector.replace('_', '-')}.csv.gz", days, rows)
         written.append(detector)
-    # For the picture of an alert.
+    # For the plot of an alert.
     write(
         folder.parent / "expected.csv.gz",
         ["building_id", "apartment_id", "local_date", "evidence"],
@@ -68,7 +68,7 @@ def export(database, work: pathlib.Path) -> list[str]:
 
 
 def export_features(database, work: pathlib.Path) -> None:
-    """The daily features, which peers get too."""
+    """The daily features, also used by peers."""
     names = ", ".join(
         name
         for name, in database.rows(
@@ -88,7 +88,7 @@ def export_features(database, work: pathlib.Path) -> None:
 
 
 def export_combined(database, folder: pathlib.Path, days: list[str]) -> None:
-    """Each known day with the combined score; an alarm is a day of an alert in force, strong enough to extend it."""
+    """Each known day with the combined score; an alarm is a day of a valid alert with a score that can extend it."""
     write(
         folder / "edf-combined.csv.gz",
         days,

@@ -1,8 +1,7 @@
-"""Daily features of SIMULATED apartments from the simulation's own hours: what the peers get where no database is at
-hand.
+"""Daily features of SIMULATED apartments from the simulation's hours, for peers without a database.
 
-The same quantities as features.fct_apartment_days has, computed here from hours.npz: sums and means of local days of
-23 to 25 hours, what came before, degree days, the apartment against its building. Nothing of it knows the truth."""
+The same quantities as in features.fct_apartment_days, computed from hours.npz: sums and means of local days of 23 to 25
+hours, lags, degree days, the apartment relative to its building. The truth is not used."""
 
 import pathlib
 
@@ -124,7 +123,7 @@ def nan(sums: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def with_history(days: pd.DataFrame) -> pd.DataFrame:
-    """Adds what a day has before it, and beside it in its building. A day is compared with earlier days alone."""
+    """Adds lags and comparisons within the building. A day is compared with earlier days only."""
     days = days.sort_values([*KEY, "local_date"]).reset_index(drop=True)
     by_apartment = days.groupby(KEY, sort=False)
 

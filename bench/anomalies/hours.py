@@ -1,5 +1,5 @@
-"""Hours of the simulation written where the pipeline writes those that it makes of messages: for many apartments, of
-which ingestion would take hours. Days, features, scores, alerts and models are then the jobs' own."""
+"""Writes hours of the simulation directly to the pipeline's tables, for many apartments whose messages would take hours
+to ingest. Days, features, scores, alerts and models are then computed by the jobs."""
 
 import datetime as dt
 import io
@@ -17,7 +17,7 @@ HOUR = dt.timedelta(hours=1)
 
 
 class Hours:
-    """(building, apartment, room, measure) of each series with its values by the hour, NaN where nothing was heard."""
+    """(building, apartment, room, measure) of each series with its hourly values, NaN without readings."""
 
     def __init__(self, work: pathlib.Path):
         data = np.load(work / "hours.npz")
@@ -36,7 +36,7 @@ class Hours:
                 ("setpoint", rooms, data["setpoint_c"]),
             )
             for where, values in zip(owners, table)
-            # A room without a thermometer has a valve that sends nothing either.
+            # In a room without a thermometer the valve sends nothing either.
             if where in heard
         ]
         self.end = self.start + HOUR * data["heating_kwh"].shape[1]
@@ -48,7 +48,7 @@ class Hours:
         )
 
     def write(self, database, since: dt.datetime, until: dt.datetime) -> None:
-        """Those that begin from since on and are over by until, each received when it was over."""
+        """Hours that begin from since on and end by until, each received at its end."""
         first, last = ((max(at, self.start) - self.start) // HOUR for at in (since, min(until, self.end)))
         times = [(self.start + HOUR * at).isoformat() for at in range(first, last + 1)]
         text = io.StringIO()

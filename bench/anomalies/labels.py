@@ -1,9 +1,9 @@
-"""How precision grows with technicians' answers: labels.py WORK [--labels 0,25,100,400] [--budget N]
+"""Precision by the number of labels from technicians: labels.py WORK [--labels 0,25,100,400] [--budget N]
 
-Of a database that replay.py has filled. The highest-ranked runs of the training part are resolved through the
-technicians' API, as many as asked for, with what the truth says of each; weights are learnt from them as they are in
-production, and the days of the test part are combined anew. Nothing of the test part is resolved. Every threshold is
-the budget's on the training part, or anomaly_alerts.min_threshold if that is more. Writes WORK/labels.json."""
+Uses a database filled by replay.py. The requested number of the highest-ranked runs of the training part are resolved
+through the technicians' API according to the truth; weights are fitted on them as in production, and the scores of the
+test part are combined again. Nothing of the test part is resolved. Every threshold is that of the budget on the
+training part, or anomaly_alerts.min_threshold if that is higher. Writes WORK/labels.json."""
 
 import argparse
 import dataclasses
@@ -30,7 +30,7 @@ KNOWN = "select distinct building_id, apartment_id, local_date from energy.anoma
 
 
 def combined(database: Database, about: dict) -> pd.DataFrame:
-    """Each known day with its combined score as the weights of now have it."""
+    """Each known day with its combined score by the current weights."""
     last = dt.date.fromisoformat(about["test_from"]) + dt.timedelta(days=about["test_days"])
     names = [*KEY, "local_date"]
     scores = pd.DataFrame(database.rows("postgres", COMBINED, (about["first_day"], last)), columns=[*names, "score"])
@@ -40,9 +40,9 @@ def combined(database: Database, about: dict) -> pd.DataFrame:
 
 
 def candidates(database: Database, days: pd.DataFrame, truth: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Runs of listed days of the training part, the strongest first, and whether they touch a fault.
+    """Runs of listed days of the training part, the strongest first, and whether they overlap a fault.
 
-    alert_id is of their alert where there is one, else of the strongest day.
+    alert_id is that of their alert if there is one, else of the strongest day.
     """
     listed = days[days["score"] > 0].assign(is_alarm=True)
     ranked = listed.sort_values("score", ascending=False).head(60 * most)
@@ -80,7 +80,7 @@ def candidates(database: Database, days: pd.DataFrame, truth: pd.DataFrame, most
 
 
 def resolve(database: Database, alert_id: str, is_true: bool, clock: dt.datetime) -> bool:
-    """As a technician says it; False where the list does not have it any more."""
+    """Resolves it as a technician; False if it is no longer listed."""
     import psycopg2
 
     try:

@@ -1,18 +1,18 @@
-"""How good alarms about apartment days are, against events of known begin and end. No method is named here.
+"""Metrics of alarms about apartment days, against events with known start and end; independent of the methods.
 
-A day is about a local date and is judged on the next morning at six. The definitions follow CARE (coverage, accuracy,
-reliability, earliness; DOI 10.3390/data9120138, and the package energy-fault-detector), from which come:
+A day is a local date and is evaluated at six the next morning. The definitions follow CARE (coverage, accuracy,
+reliability, earliness; DOI 10.3390/data9120138, and the package energy-fault-detector):
 
-- *normal days* are known days that no fault touches; the days after a fault, in which an apartment warms up or cools
-  down, are neither normal nor faulty (`AFTER_DAYS`). *Accuracy* is the share of them without an alarm.
-- *criticality* counts up by one on a day with an alarm and down by one on a day without, never below zero. An *event*
-  is detected where it reaches `CRITICAL` within the event.
-- *event-wise F-score*, beta 0.5: of the faults those detected are true positives, the others false negatives; of the
-  normal events those detected are false positives. Normal events are as many stretches as there are faults, of the
-  same lengths, in apartments and times without a fault.
+- *normal days* are known days without a fault; the days after a fault, in which an apartment warms up or cools down,
+  are neither normal nor faulty (`AFTER_DAYS`). *Accuracy* is the share of normal days without an alarm.
+- *criticality* increases by one on a day with an alarm and decreases by one on a day without, never below zero. An
+  *event* is detected if it reaches `CRITICAL` within the event.
+- *event-wise F-score*, beta 0.5: detected faults are true positives, the others false negatives; detected normal events
+  are false positives. There are as many normal events as faults, of the same lengths, in apartments and times without a
+  fault.
 
-CARE's normal events are a sample, so that beside it stands the F-score that a technician sees, in which every alert
-that touches no fault counts: `alert_f`. An *alert* is a run of alarms of one apartment with gaps of at most
+Since CARE's normal events are a sample, the F-score over all alerts is computed too, in which every alert without a
+fault is a false positive: `alert_f`. An *alert* is a run of alarms of one apartment with gaps of at most
 `GAP_DAYS`."""
 
 import dataclasses
@@ -26,7 +26,7 @@ CRITICAL = 1
 BETA = 0.5
 DAY = pd.Timedelta(days=1)
 KEY = ["building_id", "apartment_id"]
-# Of the apartments of a building, how many must be alarmed on a day where there is no alert of the building.
+# Share of the apartments of a building that must have an alarm on a day if there is no alert of the building.
 SHARE_OF_BUILDING = 0.25
 
 
@@ -42,7 +42,7 @@ def f_of(precision: float, recall: float, beta: float = BETA) -> float:
 
 
 def read_truth(path, zone: str, part: str | None = None) -> pd.DataFrame:
-    """Events with the local dates that they touch, and when they begin on the clock on the wall."""
+    """Events with their local dates, and their start in local time."""
     truth = pd.read_csv(path, keep_default_na=False, dtype={"apartment_id": str})
     for name in ("start_at", "end_at"):
         truth[name] = pd.to_datetime(truth[name], utc=True).dt.tz_convert(zone).dt.tz_localize(None)
@@ -80,7 +80,7 @@ def accuracy_of_normal_days(days: pd.DataFrame, truth: pd.DataFrame) -> float:
 
 
 def alerts_of(days: pd.DataFrame, gap: int = GAP_DAYS) -> pd.DataFrame:
-    """Runs of alarms of one apartment, each with its dates and its largest score."""
+    """Runs of alarms of one apartment, each with its dates and its maximum score."""
     alarms = days[days["is_alarm"]].sort_values([*KEY, "local_date"])
     if alarms.empty:
         return pd.DataFrame(columns=[*KEY, "first_date", "last_date", "score"])
@@ -98,20 +98,20 @@ def alerts_of(days: pd.DataFrame, gap: int = GAP_DAYS) -> pd.DataFrame:
 
 
 def judged(alerts: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """The alerts, the highest score first, each with whether it touches a fault and which kind."""
+    """The alerts, the highest score first, each with whether it overlaps a fault, and the kind of the fault."""
     rows = []
     for alert in alerts.itertuples():
         hit = touches(truth, alert.building_id, alert.apartment_id, alert.first_date, alert.last_date)
         rows.append((not hit.empty, hit["kind"].iloc[0] if len(hit) else ""))
     found = alerts.assign(is_true=[true for true, _ in rows], kind=[kind for _, kind in rows])
-    # Of equal scores the older first, as a list would show them.
+    # Among equal scores the older first, as in the list.
     return found.sort_values(
         ["score", "first_date", *KEY], ascending=[False, True, True, True], kind="stable"
     ).reset_index(drop=True)
 
 
 def precision_at(alerts: pd.DataFrame, truth: pd.DataFrame, k: int = 50) -> float:
-    """Share of real ones among the k highest-ranked alerts, or of all where there are fewer."""
+    """Share of real ones among the k highest-ranked alerts, or among all if there are fewer."""
     top = judged(alerts, truth).head(k)
     return float(top["is_true"].mean()) if len(top) else float("nan")
 
@@ -141,7 +141,7 @@ def is_detected(dates: list, first, last, critical: int = CRITICAL):
 
 
 def detections(days: pd.DataFrame, truth: pd.DataFrame, critical: int = CRITICAL) -> pd.DataFrame:
-    """When each event was detected, and how many days after its begin that was known: on the next morning at six."""
+    """Time of detection of each event, and its delay in days from the start to six the next morning."""
     members = days[days["apartment_id"] != ""].groupby("building_id")["apartment_id"].nunique()
     dates = [
         is_detected(
@@ -155,7 +155,7 @@ def detections(days: pd.DataFrame, truth: pd.DataFrame, critical: int = CRITICAL
 
 
 def normal_events(days: pd.DataFrame, truth: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """As many stretches as there are faults, of the same lengths, in which the apartment and its building have none."""
+    """As many periods as there are faults, of the same lengths, in which the apartment and its building have none."""
     draw = np.random.default_rng(seed)
     apartments = days.loc[days["apartment_id"] != "", KEY].drop_duplicates().sort_values(KEY).to_numpy()
     first, last = days["local_date"].min(), days["local_date"].max()
@@ -217,8 +217,9 @@ def scores(days: pd.DataFrame, truth: pd.DataFrame, alerts: pd.DataFrame | None 
 
 
 def threshold_for(days: pd.DataFrame, budget: float) -> float:
-    """The lowest score above which alarms make at most so many alerts per 100 apartments a week on these days, without
-    looking at what was wrong: the same rule for every method."""
+    """The lowest score above which alarms give at most this many alerts per 100 apartments a week on these days.
+
+    It uses no labels: the same rule for every method."""
     apartments = len(days.loc[days["apartment_id"] != "", KEY].drop_duplicates())
     allowed = budget * apartments / 100 * days["local_date"].nunique() / 7
     levels = np.sort(days["score"].unique())[::-1]
@@ -226,7 +227,7 @@ def threshold_for(days: pd.DataFrame, budget: float) -> float:
     def is_allowed(at: int) -> bool:
         return len(alerts_of(days.assign(is_alarm=days["score"] >= levels[at]))) <= allowed
 
-    # From above, since far below runs grow together and are few again: in growing steps, then between the last two.
+    # From above, since far below runs merge and become few again: in growing steps, then between the last two.
     passed, at = -1, 0
     while at < len(levels) and is_allowed(at):
         passed, at = at, max(at + 1, at * 5 // 4)

@@ -1,16 +1,16 @@
-"""Peers on the same daily features: scores of every apartment day, learnt from the training part without labels.
+"""Peers on the same daily features: scores of every apartment day, trained on the training part without labels.
 
     peers.py WORK [--methods A,B] [--scale apartment|all] [--features FILE]
 
-- zscore: the naive floor, energy per degree day (and energy where it is warm) against the apartment's own training
+- zscore: the naive baseline, energy per degree day (and energy on warm days) relative to the apartment's own training
   days;
-- pyod-iforest and pyod-lof: PyOD's isolation forest and local outlier factor with their defaults but for the trees'
-  number;
+- pyod-iforest and pyod-lof: PyOD's isolation forest and local outlier factor with their defaults except for the number
+  of trees and neighbours;
 - energy-fault-detector: its autoencoder with the package's quick-start configuration and smaller layers, as its
   documentation advises for few features.
 
-Features are standardised by apartment (median and quartiles of its training days) or over all; which of them a peer
-likes better was chosen on another simulation (seed 2), with labels, and is its default here. Scores go to
+Features are standardised by apartment (median and quartiles of its training days) or over all; the better one for each
+peer was chosen on another simulation (seed 2), with labels, and is its default here. Scores go to
 WORK/scores/METHOD.csv.gz."""
 
 import argparse
@@ -40,7 +40,7 @@ LEARNT_ROWS_OF_LOF = 12_000
 
 
 def columns_of(days: pd.DataFrame) -> list[str]:
-    """The features of a table of the database: numbers that most days have and that are not always the same."""
+    """The features of a table of the database: numbers that are known on most days and not constant."""
     if set(FEATURES) <= set(days):
         return FEATURES
     numbers = days.drop(columns=[*KEY, "local_date"]).select_dtypes("number")
@@ -48,7 +48,7 @@ def columns_of(days: pd.DataFrame) -> list[str]:
 
 
 def matrix(days: pd.DataFrame, is_train: np.ndarray, scale: str) -> np.ndarray:
-    """Standardised features; what is not known is the median."""
+    """Standardised features; unknown values are replaced by the median."""
     values = days[columns_of(days)].to_numpy(float)
     result = np.zeros_like(values)
     whole = spread(values[is_train])
@@ -56,7 +56,7 @@ def matrix(days: pd.DataFrame, is_train: np.ndarray, scale: str) -> np.ndarray:
     for rows in groups:
         own = values[rows][is_train[rows]]
         middle, width = spread(own) if len(own) >= 30 else whole
-        # A feature that hardly moves in one apartment has at least a fifth of the width that it has over all.
+        # A nearly constant feature of an apartment is scaled by at least a fifth of its width over all apartments.
         result[rows] = (values[rows] - middle) / np.maximum(width, 0.2 * whole[1] + 1e-9)
     return np.clip(np.nan_to_num(result), -30, 30)
 
@@ -107,13 +107,13 @@ def energy_fault_detector(days, is_train, scale):
 
     tensorflow.keras.utils.set_random_seed(0)
     x = pd.DataFrame(matrix(days, is_train, scale), columns=columns_of(days))
-    # Its index is of times, each once: the rows' numbers as hours.
+    # It needs an index of unique times: row numbers as hours.
     x.index = pd.date_range("2000-01-01", periods=len(x), freq="h")
     config = generate_quickstart_config(
         layers=[20, 14], code_size=8, epochs=30, max_nan_frac=1.0, max_col_zero_frac=1.0
     )
     detector = FaultDetector(config=config)
-    # It draws a bar for each epoch.
+    # It prints a progress bar for each epoch.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         detector.fit(x.iloc[learnt(is_train)], save_models=False)
         return detector.predict_anomaly_score(x).reindex(x.index).to_numpy()

@@ -1,4 +1,4 @@
-"""Two pictures: precision against labels, and an alert as a technician sees it."""
+"""Two plots: precision by number of labels, and an alert as shown to technicians."""
 
 import io
 import json
@@ -18,12 +18,12 @@ import metrics  # noqa: E402
 from features_from_hours import daily  # noqa: E402
 
 BEFORE, AFTER = 28, 5
-# What expected_energy says of a day, in its evidence.
+# Fields in the evidence of expected_energy.
 RANGE = ("expected", "lower", "upper")
 
 
 def save(figure, path: pathlib.Path) -> None:
-    """With few colours, as pictures of the documentation are."""
+    """Saves with a small palette, like the other plots of the documentation."""
     figure.tight_layout()
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=100)
@@ -52,7 +52,7 @@ def labels(found: list[dict], path: pathlib.Path) -> None:
 
 
 def shown_alert(work: pathlib.Path, about: dict):
-    """The strongest alert of the test part that is real, of an apartment and about its heat."""
+    """The strongest real alert of the test part about the heat of an apartment."""
     path = work / "scores" / "edf-combined.alerts.csv.gz"
     if not path.exists():
         return None, None
@@ -72,7 +72,7 @@ def shown_alert(work: pathlib.Path, about: dict):
 
 
 def alert(work: pathlib.Path, path: pathlib.Path) -> bool:
-    """The days before, the expected range, what happened. False where there is no alert to show."""
+    """The days before, the expected range, the measured values. False if there is no such alert."""
     about = json.loads((work / "about.json").read_text())
     chosen, event = shown_alert(work, about)
     if chosen is None:

@@ -2,16 +2,16 @@
 
     real_homes.py FOLDER [--cache FOLDER] [--seed N]
 
-Electricity of a year in Fontana, California, with its weather (docker/local/citylearn.py). Building `homes` is as it
-was measured: what is alarmed there is a false alarm, as far as anybody knows. Building `copies` has the same homes
-with faults of known begin in the second half of the year, three in each home:
+Electricity of a year in Fontana, California, with its weather (docker/local/citylearn.py). Building `homes` is
+unchanged: alarms there are assumed to be false. Building `copies` has the same homes with faults of known start in the
+second half of the year, three in each home:
 
-| kind | what is changed |
+| kind | change |
 |---|---|
 | stuck_on | something draws 0.3 to 1.2 kW more all the time, 3 to 9 days |
-| half_counted | the meter counts half of what flows, 8 to 20 days |
-| meter_stopped | the register stays where it is and goes on being sent, 3 to 9 days |
-| swapped_meters | two homes' meters are taken for each other's, 8 to 15 days |
+| half_counted | the meter counts half of the energy, 8 to 20 days |
+| meter_stopped | the register is constant and still sent, 3 to 9 days |
+| swapped_meters | the meters of two homes are swapped, 8 to 15 days |
 
 The first half of the year is the training part.
 """
@@ -38,7 +38,7 @@ HOMES = source.BUILDINGS["all-homes"]
 
 
 def plan(draw: random.Random) -> list[dict]:
-    """Faults of the copies, in the second half of the year, each two weeks from the next one of its home."""
+    """Faults of the copies, in the second half of the year, at least two weeks apart in each home."""
     found, busy = [], {home: set() for home in HOMES}
     for home in HOMES:
         for _ in range(FAULTS_A_HOME):

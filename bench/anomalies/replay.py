@@ -1,12 +1,12 @@
-"""The SIMULATED apartments through the pipeline: their messages are ingested as they come, the jobs run each morning,
-and what the detectors and the alerts say is written for evaluate.py.
+"""Replays the SIMULATED apartments through the pipeline: messages are ingested as they arrive, the jobs run each
+morning, and scores and alerts are written for evaluate.py.
 
     replay.py WORK [--history-days N] [--train-step N] [--until DATE] [--hours]
               [--days-only | --days-are-made]
 
 The database is named by PGHOST, PGPORT and PGDATABASE; it has been deployed and is empty. energy.clock is the time of
-the simulation. In the training part days are scored once a week, from --history-days on, and as many at once; in the
-test part each morning, as production does. Models are trained as the schedule of the configuration says. Writes
+the simulation. In the training part days are scored once a week, from --history-days on, a week at once; in the test
+part each morning, as in production. Models are trained by the schedule of the configuration. Writes
 WORK/scores/edf-*.csv.gz and WORK/timings.json."""
 
 import argparse
@@ -27,7 +27,7 @@ from hours import Hours  # noqa: E402
 MORNING = dt.timedelta(hours=12)  # UTC: six in the morning
 DAY = dt.timedelta(days=1)
 EACH_MORNING = ("refresh_hours", "refresh_days", "score_anomalies")
-# Every day of a stretch, as refresh_days notes those that came out differently.
+# Every day of a period, as refresh_days queues changed days.
 DAYS_ARE_DUE = """
     insert into energy.anomaly_days_due (building_id, local_date)
     select distinct building_id, local_date from energy.apartment_days where local_date between %s and %s
@@ -112,7 +112,7 @@ def receive(database: Database, item, location: str, progress: Progress) -> None
 
 
 def approve(database: Database, clock: dt.datetime) -> None:
-    """What the gate has not rejected serves at once, as a configured rule would have it."""
+    """Approves at once what the gate has not rejected, like a configured rule."""
     database.run("postgres", "set role edf_approver")
     database.rows(
         "postgres",
@@ -182,15 +182,15 @@ def main() -> None:
     parser.add_argument("--train-step", type=int, default=7, help="days that are scored at once in the training part")
     parser.add_argument("--test-step", type=int, default=1, help="the same in the test part")
     parser.add_argument(
-        "--resume", type=dt.datetime.fromisoformat, help="jobs of earlier mornings were run before", default="2000-01-01"
+        "--resume", type=dt.datetime.fromisoformat, help="skip the jobs of earlier mornings", default="2000-01-01"
     )
     parser.add_argument("--hours", action="store_true", help="hours of the simulation instead of messages: hours.py")
-    parser.add_argument("--days-only", action="store_true", help="makes days by the week, and scores none")
-    parser.add_argument("--days-are-made", action="store_true", help="scores the days of such a database")
+    parser.add_argument("--days-only", action="store_true", help="compute days weekly, without scores")
+    parser.add_argument("--days-are-made", action="store_true", help="score the days of such a database")
     parser.add_argument(
         "--until", type=dt.datetime.fromisoformat, help="the last morning; default the end of the simulation"
     )
-    parser.add_argument("--export-only", action="store_true", help="of a database that was replayed before")
+    parser.add_argument("--export-only", action="store_true", help="export from a database that was replayed before")
     options = parser.parse_args()
     about = json.loads((options.work / "about.json").read_text())
     last = dt.date.fromisoformat(about["test_from"]) + dt.timedelta(days=about["test_days"])

@@ -1,7 +1,7 @@
-"""Writes the section Anomalies of bench/README.md and its plots from what is on disk: report.py WORK [--real WORK]
+"""Writes the section Anomalies of bench/README.md and its plots from results on disk: report.py WORK [--real WORK]
 
-WORK is a folder of bench/simulate that peers.py, replay.py and labels.py have worked on; what is missing there is
-left out and said to be. WORK of --real is one of real_homes.py."""
+WORK is a folder of bench/simulate with results of peers.py, replay.py and labels.py; missing results are marked as not
+measured. WORK of --real is a folder of real_homes.py."""
 
 import argparse
 import json
@@ -93,8 +93,8 @@ def simulated(work: pathlib.Path, budget: float) -> list[str]:
         f" {about['train_days']} days of training without labels, {about['test_days']} days of test with"
         f" {faults} faults"
         f" on {about['faulty_share']['test']:.2%} of the apartment days. Peers raise at most {budget:g} alerts per 100"
-        " apartments a week on the training part; thresholds of `edf` are its configuration's."
-        + ("" if about["messages"] else " Its hours were written as the pipeline makes them of messages."),
+        " apartments a week on the training part; thresholds of `edf` are those of its configuration."
+        + ("" if about["messages"] else " Hours were written directly, as computed by the pipeline from messages."),
         main_table(results),
         aims(results, work),
         "Faults found, by kind:",
@@ -124,7 +124,7 @@ def labels(work: pathlib.Path) -> list[str]:
         for row in found
     ]
     return [
-        "SIMULATED: the combined score after technicians' answers about the training part, by the budget's thresholds:",
+        "SIMULATED: the combined score after technicians' feedback on the training part, with the thresholds of the budget:",
         markdown(
             rows, ["labels", "faults among them", "Precision@50", "event-wise F0.5", "normal days", "within 3 days"]
         ),
@@ -145,7 +145,7 @@ def timings(work: pathlib.Path) -> list[str]:
         else ""
     )
     if text:
-        text += f", which is {median['score_anomalies'] * scale:.0f} s for 3,000 if it grows with their number"
+        text += f", or {median['score_anomalies'] * scale:.0f} s for 3,000 if proportional to their number"
     if "train_anomaly_models" in median:
         text += f"; training {median['train_anomaly_models'] / found['apartments'] * 100:.0f} s for 100 apartments"
     return [text + "."] if text else []
@@ -153,7 +153,7 @@ def timings(work: pathlib.Path) -> list[str]:
 
 def alert(work: pathlib.Path) -> list[str]:
     path = BENCH / "plots" / "anomaly-alert.png"
-    return ["![an alert as a technician sees it](plots/anomaly-alert.png)"] if plots.alert(work, path) else []
+    return ["![an alert on the technician's page](plots/anomaly-alert.png)"] if plots.alert(work, path) else []
 
 
 def real(work: pathlib.Path | None, budget: float) -> list[str]:
@@ -204,7 +204,7 @@ def main() -> None:
         *alert(options.work),
         *real(options.real, options.budget),
     ]
-    # Tables and pictures keep their lines.
+    # Tables and plots are not wrapped.
     wrapped = [part if part[0] in "|!" else textwrap.fill(part, 118) for part in parts]
     text = "\n\n".join([FIRST, *wrapped, LAST])
     readme = BENCH / "README.md"

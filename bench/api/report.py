@@ -2,6 +2,6 @@
 
 import sys
 
-print("| what | connections | requests/s | p50 ms | p99 ms | most ms | errors |\n|---|---|---|---|---|---|---|")
+print("| what | connections | requests/s | p50 ms | p99 ms | max ms | errors |\n|---|---|---|---|---|---|---|")
 for line in sys.stdin:
     print("| " + " | ".join(line.rstrip("\n").split("|")) + " |")

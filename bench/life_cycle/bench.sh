@@ -19,6 +19,8 @@ at_the_beginning() {
 
 prepare
 step 'fifteen homes' 'PyPI must be reachable.' at_the_beginning
-step 'environment of the plot' 'PyPI must be reachable.' environment "$DRAW" "$ROOT/bench/life_cycle/requirements.txt" /usr/bin/python3
+step 'environment of the plot' 'PyPI must be reachable.' \
+    environment "$DRAW" "$ROOT/bench/life_cycle/requirements.txt" /usr/bin/python3
 "$PYTHON" "$ROOT/bench/life_cycle/measure.py" measure --results "$FORECASTS"
-"$DRAW/bin/python" "$ROOT/bench/life_cycle/report.py" "$FORECASTS" --readme "$ROOT/bench/README.md" --plot "$ROOT/bench/plots/life-cycle.png"
+"$DRAW/bin/python" "$ROOT/bench/life_cycle/report.py" "$FORECASTS" \
+    --readme "$ROOT/bench/README.md" --plot "$ROOT/bench/plots/life-cycle.png"

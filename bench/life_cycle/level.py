@@ -38,13 +38,21 @@ def main() -> None:
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     data = source.Dataset(source.fetch(parser.parse_args().cache))
     demand = {home: np.array(data.demand[home]) for home in HOMES}
-    print("| homes | prior, days | " + " | ".join(f"after {days} d" for days in DAYS) + " |\n" + "|---" * (len(DAYS) + 2) + "|")
+    print(
+        "| homes | prior, days | "
+        + " | ".join(f"after {days} d" for days in DAYS)
+        + " |\n"
+        + "|---" * (len(DAYS) + 2)
+        + "|"
+    )
     for side, (homes, births) in SIDES.items():
         for prior in PRIORS:
             errors, used = {days: [] for days in DAYS}, []
             for home in homes:
                 for birth in births:
-                    others = [demand[other][max(birth - HISTORY, 0) * 24 : birth * 24] for other in HOMES if other != home]
+                    others = [
+                        demand[other][max(birth - HISTORY, 0) * 24 : birth * 24] for other in HOMES if other != home
+                    ]
                     usual = np.exp(np.mean([np.log(other.mean()) for other in others]))
                     used.append(estimated(others) if prior == "estimated" else prior)
                     for days in DAYS:

@@ -12,7 +12,13 @@ import math
 import pathlib
 import statistics
 
-SOURCES = {"design": "design profile", "last_week": "seasonal naive", "profile": "own hours by type of day", "archetype": "archetype's model", "own": "own model"}
+SOURCES = {
+    "design": "design profile",
+    "last_week": "seasonal naive",
+    "profile": "own hours by type of day",
+    "archetype": "archetype's model",
+    "own": "own model",
+}
 BEGIN, END = "<!-- life cycle: written by bench/life_cycle/report.py -->", "<!-- end of life cycle -->"
 MARGIN_PCT = 2.0
 ARCHETYPE_AFTER, OWN_AFTER = (0, 7, 14, 21, 28, 42), (84, 119, 182)
@@ -37,7 +43,9 @@ class Home:
         own, shared = self.compared.get(("own", age)), self.compared[("archetype", 12)]
         if 7 * age < own_after or own is None or self.row("own", age) is None:
             return "archetype"
-        improvement = 100 * (1 - math.sqrt(own["squared"] / own["hours"]) / math.sqrt(shared["squared"] / shared["hours"]))
+        improvement = 100 * (
+            1 - math.sqrt(own["squared"] / own["hours"]) / math.sqrt(shared["squared"] / shared["hours"])
+        )
         return "own" if improvement >= MARGIN_PCT else "archetype"
 
 
@@ -74,7 +82,11 @@ def choose(homes: list[Home]) -> tuple[int, int]:
     ages = homes[0].ages
     def error(thresholds):
         return round(statistics.fmean(mean(homes, automatic(thresholds), age, cv_rmse) for age in ages), 6)
-    return min(itertools.product(ARCHETYPE_AFTER, OWN_AFTER), key=lambda thresholds: (error(thresholds), thresholds[0], -thresholds[1]))
+
+    return min(
+        itertools.product(ARCHETYPE_AFTER, OWN_AFTER),
+        key=lambda thresholds: (error(thresholds), thresholds[0], -thresholds[1]),
+    )
 
 
 def by_day(home: Home, source: str) -> dict[int, list[tuple[int, float, float]]]:
@@ -143,7 +155,9 @@ def table(homes: list[Home], thresholds) -> str:
         cells = [f"{cell(mean(homes, source, age, wape))} / {cell(mean(homes, source, age, cv_rmse))}" for age in ages]
         lines.append(f"| {name} | " + " | ".join("" if one == " / " else one for one in cells) + " |")
     ratios = [mean(homes, automatic(thresholds), age, cv_rmse) / envelope(homes, age, cv_rmse) for age in ages]
-    lines.append("| automatic choice to the lower envelope, RMSE | " + " | ".join(f"{ratio:.3f}" for ratio in ratios) + " |")
+    lines.append(
+        "| automatic choice to the lower envelope, RMSE | " + " | ".join(f"{ratio:.3f}" for ratio in ratios) + " |"
+    )
     own = [sum(home.chosen(age, *thresholds) == "own" for home in homes) for age in ages]
     lines.append("| homes in stage own | " + " | ".join(map(str, own)) + " |")
     return "\n".join(lines)
@@ -151,18 +165,34 @@ def table(homes: list[Home], thresholds) -> str:
 
 def text(homes: list[Home], thresholds) -> str:
     development, others = ([home for home in homes if home.development == side] for side in (True, False))
-    parts = [f"Chosen on the development homes: archetype_after_days {thresholds[0]}, own_after_days {thresholds[1]}.", ""]
+    parts = [
+        f"Chosen on the development homes: archetype_after_days {thresholds[0]}, own_after_days {thresholds[1]}.",
+        "",
+    ]
     for name, side in (("Other homes, in June", others), ("Development homes, in February", development)):
-        parts += [f"{name} ({len(side)}): WAPE % / RMSE in % of the mean demand, leads 1-72 h, by weeks of history:", "", table(side, thresholds), ""]
-        covered = ", ".join(f"{label} {mean(side, source, 0 if source == 'design' else 4, inside):.0f} %"
-                            for source, label in (("design", "design profile at 0 weeks"), ("profile", "own hours at 4 weeks")))
+        parts += [
+            f"{name} ({len(side)}): WAPE % / RMSE in % of the mean demand, leads 1-72 h, by weeks of history:",
+            "",
+            table(side, thresholds),
+            "",
+        ]
+        covered = ", ".join(
+            f"{label} {mean(side, source, 0 if source == 'design' else 4, inside):.0f} %"
+            for source, label in (("design", "design profile at 0 weeks"), ("profile", "own hours at 4 weeks"))
+        )
         parts += [f"Hours inside the 90 % interval: {covered}.", ""]
-    parts += ["The forecasts of the archetype's model over the first weeks of a home's life, corrected behind it: WAPE % as they are / times the level that",
-              "shrinkage gives from the days forecast so far / times the mean level of these days. The model draws its level to the home's own already.", "",
-              "| week of life | archetype's model, development | the same, others |", "|---|---|---|"]
+    parts += [
+        "Forecasts of the archetype's model over the first weeks of a home, with a subsequent correction: WAPE % without it / times the shrunken level of",
+        "the days forecast so far / times the mean level of these days. The model itself already shrinks its level towards that of the home.",
+        "",
+        "| week of life | archetype's model, development | the same, others |",
+        "|---|---|---|",
+    ]
     rows = [shrinkage(side, side, "archetype") for side in (development, others)]
     for one, two in zip(*rows):
-        parts.append(f"| {one[0]} | " + " | ".join(" / ".join(f"{value:.1f}" for value in row[1:]) for row in (one, two)) + " |")
+        parts.append(
+            f"| {one[0]} | " + " | ".join(" / ".join(f"{value:.1f}" for value in row[1:]) for row in (one, two)) + " |"
+        )
     return "\n".join(parts)
 
 
@@ -177,12 +207,23 @@ def draw(homes: list[Home], thresholds, path: pathlib.Path) -> None:
         side = [home for home in homes if home.development == development]
         ages = side[0].ages
         for source, name in SOURCES.items():
-            points = [(at, value) for at, age in enumerate(ages) if (value := mean(side, source, age, cv_rmse)) is not None]
+            points = [
+                (at, value) for at, age in enumerate(ages) if (value := mean(side, source, age, cv_rmse)) is not None
+            ]
             panel.plot(*zip(*points), marker="o", ms=3, lw=1.2, label=name)
-        panel.plot(range(len(ages)), [mean(side, automatic(thresholds), age, cv_rmse) for age in ages], color="black", lw=2.5, ls="--", label="automatic choice")
+        panel.plot(
+            range(len(ages)),
+            [mean(side, automatic(thresholds), age, cv_rmse) for age in ages],
+            color="black",
+            lw=2.5,
+            ls="--",
+            label="automatic choice",
+        )
         panel.set_xticks(range(len(ages)), ages)
         panel.set_xlabel("weeks of history")
-        panel.set_title(f"{len(side)} {'development homes, February' if development else 'other homes, June'}", fontsize=10)
+        panel.set_title(
+            f"{len(side)} {'development homes, February' if development else 'other homes, June'}", fontsize=10
+        )
     panels[0].set_ylabel("RMSE, % of the mean demand")
     panels[0].legend(fontsize=8)
     figure.tight_layout()
@@ -195,7 +236,9 @@ def main() -> None:
     parser.add_argument("--readme", type=pathlib.Path)
     parser.add_argument("--plot", type=pathlib.Path)
     options = parser.parse_args()
-    homes = sorted((Home(json.loads(line)) for line in options.forecasts.read_text().splitlines()), key=lambda home: home.number)
+    homes = sorted(
+        (Home(json.loads(line)) for line in options.forecasts.read_text().splitlines()), key=lambda home: home.number
+    )
     thresholds = choose([home for home in homes if home.development])
     found = text(homes, thresholds)
     print(found)

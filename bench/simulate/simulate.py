@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--test-days", type=int, default=212, help="after them; default September to March")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=float, default=faults.SHARE, help="of apartment days with a fault, at most")
-    parser.add_argument("--without-messages", action="store_true", help="hours alone, in a fraction of the time")
+    parser.add_argument("--without-messages", action="store_true", help="only hours, in a fraction of the time")
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache/edf/downloads")
     return parser.parse_args()
 

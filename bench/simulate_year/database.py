@@ -109,7 +109,11 @@ class Database:
     def approve(self, clock: dt.datetime) -> int:
         """Approves at once what the gate has not rejected, regardless of stress tests. Returns the number of models."""
         self.run("postgres", "set role edf_approver")
-        approved = self.rows("postgres", "select * from energy.approve_models('passed the gate', despite_stress => true) where approved", clock=clock)
+        approved = self.rows(
+            "postgres",
+            "select * from energy.approve_models('passed the gate', despite_stress => true) where approved",
+            clock=clock,
+        )
         self.run("postgres", "reset role")
         return len(approved)
 

@@ -2,7 +2,7 @@
 
 | fault | what happens |
 |---|---|
-| a meter dies | the register of one of four homes sends nothing for a week; then a new one begins at zero |
+| a meter fails | the register of one of four homes sends nothing for a week; then a new one begins at zero |
 | a gateway is silent | a building sends nothing for two days, then all messages at once |
 | weather stops | no run and no observation arrives for two days, then all of them |
 | a cold, sunny week | 20 degrees colder than measured, with clear sky: a combination never seen at the place |
@@ -52,14 +52,54 @@ def faults(limits: dict[str, dt.timedelta]) -> list[Fault]:
     place = source.PLACE["weather_location_id"]
     return [
         # A new meter is known from its second reading on, its hours when the day is over.
-        Fault("a meter dies", "demand_late", DEAD_METER[0], at("2016-11-15"), at("2016-11-22"), limits["demand_late"], DAY),
-        Fault("a gateway is silent", "meters_late", SILENT, at("2016-12-05T10:00"), at("2016-12-07T10:00"), limits["meters_late"], HOUR),
+        Fault(
+            "a meter fails",
+            "demand_late",
+            DEAD_METER[0],
+            at("2016-11-15"),
+            at("2016-11-22"),
+            limits["demand_late"],
+            DAY,
+        ),
+        Fault(
+            "a gateway is silent",
+            "meters_late",
+            SILENT,
+            at("2016-12-05T10:00"),
+            at("2016-12-07T10:00"),
+            limits["meters_late"],
+            HOUR,
+        ),
         # The newest run is from midnight; the next one is from the day on which the outage ends.
-        Fault("weather stops", "weather_late", place, at("2017-01-10"), at("2017-01-12T10:00"), limits["weather_late"], HOUR),
+        Fault(
+            "weather stops",
+            "weather_late",
+            place,
+            at("2017-01-10"),
+            at("2017-01-12T10:00"),
+            limits["weather_late"],
+            HOUR,
+        ),
         # A day is checked when it is two days away, with a run that arrives at 04:00, some hours late.
         Fault("a cold, sunny week", "unusual_weather", place, at("2017-01-21T04:00"), at("2017-01-30"), 15 * HOUR, DAY),
-        Fault("the server is killed", "job_failed", "issue_forecasts", at("2017-02-14T05:00"), at("2017-02-14T05:00"), dt.timedelta(), HOUR),
-        Fault("a job vanishes", "job_late", "refresh_days", at("2017-03-06T06:50"), at("2017-03-08T06:40"), limits["refresh_days"], HOUR),
+        Fault(
+            "the server is killed",
+            "job_failed",
+            "issue_forecasts",
+            at("2017-02-14T05:00"),
+            at("2017-02-14T05:00"),
+            dt.timedelta(),
+            HOUR,
+        ),
+        Fault(
+            "a job vanishes",
+            "job_late",
+            "refresh_days",
+            at("2017-03-06T06:50"),
+            at("2017-03-08T06:40"),
+            limits["refresh_days"],
+            HOUR,
+        ),
     ]
 
 
@@ -87,7 +127,7 @@ class Plan:
 
     def meters(self, batches) -> Iterator[tuple]:
         """The batches (received_at, messages) that arrive, with their times."""
-        silent, dead = self.of["a gateway is silent"], self.of["a meter dies"]
+        silent, dead = self.of["a gateway is silent"], self.of["a meter fails"]
         held, offset = [], None
         for received_at, messages in batches:
             if held and received_at >= silent.end:
@@ -100,7 +140,10 @@ class Plan:
                 if silent.begin <= received_at < silent.end and f'"building_id": "{SILENT}"' in text:
                     held.append(text)
                     continue
-                if received_at >= dead.begin and f'"building_id": "{DEAD_METER[0]}", "apartment_id": "{DEAD_METER[1]}"' in text:
+                if (
+                    received_at >= dead.begin
+                    and f'"building_id": "{DEAD_METER[0]}", "apartment_id": "{DEAD_METER[1]}"' in text
+                ):
                     message = json.loads(text)
                     read_at = dt.datetime.fromisoformat(message["timestamp_str"].replace("Z", "+00:00"))
                     if dead.begin <= read_at < dead.end:
@@ -163,7 +206,7 @@ def report(database, plan: Plan, end: dt.datetime) -> list[str]:
     alerts = database.rows("postgres", """
         select rule, subject, opened_at, resolved_at from energy.alerts order by opened_at""")
     problems, explained = [], set()
-    print(f"\n{'fault':<22}{'from':<18}{'alert':<18}{'seen after':>11}{'promised':>10}{'over after':>12}{'promised':>10}")
+    print(f"\n{'fault':<22}{'from':<18}{'alert':<18}{'seen after':>11}{'limit':>10}{'over after':>12}{'limit':>10}")
     for fault in plan.faults:
         found = [
             number for number, (rule, subject, opened_at, resolved_at) in enumerate(alerts)
@@ -224,9 +267,21 @@ def record(database, plan: Plan, end: dt.datetime) -> dict:
     for building, *span in database.rows("postgres", SOURCES):
         sources.setdefault(building, []).append(span)
     columns = ("rule", "subject", "opened_at", "resolved_at")
-    alerts = database.rows("postgres", "select rule, subject, opened_at::text, resolved_at::text from energy.alerts order by opened_at")
+    alerts = database.rows(
+        "postgres", "select rule, subject, opened_at::text, resolved_at::text from energy.alerts order by opened_at"
+    )
     return {
-        "end": end.isoformat(), "errors": errors, "sources": sources,
+        "end": end.isoformat(),
+        "errors": errors,
+        "sources": sources,
         "alerts": [dict(zip(columns, alert)) for alert in alerts],
-        "faults": [{"name": fault.name, "subject": fault.subject, "begin": fault.begin.isoformat(), "end": fault.end.isoformat()} for fault in plan.faults],
+        "faults": [
+            {
+                "name": fault.name,
+                "subject": fault.subject,
+                "begin": fault.begin.isoformat(),
+                "end": fault.end.isoformat(),
+            }
+            for fault in plan.faults
+        ],
     }

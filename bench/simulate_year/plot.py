@@ -13,7 +13,14 @@ matplotlib.use("Agg")
 import matplotlib.dates as dates  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 
-COLOURS = {"model": "tab:blue", "archetype": "tab:orange", "design": "tab:green", "profile": "tab:red", "last_week": "tab:purple", "recent_mean": "tab:brown"}
+COLOURS = {
+    "model": "tab:blue",
+    "archetype": "tab:orange",
+    "design": "tab:green",
+    "profile": "tab:red",
+    "last_week": "tab:purple",
+    "recent_mean": "tab:brown",
+}
 
 
 def time(text: str) -> dt.datetime:
@@ -32,7 +39,13 @@ def main() -> None:
     figure, panels = plt.subplots(len(buildings) + 1, 1, sharex=True, figsize=(11, 2.1 * (len(buildings) + 1)))
     for axes, building in zip(panels, buildings):
         points = weekly(record["errors"][building])
-        axes.plot([at for at, _ in points], [wape for _, wape in points], color="black", lw=1.3, label="WAPE of the first day, by week")
+        axes.plot(
+            [at for at, _ in points],
+            [wape for _, wape in points],
+            color="black",
+            lw=1.3,
+            label="WAPE of the first day, by week",
+        )
         top = 1.15 * max(wape for _, wape in points)
         for source, since, until in record["sources"][building]:
             axes.axvspan(time(since), time(until), ymax=0.06, color=COLOURS[source], lw=0)
@@ -46,16 +59,36 @@ def main() -> None:
     for alert in record["alerts"]:
         row = rules.index(alert["rule"])
         begin, end = time(alert["opened_at"]), time(alert["resolved_at"] or record["end"])
-        last.plot([begin, max(end, begin + dt.timedelta(hours=12))], [row, row], lw=4, solid_capstyle="butt", color="firebrick")
+        last.plot(
+            [begin, max(end, begin + dt.timedelta(hours=12))],
+            [row, row],
+            lw=4,
+            solid_capstyle="butt",
+            color="firebrick",
+        )
     last.set_yticks(range(len(rules)), rules, fontsize=7)
     last.set_ylim(-0.7, len(rules) - 0.3)
     last.set_title("alerts; faults are grey, those of the whole place here", loc="left", fontsize=9)
     for fault in record["faults"]:
         if fault["subject"] not in buildings:
-            last.axvspan(time(fault["begin"]), max(time(fault["end"]), time(fault["begin"]) + dt.timedelta(hours=12)), color="lightgrey", lw=0, zorder=0)
+            last.axvspan(
+                time(fault["begin"]),
+                max(time(fault["end"]), time(fault["begin"]) + dt.timedelta(hours=12)),
+                color="lightgrey",
+                lw=0,
+                zorder=0,
+            )
     seen = {source for spans in record["sources"].values() for source, *_ in spans}
     handles = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[source]) for source in COLOURS if source in seen]
-    panels[0].legend(handles, [source for source in COLOURS if source in seen], fontsize=7, ncols=6, loc="upper right", title="forecast by", title_fontsize=7)
+    panels[0].legend(
+        handles,
+        [source for source in COLOURS if source in seen],
+        fontsize=7,
+        ncols=6,
+        loc="upper right",
+        title="forecast by",
+        title_fontsize=7,
+    )
     last.xaxis.set_major_formatter(dates.DateFormatter("%b %Y"))
     figure.tight_layout()
     figure.savefig(sys.argv[2], dpi=90)

@@ -93,7 +93,10 @@ def report(database) -> None:
     print(f"{'in 90 % issued':>16}{'refreshed':>11}{'width':>8}")
     cursor.execute(BY_LEAD)
     for lead, hours, issued, refreshed, persistence, in_issued, in_refreshed, width in cursor.fetchall():
-        print(f"{lead:>6}{hours:>9,}{issued:>9.3f}{refreshed:>11.3f}{refreshed / issued:>8.3f}{persistence:>12.3f}", end="")
+        print(
+            f"{lead:>6}{hours:>9,}{issued:>9.3f}{refreshed:>11.3f}{refreshed / issued:>8.3f}{persistence:>12.3f}",
+            end="",
+        )
         print(f"{in_issued:>16.1f}{in_refreshed:>11.1f}{width:>8.2f}")
     print(f"\n{'building':<13}{'days':<8}{'n':>5}{'ratio of RMSE, leads 1-3':>26}{'days worse by over 2 %':>25}")
     cursor.execute(BY_DAY)

@@ -25,10 +25,25 @@ class Job:
 ROLES = {"make_partitions": "postgres", "apply_retention": "postgres"}
 JOBS = tuple(
     Job(name, ROLES.get(name, "pipeline"), f"call energy.run_job('{name}')")
-    for name in ("make_partitions", "refresh_hours", "refresh_days", "score_anomalies",
-                 "train_anomaly_models", "learn_anomaly_weights", "learn_gap_profiles", "review_life_cycle",
-                 "train_models", "gate_models", "issue_forecasts", "refresh_forecasts", "issue_shadow_forecasts", "score_forecasts", "check_alerts",
-                 "watch_jobs", "apply_retention")
+    for name in (
+        "make_partitions",
+        "refresh_hours",
+        "refresh_days",
+        "score_anomalies",
+        "train_anomaly_models",
+        "learn_anomaly_weights",
+        "learn_gap_profiles",
+        "review_life_cycle",
+        "train_models",
+        "gate_models",
+        "issue_forecasts",
+        "refresh_forecasts",
+        "issue_shadow_forecasts",
+        "score_forecasts",
+        "check_alerts",
+        "watch_jobs",
+        "apply_retention",
+    )
 )
 # Messages are ingested by calls.
 LEFT_OUT = {"ingest_inbox"}

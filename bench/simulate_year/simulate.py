@@ -82,7 +82,9 @@ def arrivals(data, options, plan):
         (at, "pipeline", "call energy.ingest_meter_messages(%s::text[], %s)", (messages, at))
         for at, messages in (plan.meters(batches) if plan else batches)
     )
-    runs = ((received_at, issued_at, document) for issued_at, received_at, document in source.weather_forecasts(data, *span))
+    runs = (
+        (received_at, issued_at, document) for issued_at, received_at, document in source.weather_forecasts(data, *span)
+    )
     days = source.weather_observations(data, *span)
     forecast = (
         (at, "weather", "call energy.ingest_weather_forecast(%s, %s, %s, %s)", (document, PLACE, issued_at, at))
@@ -129,11 +131,19 @@ def replay(database: Database, data, schedules: dict, options, plan) -> None:
     """Steps through time: at each time first what is received, then the due jobs."""
     training = options.train_weeks * WEEK
     # With faults each runs as scheduled: it would be late otherwise.
-    apart = {} if plan else {
-        "refresh_hours": options.refresh_minutes * delays.MINUTE,
-        "refresh_forecasts": options.refresh_minutes * delays.MINUTE, "issue_forecasts": source.HOUR, "score_forecasts": DAY,
-        "check_alerts": DAY, "train_models": training, "gate_models": training,
-    }
+    apart = (
+        {}
+        if plan
+        else {
+            "refresh_hours": options.refresh_minutes * delays.MINUTE,
+            "refresh_forecasts": options.refresh_minutes * delays.MINUTE,
+            "issue_forecasts": source.HOUR,
+            "score_forecasts": DAY,
+            "check_alerts": DAY,
+            "train_models": training,
+            "gate_models": training,
+        }
+    )
     runs = timetable(
         schedules,
         {"": options.begin + options.history_weeks * WEEK, "make_partitions": options.begin},
@@ -186,11 +196,16 @@ def send_topology(database: Database, buildings) -> None:
 
 
 def plan_of(database: Database) -> faults.Plan:
-    limits = dict(database.rows("postgres", """
+    limits = dict(
+        database.rows(
+            "postgres",
+            """
         select name, value from energy.monitoring_limits
         cross join lateral (values ('meters_late', meters_late), ('demand_late', demand_late), ('weather_late', weather_late)) as limits (name, value)
         union all
-        select job_name, late_after from energy.jobs where job_name = 'refresh_days'"""))
+        select job_name, late_after from energy.jobs where job_name = 'refresh_days'""",
+        )
+    )
     return faults.Plan(limits)
 
 
@@ -205,10 +220,16 @@ def main() -> None:
     overrides = {"evaluation.refit": fits, "training.max_age": fits, "training.rest": fits}
     if options.faults:
         # Weather is late only without the daily run; daily scores are sufficient.
-        overrides |= {"monitoring.weather_late": "36 hours", "schedules.score_forecasts": "35 0 * * *",
-                      "schedules.refresh_forecasts": "3 * * * *", "schedules.ingest_inbox": None, "schedules.train_models": "0 1 1 * *", "schedules.gate_models": "0 4 1 * *",
-                      # Without faults the simulation calls it once a day.
-                      "jobs.watch_jobs": {"late_after": "25 hours"}}
+        overrides |= {
+            "monitoring.weather_late": "36 hours",
+            "schedules.score_forecasts": "35 0 * * *",
+            "schedules.refresh_forecasts": "3 * * * *",
+            "schedules.ingest_inbox": None,
+            "schedules.train_models": "0 1 1 * *",
+            "schedules.gate_models": "0 4 1 * *",
+            # Without faults the simulation calls it once a day.
+            "jobs.watch_jobs": {"late_after": "25 hours"},
+        }
     overrides |= {path: json.loads(value) for path, value in (pair.split("=", 1) for pair in options.set)}
     config = database.configure(overrides)
     plan = plan_of(database) if options.faults else None

@@ -25,9 +25,12 @@ prepare_roofs() {
 
 take_lock
 on_end cluster_remove
-step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
-step 'environment of the peers' 'PyPI must be reachable.' environment "$CACHE/solar-peers" "$HERE/requirements.txt" /usr/bin/python3
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' \
+    install_packages
+step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' \
+    install_extension
+step 'environment of the peers' 'PyPI must be reachable.' \
+    environment "$CACHE/solar-peers" "$HERE/requirements.txt" /usr/bin/python3
 step 'measured series' 'PyPI must be reachable.' prepare_roofs
 "$PYTHON" "$HERE/solar_peers.py" --work "$WORK" "$@"
 cluster_remove

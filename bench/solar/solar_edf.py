@@ -37,12 +37,16 @@ def main() -> None:
         end = series.origins()[0] if options.development else series.frame.index[-1] + HOUR
         load("series", series.frame[: end - HOUR])
         for name, (strategy, parameters, more) in METHODS.items():
-            key = key_of(series.path, HERE / "solar_edf.py", more=f"{library} {name} {options.development} {series.about}")
+            key = key_of(
+                series.path, HERE / "solar_edf.py", more=f"{library} {name} {options.development} {series.about}"
+            )
             if (options.methods and name not in options.methods) or store.is_fresh(series.name, name, key):
                 continue
             began = time.monotonic()
             features = {"latitude": series.about["latitude"], "longitude": series.about["longitude"]} | more
-            store.write(series.name, name, key, backtest(series, strategy, json.dumps(parameters), json.dumps(features), first))
+            store.write(
+                series.name, name, key, backtest(series, strategy, json.dumps(parameters), json.dumps(features), first)
+            )
             print(f"{series.name:<12} {name:<30} {time.monotonic() - began:7.1f} s", flush=True)
 
 

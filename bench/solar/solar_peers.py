@@ -40,9 +40,13 @@ class Sun:
 
     def __init__(self, series: Series):
         hours = pd.date_range(series.frame.index[0], series.frame.index[-1] + 4 * DAY, freq="h")
-        position = pvlib.solarposition.get_solarposition(hours + MIDDLE, series.about["latitude"], series.about["longitude"])
+        position = pvlib.solarposition.get_solarposition(
+            hours + MIDDLE, series.about["latitude"], series.about["longitude"]
+        )
         position = position.set_index(hours)
-        self.table = position[["zenith", "azimuth", "elevation"]].assign(clear=pvlib.clearsky.haurwitz(position["zenith"])["ghi"])
+        self.table = position[["zenith", "azimuth", "elevation"]].assign(
+            clear=pvlib.clearsky.haurwitz(position["zenith"])["ghi"]
+        )
 
     def at(self, index: pd.DatetimeIndex) -> pd.DataFrame:
         return self.table.loc[index]
@@ -81,7 +85,16 @@ class OnePlane:
         parts = pvlib.irradiance.erbs(ghi, sun["zenith"], weather.index)
         extra = pvlib.irradiance.get_extra_radiation(weather.index)
         plane = pvlib.irradiance.get_total_irradiance(
-            tilt, azimuth, sun["zenith"], sun["azimuth"], parts["dni"], ghi, parts["dhi"], extra, albedo=0.2, model="haydavies"
+            tilt,
+            azimuth,
+            sun["zenith"],
+            sun["azimuth"],
+            parts["dni"],
+            ghi,
+            parts["dhi"],
+            extra,
+            albedo=0.2,
+            model="haydavies",
         )["poa_global"].fillna(0)
         cells = pvlib.temperature.ross(plane, weather["temperature_c"].fillna(15), noct=45)
         return pvlib.pvsystem.pvwatts_dc(plane, cells, 1.0, -0.004).clip(lower=0).to_numpy()
@@ -142,7 +155,11 @@ def main() -> None:
         series = Series(options.work / "series", path.stem)
         for name, make in methods(series).items():
             if not options.methods or name in options.methods:
-                sources = [HERE / "solar_peers.py", HERE.parent / "accuracy/peers/common.py", HERE.parent / "accuracy/peers/xgb.py"]
+                sources = [
+                    HERE / "solar_peers.py",
+                    HERE.parent / "accuracy/peers/common.py",
+                    HERE.parent / "accuracy/peers/xgb.py",
+                ]
                 run(series, name, lambda _, make=make: Conformal(make), sources, store, options.development)
 
 

@@ -38,8 +38,14 @@ def scores(options) -> pd.DataFrame:
             for last in LEADS:
                 within = (rows["lead_h"] <= last).to_numpy()
                 of_days = metrics(rows[within & is_day])
-                found.append({"group": series.group, "series": series.name, "method": method, "leads": last} | metrics(rows[within]) | {
-                    "inside": of_days["coverage_90"], "night": np.abs(night[["yhat", "q0.05", "q0.95"]].to_numpy()).max()})
+                found.append(
+                    {"group": series.group, "series": series.name, "method": method, "leads": last}
+                    | metrics(rows[within])
+                    | {
+                        "inside": of_days["coverage_90"],
+                        "night": np.abs(night[["yhat", "q0.05", "q0.95"]].to_numpy()).max(),
+                    }
+                )
     table = pd.DataFrame(found)
     best = table["rmse"].where(table["method"].isin(PEERS)).groupby([table["series"], table["leads"]]).transform("min")
     return table.assign(ratio=table["rmse"] / best)
@@ -48,15 +54,24 @@ def scores(options) -> pd.DataFrame:
 def section(table: pd.DataFrame) -> str:
     lines = []
     for group, rows in table.groupby("group"):
-        lines += ["", f"{group[0].upper()}{group[1:]}:", "", "| method | WAPE % | RMSE / best peer | pinball, kW | inside 90 %, by day | largest bound at night, kW |",
-                  "|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"{group[0].upper()}{group[1:]}:",
+            "",
+            "| method | WAPE % | RMSE / best peer | pinball, kW | inside 90 %, by day | largest bound at night, kW |",
+            "|---|---|---|---|---|---|",
+        ]
         means = rows.groupby(["method", "leads"])[["wape", "ratio", "pinball", "inside"]].mean()
         for method in (*PEERS, *METHODS):
             # Means of the same series for all.
             if rows[rows["method"] == method]["series"].nunique() == rows["series"].nunique():
-                both = lambda column, digits: " / ".join(f"{means.loc[(method, last), column]:.{digits}f}" for last in LEADS)
+                both = lambda column, digits: " / ".join(
+                    f"{means.loc[(method, last), column]:.{digits}f}" for last in LEADS
+                )
                 night = rows[rows["method"] == method]["night"].max()
-                lines.append(f"| {method} | {both('wape', 1)} | {both('ratio', 3)} | {both('pinball', 4)} | {both('inside', 1)} | {night:.3g} |")
+                lines.append(
+                    f"| {method} | {both('wape', 1)} | {both('ratio', 3)} | {both('pinball', 4)} | {both('inside', 1)} | {night:.3g} |"
+                )
     return "\n".join(lines).strip()
 
 
@@ -67,7 +82,12 @@ def main() -> None:
     print(text)
     if not options.development:
         readme = HERE.parent / "README.md"
-        new, found = re.subn(f"{re.escape(FIRST)}.*{re.escape(LAST)}", lambda _: f"{FIRST}\n\n{text}\n\n{LAST}", readme.read_text(), flags=re.DOTALL)
+        new, found = re.subn(
+            f"{re.escape(FIRST)}.*{re.escape(LAST)}",
+            lambda _: f"{FIRST}\n\n{text}\n\n{LAST}",
+            readme.read_text(),
+            flags=re.DOTALL,
+        )
         if not found:
             raise SystemExit(f"{readme} has no markers for the section Solar.")
         readme.write_text(new)

@@ -30,7 +30,9 @@ def nrel_roof(cache: pathlib.Path):
     archive = wheel(cache, PVANALYTICS)
 
     def read(name: str, times: str) -> pd.DataFrame:
-        table = pd.read_parquet(io.BytesIO(archive.read(f"pvanalytics/data/system_50_ac_power_2_full_DST{name}.parquet")))
+        table = pd.read_parquet(
+            io.BytesIO(archive.read(f"pvanalytics/data/system_50_ac_power_2_full_DST{name}.parquet"))
+        )
         return table.set_index(pd.to_datetime(table.pop(times))).apply(pd.to_numeric)
 
     power, weather = read("", "measured_on")["ac_power_2"], read("_psm3", "index").tz_convert("UTC")
@@ -39,7 +41,15 @@ def nrel_roof(cache: pathlib.Path):
     hours = power.resample("h").agg(["mean", "count"])
     frame = (hours["mean"].where(hours["count"] >= 2) / 1000).to_frame("demand")[:"2013-12-31 06:00"].asfreq("h")
     weather = weather.resample("h").mean().reindex(frame.index)
-    about = About("roof with its irradiance", "America/Denver", "US-CO", "kW", f"{PVANALYTICS}, PVDAQ system 50", 39.7406, -105.1775)
+    about = About(
+        "roof with its irradiance",
+        "America/Denver",
+        "US-CO",
+        "kW",
+        f"{PVANALYTICS}, PVDAQ system 50",
+        39.7406,
+        -105.1775,
+    )
     yield "nrel-roof", about, frame.assign(temperature_c=weather["temp_air"], ghi_w_m2=weather["ghi"])
 
 
@@ -48,7 +58,9 @@ def homes(cache: pathlib.Path):
     index = pd.date_range(citylearn.START, periods=citylearn.HOURS, freq="h")
     place = (citylearn.PLACE["latitude"], citylearn.PLACE["longitude"])
     for home in HOMES:
-        about = About("four roofs in the irradiance of a typical year", "Etc/GMT+8", "US-CA", "kW", citylearn.PACKAGE, *place)
+        about = About(
+            "four roofs in the irradiance of a typical year", "Etc/GMT+8", "US-CA", "kW", citylearn.PACKAGE, *place
+        )
         yield f"home-{home:02}", about, pd.DataFrame(
             {"demand": data.solar[home], "temperature_c": data.temperature_c, "ghi_w_m2": data.ghi_w_m2}, index)
 

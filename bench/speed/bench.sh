@@ -28,10 +28,12 @@ load() {
     psql -X -q -d postgres -c 'create database edf'
     /usr/bin/python3 "$HERE/data.py" "$CACHE/downloads" "$BUILDINGS" | query -f "$HERE/setup.sql"
     local worker
-    query -c "copy (select number, to_char(hour_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), demand_kwh, temperature_c, ghi_w_m2, is_holiday
+    query -c "copy (select number, to_char(hour_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+                         demand_kwh, temperature_c, ghi_w_m2, is_holiday
                     from hours order by number, hour_at) to stdout with (format csv)" >"$STATE/hours.csv"
     for ((worker = 0; worker < WORKERS; worker++)); do
-        awk -F, -v worker="$worker" -v workers="$WORKERS" '$1 % workers == worker' "$STATE/hours.csv" >"$STATE/hours.$worker.csv"
+        awk -F, -v worker="$worker" -v workers="$WORKERS" '$1 % workers == worker' \
+            "$STATE/hours.csv" >"$STATE/hours.$worker.csv"
     done
     awk -F, '$1 == 0' "$STATE/hours.csv" >"$STATE/hours.one.csv"
 }
@@ -73,7 +75,8 @@ edf() {
 }
 
 approve() {
-    query -c "select edf.approve_model(model_id) from (select distinct on (subject) * from edf.models order by subject, model_id desc) as newest
+    query -c "select edf.approve_model(model_id)
+              from (select distinct on (subject) * from edf.models order by subject, model_id desc) as newest
               where status = 'pending'" >"$STATE/output"
 }
 
@@ -110,8 +113,10 @@ at_the_end() {
     rm -rf "$STATE"
 }
 on_end at_the_end
-step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
-step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' install_extension
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' \
+    install_packages
+step 'build and install the extension' 'A cold build takes about 20 minutes; the compiler output is above.' \
+    install_extension
 step 'build the floor' 'The compiler output is above.' build_floor
 step 'environment of the pipeline in Python' 'PyPI must be reachable.' install_python_pipeline
 cluster_remove
@@ -122,15 +127,18 @@ step 'the same features on both sides' 'The comparison requires it.' python_pipe
 rm -f "$STATE/measured.csv"
 
 # The XGBoost settings of edf, for use in the Python script.
-query -c "select edf.train('settings', hours_of(0, trained_until - interval '40 days', trained_until), strategy => 'xgboost', parameters => '$TREES')
+query -c "select edf.train('settings', hours_of(0, trained_until - interval '40 days', trained_until),
+                          strategy => 'xgboost', parameters => '$TREES')
           from clock" >"$STATE/output"
 SETTINGS=$(query -c "select jsonb_object_agg(key, value) from edf.models cross join jsonb_each(parameters)
-                     where key in ('rounds', 'eta', 'max_depth', 'min_child_weight', 'subsample', 'colsample_bytree', 'max_bin')")
+                     where key in ('rounds', 'eta', 'max_depth', 'min_child_weight', 'subsample', 'colsample_bytree',
+                                   'max_bin')")
 query -c 'truncate edf.models cascade'
 short_tasks
 query -c 'truncate memory, python_models'
 measure train edf edf train xgboost "$TREES" "$BUILDINGS"
-query -c 'copy (select nth, max(own_mb), max(peak_mb) from memory group by nth) to stdout with (format csv)' >"$STATE/memory.csv"
+query -c 'copy (select nth, max(own_mb), max(peak_mb) from memory group by nth) to stdout with (format csv)' \
+    >"$STATE/memory.csv"
 measure train default edf train xgboost '{}' "$BUILDINGS"
 measure train start python_pipeline train "$BUILDINGS" --processes "$WORKERS"
 query -c "select avg((metrics ->> 'rmse')::float8) from python_models" >"$STATE/rmse.start"
@@ -143,8 +151,10 @@ measure backtest edf edf backtest xgboost "$TREES" 1
 measure backtest python python_pipeline backtest 1 --settings "$SETTINGS"
 measure backtest floor floor backtest one
 query -c "copy (
-    select case when parameters ->> 'base' = 'mean' then 'edf' else 'default' end, avg((metrics #>> '{held_out,model,rmse}')::float8)
-    from (select distinct on (subject, parameters ->> 'base') * from edf.models where strategy = 'xgboost' order by subject, parameters ->> 'base', model_id desc) as newest
+    select case when parameters ->> 'base' = 'mean' then 'edf' else 'default' end,
+        avg((metrics #>> '{held_out,model,rmse}')::float8)
+    from (select distinct on (subject, parameters ->> 'base') * from edf.models where strategy = 'xgboost'
+          order by subject, parameters ->> 'base', model_id desc) as newest
     group by 1
     union all select 'python', avg((metrics ->> 'rmse')::float8) from python_models
     union all select 'start', $(cat "$STATE/rmse.start")) to stdout with (format csv)" >"$STATE/rmse.csv"

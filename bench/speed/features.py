@@ -8,7 +8,10 @@ import pandas as pd
 
 DAY, HORIZON, YEAR = 24, 72, 8760
 LAGS, DAYS, RECENT, WINDOWS = (168, 336), range(1, 8), (1, 2, 3, 24), (24, 168)
-SAME_HOUR, SAME_TYPE = ((1, DAY, "1d"), (7, DAY, "7d"), (28, DAY, "28d"), (1, 7 * DAY, "1w"), (4, 7 * DAY, "4w")), (4, 10)
+SAME_HOUR, SAME_TYPE = (
+    ((1, DAY, "1d"), (7, DAY, "7d"), (28, DAY, "28d"), (1, 7 * DAY, "1w"), (4, 7 * DAY, "4w")),
+    (4, 10),
+)
 HEATING_BASE, COOLING_BASE, SUN_GAIN = 18.0, 22.0, 0.03
 HISTORY = max(LAGS)
 
@@ -55,7 +58,13 @@ def weather(frame: pd.DataFrame, weekend: np.ndarray) -> dict[str, np.ndarray]:
             smoothed = values.ewm(halflife=hours, adjust=False).mean()
             columns |= {f"hdd_{name}_{hours}h": heating(smoothed), f"cdd_{name}_{hours}h": cooling(smoothed)}
     hdd, cdd = columns["hdd"], columns["cdd"]
-    columns |= {"hdd_squared": hdd**2, "cdd_squared": cdd**2, "hdd_weekend": hdd * weekend, "cdd_weekend": cdd * weekend, "hdd_irradiance": hdd * sun}
+    columns |= {
+        "hdd_squared": hdd**2,
+        "cdd_squared": cdd**2,
+        "hdd_weekend": hdd * weekend,
+        "cdd_weekend": cdd * weekend,
+        "hdd_irradiance": hdd * sun,
+    }
     return {name: values.to_numpy(float) for name, values in columns.items()}
 
 
@@ -71,8 +80,12 @@ class Table:
         self.at_issue = {f"recent_{hours}h": shifted(demand, hours - 1) for hours in RECENT}
         for hours in WINDOWS:
             window = rolling(hours, min_periods=hours // 2)
-            self.at_issue |= {f"rolling_{name}_{hours}h": getattr(window, name)().to_numpy() for name in ("mean", "std", "min", "max")}
-        self.same_hour = {f"same_hour_{label}": (mean_by_season(demand, season, count), season) for count, season, label in SAME_HOUR}
+            self.at_issue |= {
+                f"rolling_{name}_{hours}h": getattr(window, name)().to_numpy() for name in ("mean", "std", "min", "max")
+            }
+        self.same_hour = {
+            f"same_hour_{label}": (mean_by_season(demand, season, count), season) for count, season, label in SAME_HOUR
+        }
         self.same_type = {f"same_type_{count}d": mean_by_type(demand, off, count) for count in SAME_TYPE}
         year = 2 * np.pi * (local.dayofyear.to_numpy() - 1) / 365.25
         self.ahead = weather(frame, weekend) | {
@@ -82,7 +95,15 @@ class Table:
             self.ahead |= {"year_sin": np.sin(year), "year_cos": np.cos(year)}
 
     def names(self) -> list[str]:
-        return ["lead", *(f"lag_{hours}h" for hours in LAGS), *(f"newest_day_{n}" for n in DAYS), *self.at_issue, *self.same_hour, *self.same_type, *self.ahead]
+        return [
+            "lead",
+            *(f"lag_{hours}h" for hours in LAGS),
+            *(f"newest_day_{n}" for n in DAYS),
+            *self.at_issue,
+            *self.same_hour,
+            *self.same_type,
+            *self.ahead,
+        ]
 
     def matrix(self, origin: np.ndarray, target: np.ndarray) -> np.ndarray:
         """One row per sample: `origin` is the first unknown hour, `target` the hour that is forecast."""
@@ -100,7 +121,9 @@ class Table:
         newest = np.full(len(target), -1)
         for more in range(14):
             row = target - (nearest + more) * DAY
-            newest = np.where((newest < 0) & (row >= 0) & (self.off[np.clip(row, 0, None)] == self.off[target]), row, newest)
+            newest = np.where(
+                (newest < 0) & (row >= 0) & (self.off[np.clip(row, 0, None)] == self.off[target]), row, newest
+            )
         columns += [np.where(newest >= 0, values[newest], np.nan) for values in self.same_type.values()]
         columns += [values[target] for values in self.ahead.values()]
         matrix = np.empty((len(target), len(columns)), np.float32)

@@ -36,7 +36,9 @@ def read(connection, number: int, since, until) -> pd.DataFrame:
 
 def clock(connection) -> dict:
     names = ("starts_at", "trained_until", "issued_at", "ends_at")
-    return dict(zip(names, connection.execute("select starts_at, trained_until, issued_at, ends_at from clock").fetchone()))
+    return dict(
+        zip(names, connection.execute("select starts_at, trained_until, issued_at, ends_at from clock").fetchone())
+    )
 
 
 class Model:
@@ -76,7 +78,11 @@ def fit(table: Table, end: int) -> tuple[Model, np.ndarray, dict]:
         near = (lead // DAY == at // DAY) & np.isin((lead - at) % DAY, (0, 1, DAY - 1))
         quantiles[at] = np.nanquantile(error[near], LEVELS)
     actual = table.demand[target]
-    metrics = {"rmse": np.sqrt(np.nanmean(error**2)), "mae": np.nanmean(abs(error)), "mape_pct": 100 * np.nanmean(abs(error / actual)[actual != 0])}
+    metrics = {
+        "rmse": np.sqrt(np.nanmean(error**2)),
+        "mae": np.nanmean(abs(error)),
+        "mape_pct": 100 * np.nanmean(abs(error / actual)[actual != 0]),
+    }
     naive = actual - table.demand[target - 168]
     metrics["naive_rmse"] = np.sqrt(np.nanmean(naive**2))
     return Model(table, end), quantiles, metrics
@@ -86,12 +92,16 @@ def train(connection, number: int, times: dict) -> None:
     frame = read(connection, number, times["starts_at"], times["trained_until"])
     model, quantiles, metrics = fit(Table(frame, TIME_ZONE, len(frame)), len(frame))
     stored = pickle.dumps({"boosters": [booster.save_raw("ubj") for booster in model.boosters], "quantiles": quantiles})
-    connection.execute("insert into python_models (number, model, metrics) values (%s, %s, %s)", (number, stored, json.dumps(metrics)))
+    connection.execute(
+        "insert into python_models (number, model, metrics) values (%s, %s, %s)", (number, stored, json.dumps(metrics))
+    )
     connection.commit()
 
 
 def forecast(connection, number: int, times: dict) -> None:
-    stored = connection.execute("select model from python_models where number = %s", (number,), binary=True).fetchone()[0]
+    stored = connection.execute("select model from python_models where number = %s", (number,), binary=True).fetchone()[
+        0
+    ]
     stored, model = pickle.loads(stored), Model.__new__(Model)
     model.boosters = [xgboost.Booster({"nthread": 1}, model_file=raw) for raw in stored["boosters"]]
     frame = read(connection, number, times["issued_at"] - pd.Timedelta("60 days"), times["ends_at"])
@@ -114,7 +124,9 @@ def backtest(connection, number: int, times: dict) -> None:
             model, quantiles, _ = fit(table, first)
             origin, target, yhat = model.predict(table, np.arange(first, first + 14 * DAY, DAY), end)
             fan = yhat[:, None] + quantiles[target - origin]
-            for issued_at, at, actual, value, row in zip(frame.index[origin], frame.index[target], table.demand[target], yhat, fan):
+            for issued_at, at, actual, value, row in zip(
+                frame.index[origin], frame.index[target], table.demand[target], yhat, fan
+            ):
                 copy.write_row((number, issued_at, at, actual, value, row[0], row[-1], row.tolist()))
     connection.commit()
 
@@ -135,10 +147,16 @@ def check() -> None:
         for back in (0, 100):
             table = Table(frame, TIME_ZONE, int(frame.index.searchsorted(times["issued_at"])) - back * DAY)
             issued_at = times["issued_at"] - back * pd.Timedelta("1 day")
-            rows = connection.execute("select lead_hours, feature, value from check_features(%s)", (issued_at,)).fetchall()
-            theirs = pd.DataFrame(rows, columns=["lead", "feature", "value"]).pivot(index="lead", columns="feature", values="value")
+            rows = connection.execute(
+                "select lead_hours, feature, value from check_features(%s)", (issued_at,)
+            ).fetchall()
+            theirs = pd.DataFrame(rows, columns=["lead", "feature", "value"]).pivot(
+                index="lead", columns="feature", values="value"
+            )
             origin = int(frame.index.searchsorted(issued_at))
-            ours = pd.DataFrame(table.matrix(np.full(HORIZON, origin), origin + np.arange(HORIZON)), columns=table.names())
+            ours = pd.DataFrame(
+                table.matrix(np.full(HORIZON, origin), origin + np.arange(HORIZON)), columns=table.names()
+            )
             if set(ours) != set(theirs):
                 raise SystemExit(f"features.py and edf differ in features: {sorted(set(ours) ^ set(theirs))}")
             theirs = theirs[list(ours)].to_numpy(float)

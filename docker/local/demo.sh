@@ -150,7 +150,7 @@ Done in $(seconds_since "$began"). The servers stay up. Go on with:
   API=$(api_url)
   TOKEN=$(api_token demo-supplier supplier)   # sees all-homes
   curl -s -H "Authorization: Bearer \$TOKEN" "\$API/forecasts?limit=3"
-  TOKEN=$(api_token demo-grid-operator supplier)   # sees the sum of four smaller buildings, and none by itself
+  TOKEN=$(api_token demo-grid-operator supplier)   # sees the sum of four smaller buildings only
   curl -s -H "Authorization: Bearer \$TOKEN" "\$API/portfolio_forecasts?limit=3"
   make stop      stop the servers; make demo starts them again
   make clean     stop them and remove the demo's database

@@ -34,7 +34,10 @@ def main() -> None:
     for key in built:
         if key not in below or key not in above:
             faults.append(f"{key} is not between a source and an exposure")
-    print("\n".join(faults) or f"{len(built)} models and seeds, {len(manifest['sources'])} sources, {len(manifest['exposures'])} exposures")
+    print(
+        "\n".join(faults)
+        or f"{len(built)} models and seeds, {len(manifest['sources'])} sources, {len(manifest['exposures'])} exposures"
+    )
     sys.exit(bool(faults))
 
 

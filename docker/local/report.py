@@ -15,8 +15,12 @@ def table(cursor) -> None:
         where models.status = 'approved' and scores.lead_day > 0
         order by models.subject, scores.lead_day, is_model desc
     """)
-    print("Evaluation: forecasts issued daily at 05:00 UTC over the ten weeks before the training, fitted every 14 days")
-    print(f"{'building':<14}{'lead day':>9}  {'strategy':<16}{'MAPE %':>8}{'RMSE kWh':>10}{'MAE kWh':>9}{'in 90 %':>9}{'hours':>7}")
+    print(
+        "Evaluation: forecasts issued daily at 05:00 UTC over the ten weeks before the training, refitted every 14 days"
+    )
+    print(
+        f"{'building':<14}{'lead day':>9}  {'strategy':<16}{'MAPE %':>8}{'RMSE kWh':>10}{'MAE kWh':>9}{'in 90 %':>9}{'hours':>7}"
+    )
     for subject, day, is_model, strategy, mape, rmse, mae, coverage, n in cursor.fetchall():
         name, lead = (subject, str(day)) if is_model else ("", "")
         print(f"{name:<14}{lead:>9}  {strategy:<16}{mape:>8.1f}{rmse:>10.3f}{mae:>9.3f}{coverage:>9.1f}{n:>7}")
@@ -28,7 +32,7 @@ def weather(cursor) -> None:
         join edf.models using (model_id) where models.status = 'approved' group by lead_day order by lead_day
     """)
     shares = ", ".join(f"{share:.0f} % at lead day {day}" for day, share in cursor.fetchall())
-    print(f"Weather that the models learnt from: forecasts as they were known ({shares}), observations for the rest")
+    print(f"Weather in the training sets: forecasts as known at the time ({shares}), observations for the rest")
 
 
 def newcomers(cursor) -> None:
@@ -41,8 +45,10 @@ def newcomers(cursor) -> None:
         where models.status = 'approved' and trainings.archetype is not null order by 1
     """)
     for archetype, rmse, naive in cursor.fetchall():
-        print(f"A new building of archetype {archetype}, forecast by the others from its first day: RMSE {rmse:.3f} kWh in its first week"
-              f" ({naive:.3f} by seasonal naive, had it known the week before)")
+        print(
+            f"A new building of archetype {archetype}, forecast by a model of the others from its first day: RMSE {rmse:.3f} kWh in its first week"
+            f" ({naive:.3f} by seasonal naive with the week before)"
+        )
 
 
 def chart(cursor) -> None:
@@ -63,7 +69,9 @@ def chart(cursor) -> None:
     plotext.plot(hours, yhat, label="demand")
     plotext.plot(hours, lower, label="lower bound (90 %)", marker="dot")
     plotext.xticks(hours[::12], labels[::12])
-    print(f"{BUILDING}: demand of the next 48 hours in kWh per hour, issued {issued_at:%Y-%m-%d %H:%M} UTC, times local")
+    print(
+        f"{BUILDING}: demand of the next 48 hours in kWh per hour, issued {issued_at:%Y-%m-%d %H:%M} UTC, times local"
+    )
     print("\n".join(line.rstrip() for line in plotext.uncolorize(plotext.build()).splitlines() if line.strip()))
 
 

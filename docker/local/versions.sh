@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The extension on other PostgreSQL versions than make test has: built, installed from its archive into a server of its
-# own, and tested with all that needs nothing but the extension. Ends with the line "N passed, N failed".
+# The extension on other PostgreSQL versions than that of make test: built, installed from its archive into a separate
+# server, and tested with all tests that need only the extension. Ends with the line "N passed, N failed".
 #
 #   docker/local/versions.sh [MAJOR...]      default: 16 18
 #
@@ -16,7 +16,7 @@ cd "$ROOT"
 
 MAJORS=("$@")
 [ $# -gt 0 ] || MAJORS=(16 18)
-# The modules of tests/it that ask for no deployed database.
+# The modules of tests/it that need no deployed database.
 MODULES=(anomaly_models artifact backtest bad_input cancel candidates compare explain export features forecasting global
     hostile known kept_backtests metrics portfolio random_calls readme registry scenarios score server solar tuning)
 VERSION=$(docker/package/version.sh)
@@ -36,7 +36,7 @@ stop_server() {
 
 package() { EDF_PYTHON=$PYTHON docker/package/package.sh "$PG_CONFIG" "$STATE/packages"; }
 
-# A copy of the server where user postgres reaches it; it finds its files from where its programs are.
+# A copy of the server that user postgres can access; it finds its files relative to its programs.
 copy_server() {
     local wheel=$CACHE/servers/$MAJOR name
     name=edf-$VERSION-pg$MAJOR-linux-$(uname -m)
@@ -59,7 +59,7 @@ start_server() {
     serve "$BIN" "$PLACE/data" 5432
 }
 
-# With the programs of that version: pg_dump refuses a newer server. Without the tests that ask for roles and tables of
+# With the programs of that version: pg_dump rejects a newer server. Without the tests that need roles and tables of
 # the pipeline.
 run_tests() {
     EDF_TEST_SOCKET=$PLACE/socket EDF_TEST_PORT=5432 PATH=$BIN:$PATH \
@@ -72,15 +72,15 @@ serve() { as_server "$1/pg_ctl" start -w -s -D "$2" -l "$2/log" -o "-c listen_ad
 
 ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$PLACE/socket" -p "$@"; }
 
-# A database of Debian's version with a model, brought to this one by pg_upgrade: it forecasts the same numbers.
+# A database of Debian's version with a model, upgraded to this one by pg_upgrade: its forecasts are the same.
 pg_upgrade_works() {
     local new_options=()
-    # Debian's newest servers keep a version of each column, and pg_upgrade wants a server that knows it.
+    # Debian's newest servers store a version of each column, and pg_upgrade requires a server that supports it.
     if grep -q pg_attver "$PG_BIN/postgres" && ! grep -q pg_attver "$BIN/postgres"; then
         echo "skipped: pg_upgrade to PostgreSQL $MAJOR, its minor release is older than that of the server of $PG_MAJOR (pg_attver)"
         return 0
     fi
-    # Since 18 they are on by default, and both must agree.
+    # Checksums are on by default since 18, and both must agree.
     [ "$MAJOR" -lt 18 ] || new_options=(--no-data-checksums)
     mkdir "$PLACE"/{old,new,work}
     own "$PLACE"/{old,new,work}
@@ -110,17 +110,17 @@ count() {
 
 take_lock
 on_end stop_server
-step 'system packages' 'What apt says is above: the network or another apt may be in the way.' install_packages
+step 'system packages' 'The output of apt is above: check the network, and whether another apt is running.' install_packages
 step 'Python tools' 'PyPI must be reachable.' install_python
-step "build and install the extension for PostgreSQL $PG_MAJOR" 'What the compiler says is above.' install_extension
+step "build and install the extension for PostgreSQL $PG_MAJOR" 'The compiler output is above.' install_extension
 for MAJOR in "${MAJORS[@]}"; do
     PG_CONFIG=$(pg_config_of "$MAJOR")
     PLACE=$(mktemp -d /tmp/edf-versions-XXXXXX)
     if [[ $PG_CONFIG == "$CACHE"/* ]]; then BIN=$PLACE${PG_CONFIG#"$CACHE/servers/$MAJOR"}; else BIN=$PLACE$PG_CONFIG; fi
     BIN=${BIN%/pg_config}
-    step "package for PostgreSQL $MAJOR" 'What the compiler says is above.' package
-    step "server of PostgreSQL $MAJOR with edf" 'What install.sh says is above.' copy_server
-    step "start PostgreSQL $MAJOR" 'What the server says is above.' start_server
+    step "package for PostgreSQL $MAJOR" 'The compiler output is above.' package
+    step "server of PostgreSQL $MAJOR with edf" 'The output of install.sh is above.' copy_server
+    step "start PostgreSQL $MAJOR" 'The output of the server is above.' start_server
     run_step "tests on $("$PG_CONFIG" --version)" run_tests
     PASSED=$((PASSED + $(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$LOG")))
     FAILED=$((FAILED + $(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$LOG")))

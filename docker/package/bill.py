@@ -1,10 +1,10 @@
-"""Writes what is linked into the extension's library: a software bill of materials, and the licences.
+"""Writes the software bill of materials of the extension's library, and the licences of linked code.
 
     python docker/package/bill.py FEATURE FOLDER        FEATURE is pg15, pg16, pg17 or pg18
 
 FOLDER/edf.cdx.json is a CycloneDX 1.5 document with each crate, its checksum, licence and dependencies;
-FOLDER/THIRD_PARTY_LICENSES.txt holds the texts. Build tools and procedural macros are not linked, and not listed. The
-C++ sources inside a crate are listed by hand below. SOURCE_DATE_EPOCH is the documents' time.
+FOLDER/THIRD_PARTY_LICENSES.txt has the texts. Build tools and procedural macros are not linked, and not listed. C++
+sources inside a crate are listed manually below. SOURCE_DATE_EPOCH is the timestamp of the documents.
 """
 
 import datetime
@@ -18,7 +18,7 @@ import uuid
 
 ROOT = pathlib.Path(__file__).parents[2]
 LICENCE_FILE = re.compile(r"(un)?licen[cs]e|copying|copyright|notice", re.IGNORECASE)
-# The crate that builds XGBoost, and the libraries whose sources it brings: name, licence, folder in the crate.
+# The crate that builds XGBoost, and the libraries whose sources it contains: name, licence, folder in the crate.
 XGBOOST_CRATE = "xgboost_lib-sys"
 XGBOOST_SOURCES = [("xgboost", "Apache-2.0", "xgboost"), ("dmlc-core", "Apache-2.0", "xgboost/dmlc-core")]
 
@@ -28,7 +28,7 @@ def run(*command: str) -> str:
 
 
 def linked(feature: str) -> tuple[dict, dict]:
-    """The crates that are linked, name and version to licence, and what each depends on."""
+    """The linked crates, name and version to licence, and their dependencies."""
     tree = run(
         "cargo", "tree", "--locked", "-p", "edf", "-e", "normal,no-proc-macro", "--no-default-features",
         "--features", feature, "--prefix", "depth", "--format", "|{p}|{l}",
@@ -40,7 +40,7 @@ def linked(feature: str) -> tuple[dict, dict]:
         depth, package, licence = line.split("|")
         name, version = package.split()[:2]
         crate = (name, version.removeprefix("v"))
-        # A crate that was shown before has its dependencies there.
+        # A crate that was listed before has its dependencies there.
         licences[crate] = licence.removesuffix(" (*)").replace("/", " OR ")
         needs.setdefault(crate, set())
         path[int(depth) :] = [crate]
@@ -54,7 +54,7 @@ def rustc(field: str) -> str:
 
 
 def folders() -> dict:
-    """Where the sources of each crate are."""
+    """The folder of the sources of each crate."""
     here = ("--locked", "--filter-platform", rustc("host"))
     metadata = json.loads(run("cargo", "metadata", *here, "--format-version", "1"))
     return {(p["name"], p["version"]): pathlib.Path(p["manifest_path"]).parent for p in metadata["packages"]}
@@ -97,7 +97,7 @@ def licence_texts(folder: pathlib.Path) -> list[str]:
 
 
 def write_licences(path: pathlib.Path, rows: list) -> None:
-    """rows: name, version, licence, folder or None. Each distinct text is written once, after who has it."""
+    """rows: name, version, licence, folder or None. Each distinct text is written once, after the crates that use it."""
     holders: dict = {}
     with path.open("w") as file:
         file.write("What is linked into edf.so beside edf itself, and under which licences.\n\n")
@@ -145,7 +145,7 @@ def main(feature: str, out: pathlib.Path) -> None:
         "components": components,
         "dependencies": dependencies,
     }
-    # A name for the document that its content decides.
+    # A name for the document that depends on its content.
     document["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document, sort_keys=True))}"
     (out / "edf.cdx.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 

@@ -35,11 +35,11 @@ extension=$("$pg_config" --sharedir)/extension
 if ! [ -w "$lib" ] || ! [ -w "$extension" ]; then fail "No right to write to $lib and $extension: run this with sudo."; fi
 
 if [ "$action" = install ]; then
-    # A new file beside the old one, renamed: sessions that have loaded the old library keep it.
+    # Written to a new file and renamed: sessions that have loaded the old library keep it.
     install -m 0755 "$here/lib/edf.so" "$lib/edf.so.new"
     mv -f "$lib/edf.so.new" "$lib/edf.so"
     install -m 0644 "$here"/extension/* "$extension"
-    echo "Installed. In a database, as superuser: create extension edf; or, where an earlier release is in use: alter extension edf update;"
+    echo "Installed. In a database, as superuser: create extension edf; or, if an earlier release is in use: alter extension edf update;"
 else
     rm -f "$lib/edf.so" "$extension/edf.control" "$extension"/edf--*.sql
     echo "Removed. Databases that still have the extension can drop it: drop extension edf cascade;"

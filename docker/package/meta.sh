@@ -1,5 +1,5 @@
 #!/bin/sh
-# META.json of this version, as PGXN reads it: https://pgxn.org/spec/
+# META.json of this version for PGXN: https://pgxn.org/spec/
 set -eu
 version=$("$(dirname "$0")/version.sh")
 cat <<META

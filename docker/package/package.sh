@@ -3,11 +3,11 @@
 #
 #   docker/package/package.sh PG_CONFIG OUT
 #
-# Writes to OUT, for the version that PG_CONFIG is of:
+# Writes to OUT, for the version of PG_CONFIG:
 #   postgresql-MAJOR-edf_VERSION-1_ARCH.deb     for the servers of Debian, Ubuntu and PostgreSQL's own apt repository
 #   edf-VERSION-pgMAJOR-linux-MACHINE.tar.gz    for any other server: unpack it and run its install.sh
 #
-# Both hold the files that `cargo pgrx package` makes, the scripts of earlier releases, licences and the SBOM. The same
+# Both have the files of `cargo pgrx package`, the scripts of earlier releases, licences and the SBOM. The same
 # source, tools and SOURCE_DATE_EPOCH (default: the time of the commit) give the same bytes.
 set -euo pipefail
 
@@ -27,12 +27,12 @@ umask 022
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
-# A server that `cargo pgrx init` was not told of.
+# A server that is not registered with `cargo pgrx init`.
 grep -qsF "\"$PG_CONFIG\"" "${PGRX_HOME:-$HOME/.pgrx}/config.toml" || export PGRX_PG_CONFIG_PATH=$PG_CONFIG
 
-# The library and the scripts, each by its own name: server builds differ in where they keep them.
+# The library and the scripts, each by name: their location depends on the server build.
 build() {
-    # The compilers are not told the time: build scripts of crates would run again at each change of it.
+    # Not passed to the compilers: build scripts of crates would run again after each change of it.
     (cd "$ROOT" && env -u SOURCE_DATE_EPOCH cargo pgrx package -p edf --no-default-features --features "pg$MAJOR" \
         --pg-config "$PG_CONFIG" --out-dir "$WORK/built")
     mkdir -p "$WORK/files/lib" "$WORK/files/extension" "$WORK/files/doc"
@@ -45,17 +45,17 @@ build() {
     built=$(cd "$WORK/built" && find . -type f -printf '%f\n' | sort)
     packaged=$(cd "$WORK/files" && find . -type f -printf '%f\n' | sort)
     [ "$built" = "$packaged" ] || {
-        echo "cargo pgrx package makes other files than are packaged:" >&2
+        echo "cargo pgrx package writes other files than are packaged:" >&2
         diff <(echo "$built") <(echo "$packaged") >&2
         exit 1
     }
-    # A dump of an earlier release is restored into an extension of that release, and updated then.
+    # A dump of an earlier release is restored into an extension of that release, which is then updated.
     find "$ROOT/extension/sql" -name 'edf--*.sql' -not -name 'edf--*--*.sql' -exec install -m 0644 {} "$WORK/files/extension" \;
     install -m 0644 "$ROOT/LICENSE" "$ROOT/CHANGELOG.md" "$WORK/files/doc"
     "${EDF_PYTHON:-python3}" "$HERE/bill.py" "pg$MAJOR" "$WORK/files/doc"
 }
 
-# What the library needs of shared libraries, in the packages of this Debian.
+# Dependencies on shared libraries, as packages of this Debian.
 depends() {
     mkdir -p "$WORK/shlibs/debian"
     printf 'Source: edf\n' >"$WORK/shlibs/debian/control"

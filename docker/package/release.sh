@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes a release from a tag: packages for each PostgreSQL version, the sources, PGXN's archive, the text, checksums.
+# Builds a release from a tag: packages for each PostgreSQL version, the sources, PGXN's archive, the text, checksums.
 #
 #   docker/package/release.sh TAG [MAJOR...]      default: 15 16 18
 #
-# The tag is vVERSION. Everything is built from the tag's own files in a folder of its own, and the same tag gives the
-# same bytes; the result is in .edf-release/VERSION. A first run compiles everything, 10 to 20 minutes on two cores.
+# The tag is vVERSION. Everything is built from the files of the tag in a separate folder, and builds are reproducible;
+# the result is in .edf-release/VERSION. A first run compiles everything, 10 to 20 minutes on two cores.
 set -euo pipefail
 . "$(dirname "$0")/../local/lib.sh"
 . "$(dirname "$0")/../local/servers.sh"
@@ -16,7 +16,7 @@ MAJORS=("$@")
 [ $# -gt 0 ] || MAJORS=(15 16 18)
 VERSION=${TAG#v}
 OUT=${EDF_RELEASE:-$ROOT/.edf-release}/$VERSION
-# Always the same folder, and a prefix that is replaced: no path of this machine gets into the library.
+# Always the same folder, with remapped path prefixes: the library contains no path of this machine.
 BUILD=$CACHE/release
 SOURCE=$BUILD/edf-$VERSION
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC EDF_PYTHON=${EDF_PYTHON:-/usr/bin/python3}

@@ -1,3 +1,3 @@
 #!/bin/sh
-# The version of this checkout, as Cargo.toml has it.
+# The version of this checkout, from Cargo.toml.
 sed -n 's/^version = "\(.*\)"$/\1/p' "$(dirname "$0")/../../Cargo.toml" | head -n 1

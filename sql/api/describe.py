@@ -6,7 +6,9 @@
 import json
 import pathlib
 import sys
-import textwrap
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from markdown import paragraph, table
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "api.md"
 HEADING = "## Reference\n"
@@ -23,12 +25,16 @@ def split(description: str) -> tuple[str, str]:
 
 def endpoint(path: str, get: dict, columns: dict) -> list[str]:
     text, example = split(get["description"])
-    lines = [f"\n### GET {path}\n", textwrap.fill(f"{get['summary']}. {text}", 120), f"\n{EXAMPLE}{example}\n"]
-    lines += ["| column | type | what it is | example |", "|---|---|---|---|"]
+    rows = []
     for name, column in columns.items():
-        text, example = split(column["description"])
-        lines.append(f"| `{name}` | {column['format']} | {text} | `{example}` |")
-    return lines
+        meaning, value = split(column["description"])
+        rows.append([f"`{name}`", column["format"], meaning, f"`{value}`"])
+    return [
+        f"\n### GET {path}\n",
+        paragraph(f"{get['summary']}. {text}"),
+        f"\n{EXAMPLE}{example}\n",
+        *table(["column", "type", "what it is", "example"], rows),
+    ]
 
 
 def main() -> None:

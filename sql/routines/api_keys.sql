@@ -41,7 +41,9 @@ end;
 $$;
 comment on function energy.create_api_key(text, text, interval, text) is
 $$Creates an API key for a subject of energy.building_access, with role supplier or gateway. Returns the key only once:
-its hash is stored. lifetime NULL: it does not expire. Errors: 22023.$$;
+its hash is stored. lifetime NULL: it does not expire. Errors: 22023 an invalid subject (empty, over 200 characters, or
+a colon in what is not a URI), another role, a lifetime that is not positive or over ten years, or a note of over 1,000
+characters.$$;
 revoke all on function energy.create_api_key(text, text, interval, text) from public;
 
 create or replace function energy.revoke_api_key(key_id text) returns void

@@ -43,7 +43,7 @@ as $$
     where buildings.building_id = grid_hours.building_id
 $$;
 comment on function energy.grid_hours(text, timestamptz, timestamptz) is
-$$Price of a kWh from the grid, feed-in price and CO2 intensity of a building: one row per hour, from from_at up to
-to_at, as known now. NULL: not known, or no tariff. The rate of an hour is that at its start in the building's local
-time.$$;
+$$Price of a kWh from the grid and feed-in price, in the currency of the tariff, and CO2 intensity in g per kWh of a
+building: one row per hour, from from_at up to to_at, as known now. NULL: not known, or no tariff. The rate of an hour
+is that at its start in the building's local time.$$;
 revoke all on function energy.grid_hours(text, timestamptz, timestamptz) from public;

@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to by the DevTools protocol: as much of it as the tests of the pages need."""
+"""A headless Chromium, controlled by the DevTools protocol, as far as the tests of the pages need it."""
 
 import base64
 import json
@@ -16,25 +16,25 @@ FLAGS = (
     "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-port=0"
 ).split()
 PATIENCE = 30  # seconds
-# Name of a key -> (code, what it types).
+# Name of a key -> (code, text).
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 
 
 def path() -> str | None:
-    """Where Chromium is, if it is installed."""
+    """The path of Chromium, if it is installed."""
     return next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 
 
 class Failed(Exception):
-    """What the browser answered instead."""
+    """An error response of the browser."""
 
 
 class Left(Failed):
-    """The page was left while it was asked."""
+    """The page was left during a command."""
 
 
 class Chromium:
-    """One page of a browser of its own, with what it complains about in `complaints`."""
+    """One page of a separate browser; messages of the console and the policy are in `complaints`."""
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="edf-chromium-")
@@ -68,7 +68,7 @@ class Chromium:
             self.send(f"{domain}.enable")
 
     def send(self, method, **parameters):
-        """The answer to a command; events that come before it are kept."""
+        """The response to a command; events before it are stored."""
         self.asked += 1
         self.socket.send(json.dumps({"id": self.asked, "method": method, "params": parameters}))
         while True:
@@ -93,7 +93,7 @@ class Chromium:
                 self.complaints.append(json.dumps(said["args"]))
 
     def run(self, script, *arguments):
-        """What an expression or the body of a function comes to; arguments are its a, b and c."""
+        """The value of an expression or of the body of a function; arguments are its a, b and c."""
         names = ", ".join("abc"[: len(arguments)])
         body = script if "return " in script else f"return ({script})"
         called = f"(async ({names}) => {{ {body} }})({', '.join(map(json.dumps, arguments))})"
@@ -103,7 +103,7 @@ class Chromium:
         return answer["result"].get("value")
 
     def open(self, url, token=None, width=1200, height=900, dark=False, script=True):
-        """Shows an address; what earlier pages complained about is forgotten."""
+        """Opens a URL; messages of earlier pages are cleared."""
         self.send("Network.setExtraHTTPHeaders", headers={"Authorization": f"Bearer {token}"} if token else {})
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -120,7 +120,7 @@ class Chromium:
         self.settle()
 
     def settle(self):
-        """Lets events come in that are under way."""
+        """Receives pending events."""
         for _ in range(3):
             time.sleep(0.03)
             self.send("Runtime.evaluate", expression="0")
@@ -146,7 +146,7 @@ class Chromium:
         self.send("Input.insertText", text=text)
 
     def picture(self, file, height):
-        """The page as PNG, so much of it at most."""
+        """The page as PNG, up to this height."""
         size = self.send("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height), "scale": 1}
         shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)

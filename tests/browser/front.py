@@ -1,4 +1,4 @@
-"""nginx with docker/nginx/sign_in.conf and pages.conf, before the API."""
+"""nginx with docker/nginx/sign_in.conf and pages.conf, in front of the API."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ NGINX = HERE.parents[1] / "docker" / "nginx"
 
 
 def path() -> str | None:
-    """Where nginx is, if it is installed."""
+    """The path of nginx, if it is installed."""
     unpacked = pathlib.Path(os.environ.get("EDF_CACHE", "/nowhere")) / "nginx/usr/sbin/nginx"
     return str(unpacked) if unpacked.exists() else shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
@@ -28,11 +28,11 @@ def answers(port):
 
 @contextlib.contextmanager
 def front(upstream):
-    """The address of a front before an API."""
+    """The URL of a reverse proxy in front of an API."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     run = pathlib.Path(tempfile.mkdtemp(prefix="edf-front-"))
-    # Its workers are another user where its master is root.
+    # Its workers run as another user if its master is root.
     run.chmod(0o755)
     values = {"${RUN}": str(run), "${UPSTREAM}": upstream.removeprefix("http://"), "${PORT}": str(port)}
     for file in [HERE / "front.conf", NGINX / "sign_in.conf", NGINX / "pages.conf"]:

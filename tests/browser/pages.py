@@ -1,10 +1,10 @@
-"""The pages as people meet them: in Chromium, before the API and the database that docker/local/test.sh has set up.
+"""Tests the pages in Chromium, with the API and the database that docker/local/test.sh has set up.
 
-    pages.py                      checks them
-    pages.py --save docs/pages    keeps pictures of them too
+    pages.py                      runs the checks
+    pages.py --save docs/pages    also saves screenshots
 
 The database is named by PGHOST, PGPORT, PGDATABASE, the API by EDF_TEST_API_URL and EDF_TEST_JWT_SECRET; axe-core
-(https://github.com/dequelabs/axe-core) is in EDF_AXE. What is made here is removed at the end, but for forecasts and
+(https://github.com/dequelabs/axe-core) is in EDF_AXE. Created rows are removed at the end, except forecasts and
 the decision about a model.
 """
 
@@ -31,7 +31,7 @@ OPERATOR, RESIDENT, LANDLORD, SUPPLIER = "alice@example.org", "pages-resident", 
 TECHNICIAN = "pages-technician"
 ROLES = {OPERATOR: "operator", RESIDENT: "resident", LANDLORD: "resident", SUPPLIER: "supplier",
          TECHNICIAN: "technician"}
-# What a person may have written: none of it is markup.
+# User input, which must not be interpreted as markup.
 NAMED = "<script>alert(1)</script>"
 BUILDING = 'x&y="<b>%/ä'
 MESSAGE = "<img src=x onerror=alert(3)> & co"
@@ -52,7 +52,7 @@ def token(subject, role=None):
 
 
 def ask(path, subject=OPERATOR, role=None, **headers):
-    """Status, headers and text of an answer."""
+    """Status, headers and text of a response."""
     if subject:
         headers["Authorization"] = f"Bearer {token(subject, role)}"
     request = urllib.request.Request(f"{API}/{path}", headers=headers)
@@ -74,7 +74,7 @@ def page(**query):
 
 
 def number(value, digits=1):
-    """As the pages write it: half away from zero, as PostgreSQL rounds."""
+    """As on the pages: half away from zero, as PostgreSQL rounds."""
     return "–" if value is None else sql("select round(%s::double precision::numeric, %s)::text", value, digits)[0][0]
 
 
@@ -92,7 +92,7 @@ CELLS = "[...row.cells].map(cell => cell.innerText.trim())"
 
 
 def table(browser, section):
-    """Cells of the rows of a list, by what each is about."""
+    """Cells of the rows of a list, by their subject."""
     return browser.run(
         f"return Object.fromEntries([...document.querySelectorAll(a + ' tr[data-row]')]"
         f".map(row => [row.dataset.row, {CELLS}]))", section)
@@ -116,7 +116,7 @@ def quiet(browser):
 
 
 def equal(found, expected, what=""):
-    """Of long lists it names the first row that differs."""
+    """For long lists the message has the first different row."""
     if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected) > 1:
         for n, pair in enumerate(zip(found, expected)):
             equal(*pair, f"{what} [{n}]")
@@ -124,7 +124,7 @@ def equal(found, expected, what=""):
 
 
 def set_up():
-    # What is shown does not change while it is compared.
+    # The displayed data does not change during the comparison.
     sql("update cron.job set active = false")
     for day in range(21, 30):
         sql(f"call energy.issue_forecasts('2017-07-{day} 05:00Z')", role="pipeline")
@@ -136,7 +136,7 @@ def set_up():
     sql("insert into raw.building_tariffs values ('homes-1-4', 'pages')")
     sql("insert into energy.building_access values (%s, 'homes-1-4'), (%s, 'homes-1-4'), (%s, 'all-homes'),"
         " (%s, 'homes-1-4')", RESIDENT, LANDLORD, SUPPLIER, TECHNICIAN)
-    # Two homes of which a detector of the test's own says something, on days that no other has scored.
+    # Two homes with scores of a detector of this test, on days without other scores.
     sql("""insert into energy.anomaly_scores (building_id, apartment_id, local_date, detector, score, is_alarm, hours,
                evidence, config_id, known_at)
            select 'homes-1-4', apartment_id, '2017-07-27', 'pages_test', score, true, 14,
@@ -189,7 +189,7 @@ def the_operator_sees_what_the_api_and_the_database_say(browser):
     equal(found["alerts"], str(len(open_alerts)))
     assert health["words"] in browser.run("document.getElementById('overview').innerText")
 
-    # The same from the tables, by another way than the views take.
+    # The same from the tables, independently of the views.
     (buildings, fresh, measured, error) = sql("""
         select count(*), count(*) filter (where exists (select from energy.forecasts as f
                 where f.building_id = b.building_id and f.valid_at >= energy.clock()
@@ -302,7 +302,7 @@ def a_model_is_approved_with_a_reason_by_keyboard_alone(browser):
     browser.press("Enter")
     browser.until("document.querySelector('dialog').open && document.activeElement.tagName === 'TEXTAREA'")
     assert f"Approve model {name} of {TRAINED}" in browser.run("document.querySelector('dialog').innerText")
-    # Nothing is sent without a reason, and Escape leaves all as it was.
+    # Nothing is sent without a reason, and Escape changes nothing.
     browser.press("Tab")
     browser.press("Enter")
     assert browser.run("document.querySelector('dialog').open && !document.querySelector('textarea').validity.valid")
@@ -325,7 +325,7 @@ def a_model_is_approved_with_a_reason_by_keyboard_alone(browser):
     equal(event, [(OPERATOR, "better, says <i>Alice</i>", "operator")])
     quiet(browser)
 
-    # What the API refuses is said in the dialog.
+    # Errors of the API are shown in the dialog.
     other = sql("select edf.train('pages', 'select hour_at as at, consumption_kwh as demand_kwh"
                 " from energy.building_hours where building_id = ''homes-1-4'' order by 1', 'seasonal_naive')",
                 role="analyst")[0][0]
@@ -385,7 +385,7 @@ def a_technician_takes_and_resolves_alerts_of_their_buildings(browser):
         browser.until("document.querySelector('dialog').open")
 
     def done(words, name, part):
-        """It is said, and the list is new: a dialog gives the focus back before."""
+        """A message is shown, and the list is updated; the dialog returns the focus before."""
         browser.until("document.querySelector('.said').innerText === a[0] &&"
                       " [...document.querySelectorAll(a[2] + ' tr[data-row]')].some(row =>"
                       " row.dataset.row === a[1] && row.cells[5].innerText !== 'Unseen')", [words, name, part])
@@ -510,7 +510,7 @@ def it_can_be_read_without_a_script(browser):
     assert browser.run("document.querySelectorAll('.plot path').length") == 3
 
 
-# What axe-core finds wrong with the page that is shown.
+# Violations that axe-core finds on the current page.
 AXE = ("const told = await axe.run(document, {resultTypes: ['violations']});"
        "return told.violations.map(rule => rule.id + ': ' + rule.nodes.map(node => node.html).join(' '))")
 
@@ -538,7 +538,7 @@ def nothing_is_wider_than_a_phone_and_axe_finds_nothing(browser):
                 background = browser.run("getComputedStyle(document.body).backgroundColor")
                 equal(background, "rgb(16, 21, 27)" if dark else "rgb(243, 245, 247)")
                 equal(faults(browser), [], f"axe: {subject} {query} at {width}, dark {dark}")
-    # With the dialog open; and what is wrong is found.
+    # With the dialog open; and a violation is detected.
     browser.open(page(), token(OPERATOR))
     browser.run("document.querySelector('#models button').click()")
     equal(faults(browser), [], "axe: the dialog")
@@ -575,14 +575,14 @@ def a_browser_signs_in_with_a_cookie_that_no_script_reads_and_no_other_site_uses
         equal(browser.run("document.cookie"), "")
         (cookie,) = browser.send("Network.getCookies", urls=[address])["cookies"]
         equal([cookie[key] for key in ["name", "httpOnly", "secure", "sameSite"]], ["edf_token", True, True, "Strict"])
-        # What a form of another site could send, cookie or not, is without a token.
+        # Requests that a form of another site could send have no token, with or without a cookie.
         decide = ("return fetch('/rpc/reject_model', {method: 'POST', headers: {'Content-Type': a},"
                   " body: a === 'application/json' ? '{}' : 'model_id=1'}).then(answer => answer.status)")
         kinds = {"application/json": 400, "application/x-www-form-urlencoded": 401, "text/plain": 401}
         for kind, status in kinds.items():
             equal(browser.run(decide, kind), status, kind)
         browser.complaints.clear()
-        # A page of another site leads to the page to sign in: with SameSite=Strict it sends no cookie.
+        # A link on another site leads to the sign-in page: with SameSite=Strict no cookie is sent.
         browser.open("data:text/html,<title>another site</title>")
         browser.run("const link = document.createElement('a'); link.href = a; document.body.append(link);"
                     " return link.click()", f"{address}/rpc/dashboard")
@@ -627,7 +627,7 @@ def keep_pictures(browser, folder):
 
 def main() -> None:
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--save", type=pathlib.Path, help="folder for pictures of the pages")
+    arguments.add_argument("--save", type=pathlib.Path, help="folder for screenshots of the pages")
     arguments.add_argument("only", nargs="*", help="checks to run, by parts of their names")
     asked = arguments.parse_args()
     if not chromium.path():

@@ -10,11 +10,11 @@ use std::process::{Command, Output, Stdio};
 
 const SUPPLIER: &str = "supplier-of-the-contract";
 
-fn root() -> String {
+pub fn root() -> String {
     std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/.."
 }
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{}/{path}", root())).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -38,7 +38,7 @@ async fn served() {
 }
 
 /// Runs a program of the environment in docker/local/requirements.txt with this input.
-fn python(program: &str, arguments: &[&str], input: &str) -> Output {
+pub fn python(program: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(format!("{}/venv/bin/{program}", environment("EDF_CACHE")))
         .args(arguments)
         .envs([("API", api_url("").trim_end_matches('/')), ("TOKEN", &token_of(SUPPLIER, "supplier"))])
@@ -53,7 +53,7 @@ fn python(program: &str, arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

@@ -1,4 +1,4 @@
-//! Hours that exist already in a table of somebody's: the section of docs/data.md, run as it stands there.
+//! Existing hourly data in a table: the section of docs/data.md, executed as it is.
 
 use crate::readme::sql_blocks;
 use crate::storage::{run, texts};
@@ -31,7 +31,7 @@ async fn a_building_is_forecast_from_the_hours_of_a_table() {
     configure(&mut postgres, "training,strategy", "\"profile\"").await;
     let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/..";
     let page = std::fs::read_to_string(format!("{root}/docs/data.md")).unwrap();
-    let section = page.split("\n## ").find(|section| section.starts_with("Hours that exist already")).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("Existing hourly data")).unwrap();
     let blocks = sql_blocks(section);
     assert_eq!(blocks.len(), 2);
     // A statement at a time, as psql does: procedures commit. Who trains does not approve.

@@ -70,6 +70,7 @@ mod random_calls;
 mod random_requests;
 mod readme;
 mod rebuild;
+mod reference;
 mod refreshes;
 mod registry;
 mod regressors;

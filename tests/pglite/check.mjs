@@ -1,6 +1,7 @@
-// The SQL of storage on a PostgreSQL with the real TimescaleDB, in WebAssembly, beside the same without: hypertables, columnstore, continuous aggregate
-// and policies are there, and the queries of the pipeline give the same on both. It cannot load edf, so it runs the migrations and the routines that do
-// without. check.mjs FOLDER_OF_PGLITE < config.json
+// Tests the SQL of storage on PostgreSQL with the real TimescaleDB, in WebAssembly, compared with PostgreSQL without:
+// hypertables, columnstore, continuous aggregate and policies exist, and the queries of the pipeline give the same on
+// both. It cannot load edf, so it runs the migrations and the routines that do not need it.
+// check.mjs FOLDER_OF_PGLITE < config.json
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -34,12 +35,12 @@ async function deployed(db) {
   return db
 }
 
-// The row that energy.load_config writes once edf has found nothing wrong.
+// The row that energy.load_config writes after validation by edf.
 async function load(db, wanted) {
   await rows(db, `insert into energy.configs (config, checksum) values ('${JSON.stringify(wanted).replaceAll("'", "''")}', '')`)
 }
 
-// Whole numbers, longer than readings are kept, the newest of today; what stands at the end is new, and late.
+// Integers, over more than the retention of readings, up to today; the last rows are new and late.
 const DATA = `
   insert into raw.weather_locations values ('here', 47, 8);
   insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id) values ('b1', 'b1', 'UTC', 'CH', 47, 8, 'here');
@@ -64,7 +65,7 @@ const DATA = `
     from generate_series(date_trunc('day', now()) - interval '60 days', date_trunc('day', now()), '1 day') as at, generate_series(0, 71) as lead;`
 
 const LATE = [
-  // A correction and a late row, as the ingestion and the refresh write them.
+  // A correction and a late row, as written by ingestion and refresh.
   `insert into raw.meter_readings values (1, date_trunc('day', now()) - interval '90 days', now(), -1)
    on conflict (sensor_id, read_at, received_at) do update set value = excluded.value`,
   `insert into energy.building_hours values ('b1', date_trunc('day', now()) - interval '300 days', 4321, 1, 1, 1, 1, 'missing', now())
@@ -74,7 +75,7 @@ const LATE = [
    on conflict do nothing`,
 ]
 
-// As the routines, dbt's models and the API ask.
+// Queries of the routines, dbt's models and the API.
 const QUERIES = {
   'newest value of each reading': `select count(*), sum(value) from (
      select distinct on (sensor_id, read_at) value from raw.meter_readings order by sensor_id, read_at, received_at desc) as newest`,

@@ -1,4 +1,4 @@
-"""Makes linear.json: scikit-learn's ridge and LASSO on the same matrix that `cargo test` fits.
+"""Computes linear.json: scikit-learn's ridge and LASSO on the same matrix that `cargo test` fits.
 
     /tmp/reference/bin/pip install scikit-learn==1.9.1 && /tmp/reference/bin/python tests/reference/linear.py
 """
@@ -24,7 +24,9 @@ scaled = StandardScaler().fit_transform(wide)
 ridge = Ridge(alpha=RIDGE * ROWS).fit(scaled, y)
 lasso = Lasso(alpha=LASSO, tol=1e-12, max_iter=100_000).fit(scaled, y)
 weighted_scaler = StandardScaler().fit(wide, sample_weight=weights)
-weighted = Ridge(alpha=RIDGE * ROWS).fit(weighted_scaler.transform(wide), y, sample_weight=weights * ROWS / weights.sum())
+weighted = Ridge(alpha=RIDGE * ROWS).fit(
+    weighted_scaler.transform(wide), y, sample_weight=weights * ROWS / weights.sum()
+)
 
 # Generalised cross-validation by its definition, with the hat matrix; the intercept counts as one degree of freedom.
 centred = y - y.mean()

@@ -1,9 +1,9 @@
-"""Makes the answers of the reference implementations that the strategies are compared with in `cargo test`.
+"""Computes results of reference implementations, with which `cargo test` compares the strategies.
 
     python -m venv /tmp/reference && /tmp/reference/bin/pip install -r tests/reference/requirements.txt
     /tmp/reference/bin/python tests/reference/make.py
 
-It writes series.json, the input of all, and one file of answers for each strategy, beside itself.
+Writes series.json, the common input, and one file of results for each strategy, into its own directory.
 """
 
 import json
@@ -38,7 +38,12 @@ def series() -> pd.DataFrame:
     random = np.random.default_rng(7)
     hour = np.arange(HOURS + AHEAD)
     day = hour // 24
-    temperature = 6 + 4 * np.sin(2 * np.pi * (hour - 9) / 24) + 5 * np.sin(2 * np.pi * hour / (24 * 17)) + random.normal(0, 0.5, hour.size)
+    temperature = (
+        6
+        + 4 * np.sin(2 * np.pi * (hour - 9) / 24)
+        + 5 * np.sin(2 * np.pi * hour / (24 * 17))
+        + random.normal(0, 0.5, hour.size)
+    )
     holiday = np.isin(day, HOLIDAYS).astype(float)
     off_work = np.maximum(holiday, (day % 7 >= 5).astype(float))
     noise = np.zeros(hour.size)
@@ -49,12 +54,17 @@ def series() -> pd.DataFrame:
     daily = 4 * np.sin(2 * np.pi * (hour - 8) / 24) + 1.5 * np.cos(4 * np.pi * hour / 24)
     demand = trend + daily - 3 * off_work - 0.35 * temperature + noise
     times = pd.date_range("2024-01-01", periods=hour.size, freq="h")
-    columns = {"y": demand.round(3), "temperature_c": temperature.round(3), "is_holiday": holiday, "is_off_work": off_work}
+    columns = {
+        "y": demand.round(3),
+        "temperature_c": temperature.round(3),
+        "is_holiday": holiday,
+        "is_off_work": off_work,
+    }
     return pd.DataFrame({"ds": times, **columns})
 
 
 def energy(model: Prophet) -> float:
-    """The negative logarithm of the posterior density where Stan stopped, but for a constant."""
+    """The negative logarithm of the posterior density at the optimum of Stan, up to a constant."""
     columns, scales, _, _ = model.make_all_seasonality_features(model.history)
     t, y = model.history["t"].to_numpy(), model.history["y_scaled"].to_numpy()
     k, m, sigma = (model.params[name].item() for name in ("k", "m", "sigma_obs"))
@@ -62,14 +72,20 @@ def energy(model: Prophet) -> float:
     bends = np.maximum(t[:, None] - model.changepoints_t, 0)
     residual = y - (k * t + m + bends @ delta + columns.to_numpy() @ beta)
     noise = y.size * np.log(sigma) + residual @ residual / (2 * sigma**2) + (sigma / 0.5) ** 2 / 2
-    beliefs = (k**2 + m**2) / (2 * 5**2) + np.abs(delta).sum() / model.changepoint_prior_scale + ((beta / np.array(scales)) ** 2).sum() / 2
+    beliefs = (
+        (k**2 + m**2) / (2 * 5**2)
+        + np.abs(delta).sum() / model.changepoint_prior_scale
+        + ((beta / np.array(scales)) ** 2).sum() / 2
+    )
     return float(noise + beliefs)
 
 
 def prophet(frame: pd.DataFrame) -> None:
     days = pd.to_datetime("2024-01-01") + pd.to_timedelta(HOLIDAYS, "D")
     holidays = pd.DataFrame({"holiday": "is_holiday", "ds": days, "lower_window": -1, "upper_window": 1})
-    model = Prophet(daily_seasonality=4, weekly_seasonality=3, yearly_seasonality=False, holidays=holidays, uncertainty_samples=0)
+    model = Prophet(
+        daily_seasonality=4, weekly_seasonality=3, yearly_seasonality=False, holidays=holidays, uncertainty_samples=0
+    )
     model.add_regressor("temperature_c")
     history = frame[:HOURS].copy()
     # Some hours are missing.
@@ -87,7 +103,10 @@ def prophet(frame: pd.DataFrame) -> None:
 def sarimax(frame: pd.DataFrame) -> None:
     hour = np.arange(HOURS + AHEAD)
     # The regression of edf with daily_seasonality 2: a constant, sines and cosines, regressors.
-    regressors = {"constant": 1.0, **{f"{wave.__name__}{n}": wave(2 * np.pi * n * hour / 24) for n in (1, 2) for wave in (np.sin, np.cos)}}
+    regressors = {
+        "constant": 1.0,
+        **{f"{wave.__name__}{n}": wave(2 * np.pi * n * hour / 24) for n in (1, 2) for wave in (np.sin, np.cos)},
+    }
     regressors |= {"temperature_c": frame["temperature_c"], "is_off_work": frame["is_off_work"]}
     regressors = pd.DataFrame(regressors, index=frame.index)
     demand = frame["y"][:HOURS].copy()
@@ -122,7 +141,10 @@ def mstl(frame: pd.DataFrame) -> None:
 
 if __name__ == "__main__":
     frame = series()
-    write("series.json", {column: frame[column].tolist() for column in ("y", "temperature_c", "is_holiday", "is_off_work")})
+    write(
+        "series.json",
+        {column: frame[column].tolist() for column in ("y", "temperature_c", "is_holiday", "is_off_work")},
+    )
     prophet(frame)
     sarimax(frame)
     mstl(frame)

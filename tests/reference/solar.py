@@ -1,5 +1,5 @@
-"""Makes solar.json: pvlib's position of the sun (SPA), clear-sky irradiance (Haurwitz), and of an irradiance its diffuse part
-(Erbs) and what falls on a tilted plane (Hay-Davies), at places and times all over.
+"""Computes solar.json: pvlib's position of the sun (SPA), clear-sky irradiance (Haurwitz), diffuse irradiance (Erbs)
+and irradiance on a tilted plane (Hay-Davies), at various locations and times.
 
     python -m venv /tmp/solar && /tmp/solar/bin/pip install pvlib==0.16.1 && /tmp/solar/bin/python tests/reference/solar.py
 """
@@ -22,18 +22,30 @@ for latitude, longitude in PLACES:
     sky = pvlib.clearsky.haurwitz(zenith)["ghi"]
     extra = pd.Series(pvlib.irradiance.get_extra_radiation(times, solar_constant=1361.0, method="nrel"), times)
     came = sky * random.uniform(0.1, 1.1, len(times))
-    # Erbs is given with a solar constant of its own.
+    # Erbs has a different solar constant.
     of_erbs = pd.Series(pvlib.irradiance.get_extra_radiation(times), times)
     parts = pvlib.irradiance.erbs(came, zenith, times, min_cos_zenith=0.02)
     diffuse = np.asarray(parts["dhi"])
     tilt, facing = random.uniform(0, 90, len(times)), random.uniform(0, 360, len(times))
     plane = pvlib.irradiance.get_total_irradiance(
-        tilt, facing, zenith, azimuth, np.asarray(parts["dni"]), came, diffuse, of_erbs, albedo=0.2, model="haydavies")["poa_global"]
+        tilt, facing, zenith, azimuth, np.asarray(parts["dni"]), came, diffuse, of_erbs, albedo=0.2, model="haydavies"
+    )["poa_global"]
     for n, at in enumerate(times):
-        cases.append({
-            "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "latitude": latitude, "longitude": longitude,
-            "zenith": round(zenith.iloc[n], 4), "azimuth": round(azimuth.iloc[n], 4), "ghi_w_m2": round(sky.iloc[n], 3),
-            "extra_w_m2": round(extra.iloc[n], 2), "of_erbs_w_m2": round(of_erbs.iloc[n], 2), "came_w_m2": round(came.iloc[n], 3), "diffuse_w_m2": round(diffuse[n], 3),
-            "tilt": round(tilt[n], 3), "facing": round(facing[n], 3), "plane_w_m2": round(np.asarray(plane)[n], 3),
-        })
+        cases.append(
+            {
+                "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "latitude": latitude,
+                "longitude": longitude,
+                "zenith": round(zenith.iloc[n], 4),
+                "azimuth": round(azimuth.iloc[n], 4),
+                "ghi_w_m2": round(sky.iloc[n], 3),
+                "extra_w_m2": round(extra.iloc[n], 2),
+                "of_erbs_w_m2": round(of_erbs.iloc[n], 2),
+                "came_w_m2": round(came.iloc[n], 3),
+                "diffuse_w_m2": round(diffuse[n], 3),
+                "tilt": round(tilt[n], 3),
+                "facing": round(facing[n], 3),
+                "plane_w_m2": round(np.asarray(plane)[n], 3),
+            }
+        )
 (pathlib.Path(__file__).parent / "solar.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")

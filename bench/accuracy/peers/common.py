@@ -32,11 +32,17 @@ def degrees(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(index=frame.index)
     temperature = frame["temperature_c"]
     day = temperature.rolling(24, min_periods=1)
-    return pd.DataFrame({
-        "heating": (18 - temperature).clip(lower=0), "cooling": (temperature - 22).clip(lower=0),
-        **{f"temperature_{hours}h_ago": temperature.shift(hours) for hours in (1, 2, 3, 24)},
-        "day_mean": day.mean(), "day_max": day.max(), "day_min": day.min(), "smoothed": temperature.ewm(halflife=24).mean(),
-    })
+    return pd.DataFrame(
+        {
+            "heating": (18 - temperature).clip(lower=0),
+            "cooling": (temperature - 22).clip(lower=0),
+            **{f"temperature_{hours}h_ago": temperature.shift(hours) for hours in (1, 2, 3, 24)},
+            "day_mean": day.mean(),
+            "day_max": day.max(),
+            "day_min": day.min(),
+            "smoothed": temperature.ewm(halflife=24).mean(),
+        }
+    )
 
 
 class Conformal:
@@ -57,7 +63,9 @@ class Conformal:
         for origin in pd.date_range(cut, end - DAY, freq=DAY):
             future = history[origin : origin + (HORIZON - 1) * HOUR].drop(columns="demand")
             yhat = inner.predict(history[: origin - HOUR], future)
-            errors.append(pd.DataFrame({"lead": np.arange(1, len(future) + 1), "error": known[future.index].to_numpy() - yhat}))
+            errors.append(
+                pd.DataFrame({"lead": np.arange(1, len(future) + 1), "error": known[future.index].to_numpy() - yhat})
+            )
         errors = pd.concat(errors).dropna()
         self.quantiles = np.empty((HORIZON, len(QUANTILES)))
         for lead in range(1, HORIZON + 1):

@@ -9,8 +9,18 @@ from mlforecast.lag_transforms import RollingMean, RollingStd
 from peers.common import Conformal, calendar, degrees, filled
 
 LAGS = (1, 2, 3, 24, 25, 48, 72, 96, 120, 144, 168, 336)
-MODEL = {"n_estimators": 300, "learning_rate": 0.05, "num_leaves": 31, "min_child_samples": 20, "subsample": 0.7, "subsample_freq": 1,
-         "colsample_bytree": 0.7, "n_jobs": 1, "random_state": 1, "verbosity": -1}
+MODEL = {
+    "n_estimators": 300,
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_child_samples": 20,
+    "subsample": 0.7,
+    "subsample_freq": 1,
+    "colsample_bytree": 0.7,
+    "n_jobs": 1,
+    "random_state": 1,
+    "verbosity": -1,
+}
 
 
 class Recursive:
@@ -18,7 +28,10 @@ class Recursive:
         self.time_zone = time_zone
 
     def known(self, frame):
-        known = pd.concat([frame.drop(columns="demand", errors="ignore"), calendar(frame.index, self.time_zone), degrees(frame)], axis=1)
+        known = pd.concat(
+            [frame.drop(columns="demand", errors="ignore"), calendar(frame.index, self.time_zone), degrees(frame)],
+            axis=1,
+        )
         return known.bfill()
 
     def long(self, frame):

@@ -25,14 +25,22 @@ class Peer:
     def __init__(self, model, about):
         country = about["region"][:2]
         self.workflows = [
-            create_forecasting_workflow(ForecastingWorkflowConfig(
-                model_id=f"day-{day}", model=model, quantiles=[Q(p) for p in QUANTILES], sample_interval=timedelta(hours=1),
-                horizons=[LeadTime(timedelta(hours=24 * day))], mlflow_storage=None,
-                rolling_aggregate_features=["mean", "median", "max", "min"],
-                flatliner_threshold=timedelta(days=60),  # a home without gas use in summer is not a broken meter
-                location=LocationConfig(
-                    coordinate=Coordinate(latitude=about["latitude"], longitude=about["longitude"]), country_code=CountryAlpha2(country)),
-            ))
+            create_forecasting_workflow(
+                ForecastingWorkflowConfig(
+                    model_id=f"day-{day}",
+                    model=model,
+                    quantiles=[Q(p) for p in QUANTILES],
+                    sample_interval=timedelta(hours=1),
+                    horizons=[LeadTime(timedelta(hours=24 * day))],
+                    mlflow_storage=None,
+                    rolling_aggregate_features=["mean", "median", "max", "min"],
+                    flatliner_threshold=timedelta(days=60),  # a home without gas use in summer is not a broken meter
+                    location=LocationConfig(
+                        coordinate=Coordinate(latitude=about["latitude"], longitude=about["longitude"]),
+                        country_code=CountryAlpha2(country),
+                    ),
+                )
+            )
             for day in (1, 2, 3)
         ]
 

@@ -33,7 +33,12 @@ class Peer:
         rows = self.rows(history)
         yearly = 6 if history.index[-1] - history.index[0] > 365 * DAY else False
         self.model = Prophet(
-            daily_seasonality=False, weekly_seasonality=3, yearly_seasonality=yearly, seasonality_mode="multiplicative", uncertainty_samples=500)
+            daily_seasonality=False,
+            weekly_seasonality=3,
+            yearly_seasonality=yearly,
+            seasonality_mode="multiplicative",
+            uncertainty_samples=500,
+        )
         for name in ("off", "working"):
             self.model.add_seasonality(f"daily_{name}", period=1, fourier_order=10, condition_name=name)
         for name in REGRESSORS:

@@ -46,7 +46,18 @@ class Arima:
 
     def fit(self, history):
         history = filled(history[-168 * WEEKS:])
-        self.model = AutoARIMA(season_length=24, max_p=3, max_q=3, max_P=1, max_Q=1, max_order=4, d=0, D=0, approximation=True, stepwise=True)
+        self.model = AutoARIMA(
+            season_length=24,
+            max_p=3,
+            max_q=3,
+            max_P=1,
+            max_Q=1,
+            max_order=4,
+            d=0,
+            D=0,
+            approximation=True,
+            stepwise=True,
+        )
         X = self.regressors(history)
         self.kept = X.std(axis=0) > 1e-9  # no heating degrees in summer
         self.model.fit(history["demand"].to_numpy(), X[:, self.kept])
@@ -54,7 +65,9 @@ class Arima:
     def predict(self, history, future):
         history = filled(history[-168 * WEEKS:])
         X = self.regressors(pd.concat([history.drop(columns="demand"), future]))[:, self.kept]
-        found = self.model.forward(history["demand"].to_numpy(), len(future), X[: len(history)], X[len(history):], level=sorted(LEVELS))
+        found = self.model.forward(
+            history["demand"].to_numpy(), len(future), X[: len(history)], X[len(history) :], level=sorted(LEVELS)
+        )
         return shaped(found, future.index)
 
 

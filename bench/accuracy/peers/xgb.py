@@ -59,7 +59,10 @@ class Advanced:
         known = at_hour(history, future, self.time_zone)
         known = pd.concat([known, degrees(known)], axis=1)
         for name, period in (("hour", 24), ("weekday", 7), ("month", 12)):
-            known[f"{name}_sin"], known[f"{name}_cos"] = np.sin(known[name] * 2 * np.pi / period), np.cos(known[name] * 2 * np.pi / period)
+            known[f"{name}_sin"], known[f"{name}_cos"] = (
+                np.sin(known[name] * 2 * np.pi / period),
+                np.cos(known[name] * 2 * np.pi / period),
+            )
         demand = history["demand"].to_numpy()
         leads = np.arange(1, HORIZON + 1)
         target = origins[:, None] + leads - 1
@@ -67,7 +70,9 @@ class Advanced:
 
         def lag(hours):
             source = target - hours
-            return np.where((source >= 0) & (source < origins[:, None]), demand[np.clip(source, 0, len(demand) - 1)], np.nan)
+            return np.where(
+                (source >= 0) & (source < origins[:, None]), demand[np.clip(source, 0, len(demand) - 1)], np.nan
+            )
 
         columns += [lag(hours) for hours in LAGS]
         for step, counts in ((24, (1, 7, 28)), (168, (1, 4))):
@@ -78,7 +83,10 @@ class Advanced:
         past = [demand[np.clip(origins - age, 0, None)] for age in RECENT]
         rolling = history["demand"].rolling
         for window in WINDOWS:
-            past += [getattr(rolling(window, min_periods=window // 2), name)().to_numpy()[origins - 1] for name in ("mean", "std", "min", "max")]
+            past += [
+                getattr(rolling(window, min_periods=window // 2), name)().to_numpy()[origins - 1]
+                for name in ("mean", "std", "min", "max")
+            ]
         columns += [np.broadcast_to(values[:, None], target.shape) for values in past]
         inside = np.clip(target, 0, len(known) - 1)
         columns += [known[name].to_numpy()[inside] for name in known]

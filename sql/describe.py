@@ -91,7 +91,8 @@ GROUPS = [
         energy.set_token_keys energy.token_keys energy.api_errors energy.api_reads edf.pseudonym_key"""),
     ("Ingestion", "Meter messages and weather in, corrections, topology, tariffs ([data.md](data.md)).", """
         energy.ingest_meter_messages energy.take_meter_messages energy.take_meter_lines energy.ingest_meter_inbox
-        energy.ingest_weather_forecast energy.ingest_weather_observations energy.replay_rejected energy.take_rejected
+        energy.ingest_weather_forecast energy.ingest_weather_observations energy.take_weather_forecast
+        energy.take_weather_observations energy.replay_rejected energy.take_rejected
         energy.rejections energy.withdraw_readings energy.restore_readings energy.set_apartment_validity
         energy.set_sensor_validity energy.continue_sensor
         raw.meter_inbox raw.meter_readings raw.ingestions raw.rejected_messages raw.withdrawals raw.withdrawn_readings

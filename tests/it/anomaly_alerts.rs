@@ -386,7 +386,8 @@ async fn retention_drops_days_scores_and_past_thresholds_but_no_alert_event_or_w
         select 'alerts ' || count(*) from energy.anomaly_alerts union all
         select 'events ' || count(*) from energy.anomaly_alert_events union all
         select 'weights ' || count(*) from energy.anomaly_weights";
-    let kept = ["days 18", "scores 18", "findings 1", "threshold 0.5", "threshold 0.4", "alerts 1", "events 1", "weights 1"];
+    let kept =
+        ["days 18", "scores 18", "findings 1", "threshold 0.5", "threshold 0.4", "alerts 1", "events 1", "weights 1"];
     let dropped = ["days 0", "scores 0", "findings 0", "threshold 0.4", "alerts 1", "events 1", "weights 1"];
     // 400 days after 10 March 2026; more than three years after all of it.
     for (clock, expected) in [("2027-04-14 12:00Z", &kept[..]), ("2029-04-10 12:00Z", &dropped[..])] {

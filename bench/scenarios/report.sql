@@ -1,30 +1,30 @@
 with
 
 named as (
-    select portfolio, method, place
-    from (select distinct portfolio from methods) as portfolios
+    select portfolio, portfolios.place as portfolio_place, method, names.place
+    from (select distinct portfolio, place from groups) as portfolios
     cross join (values ('edf.scenarios', 1), ('independent', 2), ('perfect rank dependence', 3)) as names (method,
         place)
 ),
 
 scored as (
-    select portfolio, method, place, avg(energy_score) as energy_score, avg(variogram_score) as variogram_score,
-        count(*) as issues
+    select portfolio, portfolio_place, method, place, avg(energy_score) as energy_score,
+        avg(variogram_score) as variogram_score, count(*) as issues
     from named
     cross join lateral edf.score_scenarios(format(
-        'select m.issued_at, m.%I as scenario, m.series, m.valid_at, m.value, made.actual
-         from methods as m join made on (made.home, made.issued_at, made.valid_at) = (m.series, m.issued_at, m.valid_at)
+        'select issued_at, m.%I as scenario, series, valid_at, m.value, actual
+         from methods as m join issued using (series, issued_at, valid_at)
          where portfolio = %L', method, portfolio))
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 ),
 
--- Demand of all homes over a day.
+-- Demand of all homes over a day, minus the generation of their roofs.
 days as (
     select portfolio, method, issued_at, ceil(lead_hours / 24) as lead_day,
         case method when 'edf.scenarios' then "edf.scenarios" when 'independent' then independent
             else "perfect rank dependence" end as scenario,
-        sum(value) as kwh
-    from methods cross join (select distinct method from named) as names
+        sum(sign * value) as kwh
+    from methods join groups using (portfolio, series) cross join (select distinct method from named) as names
     group by 1, 2, 3, 4, 5
 ),
 
@@ -35,8 +35,8 @@ bounds as (
 ),
 
 actual as (
-    select portfolio, issued_at, ceil(lead_hours / 24) as lead_day, sum(actual) as kwh
-    from made join groups using (home) group by 1, 2, 3
+    select portfolio, issued_at, ceil(lead_hours / 24) as lead_day, sum(sign * actual) as kwh
+    from issued join groups using (series) group by 1, 2, 3
 ),
 
 covered as (
@@ -48,4 +48,4 @@ select portfolio, method, issues, round(energy_score::numeric, 2) as energy_scor
     round(variogram_score::numeric, 4) as variogram_score,
     round(100 * share, 1) as sums_of_days_in_90_pct
 from scored join covered using (portfolio, method)
-order by portfolio, place;
+order by portfolio_place, place;

@@ -49,9 +49,11 @@ grant execute on function energy.page_alarms(text[], boolean, text), energy.page
     energy.page_value(jsonb, text), energy.page_mark(text, text),
     energy.page_cell(text, xml), energy.page_button(text, jsonb, text, text, text, text, text, boolean) to technician;
 grant execute on function energy.page_clock(timestamptz, text), energy.page_ahead(text, text),
-    energy.page_advice(text, text), energy.page_week(text, text) to resident;
+    energy.request_advice(text, double precision[], double precision[]), energy.page_advice(text, text),
+    energy.page_week(text, text) to resident;
 grant execute on function energy.page_tiles(), energy.page_alerts(), energy.page_models(),
-    energy.page_buildings(integer), energy.page_building(text, integer), energy.page_jobs(),
+    energy.page_buildings(api.buildings[], integer), energy.page_building(api.buildings[], text, integer),
+    energy.page_jobs(),
     energy.page_mark(text, text), energy.page_cell(text, xml),
     energy.page_heatmap(text, text, timestamptz[], double precision[]),
     energy.page_button(text, jsonb, text, text, text, text, text, boolean) to operator;

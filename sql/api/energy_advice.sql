@@ -9,9 +9,11 @@ create or replace function api.energy_advice(
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select own.* from energy.advise(
-        energy.request_building($1), energy_advice.energy_kwh, energy_advice.duration_hours, energy_advice.deadline
-    ) as own
+    select building_id, start_at, end_at, start_local, advice, decided_by, solar_share, cost, currency, co2_g,
+        now_solar_share, now_cost, now_co2_g, saving, certainty, certainty_method
+    from energy.advise(
+        energy.request_building($1), array[energy_advice.energy_kwh], array[energy_advice.duration_hours],
+        energy_advice.deadline)
 $$;
 comment on function api.energy_advice(text, double precision, double precision, text) is
 $$The best time to run an appliance

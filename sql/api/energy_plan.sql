@@ -19,8 +19,9 @@ declare
     run jsonb;
 begin
     if num_nonnulls(energy_plan.energy_kwh, energy_plan.duration_hours, energy_plan.deadline) > 0 then
-        select to_jsonb(advised) - 'building_id' - 'start_local' into run
-        from energy.advise(own, energy_plan.energy_kwh, energy_plan.duration_hours, energy_plan.deadline) as advised;
+        select to_jsonb(advised) - '{building_id,start_local,run}'::text[] into run
+        from energy.advise(
+            own, array[energy_plan.energy_kwh], array[energy_plan.duration_hours], energy_plan.deadline) as advised;
     end if;
     return (
         select jsonb_build_object(

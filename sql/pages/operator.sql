@@ -1,4 +1,9 @@
--- The operator's page, section by section. Each reads the views of the API with the caller's rights.
+-- The operator's page, section by section. Each reads the views of the API with the caller's rights; the buildings are
+-- read once for the page.
+
+-- Earlier versions read them in each section.
+drop function if exists energy.page_buildings(integer) cascade;
+drop function if exists energy.page_building(text, integer) cascade;
 
 create or replace function energy.page_tiles() returns xml
 language sql stable
@@ -30,7 +35,6 @@ create or replace function energy.page_button(
     call text, body jsonb, field text, label text, verb text, title text, done text, is_optional boolean default false
 ) returns xml
 language sql immutable
-set search_path = pg_catalog, pg_temp
 begin atomic
     select xmlelement(name button, xmlattributes(
         'button' as type, call as "data-call", body as "data-body", field as "data-field", label as "data-label",
@@ -101,7 +105,7 @@ end;
 comment on function energy.page_models() is 'Pending models, to approve or reject with a reason: /models.';
 revoke all on function energy.page_models() from public;
 
-create or replace function energy.page_buildings(lead_day integer) returns xml
+create or replace function energy.page_buildings(buildings api.buildings[], lead_day integer) returns xml
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -124,20 +128,21 @@ begin atomic
                 energy.page_cell('By', source),
                 energy.page_cell('Error yesterday', energy.page_percent(yesterday_wape_pct)))
             order by is_late desc, is_falling_back desc, building_id)) end, true)
-    from api.buildings;
+    from unnest(buildings);
 end;
-comment on function energy.page_buildings(integer) is
-    'Buildings, and how current measurements and forecasts are: /buildings.';
-revoke all on function energy.page_buildings(integer) from public;
+comment on function energy.page_buildings(api.buildings[], integer) is
+    'Buildings, and how current measurements and forecasts are: rows of /buildings.';
+revoke all on function energy.page_buildings(api.buildings[], integer) from public;
 
-create or replace function energy.page_building(building_id text, lead_day integer) returns xml
+create or replace function energy.page_building(listed api.buildings[], building_id text, lead_day integer)
+returns xml
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     with
 
-    buildings as materialized (
-        select * from api.buildings
+    buildings as (
+        select * from unnest(listed) as buildings
     ),
 
     chosen as materialized (
@@ -216,10 +221,11 @@ begin atomic
         )), true)
     from chosen;
 end;
-comment on function energy.page_building(text, integer) is
-$$One building (NULL: the one that most needs attention): measured demand against the median forecast lead_day days
-ahead, errors by day of lead, demand by day and hour. /measured_demand, /forecast_history, /forecasts, /accuracy.$$;
-revoke all on function energy.page_building(text, integer) from public;
+comment on function energy.page_building(api.buildings[], text, integer) is
+$$One of the rows of /buildings (NULL: the one that most needs attention): measured demand against the median forecast
+lead_day days ahead, errors by day of lead, demand by day and hour. /measured_demand, /forecast_history, /forecasts,
+/accuracy.$$;
+revoke all on function energy.page_building(api.buildings[], text, integer) from public;
 
 create or replace function energy.page_jobs() returns xml
 language sql stable
@@ -254,10 +260,13 @@ begin atomic
             select xmlagg(xmlelement(name a, xmlattributes('#' || part as href), name || ' ') order by n)
             from (values (1, 'alerts', 'Alerts'), (2, 'models', 'Models'), (3, 'buildings', 'Buildings'),
                 (4, 'building', 'One building'), (5, 'jobs', 'Jobs')) as parts (n, part, name))),
-        xmlconcat(energy.page_tiles(), energy.page_alerts(), energy.page_models(), energy.page_buildings(lead_day),
-            energy.page_building(building_id, lead_day), energy.page_jobs()))
+        xmlconcat(energy.page_tiles(), energy.page_alerts(), energy.page_models(),
+            energy.page_buildings(listed, lead_day), energy.page_building(listed, operator_page.building_id, lead_day),
+            energy.page_jobs()))
+    from (select coalesce(array_agg(buildings), '{}') as listed from api.buildings) as all_of
     where energy.check_page(
-        building_id, operator_page.building_id in (select buildings.building_id from api.buildings), lead_day);
+        operator_page.building_id,
+        exists (select from unnest(listed) as known where known.building_id = operator_page.building_id), lead_day);
 end;
 comment on function energy.operator_page(text, integer) is
     'The page of role operator. Errors: as energy.check_page.';

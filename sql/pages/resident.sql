@@ -58,10 +58,34 @@ comment on function energy.page_ahead(text, text) is
     'The next two days of a building, after the past one: /rpc/my_building, /measured_demand.';
 revoke all on function energy.page_ahead(text, text) from public;
 
+-- Several appliances at a time, whose scenarios are drawn once.
+create or replace function energy.request_advice(
+    building_id text, energy_kwh double precision[], duration_hours double precision[]
+)
+returns table (run bigint, start_at timestamptz, advice text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select run, start_at, advice
+    from energy.advise(
+        energy.request_building(request_advice.building_id), request_advice.energy_kwh, request_advice.duration_hours,
+        null);
+end;
+comment on function energy.request_advice(text, double precision[], double precision[]) is
+    'What /rpc/energy_advice returns for each of some runs within 24 hours, by their place in the arrays.';
+revoke all on function energy.request_advice(text, double precision[], double precision[]) from public;
+
 create or replace function energy.page_advice(building_id text, zone text) returns xml
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
+    with
+
+    appliances as (
+        select * from (values (1, 'Washing machine', 1.0, 2), (2, 'Dishwasher', 1.2, 3), (3, 'Electric car', 12.0, 5))
+            as appliances (n, appliance, energy_kwh, duration_hours)
+    )
+
     select energy.page_section('advice', 'When to run what', energy.page_table('cards',
         'The best start within the next 24 hours. Times are those of the building.',
         array['Appliance', 'Start', 'Why'],
@@ -71,9 +95,10 @@ begin atomic
             energy.page_cell('Start', energy.page_clock(best.start_at, zone)),
             energy.page_cell('Why', best.advice))
             order by n)))
-    from (values (1, 'Washing machine', 1.0, 2), (2, 'Dishwasher', 1.2, 3), (3, 'Electric car', 12.0, 5))
-        as appliances (n, appliance, energy_kwh, duration_hours)
-    cross join lateral api.energy_advice(page_advice.building_id, energy_kwh, duration_hours, null) as best;
+    from appliances
+    join energy.request_advice(
+        page_advice.building_id, (select array_agg(energy_kwh order by n) from appliances),
+        (select array_agg(duration_hours order by n) from appliances)) as best on best.run = n;
 end;
 comment on function energy.page_advice(text, text) is
     'The best times to run three appliances: /rpc/energy_advice.';

@@ -1,3 +1,4 @@
+-- The clock in a subquery is read once, and not for each building.
 create or replace view energy.building_states as
 select
     buildings.building_id,
@@ -8,7 +9,7 @@ select
     newest.issued_at,
     newest.forecast_until,
     newest.source,
-    (energy.clock() - newest.issued_at <= limits.forecasts_late) is not true as is_late,
+    ((select energy.clock()) - newest.issued_at <= limits.forecasts_late) is not true as is_late,
     -- Design forecasts are expected in stage design.
     coalesce(
         newest.source in ('profile', 'last_week', 'recent_mean')
@@ -28,12 +29,12 @@ left join lateral (
     select issued_at, max(valid_at) + interval '1 hour' as forecast_until,
         (array_agg(source order by valid_at))[1] as source
     from energy.forecasts
-    where forecasts.building_id = buildings.building_id and valid_at >= energy.clock()
+    where forecasts.building_id = buildings.building_id and valid_at >= (select energy.clock())
     group by issued_at order by issued_at desc limit 1
 ) as newest on true
 left join energy.accuracy_days as yesterday
     on yesterday.building_id = buildings.building_id and yesterday.lead_day = 1
-    and yesterday.local_date = (energy.clock() at time zone buildings.time_zone)::date - 1;
+    and yesterday.local_date = ((select energy.clock()) at time zone buildings.time_zone)::date - 1;
 comment on view energy.building_states is
 $$State of each building: how current its measurements and forecasts are, and the accuracy of yesterday's forecasts.$$;
 comment on column energy.building_states.heard_at is 'When its meters last reported.';

@@ -1,11 +1,12 @@
+-- The clock in a subquery is read once, and not for each row.
 create or replace view energy.freshness as
-select 'meters' as what, building_id as subject, heard_at as newest_at, energy.clock() - heard_at as age,
+select 'meters' as what, building_id as subject, heard_at as newest_at, (select energy.clock()) - heard_at as age,
     limits.meters_late as late_after
 from raw.buildings
 left join energy.building_spans using (building_id)
 cross join energy.monitoring_limits as limits
 union all
-select 'demand', building_id, newest.hour_at, energy.clock() - newest.hour_at, limits.demand_late
+select 'demand', building_id, newest.hour_at, (select energy.clock()) - newest.hour_at, limits.demand_late
 from raw.buildings
 left join lateral (
     select hour_at from energy.building_hours as hours
@@ -14,20 +15,20 @@ left join lateral (
 cross join energy.monitoring_limits as limits
 union all
 -- Excludes places without buildings.
-select 'weather', weather_location_id, newest.issued_at, energy.clock() - newest.issued_at, limits.weather_late
+select 'weather', weather_location_id, newest.issued_at, (select energy.clock()) - newest.issued_at, limits.weather_late
 from (select distinct weather_location_id from raw.buildings) as places
 left join lateral (
     select max(issued_at) as issued_at from raw.weather_forecasts as runs
-    where runs.weather_location_id = places.weather_location_id and valid_at >= energy.clock()
-      and received_at <= energy.clock()
+    where runs.weather_location_id = places.weather_location_id and valid_at >= (select energy.clock())
+      and received_at <= (select energy.clock())
 ) as newest on true
 cross join energy.monitoring_limits as limits
 union all
-select 'forecasts', building_id, newest.issued_at, energy.clock() - newest.issued_at, limits.forecasts_late
+select 'forecasts', building_id, newest.issued_at, (select energy.clock()) - newest.issued_at, limits.forecasts_late
 from raw.buildings
 left join lateral (
     select max(issued_at) as issued_at from energy.forecasts
-    where forecasts.building_id = buildings.building_id and valid_at >= energy.clock()
+    where forecasts.building_id = buildings.building_id and valid_at >= (select energy.clock())
 ) as newest on true
 cross join energy.monitoring_limits as limits;
 comment on view energy.freshness is

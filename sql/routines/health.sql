@@ -18,6 +18,8 @@ ages as (
         count(*) filter (where what = 'forecasts' and age <= late_after) as forecast,
         max(newest_at) filter (where what = 'forecasts') as newest_forecast_at
     from energy.freshness
+    -- Spares the other ages.
+    where what in ('meters', 'forecasts')
 ),
 
 errors as (

@@ -41,12 +41,30 @@ async fn every_routine_pins_session_settings_unless_it_commits() {
             and not (prokind = 'p' and prosrc ~ '\mcommit;')
             -- Part of a migration, which creates tables.
             and proname <> 'replace_table'
+            -- Inlined into pages, which pin them.
+            and (prosqlbody is null or proname not in (
+                'page_number', 'page_percent', 'page_time', 'page_clock', 'page_mark', 'page_cell', 'page_bar', 'page_button'))
           order by 1",
     )
     .fetch_all(&mut as_role("postgres").await)
     .await
     .unwrap();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test]
+async fn parts_of_pages_are_inlined() {
+    let plan: Vec<String> = query_scalar(
+        "explain (verbose, costs off)
+         select energy.page_number(n, 2), energy.page_percent(n), energy.page_time(at), energy.page_clock(at, 'UTC'),
+             energy.page_mark('good', words), energy.page_cell('Head', words), energy.page_cell('Head', words::xml),
+             energy.page_bar(n), energy.page_button(words, '{}', 'note', words, words, words, words)
+         from (values (1.5::double precision, now(), 'words'), (2.5, now(), 'words')) as cells (n, at, words)",
+    )
+    .fetch_all(&mut as_role("postgres").await)
+    .await
+    .unwrap();
+    assert!(!plan.join("\n").contains("page_"), "{}", plan.join("\n"));
 }
 
 /// Calls of the pipeline's routines with results, as text or numbers, that do not depend on session settings.

@@ -31,7 +31,8 @@ pub async fn deployed() -> Throwaway {
         .unwrap();
     postgres
         .execute(raw_sql(
-            "insert into raw.weather_locations values ('here', 34, -117);
+            "insert into energy.utc_days select day_at from generate_series('2016-01-01 00:00Z'::timestamptz, '2018-12-31 00:00Z', '24 hours') as day_at;
+             insert into raw.weather_locations values ('here', 34, -117);
              insert into raw.buildings select 'house-' || n, 'House', 'America/Los_Angeles', 'US-CA', 34, -117, 'here' from generate_series(1, 3) as n;
              insert into raw.apartments select 'house-' || n, 'flat-' || m from generate_series(1, 3) as n, generate_series(1, 2) as m",
         ))

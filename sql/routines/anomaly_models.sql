@@ -168,8 +168,8 @@ begin
         query := energy.anomaly_rows_query(served.ids, from_date, to_date, served.energy_measures);
         scored := case detector when 'expected_energy'
             then energy.run_dates_query(
-                energy.anomaly_rows_query(served.ids, from_date - look_back, to_date, served.energy_measures), served.ids,
-                from_date - look_back, to_date)
+                energy.anomaly_rows_query(served.ids, from_date - look_back, to_date, served.energy_measures),
+                served.ids, from_date - look_back, to_date)
             else query end;
         begin
             return query execute format(

@@ -144,9 +144,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    query    constant text := 'select * from energy.days_by_model(%L, $1, $2, $3)';
     changed  bigint;
     detector text;
-    query    text;
     known    text[];
 begin
     if building_ids is null or from_date is null or to_date is null or to_date < from_date then
@@ -155,20 +155,20 @@ begin
                 hint = 'Name buildings, a first date and a last one that is not before it.';
     end if;
     changed := energy.score_by_rules(building_ids, from_date, to_date);
-    -- expected_energy last: its sums leave out days of faults of the building, also those that it finds itself.
-    for detector in
-        select name from unnest(energy.anomaly_models()) as name order by name = 'expected_energy', name
-    loop
-        query := format('select * from energy.days_by_model(%L, $1, $2, $3)', detector);
-        known := array(
-            select days::text from energy.building_fault_days(building_ids, from_date, to_date) as days order by 1);
-        changed := changed + energy.keep_scores(detector, building_ids, from_date, to_date, query);
-        if detector = 'expected_energy' and known <> array(
-            select days::text from energy.building_fault_days(building_ids, from_date, to_date) as days order by 1)
-        then
-            changed := changed + energy.keep_scores(detector, building_ids, from_date, to_date, query);
-        end if;
+    foreach detector in array array_remove(energy.anomaly_models(), 'expected_energy') loop
+        changed := changed + energy.keep_scores(detector, building_ids, from_date, to_date, format(query, detector));
     end loop;
+    -- The last: its sums leave out days of faults of the building, also those that it finds itself.
+    known := array(
+        select days::text from energy.building_fault_days(building_ids, from_date, to_date) as days order by 1);
+    changed := changed + energy.keep_scores(
+        'expected_energy', building_ids, from_date, to_date, format(query, 'expected_energy'));
+    if known <> array(
+        select days::text from energy.building_fault_days(building_ids, from_date, to_date) as days order by 1)
+    then
+        changed := changed + energy.keep_scores(
+            'expected_energy', building_ids, from_date, to_date, format(query, 'expected_energy'));
+    end if;
 
     insert into energy.anomaly_days as kept (building_id, local_date, scored_at, config_id, known_at, weather_known_at)
     select buildings.building_id, from_date + n, energy.clock(), energy.current_config_id(), known.received_at,

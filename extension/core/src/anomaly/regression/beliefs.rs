@@ -53,10 +53,12 @@ impl Beliefs {
         (2 * missing <= telling).then(|| Row { x, y: rows.target(row), variance: 1.0 })
     }
 
-    /// Every row against what is expected of it. `counts`: those that were learnt from, which are judged by the others.
+    /// Every row against what is expected of it, at least `floor`. `counts`: rows of the training set, each judged by
+    /// the posterior without it.
     pub fn judge(
         &self,
         rows: &Observations,
+        floor: f64,
         counts: Option<&[bool]>,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Vec<Option<Judged>>, Error> {
@@ -86,6 +88,7 @@ impl Beliefs {
                     expected = row.y - residual * more * variance.sqrt();
                     (a, b) = (a - 0.5, (b - 0.5 * residual * residual * more).max(1e-12 * b));
                 }
+                let expected = expected.max(floor);
                 let scale = (variance * more * b / a + unknown).sqrt();
                 let freedom = 2.0 * a;
                 judged[place] =

@@ -5,7 +5,7 @@ use super::noise::Noise;
 use super::posterior::{Moments, Posterior};
 use super::rarity::Rarity;
 use super::robust::{Row, huber, inliers};
-use super::{Regression, prior};
+use super::{Regression, floor, prior};
 use crate::Checkpoint;
 use crate::anomaly::observations::Observations;
 use crate::anomaly::parameters::ExpectedEnergy;
@@ -94,7 +94,7 @@ impl Regression {
             posteriors.push(((*name).to_owned(), learnt.update(moments)?.0));
         }
         let beliefs = Beliefs { scaling, noise, prior: learnt, units: posteriors };
-        let judged = beliefs.judge(rows, Some(&counts), checkpoint)?;
+        let judged = beliefs.judge(rows, floor(is_amount), Some(&counts), checkpoint)?;
         let rarity = match prior {
             Some(prior) => prior.rarity.clone(),
             None => Rarity::learnt(rows, &judged, &counts, parameters, checkpoint)?,

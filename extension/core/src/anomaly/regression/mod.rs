@@ -8,6 +8,8 @@
 //! scores of the rows that were learnt from, each judged by the posterior without it, say how rare one is ([`rarity`]),
 //! where there are enough of them. A run of days is judged by its cumulative sums ([`super::cusum`]).
 //!
+//! An amount, a target that was never negative, is expected to be at least zero.
+//!
 //! A missing feature counts as its median, and widens the interval by what its usual spread is worth. A row of whose
 //! features less than half is known is not judged.
 
@@ -29,6 +31,12 @@ use crate::error::Error;
 use beliefs::Beliefs;
 use rarity::Rarity;
 use serde::{Deserialize, Serialize};
+
+/// The least that can be expected. An amount is zero on a warm day, where a line falls below: measured against that, each
+/// day of a summer would be a little too high, and their run an alarm.
+fn floor(is_amount: bool) -> f64 {
+    if is_amount { 0.0 } else { f64::NEG_INFINITY }
+}
 
 /// A fitted regression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

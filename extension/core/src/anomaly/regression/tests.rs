@@ -88,6 +88,30 @@ fn days_to_come_lie_within_the_interval_as_often_as_it_says() {
 }
 
 #[test]
+fn a_first_summer_without_heat_is_no_run_of_days_above_what_a_line_expects() {
+    let mut random = Random::new(9, 0);
+    let mut all = Vec::new();
+    for unit in 0..12 {
+        let slope = 2.5 + 0.2 * random.normal();
+        for day in 0..330 {
+            let season = (std::f64::consts::TAU * day as f64 / 365.0).cos();
+            let temperature = 11.0 - 9.0 * season + 3.0 * random.normal();
+            let (hdd, sun) = ((15.0 - temperature).max(0.0), (4.0 - 2.5 * season + random.normal()).max(0.0));
+            let expected = (4.0 + slope * hdd - 1.5 * sun).max(0.0);
+            let kwh = (expected * (1.0 + 0.1 * random.normal())).max(0.0);
+            all.push(Day { unit, day: day as f64, hdd: Some(hdd), sun: Some(sun), kwh: Some(kwh) });
+        }
+    }
+    let learnt: Vec<Day> = all.iter().filter(|day| day.day < 140.0).cloned().collect();
+    let summer: Vec<Day> = all.iter().filter(|day| (160.0..220.0).contains(&day.day)).cloned().collect();
+    let given = json!({});
+    let verdicts = scored(&fitted(&learnt, &given).model, &summer, &given);
+    assert!(share(&verdicts, |v| v.expected == Some(0.0)) > 0.5);
+    let alarms = share(&verdicts, |v| v.is_anomaly == Some(true));
+    assert!(alarms < 0.03, "{alarms}");
+}
+
+#[test]
 fn the_posterior_predictive_covers_a_unit_that_was_never_seen_and_one_with_two_weeks() {
     let all = days(60, 200, 2);
     let given = json!({"runs": false, "alarm_share": 0.1});
@@ -126,10 +150,12 @@ fn a_row_that_was_learnt_from_is_judged_by_the_others_exactly() {
         let units = vec![("apartment 0".to_owned(), prior.update(&moments).unwrap().0)];
         Beliefs { scaling: scaling.clone(), noise: noise.clone(), prior: prior.clone(), units }
     };
-    let own = posterior_of(None).judge(&all, Some(&[true; 25]), &mut || ()).unwrap();
+    let own = posterior_of(None).judge(&all, f64::NEG_INFINITY, Some(&[true; 25]), &mut || ()).unwrap();
     for row in 0..25 {
-        let (own, exact) =
-            (own[row].unwrap(), posterior_of(Some(row)).judge(&all, None, &mut || ()).unwrap()[row].unwrap());
+        let (own, exact) = (
+            own[row].unwrap(),
+            posterior_of(Some(row)).judge(&all, f64::NEG_INFINITY, None, &mut || ()).unwrap()[row].unwrap(),
+        );
         for (a, b) in
             [(own.expected, exact.expected), (own.scale, exact.scale), (own.freedom, exact.freedom), (own.z, exact.z)]
         {

@@ -1,7 +1,7 @@
 //! Scores: how rare a day is, and the run of days that it ends.
 
-use super::Regression;
 use super::beliefs::Judged;
+use super::{Regression, floor};
 use crate::Checkpoint;
 use crate::anomaly::cusum::Sums;
 use crate::anomaly::distribution::student_tail;
@@ -18,7 +18,7 @@ impl Regression {
         parameters: &ExpectedEnergy,
         checkpoint: Checkpoint<'_>,
     ) -> Result<Vec<Verdict>, Error> {
-        Ok(self.verdicts(rows, &self.beliefs.judge(rows, None, checkpoint)?, parameters))
+        Ok(self.verdicts(rows, &self.beliefs.judge(rows, floor(self.is_amount), None, checkpoint)?, parameters))
     }
 
     pub(super) fn verdicts(
@@ -40,11 +40,10 @@ impl Regression {
                 };
                 limits = Some((found.freedom, (low, high)));
                 let bound = |t: f64| found.expected + t * found.scale;
-                let floor = if self.is_amount { 0.0 } else { f64::NEG_INFINITY };
                 let verdict = &mut verdicts[place];
-                verdict.expected = Some(found.expected.max(floor));
-                verdict.lower = low.map(|t| bound(t).max(floor));
-                verdict.upper = high.map(|t| bound(t).max(floor));
+                verdict.expected = Some(found.expected);
+                verdict.lower = low.map(|t| bound(t).max(floor(self.is_amount)));
+                verdict.upper = high.map(bound);
                 if !found.z.is_finite() {
                     continue;
                 }

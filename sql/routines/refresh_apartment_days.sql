@@ -12,36 +12,42 @@ declare
     first_at   constant timestamptz := (first_date - 1)::timestamp at time zone 'UTC';
     last_at    constant timestamptz := (last_date + 2)::timestamp at time zone 'UTC';
 begin
-    -- Days of apartments that were merged into another one.
-    with gone as (
+    -- Days of apartments that were merged into another one, or whose first readings were withdrawn, leaving no hours on
+    -- the day. Each due day is looked up by its key: joined as a whole, all stored days would be read.
+    with stored as (
+        select days.row_id, days.apartment_id, due.building_id, due.local_date,
+            due.local_date::timestamp at time zone time_zone as start_at,
+            (due.local_date + 1)::timestamp at time zone time_zone as end_at
+        from unnest(buildings, dates) as due (building_id, local_date)
+        join raw.buildings on buildings.building_id = due.building_id
+        cross join lateral (
+            select days.ctid as row_id, days.apartment_id from energy.apartment_days as days
+            where days.building_id = due.building_id and days.local_date = due.local_date
+            offset 0
+        ) as days
+    ),
+
+    gone as (
         delete from energy.apartment_days as days
-        using unnest(buildings, dates) as due (building_id, local_date), raw.buildings
-        where (days.building_id, days.local_date) = (due.building_id, due.local_date)
-          and buildings.building_id = due.building_id
-          and (
-              not exists (
-                  select from raw.sensors
-                  join energy.sensor_types using (sensor_type)
-                  where (sensors.building_id, sensors.apartment_id) = (days.building_id, days.apartment_id)
-                    and register_id is null
-              )
-              -- Or whose first readings were withdrawn, leaving no hours on the day.
-              or not exists (
-                  select from energy.apartment_hours as hours
-                  where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
-                    and hour_at >= days.local_date::timestamp at time zone time_zone
-                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone
-                    and hour_at between first_at and last_at
-              )
-              and not exists (
-                  select from energy.measure_hours as hours
-                  where (hours.building_id, hours.apartment_id) = (days.building_id, days.apartment_id)
-                    and measures in ('heating', 'hot_water', 'room_temperature', 'setpoint')
-                    and hour_at >= days.local_date::timestamp at time zone time_zone
-                    and hour_at < (days.local_date + 1)::timestamp at time zone time_zone
-                    and hour_at between first_at and last_at
-              )
-          )
+        where ctid = any (array(
+            select row_id from stored
+            where not exists (
+                select from raw.sensors
+                join energy.sensor_types using (sensor_type)
+                where (sensors.building_id, sensors.apartment_id) = (stored.building_id, stored.apartment_id)
+                  and register_id is null
+            )
+            or not exists (
+                select from energy.apartment_hours as hours
+                where (hours.building_id, hours.apartment_id) = (stored.building_id, stored.apartment_id)
+                  and hour_at >= start_at and hour_at < end_at and hour_at between first_at and last_at
+            )
+            and not exists (
+                select from energy.measure_hours as hours
+                where (hours.building_id, hours.apartment_id) = (stored.building_id, stored.apartment_id)
+                  and measures in ('heating', 'hot_water', 'room_temperature', 'setpoint')
+                  and hour_at >= start_at and hour_at < end_at and hour_at between first_at and last_at
+            )))
         returning days.building_id, days.local_date
     )
 

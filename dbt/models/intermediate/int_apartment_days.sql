@@ -27,11 +27,16 @@ apartment_hours as (
     where apartment_id <> ''
 ),
 
+-- Every date, looked up by its key: generated dates would be gone through for each day that is computed.
+calendar_dates as (
+    select (day_at at time zone 'UTC')::date as local_date from {{ source('energy', 'utc_days') }}
+),
+
 dates as (
     select
         building_id,
         time_zone,
-        first_date + n as local_date
+        calendar_dates.local_date
     from building_spans
     join buildings using (building_id)
     -- Once per building instead of once per date.
@@ -41,7 +46,7 @@ dates as (
             (heard_at at time zone time_zone)::date as last_date
         offset 0
     ) as spans
-    cross join lateral generate_series(0, last_date - first_date) as n
+    join calendar_dates on calendar_dates.local_date between first_date and last_date
 ),
 
 days as (

@@ -28,8 +28,7 @@ begin
         ) as days
     ),
 
-    -- What never spoke is not silent, and of a building that is silent as a whole nothing is known. Registers are
-    -- looked
+    -- What never spoke is not silent, and of a building that is silent as a whole nothing is known. Registers are looked
     -- for by the hour alone.
     known as materialized (
         select building_id, apartment_id, local_date,
@@ -48,25 +47,26 @@ begin
         where known.is_suspect
     ),
 
+    -- Apartment by apartment: few are suspected, and all hours of weeks would be read for them.
     heard as materialized (
         select spans.building_id, spans.apartment_id, spans.local_date, spans.time_zone, spans.from_at, spans.to_at,
             hours.room_name, hours.measures, hours.hour_at
         from spans
-        join energy.measure_hours as hours
-            on hours.building_id = spans.building_id and hours.apartment_id = spans.apartment_id
-            and hours.hour_at >= spans.from_at and hours.hour_at < spans.to_at and hours.value is not null
-            and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC'
-                and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
-        union all
-        select spans.building_id, spans.apartment_id, spans.local_date, spans.time_zone, spans.from_at, spans.to_at,
-            '', 'consumption', hours.hour_at
-        from spans
-        join energy.apartment_hours as hours
-            on hours.building_id = spans.building_id and hours.apartment_id = spans.apartment_id
-            and hours.hour_at >= spans.from_at and hours.hour_at < spans.to_at and hours.consumption_kwh is not null
-            and hours.quality in ('measured', 'interpolated')
-            and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC'
-                and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
+        cross join lateral (
+            select hours.room_name, hours.measures, hours.hour_at from energy.measure_hours as hours
+            where hours.building_id = spans.building_id and hours.apartment_id = spans.apartment_id
+              and hours.hour_at >= spans.from_at and hours.hour_at < spans.to_at and hours.value is not null
+              and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC'
+              and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
+            union all
+            select '', 'consumption', hours.hour_at from energy.apartment_hours as hours
+            where hours.building_id = spans.building_id and hours.apartment_id = spans.apartment_id
+              and hours.hour_at >= spans.from_at and hours.hour_at < spans.to_at and hours.consumption_kwh is not null
+              and hours.quality in ('measured', 'interpolated')
+              and hours.hour_at >= (from_date - forgotten - 1)::timestamp at time zone 'UTC'
+              and hours.hour_at < (to_date + 2)::timestamp at time zone 'UTC'
+            offset 0
+        ) as hours
     ),
 
     -- Of each sensor the time since its last known hour, but for those that were said to have gone.

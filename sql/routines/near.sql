@@ -8,10 +8,14 @@ set search_path = pg_catalog, pg_temp
 as $$
     -- Most sensors report at least once within four days.
     select set_config('energy.near_from', coalesce(energy.iso(from_at - interval '4 days'), ''), true),
-        set_config('energy.near_to', coalesce(energy.iso(to_at + interval '4 days'), ''), true);
+        set_config('energy.near_to', coalesce(energy.iso(to_at + interval '4 days'), ''), true),
+        -- With few chunks left by the plan, excluding them again at each look-up takes longer than looking into them.
+        -- Without TimescaleDB nothing reads it.
+        set_config('timescaledb.enable_runtime_exclusion', case when from_at is null then 'on' else 'off' end, true);
 $$;
 comment on function energy.set_near(timestamptz, timestamptz) is
-    'Sets the range of days that are computed next, until the end of the transaction; NULL: unrestricted.';
+$$Sets the range of days that are computed next, until the end of the transaction; NULL: unrestricted. Within a range
+TimescaleDB does not exclude chunks at run time.$$;
 revoke all on function energy.set_near(timestamptz, timestamptz) from public;
 
 -- Immutable, so that the planner knows the time and excludes chunks. A plan that outlives the setting still returns the

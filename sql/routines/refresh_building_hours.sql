@@ -9,17 +9,24 @@ declare
 begin
     -- Hours outside of the building's known span. Hours loaded without meters are kept: building hours without
     -- apartment hours, and hours of apartments without sensors.
+    with unheard as materialized (
+        select building_id, hour_at, consumption_kwh is null and solar_kwh is null as is_empty
+        from energy.building_hours as hours
+        where building_id = any (building_ids) and hour_at >= floor_at
+          and not exists (
+              select from energy.building_spans as spans
+              where spans.building_id = hours.building_id
+                and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+    )
+
     delete from energy.building_hours as hours
-    where building_id = any (building_ids) and hour_at >= floor_at
-      and not exists (
-          select from energy.building_spans as spans
-          where spans.building_id = hours.building_id
-            and hour_at >= date_trunc('hour', first_at, 'UTC') and hour_at < date_trunc('hour', heard_at, 'UTC'))
+    using unheard
+    where (hours.building_id, hours.hour_at) = (unheard.building_id, unheard.hour_at)
       -- OFFSET 0: otherwise the hours of all buildings would be hashed.
-      and (consumption_kwh is null and solar_kwh is null or exists (
+      and (is_empty or exists (
           select from energy.apartment_hours as parts
           join raw.sensors using (building_id, apartment_id)
-          where parts.building_id = hours.building_id and parts.hour_at = hours.hour_at
+          where parts.building_id = unheard.building_id and parts.hour_at = unheard.hour_at
           offset 0));
     -- Also those of an apartment whose registers are continued by another one.
     delete from energy.apartment_hours as hours

@@ -65,7 +65,7 @@ run_tests() {
     EDF_TEST_SOCKET=$PLACE/socket EDF_TEST_PORT=5432 PATH=$BIN:$PATH \
         cargo test --release -p edf-tests --test it -- "${MODULES[@]/%/::}" upgrade:: dump:: \
         --skip a_pipeline_of_an_earlier_release --skip a_restored_deployment --skip a_standby --skip pages_for_operators \
-        --skip ::an_analyst_
+        --skip ::an_analyst_ --skip solar_scenarios::
 }
 
 serve() { as_server "$1/pg_ctl" start -w -s -D "$2" -l "$2/log" -o "-c listen_addresses= -c port=$3 -k $PLACE/socket -c fsync=off" 9>&-; }

@@ -238,21 +238,22 @@ async fn inserted_rows_must_come_from_a_training() {
     analyst.execute("begin").await.unwrap();
     analyst
         .execute(sqlx::raw_sql(
-            "grant usage on schema edf to dashboard; grant select, insert on edf.models to dashboard; set local role dashboard; savepoint here",
+            "create role inserter; grant usage on schema edf to inserter; grant select, insert on edf.models to inserter;
+             set local role inserter; savepoint here",
         ))
         .await
         .unwrap();
     for (status, artifact, by) in [
-        ("approved", "artifact", "'dashboard'"),
-        ("retired", "artifact", "'dashboard'"),
+        ("approved", "artifact", "'inserter'"),
+        ("retired", "artifact", "'inserter'"),
         ("pending", "artifact", "'another'"),
-        ("pending", "'\\x00'", "'dashboard'"),
+        ("pending", "'\\x00'", "'inserter'"),
     ] {
         let refused = refusal(&mut analyst, &insert(status, artifact, by)).await;
         assert!(refused.code == "55000" && !refused.hint.is_empty(), "{refused:?}");
         analyst.execute("rollback to savepoint here").await.unwrap();
     }
-    analyst.execute(AssertSqlSafe(insert("pending", "artifact", "'dashboard'"))).await.unwrap();
+    analyst.execute(AssertSqlSafe(insert("pending", "artifact", "'inserter'"))).await.unwrap();
     analyst.execute("rollback").await.unwrap();
 }
 

@@ -373,7 +373,7 @@ async fn a_model_of_anomalies_is_no_challenger_has_no_stress_test_and_a_card_of_
     assert_eq!(
         refused.message,
         format!(
-            "model {pending} of \"isolation_forest:block\" finds anomalies by isolation_forest and does not forecast"
+            "model {pending} of \"isolation_forest:block\" is an anomaly model (strategy isolation_forest) and does not forecast"
         )
     );
     refusals(
@@ -405,7 +405,7 @@ async fn a_model_of_anomalies_is_no_challenger_has_no_stress_test_and_a_card_of_
     .await;
     run(&mut postgres, "call energy.issue_shadow_forecasts()").await;
     let ended = "select state || ': ' || outcome from energy.challenges";
-    let expected = format!("cancelled: model {pending} finds anomalies and does not forecast");
+    let expected = format!("cancelled: model {pending} is an anomaly model and does not forecast");
     assert_eq!(texts(&mut postgres, ended).await, [expected]);
 
     let card: String = query_scalar(AssertSqlSafe(format!("select energy.model_card({pending})")))

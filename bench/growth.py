@@ -1,7 +1,7 @@
 """Measures how the pipeline's work grows with buildings and history, in the database of PGHOST, PGPORT and PGDATABASE:
 
     growth.py history BUILDINGS DAYS                    creates a synthetic fleet and its readings
-    growth.py measure BUILDINGS DAYS --results FILE     the rebuild, then a day of messages; adds a line of JSON to the file
+    growth.py measure BUILDINGS DAYS --results FILE     the rebuild, then a day of messages; adds a line of JSON
     growth.py report --results FILE                     the table: processor seconds of the backend
 
 A building has one apartment, whose register and room temperature change almost every hour, and whose setpoint rarely
@@ -20,19 +20,22 @@ HOURS = 24
 # The history ends where the day before yesterday does; the day of messages follows.
 HISTORY = """
     insert into raw.weather_locations values ('growth', 47, 8);
-    insert into raw.buildings select 'b' || n, 'b' || n, 'Europe/Zurich', 'CH-ZH', 47, 8, 'growth' from generate_series(1, %(buildings)s) as n;
+    insert into raw.buildings
+    select 'b' || n, 'b' || n, 'Europe/Zurich', 'CH-ZH', 47, 8, 'growth' from generate_series(1, %(buildings)s) as n;
     insert into raw.apartments select 'b' || n, 'a1' from generate_series(1, %(buildings)s) as n;
     insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
     select building_id, 'a1', sensor_type, room_name
     from raw.buildings
-    cross join (values ('electricity_kwh_total', ''), ('room_temperature_c', 'living'), ('setpoint_c', 'living')) as kinds (sensor_type, room_name);
+    cross join (values ('electricity_kwh_total', ''), ('room_temperature_c', 'living'), ('setpoint_c', 'living'))
+        as kinds (sensor_type, room_name);
     insert into raw.meter_readings (sensor_id, read_at, received_at, value)
     select sensor_id, read_at, read_at + interval '3 minutes',
         case sensor_type when 'electricity_kwh_total' then 1000 + hour * 0.4 + chance * 0.3 else 20 + chance end
     from generate_series(0, %(days)s * 24 - 1) as hour
     cross join lateral (select %(end)s::timestamptz - interval '1 hour' * (%(days)s * 24 - hour) as read_at) as times
     cross join raw.sensors
-    join (values ('electricity_kwh_total', 0.97), ('room_temperature_c', 0.9), ('setpoint_c', 0.02)) as shares (sensor_type, share) using (sensor_type)
+    join (values ('electricity_kwh_total', 0.97), ('room_temperature_c', 0.9), ('setpoint_c', 0.02))
+        as shares (sensor_type, share) using (sensor_type)
     cross join lateral (select abs(hashint8(sensor_id * 1000003 + hour) %% 1000) / 1000.0) as chances (chance)
     where chance < share;
 """
@@ -116,7 +119,8 @@ def bytes_of(session: Session, table: str) -> float:
     return float(
         session.value(f"""
         select sum(pg_total_relation_size(part))
-        from (select '{table}'::regclass as part union all select inhrelid from pg_inherits where inhparent = '{table}'::regclass) as parts""")
+        from (select '{table}'::regclass as part
+              union all select inhrelid from pg_inherits where inhparent = '{table}'::regclass) as parts""")
     )
 
 
@@ -162,7 +166,8 @@ def measure(buildings: int, days: int, dbt_s: float, results: pathlib.Path) -> N
         postgres.cursor.execute("""
             do $$ declare chunk regclass; begin
                 for chunk in
-                    select public.show_chunks(table_name, older_than => energy.clock() - compress_after) from energy.storage where compress_after is not null
+                    select public.show_chunks(table_name, older_than => energy.clock() - compress_after)
+                    from energy.storage where compress_after is not null
                 loop call public.convert_to_columnstore(chunk); end loop;
             end $$""")
         found |= {

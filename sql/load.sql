@@ -33,6 +33,8 @@ set local role edf_owner;
 \ir routines/ingest_weather.sql
 \ir routines/take_weather.sql
 \ir routines/write_hours.sql
+\ir routines/begin_rebuild.sql
+\ir routines/reach_of.sql
 \ir routines/refresh_building_hours.sql
 \ir routines/withdraw_readings.sql
 \ir routines/rebuild_building_hours.sql

@@ -148,7 +148,7 @@ def trained_in_python(cursor) -> None:
         ([{**file, "lead_day": 2}], "22023", "days of lead"),
         ([{**file, "ubj": "?"}], "22023", "files cannot be read"),
         ([], "22023", "there are no files"),
-        ([{**file, "around": {"base": {"intercept": 1}}}], "0A000", "trees alone"),
+        ([{**file, "around": {"base": {"intercept": 1}}}], "0A000", "cannot be imported"),
     ):
         cursor.execute("savepoint before")
         try:

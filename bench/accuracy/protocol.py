@@ -1,9 +1,9 @@
 """The protocol for all methods: rolling origins, available information, and the files of forecasts.
 
-Seventy origins, one a day at 05:00 in the time zone of the data, such that the last 72 hours of each forecast are within
-the series: the last ten weeks. At each, a method knows all hours before it (expanding window) and the regressors of the
-72 hours ahead; it is refitted every 14 days. For development the same is done ten weeks earlier, on the series cut
-where the test begins: nothing may be tuned on the test weeks.
+Seventy origins, one a day at 05:00 in the time zone of the data, such that the 72 hours of the last forecast are
+within the series: the last ten weeks. At each, a method knows all hours before it (expanding window) and the regressors
+of the 72 hours ahead; it is refitted every 14 days. For development the same is done ten weeks earlier, on the series
+cut where the test begins: nothing may be tuned on the test weeks.
 """
 
 import hashlib

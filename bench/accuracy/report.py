@@ -106,10 +106,12 @@ def accuracy(options) -> str:
     sizes = pd.Series(described).value_counts()
     return "\n\n".join(
         [
-            "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all of them:",
+            "WAPE %, leads 1-24 h / 1-72 h, mean of the group's series; a dash where a method has not been run on all "
+            "of them:",
             markdown(cells(table, sizes)),
-            "Over the series that each method has forecast: mean and largest ratio of its error to the one of the best peer of"
-            " the series (leads 1-24 h / 1-72 h; the best peer differs from series to series), and the share of hours inside"
+            "Over the series that each method has forecast: mean and largest ratio of its error to the one of the "
+            "best peer of the series (leads 1-24 h / 1-72 h; the best peer differs from series to series), and the "
+            "share of hours inside"
             " the interval (leads 1-72 h):",
             markdown(ratios(table)),
             *write_figures(options, table),
@@ -149,7 +151,8 @@ def cuts_section(options) -> str:
         return "Not measured yet."
     return "\n\n".join(
         [
-            f"RMSE of the ensemble over that of the best of its members and the peers, and which one that is (aims: {cuts.MEAN:.2f}"
+            "RMSE of the ensemble over that of the best of its members and the peers, and which one that is "
+            f"(aims: {cuts.MEAN:.2f}"
             f" on average, {cuts.WORST} at worst; {len(table)} cuts):",
             markdown(cuts.ratios(table), "series"),
             "Over all cuts:",

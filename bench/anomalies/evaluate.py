@@ -2,7 +2,8 @@
 
 Reads WORK/scores/METHOD.csv.gz (building_id, apartment_id, local_date, score and, for methods with their own
 threshold, is_alarm) and, for those with their own alerts, WORK/scores/METHOD.alerts.csv.gz (first_date, last_date,
-score). A method without a threshold gets the one that allows N alerts per 100 apartments a week on the training part. Writes WORK/results.csv and prints it."""
+score). A method without a threshold gets the one that allows N alerts per 100 apartments a week on the training part.
+Writes WORK/results.csv and prints it."""
 
 import argparse
 import dataclasses
@@ -46,7 +47,7 @@ def of_method(work: pathlib.Path, name: str, about: dict, part: str, budget: flo
 
 
 def false_alarms(work: pathlib.Path, methods: list[str] | None = None, budget: float = BUDGET) -> pd.DataFrame:
-    """For a building without injected faults: alerts per 100 apartments a week, and the share of days without an alarm."""
+    """A building without injected faults: alerts per 100 apartments a week, and the share of days without an alarm."""
     about, rows = json.loads((work / "about.json").read_text()), {}
     for name in methods or names(work):
         days, alerts = of_method(work, name, about, "test", budget)

@@ -124,7 +124,8 @@ def labels(work: pathlib.Path) -> list[str]:
         for row in found
     ]
     return [
-        "SIMULATED: the combined score after technicians' feedback on the training part, with the thresholds of the budget:",
+        "SIMULATED: the combined score after technicians' feedback on the training part, with the thresholds of the "
+        "budget:",
         markdown(
             rows, ["labels", "faults among them", "Precision@50", "event-wise F0.5", "normal days", "within 3 days"]
         ),

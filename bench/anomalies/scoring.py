@@ -21,7 +21,8 @@ BUILDINGS = """
     insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
     select 'bench-' || n, 'Bench', 'Europe/Zurich', 'CH-ZH', 47, 8, 'bench' from generate_series(1, 50) as n;
     insert into raw.apartments (building_id, apartment_id)
-    select 'bench-' || n, 'flat-' || m from generate_series(1, 50) as n cross join generate_series(1, %(apartments)s) as m;
+    select 'bench-' || n, 'flat-' || m
+    from generate_series(1, 50) as n cross join generate_series(1, %(apartments)s) as m;
     insert into raw.sensors (building_id, apartment_id, sensor_type)
     select building_id, apartment_id, 'heating_energy_kwh' from raw.apartments where building_id like 'bench-%%';
     insert into raw.weather_observations (weather_location_id, valid_at, received_at, temperature_c, ghi_w_m2)
@@ -42,8 +43,9 @@ BUILDINGS = """
     cross join generate_series('2017-01-18 00:00Z'::timestamptz, '2017-01-21 11:00Z', '1 hour') as hour_at
     where building_id like 'bench-%%';
     -- Days before of which no hours are needed.
-    insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours, comfort_hours,
-        coverage_share, quality, received_at, heating_kwh, heating_hours, heating_quality, room_temperature_c, room_hours)
+    insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours,
+        comfort_hours, coverage_share, quality, received_at, heating_kwh, heating_hours, heating_quality,
+        room_temperature_c, room_hours)
     select building_id, apartment_id, at::date, 24, 24, 24, 1, 'measured', at + interval '30 hours',
         9 + 4 * random(), 24, 'measured', 21 + random(), 24
     from raw.apartments cross join generate_series('2016-10-20Z'::timestamptz, '2017-01-17Z', '1 day') as at
@@ -65,7 +67,8 @@ FEATURES = """
     update raw.buildings set archetype = 'bench' where building_id like 'bench-%';
     update energy.apartment_features set (energy_to_like_days, energy_to_neighbours, energy_ratio_7d, avg_temp_diff,
         temp_diff_roll_std_3d, gap_hours, most_over_c, most_under_c, steepest_fall_c, room_to_neighbours_c,
-        hot_water_ratio_7d, hot_water_night_min_l, setpoint_c, sun_kwh_m2) = (0.8 + 0.4 * random(), 0.7 + 0.6 * random(),
+        hot_water_ratio_7d, hot_water_night_min_l, setpoint_c, sun_kwh_m2) = (
+        0.8 + 0.4 * random(), 0.7 + 0.6 * random(),
         0.8 + 0.4 * random(), random() - 0.5, 0.3 * random(), 3 * random(), random(), random(), 0.5 * random(),
         random() - 0.5, 0.5 + random(), 0, 21, 1)
     where building_id like 'bench-%'"""
@@ -105,7 +108,8 @@ class Bench:
         # Processor seconds of other processes would not be counted.
         self.session.cursor.execute("begin; set local max_parallel_workers_per_gather = 0; set local jit = off")
         self.session.cursor.execute(BUILDINGS, {"apartments": apartments})
-        self.ids = self.session.value("select array_agg(building_id) from raw.buildings where building_id like 'bench-%'")
+        ours = "select array_agg(building_id) from raw.buildings where building_id like 'bench-%'"
+        self.ids = self.session.value(ours)
         self.parts: list[tuple[str, float, int | None]] = []
 
     def part(self, name: str, statement: str, *values, counts: bool = True) -> float:
@@ -119,7 +123,8 @@ class Bench:
         execute = self.session.cursor.execute
         self.part("days of three dates are computed from hours", DAYS, counts=False)
         execute("analyze energy.apartment_days")
-        self.part("features of 93 days are kept", "select energy.keep_features(%s, '2016-10-20')", self.ids, counts=False)
+        keep = "select energy.keep_features(%s, '2016-10-20')"
+        self.part("features of 93 days are kept", keep, self.ids, counts=False)
         execute("analyze energy.apartment_features")
         total = self.part("features of a day", "select energy.keep_features(%s, %s)", self.ids, DAY, counts=False)
         execute(FEATURES)
@@ -129,17 +134,20 @@ class Bench:
         execute(MODELS)
         execute("select rule from energy.anomaly_rules order by rule")
         for (rule,) in self.session.cursor.fetchall():
-            total += self.part(f"rule `{rule}`", "select energy.score_by_rule(%s, %s, %s, %s)", rule, self.ids, DAY, DAY)
+            by_rule = "select energy.score_by_rule(%s, %s, %s, %s)"
+            total += self.part(f"rule `{rule}`", by_rule, rule, self.ids, DAY, DAY)
         execute("analyze energy.anomaly_scores")
         query = "format('select * from energy.days_by_model(%%L, $1, $2, $3)', %s::text)"
         for detector in self.session.value("select energy.anomaly_models()"):
             total += self.part(f"model `{detector}`", f"select energy.keep_scores(%s, %s, %s, %s, {query})",
                                detector, self.ids, DAY, DAY, detector)
         execute(SCORES)
-        self.part("scores of the day again: nothing changes", "select energy.score_days_of(%s, %s, %s)", self.ids, DAY, DAY)
+        again = "select energy.score_days_of(%s, %s, %s)"
+        self.part("scores of the day again: nothing changes", again, self.ids, DAY, DAY)
         self.part("combination of two weeks",
                   "select count(*) from energy.combined_anomaly_scores(%s, %s::date - 14, %s)", self.ids, DAY, DAY)
-        alerts = self.part("alerts of two weeks, with the combination", "select energy.raise_anomaly_alerts(%s)", self.ids)
+        raised = "select energy.raise_anomaly_alerts(%s)"
+        alerts = self.part("alerts of two weeks, with the combination", raised, self.ids)
         self.part("alerts again: nothing changes", "select energy.raise_anomaly_alerts(%s)", self.ids)
         execute("rollback")
         return total + alerts

@@ -1,6 +1,6 @@
 """Forecasts of each home at every age, by every source, in the database of PGHOST, PGPORT and PGDATABASE:
 
-    measure.py load --cache FOLDER              the homes of the demo, each a building of archetype homes, with their weather
+    measure.py load --cache FOLDER              the homes of the demo, each a building of archetype homes, with weather
     measure.py measure --results FILE           adds a line of JSON for each home that is missing in FILE
 
 A home is forecast in a transaction that is rolled back: the archetype's model and its design profile are trained on the
@@ -33,10 +33,14 @@ LIFE = 42  # days for which a home is followed from its first day on
 HORIZON = "72 hours"
 TRY = """
     create schema if not exists bench;
-    create or replace function bench.forecast(source text, building_id text, slot_at timestamptz, inputs energy.place_inputs, target float8[], received_at timestamptz[])
+    create or replace function bench.forecast(
+        source text, building_id text, slot_at timestamptz, inputs energy.place_inputs, target float8[],
+        received_at timestamptz[])
     returns table (valid_at timestamptz, yhat float8, yhat_lower float8, yhat_upper float8) language plpgsql as $$
     begin
-        return query select f.valid_at, f.yhat, f.yhat_lower, f.yhat_upper from energy.forecast_by(source, building_id, slot_at, '72 hours', inputs, target, received_at) as f;
+        return query
+            select f.valid_at, f.yhat, f.yhat_lower, f.yhat_upper
+            from energy.forecast_by(source, building_id, slot_at, '72 hours', inputs, target, received_at) as f;
     exception when data_exception or undefined_object then
         return;
     end $$;
@@ -48,7 +52,8 @@ FORECASTS = """
     with asked as (
         select slot_at, inputs, source, age, array(
                 select case when at >= greatest(slot_at - age * interval '7 days', %(birth)s) then value end
-                from unnest(demand.target, (inputs).times) with ordinality as hours (value, at, n) order by n) as target, demand.received_at
+                from unnest(demand.target, (inputs).times) with ordinality as hours (value, at, n)
+                order by n) as target, demand.received_at
         from bench.slots
         cross join unnest(%(sources)s::text[]) as source
         cross join unnest(%(ages)s::float8[]) as age
@@ -63,7 +68,8 @@ FORECASTS = """
     order by source, age, slot_at, ahead.valid_at
 """
 SCORES = f"""
-    select source, age, count(*), sum(abs(consumption_kwh - yhat)), sum((consumption_kwh - yhat) ^ 2), sum(consumption_kwh),
+    select source, age, count(*), sum(abs(consumption_kwh - yhat)), sum((consumption_kwh - yhat) ^ 2),
+        sum(consumption_kwh),
         sum((consumption_kwh between yhat_lower and yhat_upper)::integer), sum(yhat_upper - yhat_lower)
     from ({FORECASTS}) as forecasts group by source, age
 """
@@ -77,7 +83,8 @@ def load(cursor, cache: pathlib.Path) -> None:
     )
     for home in HOMES:
         cursor.execute(
-            """insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id, archetype)
+            """insert into raw.buildings
+                 (building_id, name, time_zone, region, latitude, longitude, weather_location_id, archetype)
             values (%s, 'Home', 'Etc/GMT+8', 'US-CA', %s, %s, %s, 'homes')""",
             (f"home-{home}", place["latitude"], place["longitude"], place["weather_location_id"]),
         )
@@ -89,7 +96,8 @@ def load(cursor, cache: pathlib.Path) -> None:
         psycopg2.extras.execute_values(
             cursor,
             """insert into energy.building_hours
-            (building_id, hour_at, consumption_kwh, received_at, apartments_reporting, apartments_expected, coverage_share, quality) values %s""",
+            (building_id, hour_at, consumption_kwh, received_at, apartments_reporting, apartments_expected,
+             coverage_share, quality) values %s""",
             rows,
             template="(%s, %s, %s, %s, 1, 1, 1, 'measured')",
             page_size=5000,
@@ -107,7 +115,8 @@ def load(cursor, cache: pathlib.Path) -> None:
     cursor.execute("delete from energy.buildings_due")
     cursor.execute(TRY)
     cursor.execute(
-        "insert into bench.truth select * from energy.building_hours; create index on bench.truth (building_id, hour_at)"
+        "insert into bench.truth select * from energy.building_hours; "
+        "create index on bench.truth (building_id, hour_at)"
     )
     for start in STARTS.values():
         for day in range(-ISSUES, max(ISSUES, LIFE)):
@@ -162,7 +171,8 @@ def measure(cursor, number: int) -> dict:
     cursor.execute("select edf.approve_model(energy.train_archetype('homes'), 'bench')")
     cursor.execute(
         """insert into energy.design_profiles
-        select p.archetype, p.size_unit, '-infinity', p.buildings, p.base_kwh, p.heating_kwh, p.cooling_kwh, p.mean_heating_k, p.mean_cooling_k,
+        select p.archetype, p.size_unit, '-infinity', p.buildings, p.base_kwh, p.heating_kwh, p.cooling_kwh,
+            p.mean_heating_k, p.mean_cooling_k,
             p.lower_ratio, p.upper_ratio, p.between_variance, p.daily_variance
         from energy.learn_design_profile('homes', 'apartment', %s, energy.design_members('homes', %s)) as p""",
         (start, start),

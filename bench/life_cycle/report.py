@@ -182,8 +182,10 @@ def text(homes: list[Home], thresholds) -> str:
         )
         parts += [f"Hours inside the 90 % interval: {covered}.", ""]
     parts += [
-        "Forecasts of the archetype's model over the first weeks of a home, with a subsequent correction: WAPE % without it / times the shrunken level of",
-        "the days forecast so far / times the mean level of these days. The model itself already shrinks its level towards that of the home.",
+        "Forecasts of the archetype's model over the first weeks of a home, with a subsequent correction: WAPE % "
+        "without it / times the shrunken level of",
+        "the days forecast so far / times the mean level of these days. The model itself already shrinks its level "
+        "towards that of the home.",
         "",
         "| week of life | archetype's model, development | the same, others |",
         "|---|---|---|",

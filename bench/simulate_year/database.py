@@ -15,7 +15,8 @@ SNAPSHOT = """
     select building_id, slot_at, hour_at, consumption_kwh
     from energy.forecast_slots
     join energy.building_hours using (building_id)
-    where status = 'issued' and hour_at >= slot_at - interval '1 day' and hour_at < slot_at and consumption_kwh is not null
+    where status = 'issued' and hour_at >= slot_at - interval '1 day' and hour_at < slot_at
+      and consumption_kwh is not null
       and slot_at > (select max(slot_at) from energy.forecast_slots) - interval '4 days'
       and not exists (
           select from simulation.known_at_issue as known
@@ -69,7 +70,10 @@ class Database:
 
         thread = threading.Thread(target=work)
         thread.start()
-        under_way = "select exists (select from energy.job_runs where job_name = %s and status = 'running' and backend_pid = %s)"
+        under_way = (
+            "select exists (select from energy.job_runs"
+            " where job_name = %s and status = 'running' and backend_pid = %s)"
+        )
         while not ended and not self.value("postgres", under_way, (job, pid)):
             time.sleep(0.001)
         subprocess.run(["kill", "-KILL", str(pid)], check=True)

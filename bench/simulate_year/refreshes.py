@@ -21,7 +21,8 @@ COMPARED = """
         hours.consumption_kwh between coalesce(refreshed.yhat_lower, issued.yhat_lower)
             and coalesce(refreshed.yhat_upper, issued.yhat_upper) as in_refreshed,
         hours.consumption_kwh between issued.yhat_lower and issued.yhat_upper as in_issued,
-        coalesce((refreshed.yhat_upper - refreshed.yhat_lower) / nullif(issued.yhat_upper - issued.yhat_lower, 0), 1) as width
+        coalesce((refreshed.yhat_upper - refreshed.yhat_lower)
+            / nullif(issued.yhat_upper - issued.yhat_lower, 0), 1) as width
     from moments
     cross join lateral (
         select slot_at as issued_at from energy.forecast_slots as slots
@@ -61,7 +62,8 @@ BY_LEAD = """
     )
 
     select lead, count(*), sqrt(avg(((actual - issued) / scale) ^ 2)), sqrt(avg(((actual - refreshed) / scale) ^ 2)),
-        sqrt(avg(((actual - persistence) / scale) ^ 2)), 100 * avg(in_issued::integer), 100 * avg(in_refreshed::integer),
+        sqrt(avg(((actual - persistence) / scale) ^ 2)), 100 * avg(in_issued::integer),
+        100 * avg(in_refreshed::integer),
         percentile_cont(0.5) within group (order by width)
     from compared join scales using (building_id)
     group by lead order by lead

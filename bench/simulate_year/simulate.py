@@ -201,7 +201,9 @@ def plan_of(database: Database) -> faults.Plan:
             "postgres",
             """
         select name, value from energy.monitoring_limits
-        cross join lateral (values ('meters_late', meters_late), ('demand_late', demand_late), ('weather_late', weather_late)) as limits (name, value)
+        cross join lateral (values
+            ('meters_late', meters_late), ('demand_late', demand_late), ('weather_late', weather_late)
+        ) as limits (name, value)
         union all
         select job_name, late_after from energy.jobs where job_name = 'refresh_days'""",
         )

@@ -70,7 +70,8 @@ def section(table: pd.DataFrame) -> str:
                 )
                 night = rows[rows["method"] == method]["night"].max()
                 lines.append(
-                    f"| {method} | {both('wape', 1)} | {both('ratio', 3)} | {both('pinball', 4)} | {both('inside', 1)} | {night:.3g} |"
+                    f"| {method} | {both('wape', 1)} | {both('ratio', 3)} | {both('pinball', 4)} | "
+                    f"{both('inside', 1)} | {night:.3g} |"
                 )
     return "\n".join(lines).strip()
 

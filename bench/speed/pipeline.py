@@ -24,7 +24,10 @@ TIME_ZONE = "Etc/GMT+8"
 HELD_OUT_DAYS = 56
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 START = {"rounds": 150, "eta": 0.1, "max_depth": 5, "subsample": 0.7, "colsample_bytree": 0.7}
-READ = "select hour_at, demand_kwh, temperature_c, ghi_w_m2, is_holiday from hours where number = %s and hour_at >= %s and hour_at < %s order by hour_at"
+READ = (
+    "select hour_at, demand_kwh, temperature_c, ghi_w_m2, is_holiday from hours"
+    " where number = %s and hour_at >= %s and hour_at < %s order by hour_at"
+)
 
 
 def read(connection, number: int, since, until) -> pd.DataFrame:

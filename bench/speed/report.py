@@ -62,7 +62,8 @@ def main() -> None:
         ""
         if whole <= 1
         else (
-            f" Not measured, but extrapolated from {buildings} to 120 buildings: training {seconds['train', 'edf'][0] * whole:.0f} s wall clock, "
+            f" Not measured, but extrapolated from {buildings} to 120 buildings: training "
+            f"{seconds['train', 'edf'][0] * whole:.0f} s wall clock, "
             f"daily forecast {seconds['forecast', 'edf'][0] * whole:.2g} s."
         )
     )
@@ -77,27 +78,40 @@ def main() -> None:
             "|---|---|",
             f"| at most 1.3 times libxgboost alone: training | {met(over('train', 'edf', 'floor'), 1.3, True)} |",
             f"| the same: backtest | {met(over('backtest', 'edf', 'floor'), 1.3, True)} |",
-            f"| the same: daily forecast, without reading a model or weather, and without features, in libxgboost | {met(over('forecast', 'edf', 'floor'), 1.3, True)} |",
-            f"| training at least 3 times as fast as Python, same settings | {met(over('train', 'python', 'edf'), 3)} |",
+            "| the same: daily forecast, without reading a model or weather, and without features, in libxgboost | "
+            f"{met(over('forecast', 'edf', 'floor'), 1.3, True)} |",
+            "| training at least 3 times as fast as Python, same settings | "
+            f"{met(over('train', 'python', 'edf'), 3)} |",
             f"| the same: default settings, and usual initial settings | {met(over('train', 'start', 'default'), 3)} |",
             f"| daily forecast at least 10 times as fast as Python | {met(over('forecast', 'python', 'edf'), 10)} |",
-            f"| daily forecast of 120 buildings in 1 s{', extrapolated, including start and connection of psql each time' if whole > 1 else ''} | {met(seconds['forecast', 'edf'][0] * max(whole, 1), 1, True)} "
-            f"wall clock, {seconds['forecast', 'edf'][1] * max(whole, 1) / 2:.2g} s of CPU time for each of two backends |",
+            "| daily forecast of 120 buildings in 1 s"
+            f"{', extrapolated, including start and connection of psql each time' if whole > 1 else ''} | "
+            f"{met(seconds['forecast', 'edf'][0] * max(whole, 1), 1, True)} "
+            f"wall clock, {seconds['forecast', 'edf'][1] * max(whole, 1) / 2:.2g} s of CPU time for each of two "
+            "backends |",
         ]
     )
     text = "\n\n".join(
         [
             MARKERS[0],
-            f"Wall-clock seconds, in parentheses CPU seconds; ratios are of CPU time, which other load on the machine affects least. Short tasks: medians "
-            f"of {len(runs['train-one', 'edf'])} run(s). Load average of 1, 5 and 15 minutes at the end: {load}. Many buildings: two backends, two processes of Python.{extrapolated}",
+            "Wall-clock seconds, in parentheses CPU seconds; ratios are of CPU time, which other load on the machine "
+            "affects least. Short tasks: medians "
+            f"of {len(runs['train-one', 'edf'])} run(s). Load average of 1, 5 and 15 minutes at the end: {load}. Many "
+            f"buildings: two backends, two processes of Python.{extrapolated}",
             "\n".join(lines),
             aims,
-            f"Training of either side is bounded by XGBoost alone. All three have edf's hyperparameters ({', '.join(f'{name} {value:g}' for name, value in sorted(settings.items()))}) "
-            f"and one thread a fit; base mean, so that all fit the same model. With its linear base, the default, `edf` takes {cell('train', 'default')}. With the usual initial hyperparameters (eta 0.1, 150 rounds, columns 0.7, XGBoost's 256 bins) Python "
-            f"takes {cell('train', 'start')} for the {buildings} buildings, {ratio('train', 'start', 'default')} times `edf` by default. RMSE of the held-out block, mean of the buildings: "
-            f"{float(rmse['edf']):.4f} kWh by `edf`, {float(rmse['default']):.4f} by default, {float(rmse['python']):.4f} by Python, {float(rmse['start']):.4f} with the initial hyperparameters. "
+            "Training of either side is bounded by XGBoost alone. All three have edf's hyperparameters "
+            f"({', '.join(f'{name} {value:g}' for name, value in sorted(settings.items()))}) "
+            "and one thread a fit; base mean, so that all fit the same model. With its linear base, the default, "
+            f"`edf` takes {cell('train', 'default')}. With the usual initial hyperparameters (eta 0.1, 150 rounds, "
+            "columns 0.7, XGBoost's 256 bins) Python "
+            f"takes {cell('train', 'start')} for the {buildings} buildings, {ratio('train', 'start', 'default')} "
+            "times `edf` by default. RMSE of the held-out block, mean of the buildings: "
+            f"{float(rmse['edf']):.4f} kWh by `edf`, {float(rmse['default']):.4f} by default, "
+            f"{float(rmse['python']):.4f} by Python, {float(rmse['start']):.4f} with the initial hyperparameters. "
             f"Python's time includes its start, {launch[0]:.2g} s ({launch[1]:.2g}) each.",
-            f"Private memory of a backend that trains building after building in one statement: {shown}; {peak:.0f} MB at most, including the shared buffers that it has touched.",
+            f"Private memory of a backend that trains building after building in one statement: {shown}; {peak:.0f} "
+            "MB at most, including the shared buffers that it has touched.",
             "The configured strategy, the ensemble, fits LEAR and the trees, five times each.",
             "\n".join(champion),
             MARKERS[1],

@@ -19,7 +19,8 @@ def table(cursor) -> None:
         "Evaluation: forecasts issued daily at 05:00 UTC over the ten weeks before the training, refitted every 14 days"
     )
     print(
-        f"{'building':<14}{'lead day':>9}  {'strategy':<16}{'MAPE %':>8}{'RMSE kWh':>10}{'MAE kWh':>9}{'in 90 %':>9}{'hours':>7}"
+        f"{'building':<14}{'lead day':>9}  "
+        f"{'strategy':<16}{'MAPE %':>8}{'RMSE kWh':>10}{'MAE kWh':>9}{'in 90 %':>9}{'hours':>7}"
     )
     for subject, day, is_model, strategy, mape, rmse, mae, coverage, n in cursor.fetchall():
         name, lead = (subject, str(day)) if is_model else ("", "")
@@ -46,7 +47,8 @@ def newcomers(cursor) -> None:
     """)
     for archetype, rmse, naive in cursor.fetchall():
         print(
-            f"A new building of archetype {archetype}, forecast by a model of the others from its first day: RMSE {rmse:.3f} kWh in its first week"
+            f"A new building of archetype {archetype}, forecast by a model of the others from its first day: RMSE "
+            f"{rmse:.3f} kWh in its first week"
             f" ({naive:.3f} by seasonal naive with the week before)"
         )
 

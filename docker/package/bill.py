@@ -97,7 +97,7 @@ def licence_texts(folder: pathlib.Path) -> list[str]:
 
 
 def write_licences(path: pathlib.Path, rows: list) -> None:
-    """rows: name, version, licence, folder or None. Each distinct text is written once, after the crates that use it."""
+    """rows: name, version, licence, folder or None. Each distinct text is written once, after the crates with it."""
     holders: dict = {}
     with path.open("w") as file:
         file.write("What is linked into edf.so beside edf itself, and under which licences.\n\n")

@@ -1,4 +1,4 @@
--- Models of anomalies beside those of forecasts, in one registry.
+-- Anomaly models, in the same registry as models of forecasts.
 
 create function edf.anomaly_strategies() returns text[]
 language sql immutable parallel safe
@@ -20,14 +20,15 @@ begin
       and (models.strategy = any (edf.anomaly_strategies())) <> (require_kind.strategy = any (edf.anomaly_strategies()))
     limit 1;
     if found then
-        raise exception '"%" has models of %, and a subject has one approved model: one of % needs another subject', subject, other.strategy, strategy
+        raise exception '"%" has models of strategy %: a model of strategy % needs another subject',
+            subject, other.strategy, strategy
             using errcode = 'invalid_parameter_value', hint = format('Choose another name, such as %L.', strategy || ' of ' || subject);
     end if;
 end;
 $$;
 comment on function edf.require_kind(text, text) is
-$$Refuses a model of anomalies for a subject that has models of forecasts, and the other way round (22023): of a subject one model is approved, so that the approval of the
-one would retire the other.$$;
+$$Raises 22023 if a subject already has models of the other kind, of forecasts or of anomalies. A subject has one
+approved model, so approving one kind would retire the other.$$;
 revoke all on function edf.require_kind(text, text) from public;
 
 create function edf.anomaly_model(model_id bigint) returns edf.models
@@ -38,19 +39,18 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = anomaly_model.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_id);
     if model.strategy <> all (edf.anomaly_strategies()) then
-        raise exception 'model % of "%" forecasts by % and finds no anomalies', model_id, model.subject, model.strategy
-            using errcode = 'feature_not_supported', hint = 'Train one by edf.train_anomaly_model, for another subject.';
+        raise exception 'model % of "%" is a forecasting model (strategy %), not an anomaly model',
+            model_id, model.subject, model.strategy
+            using errcode = 'feature_not_supported',
+                  hint = 'Train one with edf.train_anomaly_model, for another subject.';
     end if;
     perform edf.require_artifact(model);
     return model;
 end;
 $$;
 comment on function edf.anomaly_model(bigint) is
-    'A model of edf.train_anomaly_model whose artifact is whole. Errors: 42704 no such model, 0A000 it forecasts, 55000 its artifact was emptied, XX001 it is damaged.';
+$$A model of edf.train_anomaly_model whose artifact is intact. Errors: 42704 no such model, 0A000 it is a forecasting
+model, 55000 its artifact was emptied, XX001 its artifact is damaged.$$;
 revoke all on function edf.anomaly_model(bigint) from public;

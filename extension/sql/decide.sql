@@ -1,5 +1,23 @@
 -- Decisions about models: each with who, when and why.
 
+create function edf.require_model(model_id bigint) returns edf.models
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model edf.models;
+begin
+    select * into model from edf.models where models.model_id = require_model.model_id;
+    if not found then
+        raise exception 'there is no model %', coalesce(require_model.model_id::text, 'null')
+            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
+    end if;
+    return model;
+end;
+$$;
+comment on function edf.require_model(bigint) is
+    'A model by its id, read with the rights of the caller. Errors: 42704 no such model.';
+
 create function edf.locked_model(model_id bigint) returns edf.models
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -8,12 +26,8 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = locked_model.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
-    -- Two decisions about a subject take turns: the second sees what the first has done.
+    model := edf.require_model(model_id);
+    -- Decisions about a subject are serialised: the second sees the result of the first.
     perform pg_advisory_xact_lock(hashtextextended('edf.models ' || model.subject, 0));
     select * into model from edf.models where models.model_id = locked_model.model_id for update;
     return model;
@@ -37,7 +51,8 @@ begin
     end if;
 end;
 $$;
-comment on function edf.require_artifact is 'Refuses a model that cannot forecast. Errors: 55000 its artifact was emptied, XX001 it is damaged.';
+comment on function edf.require_artifact is
+    'Raises an error if a model cannot be used: 55000 its artifact was emptied, XX001 its artifact is damaged.';
 revoke all on function edf.require_artifact from public;
 
 create function edf.retire_approved(subject text, reason text) returns void
@@ -54,7 +69,7 @@ begin
     end if;
 end;
 $$;
-comment on function edf.retire_approved is 'Retires the approved model of a subject, where there is one, for another.';
+comment on function edf.retire_approved is 'Retires the approved model of a subject, if it has one.';
 revoke all on function edf.retire_approved from public;
 
 create function edf.decide_model(model_id bigint, decision text, reason text) returns bigint
@@ -71,7 +86,7 @@ begin
     elsif model.status <> 'pending' then
         raise exception 'model % is %, it cannot become %', model_id, model.status, decision
             using errcode = 'object_not_in_prerequisite_state',
-                  hint = 'Only a pending model can be approved or rejected. Train another one; edf.rollback_model brings the one before back.';
+                  hint = 'Only a pending model can be decided on. edf.rollback_model restores the previous one.';
     end if;
     if decision = 'approved' then
         perform edf.require_artifact(model);
@@ -83,7 +98,8 @@ begin
     return model_id;
 end;
 $$;
-comment on function edf.decide_model is 'What edf.approve_model and edf.reject_model share. Returns the model''s id.';
+comment on function edf.decide_model is
+    'Approves or rejects a model; called by edf.approve_model and edf.reject_model. Returns the model''s id.';
 revoke all on function edf.decide_model from public;
 
 create function edf.approve_model(model_id bigint, reason text default null) returns bigint
@@ -92,7 +108,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$ select edf.decide_model(model_id, 'approved', reason) $$;
 comment on function edf.approve_model is
-    'Approves a pending model: from now on its subject is forecast with it; the model approved before is retired in the same transaction. Returns the model''s id. Errors: 42704 no such model, 55000 it is not pending, XX001 its artifact is damaged.';
+$$Approves a pending model: its subject is forecast with it from now on, and the model approved before is retired in
+the same transaction. Returns the model's id. Errors: 42704 no such model, 55000 it is not pending, XX001 its
+artifact is damaged.$$;
 revoke all on function edf.approve_model from public;
 
 create function edf.reject_model(model_id bigint, reason text) returns bigint
@@ -123,9 +141,10 @@ begin
     select model_id into champion from edf.models where models.subject = rollback_model.subject and status = 'approved';
     if not found then
         raise exception 'no model of "%" is approved', subject
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists models; approve one that is pending.';
+            using errcode = 'undefined_object',
+                  hint = 'select model_id, subject, status from edf.models lists models; approve a pending one.';
     end if;
-    -- The one that was retired for it, when it was first approved: another call goes one further back.
+    -- The model that the champion replaced when it was first approved: another call goes one model further back.
     select models.* into model
     from edf.model_events as retired
     join edf.models using (model_id)
@@ -134,8 +153,9 @@ begin
     order by retired.event_id desc
     limit 1;
     if not found then
-        raise exception 'model % is the first that was approved for "%"', champion, subject
-            using errcode = 'object_not_in_prerequisite_state', hint = 'There is none before it to go back to. Approve another one that is pending.';
+        raise exception 'model % is the first approved model of "%"', champion, subject
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'There is no earlier model to roll back to. Approve a pending one.';
     end if;
     perform edf.require_artifact(model);
     perform edf.retire_approved(subject, format('rolled back to model %s: %s', model.model_id, reason));
@@ -146,7 +166,9 @@ begin
 end;
 $$;
 comment on function edf.rollback_model is
-    'Takes back an approval: the model that was approved before for the subject is approved again, the present one is retired. Returns the id of the model that now forecasts. Errors: 42704 no model is approved; 55000 there is none before it, or its artifact was emptied; XX001 its artifact is damaged.';
+$$Undoes an approval: the model that was approved before is approved again, and the current one is retired. Returns
+the id of the model that now forecasts. Errors: 42704 no model is approved; 55000 there is no earlier model, or its
+artifact was emptied; XX001 its artifact is damaged.$$;
 revoke all on function edf.rollback_model from public;
 
 create function edf.empty_model(model_id bigint, reason text) returns bigint
@@ -171,5 +193,7 @@ begin
 end;
 $$;
 comment on function edf.empty_model is
-    'Empties the artifact of a rejected or retired model, for good: its row, metrics, checksum and events stay, so that what it forecast can still be traced; it cannot forecast again. Returns the bytes that it had, 0 where it was empty. Errors: 42704 no such model, 55000 it is pending or approved.';
+$$Empties the artifact of a rejected or retired model permanently. Its row, metrics, checksum and events are
+retained, so that its forecasts can be traced; it cannot forecast again. Returns the size of the artifact in bytes, 0
+if it was already empty. Errors: 42704 no such model, 55000 it is pending or approved.$$;
 revoke all on function edf.empty_model from public;

@@ -67,7 +67,9 @@ begin
     return model;
 end;
 $$;
-comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train and edf.train_anomaly_model call it. Returns the model''s id. Errors: 22004 a NULL argument, 22023 the subject has models of another kind.';
+comment on function edf.register_model is
+$$Writes a fitted model as a pending row; called by edf.train and edf.train_anomaly_model. Returns the model's id.
+Errors: 22004 a NULL argument, 22023 the subject has models of the other kind.$$;
 revoke all on function edf.register_model from public;
 create type edf.schedule as (
     first_origin    timestamptz,
@@ -78,7 +80,8 @@ create type edf.schedule as (
     training_window interval
 );
 comment on type edf.schedule is
-    'Of a backtest: from first_origin (by default test_period before the end) to last_origin (by default the end) a forecast each step; a new fit each refit, on so much as training_window.';
+$$When a backtest issues forecasts and fits models: a forecast every step from first_origin (by default test_period
+before the end) to last_origin (by default the end), and a new fit every refit, on at most training_window.$$;
 create function edf.schedule_of(given jsonb) returns edf.schedule
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -110,7 +113,8 @@ begin
 end;
 $$;
 comment on function edf.schedule_of(jsonb) is
-    'A schedule of its settings by name, with the defaults filled in. Errors: 22023 an unknown name (the nearest is told) or a value that is no time or interval.';
+$$A schedule from its settings by name, with the defaults filled in. Errors: 22023 an unknown name (the message
+suggests the nearest) or a value that is not a time or interval.$$;
 create type edf.series as (
     times                timestamptz[],
     target               double precision[],
@@ -123,7 +127,9 @@ create type edf.series as (
     forecast_values      double precision[]
 );
 comment on type edf.series is
-    'A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of the regressors, and the regressors one column after the other; regressors as they were forecast: times, when each was received, names, and values one column after the other.';
+$$A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of
+the regressors, and the regressors one column after the other; forecasts of regressors: times, when each was
+received, names, and values one column after the other.$$;
 create type edf.fitted as (
     artifact        bytea,
     parameters_used jsonb,
@@ -134,7 +140,7 @@ create type edf.fitted as (
     training_rows   bigint,
     metrics         jsonb
 );
-comment on type edf.fitted is 'A fitted model with what edf.models keeps of it.';
+comment on type edf.fitted is 'A fitted model, with the columns that edf.models stores.';
 create or replace function edf.require(name text, given boolean) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -146,7 +152,7 @@ begin
     end if;
 end;
 $$;
-comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22004).';
+comment on function edf.require(text, boolean) is 'Raises 22004 if an argument is NULL; the message names it.';
 CREATE  FUNCTION "backtest_series"(
 	"series" edf.series, /* Option < :: pgrx :: heap_tuple :: PgHeapTuple < '_, :: pgrx :: pgbox ::
 AllocatedByRust > > */
@@ -250,10 +256,10 @@ create aggregate edf.fit_panel(
     sfunc = edf.panel_add, stype = internal, finalfunc = edf.panel_fit
 );
 comment on aggregate edf.fit_panel(text, edf.series, jsonb, jsonb, interval, integer[], interval) is
-$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those
-of the first row.
+$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are
+those of the first row.
 
-Memory: eight bytes for each number of the series, and what edf.train_global takes to learn.
+Memory: eight bytes for each number of the series, and what edf.train_global needs for training.
 Errors: as edf.train_global.$$;
 comment on function edf.panel_add is 'State function of edf.fit_panel.';
 comment on function edf.panel_fit is 'Final function of edf.fit_panel.';
@@ -431,16 +437,102 @@ begin
     where found.levels is not null;
 end;
 $$;
-comment on function edf.score is
-$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
-is known.
+create or replace function edf.score(
+    forecasts text,
+    by        text[] default '{}',
+    metrics   text[] default null
+) returns table (
+    slice  jsonb,
+    metric text,
+    value  double precision,
+    unit   text,
+    n      bigint
+)
+language plpgsql stable
+as $$
+declare
+    names  text[];
+    types  text[];
+    inputs text[];
+    wanted text[] := nullif(metrics, '{}');
+    given  text;
+    reads  text;
+begin
+    perform edf.require('forecasts', forecasts is not null),
+            edf.require('by', by is not null and array_position(by, null) is null),
+            edf.require('metrics', metrics is null or array_position(metrics, null) is null);
+    select array_agg(c.name), array_agg(c.type) into names, types from edf.columns_of(forecasts) as c;
+    select array_agg(i.name) into inputs from edf.score_inputs(names, types) as i;
 
-by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
-it, all rows are one slice. metrics: which ones; by default all that the columns allow.
-Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
-quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
-forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
-Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
+    foreach given in array by loop
+        perform edf.require_known('column', given, case when 'lead_hours' = any (inputs) then names || text 'lead_day' else names end);
+    end loop;
+    foreach given in array coalesce(wanted, '{}') loop
+        perform edf.require_known('metric', given, array(select m.metric from edf.score_metrics() as m));
+    end loop;
+    wanted := coalesce(wanted, array(select m.metric from edf.score_metrics() as m where m.reads <@ inputs));
+    select m.metric, array_to_string(m.reads, ', ') into given, reads
+    from edf.score_metrics() as m
+    where not m.reads <@ coalesce(inputs, '{}') and (m.metric = any (wanted) or wanted = '{}');
+    if found then
+        raise exception 'metric "%" reads %; the query has the columns %', given, reads, array_to_string(names, ', ')
+            using errcode = 'invalid_parameter_value',
+                hint = 'Name the columns with AS; select * from edf.score_metrics() lists those of each metric.';
+    end if;
+
+    return query execute format(
+        $query$
+        with forecasts as materialized (
+            select jsonb_build_object(%1$s) as slice, %2$s
+            from (
+            %3$s
+            ) as q
+        ),
+        -- The peak of each 24 hours of each forecast. Slices that repeat an hour mix series and have no peak.
+        peaks as (
+            select slice, case when bool_and(is_one_series) then avg(peak_error) end as peak_error
+            from (%4$s) as lead_days
+            group by slice
+        ),
+        scores as (
+            select slice, count(actual) as n, %5$s
+            from forecasts left join peaks using (slice)
+            group by slice
+        )
+        select slice, m.metric, m.value, m.unit, n
+        from scores cross join lateral (values %6$s) as m (at, metric, value, unit)
+        order by %7$s m.at
+        $query$,
+        (select string_agg(format(
+            case when b.name = any (names) then '%1$L, q.%1$I' else '%1$L, ceil(q.lead_hours / 24.0)' end, b.name), ', ')
+         from unnest(by) as b (name)),
+        (select string_agg(format('%s as %I', i.expression, i.name), ', ') from edf.score_inputs(names, types) as i),
+        rtrim(forecasts, e' \t\r\n;'),
+        case when 'peak_error' = any (wanted)
+            then 'select slice, edf.peak_error(actual, yhat), count(*) = count(distinct lead_hours) as is_one_series
+                  from forecasts group by slice, issued_at, ceil(lead_hours / 24)'
+            else 'select null::jsonb as slice, null::double precision as peak_error, null::boolean as is_one_series where false' end,
+        (select string_agg(format('%s as %I', m.expression, m.metric), ', ') from edf.score_metrics() as m where m.metric = any (wanted)),
+        (select string_agg(format('(%s, %L, scores.%I, %L)', m.at, m.metric, m.metric, m.unit), ', ')
+         from edf.score_metrics() with ordinality as m (metric, unit, reads, expression, at) where m.metric = any (wanted)),
+        (select string_agg(format('slice -> %L, ', b.name), '') from unnest(by) as b (name)));
+    if not found then
+        raise exception 'the query returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
+    end if;
+end;
+$$;
+comment on function edf.score is
+$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit
+and the number n of rows whose actual is known.
+
+by: columns of the query whose values define the slices, such as {candidate,lead_day}; lead_day is computed from
+lead_hours (1 for the first 24). By default all rows are one slice. metrics: by default all that the columns allow.
+Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the
+arrays quantile_values and quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours
+(peak_error: the mean over each 24 hours of each forecast, NULL where a slice mixes series). The aggregates edf.mape,
+... compute the same in a query of your own. Nothing is written.
+Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values;
+and those of the query.$$;
 create or replace function edf.portfolio(
     forecasts text,
     residuals text,
@@ -473,8 +565,8 @@ begin
     foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
         perform edf.require_column('residuals', given, known);
     end loop;
-    -- Each query runs once; the core reads sums, so that memory does not grow with the series. What stands beside the queries has names that
-    -- theirs will not have.
+    -- Each query runs once; the core reads sums, so that memory does not grow with the number of series. CTEs have the
+    -- prefix edf_, so that they do not hide tables of the queries.
     execute format(
         $query$
         with edf_forecasts as materialized (
@@ -517,11 +609,11 @@ begin
     if found.members = 0 then
         raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step and lead: %',
+        raise exception 'a series is listed twice for one step and lead: %',
             coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
             using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
     elsif found.incomplete_at is not null then
-        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
+        raise exception 'at % not all of the % series have a forecast', found.incomplete_at, found.members
             using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
     elsif found.unknown is not null then
         raise exception 'no residual of series "%" is known', found.unknown
@@ -535,15 +627,19 @@ begin
 end;
 $$;
 comment on function edf.portfolio is
-$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
-series would take all their errors for one, adding up variances would take them for unrelated.
+$$Forecasts the sum of several series with quantiles, from their joint residuals: one row per step. Adding the
+quantiles of the series would assume that their errors are perfectly correlated, adding variances that they are
+independent.
 
-forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
-lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
-or were not known when the forecast was made, are left out. origins says how many origins are left.
-Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
+forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building.
+residuals: a query with series, issued_at, lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all
+series at the same origin and lead are added; those that lack a series, or were not known when the forecast was
+issued, are left out. origins: how many origins were used.
+Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals have more weight, as in
+edf.forecast.
 Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
-Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
+Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or
+infinite values; and those of the queries.$$;
 create or replace function edf.require_column(query text, name text, known text[]) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -588,7 +684,8 @@ begin
 end;
 $$;
 comment on function edf.checked_columns is
-    'The columns of a query: first those that are needed, by position, then regressors and, anywhere, received_at. Errors: 22023 too few columns, or columns of other types.';
+$$The columns of a query: first the required ones, by position, then regressors and, anywhere, received_at. Errors:
+22023 too few columns, or columns of other types.$$;
 revoke all on function edf.checked_columns from public;
 create function edf.number_of(name text, type text) returns text
 language sql immutable strict
@@ -633,7 +730,7 @@ begin
     end if;
     if array_position(series.times, null) is not null then
         raise exception 'column % is NULL in a row', time
-            using errcode = 'data_exception', hint = 'Every row needs its time; leave such rows out.';
+            using errcode = 'data_exception', hint = 'Every row needs a time; leave out other rows.';
     end if;
     if regressor_forecasts is null then
         return series;
@@ -653,17 +750,18 @@ begin
     end if;
     if array_position(series.forecast_times, null) is not null or array_position(series.forecast_received_at, null) is not null then
         raise exception 'column % or % of the regressor forecasts is NULL in a row', time, known
-            using errcode = 'data_exception', hint = 'Every row needs its times; leave such rows out.';
+            using errcode = 'data_exception', hint = 'Every row needs both times; leave out other rows.';
     end if;
     return series;
 end;
 $$;
 comment on function edf.series_of(text, text) is
-$$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered by time. A column received_at
-(timestamptz, anywhere after the time) says when each row was first known.
+$$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered
+by time. A column received_at (timestamptz, anywhere after the time) says when each row was first known.
 
-regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast; NULL leaves the series' own value, NaN says that nobody knew one yet.
-Memory: five times that of the numbers, eight bytes each.
+regressor_forecasts: a query of (time, received_at, regressors...), forecasts of the regressors; NULL leaves the
+series' own value, NaN means that no value was known yet.
+Memory: five times the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 create function edf.panel_of(query text) returns table (name text, series edf.series)
 language plpgsql stable
@@ -702,7 +800,7 @@ begin
         panel_of.series := member.series;
         if panel_of.name is null or array_position(panel_of.series.times, null) is not null then
             raise exception 'column % or % is NULL in a row', of_series, time
-                using errcode = 'data_exception', hint = 'Every row needs its series and its time; leave such rows out.';
+                using errcode = 'data_exception', hint = 'Every row needs a series and a time; leave out other rows.';
         end if;
         return next;
     end loop;
@@ -713,11 +811,11 @@ begin
 end;
 $$;
 comment on function edf.panel_of(text) is
-$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series,
-in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each row was first
-known.
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per
+series, in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each
+row was first known.
 
-Memory: five times that of the longest series, and work_mem for sorting and for keeping.
+Memory: five times the numbers of the longest series, and work_mem for sorting and storing.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
 revoke all on function edf.panel_of(text) from public;
 create function edf.backtest(
@@ -754,7 +852,7 @@ begin
             edf.require('levels', levels is not null and array_position(levels, null) is null),
             edf.require('workers', workers is not null);
     if candidates is not null and parameters <> '{}' then
-        raise exception 'parameters are those of one strategy: among candidates, each has its own "parameters"'
+        raise exception 'parameters and candidates cannot be combined: each candidate has its own "parameters"'
             using errcode = 'invalid_parameter_value', hint = 'As in [{"strategy": "xgboost", "parameters": {"eta": 0.1}}].';
     end if;
     return query
@@ -765,23 +863,26 @@ begin
 end;
 $$;
 comment on function edf.backtest is
-$$Rolling-origin evaluation: what the forecasts would have been; one row per candidate, issue and step ahead.
+$$Rolling-origin evaluation: the forecasts that would have been issued in the past, one row per candidate, issue and
+step ahead.
 
-schedule: when forecasts are issued and models fitted, a JSON object of first_origin (by default test_period, 70 days, before the end), last_origin (by default the
-end), step (1 day), refit (14 days) and training_window (by default all). Every step a forecast is issued from what was known then; every refit the model is
-fitted anew on all that was known, or on only so much as training_window (forecasts may read further back).
-candidates: several in one call, a JSON array of strategies and of objects such as {"name": "trees", "strategy": "xgboost", "parameters": {}, "features": {}}, these
-features laid over those of the call; the column candidate tells them apart. Without it, there is the one of strategy and parameters, called as the
-strategy. regressor_forecasts, issue_hours, availability and a column received_at: as in edf.train, so that weather and demand are read as they were known;
-without issue_hours a model is fitted for the hour of its first issue. actual is NULL where a value was taken for a spike. levels: of the quantiles in
-quantile_values. workers: threads, 1 to
-64, among which fits of all candidates are shared out; the result is the same. Of a long series fewer fits run side by
-side, so that their tables of features stay below 600 MB. Nothing is written: edf.keep_backtest keeps one. Score the rows
-with edf.score. Source: Tashman (2000).
-Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and a day) x (9 + levels) is
-at most 25 million numbers, 200 MB.
-Memory: twice that for the forecasts, beside that of edf.train for each worker.
-Errors: as edf.train; of several candidates the message names the one.$$;
+schedule: when forecasts are issued and models are fitted, a JSON object of first_origin (by default test_period, 70
+days, before the end), last_origin (by default the end), step (1 day), refit (14 days) and training_window (by
+default all history). Every step a forecast is issued from what was known then; every refit the model is fitted again
+on all that was known, or on the newest training_window of it (forecasts may read further back).
+candidates: several recipes in one call, a JSON array of strategies and of objects such as {"name": "trees",
+"strategy": "xgboost", "parameters": {}, "features": {}}; their features override those of the call, and the column
+candidate has their names. By default there is one, of strategy and parameters, named after the strategy.
+regressor_forecasts, issue_hours, availability and a column received_at: as in edf.train, so that weather and demand
+are read as they were known; without issue_hours a model is fitted for the hour of its first issue. actual is NULL
+where the value was treated as a spike. levels: of the quantiles in quantile_values. workers: threads, 1 to 64, that
+share the fits of all candidates; the result is the same. Fewer fits of a long series run in parallel, so that their
+feature tables stay below 600 MB. Nothing is written: edf.keep_backtest stores a backtest. Score the rows with
+edf.score. Source: Tashman (2000).
+Limits: 100 candidates, 200 levels, 3,000 steps ahead; candidates x origins x (steps ahead and one day) x (9 +
+levels) is at most 25 million numbers, 200 MB.
+Memory: twice that for the forecasts, plus that of edf.train for each worker.
+Errors: as edf.train; with several candidates the message names the candidate.$$;
 revoke all on function edf.backtest from public;
 create or replace function edf.backtest_settings(given jsonb, set_by_caller text[] default '{}') returns jsonb
 language plpgsql stable
@@ -824,9 +925,9 @@ begin
 end;
 $$;
 comment on function edf.backtest_settings is
-$$Arguments of edf.backtest, given by name in JSON, with its defaults filled in; those that the caller sets itself are not among them.
+$$Arguments of edf.backtest, given by name in JSON, with its defaults filled in, without those in set_by_caller.
 
-Errors: 22023 an unknown name (the nearest is told) or a value of another type.$$;
+Errors: 22023 an unknown name (the message suggests the nearest) or a value of another type.$$;
 create function edf.run_backtest(training_data text, settings jsonb, regressor_forecasts text) returns table (
     candidate  text,
     issued_at  timestamptz,
@@ -849,7 +950,8 @@ as $$
          from jsonb_array_elements_text(nullif(settings -> 'issue_hours', 'null')) with ordinality as h (hour, at)),
         (settings ->> 'availability')::interval, (settings ->> 'workers')::integer)
 $$;
-comment on function edf.run_backtest is 'edf.backtest, its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
+comment on function edf.run_backtest is
+    'edf.backtest with its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
 revoke all on function edf.run_backtest from public;
 create or replace function edf.open_tuning(
     subject text, strategy text, space jsonb, metric text, query text, regressor_forecasts text, settings jsonb, before timestamptz, seed integer
@@ -865,7 +967,7 @@ begin
             edf.require('space', space is not null), edf.require('metric', metric is not null),
             edf.require('query', query is not null), edf.require('settings', settings is not null),
             edf.require('before', before is not null), edf.require('seed', seed is not null);
-    -- Two calls at once find the same one.
+    -- Concurrent calls find the same one.
     perform pg_advisory_xact_lock(hashtextextended('edf.tunings ' || open_tuning.subject, 0));
     select t.tuning_id into tuning
     from edf.tunings as t
@@ -895,7 +997,7 @@ begin
     perform from edf.tunings where tunings.tuning_id = register_trial.tuning_id for key share;
     if not found then
         raise exception 'there is no tuning %', tuning_id
-            using errcode = 'undefined_object', hint = 'It was deleted meanwhile: tune again.';
+            using errcode = 'undefined_object', hint = 'It was deleted during the search: tune again.';
     end if;
     insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
     values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
@@ -903,11 +1005,12 @@ begin
             register_trial.seconds, register_trial.error, edf.acting_role());
 end;
 $$;
-comment on function edf.register_trial is 'Writes a trial; edf.tune calls it. Errors: 42704 no such tuning.';
+comment on function edf.register_trial is 'Writes a trial; called by edf.tune. Errors: 42704 no such tuning.';
 comment on function edf.best_parameters is
-$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
+$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were
+not tuned have their defaults.
 
-strategy: by default, whichever was tuned last. Errors: 42704 no trial.$$;
+strategy: by default that of the newest tuning. Errors: 42704 no trial.$$;
 create or replace function edf.rows_before(query text, before timestamptz, known_at boolean default false) returns text
 language plpgsql stable
 as $$
@@ -918,7 +1021,7 @@ begin
         return null;
     end if;
     perform edf.require('before', before is not null);
-    -- What is no time is left for edf.series_of to refuse. In ISO 8601: the same instant whatever the session's settings are.
+    -- edf.series_of rejects columns of other types. ISO 8601 is independent of the session's settings.
     select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
     from edf.columns_of(query) with ordinality as c (name, type, at)
     where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
@@ -944,7 +1047,7 @@ declare
     started    constant timestamptz := pg_catalog.clock_timestamp();
     expression text;
     used       jsonb;
-    -- What the result does not depend on.
+    -- Does not change the result.
     workers    jsonb;
     whole      jsonb;
     tuning     bigint;
@@ -965,10 +1068,11 @@ begin
             edf.require('strategy', strategy is not null), edf.require('trials', trials is not null), edf.require('seed', seed is not null);
     if trials < 1 then
         raise exception 'trials is %, at least one is needed', trials
-            using errcode = 'invalid_parameter_value', hint = 'It counts all trials of this search, also those of earlier calls.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'It counts all trials of this search, including those of earlier calls.';
     end if;
     if time_limit <= interval '0' then
-        raise exception 'time_limit is %, it must be longer than nothing', time_limit
+        raise exception 'time_limit is %, it must be above zero', time_limit
             using errcode = 'invalid_parameter_value', hint = 'Leave it out for no limit.';
     end if;
     expression := edf.tuning_metric(metric);
@@ -980,7 +1084,7 @@ begin
                        - pg_catalog.make_interval(secs => extract(epoch from (edf.schedule_of(used -> 'schedule')).test_period)::double precision));
     data := edf.rows_before(training_data, before);
     vintages := edf.rows_before(regressor_forecasts, before, known_at => true);
-    -- What is wrong with the query or the settings would fail every trial.
+    -- An error in the query or the settings would fail every trial, so it is raised at once.
     perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "candidates": null, "workers": 1}', vintages);
     tuning := edf.open_tuning(subject, strategy, whole, metric, training_data, regressor_forecasts, used, before, seed);
     commit;
@@ -990,14 +1094,14 @@ begin
         into tried, past
         from edf.trials as t where t.tuning_id = tuning;
         exit when tried >= trials or pg_catalog.clock_timestamp() - started >= time_limit;
-        -- The lock ends with the trial, so that a call that is cancelled leaves none behind.
+        -- The lock ends with the trial, so that a cancelled call leaves none behind.
         if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('edf.trials', tuning)) then
-            raise exception 'another call is tuning this'
-                using errcode = 'object_in_use', hint = 'Wait for it, or give another seed.';
+            raise exception 'another call is running this search'
+                using errcode = 'object_in_use', hint = 'Wait for it, or use another seed.';
         end if;
         parameters := edf.next_trial(strategy, whole, past, seed);
         if parameters is null then
-            raise notice 'every point of the space has been tried';
+            raise notice 'all points of the space have been tried';
             exit;
         end if;
         began := pg_catalog.clock_timestamp();
@@ -1026,24 +1130,30 @@ begin
 end;
 $$;
 comment on procedure edf.tune is
-$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a row of edf.trials.
-edf.best_parameters returns the best ones, for edf.train.
+$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a
+row of edf.trials. edf.best_parameters returns the best ones, for edf.train.
 
-Each trial is committed, so that a call that is cancelled keeps those that have ended, and the same call again goes on where it stopped; so it cannot run
-inside a transaction. A trial that fails is a row with its error.
-subject, training_data, strategy, regressor_forecasts: as in edf.train. space: what to try of each hyperparameter, a range or a list, such as
-{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see
-edf.tuning_space. trials: how many, with those of earlier calls. time_limit: none is begun later after the call. before: nothing from there on is read, by default
-the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"schedule": {"refit": "28 days"}, "workers": 2}; origins lie in the
-test_period before the time before. seed: of the search; the same one goes the same way.
-The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
-Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and
-those of the query.$$;
+Each trial is committed: a cancelled call keeps the completed trials, and the same call again continues the search.
+For that reason it cannot run inside a transaction. A failed trial is a row with its error.
+subject, training_data, strategy, regressor_forecasts: as in edf.train. space: the values to try of each
+hyperparameter, a range or a list, such as {"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3,
+"high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see edf.tuning_space. trials: their number,
+including those of earlier calls. time_limit: after it, no further trial starts. before: rows from that time on are
+not read; by default it is test_period before the end, so that a backtest over that period remains a test. metric:
+mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as
+{"schedule": {"refit": "28 days"}, "workers": 2}; origins are in the test_period before the time before. seed: of the
+search; the same seed repeats it.
+The search: tree-structured Parzen estimators (Bergstra et al., 2011), starting at the defaults of the strategy.
+Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy;
+55006 another call is running this search; and those of the query.$$;
 comment on column edf.backtests.settings is 'Arguments of edf.backtest, with the defaults filled in.';
-comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per candidate, origin and step ahead.';
+comment on table edf.backtest_forecasts is
+    'The forecasts of stored backtests: one row per candidate, origin and step ahead.';
 comment on view edf.kept_forecasts is
-    'The forecasts of kept backtests as edf.backtest returned them, for edf.score: one row per backtest, candidate, origin and step ahead.';
-comment on view edf.kept_quantiles is 'The quantiles of kept backtests: one row per backtest, candidate, origin, step ahead and quantile.';
+$$The forecasts of stored backtests as edf.backtest returned them, for edf.score: one row per backtest, candidate,
+origin and step ahead.$$;
+comment on view edf.kept_quantiles is
+    'The quantiles of stored backtests: one row per backtest, candidate, origin, step ahead and quantile.';
 create or replace function edf.register_backtest(
     subject text, query text, regressor_forecasts text, settings jsonb, seconds double precision, forecasts edf.backtest_forecasts[]
 ) returns bigint
@@ -1093,11 +1203,12 @@ begin
 end;
 $$;
 comment on function edf.keep_backtest is
-$$Runs edf.backtest and keeps it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per candidate, origin and step ahead, for
-edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's id.
+$$Runs edf.backtest and stores it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per
+candidate, origin and step ahead, for edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's
+id.
 
-subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear", "xgboost"], "schedule": {"refit": "7 days"}}; kept
-with the defaults filled in.
+subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear",
+"xgboost"], "schedule": {"refit": "7 days"}}; stored with the defaults filled in.
 Errors: as edf.backtest; 22023 an unknown setting.$$;
 create function edf.forecast(
     subject    text,
@@ -1140,16 +1251,20 @@ $$;
 comment on function edf.forecast is
 $$Forecasts a subject with its approved model; one row per step ahead.
 
-input_data: a query of (time, target, regressors...) as in edf.train: at least the longest lag of history, and with regressors also the hours ahead, their
-target NULL. issued_at: the first step to forecast, by default the first at which all of the input was known; targets from there on are not read, nor those
-with a received_at after it; without that column a row is known as the model's training assumed. Leads are counted from the newest known row: what is late
-makes the forecast an older one. regressor_forecasts: as in edf.train; days since
-the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
-Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
-the target, the model, quantile_values, whose levels stand in quantiles, and confidence: 1 where the step is like what was learnt, down to 0. It is the mean
-score of the step's regressors (1 in the range that was learnt, falling to 0 at one width of the range outside; 0 where missing or implausible) times that of
-the target of the newest four weeks, whose steps count half for each week back and 0 where unknown; delays that are usual cost nothing. The intervals do not
-depend on it. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+input_data: a query of (time, target, regressors...) as in edf.train: history at least as long as the longest lag,
+and with regressors also the hours ahead, their target NULL. issued_at: the first step to forecast, by default the
+first at which all of the input was known; later targets are not read, nor those with a later received_at. Without
+that column, rows are assumed to be available as in training. Leads are counted from the newest known row: the later
+the data, the longer the lead. regressor_forecasts: as in edf.train; it is also used to forecast the days since the
+training again, for strategies that adapt to their errors. A regressor far outside its training range is treated as
+missing: a warning names it.
+Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval
+in the unit of the target, the model, quantile_values at the levels quantiles, and confidence: from 1, where the
+inputs are like the training set, down to 0. It is the mean score of the step's regressors (1 inside the training
+range, falling to 0 at a distance of one width of the range; 0 where missing or implausible) times that of the target
+over the newest four weeks, in which the weight of a step halves with each week and an unknown step scores 0; usual
+delays do not lower it. The intervals do not depend on it. Errors: 22000 too little history, 22004 a NULL argument,
+22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
 revoke all on function edf.forecast from public;
 create function edf.train(
     subject       text,
@@ -1180,23 +1295,26 @@ $$;
 comment on function edf.train is
 $$Trains a model on a query and writes it to edf.models as pending; returns its id.
 
-subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
-per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
-sarimax, prophet, mstl, profile or seasonal_naive; solar for the generation of a roof; global learns from one series what
-edf.train_global learns from many.
-parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
-known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
-ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
-imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
-issue_hours: the hours of the local day at which forecasts will be asked, by default that at which training_data ends; at other hours the model
-forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
-A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
-negative has no negative forecast, unless features say {"non_negative": false}.
-Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the
-matrix that is learnt from, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the queries
-while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and for trees as
-much again.
-Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
+subject: what the model forecasts, any name. training_data: a query of (time timestamptz, target, regressors...),
+columns by position, one row per step, NULL where a value is missing; a column received_at (timestamptz) says when
+each row was first known. strategy: ensemble, lear, xgboost, sarimax, prophet, mstl, profile or seasonal_naive; solar
+for the generation of a roof; global trains on one series what edf.train_global trains on many.
+parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and
+longitude, past (regressors known only up to the issue time), fit_bases, non_negative, and any field of the preset,
+such as lags_h. horizon: the longest lead. regressor_forecasts: a query of (time, received_at, regressors...),
+forecasts of some of the regressors; a training row for a forecast issued at T reads, for times from T on, the newest
+row with received_at <= T, or training_data's value if there is none.
+issue_hours: the hours of the local day at which forecasts will be issued, by default that at which training_data
+ends; at other hours the model forecasts from the newest of its times of day. availability: how long after its end a
+row is known, if there is no received_at.
+A value of the target far outside its recent range is treated as a spike: a notice reports it, and metrics -> spikes
+lists it. A series that was never negative has no negative forecast, unless features say {"non_negative": false}.
+Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the feature table,
+and of the training matrix, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the
+queries while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and
+as much again for trees.
+Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong
+argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;
 create function edf.features(
     input_data text,
@@ -1224,7 +1342,10 @@ begin
 end;
 $$;
 comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
+$$The features that a forecast issued at issued_at reads: one row per step ahead and feature. value is NULL where it
+is not known at that lead; known says when it is known. The features of training are computed by the same code.
+regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors:
+as edf.train.$$;
 revoke all on function edf.features from public;
 create function edf.train_global(
     subject       text,
@@ -1252,63 +1373,84 @@ begin
 end;
 $$;
 comment on function edf.train_global is
-$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
+$$Trains one model on several series, for those with little or no history, and writes it to edf.models as pending;
+returns its id.
 
-subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
-position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
-global: size (the regressor that the demand is proportional to), prior_days, max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
-Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
-it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
-Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.
+subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time
+timestamptz, target, regressors...), columns by position, one row per series and step, NULL where a value is missing.
+Regressors that are constant within a series, such as a floor area, distinguish the series. parameters of strategy
+global: size (the regressor that demand is proportional to), prior_days, max_rows, trees (as of xgboost). features,
+horizon, issue_hours, availability: as in edf.train.
+Series with less than eight days of demand are left out. metrics -> held_out lists them, and has the errors for new
+series: each series is forecast in its newest weeks by a model of other series that ends before them, as if it had
+begun at most a week before. Beside them are the errors of seasonal naive where the week before is known. Forecast a
+new series with edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
+Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by
+series; then max_rows x features x eight bytes for training.
 Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
 revoke all on function edf.train_global from public;
 comment on function edf.fit is
-    'Fits a model over arrays and returns its artifact; edf.train is the way to call it. Errors: as edf.train.';
+    'Fits a model over arrays and returns its artifact; called by edf.train. Errors: as edf.train.';
 revoke all on function edf.fit from public;
 comment on function edf.predict is
-    'Forecasts with an artifact over arrays; edf.forecast is the way to call it. Errors: as edf.forecast.';
+    'Forecasts with an artifact over arrays; called by edf.forecast. Errors: as edf.forecast.';
 revoke all on function edf.predict from public;
 comment on function edf.backtest_series is
-    'Rolling-origin evaluation over arrays; edf.backtest is the way to call it. Errors: as edf.train.';
+    'Rolling-origin evaluation over arrays; called by edf.backtest. Errors: as edf.train.';
 revoke all on function edf.backtest_series from public;
-comment on function edf.feature_rows is
-    'Features over arrays; edf.features is the way to call it. Errors: as edf.train.';
+comment on function edf.feature_rows is 'Features over arrays; called by edf.features. Errors: as edf.train.';
 revoke all on function edf.feature_rows from public;
 comment on function edf.next_trial is
-    'What edf.tune tries next, after trials (a JSON array of parameters and score, null where one failed): NULL where everything has been. Limits: 10,000 trials, 200 values in a list. Errors: as edf.tuning_space.';
+$$The next parameters that edf.tune tries, given the trials so far (a JSON array of parameters and score, null for a
+failed trial); NULL when all of the space has been tried. Limits: 10,000 trials, 200 values in a list. Errors: as
+edf.tuning_space.$$;
 comment on function edf.register_hours is
-$$Energy in kWh by UTC hour from from_at up to to_at, from the readings of one cumulative register, reported on change; any order.
+$$Energy in kWh per UTC hour from from_at until to_at, from the readings of one cumulative register that reports
+changes; readings in any order.
 
-Of a register that counts something else, such as litres of water, energy_kwh is the amount in its unit, and so are resolution_kwh, jitter_kwh and width_kwh; max_kw is the most in an hour.
+For a register of another quantity, such as litres of water, energy_kwh is the amount in its unit, and so are
+resolution_kwh, jitter_kwh and width_kwh; max_kw is the maximum in an hour.
 
-The register is interpolated at the border of each hour, so that hours add up to its difference. quality: measured, interpolated, estimated or missing.
-known_at: when the last reading that the hour rests on was received; rests_on_silence: it rests also on what came after the last one. settings: sample_minutes, max_silence_h, max_interpolation_h, max_gap_h, long_gaps, resolution_kwh, jitter_kwh,
-jitter_h, width_kwh, max_kw. heard_at: a silent register is unchanged until then, for at most max_silence_h. replaced_at: when the meter was
-replaced by one at zero. profile: 24 weights of the hours of the day in time_zone, for gaps longer than max_interpolation_h where long_gaps is profile;
-profile_known_at: what is spread by it counts as known no earlier.
-Give the readings inside the span, the nearest one on either side, and those up to four times jitter_h before that and twice jitter_h after it. Limits: a span of ten years. Memory: 200 bytes a reading or
-hour. A gap of more than ten years is spread evenly. Errors: 22004 a NULL, 22023 a wrong argument.$$;
+The register is interpolated at the start of each hour, so that hours add up to its difference. quality: measured,
+interpolated, estimated or missing. known_at: when the last reading that the hour depends on was received;
+rests_on_silence: whether the hour also depends on the silence after the last reading. settings: sample_minutes,
+max_silence_h, max_interpolation_h, max_gap_h, long_gaps, resolution_kwh, jitter_kwh, jitter_h, width_kwh, max_kw.
+heard_at: a silent register counts as unchanged until then, for at most max_silence_h. replaced_at: when the meter
+was replaced by one that starts at zero. profile: 24 weights of the hours of the day in time_zone, to distribute gaps
+longer than max_interpolation_h where long_gaps is profile; profile_known_at: hours distributed by the profile are
+known no earlier than that.
+Pass the readings inside the range, the nearest one on either side, and those up to four times jitter_h before the
+first of these and twice jitter_h after the last. Limits: a range of ten years. Memory: 200 bytes per reading or
+hour. A gap of more than ten years is distributed evenly. Errors: 22004 a NULL, 22023 a wrong argument.$$;
 comment on function edf.validate_json is
-$$What of a document (JSON text) does not keep to a JSON Schema: one row for each place, with its path, what is wrong, and what is allowed (the schema's description).
+$$Validates a document (JSON text) against a JSON Schema: one row per violation, with its path, what is wrong, and
+what is allowed (the schema's description). A valid document has none.
 
-Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items, properties,
-additionalProperties, propertyNames, required, if, then, else, $ref within the schema. At most 1,000 places are told. Errors: 22004 a NULL, 22023 another keyword, or a schema without end.$$;
+Keywords: type, enum, const, minimum, exclusiveMinimum, maximum, pattern, minItems, maxItems, uniqueItems, items,
+properties, additionalProperties, propertyNames, required, if, then, else, $ref within the schema. At most 1,000
+violations are returned. Errors: 22004 a NULL, 22023 an unsupported keyword or a recursive schema.$$;
 comment on function edf.history_hours is
-    'Hours before its issue time that a forecast of this recipe reads. Errors: as edf.train.';
+    'The hours of history before its issue time that a forecast of this recipe reads. Errors: as edf.train.';
 comment on function edf.parse_meter_messages is
-    'Reads meter messages (JSON text): one row per reading, at being the message''s place in the array and unit that of the value where the message names it; what cannot be read is a row with reason_code and reason.';
+$$Parses meter messages (JSON text): one row per reading, with the index of its message in the array (at) and the
+unit of the value if the message names it. What cannot be read is a row with reason_code and reason.$$;
 comment on function edf.cancel_after is
-$$Cancels the statement that runs once this much more time has passed, with the error of statement_timeout (57014): that setting is read when a statement
-begins, so that a procedure cannot limit itself by it. An earlier limit stays. The limit ends with the statement.
+$$Cancels the current statement after this much more time, with the error of statement_timeout (57014). That setting
+is read when a statement begins, so a procedure cannot limit itself with it. An earlier limit still applies. The
+limit ends with the statement.
 
-timeout: 1 millisecond to 24 days. Errors: 22004 a NULL, 22023 another span.$$;
+timeout: 1 millisecond to 24 days. Errors: 22004 a NULL, 22023 another duration.$$;
 comment on function edf.convert_unit is
-$$A value in another unit; to_unit is by default the one that edf has for the quantity: kWh, litres, degrees Celsius, percent, W/m2. NULL where the one does not become the other.
+$$Converts a value to another unit, by default to the one that edf uses for the quantity: kWh, litres, degrees
+Celsius, percent, W/m2. NULL if the units measure different quantities.
 
-Read are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), volumes (mL, dL, L, hL, m3), temperatures (degC, degF, K), shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in
-Wh/m2, kWh/m2, J/m2, kJ/m2, MJ/m2, J/cm2), however they are spelled; any other unit is only itself.$$;
+Supported are energies (Wh, kWh, MWh, GWh, J, kJ, MJ, GJ), volumes (mL, dL, L, hL, m3), temperatures (degC, degF, K),
+shares (%, fraction, oktas) and irradiances (W/m2, kW/m2, and the energy of an hour in Wh/m2, kWh/m2, J/m2, kJ/m2,
+MJ/m2, J/cm2), in any common spelling; any other unit converts only to itself.$$;
 comment on function edf.parse_weather_document is
-    'Reads an Open-Meteo style document (JSON text): one row per hour, radiation being the mean of the hour that ends at its label, values in the columns'' units, whatever hourly_units says; one that cannot be read is a row with reason_code and reason.';
+$$Parses an Open-Meteo style document (JSON text): one row per hour, its values converted from hourly_units to the
+units of the columns; radiation is the mean of the hour that ends at its label. A document that cannot be read is a
+row with reason_code and reason.$$;
 
 -- A restore by several workers brings rows in any order.
 alter table edf.model_events drop constraint model_events_model_id_fkey;
@@ -1329,7 +1471,8 @@ begin
 end;
 $$;
 comment on function edf.delete_children() is
-    'Deletes the rows of a child table with those that they belong to; its name and the common column are the trigger''s arguments.';
+$$Deletes the rows of a child table when those that they belong to are deleted; the table and the common column are
+the trigger's arguments.$$;
 revoke all on function edf.delete_children() from public;
 
 create function edf.keep_ids_ahead() returns trigger
@@ -1343,7 +1486,7 @@ declare
     counted  bigint;
 begin
     execute format('select max(%I) from added', tg_argv[0]) into highest;
-    -- The first value of a new sequence is still to come.
+    -- last_value of a new sequence has not been used yet.
     execute format('select last_value - (not is_called)::integer from %s', sequence) into counted;
     if highest > counted then
         perform setval(sequence, highest);
@@ -1352,7 +1495,8 @@ begin
 end;
 $$;
 comment on function edf.keep_ids_ahead() is
-    'Rows that come with their ids, as by COPY from another database, leave the ids that follow ahead of them; the column is the trigger''s argument.';
+$$Moves a sequence past ids that were inserted explicitly, as by COPY from another database; the column is the
+trigger's argument.$$;
 revoke all on function edf.keep_ids_ahead() from public;
 
 create function edf.record_deletions() returns trigger
@@ -1368,7 +1512,8 @@ begin
     return old;
 end;
 $$;
-comment on function edf.record_deletions() is 'A model that is deleted leaves its events behind, and one more.';
+comment on function edf.record_deletions() is
+    'Records an event when a model is deleted; the events of the model are retained.';
 revoke all on function edf.record_deletions() from public;
 
 create trigger record_deletions before delete on edf.models for each row execute function edf.record_deletions();
@@ -1400,7 +1545,8 @@ as $$
     order by models.model_id
 $$;
 comment on function edf.export_models(text[]) is
-$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it. One whose artifact was emptied is left out.
+$$Models of these subjects (by default all) for edf.import_model in another database: one document each, with its
+artifact and events. A model whose artifact was emptied is left out.
 
 Into a file: \copy (select edf.export_models()) to 'models.copy'.$$;
 revoke all on function edf.export_models(text[]) from public;
@@ -1420,13 +1566,15 @@ begin
         bytes := decode(model ->> 'artifact', 'base64');
         given := jsonb_populate_record(null::edf.models, model - 'artifact');
     exception when data_exception then
-        raise exception 'it is no model: %', sqlerrm
-            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+        raise exception 'not a document of a model: %', sqlerrm
+            using errcode = 'invalid_parameter_value', hint = 'Pass a document of edf.export_models.';
     end;
     if num_nulls(given.subject, given.strategy, bytes, given.checksum, given.parameters, given.features, given.feature_names, given.training_start,
                  given.training_end, given.training_rows, given.metrics) > 0 then
-        raise exception 'it is no model: subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, training_end, training_rows or metrics is missing'
-            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+        raise exception 'not a document of a model: %',
+            'subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, '
+            'training_end, training_rows or metrics is missing'
+            using errcode = 'invalid_parameter_value', hint = 'Pass a document of edf.export_models.';
     end if;
     if encode(sha256(bytes), 'hex') <> given.checksum then
         raise exception 'the artifact of model % of "%" does not match its checksum', given.model_id, given.subject
@@ -1453,11 +1601,12 @@ begin
 end;
 $$;
 comment on function edf.import_model(jsonb) is
-$$Takes a model of another database, a document of edf.export_models, as a pending one with an id of this database: approval is a decision for each. A model
-that is there already stays as it is. Returns the model's id.
+$$Imports a model of another database, a document of edf.export_models, as pending, with an id of this database: each
+database decides on approval itself. A model that already exists is left as it is. Returns the model's id.
 
-From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
-Errors: 22023 it is no such document, or its subject has models of another kind; XX001 its artifact is damaged.$$;
+From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model)
+from models.
+Errors: 22023 it is not such a document, or its subject has models of the other kind; XX001 its artifact is damaged.$$;
 revoke all on function edf.import_model(jsonb) from public;
 
 -- Governance: every decision has its event, and events stay.
@@ -1474,13 +1623,15 @@ comment on column edf.models.status is
     'pending -> approved or rejected; approved -> retired when another model of the subject is approved; retired -> approved by edf.rollback_model.';
 comment on column edf.models.artifact is 'The fitted model as versioned bytes that end in their SHA-256. Empty: see edf.empty_model.';
 comment on column edf.models.checksum is 'SHA-256 of the artifact as it was trained, in hexadecimal.';
-comment on table edf.model_events is 'Who did what to which model, when and why. Rows are added and never changed, by nobody.';
+comment on table edf.model_events is 'Who did what to which model, when and why. Append-only, for every role.';
 comment on column edf.model_events.happened_by is 'The role that acted: the one of SET ROLE, else the session''s.';
-comment on column edf.model_events.session_role is 'The role that logged in; NULL: not known, of a release that did not note it.';
+comment on column edf.model_events.session_role is
+    'The role that logged in; NULL: recorded by a release that did not store it.';
 comment on column edf.model_events.person is
-    'For whom an application acted that serves many people by one role, as it said in setting edf.person; NULL: it said nothing.';
+$$The person for whom an application acts that serves many people with one role, from the setting edf.person; NULL:
+not set.$$;
 
--- The state machine is a trigger, so that every statement meets it.
+-- The state machine is a trigger, so that it applies to every statement.
 create or replace function edf.guard_model() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1489,13 +1640,14 @@ declare
     owner constant oid := (select relowner from pg_class where oid = tg_relid);
 begin
     if tg_op = 'INSERT' then
-        -- Rows of a dump come with their decisions, and only the owner restores one.
+        -- Rows of a dump contain decisions, and only the owner restores them.
         if pg_has_role(current_user, owner, 'member') and pg_has_role(edf.acting_role(), owner, 'member') then
             return new;
         end if;
         if new.status <> 'pending' or num_nonnulls(new.decided_at, new.decided_by) > 0 or new.created_by <> edf.acting_role()
            or new.checksum <> encode(sha256(new.artifact), 'hex') then
-            raise exception 'a model of "%" is registered as pending, by who trained it, with the checksum of its artifact', new.subject
+            raise exception 'a model of "%" must be inserted as pending, by the role that trained it, with its checksum',
+                new.subject
                 using errcode = 'object_not_in_prerequisite_state', hint = 'edf.train and edf.register_model write such a row.';
         end if;
         return new;
@@ -1529,7 +1681,8 @@ begin
 end;
 $$;
 comment on function edf.guard_model() is
-    'Lets models in as pending, keeps them as they were trained and their status on its way, each step with its event. Errors: 55000 for anything else.';
+$$Enforces the life cycle of models: they are inserted as pending, do not change once trained, and each change of
+their status needs an event. Errors: 55000 for any other change.$$;
 drop trigger guard_model on edf.models;
 create trigger guard_model before insert or update on edf.models for each row execute function edf.guard_model();
 
@@ -1538,8 +1691,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception 'events of models are never changed nor deleted'
-        using errcode = 'object_not_in_prerequisite_state', hint = 'What was wrong is put right by another decision, which adds an event.';
+    raise exception 'events of models cannot be changed or deleted'
+        using errcode = 'object_not_in_prerequisite_state',
+              hint = 'Correct a decision by another one, which adds an event.';
 end;
 $$;
 comment on function edf.keep_events() is 'Keeps edf.model_events append-only, for its owner too. Errors: 55000.';
@@ -1547,6 +1701,24 @@ create trigger keep_events before update or delete on edf.model_events for each 
 create trigger keep_events_whole before truncate on edf.model_events for each statement execute function edf.keep_events();
 -- Also in a session that turns triggers off.
 alter table edf.model_events enable always trigger keep_events, enable always trigger keep_events_whole;
+
+create function edf.require_model(model_id bigint) returns edf.models
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    model edf.models;
+begin
+    select * into model from edf.models where models.model_id = require_model.model_id;
+    if not found then
+        raise exception 'there is no model %', coalesce(require_model.model_id::text, 'null')
+            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
+    end if;
+    return model;
+end;
+$$;
+comment on function edf.require_model(bigint) is
+    'A model by its id, read with the rights of the caller. Errors: 42704 no such model.';
 
 create function edf.locked_model(model_id bigint) returns edf.models
 language plpgsql
@@ -1556,12 +1728,8 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = locked_model.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
-    -- Two decisions about a subject take turns: the second sees what the first has done.
+    model := edf.require_model(model_id);
+    -- Decisions about a subject are serialised: the second sees the result of the first.
     perform pg_advisory_xact_lock(hashtextextended('edf.models ' || model.subject, 0));
     select * into model from edf.models where models.model_id = locked_model.model_id for update;
     return model;
@@ -1585,7 +1753,8 @@ begin
     end if;
 end;
 $$;
-comment on function edf.require_artifact is 'Refuses a model that cannot forecast. Errors: 55000 its artifact was emptied, XX001 it is damaged.';
+comment on function edf.require_artifact is
+    'Raises an error if a model cannot be used: 55000 its artifact was emptied, XX001 its artifact is damaged.';
 revoke all on function edf.require_artifact from public;
 
 create function edf.retire_approved(subject text, reason text) returns void
@@ -1602,7 +1771,7 @@ begin
     end if;
 end;
 $$;
-comment on function edf.retire_approved is 'Retires the approved model of a subject, where there is one, for another.';
+comment on function edf.retire_approved is 'Retires the approved model of a subject, if it has one.';
 revoke all on function edf.retire_approved from public;
 
 create or replace function edf.decide_model(model_id bigint, decision text, reason text) returns bigint
@@ -1619,7 +1788,7 @@ begin
     elsif model.status <> 'pending' then
         raise exception 'model % is %, it cannot become %', model_id, model.status, decision
             using errcode = 'object_not_in_prerequisite_state',
-                  hint = 'Only a pending model can be approved or rejected. Train another one; edf.rollback_model brings the one before back.';
+                  hint = 'Only a pending model can be decided on. edf.rollback_model restores the previous one.';
     end if;
     if decision = 'approved' then
         perform edf.require_artifact(model);
@@ -1631,7 +1800,8 @@ begin
     return model_id;
 end;
 $$;
-comment on function edf.decide_model is 'What edf.approve_model and edf.reject_model share. Returns the model''s id.';
+comment on function edf.decide_model is
+    'Approves or rejects a model; called by edf.approve_model and edf.reject_model. Returns the model''s id.';
 revoke all on function edf.decide_model from public;
 
 create or replace function edf.approve_model(model_id bigint, reason text default null) returns bigint
@@ -1640,7 +1810,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$ select edf.decide_model(model_id, 'approved', reason) $$;
 comment on function edf.approve_model is
-    'Approves a pending model: from now on its subject is forecast with it; the model approved before is retired in the same transaction. Returns the model''s id. Errors: 42704 no such model, 55000 it is not pending, XX001 its artifact is damaged.';
+$$Approves a pending model: its subject is forecast with it from now on, and the model approved before is retired in
+the same transaction. Returns the model's id. Errors: 42704 no such model, 55000 it is not pending, XX001 its
+artifact is damaged.$$;
 revoke all on function edf.approve_model from public;
 
 create or replace function edf.reject_model(model_id bigint, reason text) returns bigint
@@ -1671,9 +1843,10 @@ begin
     select model_id into champion from edf.models where models.subject = rollback_model.subject and status = 'approved';
     if not found then
         raise exception 'no model of "%" is approved', subject
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists models; approve one that is pending.';
+            using errcode = 'undefined_object',
+                  hint = 'select model_id, subject, status from edf.models lists models; approve a pending one.';
     end if;
-    -- The one that was retired for it, when it was first approved: another call goes one further back.
+    -- The model that the champion replaced when it was first approved: another call goes one model further back.
     select models.* into model
     from edf.model_events as retired
     join edf.models using (model_id)
@@ -1682,8 +1855,9 @@ begin
     order by retired.event_id desc
     limit 1;
     if not found then
-        raise exception 'model % is the first that was approved for "%"', champion, subject
-            using errcode = 'object_not_in_prerequisite_state', hint = 'There is none before it to go back to. Approve another one that is pending.';
+        raise exception 'model % is the first approved model of "%"', champion, subject
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'There is no earlier model to roll back to. Approve a pending one.';
     end if;
     perform edf.require_artifact(model);
     perform edf.retire_approved(subject, format('rolled back to model %s: %s', model.model_id, reason));
@@ -1694,7 +1868,9 @@ begin
 end;
 $$;
 comment on function edf.rollback_model is
-    'Takes back an approval: the model that was approved before for the subject is approved again, the present one is retired. Returns the id of the model that now forecasts. Errors: 42704 no model is approved; 55000 there is none before it, or its artifact was emptied; XX001 its artifact is damaged.';
+$$Undoes an approval: the model that was approved before is approved again, and the current one is retired. Returns
+the id of the model that now forecasts. Errors: 42704 no model is approved; 55000 there is no earlier model, or its
+artifact was emptied; XX001 its artifact is damaged.$$;
 revoke all on function edf.rollback_model from public;
 
 create function edf.empty_model(model_id bigint, reason text) returns bigint
@@ -1719,13 +1895,15 @@ begin
 end;
 $$;
 comment on function edf.empty_model is
-    'Empties the artifact of a rejected or retired model, for good: its row, metrics, checksum and events stay, so that what it forecast can still be traced; it cannot forecast again. Returns the bytes that it had, 0 where it was empty. Errors: 42704 no such model, 55000 it is pending or approved.';
+$$Empties the artifact of a rejected or retired model permanently. Its row, metrics, checksum and events are
+retained, so that its forecasts can be traced; it cannot forecast again. Returns the size of the artifact in bytes, 0
+if it was already empty. Errors: 42704 no such model, 55000 it is pending or approved.$$;
 revoke all on function edf.empty_model from public;
 
 create function edf.xgboost_files(artifact bytea) returns table (issue_slot integer, lead_day integer, ubj bytea, around jsonb)
     immutable strict language c as 'MODULE_PATHNAME', 'xgboost_files_wrapper';
 comment on function edf.xgboost_files is
-    'The trees of an artifact as files of XGBoost; edf.export_xgboost is the way to call it. Errors: as edf.export_xgboost.';
+    'The trees of an artifact as files of XGBoost; called by edf.export_xgboost. Errors: as edf.export_xgboost.';
 revoke all on function edf.xgboost_files from public;
 
 create function edf.export_xgboost(model_id bigint) returns table (
@@ -1741,13 +1919,9 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = export_xgboost.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_id);
     if model.strategy <> 'xgboost' then
-        raise exception 'model % is of strategy %, which is not trees alone', model_id, model.strategy
+        raise exception 'model % is of strategy %, which cannot be exported to XGBoost', model_id, model.strategy
             using errcode = 'feature_not_supported', hint = 'Only models of strategy xgboost are exported.';
     end if;
     perform edf.require_artifact(model);
@@ -1755,13 +1929,17 @@ begin
 end;
 $$;
 comment on function edf.export_xgboost is
-$$The trees of a model of strategy xgboost as files in XGBoost's own UBJ format: one row for each local time of day from which it forecasts (issue_slot, the hour for
-hourly data) and day of lead, the last one for all later ones too. Python reads one by xgboost.Booster().load_model(bytearray(ubj)) and predicts the same.
+$$The trees of a model of strategy xgboost as files in XGBoost's UBJ format: one row per local time of day at which
+its forecasts start (issue_slot, the hour for hourly data) and day of lead, the last of which is also used for all
+later days. In Python, xgboost.Booster().load_model(bytearray(ubj)) loads a file and predicts the same.
 
-feature_names: the columns, in order, as edf.features makes them; NULL is missing, and booleans are 0 and 1. around: base, where it is not null, is added to the trees'
-prediction: intercept plus, for each of its terms, weight x (feature - mean), where the feature is not missing, the sum lying between least and most. asinh_unit, where it is not
-null: the sum is y of asinh(demand / asinh_unit), before least and most. What edf.forecast adds beside that is no part of it: the intraday correction, and that demand is not negative.
-Errors: 22004 a NULL argument, 42704 no such model, 0A000 another strategy, 55000 its artifact was emptied, XX001 it is damaged.$$;
+feature_names: the columns, in order, as returned by edf.features; NULL is missing, and booleans are 0 and 1. around:
+base, if it is not null, is added to the prediction of the trees: intercept plus weight x (feature - mean) of each of
+its terms whose feature is not missing, clamped to least and most. asinh_unit, if it is not null: the sum is
+asinh(demand / asinh_unit), before it is clamped. edf.forecast also corrects forecasts within the day and clamps
+demand at zero, which the files do not contain.
+Errors: 22004 a NULL argument, 42704 no such model, 0A000 another strategy, 55000 its artifact was emptied, XX001 its
+artifact is damaged.$$;
 revoke all on function edf.export_xgboost from public;
 
 create function edf.fit_xgboost_files(
@@ -1773,7 +1951,8 @@ create function edf.fit_xgboost_files(
 )
     language c as 'MODULE_PATHNAME', 'fit_xgboost_files_wrapper';
 comment on function edf.fit_xgboost_files is
-    'A model of trees that were made elsewhere, over arrays; edf.import_xgboost is the way to call it. Errors: as edf.import_xgboost.';
+$$A model of trees that were trained elsewhere, over arrays; called by edf.import_xgboost. Errors: as
+edf.import_xgboost.$$;
 revoke all on function edf.fit_xgboost_files from public;
 
 create function edf.import_xgboost(
@@ -1807,7 +1986,7 @@ begin
             using errcode = 'invalid_parameter_value', hint = 'An array of {"issue_slot": 5, "lead_day": 1, "ubj": "in base64"}.';
     end;
     if jsonb_path_exists(files, '$[*].around ? (@.base != null || @.asinh_unit != null)') then
-        raise exception 'files whose around is more than nothing are not trees alone'
+        raise exception 'files whose around has a base or asinh_unit cannot be imported'
             using errcode = 'feature_not_supported', hint = 'Train with parameters {"base": "mean", "target": "plain"}.';
     end if;
     select * into strict fitted
@@ -1816,20 +1995,24 @@ begin
     return edf.register_model(
         subject, 'xgboost', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
         fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics,
-        format('imported: trees of %s files made elsewhere, of what was known until %s', cardinality(slots),
+        format('imported: trees of %s files, trained elsewhere until %s', cardinality(slots),
                to_char(trained_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')));
 end;
 $$;
 comment on function edf.import_xgboost is
-$$Registers trees that were made elsewhere, as by XGBoost in Python, as a pending model of strategy xgboost; returns its id. edf.forecast predicts what Python predicts from the
-rows of edf.features.
+$$Registers trees that were trained elsewhere, for example by XGBoost in Python, as a pending model of strategy
+xgboost; returns its id. edf.forecast predicts the same as Python does from the rows of edf.features.
 
-files: a JSON array of objects with issue_slot (local row of the day at which forecasts start, the hour for hourly data), lead_day (from 1 on, the last one also for all
-later ones) and ubj, the file in XGBoost's UBJ format (booster.save_raw('ubj')) in base64; such as what edf.export_xgboost returns of a model with base mean and
-target plain. Each file names its features, which have to be those that edf.features makes of training_data and features, in that order; its booster is gbtree, its objective
-reg:squarederror, reg:absoluteerror or reg:pseudohubererror, and all of its trees are taken. trained_until: the trees have learnt from nothing later; fourteen days of forecasts
-after it, at least, give intervals and metrics. The other arguments are those of edf.train; training_data has the history before trained_until that features reach back to.
-Errors: as edf.train; 22023 a file that cannot be read, or has other features; 22000 too few days after trained_until; 0A000 files with a base or another scale.$$;
+files: a JSON array of objects with issue_slot (row of the local day at which forecasts start, the hour for hourly
+data), lead_day (from 1; the last one is also used for all later days) and ubj, the file in XGBoost's UBJ format
+(booster.save_raw('ubj')) in base64, as returned by edf.export_xgboost for a model with base mean and target plain.
+Each file names its features, which must be those that edf.features returns for training_data and features, in that
+order; its booster is gbtree, its objective reg:squarederror, reg:absoluteerror or reg:pseudohubererror, and all of
+its trees are used. trained_until: the end of the training range of the trees; at least fourteen days of forecasts
+after it are needed for intervals and metrics. The other arguments are those of edf.train; training_data includes the
+history before trained_until that the features read.
+Errors: as edf.train; 22023 a file that cannot be read, or has other features; 22000 too few days after
+trained_until; 0A000 files with a base or another scale.$$;
 revoke all on function edf.import_xgboost from public;
 
 create function edf.draw_scenarios(
@@ -1845,18 +2028,23 @@ create function edf.energy_score(actual double precision[], scenarios double pre
 create function edf.variogram_score(actual double precision[], scenarios double precision[]) returns double precision
     language c immutable parallel safe as 'MODULE_PATHNAME', 'variogram_score_wrapper';
 comment on function edf.draw_scenarios is
-    'Scenarios over arrays, one row each; edf.scenarios is the way to call it. Errors: as edf.scenarios.';
+    'Scenarios over arrays, one row each; called by edf.scenarios. Errors: as edf.scenarios.';
 revoke all on function edf.draw_scenarios from public;
 comment on function edf.interpolate_quantiles is
-$$Quantiles of a forecast at other levels than those that it has, such as at 10, 25, 75 and 90 % of one with 5, 50 and 95 %. Between two levels the value is linear in the standard normal
-quantile of the level, beyond the outer two it goes on so (the two-piece normal distribution; Wallis, 2014); not below zero where no quantile is. edf.scenarios draws from the same.
+$$Quantiles of a forecast at other levels than its own, such as 10, 25, 75 and 90 % of a forecast with 5, 50 and 95
+%. Between two levels the value is linear in the standard normal quantile of the level, and it is extrapolated beyond
+the outer two (the two-piece normal distribution; Wallis, 2014); it is negative only if a given quantile is.
+edf.scenarios draws from the same distribution.
 
-quantile_values: at quantiles, two or more, ascending. levels: up to 200, ascending, between 0 and 1. Quantiles that a model makes by itself, the argument levels of edf.forecast, are
-better where they can be had. Errors: 22023 quantiles or levels that do not ascend or fit together; 22000 NaN or infinite values; 22004 a NULL.$$;
+quantile_values: the values at quantiles, two or more, ascending. levels: up to 200, ascending, between 0 and 1.
+Quantiles that the model itself forecasts (argument levels of edf.forecast) are better where available. Errors: 22023
+quantiles or levels that do not ascend or differ in number; 22000 NaN or infinite values; 22004 a NULL.$$;
 comment on function edf.energy_score is
-    'Energy score of scenarios, one path after the other, each as long as actual; in the unit of actual. Errors: 22023 paths of another length, too many; 22004 a NULL; 22000 NaN or infinite values.';
+$$Energy score of scenarios, in the unit of actual. The paths follow one another, each as long as actual. Errors:
+22023 paths of another length, too many; 22004 a NULL; 22000 NaN or infinite values.$$;
 comment on function edf.variogram_score is
-    'Variogram score of order 0.5 of scenarios, one path after the other, each as long as actual; in the unit of actual. Errors: as edf.energy_score.';
+$$Variogram score of order 0.5 of scenarios, in the unit of actual. The paths follow one another, each as long as
+actual. Errors: as edf.energy_score.$$;
 
 create function edf.scenarios(
     forecasts text,
@@ -1942,11 +2130,11 @@ begin
     if found.members = 0 then
         raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step: %',
+        raise exception 'a series is listed twice for one step: %',
             coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
             using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as its newest.';
     elsif found.unlike_at is not null then
-        raise exception 'at % a forecast has no quantiles, or others than the rest', found.unlike_at
+        raise exception 'a forecast at % has no quantiles, or other levels than the rest', found.unlike_at
             using errcode = 'data_exception', hint = 'Forecast all series with the same levels.';
     elsif found.unknown is not null then
         raise exception 'no residual of series "%" is known', found.unknown
@@ -1962,16 +2150,20 @@ begin
 end;
 $$;
 comment on function edf.scenarios is
-$$Draws joint scenarios of several series over all steps ahead, such as 100 possible paths of the next 72 hours of demand and of solar generation: one row per scenario,
-series and step. Each step on its own is distributed as its quantiles say; the steps and series of one scenario hang together as the errors of past forecasts did.
+$$Draws joint scenarios of several series over all steps ahead, such as 100 possible paths of the next 72 hours of
+demand and of solar generation: one row per scenario, series and step. Each step is distributed as its quantiles say;
+steps and series of one scenario are correlated like the errors of past forecasts.
 
-Method: the Schaake shuffle (Clark et al., 2004) on ranks of forecast errors, a form of ensemble copula coupling (Schefzik et al., 2013). edf.score_scenarios scores them.
-forecasts: a query with the columns series, valid_at, lead_hours and quantiles, either the arrays quantile_values and quantiles or columns such as q05 and q50; of all series
-the same levels, two at least. residuals: a query with series, issued_at, lead_hours, actual and yhat. Only origins count at which the residuals of all series and steps are
-known, and were known when the first of the forecasts was made; origins says how many. A dozen say little, 60 or more are good. seed: the same one draws the same scenarios.
-Limits: 10,000 scenarios, 25 million values. Memory: 8 bytes a value, 100 a residual.
-Errors: 22023 a missing column, a series twice, too many scenarios; 22000 no row, other levels, no origin at which all is known, NaN or infinite values; and those of the
-queries.$$;
+Method: the Schaake shuffle (Clark et al., 2004) on ranks of forecast errors, a form of ensemble copula coupling
+(Schefzik et al., 2013). edf.score_scenarios scores them.
+forecasts: a query with the columns series, valid_at, lead_hours and quantiles, either the arrays quantile_values and
+quantiles or columns such as q05 and q50; two levels or more, the same for all series. residuals: a query with
+series, issued_at, lead_hours, actual and yhat. An origin is used if the residuals of all its series and steps are
+known, and were known when the first of the forecasts was issued; origins: how many were used. A dozen are too few,
+60 or more are good. seed: the same seed draws the same scenarios.
+Limits: 10,000 scenarios, 25 million values. Memory: 8 bytes per value, 100 per residual.
+Errors: 22023 a missing column, a series twice, too many scenarios; 22000 no row, different levels, no origin at
+which all residuals are known, NaN or infinite values; and those of the queries.$$;
 revoke all on function edf.scenarios from public;
 
 create function edf.score_scenarios(scenarios text) returns table (
@@ -2025,12 +2217,14 @@ begin
 end;
 $$;
 comment on function edf.score_scenarios is
-$$How good scenarios were: one row per issued_at, where the query has that column, else one.
+$$Scores scenarios: one row per issued_at if the query has that column, else one row.
 
-scenarios: a query with the columns scenario, series, valid_at, value and actual; steps whose actual is NULL are left out. energy_score (Gneiting and Raftery, 2007) and
-variogram_score (of order 0.5, mean over the pairs of steps; Scheuerer and Hamill, 2015) are in the unit of the target, and lower is better. Both are proper; the variogram
-score tells better whether steps and series hang together as they should.
-Limits: 10 billion differences, such as 100 scenarios of 1,000 steps. Errors: 22023 a missing column; 22000 scenarios of different steps; 22023 too many.$$;
+scenarios: a query with the columns scenario, series, valid_at, value and actual; steps whose actual is NULL are left
+out. energy_score (Gneiting and Raftery, 2007) and variogram_score (of order 0.5, mean over the pairs of steps;
+Scheuerer and Hamill, 2015) are in the unit of the target, and lower is better. Both are proper; the variogram score
+is more sensitive to wrong correlations between steps and series.
+Limits: 10 billion differences, such as 100 scenarios of 1,000 steps. Errors: 22023 a missing column; 22000 scenarios
+of different steps; 22023 too many.$$;
 revoke all on function edf.score_scenarios from public;
 
 create function edf.forecast_chart(
@@ -2039,20 +2233,20 @@ create function edf.forecast_chart(
 ) returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'forecast_chart_wrapper';
 comment on function edf.forecast_chart is
-$$A forecast as a picture, in SVG: the 90 % interval as a fan, the forecast, what was measured, solar generation. It has a title and a description in words.
+$$A forecast as an SVG image: the 90 % interval as a band, the forecast, actuals and solar generation, with a title
+and a description in words.
 
-hour_at: starts of hours, of which actual, yhat, yhat_lower, yhat_upper and solar are the values in kWh; NULL is not known. title: at most 120 letters. time_zone: of the hours below the
-picture. width, height: in pixels, 200 to 4,000. Limit: 840 hours. Errors: 22023 an unknown time zone or size, columns of unequal length, too many hours; 22000 NaN or infinite
-values; 22004 a NULL.$$;
+hour_at: starts of the hours of actual, yhat, yhat_lower, yhat_upper and solar, in kWh; NULL is unknown. title: at
+most 120 characters. time_zone: of the labels of the hours. width, height: in pixels, 200 to 4,000. Limit: 840 hours.
+Errors: 22023 an unknown time zone or size, columns of unequal length, too many hours; 22000 NaN or infinite values;
+22004 a NULL.$$;
 
 create function edf.contributions(artifact bytea, series edf.series, horizon interval, issued_at timestamptz)
     returns table (valid_at timestamptz, lead_hours double precision, feature text, value double precision, contribution double precision)
     language c as 'MODULE_PATHNAME', 'contributions_of_wrapper';
 comment on function edf.contributions is
-    'What adds up to a forecast, over arrays; edf.explain is the way to call it. Errors: as edf.explain.';
+    'Contributions to a forecast, over arrays; called by edf.explain. Errors: as edf.explain.';
 revoke all on function edf.contributions from public;
-comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance.';
 create function edf.explain(
     subject    text,
     input_data text,
@@ -2090,16 +2284,21 @@ begin
 end;
 $$;
 comment on function edf.explain is
-$$What a forecast is made of: for each step ahead a row for each feature that the model reads. The contributions of a step add up to yhat of edf.forecast.
+$$Explains a forecast: for each step ahead one row for each feature that the model reads. The contributions of a step
+add up to yhat of edf.forecast.
 
-The arguments are those of edf.forecast; model_id: another model of the subject than the approved one, such as a pending one. value: what the model read, NULL where it is missing or
-feature is none. contribution: in the unit of the target. Of trees it is their SHAP value (Lundberg and Lee, 2017) given the rows that they have learnt from, of a linear function weight x (value - mean),
-which is the SHAP value where features are independent; on a logarithmic target both are rescaled in proportion. Members of an ensemble add theirs times their weights.
-In parentheses stands what is no feature: (base), the forecast where features are as on average, of this hour where there is a function for each; (recent errors), what errors since then and on
-the days before say of this hour; (bounds), what a bound takes off or puts on; (history) of strategies that repeat the past; (trend) and (seasons); (irradiance), (usual sky) and (last day) of
-solar. Contributions say what moves the model, and not what causes demand: of features that tell the same, such as temperature_c and hdd, each has a part.
-Memory: 16 bytes a step and feature, for an ensemble twice. Errors: as edf.forecast; 42704 the model is of another subject; 55000 its artifact was emptied; 0A000 an earlier release trained its trees: train
-it again.$$;
+The arguments are those of edf.forecast; model_id: another model of the subject than the approved one, such as a
+pending one. value: the value of the feature, NULL where it is missing or the row is not a feature. contribution: in
+the unit of the target. For trees it is the SHAP value (Lundberg and Lee, 2017) given the training set, for a linear
+function weight x (value - mean), which is the SHAP value of independent features; with a logarithmic target both are
+rescaled in proportion. Members of an ensemble contribute theirs times their weights.
+Names in parentheses are not features: (base), the forecast at average features, per hour where the model has a
+function for each hour; (recent errors), the correction by the errors of the last hours and days; (bounds), the
+effect of clamping; (history) of strategies that repeat the past; (trend) and (seasons); (irradiance), (usual sky)
+and (last day) of solar. Contributions explain the model, not the cause of demand: correlated features, such as
+temperature_c and hdd, share a contribution.
+Memory: 16 bytes per step and feature, twice that for an ensemble. Errors: as edf.forecast; 42704 the model is of
+another subject; 55000 its artifact was emptied; 0A000 its trees were trained by an earlier release: train it again.$$;
 revoke all on function edf.explain from public;
 
 create function edf.feature_importance(model_id bigint) returns table (
@@ -2114,14 +2313,11 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = feature_importance.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_id);
     if jsonb_typeof(model.metrics -> 'importance') is distinct from 'object' then
         raise exception 'the importance of the features of model % was not measured when it was trained', model_id
-            using errcode = 'feature_not_supported', hint = 'Train it again: earlier releases did not measure it, nor is it of trees of more than 64 levels.';
+            using errcode = 'feature_not_supported',
+                  hint = 'Train it again: earlier releases did not measure it. Trees of more than 64 levels have none.';
     end if;
     return query
     select i.name, i.value::double precision, i.value::double precision / sum(i.value::double precision) over ()
@@ -2130,16 +2326,20 @@ begin
 end;
 $$;
 comment on function edf.feature_importance is
-$$How much each feature matters to a model, the most important first: mean_contribution is the mean absolute contribution, as edf.explain has it, to forecasts of up to twelve issues that were spread over the
-history when it was trained, in the unit of the target; share is its part of the sum of all. (base) is left out. Of an ensemble they are of the weights and corrections at the end of its training.
+$$The importance of each feature for a model, the most important first: mean_contribution is the mean absolute
+contribution, as returned by edf.explain, to forecasts of up to twelve issues spread over the history at training, in
+the unit of the target; share is its part of the total. (base) is left out. For an ensemble the weights and
+corrections at the end of its training are used.
 
-It is the usual global SHAP importance (Lundberg et al., From local explanations to global understanding with explainable AI for trees, 2020), the same for all strategies, and not the gain of the trees' splits,
-which favours features of many values (Strobl et al., Bias in random forest variable importance measures, 2007). It does not say what a model would be worth without the feature: of features that tell the same
-each has a part. Errors: 22004 a NULL argument, 42704 no such model, 0A000 it was not measured.$$;
+This is the usual global SHAP importance (Lundberg et al., From local explanations to global understanding with
+explainable AI for trees, 2020), the same for all strategies, and not the gain of the trees' splits, which favours
+features with many values (Strobl et al., Bias in random forest variable importance measures, 2007). It does not say
+how accurate a model would be without the feature: correlated features share the importance. Errors: 22004 a NULL
+argument, 42704 no such model, 0A000 it was not measured.$$;
 revoke all on function edf.feature_importance from public;
 
--- A key that no dump has: it is in a file of the server's data folder, the only one that this reads. A setting could be
--- read by every role, and the right to read files of the server would be too much for whoever makes pseudonyms.
+-- A key that no dump contains: it is in a file of the server's data directory, the only file that this function reads.
+-- Every role could read a setting, and a role that makes pseudonyms should not read other files of the server.
 create function edf.pseudonym_key() returns bytea
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -2150,25 +2350,30 @@ begin
     if (written ~ '^([0-9a-f]{2}){32,}$') is not true then
         raise exception 'this server has no key for pseudonyms'
             using errcode = 'object_not_in_prerequisite_state',
-                  hint = 'Write 64 or more hexadecimal digits to edf_pseudonyms.key in the data folder of the server.';
+                  hint = 'Write 64 or more hexadecimal digits to edf_pseudonyms.key in the data directory.';
     end if;
     return decode(written, 'hex');
 end;
 $$;
 comment on function edf.pseudonym_key() is
-$$The key for pseudonyms: hexadecimal digits in the file edf_pseudonyms.key of the server's data folder, so that a dump does not hold it. Errors: 55000 there is none.$$;
+$$The key for pseudonyms: hexadecimal digits in the file edf_pseudonyms.key of the server's data directory, so that
+no dump contains it. Errors: 55000 there is no key.$$;
 revoke all on function edf.pseudonym_key() from public;
 
 -- Models of anomalies.
-comment on column edf.models.subject is 'What the model forecasts, or finds anomalies of: a building''s id, a meter, any name.';
+comment on column edf.models.subject is
+    'What the model forecasts or finds anomalies in: a building''s id, a meter, any name.';
 comment on column edf.models.strategy is
     'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar; or how it finds anomalies: edf.anomaly_strategies().';
 comment on column edf.models.features is
-    'Feature spec, with the defaults filled in; of anomalies for each feature its median, its spread and the share of the rows in which it was known.';
-comment on column edf.models.training_rows is 'Rows between start and end whose target was known; of anomalies those that had enough values.';
+$$Feature spec, with the defaults filled in; of anomaly models for each feature its median, its spread and the share
+of rows in which it was known.$$;
+comment on column edf.models.training_rows is
+    'Rows between start and end whose target was known; of anomaly models those with enough known values.';
 comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomaly_models.md.';
--- Models of anomalies beside those of forecasts, in one registry.
+$$held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, which
+is not trained on; importance: see edf.feature_importance. Of anomaly models see docs/anomaly_models.md.$$;
+-- Anomaly models, in the same registry as models of forecasts.
 
 create function edf.anomaly_strategies() returns text[]
 language sql immutable parallel safe
@@ -2190,14 +2395,15 @@ begin
       and (models.strategy = any (edf.anomaly_strategies())) <> (require_kind.strategy = any (edf.anomaly_strategies()))
     limit 1;
     if found then
-        raise exception '"%" has models of %, and a subject has one approved model: one of % needs another subject', subject, other.strategy, strategy
+        raise exception '"%" has models of strategy %: a model of strategy % needs another subject',
+            subject, other.strategy, strategy
             using errcode = 'invalid_parameter_value', hint = format('Choose another name, such as %L.', strategy || ' of ' || subject);
     end if;
 end;
 $$;
 comment on function edf.require_kind(text, text) is
-$$Refuses a model of anomalies for a subject that has models of forecasts, and the other way round (22023): of a subject one model is approved, so that the approval of the
-one would retire the other.$$;
+$$Raises 22023 if a subject already has models of the other kind, of forecasts or of anomalies. A subject has one
+approved model, so approving one kind would retire the other.$$;
 revoke all on function edf.require_kind(text, text) from public;
 
 create function edf.anomaly_model(model_id bigint) returns edf.models
@@ -2208,24 +2414,23 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = anomaly_model.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_id);
     if model.strategy <> all (edf.anomaly_strategies()) then
-        raise exception 'model % of "%" forecasts by % and finds no anomalies', model_id, model.subject, model.strategy
-            using errcode = 'feature_not_supported', hint = 'Train one by edf.train_anomaly_model, for another subject.';
+        raise exception 'model % of "%" is a forecasting model (strategy %), not an anomaly model',
+            model_id, model.subject, model.strategy
+            using errcode = 'feature_not_supported',
+                  hint = 'Train one with edf.train_anomaly_model, for another subject.';
     end if;
     perform edf.require_artifact(model);
     return model;
 end;
 $$;
 comment on function edf.anomaly_model(bigint) is
-    'A model of edf.train_anomaly_model whose artifact is whole. Errors: 42704 no such model, 0A000 it forecasts, 55000 its artifact was emptied, XX001 it is damaged.';
+$$A model of edf.train_anomaly_model whose artifact is intact. Errors: 42704 no such model, 0A000 it is a forecasting
+model, 55000 its artifact was emptied, XX001 its artifact is damaged.$$;
 revoke all on function edf.anomaly_model(bigint) from public;
 
--- Any query as rows that detectors read.
+-- Any query as the rows of an anomaly detector.
 
 create type edf.observations as (
     keys     text[],
@@ -2236,7 +2441,8 @@ create type edf.observations as (
     days     double precision[]
 );
 comment on type edf.observations is
-    'Rows as arrays: key of each, names of the features, the features one column after the other, what is explained or the label, the unit that each belongs to, and when, in days since 1970; the last three are NULL where there is no such column.';
+$$Rows as arrays: their keys, the names of the features, the features one column after the other, the target or
+label, the group of each row, and its time in days since 1970; the last three are NULL if there is no such column.$$;
 
 -- No pinned search_path: the query is the caller's and is read as the caller would read it.
 create function edf.observations_of(query text, parameters jsonb, features text[] default null, needs_target boolean default true) returns edf.observations
@@ -2244,7 +2450,7 @@ language plpgsql stable
 as $$
 declare
     numbers constant text[] := array['double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint', 'boolean'];
-    -- The parameters are those of edf.read_anomaly_parameters, which has refused other types.
+    -- The parameters are those of edf.read_anomaly_parameters, which has rejected other types.
     target  text := parameters ->> 'target';
     unit    constant text := parameters ->> 'group';
     clock   text := parameters ->> 'time';
@@ -2284,7 +2490,7 @@ begin
     if found then
         raise exception 'column % is of type %; it must be one of %', wrong.name, wrong.type, array_to_string(wrong.needed, ', ')
             using errcode = 'invalid_parameter_value',
-                  hint = 'Leave it out, or cast it; the parameter features names the columns that are read, where others are in the query.';
+                  hint = 'Leave it out, cast it, or name the columns to read in the parameter features.';
     end if;
     foreach given in array chosen loop
         perform edf.require_column('observations', given, known);
@@ -2307,17 +2513,20 @@ begin
     end if;
     if array_position(observations.keys, null) is not null or array_position(observations.groups, null) is not null then
         raise exception 'column % is NULL in a row', concat_ws(' or ', known[1], unit)
-            using errcode = 'data_exception', hint = 'Every row needs its key, and its unit; leave such rows out.';
+            using errcode = 'data_exception', hint = 'Every row needs a key and a group; leave out other rows.';
     end if;
     return observations;
 end;
 $$;
 comment on function edf.observations_of(text, jsonb, text[], boolean) is
-$$Runs a query of (key, columns...), the key being the first column, and returns its rows as arrays. parameters: names of the columns target, group and time, and of the features, by
-default all other columns, which are numbers or booleans; complete, as edf.read_anomaly_parameters returns them. Without a time the key is one, where it is a date or
-timestamptz. features: these, instead of those of the parameters. needs_target: whether the target must be a column.
+$$Runs a query of (key, columns...), the key being the first column, and returns its rows as arrays. parameters:
+names of the columns target, group and time, and of the features, by default all other columns, which must be numbers
+or booleans; complete, as edf.read_anomaly_parameters returns them. Without a time the key is the time, if it is a
+date or timestamptz. features: used instead of those of the parameters. needs_target: whether the query must have the
+target.
 
-Memory: five times that of the numbers, eight bytes each. Errors: 22023 a wrong query, a missing column or columns of other types; 22000 a NULL key or unit; 22004 a NULL argument.$$;
+Memory: five times the numbers, eight bytes each. Errors: 22023 a wrong query, a missing column or columns of other
+types; 22000 a NULL key or group; 22004 a NULL argument.$$;
 revoke all on function edf.observations_of(text, jsonb, text[], boolean) from public;
 
 create function edf.read_anomaly_parameters(strategy text, parameters jsonb) returns jsonb
@@ -2337,16 +2546,17 @@ create function edf.anomaly_parts(artifact bytea, observations edf.observations)
 comment on function edf.read_anomaly_parameters is
     'Parameters of edf.train_anomaly_model for a strategy, with the defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an unknown strategy; 22004 a NULL.';
 comment on function edf.fit_anomalies is
-    'Fits a model of anomalies over arrays; edf.train_anomaly_model is the way to call it. Errors: as edf.train_anomaly_model.';
+    'Fits an anomaly model over arrays; called by edf.train_anomaly_model. Errors: as edf.train_anomaly_model.';
 revoke all on function edf.fit_anomalies from public;
 comment on function edf.anomaly_scores is
-    'Scores rows by an artifact, over arrays; edf.score_anomalies is the way to call it. Errors: as edf.score_anomalies.';
+    'Scores rows with an artifact, over arrays; called by edf.score_anomalies. Errors: as edf.score_anomalies.';
 revoke all on function edf.anomaly_scores from public;
 comment on function edf.own_anomaly_scores is
-    'Scores rows by what they themselves teach, over arrays; edf.detect_anomalies is the way to call it. Errors: as edf.train_anomaly_model.';
+$$Scores rows with a model that is fitted on the same rows, over arrays; called by edf.detect_anomalies. Errors: as
+edf.train_anomaly_model.$$;
 revoke all on function edf.own_anomaly_scores from public;
 comment on function edf.anomaly_parts is
-    'What made the score of a row, over arrays; edf.explain_anomaly is the way to call it. Errors: as edf.explain_anomaly.';
+    'Contributions to the score of a row, over arrays; called by edf.explain_anomaly. Errors: as edf.explain_anomaly.';
 revoke all on function edf.anomaly_parts from public;
 
 create function edf.train_anomaly_model(
@@ -2383,23 +2593,34 @@ begin
 end;
 $$;
 comment on function edf.train_anomaly_model is
-$$Trains a model that finds anomalies, on the rows of a query, and writes it to edf.models as pending; returns its id. Approval and the rest are those of forecasts.
+$$Trains an anomaly model on the rows of a query and writes it to edf.models as pending; returns its id. It is
+approved, rejected and rolled back like a model of forecasts.
 
-subject: any name; of a subject one model is approved, so that each strategy needs a subject of its own, and one that forecasts another. query: its first column is the key of a row, such as a day;
-other columns are features, numbers or booleans, NULL where a value is missing, but for those that parameters name: target, group (such as the apartment, each of which has its own weights), time (date
-or timestamptz, by default the key if it is one), features (an array: only these are read).
-strategy, and its parameters beside these:
-expected_energy explains the target, such as energy in kWh a day, by the features: Bayesian linear regression with conjugate priors (Gelman et al., Bayesian Data Analysis, 2013), which the groups teach each
-other (empirical Bayes) or prior_model_id gives, an earlier model on the same features. Rows further than trim (4) robust standard deviations from a Huber fit are not learnt from. alarm_share (0.01): share
-of normal rows that may be alarms; side: both, upper or lower; noise_by_level (true): noise grows with the level; runs (true): small deviations of many days count, by CUSUM (Page, 1954) with run_drift (0.5)
-and a false alarm in run_arl_days (730), calibrated by simulation to the correlation of days; max_gap_days (7): after which a run starts anew.
-isolation_forest (Liu, Ting and Zhou, 2008): alarm_share, trees (200), sample (256), seed. A missing value goes both ways of a cut.
-local_outlier_factor (Breunig et al., 2000): alarm_share, neighbours (20), max_rows (5000) that are kept to compare with, scale (true), seed. Distances between rows with missing values are of the features
-that both know.
-alert_probability: how likely rows are real, by logistic regression on detectors' scores; target is true, false or NULL (not labelled). base_rate (0.01), weight (1 for each decade of rarity) and weights by name are
-the prior, precision (1) how sure it is: without labels it is the model. alarm_probability (0.5); scores (true): features are scores between 0 and 1.
-Limits: 1,000,000 rows, 200 features, 75 million numbers. Memory: seven times the numbers. Errors: 22000 too few rows, NaN or infinite values, no convergence, a NULL key or group; 22004 a NULL argument;
-22023 wrong columns or parameters, a subject that forecasts; 42704 an unknown strategy or prior model; 55000 its artifact was emptied; 0A000 it is none of anomalies.$$;
+subject: any name. A subject has one approved model, so each strategy needs a subject of its own, other than those of
+forecasts. query: its first column is the key of a row, such as a day; the other columns are features, numbers or
+booleans, NULL where a value is missing, except those that parameters name: target, group (such as the apartment;
+each group has its own weights), time (date or timestamptz, by default the key if it is one), features (an array:
+only these are read).
+strategy, and its further parameters:
+expected_energy explains the target, such as energy in kWh per day, by the features: Bayesian linear regression with
+conjugate priors (Gelman et al., Bayesian Data Analysis, 2013). The prior is estimated from all groups (empirical
+Bayes), or that of prior_model_id, an earlier model of the same features. Rows further than trim (4) robust standard
+deviations from a Huber fit are not trained on. alarm_share (0.01): share of normal rows that may be alarms; side:
+both, upper or lower; noise_by_level (true): noise grows with the level; runs (true): small deviations over many days
+are detected, by CUSUM (Page, 1954) with run_drift (0.5) and one false alarm in run_arl_days (730), calibrated by
+simulation to the correlation of days; max_gap_days (7): after a longer gap a run restarts.
+isolation_forest (Liu, Ting and Zhou, 2008): alarm_share, trees (200), sample (256), seed. A row with a missing value
+follows both branches of a split.
+local_outlier_factor (Breunig et al., 2000): alarm_share, neighbours (20), max_rows (5000) that are stored for
+comparison, scale (true), seed. Distances between rows with missing values use the features that both have.
+alert_probability: how likely alerts are real, by logistic regression on detectors' scores; target is true, false or
+NULL (not labelled). base_rate (0.01), weight (1 for each decade of rarity) and weights by name define the prior,
+precision (1) its precision; without labels the model is the prior. alarm_probability (0.5); scores (true): features
+are scores between 0 and 1.
+Limits: 1,000,000 rows, 200 features, 75 million numbers. Memory: seven times the numbers. Errors: 22000 too few
+rows, NaN or infinite values, no convergence, a NULL key or group; 22004 a NULL argument; 22023 wrong columns or
+parameters, a subject that has forecasting models; 42704 an unknown strategy or prior model; 55000 the artifact of
+the prior model was emptied; 0A000 the prior model is a forecasting model.$$;
 revoke all on function edf.train_anomaly_model from public;
 
 create function edf.score_anomalies(model_id bigint, query text) returns table (
@@ -2432,15 +2653,21 @@ begin
 end;
 $$;
 comment on function edf.score_anomalies is
-$$How odd each row of a query is, by a model of edf.train_anomaly_model: one row for each row, in its order. The query has the columns that the model was trained on, by name, the key first; others are ignored.
+$$Scores each row of a query with a model of edf.train_anomaly_model: one row per row, in its order. The query has
+the columns that the model was trained on, by name, the key first; others are ignored.
 
-score: between 0 and 1, one less the probability of a row as odd among normal ones, so that scores of all strategies can be compared; of alert_probability the probability that it is real. is_anomaly: an
-alarm of this detector; all are NULL where less than half of the features or not the target is known: never an alarm about what is not known. expected, lower and upper: of expected_energy what the target
-was expected to be and between which values it is no alarm, in its unit; of alert_probability lower and upper are the 90 % interval of the probability. tail_probability: exact posterior predictive (Student t)
-probability of a day as far off, which the score calibrates by the days that were learnt from. raw_score: the day's normal score; the isolation score, a half being usual; the outlier factor, one being
-usual; the log-odds. cusum, run_days: the sum of a run of days, negative where they are low, in standard deviations, and days since it was zero; the rows of a group are taken in the order of
-their time, so that the query of a day begins some weeks before it.
-Memory: six times the numbers of the query, and the model. Errors: as edf.train_anomaly_model; 42704 no such model; 55000 its artifact was emptied; XX001 it is damaged; 0A000 it forecasts.$$;
+score: between 0 and 1, one minus the probability that a normal row is as unusual, so that scores of all strategies
+can be compared; for alert_probability the probability that the alert is real. is_anomaly: whether this detector
+raises an alarm. All are NULL where fewer than half of the features are known, or the target is not: unknown values
+raise no alarm. expected, lower and upper: for expected_energy the expected target and the bounds beyond which
+is_anomaly is true, in its unit; for alert_probability lower and upper are the 90 % interval of the probability.
+tail_probability: exact posterior predictive (Student t) probability of a day as far from its expectation, which the
+score calibrates with the days of the training set. raw_score: the normal score of the day; the isolation score,
+usually about 0.5; the outlier factor, usually about 1; the log-odds. cusum, run_days: the cumulative sum of a run of
+days in standard deviations, negative where they are low, and days since it was zero; rows of a group are read in
+order of their time, so the query of a day begins some weeks before it.
+Memory: six times the numbers of the query, and the model. Errors: as edf.train_anomaly_model; 42704 no such model;
+55000 its artifact was emptied; XX001 its artifact is damaged; 0A000 it is a forecasting model.$$;
 revoke all on function edf.score_anomalies from public;
 
 create function edf.detect_anomalies(
@@ -2484,13 +2711,14 @@ begin
 end;
 $$;
 comment on function edf.detect_anomalies is
-$$How odd each row of any query is: by the approved model of the subject, and where there is none by a model that is fitted on the rows of the query themselves and not kept. Columns as edf.score_anomalies, and
-model_id, NULL where the rows judged themselves.
+$$Scores each row of any query: with the approved model of the subject, or without one with a model that is fitted on
+the rows of the query and not stored. Columns as edf.score_anomalies, and model_id, NULL without an approved model.
 
-query, strategy and parameters: as edf.train_anomaly_model; strategy and parameters only matter where no model is approved. strategy: by default expected_energy where the parameters name a target, else
-isolation_forest. Of expected_energy each row is judged by the others: the posterior without it, in closed form. Faults among the rows make others look less odd, and many alike are taken for normal: an
-approved model that was trained on other days sees more.
-Errors: as edf.train_anomaly_model; 0A000 the approved model of the subject forecasts.$$;
+query, strategy and parameters: as in edf.train_anomaly_model; strategy and parameters are only used if no model is
+approved. strategy: by default expected_energy if the parameters name a target, else isolation_forest. With
+expected_energy each row is scored by the posterior without it (in closed form). Faults among the rows make others
+look less unusual, and many similar ones look normal: an approved model that was trained on other days detects more.
+Errors: as edf.train_anomaly_model; 0A000 the approved model of the subject is a forecasting model.$$;
 revoke all on function edf.detect_anomalies from public;
 
 create function edf.explain_anomaly(model_id bigint, features jsonb) returns table (
@@ -2527,7 +2755,8 @@ begin
             number := case jsonb_typeof(given) when 'boolean' then (given::text = 'true')::integer else (given::text)::double precision end;
         exception when data_exception then
             raise exception 'feature "%" cannot be %', name, left(given::text, 200)
-                using errcode = 'invalid_parameter_value', hint = 'Features are numbers or booleans; null or nothing is a missing value.';
+                using errcode = 'invalid_parameter_value',
+                      hint = 'Features are numbers or booleans; null or no entry is a missing value.';
         end;
         numbers := numbers || number;
     end loop;
@@ -2541,11 +2770,83 @@ begin
 end;
 $$;
 comment on function edf.explain_anomaly is
-$$What made the score of a row, by a model of edf.train_anomaly_model: a row for each feature, and in parentheses what is none.
+$$Explains the score of a row by a model of edf.train_anomaly_model: one row per feature; names in parentheses are
+not features.
 
-features: a row of the query that edf.score_anomalies takes, as to_jsonb makes it; what is missing or null is not known, what the model does not read is ignored. value: the feature's, typical: its median among
-the rows that were learnt from, both in the feature's unit. contribution: of expected_energy what the feature adds to a typical day of this group, in the unit of the target; (base) is such a day, (unexplained) what
-is left, and all add up to the target. would_explain: by how much the feature would have to be another one for nothing to be left, in the feature's unit; NULL where its weight may be nothing. Of isolation_forest and
-local_outlier_factor what the raw score is more than with a typical value of this feature alone; two features that are only odd together have each the whole. Of alert_probability what the score adds to the log-odds.
-Errors: 22004 a NULL argument, 22023 a value that is no number, 42704 no such model, 55000 its artifact was emptied, XX001 it is damaged, 0A000 it forecasts.$$;
+features: a row of the query that edf.score_anomalies reads, as a JSON object of to_jsonb; a value that is missing or
+null is unknown, names that the model does not read are ignored. value: the feature's value; typical: its median in
+the training set; both in the feature's unit. contribution: for expected_energy what the feature adds to a typical
+day of this group, in the unit of the target; (base) is the typical day and (unexplained) the residual, and all add
+up to the target. would_explain: the change of the feature that would explain the whole residual, in the feature's
+unit; NULL if its weight may be zero. For isolation_forest and local_outlier_factor the contribution is how much the
+raw score exceeds the one with a typical value of this feature alone; of two features that are only unusual together,
+each has the whole. For alert_probability it is what the score adds to the log-odds.
+Errors: 22004 a NULL argument, 22023 a value that is not a number, 42704 no such model, 55000 its artifact was
+emptied, XX001 its artifact is damaged, 0A000 it is a forecasting model.$$;
 revoke all on function edf.explain_anomaly from public;
+comment on function edf.portfolio_quantiles is
+    'Quantiles of sums over arrays; called by edf.portfolio. Errors: as edf.portfolio.';
+comment on function edf.tuning_space is
+$$The complete search space of edf.tune for a strategy; NULL is the strategy's default. Errors: 22023 an unknown
+hyperparameter, an empty range, values of another type; 42704 an unknown strategy.$$;
+comment on function edf.gauge_hours is
+$$Time-weighted mean per UTC hour from from_at until to_at, from the readings of one gauge, in its unit; readings in
+any order.
+
+Each value is valid until the next one, for at most max_silence_h. quality and the other arguments: as in
+edf.register_hours. Errors: 22023 a wrong argument.$$;
+comment on function edf.read_features is
+$$A strategy's feature spec, with its defaults filled in. Errors: 22023 an unknown name or a wrong value; 42704 an
+unknown strategy.$$;
+comment on table edf.backtests is 'Backtests stored by edf.keep_backtest. Deleting one deletes its forecasts.';
+comment on function edf.register_backtest is
+    'Writes a backtest and its forecasts; called by edf.keep_backtest. Returns the backtest''s id.';
+comment on aggregate edf.crps(double precision, double precision[], double precision[]) is
+$$Continuous ranked probability score, in the unit of the target: twice the pinball loss, each quantile weighted by
+the share of levels nearest to it. An approximation, coarse if there are few quantiles. Laio and Tamea (2007),
+OpenSTEF 4.$$;
+comment on aggregate edf.peak_error(double precision, double precision) is
+$$Difference between the highest predicted and the highest actual value, whenever they occurred, in percent of the
+latter; group by day for the daily peak. BigDEAL Challenge 2022: Shukla and Hong (2024).$$;
+comment on function edf.mean_value is 'The mean; final function of the metrics that are means.';
+comment on function edf.require_known is
+    'Raises 22023 for a name that is not known, and suggests the nearest known one.';
+comment on function edf.diebold_mariano is
+$$The Diebold-Mariano test: is forecast a better or worse than b by more than chance? One row: n pairs,
+mean_difference of the losses (a minus b: below zero where a is better), statistic and p_value.
+
+errors_a, errors_b: errors at the same steps in order of time; steps with a NULL are left out. horizon: steps ahead
+of the forecasts; the variance includes autocovariances up to lag horizon - 1. power: of the loss, 1 absolute, 2
+squared. alternative: two_sided, less (a is better), greater. kernel: bartlett (Newey and West), rectangular (as in
+the paper of 1995; its variance may be negative, which gives no statistic).
+statistic and p_value (Student t, n - 1 degrees of freedom) are corrected for small samples. They are NULL if the
+difference of the losses is constant, as for identical forecasts, or there are no more pairs than horizon. Diebold
+and Mariano (1995); Harvey, Leybourne and Newbold (1997).
+Errors: 22023 arrays of unequal length or an argument out of range, 22000 NaN or infinite values.$$;
+comment on function edf.require_column is 'Raises 22023 if a query does not have a column.';
+comment on column edf.models.training_end is 'End of the training range, not included.';
+comment on function edf.columns_of is
+$$Names and types of a query's columns, without running it. Errors: 22023 an empty query, two columns of the same
+name.$$;
+comment on function edf.score_metrics is
+    'The metrics of edf.score, in its order: unit, the columns of the forecasts that each reads, and its expression.';
+comment on function edf.score_inputs is
+$$The inputs of metrics in a query with these columns, and the expression of each over the query q.
+
+Quantiles: columns named by their percentage (q05, q50, q97_5, each also as yhat_q05), or the arrays quantile_values
+and quantiles.
+Errors: 22023 a column that is not a number.$$;
+comment on function edf.tuning_metric is
+    'The expression of a metric that edf.tune can minimise. Errors: 22023 another metric.';
+comment on function edf.rows_before is
+$$A query restricted to rows before a time; with known_at also to those whose second column, when they were known, is
+before it.$$;
+comment on table edf.tunings is 'The arguments of searches by edf.tune. Deleting one deletes its trials.';
+comment on column edf.tunings.space is 'The values to try of each hyperparameter: a range or a list.';
+comment on column edf.tunings.metric is 'The error to minimise, of the forecasts of all origins.';
+comment on column edf.tunings.settings is 'Arguments of the backtest of each trial, with the defaults filled in.';
+comment on column edf.tunings.before is 'Rows from this time on are not read.';
+comment on table edf.trials is 'The trials of a tuning: hyperparameters, and the error of a backtest with them.';
+comment on column edf.trials.origins is 'Number of origins of the backtest.';
+comment on function edf.open_tuning is
+    'Returns the id of the tuning with these arguments, and creates it if there is none; called by edf.tune.';

@@ -35,16 +35,21 @@ begin
 end;
 $$;
 comment on function edf.explain is
-$$What a forecast is made of: for each step ahead a row for each feature that the model reads. The contributions of a step add up to yhat of edf.forecast.
+$$Explains a forecast: for each step ahead one row for each feature that the model reads. The contributions of a step
+add up to yhat of edf.forecast.
 
-The arguments are those of edf.forecast; model_id: another model of the subject than the approved one, such as a pending one. value: what the model read, NULL where it is missing or
-feature is none. contribution: in the unit of the target. Of trees it is their SHAP value (Lundberg and Lee, 2017) given the rows that they have learnt from, of a linear function weight x (value - mean),
-which is the SHAP value where features are independent; on a logarithmic target both are rescaled in proportion. Members of an ensemble add theirs times their weights.
-In parentheses stands what is no feature: (base), the forecast where features are as on average, of this hour where there is a function for each; (recent errors), what errors since then and on
-the days before say of this hour; (bounds), what a bound takes off or puts on; (history) of strategies that repeat the past; (trend) and (seasons); (irradiance), (usual sky) and (last day) of
-solar. Contributions say what moves the model, and not what causes demand: of features that tell the same, such as temperature_c and hdd, each has a part.
-Memory: 16 bytes a step and feature, for an ensemble twice. Errors: as edf.forecast; 42704 the model is of another subject; 55000 its artifact was emptied; 0A000 an earlier release trained its trees: train
-it again.$$;
+The arguments are those of edf.forecast; model_id: another model of the subject than the approved one, such as a
+pending one. value: the value of the feature, NULL where it is missing or the row is not a feature. contribution: in
+the unit of the target. For trees it is the SHAP value (Lundberg and Lee, 2017) given the training set, for a linear
+function weight x (value - mean), which is the SHAP value of independent features; with a logarithmic target both are
+rescaled in proportion. Members of an ensemble contribute theirs times their weights.
+Names in parentheses are not features: (base), the forecast at average features, per hour where the model has a
+function for each hour; (recent errors), the correction by the errors of the last hours and days; (bounds), the
+effect of clamping; (history) of strategies that repeat the past; (trend) and (seasons); (irradiance), (usual sky)
+and (last day) of solar. Contributions explain the model, not the cause of demand: correlated features, such as
+temperature_c and hdd, share a contribution.
+Memory: 16 bytes per step and feature, twice that for an ensemble. Errors: as edf.forecast; 42704 the model is of
+another subject; 55000 its artifact was emptied; 0A000 its trees were trained by an earlier release: train it again.$$;
 revoke all on function edf.explain from public;
 
 create function edf.feature_importance(model_id bigint) returns table (
@@ -59,14 +64,11 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = feature_importance.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_id);
     if jsonb_typeof(model.metrics -> 'importance') is distinct from 'object' then
         raise exception 'the importance of the features of model % was not measured when it was trained', model_id
-            using errcode = 'feature_not_supported', hint = 'Train it again: earlier releases did not measure it, nor is it of trees of more than 64 levels.';
+            using errcode = 'feature_not_supported',
+                  hint = 'Train it again: earlier releases did not measure it. Trees of more than 64 levels have none.';
     end if;
     return query
     select i.name, i.value::double precision, i.value::double precision / sum(i.value::double precision) over ()
@@ -75,10 +77,14 @@ begin
 end;
 $$;
 comment on function edf.feature_importance is
-$$How much each feature matters to a model, the most important first: mean_contribution is the mean absolute contribution, as edf.explain has it, to forecasts of up to twelve issues that were spread over the
-history when it was trained, in the unit of the target; share is its part of the sum of all. (base) is left out. Of an ensemble they are of the weights and corrections at the end of its training.
+$$The importance of each feature for a model, the most important first: mean_contribution is the mean absolute
+contribution, as returned by edf.explain, to forecasts of up to twelve issues spread over the history at training, in
+the unit of the target; share is its part of the total. (base) is left out. For an ensemble the weights and
+corrections at the end of its training are used.
 
-It is the usual global SHAP importance (Lundberg et al., From local explanations to global understanding with explainable AI for trees, 2020), the same for all strategies, and not the gain of the trees' splits,
-which favours features of many values (Strobl et al., Bias in random forest variable importance measures, 2007). It does not say what a model would be worth without the feature: of features that tell the same
-each has a part. Errors: 22004 a NULL argument, 42704 no such model, 0A000 it was not measured.$$;
+This is the usual global SHAP importance (Lundberg et al., From local explanations to global understanding with
+explainable AI for trees, 2020), the same for all strategies, and not the gain of the trees' splits, which favours
+features with many values (Strobl et al., Bias in random forest variable importance measures, 2007). It does not say
+how accurate a model would be without the feature: correlated features share the importance. Errors: 22004 a NULL
+argument, 42704 no such model, 0A000 it was not measured.$$;
 revoke all on function edf.feature_importance from public;

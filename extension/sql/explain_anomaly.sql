@@ -32,7 +32,8 @@ begin
             number := case jsonb_typeof(given) when 'boolean' then (given::text = 'true')::integer else (given::text)::double precision end;
         exception when data_exception then
             raise exception 'feature "%" cannot be %', name, left(given::text, 200)
-                using errcode = 'invalid_parameter_value', hint = 'Features are numbers or booleans; null or nothing is a missing value.';
+                using errcode = 'invalid_parameter_value',
+                      hint = 'Features are numbers or booleans; null or no entry is a missing value.';
         end;
         numbers := numbers || number;
     end loop;
@@ -46,11 +47,17 @@ begin
 end;
 $$;
 comment on function edf.explain_anomaly is
-$$What made the score of a row, by a model of edf.train_anomaly_model: a row for each feature, and in parentheses what is none.
+$$Explains the score of a row by a model of edf.train_anomaly_model: one row per feature; names in parentheses are
+not features.
 
-features: a row of the query that edf.score_anomalies takes, as to_jsonb makes it; what is missing or null is not known, what the model does not read is ignored. value: the feature's, typical: its median among
-the rows that were learnt from, both in the feature's unit. contribution: of expected_energy what the feature adds to a typical day of this group, in the unit of the target; (base) is such a day, (unexplained) what
-is left, and all add up to the target. would_explain: by how much the feature would have to be another one for nothing to be left, in the feature's unit; NULL where its weight may be nothing. Of isolation_forest and
-local_outlier_factor what the raw score is more than with a typical value of this feature alone; two features that are only odd together have each the whole. Of alert_probability what the score adds to the log-odds.
-Errors: 22004 a NULL argument, 22023 a value that is no number, 42704 no such model, 55000 its artifact was emptied, XX001 it is damaged, 0A000 it forecasts.$$;
+features: a row of the query that edf.score_anomalies reads, as a JSON object of to_jsonb; a value that is missing or
+null is unknown, names that the model does not read are ignored. value: the feature's value; typical: its median in
+the training set; both in the feature's unit. contribution: for expected_energy what the feature adds to a typical
+day of this group, in the unit of the target; (base) is the typical day and (unexplained) the residual, and all add
+up to the target. would_explain: the change of the feature that would explain the whole residual, in the feature's
+unit; NULL if its weight may be zero. For isolation_forest and local_outlier_factor the contribution is how much the
+raw score exceeds the one with a typical value of this feature alone; of two features that are only unusual together,
+each has the whole. For alert_probability it is what the score adds to the log-odds.
+Errors: 22004 a NULL argument, 22023 a value that is not a number, 42704 no such model, 55000 its artifact was
+emptied, XX001 its artifact is damaged, 0A000 it is a forecasting model.$$;
 revoke all on function edf.explain_anomaly from public;

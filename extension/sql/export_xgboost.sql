@@ -11,13 +11,9 @@ declare
     model edf.models;
 begin
     perform edf.require('model_id', model_id is not null);
-    select * into model from edf.models where models.model_id = export_xgboost.model_id;
-    if not found then
-        raise exception 'there is no model %', model_id
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_id);
     if model.strategy <> 'xgboost' then
-        raise exception 'model % is of strategy %, which is not trees alone', model_id, model.strategy
+        raise exception 'model % is of strategy %, which cannot be exported to XGBoost', model_id, model.strategy
             using errcode = 'feature_not_supported', hint = 'Only models of strategy xgboost are exported.';
     end if;
     perform edf.require_artifact(model);
@@ -25,11 +21,15 @@ begin
 end;
 $$;
 comment on function edf.export_xgboost is
-$$The trees of a model of strategy xgboost as files in XGBoost's own UBJ format: one row for each local time of day from which it forecasts (issue_slot, the hour for
-hourly data) and day of lead, the last one for all later ones too. Python reads one by xgboost.Booster().load_model(bytearray(ubj)) and predicts the same.
+$$The trees of a model of strategy xgboost as files in XGBoost's UBJ format: one row per local time of day at which
+its forecasts start (issue_slot, the hour for hourly data) and day of lead, the last of which is also used for all
+later days. In Python, xgboost.Booster().load_model(bytearray(ubj)) loads a file and predicts the same.
 
-feature_names: the columns, in order, as edf.features makes them; NULL is missing, and booleans are 0 and 1. around: base, where it is not null, is added to the trees'
-prediction: intercept plus, for each of its terms, weight x (feature - mean), where the feature is not missing, the sum lying between least and most. asinh_unit, where it is not
-null: the sum is y of asinh(demand / asinh_unit), before least and most. What edf.forecast adds beside that is no part of it: the intraday correction, and that demand is not negative.
-Errors: 22004 a NULL argument, 42704 no such model, 0A000 another strategy, 55000 its artifact was emptied, XX001 it is damaged.$$;
+feature_names: the columns, in order, as returned by edf.features; NULL is missing, and booleans are 0 and 1. around:
+base, if it is not null, is added to the prediction of the trees: intercept plus weight x (feature - mean) of each of
+its terms whose feature is not missing, clamped to least and most. asinh_unit, if it is not null: the sum is
+asinh(demand / asinh_unit), before it is clamped. edf.forecast also corrects forecasts within the day and clamps
+demand at zero, which the files do not contain.
+Errors: 22004 a NULL argument, 42704 no such model, 0A000 another strategy, 55000 its artifact was emptied, XX001 its
+artifact is damaged.$$;
 revoke all on function edf.export_xgboost from public;

@@ -24,5 +24,8 @@ begin
 end;
 $$;
 comment on function edf.features is
-    'The features that a forecast issued at issued_at would read: one row per step ahead and feature, NULL where it is not known at that lead; known says when it is. The same code makes them for training. regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors: as edf.train.';
+$$The features that a forecast issued at issued_at reads: one row per step ahead and feature. value is NULL where it
+is not known at that lead; known says when it is known. The features of training are computed by the same code.
+regressor_forecasts, availability and a column received_at: as in edf.train. Limits and memory: as edf.train. Errors:
+as edf.train.$$;
 revoke all on function edf.features from public;

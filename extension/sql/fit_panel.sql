@@ -7,10 +7,10 @@ create aggregate edf.fit_panel(
     sfunc = edf.panel_add, stype = internal, finalfunc = edf.panel_fit
 );
 comment on aggregate edf.fit_panel(text, edf.series, jsonb, jsonb, interval, integer[], interval) is
-$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are those
-of the first row.
+$$Fits one model on several series; edf.train_global calls it over edf.panel_of. The arguments after the series are
+those of the first row.
 
-Memory: eight bytes for each number of the series, and what edf.train_global takes to learn.
+Memory: eight bytes for each number of the series, and what edf.train_global needs for training.
 Errors: as edf.train_global.$$;
 comment on function edf.panel_add is 'State function of edf.fit_panel.';
 comment on function edf.panel_fit is 'Final function of edf.fit_panel.';

@@ -39,14 +39,18 @@ $$;
 comment on function edf.forecast is
 $$Forecasts a subject with its approved model; one row per step ahead.
 
-input_data: a query of (time, target, regressors...) as in edf.train: at least the longest lag of history, and with regressors also the hours ahead, their
-target NULL. issued_at: the first step to forecast, by default the first at which all of the input was known; targets from there on are not read, nor those
-with a received_at after it; without that column a row is known as the model's training assumed. Leads are counted from the newest known row: what is late
-makes the forecast an older one. regressor_forecasts: as in edf.train; days since
-the training are forecast again from it, where the strategy learns from them. A regressor far outside of what was learnt is taken for missing: a warning names it.
-Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval in the unit of
-the target, the model, quantile_values, whose levels stand in quantiles, and confidence: 1 where the step is like what was learnt, down to 0. It is the mean
-score of the step's regressors (1 in the range that was learnt, falling to 0 at one width of the range outside; 0 where missing or implausible) times that of
-the target of the newest four weeks, whose steps count half for each week back and 0 where unknown; delays that are usual cost nothing. The intervals do not
-depend on it. Errors: 22000 too little history, 22004 a NULL argument, 22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
+input_data: a query of (time, target, regressors...) as in edf.train: history at least as long as the longest lag,
+and with regressors also the hours ahead, their target NULL. issued_at: the first step to forecast, by default the
+first at which all of the input was known; later targets are not read, nor those with a later received_at. Without
+that column, rows are assumed to be available as in training. Leads are counted from the newest known row: the later
+the data, the longer the lead. regressor_forecasts: as in edf.train; it is also used to forecast the days since the
+training again, for strategies that adapt to their errors. A regressor far outside its training range is treated as
+missing: a warning names it.
+Returns valid_at (start of the step), lead_hours (from the issue to the end of the step), yhat with its 90 % interval
+in the unit of the target, the model, quantile_values at the levels quantiles, and confidence: from 1, where the
+inputs are like the training set, down to 0. It is the mean score of the step's regressors (1 inside the training
+range, falling to 0 at a distance of one width of the range; 0 where missing or implausible) times that of the target
+over the newest four weeks, in which the weight of a step halves with each week and an unknown step scores 0; usual
+delays do not lower it. The intervals do not depend on it. Errors: 22000 too little history, 22004 a NULL argument,
+22023 a wrong argument or horizon, 42704 no approved model, XX001 a damaged artifact.$$;
 revoke all on function edf.forecast from public;

@@ -1,4 +1,4 @@
--- Backtests that are kept: what was asked, and every forecast with what came of it.
+-- Stored backtests: their arguments, and every forecast with its actual.
 
 create table edf.backtests (
     backtest_id bigint generated always as identity primary key,
@@ -11,7 +11,7 @@ create table edf.backtests (
     created_at  timestamptz not null default now(),
     created_by  text not null
 );
-comment on table edf.backtests is 'Backtests that were kept by edf.keep_backtest. Deleting one deletes its forecasts.';
+comment on table edf.backtests is 'Backtests stored by edf.keep_backtest. Deleting one deletes its forecasts.';
 comment on column edf.backtests.subject is 'What was forecast: a building''s id, a meter, any name.';
 comment on column edf.backtests.query is 'The training data.';
 comment on column edf.backtests.settings is 'Arguments of edf.backtest, with the defaults filled in.';
@@ -32,7 +32,8 @@ create table edf.backtest_forecasts (
     quantile_values double precision[] not null,
     primary key (backtest_id, candidate, issued_at, lead_hours)
 );
-comment on table edf.backtest_forecasts is 'The forecasts of kept backtests: one row per candidate, origin and step ahead.';
+comment on table edf.backtest_forecasts is
+    'The forecasts of stored backtests: one row per candidate, origin and step ahead.';
 comment on column edf.backtest_forecasts.quantile_values is 'In the order of edf.backtests.quantiles.';
 
 select pg_catalog.pg_extension_config_dump('edf.backtests', '');
@@ -45,13 +46,15 @@ select
 from edf.backtest_forecasts
 join edf.backtests using (backtest_id);
 comment on view edf.kept_forecasts is
-    'The forecasts of kept backtests as edf.backtest returned them, for edf.score: one row per backtest, candidate, origin and step ahead.';
+$$The forecasts of stored backtests as edf.backtest returned them, for edf.score: one row per backtest, candidate,
+origin and step ahead.$$;
 
 create view edf.kept_quantiles as
 select backtest_id, subject, candidate, issued_at, valid_at, lead_hours, actual, pair.quantile, pair.value
 from edf.kept_forecasts
 cross join lateral unnest(quantiles, quantile_values) as pair (quantile, value);
-comment on view edf.kept_quantiles is 'The quantiles of kept backtests: one row per backtest, candidate, origin, step ahead and quantile.';
+comment on view edf.kept_quantiles is
+    'The quantiles of stored backtests: one row per backtest, candidate, origin, step ahead and quantile.';
 
 create function edf.register_backtest(
     subject text, query text, regressor_forecasts text, settings jsonb, seconds double precision, forecasts edf.backtest_forecasts[]
@@ -78,7 +81,8 @@ begin
     return backtest;
 end;
 $$;
-comment on function edf.register_backtest is 'Writes a backtest and its forecasts; edf.keep_backtest calls it. Returns the backtest''s id.';
+comment on function edf.register_backtest is
+    'Writes a backtest and its forecasts; called by edf.keep_backtest. Returns the backtest''s id.';
 revoke all on function edf.register_backtest from public;
 
 create function edf.keep_backtest(
@@ -105,11 +109,12 @@ begin
 end;
 $$;
 comment on function edf.keep_backtest is
-$$Runs edf.backtest and keeps it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per candidate, origin and step ahead, for
-edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's id.
+$$Runs edf.backtest and stores it: a row of edf.backtests, and its forecasts in edf.kept_forecasts (a row per
+candidate, origin and step ahead, for edf.score) and edf.kept_quantiles (a row per quantile). Returns the backtest's
+id.
 
-subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear", "xgboost"], "schedule": {"refit": "7 days"}}; kept
-with the defaults filled in.
+subject: what is forecast, any name. settings: arguments of edf.backtest by name, such as {"candidates": ["lear",
+"xgboost"], "schedule": {"refit": "7 days"}}; stored with the defaults filled in.
 Errors: as edf.backtest; 22023 an unknown setting.$$;
 revoke all on function edf.keep_backtest from public;
 

@@ -1,4 +1,4 @@
--- Metrics as aggregates over any table: rows with a NULL are skipped, no row gives NULL, NaN and infinities are refused (22000).
+-- Metrics as aggregates over any table: rows with a NULL are skipped, no row gives NULL, NaN or infinity raises 22000.
 
 create aggregate edf.bias(actual double precision, predicted double precision) (
     sfunc = edf.errors_add, stype = double precision[], initcond = '{0,0,0,0,0,0,0,0}',
@@ -68,7 +68,9 @@ create aggregate edf.crps(actual double precision, quantile_values double precis
     finalfunc = edf.mean_value, combinefunc = edf.mean_merge, parallel = safe
 );
 comment on aggregate edf.crps(double precision, double precision[], double precision[]) is
-    'Continuous ranked probability score, in the unit of the target: twice the pinball loss, each quantile counting for the levels nearest to it. An approximation that few quantiles make coarse. Laio and Tamea (2007), OpenSTEF 4.';
+$$Continuous ranked probability score, in the unit of the target: twice the pinball loss, each quantile weighted by
+the share of levels nearest to it. An approximation, coarse if there are few quantiles. Laio and Tamea (2007),
+OpenSTEF 4.$$;
 
 create aggregate edf.rcrps(actual double precision, quantile_values double precision[], quantiles double precision[]) (
     sfunc = edf.rcrps_add, stype = internal, finalfunc = edf.rcrps_value,
@@ -96,7 +98,8 @@ create aggregate edf.peak_error(actual double precision, predicted double precis
     finalfunc = edf.peak_value, combinefunc = edf.peak_merge, parallel = safe
 );
 comment on aggregate edf.peak_error(double precision, double precision) is
-    'Distance of the highest predicted from the highest actual value, whenever they came, in percent of the latter; group by day for the daily peak. BigDEAL Challenge 2022: Shukla and Hong (2024).';
+$$Difference between the highest predicted and the highest actual value, whenever they occurred, in percent of the
+latter; group by day for the daily peak. BigDEAL Challenge 2022: Shukla and Hong (2024).$$;
 
 comment on function edf.errors_add is 'Adds a pair to the sums of errors; state function of the metrics of the expected value.';
 comment on function edf.errors_merge is 'Merges two sums of errors; combine function.';
@@ -107,7 +110,7 @@ comment on function edf.errors_mape is 'Mean absolute percentage error of the su
 comment on function edf.errors_smape is 'Symmetric mean absolute percentage error of the sums.';
 comment on function edf.errors_wape is 'Weighted absolute percentage error of the sums.';
 comment on function edf.mean_merge is 'Merges two means; combine function.';
-comment on function edf.mean_value is 'The mean; final function of the metrics that are one.';
+comment on function edf.mean_value is 'The mean; final function of the metrics that are means.';
 comment on function edf.scaled_add is 'State function of edf.mase.';
 comment on function edf.pinball_add is 'State function of edf.pinball.';
 comment on function edf.pinballs_add is 'State function of edf.pinball over arrays.';
@@ -122,7 +125,8 @@ comment on function edf.rcrps_merge is 'Combine function of edf.rcrps.';
 comment on function edf.rcrps_save is 'Serialises a state of edf.rcrps for another process.';
 comment on function edf.rcrps_load is 'Reads what edf.rcrps_save wrote.';
 comment on function edf.rcrps_value is 'Final function of edf.rcrps.';
-comment on function edf.require_known is 'Refuses a name that is not among the known ones, with the nearest of them (22023).';
+comment on function edf.require_known is
+    'Raises 22023 for a name that is not known, and suggests the nearest known one.';
 
 comment on function edf.mase_scale is
 $$The scale of edf.mase: mean absolute error of seasonal naive inside a training history, NULL where there is no pair of values one season apart.
@@ -130,12 +134,14 @@ $$The scale of edf.mase: mean absolute error of seasonal naive inside a training
 history: values in order of time, one per step, NULL where missing; season: its steps (168 hours are a week). Hyndman and Koehler (2006).
 Errors: 22023 a season below 1, 22000 NaN or infinite values.$$;
 comment on function edf.diebold_mariano is
-$$The Diebold-Mariano test: is forecast a better or worse than b by more than chance? One row: n pairs, mean_difference of the losses (a minus b:
-below zero where a is better), statistic and p_value.
+$$The Diebold-Mariano test: is forecast a better or worse than b by more than chance? One row: n pairs,
+mean_difference of the losses (a minus b: below zero where a is better), statistic and p_value.
 
-errors_a, errors_b: errors at the same steps in order of time; steps with a NULL are left out. horizon: steps ahead of the forecasts; the variance
-holds autocovariances up to lag horizon - 1. power: of the loss, 1 absolute, 2 squared. alternative: two_sided, less (a is better), greater. kernel:
-bartlett (Newey and West), rectangular (as in the paper of 1995; its variance may be negative, then there is no statistic).
-statistic and p_value (Student t, n - 1 degrees of freedom) are corrected for small samples. They are NULL where the difference of the losses
-never varies, as for identical forecasts, and for horizon or fewer pairs. Diebold and Mariano (1995); Harvey, Leybourne and Newbold (1997).
+errors_a, errors_b: errors at the same steps in order of time; steps with a NULL are left out. horizon: steps ahead
+of the forecasts; the variance includes autocovariances up to lag horizon - 1. power: of the loss, 1 absolute, 2
+squared. alternative: two_sided, less (a is better), greater. kernel: bartlett (Newey and West), rectangular (as in
+the paper of 1995; its variance may be negative, which gives no statistic).
+statistic and p_value (Student t, n - 1 degrees of freedom) are corrected for small samples. They are NULL if the
+difference of the losses is constant, as for identical forecasts, or there are no more pairs than horizon. Diebold
+and Mariano (1995); Harvey, Leybourne and Newbold (1997).
 Errors: 22023 arrays of unequal length or an argument out of range, 22000 NaN or infinite values.$$;

@@ -1,4 +1,4 @@
--- Any query as rows that detectors read.
+-- Any query as the rows of an anomaly detector.
 
 create type edf.observations as (
     keys     text[],
@@ -9,7 +9,8 @@ create type edf.observations as (
     days     double precision[]
 );
 comment on type edf.observations is
-    'Rows as arrays: key of each, names of the features, the features one column after the other, what is explained or the label, the unit that each belongs to, and when, in days since 1970; the last three are NULL where there is no such column.';
+$$Rows as arrays: their keys, the names of the features, the features one column after the other, the target or
+label, the group of each row, and its time in days since 1970; the last three are NULL if there is no such column.$$;
 
 -- No pinned search_path: the query is the caller's and is read as the caller would read it.
 create function edf.observations_of(query text, parameters jsonb, features text[] default null, needs_target boolean default true) returns edf.observations
@@ -17,7 +18,7 @@ language plpgsql stable
 as $$
 declare
     numbers constant text[] := array['double precision', 'real', 'numeric', 'integer', 'bigint', 'smallint', 'boolean'];
-    -- The parameters are those of edf.read_anomaly_parameters, which has refused other types.
+    -- The parameters are those of edf.read_anomaly_parameters, which has rejected other types.
     target  text := parameters ->> 'target';
     unit    constant text := parameters ->> 'group';
     clock   text := parameters ->> 'time';
@@ -57,7 +58,7 @@ begin
     if found then
         raise exception 'column % is of type %; it must be one of %', wrong.name, wrong.type, array_to_string(wrong.needed, ', ')
             using errcode = 'invalid_parameter_value',
-                  hint = 'Leave it out, or cast it; the parameter features names the columns that are read, where others are in the query.';
+                  hint = 'Leave it out, cast it, or name the columns to read in the parameter features.';
     end if;
     foreach given in array chosen loop
         perform edf.require_column('observations', given, known);
@@ -80,15 +81,18 @@ begin
     end if;
     if array_position(observations.keys, null) is not null or array_position(observations.groups, null) is not null then
         raise exception 'column % is NULL in a row', concat_ws(' or ', known[1], unit)
-            using errcode = 'data_exception', hint = 'Every row needs its key, and its unit; leave such rows out.';
+            using errcode = 'data_exception', hint = 'Every row needs a key and a group; leave out other rows.';
     end if;
     return observations;
 end;
 $$;
 comment on function edf.observations_of(text, jsonb, text[], boolean) is
-$$Runs a query of (key, columns...), the key being the first column, and returns its rows as arrays. parameters: names of the columns target, group and time, and of the features, by
-default all other columns, which are numbers or booleans; complete, as edf.read_anomaly_parameters returns them. Without a time the key is one, where it is a date or
-timestamptz. features: these, instead of those of the parameters. needs_target: whether the target must be a column.
+$$Runs a query of (key, columns...), the key being the first column, and returns its rows as arrays. parameters:
+names of the columns target, group and time, and of the features, by default all other columns, which must be numbers
+or booleans; complete, as edf.read_anomaly_parameters returns them. Without a time the key is the time, if it is a
+date or timestamptz. features: used instead of those of the parameters. needs_target: whether the query must have the
+target.
 
-Memory: five times that of the numbers, eight bytes each. Errors: 22023 a wrong query, a missing column or columns of other types; 22000 a NULL key or unit; 22004 a NULL argument.$$;
+Memory: five times the numbers, eight bytes each. Errors: 22023 a wrong query, a missing column or columns of other
+types; 22000 a NULL key or group; 22004 a NULL argument.$$;
 revoke all on function edf.observations_of(text, jsonb, text[], boolean) from public;

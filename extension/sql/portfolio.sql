@@ -30,8 +30,8 @@ begin
     foreach given in array array['series', 'issued_at', 'lead_hours', 'actual', 'yhat'] loop
         perform edf.require_column('residuals', given, known);
     end loop;
-    -- Each query runs once; the core reads sums, so that memory does not grow with the series. What stands beside the queries has names that
-    -- theirs will not have.
+    -- Each query runs once; the core reads sums, so that memory does not grow with the number of series. CTEs have the
+    -- prefix edf_, so that they do not hide tables of the queries.
     execute format(
         $query$
         with edf_forecasts as materialized (
@@ -74,11 +74,11 @@ begin
     if found.members = 0 then
         raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step and lead: %',
+        raise exception 'a series is listed twice for one step and lead: %',
             coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
             using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as that of one backtest and candidate.';
     elsif found.incomplete_at is not null then
-        raise exception 'at % not all % series have a forecast', found.incomplete_at, found.members
+        raise exception 'at % not all of the % series have a forecast', found.incomplete_at, found.members
             using errcode = 'data_exception', hint = 'Forecast all series for the same steps, at the same time.';
     elsif found.unknown is not null then
         raise exception 'no residual of series "%" is known', found.unknown
@@ -92,15 +92,19 @@ begin
 end;
 $$;
 comment on function edf.portfolio is
-$$Forecasts the sum of several series with quantiles, from the residuals that they left together: one row per step. Adding up the quantiles of the
-series would take all their errors for one, adding up variances would take them for unrelated.
+$$Forecasts the sum of several series with quantiles, from their joint residuals: one row per step. Adding the
+quantiles of the series would assume that their errors are perfectly correlated, adding variances that they are
+independent.
 
-forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building. residuals: a query with series, issued_at,
-lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all series at the same origin and lead are added; those that lack a series,
-or were not known when the forecast was made, are left out. origins says how many origins are left.
-Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals count more, as those of edf.forecast.
+forecasts: a query with the columns series, valid_at, lead_hours and yhat, such as edf.forecast of each building.
+residuals: a query with series, issued_at, lead_hours, actual and yhat, such as edf.kept_forecasts. Residuals of all
+series at the same origin and lead are added; those that lack a series, or were not known when the forecast was
+issued, are left out. origins: how many origins were used.
+Quantiles are conformal, by day of lead, with a profile over the day, and newer residuals have more weight, as in
+edf.forecast.
 Limits: 200 levels. Memory: 200 bytes for each joint residual and forecast, however many series are added.
-Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or infinite values; and those of the queries.$$;
+Errors: 22023 a missing column, a series twice; 22000 no row, a step without a series, no joint residual, NaN or
+infinite values; and those of the queries.$$;
 revoke all on function edf.portfolio from public;
 
 create function edf.require_column(query text, name text, known text[]) returns void
@@ -116,4 +120,4 @@ begin
     end if;
 end;
 $$;
-comment on function edf.require_column is 'Refuses a query without a column (22023).';
+comment on function edf.require_column is 'Raises 22023 if a query does not have a column.';

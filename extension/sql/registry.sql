@@ -22,7 +22,8 @@ create table edf.models (
 );
 comment on table edf.models is
     'Trained models. A model is used once it is approved; a subject has at most one approved model.';
-comment on column edf.models.subject is 'What the model forecasts, or finds anomalies of: a building''s id, a meter, any name.';
+comment on column edf.models.subject is
+    'What the model forecasts or finds anomalies in: a building''s id, a meter, any name.';
 comment on column edf.models.strategy is
     'How it forecasts: seasonal_naive, profile, mstl, prophet, sarimax, lear, xgboost, ensemble, global, solar; or how it finds anomalies: edf.anomaly_strategies().';
 comment on column edf.models.status is
@@ -31,12 +32,15 @@ comment on column edf.models.artifact is 'The fitted model as versioned bytes th
 comment on column edf.models.checksum is 'SHA-256 of the artifact as it was trained, in hexadecimal.';
 comment on column edf.models.parameters is 'Hyperparameters, with the defaults filled in.';
 comment on column edf.models.features is
-    'Feature spec, with the defaults filled in; of anomalies for each feature its median, its spread and the share of the rows in which it was known.';
+$$Feature spec, with the defaults filled in; of anomaly models for each feature its median, its spread and the share
+of rows in which it was known.$$;
 comment on column edf.models.feature_names is 'The features that the model reads, in order.';
-comment on column edf.models.training_end is 'First time that was not learnt from.';
-comment on column edf.models.training_rows is 'Rows between start and end whose target was known; of anomalies those that had enough values.';
+comment on column edf.models.training_end is 'End of the training range, not included.';
+comment on column edf.models.training_rows is
+    'Rows between start and end whose target was known; of anomaly models those with enough known values.';
 comment on column edf.models.metrics is
-    'held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, not learnt from; importance: see edf.feature_importance. Of anomalies see docs/anomaly_models.md.';
+$$held_out: rmse, mae (unit of the target) and mape_pct of the model and of seasonal naive on the newest block, which
+is not trained on; importance: see edf.feature_importance. Of anomaly models see docs/anomaly_models.md.$$;
 
 -- A subject's forecasts come from one model.
 create unique index models_one_approved_per_subject on edf.models (subject) where status = 'approved';
@@ -52,11 +56,13 @@ create table edf.model_events (
     session_role text default session_user,
     person      text default nullif(current_setting('edf.person', true), '')
 );
-comment on table edf.model_events is 'Who did what to which model, when and why. Rows are added and never changed, by nobody.';
+comment on table edf.model_events is 'Who did what to which model, when and why. Append-only, for every role.';
 comment on column edf.model_events.happened_by is 'The role that acted: the one of SET ROLE, else the session''s.';
-comment on column edf.model_events.session_role is 'The role that logged in; NULL: not known, of a release that did not note it.';
+comment on column edf.model_events.session_role is
+    'The role that logged in; NULL: recorded by a release that did not store it.';
 comment on column edf.model_events.person is
-    'For whom an application acted that serves many people by one role, as it said in setting edf.person; NULL: it said nothing.';
+$$The person for whom an application acts that serves many people with one role, from the setting edf.person; NULL:
+not set.$$;
 create index model_events_by_model on edf.model_events (model_id, event_id);
 
 -- A dump keeps every model.
@@ -72,7 +78,7 @@ set search_path = pg_catalog, pg_temp
 return coalesce(nullif(nullif(current_setting('role', true), 'none'), ''), session_user);
 comment on function edf.acting_role() is 'The role that acts: the one of SET ROLE, else the session''s user.';
 
--- The state machine is a trigger, so that every statement meets it.
+-- The state machine is a trigger, so that it applies to every statement.
 create function edf.guard_model() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -81,13 +87,14 @@ declare
     owner constant oid := (select relowner from pg_class where oid = tg_relid);
 begin
     if tg_op = 'INSERT' then
-        -- Rows of a dump come with their decisions, and only the owner restores one.
+        -- Rows of a dump contain decisions, and only the owner restores them.
         if pg_has_role(current_user, owner, 'member') and pg_has_role(edf.acting_role(), owner, 'member') then
             return new;
         end if;
         if new.status <> 'pending' or num_nonnulls(new.decided_at, new.decided_by) > 0 or new.created_by <> edf.acting_role()
            or new.checksum <> encode(sha256(new.artifact), 'hex') then
-            raise exception 'a model of "%" is registered as pending, by who trained it, with the checksum of its artifact', new.subject
+            raise exception 'a model of "%" must be inserted as pending, by the role that trained it, with its checksum',
+                new.subject
                 using errcode = 'object_not_in_prerequisite_state', hint = 'edf.train and edf.register_model write such a row.';
         end if;
         return new;
@@ -121,7 +128,8 @@ begin
 end;
 $$;
 comment on function edf.guard_model() is
-    'Lets models in as pending, keeps them as they were trained and their status on its way, each step with its event. Errors: 55000 for anything else.';
+$$Enforces the life cycle of models: they are inserted as pending, do not change once trained, and each change of
+their status needs an event. Errors: 55000 for any other change.$$;
 create trigger guard_model before insert or update on edf.models for each row execute function edf.guard_model();
 
 create function edf.keep_events() returns trigger
@@ -129,8 +137,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception 'events of models are never changed nor deleted'
-        using errcode = 'object_not_in_prerequisite_state', hint = 'What was wrong is put right by another decision, which adds an event.';
+    raise exception 'events of models cannot be changed or deleted'
+        using errcode = 'object_not_in_prerequisite_state',
+              hint = 'Correct a decision by another one, which adds an event.';
 end;
 $$;
 comment on function edf.keep_events() is 'Keeps edf.model_events append-only, for its owner too. Errors: 55000.';
@@ -171,7 +180,9 @@ begin
     return model;
 end;
 $$;
-comment on function edf.register_model is 'Writes a fitted model as a pending row; edf.train and edf.train_anomaly_model call it. Returns the model''s id. Errors: 22004 a NULL argument, 22023 the subject has models of another kind.';
+comment on function edf.register_model is
+$$Writes a fitted model as a pending row; called by edf.train and edf.train_anomaly_model. Returns the model's id.
+Errors: 22004 a NULL argument, 22023 the subject has models of the other kind.$$;
 revoke all on function edf.register_model from public;
 
 revoke all on edf.models, edf.model_events from public;

@@ -82,11 +82,11 @@ begin
     if found.members = 0 then
         raise exception 'the query of forecasts returns no row' using errcode = 'data_exception', hint = 'Check its conditions.';
     elsif found.forecast_twice_at is not null or found.residual_twice_at is not null then
-        raise exception 'a series stands twice for one step: %',
+        raise exception 'a series is listed twice for one step: %',
             coalesce('forecasts at ' || found.forecast_twice_at, 'residuals issued at ' || found.residual_twice_at)
             using errcode = 'invalid_parameter_value', hint = 'Choose one forecast of each series, such as its newest.';
     elsif found.unlike_at is not null then
-        raise exception 'at % a forecast has no quantiles, or others than the rest', found.unlike_at
+        raise exception 'a forecast at % has no quantiles, or other levels than the rest', found.unlike_at
             using errcode = 'data_exception', hint = 'Forecast all series with the same levels.';
     elsif found.unknown is not null then
         raise exception 'no residual of series "%" is known', found.unknown
@@ -102,16 +102,20 @@ begin
 end;
 $$;
 comment on function edf.scenarios is
-$$Draws joint scenarios of several series over all steps ahead, such as 100 possible paths of the next 72 hours of demand and of solar generation: one row per scenario,
-series and step. Each step on its own is distributed as its quantiles say; the steps and series of one scenario hang together as the errors of past forecasts did.
+$$Draws joint scenarios of several series over all steps ahead, such as 100 possible paths of the next 72 hours of
+demand and of solar generation: one row per scenario, series and step. Each step is distributed as its quantiles say;
+steps and series of one scenario are correlated like the errors of past forecasts.
 
-Method: the Schaake shuffle (Clark et al., 2004) on ranks of forecast errors, a form of ensemble copula coupling (Schefzik et al., 2013). edf.score_scenarios scores them.
-forecasts: a query with the columns series, valid_at, lead_hours and quantiles, either the arrays quantile_values and quantiles or columns such as q05 and q50; of all series
-the same levels, two at least. residuals: a query with series, issued_at, lead_hours, actual and yhat. Only origins count at which the residuals of all series and steps are
-known, and were known when the first of the forecasts was made; origins says how many. A dozen say little, 60 or more are good. seed: the same one draws the same scenarios.
-Limits: 10,000 scenarios, 25 million values. Memory: 8 bytes a value, 100 a residual.
-Errors: 22023 a missing column, a series twice, too many scenarios; 22000 no row, other levels, no origin at which all is known, NaN or infinite values; and those of the
-queries.$$;
+Method: the Schaake shuffle (Clark et al., 2004) on ranks of forecast errors, a form of ensemble copula coupling
+(Schefzik et al., 2013). edf.score_scenarios scores them.
+forecasts: a query with the columns series, valid_at, lead_hours and quantiles, either the arrays quantile_values and
+quantiles or columns such as q05 and q50; two levels or more, the same for all series. residuals: a query with
+series, issued_at, lead_hours, actual and yhat. An origin is used if the residuals of all its series and steps are
+known, and were known when the first of the forecasts was issued; origins: how many were used. A dozen are too few,
+60 or more are good. seed: the same seed draws the same scenarios.
+Limits: 10,000 scenarios, 25 million values. Memory: 8 bytes per value, 100 per residual.
+Errors: 22023 a missing column, a series twice, too many scenarios; 22000 no row, different levels, no origin at
+which all residuals are known, NaN or infinite values; and those of the queries.$$;
 revoke all on function edf.scenarios from public;
 
 create function edf.score_scenarios(scenarios text) returns table (
@@ -165,10 +169,12 @@ begin
 end;
 $$;
 comment on function edf.score_scenarios is
-$$How good scenarios were: one row per issued_at, where the query has that column, else one.
+$$Scores scenarios: one row per issued_at if the query has that column, else one row.
 
-scenarios: a query with the columns scenario, series, valid_at, value and actual; steps whose actual is NULL are left out. energy_score (Gneiting and Raftery, 2007) and
-variogram_score (of order 0.5, mean over the pairs of steps; Scheuerer and Hamill, 2015) are in the unit of the target, and lower is better. Both are proper; the variogram
-score tells better whether steps and series hang together as they should.
-Limits: 10 billion differences, such as 100 scenarios of 1,000 steps. Errors: 22023 a missing column; 22000 scenarios of different steps; 22023 too many.$$;
+scenarios: a query with the columns scenario, series, valid_at, value and actual; steps whose actual is NULL are left
+out. energy_score (Gneiting and Raftery, 2007) and variogram_score (of order 0.5, mean over the pairs of steps;
+Scheuerer and Hamill, 2015) are in the unit of the target, and lower is better. Both are proper; the variogram score
+is more sensitive to wrong correlations between steps and series.
+Limits: 10 billion differences, such as 100 scenarios of 1,000 steps. Errors: 22023 a missing column; 22000 scenarios
+of different steps; 22023 too many.$$;
 revoke all on function edf.score_scenarios from public;

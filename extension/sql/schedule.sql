@@ -9,7 +9,8 @@ create type edf.schedule as (
     training_window interval
 );
 comment on type edf.schedule is
-    'Of a backtest: from first_origin (by default test_period before the end) to last_origin (by default the end) a forecast each step; a new fit each refit, on so much as training_window.';
+$$When a backtest issues forecasts and fits models: a forecast every step from first_origin (by default test_period
+before the end) to last_origin (by default the end), and a new fit every refit, on at most training_window.$$;
 
 create function edf.schedule_of(given jsonb) returns edf.schedule
 language plpgsql stable
@@ -42,4 +43,5 @@ begin
 end;
 $$;
 comment on function edf.schedule_of(jsonb) is
-    'A schedule of its settings by name, with the defaults filled in. Errors: 22023 an unknown name (the nearest is told) or a value that is no time or interval.';
+$$A schedule from its settings by name, with the defaults filled in. Errors: 22023 an unknown name (the message
+suggests the nearest) or a value that is not a time or interval.$$;

@@ -39,7 +39,7 @@ begin
     if found then
         raise exception 'metric "%" reads %; the query has the columns %', given, reads, array_to_string(names, ', ')
             using errcode = 'invalid_parameter_value',
-                hint = 'Name the columns with AS; \df+ edf.score says which are read, and select * from edf.score_metrics() by which metric.';
+                hint = 'Name the columns with AS; select * from edf.score_metrics() lists those of each metric.';
     end if;
 
     return query execute format(
@@ -50,7 +50,7 @@ begin
             %3$s
             ) as q
         ),
-        -- The peak of each 24 hours of each forecast. Where an hour comes twice, series are mixed: they have no peak.
+        -- The peak of each 24 hours of each forecast. Slices that repeat an hour mix series and have no peak.
         peaks as (
             select slice, case when bool_and(is_one_series) then avg(peak_error) end as peak_error
             from (%4$s) as lead_days
@@ -84,13 +84,15 @@ begin
 end;
 $$;
 comment on function edf.score is
-$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit and the rows n whose actual value
-is known.
+$$Scores a query of forecasts, such as select * from edf.backtest(...): one row per slice and metric, with its unit
+and the number n of rows whose actual is known.
 
-by: columns of the query whose values make the slices, such as {candidate,lead_day}; lead_day is made of lead_hours (1 for the first 24). Without
-it, all rows are one slice. metrics: which ones; by default all that the columns allow.
-Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the arrays quantile_values and
-quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours (peak_error: the mean over each 24 hours of each
-forecast, NULL where a slice mixes series). The aggregates edf.mape, ... do the same in a query of your own. Nothing is written.
-Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values; and those of the query.$$;
+by: columns of the query whose values define the slices, such as {candidate,lead_day}; lead_day is computed from
+lead_hours (1 for the first 24). By default all rows are one slice. metrics: by default all that the columns allow.
+Columns are read by name: actual, yhat; yhat_lower, yhat_upper (coverage, interval_width); q05, q50, q97_5 or the
+arrays quantile_values and quantiles (pinball, crps, rcrps); scale (mase), see edf.mase_scale; issued_at, lead_hours
+(peak_error: the mean over each 24 hours of each forecast, NULL where a slice mixes series). The aggregates edf.mape,
+... compute the same in a query of your own. Nothing is written.
+Errors: 22023 an unknown metric or column, a metric whose columns are missing; 22000 no row, NaN or infinite values;
+and those of the query.$$;
 revoke all on function edf.score from public;

@@ -28,15 +28,21 @@ begin
 end;
 $$;
 comment on function edf.score_anomalies is
-$$How odd each row of a query is, by a model of edf.train_anomaly_model: one row for each row, in its order. The query has the columns that the model was trained on, by name, the key first; others are ignored.
+$$Scores each row of a query with a model of edf.train_anomaly_model: one row per row, in its order. The query has
+the columns that the model was trained on, by name, the key first; others are ignored.
 
-score: between 0 and 1, one less the probability of a row as odd among normal ones, so that scores of all strategies can be compared; of alert_probability the probability that it is real. is_anomaly: an
-alarm of this detector; all are NULL where less than half of the features or not the target is known: never an alarm about what is not known. expected, lower and upper: of expected_energy what the target
-was expected to be and between which values it is no alarm, in its unit; of alert_probability lower and upper are the 90 % interval of the probability. tail_probability: exact posterior predictive (Student t)
-probability of a day as far off, which the score calibrates by the days that were learnt from. raw_score: the day's normal score; the isolation score, a half being usual; the outlier factor, one being
-usual; the log-odds. cusum, run_days: the sum of a run of days, negative where they are low, in standard deviations, and days since it was zero; the rows of a group are taken in the order of
-their time, so that the query of a day begins some weeks before it.
-Memory: six times the numbers of the query, and the model. Errors: as edf.train_anomaly_model; 42704 no such model; 55000 its artifact was emptied; XX001 it is damaged; 0A000 it forecasts.$$;
+score: between 0 and 1, one minus the probability that a normal row is as unusual, so that scores of all strategies
+can be compared; for alert_probability the probability that the alert is real. is_anomaly: whether this detector
+raises an alarm. All are NULL where fewer than half of the features are known, or the target is not: unknown values
+raise no alarm. expected, lower and upper: for expected_energy the expected target and the bounds beyond which
+is_anomaly is true, in its unit; for alert_probability lower and upper are the 90 % interval of the probability.
+tail_probability: exact posterior predictive (Student t) probability of a day as far from its expectation, which the
+score calibrates with the days of the training set. raw_score: the normal score of the day; the isolation score,
+usually about 0.5; the outlier factor, usually about 1; the log-odds. cusum, run_days: the cumulative sum of a run of
+days in standard deviations, negative where they are low, and days since it was zero; rows of a group are read in
+order of their time, so the query of a day begins some weeks before it.
+Memory: six times the numbers of the query, and the model. Errors: as edf.train_anomaly_model; 42704 no such model;
+55000 its artifact was emptied; XX001 its artifact is damaged; 0A000 it is a forecasting model.$$;
 revoke all on function edf.score_anomalies from public;
 
 create function edf.detect_anomalies(
@@ -80,11 +86,12 @@ begin
 end;
 $$;
 comment on function edf.detect_anomalies is
-$$How odd each row of any query is: by the approved model of the subject, and where there is none by a model that is fitted on the rows of the query themselves and not kept. Columns as edf.score_anomalies, and
-model_id, NULL where the rows judged themselves.
+$$Scores each row of any query: with the approved model of the subject, or without one with a model that is fitted on
+the rows of the query and not stored. Columns as edf.score_anomalies, and model_id, NULL without an approved model.
 
-query, strategy and parameters: as edf.train_anomaly_model; strategy and parameters only matter where no model is approved. strategy: by default expected_energy where the parameters name a target, else
-isolation_forest. Of expected_energy each row is judged by the others: the posterior without it, in closed form. Faults among the rows make others look less odd, and many alike are taken for normal: an
-approved model that was trained on other days sees more.
-Errors: as edf.train_anomaly_model; 0A000 the approved model of the subject forecasts.$$;
+query, strategy and parameters: as in edf.train_anomaly_model; strategy and parameters are only used if no model is
+approved. strategy: by default expected_energy if the parameters name a target, else isolation_forest. With
+expected_energy each row is scored by the posterior without it (in closed form). Faults among the rows make others
+look less unusual, and many similar ones look normal: an approved model that was trained on other days detects more.
+Errors: as edf.train_anomaly_model; 0A000 the approved model of the subject is a forecasting model.$$;
 revoke all on function edf.detect_anomalies from public;

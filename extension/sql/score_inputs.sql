@@ -1,4 +1,4 @@
--- What a query of forecasts has, and what the metrics want of it.
+-- The columns of a query of forecasts, and those that metrics read.
 
 -- No pinned search_path: the query is the caller's and is read as the caller would read it.
 create function edf.columns_of(query text) returns table (name text, type text)
@@ -28,7 +28,8 @@ begin
 end;
 $$;
 comment on function edf.columns_of is
-    'Names and types of a query''s columns, without running it. Errors: 22023 an empty query, two columns of one name.';
+$$Names and types of a query's columns, without running it. Errors: 22023 an empty query, two columns of the same
+name.$$;
 revoke all on function edf.columns_of from public;
 
 create function edf.score_metrics() returns table (metric text, unit text, reads text[], expression text)
@@ -52,7 +53,7 @@ as $$
         ('peak_error',     'percent',        array['actual', 'yhat', 'issued_at', 'lead_hours'], 'min(peaks.peak_error)')
 $$;
 comment on function edf.score_metrics is
-    'The metrics of edf.score, in its order: unit, the columns of the forecasts that each reads, and what is made of them.';
+    'The metrics of edf.score, in its order: unit, the columns of the forecasts that each reads, and its expression.';
 
 create function edf.score_inputs(names text[], types text[]) returns table (name text, expression text)
 language plpgsql immutable
@@ -96,7 +97,8 @@ begin
 end;
 $$;
 comment on function edf.score_inputs is
-$$What the metrics can read of a query with these columns, and the expression of each over the query q.
+$$The inputs of metrics in a query with these columns, and the expression of each over the query q.
 
-Quantiles: columns named by their percentage (q05, q50, q97_5, each also as yhat_q05), or the arrays quantile_values and quantiles.
-Errors: 22023 a column that is no number.$$;
+Quantiles: columns named by their percentage (q05, q50, q97_5, each also as yhat_q05), or the arrays quantile_values
+and quantiles.
+Errors: 22023 a column that is not a number.$$;

@@ -12,7 +12,9 @@ create type edf.series as (
     forecast_values      double precision[]
 );
 comment on type edf.series is
-    'A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of the regressors, and the regressors one column after the other; regressors as they were forecast: times, when each was received, names, and values one column after the other.';
+$$A series as arrays: times (start of each step), target, when each row was first known (NULL: at its end), names of
+the regressors, and the regressors one column after the other; forecasts of regressors: times, when each was
+received, names, and values one column after the other.$$;
 
 create type edf.fitted as (
     artifact        bytea,
@@ -24,7 +26,7 @@ create type edf.fitted as (
     training_rows   bigint,
     metrics         jsonb
 );
-comment on type edf.fitted is 'A fitted model with what edf.models keeps of it.';
+comment on type edf.fitted is 'A fitted model, with the columns that edf.models stores.';
 
 create function edf.require(name text, given boolean) returns void
 language plpgsql immutable
@@ -37,4 +39,4 @@ begin
     end if;
 end;
 $$;
-comment on function edf.require(text, boolean) is 'Refuses a NULL argument by its name (22004).';
+comment on function edf.require(text, boolean) is 'Raises 22004 if an argument is NULL; the message names it.';

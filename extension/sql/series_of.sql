@@ -32,7 +32,8 @@ begin
 end;
 $$;
 comment on function edf.checked_columns is
-    'The columns of a query: first those that are needed, by position, then regressors and, anywhere, received_at. Errors: 22023 too few columns, or columns of other types.';
+$$The columns of a query: first the required ones, by position, then regressors and, anywhere, received_at. Errors:
+22023 too few columns, or columns of other types.$$;
 revoke all on function edf.checked_columns from public;
 
 create function edf.number_of(name text, type text) returns text
@@ -80,7 +81,7 @@ begin
     end if;
     if array_position(series.times, null) is not null then
         raise exception 'column % is NULL in a row', time
-            using errcode = 'data_exception', hint = 'Every row needs its time; leave such rows out.';
+            using errcode = 'data_exception', hint = 'Every row needs a time; leave out other rows.';
     end if;
     if regressor_forecasts is null then
         return series;
@@ -100,17 +101,18 @@ begin
     end if;
     if array_position(series.forecast_times, null) is not null or array_position(series.forecast_received_at, null) is not null then
         raise exception 'column % or % of the regressor forecasts is NULL in a row', time, known
-            using errcode = 'data_exception', hint = 'Every row needs its times; leave such rows out.';
+            using errcode = 'data_exception', hint = 'Every row needs both times; leave out other rows.';
     end if;
     return series;
 end;
 $$;
 comment on function edf.series_of(text, text) is
-$$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered by time. A column received_at
-(timestamptz, anywhere after the time) says when each row was first known.
+$$Runs a query of (time timestamptz, target, regressors...), columns by position, and returns it as a series ordered
+by time. A column received_at (timestamptz, anywhere after the time) says when each row was first known.
 
-regressor_forecasts: a query of (time, received_at, regressors...), regressors as they were forecast; NULL leaves the series' own value, NaN says that nobody knew one yet.
-Memory: five times that of the numbers, eight bytes each.
+regressor_forecasts: a query of (time, received_at, regressors...), forecasts of the regressors; NULL leaves the
+series' own value, NaN means that no value was known yet.
+Memory: five times the numbers, eight bytes each.
 Errors: 22000 no row or a NULL time, 22004 a NULL query, 22023 an empty query, wrong columns or types.$$;
 
 create function edf.panel_of(query text) returns table (name text, series edf.series)
@@ -150,7 +152,7 @@ begin
         panel_of.series := member.series;
         if panel_of.name is null or array_position(panel_of.series.times, null) is not null then
             raise exception 'column % or % is NULL in a row', of_series, time
-                using errcode = 'data_exception', hint = 'Every row needs its series and its time; leave such rows out.';
+                using errcode = 'data_exception', hint = 'Every row needs a series and a time; leave out other rows.';
         end if;
         return next;
     end loop;
@@ -161,10 +163,10 @@ begin
 end;
 $$;
 comment on function edf.panel_of(text) is
-$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per series,
-in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each row was first
-known.
+$$Runs a query of (series, time timestamptz, target, regressors...), columns by position, and returns one row per
+series, in the order of their names, each series ordered by time. A column received_at (timestamptz) says when each
+row was first known.
 
-Memory: five times that of the longest series, and work_mem for sorting and for keeping.
+Memory: five times the numbers of the longest series, and work_mem for sorting and storing.
 Errors: 22000 no row, or a NULL series or time; 22004 a NULL query; 22023 an empty query, wrong columns or types.$$;
 revoke all on function edf.panel_of(text) from public;

@@ -1,4 +1,4 @@
--- The arguments of edf.backtest as one document, for what keeps or repeats backtests.
+-- The arguments of edf.backtest as one document, to store and repeat backtests.
 
 create function edf.backtest_settings(given jsonb, set_by_caller text[] default '{}') returns jsonb
 language plpgsql stable
@@ -41,9 +41,9 @@ begin
 end;
 $$;
 comment on function edf.backtest_settings is
-$$Arguments of edf.backtest, given by name in JSON, with its defaults filled in; those that the caller sets itself are not among them.
+$$Arguments of edf.backtest, given by name in JSON, with its defaults filled in, without those in set_by_caller.
 
-Errors: 22023 an unknown name (the nearest is told) or a value of another type.$$;
+Errors: 22023 an unknown name (the message suggests the nearest) or a value of another type.$$;
 
 create function edf.run_backtest(training_data text, settings jsonb, regressor_forecasts text) returns table (
     candidate  text,
@@ -67,5 +67,6 @@ as $$
          from jsonb_array_elements_text(nullif(settings -> 'issue_hours', 'null')) with ordinality as h (hour, at)),
         (settings ->> 'availability')::interval, (settings ->> 'workers')::integer)
 $$;
-comment on function edf.run_backtest is 'edf.backtest, its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
+comment on function edf.run_backtest is
+    'edf.backtest with its arguments in a document of edf.backtest_settings. Errors: as edf.backtest.';
 revoke all on function edf.run_backtest from public;

@@ -27,21 +27,24 @@ $$;
 comment on function edf.train is
 $$Trains a model on a query and writes it to edf.models as pending; returns its id.
 
-subject: what it forecasts, any name. training_data: a query of (time timestamptz, target, regressors...), columns by position, one row
-per step, NULL where a value is missing; a column received_at (timestamptz) says when each row was first known. strategy: ensemble, lear, xgboost,
-sarimax, prophet, mstl, profile or seasonal_naive; solar for the generation of a roof; global learns from one series what
-edf.train_global learns from many.
-parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and longitude, past (regressors
-known only up to the issue time), fit_bases, non_negative, and any field of the preset, such as lags_h. horizon: how far
-ahead it will be asked. regressor_forecasts: a query of (time, received_at, regressors...): some of the regressors as they were forecast; a training row that
-imitates a forecast issued at T reads, for times from T on, the newest row with received_at <= T, and training_data's value where there is none.
-issue_hours: the hours of the local day at which forecasts will be asked, by default that at which training_data ends; at other hours the model
-forecasts too, from the newest of four times of day. availability: a row is known so long after its end, where there is no received_at.
-A value of the target far outside of its recent range is taken for a spike: a notice tells, and metrics -> spikes holds them. A series that never was
-negative has no negative forecast, unless features say {"non_negative": false}.
-Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the table, and of the
-matrix that is learnt from, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the queries
-while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and for trees as
-much again.
-Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong argument; 42704 an unknown strategy.$$;
+subject: what the model forecasts, any name. training_data: a query of (time timestamptz, target, regressors...),
+columns by position, one row per step, NULL where a value is missing; a column received_at (timestamptz) says when
+each row was first known. strategy: ensemble, lear, xgboost, sarimax, prophet, mstl, profile or seasonal_naive; solar
+for the generation of a roof; global trains on one series what edf.train_global trains on many.
+parameters: hyperparameters of the strategy. features: preset (basic, advanced or linear), time_zone, latitude and
+longitude, past (regressors known only up to the issue time), fit_bases, non_negative, and any field of the preset,
+such as lags_h. horizon: the longest lead. regressor_forecasts: a query of (time, received_at, regressors...),
+forecasts of some of the regressors; a training row for a forecast issued at T reads, for times from T on, the newest
+row with received_at <= T, or training_data's value if there is none.
+issue_hours: the hours of the local day at which forecasts will be issued, by default that at which training_data
+ends; at other hours the model forecasts from the newest of its times of day. availability: how long after its end a
+row is known, if there is no received_at.
+A value of the target far outside its recent range is treated as a spike: a notice reports it, and metrics -> spikes
+lists it. A series that was never negative has no negative forecast, unless features say {"non_negative": false}.
+Limits: 400,000 rows, 3,000 steps ahead, 200 values in a list of the features; rows x features of the feature table,
+and of the training matrix, are at most 150 million numbers each, 600 MB. Memory: five times the numbers of the
+queries while they are read (eight bytes each), then four bytes for each number of the table and of the matrix, and
+as much again for trees.
+Errors: 22000 too little history, NaN or infinite values, irregular steps; 22004 a NULL argument; 22023 a wrong
+argument; 42704 an unknown strategy.$$;
 revoke all on function edf.train from public;

@@ -26,13 +26,19 @@ begin
 end;
 $$;
 comment on function edf.train_global is
-$$Trains one model on several series, for those that have little history or none, and writes it to edf.models as pending; returns its id.
+$$Trains one model on several series, for those with little or no history, and writes it to edf.models as pending;
+returns its id.
 
-subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time timestamptz, target, regressors...), columns by
-position, one row per series and step, NULL where a value is missing. Regressors that stay the same, such as a floor area, tell the series apart. parameters of strategy
-global: size (the regressor that the demand is proportional to), prior_days, max_rows, trees (as of xgboost). features, horizon, issue_hours, availability: as in edf.train.
-Series with less than eight days of demand are left out; metrics -> held_out names them, and has the errors of newcomers: forecasts of each series in its newest weeks, by a model of others that ends before these, as if
-it had begun a week before at most, and beside them those of seasonal naive where it knows the week before. Forecast a newcomer by edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
-Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by series; then max_rows x features x eight bytes to learn from.
+subject: what the series have in common, such as an archetype of buildings. training_data: a query of (series, time
+timestamptz, target, regressors...), columns by position, one row per series and step, NULL where a value is missing.
+Regressors that are constant within a series, such as a floor area, distinguish the series. parameters of strategy
+global: size (the regressor that demand is proportional to), prior_days, max_rows, trees (as of xgboost). features,
+horizon, issue_hours, availability: as in edf.train.
+Series with less than eight days of demand are left out. metrics -> held_out lists them, and has the errors for new
+series: each series is forecast in its newest weeks by a model of other series that ends before them, as if it had
+begun at most a week before. Beside them are the errors of seasonal naive where the week before is known. Forecast a
+new series with edf.forecast(subject, input_data, issued_at => ...): its target may be NULL throughout.
+Source: Montero-Manso and Hyndman (2021). Memory: eight bytes for each number of the query, which is read series by
+series; then max_rows x features x eight bytes for training.
 Errors: as edf.train; 22023 fewer than two series, or series whose steps differ.$$;
 revoke all on function edf.train_global from public;

@@ -1,7 +1,8 @@
--- What a dump of these tables may be restored into: rows of any table in any order, and ids of another database.
+-- Restores of dumps: tables are filled in any order, and with ids of another database.
 --
--- A foreign key inside of an extension is there before the rows, so that a restore by several workers (pg_restore -j) fails by chance. Rows of children
--- are written by the registry's functions alone, beside those that they refer to; a parent that goes takes its children with it, but for the events of models.
+-- A foreign key of an extension exists before the rows, so that a parallel restore (pg_restore -j) may fail at random.
+-- Only the registry's functions write child rows, together with their parents; deleting a parent deletes its children,
+-- except the events of models.
 
 create function edf.delete_children() returns trigger
 language plpgsql
@@ -18,7 +19,8 @@ begin
 end;
 $$;
 comment on function edf.delete_children() is
-    'Deletes the rows of a child table with those that they belong to; its name and the common column are the trigger''s arguments.';
+$$Deletes the rows of a child table when those that they belong to are deleted; the table and the common column are
+the trigger's arguments.$$;
 revoke all on function edf.delete_children() from public;
 
 create function edf.keep_ids_ahead() returns trigger
@@ -32,7 +34,7 @@ declare
     counted  bigint;
 begin
     execute format('select max(%I) from added', tg_argv[0]) into highest;
-    -- The first value of a new sequence is still to come.
+    -- last_value of a new sequence has not been used yet.
     execute format('select last_value - (not is_called)::integer from %s', sequence) into counted;
     if highest > counted then
         perform setval(sequence, highest);
@@ -41,7 +43,8 @@ begin
 end;
 $$;
 comment on function edf.keep_ids_ahead() is
-    'Rows that come with their ids, as by COPY from another database, leave the ids that follow ahead of them; the column is the trigger''s argument.';
+$$Moves a sequence past ids that were inserted explicitly, as by COPY from another database; the column is the
+trigger's argument.$$;
 revoke all on function edf.keep_ids_ahead() from public;
 
 create function edf.record_deletions() returns trigger
@@ -57,7 +60,8 @@ begin
     return old;
 end;
 $$;
-comment on function edf.record_deletions() is 'A model that is deleted leaves its events behind, and one more.';
+comment on function edf.record_deletions() is
+    'Records an event when a model is deleted; the events of the model are retained.';
 revoke all on function edf.record_deletions() from public;
 
 create trigger record_deletions before delete on edf.models for each row execute function edf.record_deletions();
@@ -89,7 +93,8 @@ as $$
     order by models.model_id
 $$;
 comment on function edf.export_models(text[]) is
-$$Models of these subjects (by default all) for edf.import_model of another database: one document each, with its artifact and what happened to it. One whose artifact was emptied is left out.
+$$Models of these subjects (by default all) for edf.import_model in another database: one document each, with its
+artifact and events. A model whose artifact was emptied is left out.
 
 Into a file: \copy (select edf.export_models()) to 'models.copy'.$$;
 revoke all on function edf.export_models(text[]) from public;
@@ -109,13 +114,15 @@ begin
         bytes := decode(model ->> 'artifact', 'base64');
         given := jsonb_populate_record(null::edf.models, model - 'artifact');
     exception when data_exception then
-        raise exception 'it is no model: %', sqlerrm
-            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+        raise exception 'not a document of a model: %', sqlerrm
+            using errcode = 'invalid_parameter_value', hint = 'Pass a document of edf.export_models.';
     end;
     if num_nulls(given.subject, given.strategy, bytes, given.checksum, given.parameters, given.features, given.feature_names, given.training_start,
                  given.training_end, given.training_rows, given.metrics) > 0 then
-        raise exception 'it is no model: subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, training_end, training_rows or metrics is missing'
-            using errcode = 'invalid_parameter_value', hint = 'Give a document of edf.export_models.';
+        raise exception 'not a document of a model: %',
+            'subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, '
+            'training_end, training_rows or metrics is missing'
+            using errcode = 'invalid_parameter_value', hint = 'Pass a document of edf.export_models.';
     end if;
     if encode(sha256(bytes), 'hex') <> given.checksum then
         raise exception 'the artifact of model % of "%" does not match its checksum', given.model_id, given.subject
@@ -142,9 +149,10 @@ begin
 end;
 $$;
 comment on function edf.import_model(jsonb) is
-$$Takes a model of another database, a document of edf.export_models, as a pending one with an id of this database: approval is a decision for each. A model
-that is there already stays as it is. Returns the model's id.
+$$Imports a model of another database, a document of edf.export_models, as pending, with an id of this database: each
+database decides on approval itself. A model that already exists is left as it is. Returns the model's id.
 
-From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model) from models.
-Errors: 22023 it is no such document, or its subject has models of another kind; XX001 its artifact is damaged.$$;
+From a file: create temp table models (model jsonb); \copy models from 'models.copy'; select edf.import_model(model)
+from models.
+Errors: 22023 it is not such a document, or its subject has models of the other kind; XX001 its artifact is damaged.$$;
 revoke all on function edf.import_model(jsonb) from public;

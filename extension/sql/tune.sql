@@ -12,7 +12,8 @@ begin
     return (select m.expression from edf.score_metrics() as m where m.metric = tuning_metric.metric);
 end;
 $$;
-comment on function edf.tuning_metric is 'The expression of a metric that edf.tune can make small. Errors: 22023 another one.';
+comment on function edf.tuning_metric is
+    'The expression of a metric that edf.tune can minimise. Errors: 22023 another metric.';
 
 create function edf.rows_before(query text, before timestamptz, known_at boolean default false) returns text
 language plpgsql stable
@@ -24,7 +25,7 @@ begin
         return null;
     end if;
     perform edf.require('before', before is not null);
-    -- What is no time is left for edf.series_of to refuse. In ISO 8601: the same instant whatever the session's settings are.
+    -- edf.series_of rejects columns of other types. ISO 8601 is independent of the session's settings.
     select string_agg(format('q.%I < %L', c.name, to_jsonb(before) #>> '{}'), ' and ') into conditions
     from edf.columns_of(query) with ordinality as c (name, type, at)
     where at <= case when known_at then 2 else 1 end and type = 'timestamp with time zone';
@@ -32,7 +33,8 @@ begin
 end;
 $$;
 comment on function edf.rows_before is
-    'A query without its rows from a time on; with known_at, also without those whose second column, when they were known, is not before it.';
+$$A query restricted to rows before a time; with known_at also to those whose second column, when they were known, is
+before it.$$;
 revoke all on function edf.rows_before from public;
 
 create function edf.end_of_target(query text) returns timestamptz
@@ -76,7 +78,7 @@ declare
     started    constant timestamptz := pg_catalog.clock_timestamp();
     expression text;
     used       jsonb;
-    -- What the result does not depend on.
+    -- Does not change the result.
     workers    jsonb;
     whole      jsonb;
     tuning     bigint;
@@ -97,10 +99,11 @@ begin
             edf.require('strategy', strategy is not null), edf.require('trials', trials is not null), edf.require('seed', seed is not null);
     if trials < 1 then
         raise exception 'trials is %, at least one is needed', trials
-            using errcode = 'invalid_parameter_value', hint = 'It counts all trials of this search, also those of earlier calls.';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'It counts all trials of this search, including those of earlier calls.';
     end if;
     if time_limit <= interval '0' then
-        raise exception 'time_limit is %, it must be longer than nothing', time_limit
+        raise exception 'time_limit is %, it must be above zero', time_limit
             using errcode = 'invalid_parameter_value', hint = 'Leave it out for no limit.';
     end if;
     expression := edf.tuning_metric(metric);
@@ -112,7 +115,7 @@ begin
                        - pg_catalog.make_interval(secs => extract(epoch from (edf.schedule_of(used -> 'schedule')).test_period)::double precision));
     data := edf.rows_before(training_data, before);
     vintages := edf.rows_before(regressor_forecasts, before, known_at => true);
-    -- What is wrong with the query or the settings would fail every trial.
+    -- An error in the query or the settings would fail every trial, so it is raised at once.
     perform from edf.run_backtest(data, used || '{"strategy": "seasonal_naive", "parameters": {}, "candidates": null, "workers": 1}', vintages);
     tuning := edf.open_tuning(subject, strategy, whole, metric, training_data, regressor_forecasts, used, before, seed);
     commit;
@@ -122,14 +125,14 @@ begin
         into tried, past
         from edf.trials as t where t.tuning_id = tuning;
         exit when tried >= trials or pg_catalog.clock_timestamp() - started >= time_limit;
-        -- The lock ends with the trial, so that a call that is cancelled leaves none behind.
+        -- The lock ends with the trial, so that a cancelled call leaves none behind.
         if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('edf.trials', tuning)) then
-            raise exception 'another call is tuning this'
-                using errcode = 'object_in_use', hint = 'Wait for it, or give another seed.';
+            raise exception 'another call is running this search'
+                using errcode = 'object_in_use', hint = 'Wait for it, or use another seed.';
         end if;
         parameters := edf.next_trial(strategy, whole, past, seed);
         if parameters is null then
-            raise notice 'every point of the space has been tried';
+            raise notice 'all points of the space have been tried';
             exit;
         end if;
         began := pg_catalog.clock_timestamp();
@@ -158,17 +161,20 @@ begin
 end;
 $$;
 comment on procedure edf.tune is
-$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a row of edf.trials.
-edf.best_parameters returns the best ones, for edf.train.
+$$Searches for the hyperparameters with which a strategy forecasts a subject best: each trial is a backtest, and a
+row of edf.trials. edf.best_parameters returns the best ones, for edf.train.
 
-Each trial is committed, so that a call that is cancelled keeps those that have ended, and the same call again goes on where it stopped; so it cannot run
-inside a transaction. A trial that fails is a row with its error.
-subject, training_data, strategy, regressor_forecasts: as in edf.train. space: what to try of each hyperparameter, a range or a list, such as
-{"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3, "high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see
-edf.tuning_space. trials: how many, with those of earlier calls. time_limit: none is begun later after the call. before: nothing from there on is read, by default
-the test_period before the end, so that a backtest over it stays a test. metric: mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as {"schedule": {"refit": "28 days"}, "workers": 2}; origins lie in the
-test_period before the time before. seed: of the search; the same one goes the same way.
-The search: tree-structured Parzen estimators (Bergstra et al., 2011), from the defaults of the strategy on.
-Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy; 55006 another call is at it; and
-those of the query.$$;
+Each trial is committed: a cancelled call keeps the completed trials, and the same call again continues the search.
+For that reason it cannot run inside a transaction. A failed trial is a row with its error.
+subject, training_data, strategy, regressor_forecasts: as in edf.train. space: the values to try of each
+hyperparameter, a range or a list, such as {"eta": {"low": 0.01, "high": 0.3, "log": true}, "max_depth": {"low": 3,
+"high": 8}, "half_life_days": [0, 90]}; by default that of the strategy, see edf.tuning_space. trials: their number,
+including those of earlier calls. time_limit: after it, no further trial starts. before: rows from that time on are
+not read; by default it is test_period before the end, so that a backtest over that period remains a test. metric:
+mape, smape, wape, rmse, mae, pinball, crps or rcrps. settings: arguments of edf.backtest by name, such as
+{"schedule": {"refit": "28 days"}, "workers": 2}; origins are in the test_period before the time before. seed: of the
+search; the same seed repeats it.
+The search: tree-structured Parzen estimators (Bergstra et al., 2011), starting at the defaults of the strategy.
+Errors: 22023 an unknown hyperparameter, metric or setting, an empty range, a wrong limit; 42704 an unknown strategy;
+55006 another call is running this search; and those of the query.$$;
 revoke all on procedure edf.tune from public;

@@ -14,13 +14,13 @@ create table edf.tunings (
     created_at timestamptz not null default now(),
     created_by text not null
 );
-comment on table edf.tunings is 'What edf.tune searched for and on what. Deleting one deletes its trials.';
+comment on table edf.tunings is 'The arguments of searches by edf.tune. Deleting one deletes its trials.';
 comment on column edf.tunings.subject is 'What is forecast: a building''s id, a meter, any name.';
-comment on column edf.tunings.space is 'What is tried of each hyperparameter: a range or a list.';
-comment on column edf.tunings.metric is 'The error that is to be small, of the forecasts of all origins.';
+comment on column edf.tunings.space is 'The values to try of each hyperparameter: a range or a list.';
+comment on column edf.tunings.metric is 'The error to minimise, of the forecasts of all origins.';
 comment on column edf.tunings.query is 'The training data.';
-comment on column edf.tunings.settings is 'Of the backtest of each trial, with the defaults filled in.';
-comment on column edf.tunings.before is 'From here on nothing was read.';
+comment on column edf.tunings.settings is 'Arguments of the backtest of each trial, with the defaults filled in.';
+comment on column edf.tunings.before is 'Rows from this time on are not read.';
 create index tunings_by_subject on edf.tunings (subject, strategy, created_at desc);
 
 create table edf.trials (
@@ -36,9 +36,9 @@ create table edf.trials (
     created_by text not null,
     primary key (tuning_id, number)
 );
-comment on table edf.trials is 'The trials of a tuning: hyperparameters, and the error that a backtest with them had.';
+comment on table edf.trials is 'The trials of a tuning: hyperparameters, and the error of a backtest with them.';
 comment on column edf.trials.score is 'The tuning''s metric.';
-comment on column edf.trials.origins is 'Origins from which was forecast.';
+comment on column edf.trials.origins is 'Number of origins of the backtest.';
 comment on column edf.trials.seconds is 'How long it took.';
 comment on column edf.trials.error is 'Why it failed.';
 
@@ -60,7 +60,7 @@ begin
             edf.require('space', space is not null), edf.require('metric', metric is not null),
             edf.require('query', query is not null), edf.require('settings', settings is not null),
             edf.require('before', before is not null), edf.require('seed', seed is not null);
-    -- Two calls at once find the same one.
+    -- Concurrent calls find the same one.
     perform pg_advisory_xact_lock(hashtextextended('edf.tunings ' || open_tuning.subject, 0));
     select t.tuning_id into tuning
     from edf.tunings as t
@@ -77,7 +77,8 @@ begin
     return tuning;
 end;
 $$;
-comment on function edf.open_tuning is 'The tuning of these arguments, written where there is none; edf.tune calls it. Returns its id.';
+comment on function edf.open_tuning is
+    'Returns the id of the tuning with these arguments, and creates it if there is none; called by edf.tune.';
 revoke all on function edf.open_tuning from public;
 
 create function edf.register_trial(
@@ -93,7 +94,7 @@ begin
     perform from edf.tunings where tunings.tuning_id = register_trial.tuning_id for key share;
     if not found then
         raise exception 'there is no tuning %', tuning_id
-            using errcode = 'undefined_object', hint = 'It was deleted meanwhile: tune again.';
+            using errcode = 'undefined_object', hint = 'It was deleted during the search: tune again.';
     end if;
     insert into edf.trials (tuning_id, number, parameters, state, score, origins, seconds, error, created_by)
     values (register_trial.tuning_id, register_trial.number, register_trial.parameters,
@@ -101,7 +102,7 @@ begin
             register_trial.seconds, register_trial.error, edf.acting_role());
 end;
 $$;
-comment on function edf.register_trial is 'Writes a trial; edf.tune calls it. Errors: 42704 no such tuning.';
+comment on function edf.register_trial is 'Writes a trial; called by edf.tune. Errors: 42704 no such tuning.';
 revoke all on function edf.register_trial from public;
 
 create function edf.best_parameters(subject text, strategy text default null) returns jsonb
@@ -128,9 +129,10 @@ begin
 end;
 $$;
 comment on function edf.best_parameters is
-$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were not tuned keep their defaults.
+$$The hyperparameters of the best trial of a subject's newest tuning, for parameters of edf.train; those that were
+not tuned have their defaults.
 
-strategy: by default, whichever was tuned last. Errors: 42704 no trial.$$;
+strategy: by default that of the newest tuning. Errors: 42704 no trial.$$;
 revoke all on function edf.best_parameters from public;
 
 revoke all on edf.tunings, edf.trials from public;

@@ -3,9 +3,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception 'events of alerts are never changed nor deleted'
+    raise exception 'events of alerts cannot be changed or deleted'
         using errcode = 'object_not_in_prerequisite_state',
-              hint = 'What was wrong is put right by another decision, which adds an event.';
+              hint = 'Correct a decision by another one, which adds an event.';
 end;
 $$;
 comment on function energy.keep_anomaly_alert_events() is

@@ -265,7 +265,7 @@ begin
     ) then
         -- Earlier versions let one begin, which would never end.
         ending := 'cancelled';
-        verdict := format('model %s finds anomalies and does not forecast', challenge.model_id);
+        verdict := format('model %s is an anomaly model and does not forecast', challenge.model_id);
     elsif not exists (select from edf.models where model_id = challenge.model_id and status = 'pending')
        or not exists (select from edf.models where model_id = challenge.champion_id and status = 'approved') then
         ending := 'cancelled';

@@ -136,10 +136,11 @@ begin
         'learn_anomaly_weights', 'archetype',
         array(select '' union select archetype from raw.buildings where archetype is not null),
         'select energy.learn_weights_of($1)');
-    perform energy.record_job_run(
-        'learn_anomaly_weights', null, energy.clock(), started_at,
-        case when done.failed = 0 then 'succeeded' else 'failed' end, done.written,
-        message => case when done.failed > 0 then done.failed || ' archetypes failed' end);
+    perform energy.record_failures('learn_anomaly_weights', started_at, done.written, archetypes => done.failed);
+    if done.failed = 0 then
+        perform energy.record_job_run(
+            'learn_anomaly_weights', null, energy.clock(), started_at, 'succeeded', done.written);
+    end if;
 end;
 $$;
 comment on procedure energy.learn_anomaly_weights() is

@@ -192,13 +192,8 @@ begin
         'review_life_cycle', 'archetype',
         array(select '' union select archetype from raw.buildings where archetype is not null),
         'select energy.learn_design_profiles($1)');
-    if buildings.failed + profiles.failed > 0 then
-        perform energy.record_job_run(
-            'review_life_cycle', null, energy.clock(), started_at, 'failed', buildings.written + profiles.written,
-            message => concat_ws(
-                '; ', case when buildings.failed > 0 then buildings.failed || ' buildings failed' end,
-                case when profiles.failed > 0 then profiles.failed || ' archetypes failed' end));
-    end if;
+    perform energy.record_failures(
+        'review_life_cycle', started_at, buildings.written + profiles.written, buildings.failed, profiles.failed);
 end;
 $$;
 comment on procedure energy.review_life_cycle() is

@@ -34,11 +34,7 @@ declare
     served   record;
     finds    boolean;
 begin
-    select * into model from edf.models where models.model_id = model_card.model_id;
-    if not found then
-        raise exception 'there is no model %', coalesce(model_card.model_id::text, 'null')
-            using errcode = 'undefined_object', hint = 'select model_id, subject, status from edf.models lists them.';
-    end if;
+    model := edf.require_model(model_card.model_id);
     finds := model.strategy = any (edf.anomaly_strategies());
     select * into training from energy.trainings where trainings.model_id = model.model_id;
     select * into code from energy.deployments where deployed_at <= model.created_at order by deployed_at desc limit 1;

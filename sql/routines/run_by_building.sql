@@ -62,6 +62,29 @@ failures and of rows; the caller records the run as a whole. Errors not caused b
 raised.$$;
 revoke all on function energy.run_for_each(text, text, text[], text) from public;
 
+create or replace function energy.record_failures(
+    job_name text, started_at timestamptz, written bigint, buildings bigint default 0, archetypes bigint default 0
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    summary constant text := concat_ws('; ',
+        case when buildings > 0 then buildings || ' buildings failed' end,
+        case when archetypes > 0 then archetypes || ' archetypes failed' end);
+begin
+    if summary <> '' then
+        perform energy.record_job_run(
+            job_name, null, energy.clock(), started_at, 'failed', written, message => summary);
+        raise warning '%: %', job_name, summary using hint = 'Table energy.job_runs says why.';
+    end if;
+end;
+$$;
+comment on function energy.record_failures(text, timestamptz, bigint, bigint, bigint) is
+$$Records a run of energy.run_for_each as failed, as a whole, if buildings or archetypes of it failed, and raises a
+warning.$$;
+revoke all on function energy.record_failures(text, timestamptz, bigint, bigint, bigint) from public;
+
 create or replace function energy.run_by_building(job_name text, building_ids text[], statement text) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -71,11 +94,7 @@ declare
     done       record;
 begin
     done := energy.run_for_each(job_name, 'building', building_ids, statement);
-    if done.failed > 0 then
-        perform energy.record_job_run(job_name, null, energy.clock(), started_at, 'failed',
-            message => done.failed || ' buildings failed');
-        raise warning '%: % buildings failed', job_name, done.failed using hint = 'Table energy.job_runs says why.';
-    end if;
+    perform energy.record_failures(job_name, started_at, 0, buildings => done.failed);
     return done.failed;
 end;
 $$;

@@ -104,7 +104,8 @@ begin
         group by building_id, date_trunc('day', hour_at, 'UTC');
     end if;
     comment on view energy.building_days is
-$$One row per building and UTC day: sums of energy.building_hours.
+$$One row per building and UTC day: sums of energy.building_hours. Dashboards and analysts read it; the pipeline does
+not.
 
 With TimescaleDB it is a continuous aggregate, whose refresh looks back as far as storage.building_days in
 config/edf.yaml.$$;

@@ -105,7 +105,8 @@ async fn a_receiver_gets_all_alerts_in_order_once_it_accepts() {
     );
     let rows = texts(
         &mut postgres,
-        "select concat_ws(' ', status, http_status, reason, tries > 4) from energy.alert_deliveries order by delivery_id",
+        "select concat_ws(' ', status, http_status, reason, tries > 4) from energy.alert_deliveries
+         order by delivery_id",
     )
     .await;
     assert_eq!(rows, ["firing 200 t", "resolved 200 f"]);
@@ -135,7 +136,8 @@ async fn messages_have_the_format_of_alertmanager() {
             "labels": {"alertname": "meters_late", "severity": "warning", "subject": building, "service": "edf"},
             "annotations": {
                 "summary": format!("meters of {building}: the newest are of 2026-03-15 05:00 UTC"),
-                "description": "No meter of a building has reported for monitoring.meters_late. Check its gateway; forecasts continue from older readings, with lower confidence.",
+                "description": "No meter of a building has reported for monitoring.meters_late. Check its gateway; \
+                 forecasts continue from older readings, with lower confidence.",
             },
             "startsAt": "2026-03-15T12:00:00.000Z", "endsAt": "0001-01-01T00:00:00Z",
             "generatorURL": "https://example.org/edf", "fingerprint": fingerprint,
@@ -299,7 +301,8 @@ async fn the_alerts_role_may_only_claim_and_record_deliveries() {
         "select * from energy.alert_deliveries",
         "update energy.alert_deliveries set delivered_at = now()",
         "delete from energy.alert_deliveries",
-        "insert into energy.alerts (rule, severity, subject, message, opened_at, seen_at) values ('x', 'info', 'x', 'x', now(), now())",
+        "insert into energy.alerts (rule, severity, subject, message, opened_at, seen_at)
+         values ('x', 'info', 'x', 'x', now(), now())",
         "call energy.check_alerts()",
         "call energy.acknowledge_alert(1)",
         "select energy.alert_message('{1}', '')",

@@ -72,8 +72,10 @@ async fn concurrent_procedure_calls_do_not_deadlock_or_repeat_work() {
     let (champions, subjects, doubles, half, unfinished): (i64, i64, i64, i64, i64) = query_as(
         "select (select count(*) from edf.models where status = 'approved'),
              (select count(distinct subject) from edf.models where status = 'approved'),
-             (select count(*) from (select from energy.forecasts group by building_id, issued_at, valid_at having count(*) > 1) as twice),
-             (select count(*) from (select from energy.forecasts group by building_id, issued_at having count(*) <> 72) as half),
+             (select count(*) from (select from energy.forecasts group by building_id, issued_at, valid_at
+             having count(*) > 1) as twice),
+             (select count(*) from (select from energy.forecasts group by building_id, issued_at
+             having count(*) <> 72) as half),
              (select count(*) from energy.training_runs where state in ('queued', 'running'))",
     )
     .fetch_one(&mut postgres)
@@ -83,7 +85,8 @@ async fn concurrent_procedure_calls_do_not_deadlock_or_repeat_work() {
     assert_eq!((doubles, half, unfinished), (0, 0, 0));
     let never: Vec<String> = query_scalar(
         "select job_name from energy.jobs where not exists (
-             select from energy.job_runs as runs where runs.job_name = jobs.job_name and building_id is null and status = 'succeeded')",
+             select from energy.job_runs as runs
+             where runs.job_name = jobs.job_name and building_id is null and status = 'succeeded')",
     )
     .fetch_all(&mut postgres)
     .await

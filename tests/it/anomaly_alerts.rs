@@ -47,7 +47,8 @@ async fn a_day_that_nobody_knows_ends_no_run_and_quiet_days_do() {
     says(&mut postgres, "flat-2", 2, "stuck_valve", 0.9).await;
     run(
         &mut postgres,
-        "delete from energy.anomaly_scores where apartment_id = 'flat-1' and local_date between '2026-03-03' and '2026-03-14'",
+        "delete from energy.anomaly_scores where apartment_id = 'flat-1'
+             and local_date between '2026-03-03' and '2026-03-14'",
     )
     .await;
     says(&mut postgres, "flat-1", 15, "stuck_valve", 0.9).await;
@@ -172,7 +173,8 @@ async fn a_resolved_alert_is_not_raised_again_for_its_run_and_a_new_run_is_a_new
     raise(&mut postgres).await;
     run(
         &mut postgres,
-        "update energy.anomaly_alerts set status = 'Resolved-True Positive', resolved_by = 'tina', resolved_at = energy.clock()",
+        "update energy.anomaly_alerts set status = 'Resolved-True Positive', resolved_by = 'tina',
+             resolved_at = energy.clock()",
     )
     .await;
     // It goes on for two days, twice with a pause, and late data change the first day: nothing is raised.
@@ -212,7 +214,8 @@ async fn the_budget_sets_the_threshold_and_what_lies_below_is_listed() {
     let raised = number(&mut postgres, "select count(*)::float8 from energy.anomaly_alerts").await;
     assert!(raised == 8.0, "{raised} with {threshold}");
     // The two weakest and the open window are listed, and could be looked at.
-    let below = "select apartment_id || ' ' || standing from energy.anomaly_list where not is_alert order by apartment_id collate \"C\"";
+    let below = "select apartment_id || ' ' || standing from energy.anomaly_list where not is_alert
+                 order by apartment_id collate \"C\"";
     assert_eq!(
         texts(&mut postgres, below).await,
         ["flat-1 below_threshold", "flat-10 below_threshold", "flat-2 below_threshold"]
@@ -250,7 +253,8 @@ async fn families_count_once_and_learnt_weights_take_the_place_of_precisions() {
             &mut postgres,
             &format!(
                 "insert into energy.anomaly_weights values
-                     ('{archetype}', '(intercept)', '{at}', -2, 30, 20), ('{archetype}', 'stuck_valve', '{at}', {weight}, 30, 20)"
+                     ('{archetype}', '(intercept)', '{at}', -2, 30, 20),
+                         ('{archetype}', 'stuck_valve', '{at}', {weight}, 30, 20)"
             ),
         )
         .await;
@@ -323,7 +327,8 @@ async fn the_history_of_alerts_is_append_only_for_everybody() {
     for role in ["pipeline", "analyst", "dashboard", "technician", "operator"] {
         run(&mut postgres, &format!("set role {role}")).await;
         for statement in [
-            "insert into energy.anomaly_alert_events (alert_id, building_id, at, event, to_status, anomaly_score, last_date, made_by, role)
+            "insert into energy.anomaly_alert_events
+                 (alert_id, building_id, at, event, to_status, anomaly_score, last_date, made_by, role)
              values ('x', 'x', now(), 'opened', 'Unseen', 0, '2026-03-01', 'x', 'x')",
             "update energy.anomaly_alerts set status = 'Unseen'",
             "delete from energy.anomaly_alerts",
@@ -342,7 +347,8 @@ async fn alerts_are_found_by_apartment_and_status_and_by_building_newest_first_t
         &mut postgres,
         "insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until, days,
              anomaly_score, threshold, severity, detectors, model_version, opened_at, opened_by, updated_at)
-         select energy.anomaly_alert_id('b' || b, 'a' || a, '2026-01-01'::date + n), 'b' || b, 'a' || a, d, d, d, 1, 0.5, 0.3,
+         select energy.anomaly_alert_id('b' || b, 'a' || a, '2026-01-01'::date + n), 'b' || b, 'a' || a, d, d, d, 1,
+             0.5, 0.3,
              'warning', '{stuck_valve}', 'configuration 1', now(), 'test', now()
          from generate_series(1, 40) as b cross join generate_series(1, 20) as a cross join generate_series(1, 20) as n
          cross join lateral (select '2026-01-01'::date + n as d) as dates;
@@ -351,7 +357,8 @@ async fn alerts_are_found_by_apartment_and_status_and_by_building_newest_first_t
     .await;
     for (query, index) in [
         (
-            "select * from energy.anomaly_alerts where building_id = 'b7' and apartment_id = 'a3' and status = 'Unseen'",
+            "select * from energy.anomaly_alerts where building_id = 'b7' and apartment_id = 'a3'
+                 and status = 'Unseen'",
             "anomaly_alerts_by_apartment",
         ),
         (

@@ -225,7 +225,8 @@ async fn figures_of_a_week_say_how_good_alerts_were_by_detector_and_model() {
     run(&mut postgres, "update energy.anomaly_alerts set opened_at = opened_at - interval '6 hours'").await;
     edf_tests::configure(&mut postgres, "anomaly_alerts,precision_at", "2").await;
     let figures: Vec<Figures> = query_as(
-        "select kind, case kind when 'model' then '' else name end, alerts, apartments, alerts_per_100::float8, true_positives,
+        "select kind, case kind when 'model' then ''
+             else name end, alerts, apartments, alerts_per_100::float8, true_positives,
              false_positives, precision, precision_at_k, median_hours_to_resolution
          from energy.anomaly_figures where week = '2026-03-23' order by kind, name",
     )

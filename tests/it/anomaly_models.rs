@@ -15,18 +15,23 @@ const ROWS: &str = "select day, apartment, energy_kwh, hdd, sun, is_weekend from
 const VECTORS: &str =
     "select apartment || '#' || day as key, energy_kwh / greatest(hdd, 1) as per_degree, hdd, gap_k from days";
 
-/// Days of apartments: heat follows degree days, sun and the weekend. In apartment 3 a valve is stuck from day 260 to 265.
+/// Days of apartments: heat follows degree days, sun and the weekend. In apartment 3 a valve is stuck from day 260 to
+/// 265.
 async fn seed_days(connection: &mut PgConnection, apartments: i64, days: i64) {
     let seed = format!(
         "select setseed(0.42);
          create table days as
-         select date '2025-01-01' + d as day, 'apartment ' || a as apartment, hdd, sun, extract(isodow from date '2025-01-01' + d) > 5 as is_weekend,
-             greatest(0, 3 + a % 4 + (0.8 + 0.1 * (a % 5)) * hdd - 0.4 * sun + 0.7 * noise + case when a = 3 and d between 260 and 265 then 18 else 0 end)
+         select date '2025-01-01' + d as day, 'apartment ' || a as apartment, hdd, sun,
+             extract(isodow from date '2025-01-01' + d) > 5 as is_weekend,
+             greatest(0, 3 + a % 4 + (0.8 + 0.1 * (a % 5)) * hdd - 0.4 * sun + 0.7 * noise + case when a = 3
+                 and d between 260 and 265 then 18 else 0 end)
                  as energy_kwh,
              0.3 * gap + case when a = 3 and d between 260 and 265 then -3 else 0 end as gap_k
          from generate_series(1, {apartments}) as a, generate_series(0, {days} - 1) as d,
-             lateral (select greatest(0, 8 + 8 * cos(d / 58.0) + 4 * random() - 2 + 0 * a) as hdd, 3 - 2 * cos(d / 58.0) + random() + 0 * a as sun,
-                 sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) + 0 * a as noise, sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) + 0 * a as gap) as r"
+             lateral (select greatest(0, 8 + 8 * cos(d / 58.0) + 4 * random() - 2 + 0 * a) as hdd,
+                 3 - 2 * cos(d / 58.0) + random() + 0 * a as sun,
+                 sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) + 0 * a as noise,
+                     sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) + 0 * a as gap) as r"
     );
     connection.execute(sqlx::raw_sql(AssertSqlSafe(seed))).await.unwrap();
 }
@@ -68,7 +73,8 @@ async fn an_apartments_stuck_valve_is_found_by_what_it_was_expected_to_use() {
         .await
         .unwrap();
     let (status, strategy, names, rows, end, units): (String, String, Vec<String>, i64, bool, i32) = query_as(
-        "select status, strategy, feature_names, training_rows, training_end = (date '2025-01-01' + 240)::timestamp at time zone 'UTC',
+        "select status, strategy, feature_names, training_rows,
+             training_end = (date '2025-01-01' + 240)::timestamp at time zone 'UTC',
              (metrics ->> 'units')::integer
          from edf.models where model_id = $1",
     )
@@ -81,12 +87,16 @@ async fn an_apartments_stuck_valve_is_found_by_what_it_was_expected_to_use() {
     // The same day of several apartments: rows come back in the order of the query.
     let (found, false_alarms, ordered, least, most): (i64, i64, bool, f64, f64) = query_as(
         "with scored as (
-             select s.*, apartment, energy_kwh, day, apartment = 'apartment 3' and day between date '2025-01-01' + 260 and date '2025-01-01' + 265 as is_fault
+             select s.*, apartment, energy_kwh, day, apartment = 'apartment 3'
+                 and day between date '2025-01-01' + 260 and date '2025-01-01' + 265 as is_fault
              from edf.score_anomalies($1, $2) with ordinality as s
-             join (select q.*, row_number() over () as ordinality from (select * from days where day >= date '2025-01-01' + 240) as q) as q using (ordinality)
+             join (select q.*, row_number() over () as ordinality
+             from (select * from days where day >= date '2025-01-01' + 240) as q) as q using (ordinality)
          )
-         select count(*) filter (where is_anomaly and is_fault and score > 0.999 and energy_kwh > upper and tail_probability < 1e-6),
-             count(*) filter (where is_anomaly and not is_fault), bool_and(key = day::text and lower <= expected and expected <= upper), min(score), max(score)
+         select count(*) filter (where is_anomaly and is_fault and score > 0.999 and energy_kwh > upper
+             and tail_probability < 1e-6),
+             count(*) filter (where is_anomaly and not is_fault),
+                 bool_and(key = day::text and lower <= expected and expected <= upper), min(score), max(score)
          from scored",
     )
     .bind(model)
@@ -106,7 +116,9 @@ async fn forest_and_neighbours_find_rows_that_are_odd_together_and_say_by_which_
         let model = approved(&mut analyst, strategy, strategy, &until(VECTORS), "{}").await;
         let (found, share): (i64, f64) = query_as(
             "select count(*) filter (where is_anomaly and is_fault), avg((is_anomaly and not is_fault)::integer)::float8
-             from (select *, key ~ 'apartment 3#' and split_part(key, '#', 2)::date between date '2025-01-01' + 260 and date '2025-01-01' + 265 as is_fault
+             from (select *, key ~ 'apartment 3#'
+                 and split_part(key, '#', 2)::date between date '2025-01-01' + 260 and date '2025-01-01' +
+                     265 as is_fault
                    from edf.score_anomalies($1, $2)) as scored",
         )
         .bind(model)
@@ -116,7 +128,9 @@ async fn forest_and_neighbours_find_rows_that_are_odd_together_and_say_by_which_
         .unwrap();
         assert!(found >= 5 && share < 0.06, "{strategy}: {found} {share}");
         let first: String = query_scalar(
-            "select feature from edf.explain_anomaly($1, '{\"per_degree\": 1.2, \"hdd\": 9, \"gap_k\": -3.1, \"key\": \"x\"}') order by contribution desc limit 1",
+            "select feature from edf.explain_anomaly($1,
+                 '{\"per_degree\": 1.2, \"hdd\": 9, \"gap_k\": -3.1, \"key\": \"x\"}') order by contribution desc
+             limit 1",
         )
         .bind(model)
         .fetch_one(&mut analyst)
@@ -129,7 +143,8 @@ async fn forest_and_neighbours_find_rows_that_are_odd_together_and_say_by_which_
 #[tokio::test]
 async fn any_query_is_judged_by_its_own_rows_and_by_the_approved_model_where_there_is_one() {
     let (_database, mut analyst) = with_days().await;
-    let judged = "select count(*), count(model_id), count(*) filter (where is_anomaly), max(model_id) from edf.detect_anomalies('flats', $1, parameters => $2::jsonb)";
+    let judged = "select count(*), count(model_id), count(*) filter (where is_anomaly), max(model_id)
+                  from edf.detect_anomalies('flats', $1, parameters => $2::jsonb)";
     for (rows, parameters) in [(ROWS, ROLES), (VECTORS, "{}")] {
         let (all, by_model, alarms, _): (i64, i64, i64, Option<i64>) =
             query_as(judged).bind(rows).bind(parameters).fetch_one(&mut analyst).await.unwrap();
@@ -148,9 +163,11 @@ async fn contributions_add_up_to_the_days_energy_in_its_unit() {
     let model = approved(&mut analyst, "expected", "expected_energy", &until(ROWS), ROLES).await;
     let (apart, left, degrees): (f64, f64, f64) = query_as(
         "select max(abs(total - energy_kwh)), min(unexplained), min(degrees)
-         from (select * from days where apartment = 'apartment 3' and day between date '2025-01-01' + 260 and date '2025-01-01' + 265) as q
+         from (select * from days where apartment = 'apartment 3'
+             and day between date '2025-01-01' + 260 and date '2025-01-01' + 265) as q
          cross join lateral (
-             select sum(contribution) as total, max(contribution) filter (where feature = '(unexplained)') as unexplained,
+             select sum(contribution) as total,
+                 max(contribution) filter (where feature = '(unexplained)') as unexplained,
                  max(would_explain) filter (where feature = 'hdd') as degrees
              from edf.explain_anomaly($1, to_jsonb(q))) as e",
     )
@@ -224,7 +241,8 @@ async fn alerts_are_as_likely_real_as_the_base_rate_says_until_there_are_labels(
         .unwrap();
     assert!(after[2] > 0.7 && after[2] > after[0], "{after:?}");
     let (labels, better): (i64, bool) = query_as(
-        "select (metrics ->> 'labels')::bigint, (metrics ->> 'log_loss')::float8 < (metrics ->> 'log_loss_of_prior')::float8 from edf.models where model_id = $1",
+        "select (metrics ->> 'labels')::bigint, (metrics ->> 'log_loss')::float8 <
+             (metrics ->> 'log_loss_of_prior')::float8 from edf.models where model_id = $1",
     )
     .bind(learnt)
     .fetch_one(&mut analyst)
@@ -244,10 +262,20 @@ async fn a_subject_has_models_of_one_kind_and_each_kind_refuses_what_the_other_d
         &[
             ("22023", &format!("select edf.train_anomaly_model('house', $q${VECTORS}$q$, 'isolation_forest')")),
             ("22023", "select edf.train('flats', 'select at, demand_kwh from hourly', 'lear')"),
-            ("22023", "select edf.import_model(model || '{\"subject\": \"flats\"}') from edf.export_models('{house}') as model"),
+            (
+                "22023",
+                "select edf.import_model(model || '{\"subject\": \"flats\"}')
+                       from edf.export_models('{house}') as model",
+            ),
             ("0A000", "select edf.forecast('flats', 'select at, demand_kwh from hourly')"),
             ("0A000", "select edf.explain('flats', 'select at, demand_kwh from hourly')"),
-            ("0A000", &format!("select edf.score_anomalies({forecasts}, 'select 1 as key, * from edf.features(''select at, demand_kwh, temperature_c from hourly'')')")),
+            (
+                "0A000",
+                &format!(
+                    "select edf.score_anomalies({forecasts},
+                 'select 1 as key, * from edf.features(''select at, demand_kwh, temperature_c from hourly'')')"
+                ),
+            ),
             ("0A000", &format!("select edf.detect_anomalies('house', $q${VECTORS}$q$)")),
             ("0A000", &format!("select edf.export_xgboost({anomalies})")),
         ],
@@ -286,10 +314,31 @@ async fn what_cannot_be_read_learnt_or_scored_is_refused_with_a_hint() {
             ("22000", &train("select n, n as a from generate_series(1, 5) as n", ", 'isolation_forest'")),
             ("22000", &train("select n, 1 as a from generate_series(1, 50) as n", ", 'isolation_forest'")),
             ("22000", &train("select n, n as a from generate_series(1, 15) as n", ", 'local_outlier_factor'")),
-            ("22000", &train("select n, case n when 7 then 'NaN'::float8 else n end as a from generate_series(1, 50) as n", ", 'isolation_forest'")),
+            (
+                "22000",
+                &train(
+                    "select n, case n when 7 then 'NaN'::float8 else n end as a
+                     from generate_series(1, 50) as n",
+                    ", 'isolation_forest'",
+                ),
+            ),
             ("22000", &train("select nullif(n, 7), n as a from generate_series(1, 50) as n", ", 'isolation_forest'")),
-            ("22000", &train("select n, n as a, n as b from generate_series(1, 9) as n", ", 'expected_energy', '{\"target\": \"a\"}'")),
-            ("22023", &train("select n, n as a, 0.5 as b from generate_series(1, 9) as n", ", 'alert_probability', '{\"target\": \"a\"}'")),
+            (
+                "22000",
+                &train(
+                    "select n, n as a, n as b from generate_series(1,
+                         9) as n",
+                    ", 'expected_energy', '{\"target\": \"a\"}'",
+                ),
+            ),
+            (
+                "22023",
+                &train(
+                    "select n, n as a, 0.5 as b from generate_series(1,
+                         9) as n",
+                    ", 'alert_probability', '{\"target\": \"a\"}'",
+                ),
+            ),
             ("42704", "select edf.score_anomalies(987654321, 'select 1')"),
             ("22004", "select edf.score_anomalies(null, 'select 1')"),
             ("22023", &format!("select edf.score_anomalies({model}, 'select 1 as key, 2 as hdd')")),
@@ -303,7 +352,14 @@ async fn what_cannot_be_read_learnt_or_scored_is_refused_with_a_hint() {
             ("22004", "select edf.fit_anomalies(null, null, null, null)"),
             ("22004", "select edf.own_anomaly_scores('isolation_forest', null, '{}')"),
             ("XX001", "select edf.anomaly_scores('\\x00', row('{}', '{}', '{}', null, null, null))"),
-            ("22023", &format!("select edf.anomaly_scores(artifact, row('{{1}}', feature_names, '{{1}}', null, null, null)) from edf.models where model_id = {model}")),
+            (
+                "22023",
+                &format!(
+                    "select edf.anomaly_scores(artifact,
+                         row('{{1}}', feature_names, '{{1}}', null, null, null)) from edf.models
+                     where model_id = {model}"
+                ),
+            ),
         ],
     )
     .await;
@@ -323,7 +379,8 @@ async fn a_flipped_byte_of_a_model_is_noticed() {
             .unwrap();
         for at in (0..length).step_by(length as usize / 20) {
             let damaged = format!(
-                "select edf.anomaly_scores(set_byte(artifact, {at}, (get_byte(artifact, {at}) + 1) % 256), row('{{}}', feature_names, '{{}}', '{{}}', null, null))
+                "select edf.anomaly_scores(set_byte(artifact, {at}, (get_byte(artifact, {at}) + 1) % 256),
+                     row('{{}}', feature_names, '{{}}', '{{}}', null, null))
                  from edf.models where model_id = {model}"
             );
             let Refusal { code, hint, .. } = refusal(&mut analyst, &damaged).await;
@@ -357,7 +414,8 @@ async fn a_hundred_apartments_are_learnt_soon_and_three_thousand_rows_scored_in_
         let learnt = asked.elapsed();
         let asked = Instant::now();
         let (scored, bytes): (i64, i32) = query_as(
-            "select (select count(score) from edf.score_anomalies($1, $2)), (select length(artifact) from edf.models where model_id = $1)",
+            "select (select count(score) from edf.score_anomalies($1, $2)),
+                 (select length(artifact) from edf.models where model_id = $1)",
         )
         .bind(model)
         .bind(format!("{rows} where day >= date '2025-12-02'"))
@@ -384,7 +442,8 @@ async fn an_analyst_and_the_pipeline_train_and_score_and_neither_approves() {
                 .await
                 .unwrap();
         let (scored, parts): (i64, i64) = query_as(
-            "select (select count(score) from edf.score_anomalies($1, $2)), (select count(*) from edf.explain_anomaly($1, '{\"a\": 5}'))",
+            "select (select count(score) from edf.score_anomalies($1, $2)),
+                 (select count(*) from edf.explain_anomaly($1, '{\"a\": 5}'))",
         )
         .bind(model)
         .bind(rows)

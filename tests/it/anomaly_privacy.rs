@@ -18,14 +18,16 @@ const NAMING: &str = "
     where relnamespace::regnamespace::text in ('raw', 'processed', 'features', 'energy', 'api')
       and relkind in ('r', 'p', 'v', 'm', 'f') and not relispartition and attnum > 0 and not attisdropped
       and (attname in ('apartment_id', 'room_name', 'continues_apartment_id', 'continues_room_name', 'evidence')
-           or attrelid in ('raw.meter_inbox'::regclass, 'raw.rejected_messages'::regclass) and attname in ('message', 'reason'))
+           or attrelid in ('raw.meter_inbox'::regclass, 'raw.rejected_messages'::regclass)
+               and attname in ('message', 'reason'))
       and not role.rolsuper and role.rolname !~ '^pg_'
       and role.rolname not in ('edf_owner', 'dbt', 'pipeline')
       and has_column_privilege(role.oid, attrelid, attnum, 'select')
       and has_schema_privilege(role.oid, relnamespace, 'usage')
     order by 1, 2";
 
-/// All that there is to read of an apartment by name, by role; the pipeline and the owner of the tables read everything.
+/// All that there is to read of an apartment by name, by role; the pipeline and the owner of the tables read
+/// everything.
 const READERS: [(&str, &str); 6] = [
     // Which sensors a gateway sends for, to keep their validity.
     ("gateway", "api.sensors.apartment_id"),
@@ -124,16 +126,19 @@ async fn names(session: &mut PgConnection, sql: &str) -> Vec<String> {
 async fn analysts_get_pseudonyms_that_stay_and_no_name_of_an_apartment_or_a_room() {
     let mut analyst = as_role("analyst").await;
     let days = names(&mut analyst, "select distinct apartment from energy.pseudonymous_days() order by 1").await;
-    let apartments: i64 =
-        query_scalar("select count(distinct (building_id, apartment_id)) from energy.apartment_days join raw.apartments using (building_id, apartment_id)")
-            .fetch_one(&mut as_role("postgres").await)
-            .await
-            .unwrap();
+    let apartments: i64 = query_scalar(
+        "select count(distinct (building_id, apartment_id)) from energy.apartment_days
+         join raw.apartments using (building_id, apartment_id)",
+    )
+    .fetch_one(&mut as_role("postgres").await)
+    .await
+    .unwrap();
     assert!(apartments > 10 && days.len() as i64 == apartments, "{} of {apartments}", days.len());
     assert!(days.iter().all(|name| name.len() == 20 && name.starts_with("apt_") && !name.contains("home")), "{days:?}");
     // The same in every function, and again.
     let hours = "select distinct apartment from energy.pseudonymous_hours('2017-07-20Z', '2017-07-28Z') order by 1";
-    let features = "select distinct day ->> 'apartment' from energy.pseudonymous_features('2017-07-20', '2017-07-28') as day order by 1";
+    let features = "select distinct day ->> 'apartment'
+                    from energy.pseudonymous_features('2017-07-20', '2017-07-28') as day order by 1";
     for sql in [hours, features] {
         assert_eq!(names(&mut analyst, sql).await, days, "{sql}");
     }
@@ -194,7 +199,8 @@ async fn analysts_read_hours_of_heat_and_water_and_rooms_as_one_mean() {
         (("heating", 0.7, 12), ("room_temperature", 22.0, 12), ("setpoint", 21.0, 12))
     );
     let text: Vec<String> = query_scalar(
-        "select to_jsonb(h)::text from energy.pseudonymous_measure_hours('2017-01-10 00:00Z', '2017-01-10 02:00Z', array['a-test-tower']) as h",
+        "select to_jsonb(h)::text from energy.pseudonymous_measure_hours('2017-01-10 00:00Z', '2017-01-10 02:00Z',
+             array['a-test-tower']) as h",
     )
     .fetch_all(&mut *work)
     .await
@@ -207,7 +213,8 @@ async fn technicians_of_a_building_read_its_apartments_over_http_and_others_none
     let (database, mut postgres) = block().await;
     run(
         &mut postgres,
-        "insert into energy.building_access values ('tina', 'block'), ('theo', 'villa'), ('all', 'block'), ('all', 'villa')",
+        "insert into energy.building_access values ('tina', 'block'), ('theo', 'villa'), ('all', 'block'),
+             ('all', 'villa')",
     )
     .await;
     says(&mut postgres, "flat-3", 20, "stuck_valve", 0.9).await;

@@ -283,7 +283,9 @@ async fn a_value_that_no_flat_has_is_impossible() {
     assert_eq!(impossible, ["f1", "f2", "f3"].map(|flat| alarm(flat, "2017-01-17", "impossible_value")));
     let (_, _, hours, evidence) = known(&mut work, "f2", "2017-01-17", "impossible_value").await;
     assert_eq!(hours, Some(2.0));
-    let wanted = json!({"measures": "heating", "value": 80.0, "allowed": "up to 30 kWh in an hour", "since": "2017-01-17 10:00"});
+    let wanted = json!({
+        "measures": "heating", "value": 80.0, "allowed": "up to 30 kWh in an hour", "since": "2017-01-17 10:00",
+    });
     assert_eq!(evidence, wanted);
 }
 
@@ -310,7 +312,8 @@ async fn hot_water_leaks_where_it_flows_all_night_and_the_night_was_measured() {
     say(&mut work, "f4", "", "hot_water", "2017-01-16", "2017-01-19", "4").await;
     work.execute(
         "update energy.measure_hours set quality = 'interpolated'
-         where building_id = 'a-test-tower' and apartment_id = 'f4' and measures = 'hot_water' and hour_at between '2017-01-16' and '2017-01-19'",
+         where building_id = 'a-test-tower' and apartment_id = 'f4' and measures = 'hot_water'
+             and hour_at between '2017-01-16' and '2017-01-19'",
     )
     .await
     .unwrap();
@@ -356,9 +359,11 @@ async fn heat_in_summer_is_that_of_warm_days_which_are_known() {
     add_tower(&mut work).await;
     work.execute(raw_sql(
         "update raw.weather_observations set temperature_c = temperature_c + 20
-         where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-16 00:00 Europe/Zurich' and valid_at < '2017-01-20 00:00 Europe/Zurich';
+         where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-16 00:00 Europe/Zurich'
+             and valid_at < '2017-01-20 00:00 Europe/Zurich';
          delete from raw.weather_observations
-         where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-19 00:00 Europe/Zurich' and valid_at < '2017-01-19 20:00 Europe/Zurich'",
+         where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-19 00:00 Europe/Zurich'
+             and valid_at < '2017-01-19 20:00 Europe/Zurich'",
     ))
     .await
     .unwrap();
@@ -401,7 +406,8 @@ async fn a_day_whose_clocks_change_has_the_hours_that_it_has() {
     work.execute(raw_sql(
         "set local energy.clock = '2016-10-31 12:00Z';
          insert into raw.weather_observations (weather_location_id, valid_at, received_at, temperature_c)
-         select 'a-test-hill', hour_at, hour_at, 5 from generate_series('2016-03-20 00:00Z'::timestamptz, '2016-10-31', '1 hour') as hour_at",
+         select 'a-test-hill', hour_at, hour_at, 5
+         from generate_series('2016-03-20 00:00Z'::timestamptz, '2016-10-31', '1 hour') as hour_at",
     ))
     .await
     .unwrap();
@@ -429,11 +435,14 @@ async fn what_an_apartment_has_no_sensor_of_is_not_judged() {
     add_tower(&mut work).await;
     let statement = "
         -- One room and no setpoint; no room at all; no heat; nothing but ten hours of each day.
-        delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id = 'f1' and (room_name = 'bath' or measures = 'setpoint');
-        delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id = 'f2' and room_name <> '';
-        delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id = 'f3' and measures = 'heating';
         delete from energy.measure_hours
-        where building_id = 'a-test-tower' and apartment_id = 'f4' and extract(hour from hour_at at time zone 'Europe/Zurich') >= 10;
+        where building_id = 'a-test-tower' and apartment_id = 'f1' and (room_name = 'bath' or measures = 'setpoint');
+        delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id = 'f2' and room_name <> '';
+        delete from energy.measure_hours
+        where building_id = 'a-test-tower' and apartment_id = 'f3' and measures = 'heating';
+        delete from energy.measure_hours
+        where building_id = 'a-test-tower' and apartment_id = 'f4'
+            and extract(hour from hour_at at time zone 'Europe/Zurich') >= 10;
         -- A year of gaps.
         delete from energy.measure_hours where building_id = 'a-test-tower' and apartment_id = 'f5'";
     work.execute(raw_sql(statement)).await.unwrap();

@@ -115,9 +115,12 @@ async fn weather_that_comes_late_scores_its_day_again() {
     )
     .await
     .unwrap();
-    work.execute("delete from raw.weather_observations where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-20 00:00 Europe/Zurich'")
-        .await
-        .unwrap();
+    work.execute(
+        "delete from raw.weather_observations
+         where weather_location_id = 'a-test-hill' and valid_at >= '2017-01-20 00:00 Europe/Zurich'",
+    )
+    .await
+    .unwrap();
     make_days(&mut work).await;
     run(&mut work).await;
     assert!(scored(&mut work, "f1", "2017-01-20", "no_heat").await.is_none());
@@ -149,7 +152,8 @@ async fn a_building_that_fails_stops_no_other_and_says_by_which_rule() {
     add_tower(&mut work).await;
     work.execute(raw_sql(
         "create function energy.rule_a_test(building_ids text[], from_date date, to_date date, settings jsonb)
-         returns table (building_id text, apartment_id text, local_date date, score double precision, hours double precision, evidence jsonb)
+         returns table (building_id text, apartment_id text, local_date date, score double precision,
+             hours double precision, evidence jsonb)
          language plpgsql as $$
          begin
              if 'a-test-tower' = any (building_ids) then
@@ -165,7 +169,8 @@ async fn a_building_that_fails_stops_no_other_and_says_by_which_rule() {
     make_days(&mut work).await;
     run(&mut work).await;
     let failed: (String, String, String) = query_as(
-        "select sqlstate, message, hint from energy.job_runs where job_name = 'score_anomalies' and building_id = $1 and status = 'failed'",
+        "select sqlstate, message, hint from energy.job_runs
+         where job_name = 'score_anomalies' and building_id = $1 and status = 'failed'",
     )
     .bind(TOWER)
     .fetch_one(&mut *work)
@@ -208,7 +213,8 @@ async fn what_a_tablet_sends_becomes_a_score_and_a_replaced_meter_no_alarm() {
     refresh_days(&mut work).await;
     run(&mut work).await;
     let day: (String, f64, f64, f64, Option<f64>, i32) = query_as(
-        "select energy_measures, daily_energy_kwh, hot_water_l, hot_water_night_min_l, room_max_c, gap_hours from features.fct_apartment_days
+        "select energy_measures, daily_energy_kwh, hot_water_l, hot_water_night_min_l, room_max_c, gap_hours
+         from features.fct_apartment_days
          where building_id = 'a-test-house' and apartment_id = 'flat-1' and local_date = '2017-07-17'",
     )
     .fetch_one(&mut *work)
@@ -258,7 +264,8 @@ async fn the_rule_of_the_documentation_works_as_it_stands_there() {
     work.execute(
         "insert into energy.measure_hours
          select 'a-test-tower', flat, 'bath', 'humidity', hour_at,
-             case when flat = 'f1' and hour_at between '2017-01-17' and '2017-01-19' then 82 else 55 end, 'measured', hour_at
+             case when flat = 'f1' and hour_at between '2017-01-17' and '2017-01-19' then 82
+                 else 55 end, 'measured', hour_at
          from unnest(array['f1', 'f2']) as flat
          cross join generate_series('2017-01-08 00:00Z'::timestamptz, '2017-01-21 11:00Z', '1 hour') as hour_at",
     )
@@ -278,7 +285,8 @@ async fn a_configuration_says_of_rules_what_they_have_and_an_older_one_says_noth
     let mut postgres = as_role("postgres").await;
     let mistakes = async |postgres: &mut PgConnection, rules: &str| -> Vec<(String, String)> {
         query_as(
-            "select path, message from energy.config_errors(jsonb_set(energy.current_config(), '{anomalies,rules}', $1::text::jsonb))",
+            "select path, message from energy.config_errors(jsonb_set(energy.current_config(), '{anomalies,rules}',
+                 $1::text::jsonb))",
         )
         .bind(rules)
         .fetch_all(postgres)
@@ -319,7 +327,8 @@ async fn a_configuration_says_of_rules_what_they_have_and_an_older_one_says_noth
         .unwrap();
     assert_eq!(schedule, None);
     let same: bool = query_scalar(
-        "select bool_and(energy.rule_settings(rule) @> defaults) and (select catch_up from energy.anomaly_limits) = '14 days' from energy.anomaly_rules",
+        "select bool_and(energy.rule_settings(rule) @> defaults)
+             and (select catch_up from energy.anomaly_limits) = '14 days' from energy.anomaly_rules",
     )
     .fetch_one(&mut *work)
     .await
@@ -332,7 +341,8 @@ async fn a_configuration_says_of_rules_what_they_have_and_an_older_one_says_noth
 async fn the_default_configuration_names_the_defaults_of_each_rule() {
     let different: Vec<String> = query_scalar(
         "select rule from energy.anomaly_rules
-         where defaults is distinct from (select config #> array['anomalies', 'rules', rule] from energy.configs order by config_id limit 1)
+         where defaults is distinct from (select config #> array['anomalies', 'rules', rule] from energy.configs
+         order by config_id limit 1)
            and rule !~ '^a_test'",
     )
     .fetch_all(&mut as_role("postgres").await)
@@ -347,7 +357,8 @@ async fn scoring_is_a_job_and_analysts_read_scores_without_rooms() {
     let mut pipeline = as_role("pipeline").await;
     pipeline.execute("call energy.run_job('score_anomalies')").await.unwrap();
     let status: String = query_scalar(
-        "select status from energy.job_runs where job_name = 'score_anomalies' and building_id is null order by job_run_id desc limit 1",
+        "select status from energy.job_runs where job_name = 'score_anomalies' and building_id is null
+         order by job_run_id desc limit 1",
     )
     .fetch_one(&mut pipeline)
     .await

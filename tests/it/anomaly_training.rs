@@ -1,4 +1,5 @@
-//! Models of anomalies: trained by the queue once a month, approved by people or by the rule, and judging days beside rules.
+//! Models of anomalies: trained by the queue once a month, approved by people or by the rule, and judging days beside
+//! rules.
 
 use crate::block::block;
 use crate::storage::{run, texts};
@@ -13,18 +14,25 @@ async fn days(postgres: &mut PgConnection, building: &str, from: &str, to: &str)
         postgres,
         &format!(
             "select setseed(0.4);
-             insert into energy.apartment_features (building_id, apartment_id, local_date, hours_in_day, coverage_share, comfort_hours,
-                 quality, is_day_off, energy_measures, daily_energy_kwh, hdd, hdd_inertia, sun_kwh_m2, setpoint_c, like_days_known,
-                 energy_to_like_days, energy_to_neighbours, energy_ratio_7d, avg_temp_diff, temp_diff_roll_std_3d, gap_hours, most_over_c,
+             insert into energy.apartment_features
+                 (building_id, apartment_id, local_date, hours_in_day, coverage_share, comfort_hours,
+                 quality, is_day_off, energy_measures, daily_energy_kwh, hdd, hdd_inertia, sun_kwh_m2, setpoint_c,
+                     like_days_known,
+                 energy_to_like_days, energy_to_neighbours, energy_ratio_7d, avg_temp_diff, temp_diff_roll_std_3d,
+                     gap_hours, most_over_c,
                  most_under_c, steepest_fall_c, room_to_neighbours_c, room_temperature_c, weather_in_range)
-             select building_id, apartment_id, local_date, 24, 1, 24, 'measured', extract(isodow from local_date) > 5, 'heating',
-                 greatest(0, size * (2 + 0.8 * hdd) + 1.5 * (random() + random() + random() - 1.5)), hdd, hdd, 2 + random(), 20 + floor(2 * random()), 40,
-                 0.8 + 0.4 * random(), 0.7 + 0.6 * random(), 0.8 + 0.4 * random(), random() - 0.5, 0.3 * random(), floor(3 * random()),
+             select building_id, apartment_id, local_date, 24, 1, 24, 'measured', extract(isodow from local_date) > 5,
+                 'heating',
+                 greatest(0, size * (2 + 0.8 * hdd) + 1.5 * (random() + random() + random() - 1.5)), hdd, hdd,
+                     2 + random(), 20 + floor(2 * random()), 40,
+                 0.8 + 0.4 * random(), 0.7 + 0.6 * random(), 0.8 + 0.4 * random(), random() - 0.5, 0.3 * random(),
+                     floor(3 * random()),
                  0.5 + random(), 0.5 + random(), 0.3 + 0.4 * random(), random() - 0.5, 21, true
              from raw.apartments
              cross join lateral (select 0.7 + 0.1 * right(apartment_id, 1)::integer as size) as sizes
              cross join generate_series('{from}'::timestamptz, '{to}', '1 day') as at
-             cross join lateral (select at::date as local_date, 12 + 8 * cos((extract(doy from at) - 15) / 58.1) + 4 * random() as hdd) as weather
+             cross join lateral (select at::date as local_date,
+                 12 + 8 * cos((extract(doy from at) - 15) / 58.1) + 4 * random() as hdd) as weather
              where building_id = '{building}'"
         ),
     )
@@ -36,16 +44,19 @@ async fn taught() -> (Throwaway, PgConnection) {
     let (database, mut postgres) = block().await;
     run(
         &mut postgres,
-        "insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id, archetype)
+        "insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id,
+             archetype)
          values ('annex', 'Annex', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here', 'flats');
-         insert into raw.apartments (building_id, apartment_id) select 'annex', 'flat-' || n from generate_series(1, 4) as n",
+         insert into raw.apartments (building_id, apartment_id) select 'annex', 'flat-' || n
+         from generate_series(1, 4) as n",
     )
     .await;
     days(&mut postgres, "block", "2025-06-01", "2026-06-10").await;
     days(&mut postgres, "annex", "2026-02-01", "2026-06-10").await;
     run(
         &mut postgres,
-        "delete from energy.apartment_features where building_id = 'annex' and apartment_id = 'flat-4' and local_date < '2026-03-18'",
+        "delete from energy.apartment_features where building_id = 'annex' and apartment_id = 'flat-4'
+             and local_date < '2026-03-18'",
     )
     .await;
     (database, postgres)
@@ -81,7 +92,8 @@ async fn each_is_trained_once_a_month_its_archetype_first_and_waits_for_a_person
     let order = texts(&mut postgres, order).await;
     assert_eq!(order, [["flats registered"; 3], ["block registered"; 3]].concat());
     let run_row: (String, i64, String) = query_as(
-        "select status, rows_written, message from energy.job_runs where job_name = 'train_anomaly_models' and building_id is null
+        "select status, rows_written, message from energy.job_runs
+         where job_name = 'train_anomaly_models' and building_id is null
            and archetype is null",
     )
     .fetch_one(&mut postgres)
@@ -91,7 +103,8 @@ async fn each_is_trained_once_a_month_its_archetype_first_and_waits_for_a_person
     assert!(run_row.2.starts_with("6 of 6 done, 6 registered, 0 failed"), "{}", run_row.2);
     // Held-out days: few are alarms, and expected energy errs by about its noise.
     let scores: Vec<(String, i64, f64, Option<f64>)> = query_as(
-        "select strategy, n, 100 - coverage_pct, rmse_kwh from energy.model_scores join energy.trainings using (model_id)
+        "select strategy, n, 100 - coverage_pct, rmse_kwh from energy.model_scores
+         join energy.trainings using (model_id)
          where building_id = 'block' order by 1",
     )
     .fetch_all(&mut postgres)
@@ -106,7 +119,8 @@ async fn each_is_trained_once_a_month_its_archetype_first_and_waits_for_a_person
     // They wait for a decision: nothing more is trained, and nothing judges days.
     job(&mut postgres, "train_anomaly_models").await;
     assert_eq!(texts(&mut postgres, MODELS).await.len(), 6);
-    let served = "select building_id from energy.anomaly_models_of('expected_energy', array['block', 'annex', 'villa']) order by 1";
+    let served = "select building_id from energy.anomaly_models_of('expected_energy', array['block', 'annex', 'villa'])
+                  order by 1";
     assert!(texts(&mut postgres, served).await.is_empty());
     job(&mut postgres, "gate_models").await;
     assert_eq!(texts(&mut postgres, MODELS).await, of("pending"), "without a rule a person decides");
@@ -122,7 +136,8 @@ async fn each_is_trained_once_a_month_its_archetype_first_and_waits_for_a_person
     );
     assert_eq!(texts(&mut postgres, served).await, ["annex", "block"]);
 
-    // A month later, and not before, each again; by the rule at once, the archetype's being the prior of the building's.
+    // A month later, and not before, each again; by the rule at once, the archetype's being the prior of the
+    // building's.
     clock(&mut postgres, "2026-04-27 11:00Z").await;
     job(&mut postgres, "train_anomaly_models").await;
     assert_eq!(texts(&mut postgres, MODELS).await.len(), 6);
@@ -132,7 +147,8 @@ async fn each_is_trained_once_a_month_its_archetype_first_and_waits_for_a_person
     let prior: bool = query_scalar(
         "select (recipe ->> 'prior_model_id')::bigint = (
              select model_id from edf.models where subject = 'expected_energy:archetype:flats' and status = 'approved')
-         from energy.trainings join edf.models using (model_id) where subject = 'expected_energy:block' and status = 'approved'",
+         from energy.trainings join edf.models using (model_id)
+         where subject = 'expected_energy:block' and status = 'approved'",
     )
     .fetch_one(&mut postgres)
     .await
@@ -145,17 +161,21 @@ async fn a_building_that_cannot_be_trained_stops_no_other_and_a_model_that_cries
     let (_database, mut postgres) = taught().await;
     run(
         &mut postgres,
-        "insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id, archetype)
+        "insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id,
+             archetype)
          values ('blind', 'Blind', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here', 'blinds');
-         insert into raw.apartments (building_id, apartment_id) select 'blind', 'flat-' || n from generate_series(1, 2) as n",
+         insert into raw.apartments (building_id, apartment_id) select 'blind', 'flat-' || n
+         from generate_series(1, 2) as n",
     )
     .await;
     days(&mut postgres, "blind", "2025-06-01", "2026-03-27").await;
     // It has a meter of heat and nothing else.
     run(
         &mut postgres,
-        "update energy.apartment_features set (energy_to_like_days, energy_to_neighbours, avg_temp_diff, temp_diff_roll_std_3d, gap_hours,
-             most_over_c, most_under_c, steepest_fall_c, room_to_neighbours_c) = (null, null, null, null, null, null, null, null, null)
+        "update energy.apartment_features set (energy_to_like_days, energy_to_neighbours, avg_temp_diff,
+             temp_diff_roll_std_3d, gap_hours,
+             most_over_c, most_under_c, steepest_fall_c, room_to_neighbours_c)
+                 = (null, null, null, null, null, null, null, null, null)
          where building_id = 'blind';
          update energy.apartment_features set (energy_to_like_days, energy_to_neighbours, gap_hours) = (5, 5, 24)
          where building_id = 'block' and apartment_id < 'flat-3' and local_date > '2026-03-01'",
@@ -164,7 +184,8 @@ async fn a_building_that_cannot_be_trained_stops_no_other_and_a_model_that_cries
     job(&mut postgres, "train_anomaly_models").await;
     let failed: Vec<(String, String, String, String)> = query_as(
         "select building_id, status, sqlstate, message from energy.job_runs
-         where job_name = 'train_anomaly_models' and building_id is not null and status <> 'succeeded' order by job_run_id",
+         where job_name = 'train_anomaly_models' and building_id is not null and status <> 'succeeded'
+         order by job_run_id",
     )
     .fetch_all(&mut postgres)
     .await
@@ -204,7 +225,8 @@ async fn a_building_that_cannot_be_trained_stops_no_other_and_a_model_that_cries
 async fn heard(postgres: &mut PgConnection) {
     run(
         postgres,
-        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours, comfort_hours,
+        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours,
+             comfort_hours,
              coverage_share, quality, received_at)
          select building_id, apartment_id, local_date, 24, 24, 24, 1, 'measured', local_date + interval '30 hours'
          from energy.apartment_features where local_date between '2026-03-24' and '2026-03-27'
@@ -221,7 +243,8 @@ async fn rules_alone_judge_the_first_month_then_the_archetypes_model_and_then_th
     heard(&mut postgres).await;
     run(
         &mut postgres,
-        "update energy.apartment_features set daily_energy_kwh = 3 * daily_energy_kwh, energy_to_like_days = 3, energy_to_neighbours = 3,
+        "update energy.apartment_features set daily_energy_kwh = 3 * daily_energy_kwh, energy_to_like_days = 3,
+             energy_to_neighbours = 3,
              energy_ratio_7d = 3, most_over_c = 6, gap_hours = 24, avg_temp_diff = -5, room_to_neighbours_c = 5
          where building_id in ('block', 'annex') and apartment_id = 'flat-3' and local_date = '2026-03-26';
          update energy.apartment_features set daily_energy_kwh = 3 * daily_energy_kwh, weather_in_range = false
@@ -235,8 +258,10 @@ async fn rules_alone_judge_the_first_month_then_the_archetypes_model_and_then_th
     assert!(query_scalar::<_, i64>(score).fetch_one(&mut postgres).await.unwrap() > 0);
     assert_eq!(query_scalar::<_, i64>(score).fetch_one(&mut postgres).await.unwrap(), 0, "again nothing changes");
     run(&mut postgres, "reset role").await;
-    let judged = "select distinct detector || ' ' || subject || ' ' || count(distinct apartment_id) from energy.anomaly_scores
-                  join edf.models using (model_id) where local_date = '2026-03-27' group by building_id, detector, subject order by 1";
+    let judged = "select distinct detector || ' ' || subject || ' ' || count(distinct apartment_id)
+                  from energy.anomaly_scores
+                  join edf.models using (model_id) where local_date = '2026-03-27'
+                  group by building_id, detector, subject order by 1";
     assert_eq!(
         texts(&mut postgres, judged).await,
         [
@@ -250,7 +275,8 @@ async fn rules_alone_judge_the_first_month_then_the_archetypes_model_and_then_th
         ]
     );
     let odd = "select building_id || ' ' || apartment_id || ' ' || detector from energy.anomaly_scores
-               where is_alarm and model_id is not null and local_date = '2026-03-26' and apartment_id in ('flat-3', 'flat-5') order by 1";
+               where is_alarm and model_id is not null and local_date = '2026-03-26'
+                   and apartment_id in ('flat-3', 'flat-5') order by 1";
     assert_eq!(
         texts(&mut postgres, odd).await,
         [
@@ -277,7 +303,8 @@ async fn rules_alone_judge_the_first_month_then_the_archetypes_model_and_then_th
         forest.as_object().unwrap().keys().filter(|name| !name.starts_with("usual_")).cloned().collect();
     assert_eq!(names.len(), 3, "{forest}");
     assert!(names.iter().all(|name| forest[format!("usual_{name}")].is_number()), "{forest}");
-    // A day that is colder than what was learnt is no alarm of expected energy; one that is not measured has no score of it.
+    // A day that is colder than what was learnt is no alarm of expected energy; one that is not measured has no score
+    // of it.
     assert_eq!(found(&mut postgres, "flat-5", "expected_energy").await.unwrap()["weather_in_range"], false);
     assert!(found(&mut postgres, "flat-6", "expected_energy").await.is_none());
     assert!(found(&mut postgres, "flat-6", "isolation_forest").await.is_some());
@@ -288,7 +315,10 @@ async fn rules_alone_judge_the_first_month_then_the_archetypes_model_and_then_th
     for (score, strength) in [(0.99, 0.75), (0.9999, 0.875), (0.99999, 0.9116)] {
         run(
             &mut postgres,
-            &format!("update energy.anomaly_scores set score = {score} where model_id is not null and apartment_id = 'flat-3'"),
+            &format!(
+                "update energy.anomaly_scores set score = {score}
+                 where model_id is not null and apartment_id = 'flat-3'"
+            ),
         )
         .await;
         let found: Value = query_scalar(strengths).fetch_one(&mut postgres).await.unwrap();
@@ -307,9 +337,12 @@ async fn what_analysts_read_of_models_names_no_apartment_and_a_fault_that_was_co
     let (_database, mut postgres) = taught().await;
     run(
         &mut postgres,
-        "insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until, days, anomaly_score,
-             threshold, severity, detectors, model_version, opened_at, opened_by, updated_at, status, resolved_at, resolved_by)
-         select 'block/flat-2#2026-01-05', 'block', 'flat-2', '2026-01-05', '2026-01-10', '2026-01-14', 6, 0.9, 0.3, 'warning', '{stuck_valve}',
+        "insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until,
+             days, anomaly_score,
+             threshold, severity, detectors, model_version, opened_at, opened_by, updated_at, status, resolved_at,
+                 resolved_by)
+         select 'block/flat-2#2026-01-05', 'block', 'flat-2', '2026-01-05', '2026-01-10', '2026-01-14', 6, 0.9, 0.3,
+             'warning', '{stuck_valve}',
              'x', now(), 'x', now(), 'Resolved-True Positive', now(), 'tina'",
     )
     .await;
@@ -373,7 +406,8 @@ async fn a_model_of_anomalies_is_no_challenger_has_no_stress_test_and_a_card_of_
     assert_eq!(
         refused.message,
         format!(
-            "model {pending} of \"isolation_forest:block\" finds anomalies by isolation_forest and does not forecast"
+            "model {pending} of \"isolation_forest:block\" is an anomaly model (strategy isolation_forest) and does \
+             not forecast"
         )
     );
     refusals(
@@ -405,7 +439,7 @@ async fn a_model_of_anomalies_is_no_challenger_has_no_stress_test_and_a_card_of_
     .await;
     run(&mut postgres, "call energy.issue_shadow_forecasts()").await;
     let ended = "select state || ': ' || outcome from energy.challenges";
-    let expected = format!("cancelled: model {pending} finds anomalies and does not forecast");
+    let expected = format!("cancelled: model {pending} is an anomaly model and does not forecast");
     assert_eq!(texts(&mut postgres, ended).await, [expected]);
 
     let card: String = query_scalar(AssertSqlSafe(format!("select energy.model_card({pending})")))
@@ -431,19 +465,24 @@ async fn a_fault_of_the_building_or_one_that_was_repaired_leaves_nothing_in_the_
     // The boiler fails for three days, and after it every day is usual, though a little low.
     run(
         &mut postgres,
-        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours, comfort_hours,
+        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours,
+             comfort_hours,
              coverage_share, quality, received_at)
          select building_id, apartment_id, local_date, 24, 24, 24, 1, 'measured', local_date + interval '30 hours'
-         from energy.apartment_features where building_id = 'block' and local_date between '2026-03-20' and '2026-03-27';
+         from energy.apartment_features where building_id = 'block'
+             and local_date between '2026-03-20' and '2026-03-27';
          create table public.usual as
          select apartment_id, local_date, (0.7 + 0.1 * right(apartment_id, 1)::integer) * (2 + 0.8 * hdd) - 0.2 as kwh
-         from energy.apartment_features where building_id = 'block' and local_date between '2026-03-20' and '2026-03-27';
+         from energy.apartment_features where building_id = 'block'
+             and local_date between '2026-03-20' and '2026-03-27';
          create function public.fail(flats text) returns void language sql as $$
              update energy.apartment_features as days
-             set daily_energy_kwh = case when days.apartment_id ~ flats and days.local_date between '2026-03-22' and '2026-03-24'
+             set daily_energy_kwh = case when days.apartment_id ~ flats
+                 and days.local_date between '2026-03-22' and '2026-03-24'
                  then 0 else kwh end
              from public.usual
-             where days.building_id = 'block' and usual.apartment_id = days.apartment_id and usual.local_date = days.local_date $$",
+             where days.building_id = 'block' and usual.apartment_id = days.apartment_id
+                 and usual.local_date = days.local_date $$",
     )
     .await;
     let score = "select energy.score_days_of(array['block'], '2026-03-20', '2026-03-27')";
@@ -452,7 +491,8 @@ async fn a_fault_of_the_building_or_one_that_was_repaired_leaves_nothing_in_the_
                   group by local_date order by 1";
     run(&mut postgres, &format!("select public.fail('flat'); {score}")).await;
     assert_eq!(texts(&mut postgres, alarms).await, ["22 10", "23 10", "24 10"]);
-    let faults = "select to_char(local_date, 'DD') from energy.building_fault_days(array['block'], '2026-03-20', '2026-03-27') order by 1";
+    let faults = "select to_char(local_date, 'DD') from energy.building_fault_days(array['block'], '2026-03-20',
+                      '2026-03-27') order by 1";
     assert_eq!(texts(&mut postgres, faults).await, ["22", "23", "24"]);
     // Again, and day by day, the scores are the same.
     assert_eq!(query_scalar::<_, i64>(score).fetch_one(&mut postgres).await.unwrap(), 0);
@@ -469,9 +509,12 @@ async fn a_fault_of_the_building_or_one_that_was_repaired_leaves_nothing_in_the_
     assert!(texts(&mut postgres, faults).await.is_empty());
     run(
         &mut postgres,
-        "insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until, days, anomaly_score,
-             threshold, severity, detectors, model_version, opened_at, opened_by, updated_at, status, resolved_at, resolved_by)
-         select 'block/flat-3#2026-03-22', 'block', 'flat-3', '2026-03-22', '2026-03-23', '2026-03-24', 3, 0.9, 0.3, 'warning',
+        "insert into energy.anomaly_alerts (alert_id, building_id, apartment_id, first_date, last_date, run_until,
+             days, anomaly_score,
+             threshold, severity, detectors, model_version, opened_at, opened_by, updated_at, status, resolved_at,
+                 resolved_by)
+         select 'block/flat-3#2026-03-22', 'block', 'flat-3', '2026-03-22', '2026-03-23', '2026-03-24', 3, 0.9, 0.3,
+             'warning',
              '{expected_energy}', 'x', now(), 'x', now(), 'Resolved-True Positive', now(), 'tina'",
     )
     .await;
@@ -482,8 +525,10 @@ async fn a_fault_of_the_building_or_one_that_was_repaired_leaves_nothing_in_the_
     run(
         &mut postgres,
         "update energy.anomaly_alerts set status = 'Resolved-False Positive';
-         insert into energy.anomaly_scores (building_id, apartment_id, local_date, detector, score, is_alarm, config_id, known_at)
-         select building_id, apartment_id, '2026-03-24', 'silent_sensor', 0.9, true, 1, now() from raw.apartments where building_id = 'block'
+         insert into energy.anomaly_scores
+             (building_id, apartment_id, local_date, detector, score, is_alarm, config_id, known_at)
+         select building_id, apartment_id, '2026-03-24', 'silent_sensor', 0.9, true, 1, now() from raw.apartments
+         where building_id = 'block'
          on conflict (building_id, apartment_id, local_date, detector) do update set score = 0.9, is_alarm = true",
     )
     .await;

@@ -13,10 +13,13 @@ async fn learn(postgres: &mut PgConnection) -> i64 {
     run(postgres, "set role pipeline").await;
     run(postgres, "call energy.run_job('learn_anomaly_weights')").await;
     run(postgres, "reset role").await;
-    query_scalar("select rows_written from energy.job_runs where job_name = 'learn_anomaly_weights' order by job_run_id desc limit 1")
-        .fetch_one(postgres)
-        .await
-        .unwrap()
+    query_scalar(
+        "select rows_written from energy.job_runs where job_name = 'learn_anomaly_weights'
+         order by job_run_id desc limit 1",
+    )
+    .fetch_one(postgres)
+    .await
+    .unwrap()
 }
 
 /// What was found of the alerts of the flats whose number divided by two leaves the given rest.
@@ -24,7 +27,8 @@ async fn answer(postgres: &mut PgConnection, condition: &str, status: &str) {
     run(
         postgres,
         &format!(
-            "update energy.anomaly_alerts set status = 'Resolved-{status}', resolved_at = energy.clock(), resolved_by = 'tina'
+            "update energy.anomaly_alerts set status = 'Resolved-{status}', resolved_at = energy.clock(),
+                 resolved_by = 'tina'
              where {condition}"
         ),
     )
@@ -63,7 +67,8 @@ async fn answers_teach_once_there_are_min_labels_and_move_what_a_detector_counts
     configure(&mut postgres, "anomaly_alerts,min_labels", "20").await;
     assert_eq!(learn(&mut postgres).await, 2, "of all, and of the archetype");
     let learnt: Vec<(String, String, i32, i32)> = query_as(
-        "select archetype, detector, labels, positives from energy.anomaly_weights order by archetype, detector collate \"C\"",
+        "select archetype, detector, labels, positives from energy.anomaly_weights
+         order by archetype, detector collate \"C\"",
     )
     .fetch_all(&mut postgres)
     .await
@@ -76,7 +81,8 @@ async fn answers_teach_once_there_are_min_labels_and_move_what_a_detector_counts
     assert!(score(&after[0]) > 0.6 && score(&after[1]) < 0.4, "{after:?}");
     // The days that the budget ranks have the new scores at once, and the old one beside.
     let kept: (f64, f64) = query_as(
-        "select anomaly_score, prior from energy.anomaly_findings where apartment_id = 'flat-3' and local_date = '2026-03-23'",
+        "select anomaly_score, prior from energy.anomaly_findings
+         where apartment_id = 'flat-3' and local_date = '2026-03-23'",
     )
     .fetch_one(&mut postgres)
     .await
@@ -130,7 +136,8 @@ async fn an_archetype_that_fails_is_a_row_and_the_others_go_on() {
     answer(&mut postgres, "true", "True Positive").await;
     run(&mut postgres, "alter table energy.anomaly_weights add constraint a_test check (archetype <> '')").await;
     run(&mut postgres, "set role pipeline; call energy.learn_anomaly_weights(); reset role").await;
-    let runs = "select concat_ws(' ', status, rows_written, coalesce(archetype, 'all'), sqlstate, message) from energy.job_runs
+    let runs = "select concat_ws(' ', status, rows_written, coalesce(archetype, 'all'), sqlstate, message)
+                from energy.job_runs
         where job_name = 'learn_anomaly_weights' order by job_run_id";
     let reason = r#"new row for relation "anomaly_weights" violates check constraint "a_test""#;
     let rows = [format!("failed 0  23514 {reason}"), "failed 1 all 1 archetypes failed".to_owned()];

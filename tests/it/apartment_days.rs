@@ -20,8 +20,10 @@ async fn a_day_of_an_apartment_is_local_and_has_its_rooms_and_lags() {
     refresh_days(&mut work).await;
     let days: Vec<(String, i32, [Option<f64>; 5])> = query_as(
         "select to_char(local_date, 'MM-DD'), comfort_hours,
-             array[consumption_kwh, consumption_kwh_lag_1d, consumption_kwh_lag_7d, setpoint_difference_c, heating_degree_days]
-         from processed.int_apartment_features where building_id = 'a-test-house' and apartment_id = 'flat-1' order by local_date",
+             array[consumption_kwh, consumption_kwh_lag_1d, consumption_kwh_lag_7d, setpoint_difference_c,
+                 heating_degree_days]
+         from processed.int_apartment_features where building_id = 'a-test-house' and apartment_id = 'flat-1'
+         order by local_date",
     )
     .fetch_all(&mut *work)
     .await
@@ -102,7 +104,8 @@ async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
     near("room_coverage_share", 1.0);
 
     work.execute(
-        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours, comfort_hours, coverage_share, quality)
+        "insert into energy.apartment_days (building_id, apartment_id, local_date, hours_in_day, consumption_hours,
+             comfort_hours, coverage_share, quality)
          values ('a-test-tower', 'f1', '2016-12-25', 24, 0, 0, 0, 'missing')",
     )
     .await
@@ -111,9 +114,12 @@ async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
     assert_eq!(features(&mut work, "f1", "2017-01-19").await["weather_in_range"], true);
 
     // Per area if the area of both is known.
-    work.execute("update raw.apartments set area_m2 = case apartment_id when 'f1' then 100 else 50 end where building_id = 'a-test-tower' and apartment_id < 'f4'")
-        .await
-        .unwrap();
+    work.execute(
+        "update raw.apartments set area_m2 = case apartment_id when 'f1' then 100 else 50 end
+         where building_id = 'a-test-tower' and apartment_id < 'f4'",
+    )
+    .await
+    .unwrap();
     let day = features(&mut work, "f1", "2017-01-20").await;
     assert!((day["energy_to_neighbours"].as_f64().unwrap() - 0.24 / 0.072).abs() < 1e-9, "{day}");
 
@@ -121,7 +127,8 @@ async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
     let same = |since: &'static str| {
         format!(
             "select (
-                 select jsonb_agg(to_jsonb(days) order by apartment_id, local_date) from processed.int_apartment_features as days
+                 select jsonb_agg(to_jsonb(days) order by apartment_id, local_date)
+                 from processed.int_apartment_features as days
                  where building_id = 'a-test-tower' and local_date >= '{since}')"
         )
     };
@@ -135,7 +142,8 @@ async fn a_day_is_compared_with_earlier_days_neighbours_and_similar_days() {
 /// Days of the tower whose kept features are not those that are computed now, but for rounding, and how many are kept.
 async fn differences(work: &mut sqlx::PgConnection) -> (Vec<String>, i64) {
     let different = query_scalar(
-        "select distinct coalesce(kept.apartment_id, fresh.apartment_id) || ' ' || coalesce(kept.local_date, fresh.local_date)
+        "select distinct coalesce(kept.apartment_id, fresh.apartment_id) || ' ' ||
+             coalesce(kept.local_date, fresh.local_date)
          from (select * from features.fct_apartment_days where building_id = 'a-test-tower') as kept
          full join (
              select * from processed.int_apartment_features
@@ -190,7 +198,8 @@ async fn what_is_kept_of_a_day_is_what_is_computed_and_late_data_make_it_again()
     work.execute(raw_sql("set local role pipeline; call energy.score_anomalies(); reset role")).await.unwrap();
     assert_eq!(differences(&mut work).await, (Vec::new(), 65));
     let scored: i64 = query_scalar(
-        "select count(*) from features.fct_apartment_days where building_id = 'a-test-tower' and local_date = '2017-01-21'",
+        "select count(*) from features.fct_apartment_days
+         where building_id = 'a-test-tower' and local_date = '2017-01-21'",
     )
     .fetch_one(&mut *work)
     .await
@@ -214,8 +223,10 @@ async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_s
     ] {
         if table == "anomaly_findings" {
             work.execute(
-                "insert into energy.anomaly_findings (building_id, apartment_id, local_date, anomaly_score, strengths, detectors, severity, model_version)
-                 select 'a-test-tower', 'f1', '2017-01-08'::date + n, 0.2, '{}', '{}', 'info', 'x' from generate_series(0, 12) as n on conflict do nothing",
+                "insert into energy.anomaly_findings (building_id, apartment_id, local_date, anomaly_score, strengths,
+                     detectors, severity, model_version)
+                 select 'a-test-tower', 'f1', '2017-01-08'::date + n, 0.2, '{}', '{}', 'info', 'x'
+                 from generate_series(0, 12) as n on conflict do nothing",
             )
             .await
             .unwrap();
@@ -224,12 +235,13 @@ async fn features_scores_and_listed_days_are_kept_as_long_as_the_configuration_s
         let purged: i64 = query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *work).await.unwrap();
         assert!(purged > 0, "{table}");
         let left = format!(
-            "select min(local_date) = ('2017-01-21'::date - interval '{kept}')::date from energy.{table} where building_id = 'a-test-tower'"
+            "select min(local_date) = ('2017-01-21'::date - interval '{kept}')::date from energy.{table}
+             where building_id = 'a-test-tower'"
         );
         assert!(query_scalar::<_, bool>(AssertSqlSafe(left)).fetch_one(&mut *work).await.unwrap(), "{table}");
     }
-    // Features last as long as models are trained on them, days as long as their features, and what was scored as long as
-    // late data change it.
+    // Features last as long as models are trained on them, days as long as their features, and what was scored as long
+    // as late data change it.
     for (log, kept, expected) in [
         ("apartment_features", "90 days", "90 days is shorter than anomalies.models.history, 1 year"),
         ("apartment_days", "400 days", "400 days is shorter than storage.logs.energy.apartment_features, 2 years"),

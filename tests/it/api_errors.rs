@@ -46,7 +46,8 @@ async fn failed_requests_are_counted_and_many_server_errors_raise_an_alert() {
     let (database, mut postgres) = two_buildings().await;
     run(
         &mut postgres,
-        "create function api.fails() returns void language plpgsql as $$ begin raise exception 'out of order' using errcode = 'XX000'; end $$;
+        "create function api.fails() returns void language plpgsql as $$ begin raise exception 'out of order'
+             using errcode = 'XX000'; end $$;
          grant execute on function api.fails() to supplier",
     )
     .await;

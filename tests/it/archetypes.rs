@@ -22,7 +22,8 @@ pub async fn add_hours(postgres: &mut PgConnection, building: &str, days: i32, f
     let add = format!(
         "insert into energy.building_hours
          select '{building}', hour_at, consumption_kwh * {factor}, 0, 4, 4, 1, 'measured', received_at
-         from energy.building_hours where building_id = 'homes-1-4' and hour_at >= energy.clock() - interval '{days} days'"
+         from energy.building_hours where building_id = 'homes-1-4'
+             and hour_at >= energy.clock() - interval '{days} days'"
     );
     postgres.execute(AssertSqlSafe(add)).await.unwrap();
 }
@@ -38,7 +39,8 @@ async fn each_archetype_of_two_buildings_or_more_is_trained_last_and_gated() {
     pipeline.execute("call energy.train_models()").await.unwrap();
 
     let runs: Vec<(String, String, String, String)> = query_as(
-        "select coalesce(building_id, 'archetype ' || archetype), status, concat_ws(' ', sqlstate, message), coalesce(hint, '')
+        "select coalesce(building_id, 'archetype ' || archetype), status, concat_ws(' ', sqlstate, message),
+             coalesce(hint, '')
          from energy.job_runs where building_id like 'homes-%' or archetype is not null order by job_run_id",
     )
     .fetch_all(&mut pipeline)
@@ -85,11 +87,13 @@ async fn each_archetype_of_two_buildings_or_more_is_trained_last_and_gated() {
     let status = "select status from edf.models where subject = 'archetype:homes'";
     pipeline.execute("call energy.gate_models()").await.unwrap();
     assert_eq!(query_scalar::<_, String>(status).fetch_one(&mut pipeline).await.unwrap(), "pending");
-    let strict = "call energy.load_config(jsonb_set(energy.current_config(), '{evaluation,gate,max_newcomer_rmse_ratio}', '0.01'))";
+    let strict = "call energy.load_config(jsonb_set(energy.current_config(),
+                      '{evaluation,gate,max_newcomer_rmse_ratio}', '0.01'))";
     postgres.execute(strict).await.unwrap();
     pipeline.execute("call energy.gate_models()").await.unwrap();
     let reason: String = query_scalar(
-        "select reason from edf.model_events join edf.models using (model_id) where subject = 'archetype:homes' and event = 'rejected'",
+        "select reason from edf.model_events join edf.models using (model_id)
+         where subject = 'archetype:homes' and event = 'rejected'",
     )
     .fetch_one(&mut pipeline)
     .await
@@ -199,7 +203,8 @@ async fn a_building_uses_its_archetypes_model_until_it_has_its_own() {
 
     postgres
         .execute(raw_sql(
-            r#"insert into energy.building_access values ('me', 'new-4'); set request.jwt.claims = '{"sub": "me"}'; set role resident"#,
+            r#"insert into energy.building_access values ('me', 'new-4'); set request.jwt.claims = '{"sub": "me"}';
+               set role resident"#,
         ))
         .await
         .unwrap();
@@ -242,12 +247,15 @@ async fn invalid_archetypes_are_rejected_and_no_building_can_have_their_name() {
 async fn archetype_training_only_reads_data_received_by_then() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let inputs = "select string_agg(to_jsonb(p)::text, ',') from edf.panel_of(energy.archetype_training_query(energy.archetype_members('homes', '2017-07-28 05:00Z'), '2017-07-28 05:00Z')) as p";
+    let inputs = "select string_agg(to_jsonb(p)::text, ',')
+                  from edf.panel_of(energy.archetype_training_query(energy.archetype_members('homes',
+                      '2017-07-28 05:00Z'), '2017-07-28 05:00Z')) as p";
     let before: String = query_scalar(inputs).fetch_one(&mut *work).await.unwrap();
     work.execute(raw_sql(
         "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'
          where received_at > '2017-07-28 05:00Z';
-         update raw.weather_observations set temperature_c = 99, ghi_w_m2 = 9999 where received_at > '2017-07-28 05:00Z'",
+         update raw.weather_observations set temperature_c = 99, ghi_w_m2 = 9999
+         where received_at > '2017-07-28 05:00Z'",
     ))
     .await
     .unwrap();

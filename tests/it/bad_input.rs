@@ -119,9 +119,12 @@ async fn a_forecast_beyond_the_models_limits_is_rejected() {
         ("22023", format!("'house', '{DEMAND}', issued_at => 'infinity'")),
         ("22000", format!("'house', '{DEMAND} where at > ''2026-02-13Z'''")),
         ("22023", "'house', 'select at, demand_kwh, temperature_c as outside from hourly'".to_owned()),
-        ("22023", "'house', 'select ''2026-01-05Z''::timestamptz + (at - ''2026-01-05Z'') / 2 as at, demand_kwh, temperature_c
-                       from hourly'"
-            .to_owned()),
+        (
+            "22023",
+            "'house', 'select ''2026-01-05Z''::timestamptz + (at - ''2026-01-05Z'') / 2 as at,
+                       demand_kwh, temperature_c from hourly'"
+                .to_owned(),
+        ),
     ];
     let cases = cases.map(|(code, arguments)| (code, format!("select edf.forecast({arguments})")));
     let cases: Vec<_> = cases.iter().map(|(code, statement)| (*code, statement.as_str())).collect();

@@ -12,9 +12,9 @@ const HOSTILE: &str = "x'; drop table raw.meter_readings; -- $$ %s {}";
 
 /// A message in one line; unknown fields are ignored, so `door` can tag messages by the test.
 fn good(door: &str) -> String {
-    format!(
-        r#"{{"door": "{door}", "timestamp_str": "2017-07-29T04:32:00Z", "building_id": "homes-9-13", "apartment_id": "home-9", "readings": [{{"sensor_type": "test_{door}", "room_name": "hall", "value": 12.5}}]}}"#
-    )
+    let reading = format!(r#"{{"sensor_type": "test_{door}", "room_name": "hall", "value": 12.5}}"#);
+    let place = r#""building_id": "homes-9-13", "apartment_id": "home-9""#;
+    format!(r#"{{"door": "{door}", "timestamp_str": "2017-07-29T04:32:00Z", {place}, "readings": [{reading}]}}"#)
 }
 
 /// (message, expected code) for every field and kind of error.
@@ -88,7 +88,8 @@ async fn each_is_kept(connection: &mut PgConnection, cases: &[(String, &str)]) {
     let mut wrong = Vec::new();
     for (message, code) in cases {
         let kept: Vec<(String, String)> = query_as(
-            "delete from raw.rejected_messages where source = 'meter' and message = $1 and replayed_at is null returning reason_code, reason",
+            "delete from raw.rejected_messages where source = 'meter' and message = $1 and replayed_at is null
+             returning reason_code, reason",
         )
         .bind(message)
         .fetch_all(&mut *connection)
@@ -106,7 +107,8 @@ async fn taken(connection: &mut PgConnection, door: &str) -> Vec<f64> {
     let types = [format!("test_{door}"), HOSTILE.to_owned()];
     let values = query_scalar(
         "delete from raw.meter_readings using raw.sensors
-         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'homes-9-13' and sensor_type = any ($1) returning value",
+         where sensors.sensor_id = meter_readings.sensor_id and building_id = 'homes-9-13'
+             and sensor_type = any ($1) returning value",
     )
     .bind(&types[..])
     .fetch_all(&mut *connection)
@@ -263,7 +265,8 @@ async fn a_message_of_a_hundred_megabytes_is_one_rejection_on_every_path() {
     assert_eq!(status, StatusCode::OK);
     for door in ["huge_call", "huge_copy", "huge_http"] {
         let kept: Vec<(String, i32)> = query_as(
-            "delete from raw.rejected_messages where reason_code = 'too_large' and message like $1 returning reason_code, length(message)",
+            "delete from raw.rejected_messages where reason_code = 'too_large' and message like $1
+             returning reason_code, length(message)",
         )
         .bind(format!("{{\"door\": \"{door}\"%"))
         .fetch_all(&mut postgres)

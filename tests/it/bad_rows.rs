@@ -15,7 +15,8 @@ const GOOD: &str = "a-test-house-next-door";
 async fn two_houses(work: &mut PgConnection) {
     add_house(work).await;
     work.execute(raw_sql(
-        "insert into raw.buildings select 'a-test-house-next-door', name, time_zone, region, latitude, longitude, weather_location_id
+        "insert into raw.buildings select 'a-test-house-next-door', name, time_zone, region, latitude, longitude,
+             weather_location_id
          from raw.buildings where building_id = 'a-test-house';
          insert into raw.apartments select 'a-test-house-next-door', 'flat-' || n from generate_series(1, 3) as n",
     ))
@@ -100,9 +101,12 @@ async fn invalid_settings_and_replacements_of_meters_are_rejected_on_write() {
         r#"insert into raw.sensors (building_id, sensor_type, settings) values ('a-test-house', 'x', '{"max": 1}')"#;
     assert_eq!(refusal(&mut tried, insert).await.code, "22023");
     tried.rollback().await.unwrap();
-    work.execute(r#"update raw.sensors set settings = '{"max_kw": 25, "width_kwh": null}', replaced_at = '{2017-07-10 00:00Z}' where building_id = 'a-test-house'"#)
-        .await
-        .unwrap();
+    work.execute(
+        r#"update raw.sensors set settings = '{"max_kw": 25, "width_kwh": null}',
+               replaced_at = '{2017-07-10 00:00Z}' where building_id = 'a-test-house'"#,
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -142,7 +146,8 @@ async fn a_time_zone_not_exactly_in_the_servers_list_is_rejected_on_write() {
         tried.rollback().await.unwrap();
     }
     let mut tried = work.begin().await.unwrap();
-    let insert = "insert into raw.buildings select 'x' || n, name, case n when 3 then 'Nowhere' else time_zone end, region, latitude, longitude, weather_location_id
+    let insert = "insert into raw.buildings select 'x' || n, name, case n when 3 then 'Nowhere'
+                      else time_zone end, region, latitude, longitude, weather_location_id
                   from raw.buildings, generate_series(1, 5) as n where building_id = 'a-test-house'";
     let refused = refusal(&mut tried, insert).await;
     assert!(refused.message.contains("x3") && refused.message.contains("Nowhere"), "{refused:?}");
@@ -162,13 +167,26 @@ async fn a_time_zone_not_exactly_in_the_servers_list_is_rejected_on_write() {
 async fn an_invalid_row_stops_the_hours_of_one_building_until_it_is_fixed() {
     for (wrong, fix, code) in [
         (r#"update raw.sensors set settings = '{"max_kW": 25}'"#, "update raw.sensors set settings = '{}'", "22023"),
-        (r#"update raw.sensors set settings = '{"jitter_h": "six"}'"#, "update raw.sensors set settings = '{}'", "22P02"),
-        ("update raw.sensors set replaced_at = '{null}'", "update raw.sensors set replaced_at = '{}'", "22004"),
-        ("update raw.buildings set time_zone = 'Mars/Olympus'", "update raw.buildings set time_zone = 'Etc/GMT+8'", "22023"),
         (
-            "update raw.meter_readings as r set received_at = 'infinity' from (select sensor_id, building_id from raw.sensors) as s
-             where s.sensor_id = r.sensor_id and read_at = '2017-07-14 05:00Z' and building_id = 'a-test-house' and true",
-            "delete from raw.meter_readings where received_at = 'infinity' and sensor_id in (select sensor_id from raw.sensors where building_id = 'a-test-house') and true",
+            r#"update raw.sensors set settings = '{"jitter_h": "six"}'"#,
+            "update raw.sensors set settings
+                = '{}'",
+            "22P02",
+        ),
+        ("update raw.sensors set replaced_at = '{null}'", "update raw.sensors set replaced_at = '{}'", "22004"),
+        (
+            "update raw.buildings set time_zone = 'Mars/Olympus'",
+            "update raw.buildings set time_zone
+                = 'Etc/GMT+8'",
+            "22023",
+        ),
+        (
+            "update raw.meter_readings as r set received_at = 'infinity'
+             from (select sensor_id, building_id from raw.sensors) as s
+             where s.sensor_id = r.sensor_id and read_at = '2017-07-14 05:00Z' and building_id = 'a-test-house'
+                 and true",
+            "delete from raw.meter_readings where received_at = 'infinity'
+                 and sensor_id in (select sensor_id from raw.sensors where building_id = 'a-test-house') and true",
             "22023",
         ),
     ] {
@@ -249,10 +267,14 @@ async fn a_recently_failed_building_is_retried_separately_until_it_succeeds() {
     let before = count(&mut work, "hours_due", "a-test-house").await;
     ingest(&mut work, &for_both(&[message(1500, 1, 99.0)]), 10).await;
     refresh(&mut work).await;
-    let rows: i64 = query_scalar("select count(*) from energy.job_runs where job_name = 'refresh_hours' and building_id = 'a-test-house' and xmin = pg_current_xact_id()::xid")
-        .fetch_one(&mut *work)
-        .await
-        .unwrap();
+    let rows: i64 = query_scalar(
+        "select count(*) from energy.job_runs
+         where job_name = 'refresh_hours' and building_id = 'a-test-house'
+             and xmin = pg_current_xact_id()::xid",
+    )
+    .fetch_one(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(rows, 2);
     assert_eq!(count(&mut work, "hours_due", "a-test-house").await, before + 1);
     assert_eq!(count(&mut work, "apartment_hours", GOOD).await, 25);
@@ -269,9 +291,11 @@ async fn a_message_that_the_database_rejects_does_not_affect_its_batch() {
          begin
              -- Disabled by a setting: dropping it would wait for sessions that wait for this one.
              if current_setting('test.poison', true) = 'gone' then return new; end if;
-             raise exception 'this one is poison' using errcode = case new.sensor_type when 'test_poison_1' then '23514' else 'P0001' end;
+             raise exception 'this one is poison'
+                 using errcode = case new.sensor_type when 'test_poison_1' then '23514' else 'P0001' end;
          end $$;
-         create trigger refuse before insert on raw.sensors for each row when (new.sensor_type like 'test_poison%') execute function pg_temp.refuse()",
+         create trigger refuse before insert on raw.sensors for each row
+             when (new.sensor_type like 'test_poison%') execute function pg_temp.refuse()",
     ))
     .await
     .unwrap();
@@ -299,7 +323,8 @@ async fn a_message_that_the_database_rejects_does_not_affect_its_batch() {
             }
         }
         let told: Vec<(Option<String>, String)> = query_as(
-            "select building_id, sqlstate from energy.job_runs where job_name = 'take_meter_messages' and job_run_id > $1 order by job_run_id",
+            "select building_id, sqlstate from energy.job_runs
+             where job_name = 'take_meter_messages' and job_run_id > $1 order by job_run_id",
         )
         .bind(newest)
         .fetch_all(&mut *work)
@@ -313,8 +338,11 @@ async fn a_message_that_the_database_rejects_does_not_affect_its_batch() {
         );
     }
     let (values, rejected): (i64, i64) = query_as(
-        "select (select count(*) from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'),
-                (select count(*) from raw.rejected_messages where reason_code = 'ingest_error' and reason like '%: this one is poison' and message like '%a-test-house%')",
+        "select (select count(*) from raw.meter_readings join raw.sensors using (sensor_id)
+         where building_id = 'a-test-house'),
+                (select count(*) from raw.rejected_messages
+                where reason_code = 'ingest_error' and reason like '%: this one is poison'
+                    and message like '%a-test-house%')",
     )
     .fetch_one(&mut *work)
     .await
@@ -368,10 +396,13 @@ async fn a_line_with_an_invalid_time_of_receipt_is_rejected_and_does_not_block_t
             .unwrap();
     }
     while query_scalar::<_, i64>("select energy.take_inbox_batch(10)").fetch_one(&mut *work).await.unwrap() > 0 {}
-    let finite: Vec<bool> = query_scalar("select isfinite(received_at) from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'")
-        .fetch_all(&mut *work)
-        .await
-        .unwrap();
+    let finite: Vec<bool> = query_scalar(
+        "select isfinite(received_at) from raw.meter_readings
+         join raw.sensors using (sensor_id) where building_id = 'a-test-house'",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(finite, [true; 3]);
 }
 
@@ -428,7 +459,8 @@ async fn pg_cron_accepts_every_schedule_that_the_configuration_allows() {
     .await
     .unwrap();
     let refused: Vec<String> = query_scalar(
-        "select schedule from unnest($1::text[]) as schedule where energy.schedule_error(schedule) is null and not pg_temp.cron_takes(schedule)",
+        "select schedule from unnest($1::text[]) as schedule
+         where energy.schedule_error(schedule) is null and not pg_temp.cron_takes(schedule)",
     )
     .bind(&schedules)
     .fetch_all(&mut *work)
@@ -454,14 +486,21 @@ async fn a_schedule_that_pg_cron_rejects_is_a_failed_row_and_the_other_jobs_are_
     let mut work = postgres.begin().await.unwrap();
     work.execute(raw_sql(
         r#"insert into energy.configs (config, checksum)
-           select jsonb_set(jsonb_set(energy.current_config(), '{schedules,refresh_hours}', '"5/15 * * * *"'), '{schedules,apply_retention}', '"31 3 * * *"'), ''"#,
+           select jsonb_set(jsonb_set(energy.current_config(), '{schedules,refresh_hours}', '"5/15 * * * *"'),
+               '{schedules,apply_retention}', '"31 3 * * *"'), ''"#,
     ))
     .await
     .unwrap();
     let jobs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/jobs.sql")).unwrap();
     work.execute(raw_sql(AssertSqlSafe(jobs))).await.unwrap();
-    let schedules: Vec<(String, String)> =
-        query_as("select jobname, schedule from cron.job where jobname in ('edf refresh hours', 'edf apply retention') order by 1").fetch_all(&mut *work).await.unwrap();
+    let schedules: Vec<(String, String)> = query_as(
+        "select jobname, schedule from cron.job
+         where jobname in ('edf refresh hours', 'edf apply retention')
+         order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(schedules[0], ("edf apply retention".to_owned(), "31 3 * * *".to_owned()));
     assert_eq!(schedules[1], ("edf refresh hours".to_owned(), "*/15 * * * *".to_owned()));
     let (status, message): (String, String) = query_as(

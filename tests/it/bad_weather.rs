@@ -4,7 +4,8 @@ use edf_tests::{as_role, refusal};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar};
 
-const GOOD: &str = r#"{"utc_offset_seconds": 7200, "hourly": {"time": ["2017-07-29T02:00", "2017-07-29T03:00"], "temperature_2m": [18.5, null], "cloud_cover": [0, 100], "shortwave_radiation": [0, 1.5]}}"#;
+const GOOD: &str = r#"{"utc_offset_seconds": 7200, "hourly": {"time": ["2017-07-29T02:00", "2017-07-29T03:00"],
+    "temperature_2m": [18.5, null], "cloud_cover": [0, 100], "shortwave_radiation": [0, 1.5]}}"#;
 
 /// (replaced text, replacement, expected code) for every field and kind of error.
 const CASES: [(&str, &str, &str); 49] = [
@@ -61,7 +62,8 @@ const CASES: [(&str, &str, &str); 49] = [
 
 async fn place(connection: &mut PgConnection) -> String {
     query_scalar(
-        "select weather_location_id from raw.weather_locations where weather_location_id not like 'weather-test-%' limit 1",
+        "select weather_location_id from raw.weather_locations where weather_location_id not like 'weather-test-%'
+         limit 1",
     )
     .fetch_one(connection)
     .await
@@ -170,7 +172,8 @@ async fn an_analyst_lists_fixes_and_replays_rejections() {
         query("call energy.replay_rejected(array[$1], $2)").bind(id).bind(GOOD).execute(&mut *work).await.unwrap();
     }
     let replayed: Vec<(String, String)> = query_as(
-        "select replayed_by, fixed_message from energy.rejections where rejected_id = any ($1) and replayed_at is not null",
+        "select replayed_by, fixed_message from energy.rejections
+         where rejected_id = any ($1) and replayed_at is not null",
     )
     .bind(&ids)
     .fetch_all(&mut *work)
@@ -178,8 +181,10 @@ async fn an_analyst_lists_fixes_and_replays_rejections() {
     .unwrap();
     assert_eq!(replayed, vec![("postgres".to_owned(), GOOD.to_owned()); 2]);
     let kept: (i64, bool) = query_as(
-        "select (select count(*) from raw.weather_forecasts where weather_location_id = $1 and issued_at = '2017-07-29 00:01Z'),
-                exists (select from raw.weather_observations where weather_location_id = $1 and valid_at = '2017-07-29 00:00Z')",
+        "select (select count(*) from raw.weather_forecasts
+         where weather_location_id = $1 and issued_at = '2017-07-29 00:01Z'),
+                exists (select from raw.weather_observations
+                where weather_location_id = $1 and valid_at = '2017-07-29 00:00Z')",
     )
     .bind(&place)
     .fetch_one(&mut *work)

@@ -31,10 +31,13 @@ pub async fn deployed() -> Throwaway {
         .unwrap();
     postgres
         .execute(raw_sql(
-            "insert into energy.utc_days select day_at from generate_series('2016-01-01 00:00Z'::timestamptz, '2018-12-31 00:00Z', '24 hours') as day_at;
+            "insert into energy.utc_days select day_at
+             from generate_series('2016-01-01 00:00Z'::timestamptz, '2018-12-31 00:00Z', '24 hours') as day_at;
              insert into raw.weather_locations values ('here', 34, -117);
-             insert into raw.buildings select 'house-' || n, 'House', 'America/Los_Angeles', 'US-CA', 34, -117, 'here' from generate_series(1, 3) as n;
-             insert into raw.apartments select 'house-' || n, 'flat-' || m from generate_series(1, 3) as n, generate_series(1, 2) as m",
+             insert into raw.buildings select 'house-' || n, 'House', 'America/Los_Angeles', 'US-CA', 34, -117,
+                 'here' from generate_series(1, 3) as n;
+             insert into raw.apartments select 'house-' || n, 'flat-' || m
+             from generate_series(1, 3) as n, generate_series(1, 2) as m",
         ))
         .await
         .unwrap();
@@ -46,9 +49,9 @@ type Reading = (usize, usize, i64, u32);
 
 fn message((house, flat, hour, value): Reading) -> String {
     let at = chrono::DateTime::from_timestamp(1_475_280_000 + hour * 3600, 0).unwrap().to_rfc3339();
-    format!(
-        r#"{{"timestamp_str": "{at}", "building_id": "house-{house}", "apartment_id": "flat-{flat}", "readings": [{{"sensor_type": "electricity_kwh_total", "value": {value}}}]}}"#
-    )
+    let reading = format!(r#"{{"sensor_type": "electricity_kwh_total", "value": {value}}}"#);
+    let place = format!(r#""building_id": "house-{house}", "apartment_id": "flat-{flat}""#);
+    format!(r#"{{"timestamp_str": "{at}", {place}, "readings": [{reading}]}}"#)
 }
 
 async fn session(database: &str, isolation: &str) -> PgConnection {
@@ -135,7 +138,8 @@ async fn duplicate_messages_in_many_sessions_are_stored_once_and_corrections_win
             found.iter().filter(|(_, counts)| *counts).map(|(reading, _)| *reading).collect();
         assert_eq!(count, corrected.into_iter().collect(), "seed {seed}: the corrections count");
         let (counted, rejected): (i64, i64) = query_as(
-            "select (select sum(readings_taken)::bigint from raw.ingestions), (select count(*) from raw.rejected_messages)",
+            "select (select sum(readings_taken)::bigint from raw.ingestions),
+                 (select count(*) from raw.rejected_messages)",
         )
         .fetch_one(&mut postgres)
         .await
@@ -147,7 +151,8 @@ async fn duplicate_messages_in_many_sessions_are_stored_once_and_corrections_win
 /// The stored hours and days, as text.
 const HOURS: &str = "
     select coalesce(array_agg(hours::text order by hours::text), '{}') from (
-        select to_jsonb(h) as hours from energy.apartment_hours as h union all select to_jsonb(h) from energy.building_hours as h
+        select to_jsonb(h) as hours from energy.apartment_hours as h union all select to_jsonb(h)
+        from energy.building_hours as h
         union all select to_jsonb(d) from energy.apartment_days as d
     ) as hours";
 
@@ -193,9 +198,12 @@ async fn concurrent_and_killed_work_loses_and_duplicates_no_reading() {
     postgres
         .execute(raw_sql(
             r#"insert into energy.configs (config, checksum)
-             select jsonb_set(energy.current_config(), '{quality}', energy.current_config() -> 'quality' || '{"profile_min_days": 3, "max_step_back": "400 days"}'), '';
-             insert into energy.forecasts select 'house-1', at, at, 1, 1, 1, 1, 1, at, at from generate_series('2011-01-01Z'::timestamptz, '2012-01-01Z', '1 day') as at;
-             insert into raw.meter_readings select -1, at, at, 1 from generate_series('2014-01-01Z'::timestamptz, '2015-06-01Z', '1 day') as at"#,
+             select jsonb_set(energy.current_config(), '{quality}',
+                 energy.current_config() -> 'quality' || '{"profile_min_days": 3, "max_step_back": "400 days"}'), '';
+             insert into energy.forecasts select 'house-1', at, at, 1, 1, 1, 1, 1, at, at
+             from generate_series('2011-01-01Z'::timestamptz, '2012-01-01Z', '1 day') as at;
+             insert into raw.meter_readings select -1, at, at, 1
+             from generate_series('2014-01-01Z'::timestamptz, '2015-06-01Z', '1 day') as at"#,
         ))
         .await
         .unwrap();
@@ -275,7 +283,8 @@ async fn concurrent_and_killed_work_loses_and_duplicates_no_reading() {
         while !killer.load(Ordering::Relaxed) {
             tokio::time::sleep(std::time::Duration::from_millis(150)).await;
             let kill = "select pg_terminate_backend(pid) from pg_stat_activity
-                        where datname = current_database() and pid <> pg_backend_pid() and state = 'active' order by random() limit 1";
+                        where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
+                        order by random() limit 1";
             kills += query(kill).fetch_all(&mut postgres).await.unwrap().len();
         }
         kills
@@ -309,8 +318,10 @@ async fn concurrent_and_killed_work_loses_and_duplicates_no_reading() {
     assert!(of.values().all(|n| *n == 1), "a reading is stored twice");
     assert_eq!(of.into_keys().collect::<BTreeSet<_>>(), originals.into_iter().collect());
     let (counted, rejected, inbox, old, split): (i64, i64, i64, i64, i64) = query_as(
-        "select (select sum(readings_taken)::bigint from raw.ingestions), (select count(*) from raw.rejected_messages), (select count(*) from raw.meter_inbox),
-             (select count(*) from energy.forecasts) + (select count(*) from raw.meter_readings where sensor_id = -1 and read_at < '2015-01-01'),
+        "select (select sum(readings_taken)::bigint from raw.ingestions), (select count(*) from raw.rejected_messages),
+             (select count(*) from raw.meter_inbox),
+             (select count(*) from energy.forecasts) + (select count(*) from raw.meter_readings
+             where sensor_id = -1 and read_at < '2015-01-01'),
              (select count(*) from pg_inherits where inhparent = 'raw.meter_readings'::regclass)",
     )
     .fetch_one(&mut postgres)
@@ -327,7 +338,8 @@ async fn concurrent_and_killed_work_loses_and_duplicates_no_reading() {
     let kept: Vec<String> = query_scalar(HOURS).fetch_one(&mut postgres).await.unwrap();
     postgres
         .execute(raw_sql(
-            "truncate energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.apartment_days, energy.building_spans, energy.building_heard, energy.days_due;
+            "truncate energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.apartment_days,
+                 energy.building_spans, energy.building_heard, energy.days_due;
              call energy.refresh_building_hours('-infinity'); call energy.refresh_apartment_days()",
         ))
         .await

@@ -28,7 +28,8 @@ pub async fn block() -> (Throwaway, PgConnection) {
          union all select 'villa', 'flat-' || n from generate_series(1, 2) as n;
          insert into energy.anomaly_scores
              (building_id, apartment_id, local_date, detector, score, is_alarm, config_id, known_at)
-         select building_id, apartment_id, at::date, detector, 0, false, energy.current_config_id(), at + interval '30 hours'
+         select building_id, apartment_id, at::date, detector, 0, false, energy.current_config_id(),
+             at + interval '30 hours'
          from raw.apartments
          cross join generate_series('2026-03-01Z'::timestamptz, '2026-03-27Z', '1 day') as at
          cross join unnest(array['stuck_valve', 'silent_sensor', 'open_window']) as detector",
@@ -48,7 +49,8 @@ pub async fn says(postgres: &mut PgConnection, flat: &str, day: u32, detector: &
          values ('block', $1, $2::date, $3, $4, $4 >= 0.5, 14, '{"room": "bath", "room_c": 25.1, "setpoint_c": 20}',
              energy.current_config_id(), energy.clock())
          on conflict (building_id, apartment_id, local_date, detector)
-         do update set score = excluded.score, is_alarm = excluded.is_alarm, hours = excluded.hours, evidence = excluded.evidence"#,
+         do update set score = excluded.score, is_alarm = excluded.is_alarm, hours = excluded.hours,
+             evidence = excluded.evidence"#,
     )
     .bind(flat)
     .bind(date(day))

@@ -86,7 +86,8 @@ async fn an_analyst_renames_a_public_holiday_of_the_seed() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
     let names = "select distinct holiday_name from features.fct_training_samples
-                 where building_id = 'homes-1-4' and holiday_name is not null and valid_at between '2017-07-01' and '2017-07-10'";
+                 where building_id = 'homes-1-4' and holiday_name is not null
+                     and valid_at between '2017-07-01' and '2017-07-10'";
     assert_eq!(hours(&mut work, names).await, ["Independence Day"]);
     work.execute("insert into raw.holidays values ('US-CA', '2017-07-04', 'The Fourth')").await.unwrap();
     assert_eq!(hours(&mut work, names).await, ["The Fourth"]);
@@ -104,8 +105,10 @@ async fn a_holiday_lasts_from_midnight_to_midnight_of_the_building() {
     work.execute("insert into raw.holidays values ('NZ-TEST', '2017-07-20', 'a test')").await.unwrap();
 
     let spans: Vec<(String, String, String, i64)> = query_as(
-        "select building_id, to_char(min(valid_at), 'DD HH24'), to_char(max(valid_at), 'DD HH24'), count(distinct valid_at)
-         from features.fct_training_samples where is_holiday and building_id in ('auckland', 'greenwich') group by 1 order by 1",
+        "select building_id, to_char(min(valid_at), 'DD HH24'), to_char(max(valid_at), 'DD HH24'),
+             count(distinct valid_at)
+         from features.fct_training_samples where is_holiday and building_id in ('auckland', 'greenwich')
+         group by 1 order by 1",
     )
     .fetch_all(&mut *work)
     .await
@@ -122,7 +125,8 @@ async fn days_of_23_and_25_hours_have_one_calendar() {
     work.execute("set local role analyst").await.unwrap();
     let days: Vec<(String, i64, i64, bool)> = query_as(
         "select to_char(valid_at at time zone 'Europe/Zurich', 'MM-DD') as day, count(*),
-             count(distinct (is_holiday, days_until_next_holiday, days_since_last_holiday, is_bridge_day, is_school_holiday)),
+             count(distinct (is_holiday, days_until_next_holiday, days_since_last_holiday, is_bridge_day,
+                 is_school_holiday)),
              bool_and(is_school_holiday)
          from features.fct_training_samples where building_id = 'zurich'
          group by 1 having count(*) <> 24 and min(valid_at) > '2026-03-01' and max(valid_at) < '2026-11-01' order by 1",
@@ -158,9 +162,11 @@ async fn training_and_forecast_read_the_same_calendar_of_the_same_hour() {
         "with training as ({training}), forecast as ({forecast}),
          calendars as (
              select to_jsonb(training) - names as trained, to_jsonb(forecast) - names as given
-             from training join forecast using (valid_at), (values (array['consumption_kwh', 'received_at', 'temperature_c', 'ghi_w_m2'])) as weather (names)
+             from training join forecast using (valid_at),
+                 (values (array['consumption_kwh', 'received_at', 'temperature_c', 'ghi_w_m2'])) as weather (names)
          )
-         select count(*), count(*) filter (where trained is distinct from given), count(*) filter (where given ->> 'is_holiday' = 'true')
+         select count(*), count(*) filter (where trained is distinct from given),
+             count(*) filter (where given ->> 'is_holiday' = 'true')
          from calendars"
     );
     let (hours, different, holidays): (i64, i64, i64) =
@@ -200,7 +206,8 @@ async fn invalid_calendar_entries_are_rejected() {
         (
             "23505",
             event(
-                "'CH-ZH', null, '2030-02-01', '2030-02-01', 'a', 'market'), ('CH-ZH', null, '2030-02-01', '2030-02-02', 'a', 'market'",
+                "'CH-ZH', null, '2030-02-01', '2030-02-01', 'a', 'market'),
+                 ('CH-ZH', null, '2030-02-01', '2030-02-02', 'a', 'market'",
             ),
         ),
     ] {
@@ -216,7 +223,8 @@ async fn only_an_analyst_may_write_the_calendar() {
         "insert into raw.school_holidays values ('CH-ZH', '2030-02-01', '2030-02-02', 'a test');
          update raw.school_holidays set last_date = '2030-02-03';
          delete from raw.school_holidays;
-         insert into raw.calendar_events (region, first_date, last_date, name, kind) values ('CH-ZH', '2030-02-01', '2030-02-02', 'a test', 'market');
+         insert into raw.calendar_events (region, first_date, last_date, name, kind)
+         values ('CH-ZH', '2030-02-01', '2030-02-02', 'a test', 'market');
          update raw.calendar_events set name = 'another test';
          delete from raw.calendar_events;
          select * from processed.public_holidays, processed.published_school_holidays limit 1",

@@ -17,7 +17,8 @@ const LONG_BACKTEST: &str = r#"
     select count(*) from edf.backtest($$
         select at, 10 + sin(extract(epoch from at) / 13751) + random()
         from generate_series('2024-01-01'::timestamptz, '2026-01-01', '1 hour') as at
-    $$, candidates => '[{"strategy": "xgboost", "parameters": {"rounds": 10000, "max_depth": 12}}, "ensemble"]', workers => 2)"#;
+    $$, candidates => '[{"strategy": "xgboost", "parameters": {"rounds": 10000, "max_depth": 12}}, "ensemble"]',
+        workers => 2)"#;
 
 #[tokio::test]
 async fn a_cancelled_training_stops_promptly_and_the_session_remains_usable() {
@@ -66,10 +67,13 @@ async fn a_statement_timeout_stops_a_backtest_in_threads() {
 
 /// Number of threads of this backend.
 async fn threads(connection: &mut PgConnection) -> i32 {
-    query_scalar("select (regexp_match(pg_read_file(format('/proc/%s/status', pg_backend_pid()), 0, 100000, true), 'Threads:\\s+(\\d+)'))[1]::int")
-        .fetch_one(connection)
-        .await
-        .unwrap()
+    query_scalar(
+        "select (regexp_match(pg_read_file(format('/proc/%s/status', pg_backend_pid()), 0, 100000, true),
+             'Threads:\\s+(\\d+)'))[1]::int",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap()
 }
 
 async fn times_out(long: &str) {

@@ -22,7 +22,8 @@ async fn rows(analyst: &mut PgConnection, arguments: &str) -> Vec<String> {
 /// Like [`rows`], with another schedule.
 async fn scheduled(analyst: &mut PgConnection, arguments: &str, schedule: &str) -> Vec<String> {
     let query = format!(
-        "select b::text from edf.backtest('{DEMAND}', {arguments}, schedule => '{{\"test_period\": \"5 days\", \"refit\": \"2 days\"}}'::jsonb || '{schedule}') as b"
+        "select b::text from edf.backtest('{DEMAND}', {arguments},
+             schedule => '{{\"test_period\": \"5 days\", \"refit\": \"2 days\"}}'::jsonb || '{schedule}') as b"
     );
     query_scalar(AssertSqlSafe(query)).fetch_all(analyst).await.unwrap()
 }
@@ -56,7 +57,9 @@ async fn workers_give_the_same_rows_in_the_same_order() {
 async fn origins_end_with_the_last_one() {
     let (_database, mut analyst) = database().await;
     let origins: Vec<String> = query_scalar(
-        "select distinct issued_at::text from edf.backtest($1, 'seasonal_naive', schedule => jsonb_build_object('first_origin', '2026-02-01Z', 'last_origin', '2026-02-03 12:00Z')) order by 1",
+        "select distinct issued_at::text from edf.backtest($1, 'seasonal_naive',
+             schedule => jsonb_build_object('first_origin', '2026-02-01Z', 'last_origin', '2026-02-03 12:00Z'))
+         order by 1",
     )
     .bind(DEMAND)
     .fetch_all(&mut analyst)
@@ -80,7 +83,10 @@ async fn a_sliding_window_limits_the_training_set() {
     let (code, message): (String, String) = {
         let refusal = refusal(
             &mut analyst,
-            &format!("select edf.backtest('{DEMAND}', schedule => jsonb_build_object('test_period', '5 days', 'training_window', '20 days'))"),
+            &format!(
+                "select edf.backtest('{DEMAND}', schedule =>
+                     jsonb_build_object('test_period', '5 days', 'training_window', '20 days'))"
+            ),
         )
         .await;
         (refusal.code, refusal.message)
@@ -94,11 +100,14 @@ async fn a_sliding_window_limits_the_training_set() {
 #[tokio::test]
 async fn features_of_a_candidate_override_those_of_the_call() {
     let (_database, mut analyst) = database().await;
-    let candidates = r#"[{"name": "basic", "strategy": "xgboost", "features": {"preset": "basic"}, "parameters": {"rounds": 20}},
-                         {"name": "same", "strategy": "xgboost", "features": {"preset": "basic", "time_zone": "Asia/Tokyo"}, "parameters": {"rounds": 20}},
+    let candidates = r#"[{"name": "basic", "strategy": "xgboost", "features": {"preset": "basic"},
+                          "parameters": {"rounds": 20}},
+                         {"name": "same", "strategy": "xgboost", "parameters": {"rounds": 20},
+                          "features": {"preset": "basic", "time_zone": "Asia/Tokyo"}},
                          {"name": "other", "strategy": "xgboost", "parameters": {"rounds": 20}}]"#;
     let (same, other): (i64, i64) = query_as(
-        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}', schedule => jsonb_build_object('test_period', '3 days'), candidates => $2::jsonb))
+        "with b as (select * from edf.backtest($1, features => '{\"time_zone\": \"Asia/Tokyo\"}',
+             schedule => jsonb_build_object('test_period', '3 days'), candidates => $2::jsonb))
          select count(*) filter (where a.yhat = s.yhat), count(*) filter (where a.yhat = o.yhat)
          from b as a join b as s using (issued_at, lead_hours) join b as o using (issued_at, lead_hours)
          where (a.candidate, s.candidate, o.candidate) = ('basic', 'same', 'other')",
@@ -161,8 +170,12 @@ async fn the_error_names_the_failed_candidate_in_any_thread() {
         let refusal = refusal(
             &mut analyst,
             &format!(
-                r#"select edf.backtest($$select at, case when at > (select max(at) from hourly) - interval '18 days' then demand_kwh end as kwh from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
-                   candidates => '[{{"strategy": "seasonal_naive", "parameters": {{"season_h": 24}}}}, {{"name": "short", "strategy": "seasonal_naive"}}]')"#
+                r#"select edf.backtest($$select at, case when at > (select max(at)
+                   from hourly) - interval '18 days' then demand_kwh end as kwh
+                   from hourly$$, schedule => jsonb_build_object('test_period', '5 days'), workers => {workers},
+                   candidates =>
+                       '[{{"strategy": "seasonal_naive", "parameters": {{"season_h": 24}}}},
+                         {{"name": "short", "strategy": "seasonal_naive"}}]')"#
             ),
         )
         .await;

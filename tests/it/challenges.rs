@@ -45,7 +45,9 @@ async fn a_challenger_forecasts_in_shadow_and_is_compared_with_the_champion() {
     let (copy, mut postgres, champion, challenger) = two_models().await;
     let challenge = serve(&copy, challenger).await;
     let mut pipeline = connect("pipeline", &copy.name).await;
-    let shadow = "select count(*), count(distinct issued_at), min(extract(epoch from valid_at - issued_at) / 3600 - lead_hours + 1)::float8, min(yhat_upper - yhat_lower) from energy.shadow_forecasts";
+    let shadow = "select count(*), count(distinct issued_at),
+                      min(extract(epoch from valid_at - issued_at) / 3600 - lead_hours + 1)::float8,
+                      min(yhat_upper - yhat_lower) from energy.shadow_forecasts";
     for _ in 0..2 {
         pipeline.execute("call energy.issue_shadow_forecasts()").await.unwrap();
         let found: (i64, i64, f64, f64) = query_as(shadow).fetch_one(&mut pipeline).await.unwrap();
@@ -60,7 +62,8 @@ async fn a_challenger_forecasts_in_shadow_and_is_compared_with_the_champion() {
         .unwrap();
     assert_eq!(served, 0);
 
-    let compare = "select issues, hours, days, rmse_a, rmse_b, improvement_pct, mean_difference, statistic, p_value from energy.compare_models($1, $2)";
+    let compare = "select issues, hours, days, rmse_a, rmse_b, improvement_pct, mean_difference, statistic, p_value
+                   from energy.compare_models($1, $2)";
     let found: (i64, i64, f64, f64, f64, f64, f64, f64, f64) = query_as(compare)
         .bind(challenger)
         .bind(champion)
@@ -72,7 +75,8 @@ async fn a_challenger_forecasts_in_shadow_and_is_compared_with_the_champion() {
     // Computed here: mean squares of each issue, whose forecasts overlap with those of two others.
     let test: (f64, f64, f64) = query_as(
         "with losses as (
-             select issued_at, sqrt(avg((consumption_kwh - shadow.yhat) ^ 2)) as a, sqrt(avg((consumption_kwh - forecasts.yhat) ^ 2)) as b
+             select issued_at, sqrt(avg((consumption_kwh - shadow.yhat) ^ 2)) as a,
+                 sqrt(avg((consumption_kwh - forecasts.yhat) ^ 2)) as b
              from energy.shadow_forecasts as shadow join energy.forecasts using (building_id, issued_at, valid_at)
              join energy.building_hours on building_hours.building_id = forecasts.building_id and hour_at = valid_at
              group by issued_at
@@ -103,12 +107,14 @@ async fn a_challenger_forecasts_in_shadow_and_is_compared_with_the_champion() {
     assert_eq!(none, (0, 0, None));
 
     // The challenge is over; without a rule a person decides.
-    let (state, outcome, status): (String, String, String) =
-        query_as("select state, outcome, models.status from energy.challenges join edf.models using (model_id) where challenge_id = $1")
-            .bind(challenge)
-            .fetch_one(&mut pipeline)
-            .await
-            .unwrap();
+    let (state, outcome, status): (String, String, String) = query_as(
+        "select state, outcome, models.status from energy.challenges join edf.models using (model_id)
+         where challenge_id = $1",
+    )
+    .bind(challenge)
+    .fetch_one(&mut pipeline)
+    .await
+    .unwrap();
     assert_eq!((state.as_str(), status.as_str()), ("ended", "pending"));
     assert!(outcome.contains("% below that of model") && outcome.ends_with("; a person decides"), "{outcome}");
     let approved: bool =
@@ -121,8 +127,10 @@ async fn a_challenger_forecasts_in_shadow_and_is_compared_with_the_champion() {
     // Its shadow forecasts equal what it would have served.
     let differ: i64 = query_scalar(
         "select count(*) from energy.shadow_forecasts as shadow
-         join edf.forecast('homes-1-4', energy.forecast_query('homes-1-4', '2017-07-20 05:00Z', '72 hours'), '72 hours', '2017-07-20 05:00Z',
-                           energy.stored_regressor_forecasts('homes-1-4', '2017-07-20 05:00Z', '2017-05-21 05:00Z')) as served using (valid_at)
+         join edf.forecast('homes-1-4', energy.forecast_query('homes-1-4', '2017-07-20 05:00Z', '72 hours'),
+             '72 hours', '2017-07-20 05:00Z',
+                           energy.stored_regressor_forecasts('homes-1-4', '2017-07-20 05:00Z',
+                               '2017-05-21 05:00Z')) as served using (valid_at)
          where shadow.issued_at = '2017-07-20 05:00Z' and abs(shadow.yhat - served.yhat) < 1e-9",
     )
     .fetch_one(&mut postgres)
@@ -195,11 +203,14 @@ async fn only_a_pending_model_with_a_champion_can_be_a_challenger_once() {
 
 /// The models that forecast a slot, by building.
 async fn served_by(session: &mut PgConnection, slot: &str) -> Vec<(String, i64)> {
-    query_as("select distinct building_id, model_id from energy.forecasts where issued_at = $1::timestamptz and source = 'archetype' order by 1")
-        .bind(slot)
-        .fetch_all(session)
-        .await
-        .unwrap()
+    query_as(
+        "select distinct building_id, model_id from energy.forecasts
+         where issued_at = $1::timestamptz and source = 'archetype' order by 1",
+    )
+    .bind(slot)
+    .fetch_all(session)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -255,7 +266,8 @@ async fn an_archetypes_challenger_serves_a_share_of_buildings_and_is_compared_on
         pipeline.execute(AssertSqlSafe(format!("call energy.issue_forecasts('{slot}')"))).await.unwrap();
     }
     let drawn: Vec<(String, i64)> = query_as(
-        "select building_id, coalesce(energy.challenger_of($1, building_id), $1) from raw.buildings where archetype = 'homes' order by 1",
+        "select building_id, coalesce(energy.challenger_of($1, building_id), $1) from raw.buildings
+         where archetype = 'homes' order by 1",
     )
     .bind(champion)
     .fetch_all(&mut postgres)
@@ -272,7 +284,8 @@ async fn an_archetypes_challenger_serves_a_share_of_buildings_and_is_compared_on
         .await
         .unwrap();
     let calls: Vec<(String, i64)> = query_as(
-        "select funcname, calls from pg_stat_xact_user_functions where funcname in ('inputs_of_place', 'shadow_forecast') order by 1",
+        "select funcname, calls from pg_stat_xact_user_functions
+         where funcname in ('inputs_of_place', 'shadow_forecast') order by 1",
     )
     .fetch_all(&mut postgres)
     .await
@@ -312,7 +325,8 @@ async fn a_late_forecast_uses_the_model_of_its_slot_and_its_revision_the_current
         models.push(approved);
     }
     let mut pipeline = connect("pipeline", &copy.name).await;
-    let by = "select distinct model_id from energy.forecasts where building_id = 'homes-1-4' and issued_at = '2017-07-27 05:00Z'";
+    let by = "select distinct model_id from energy.forecasts
+              where building_id = 'homes-1-4' and issued_at = '2017-07-27 05:00Z'";
     pipeline.execute("call energy.issue_forecasts('2017-07-27 05:00Z')").await.unwrap();
     assert_eq!(query_scalar::<_, i64>(by).fetch_all(&mut pipeline).await.unwrap(), [models[0]]);
     pipeline.execute("call energy.reissue_forecasts('2017-07-27 05:00Z', '{homes-1-4}')").await.unwrap();

@@ -218,7 +218,8 @@ async fn each_invalid_value_is_rejected_with_path_value_and_rule() {
         (
             "/meters/room_temp_c/unit",
             json!("°F"),
-            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, but room_temp_c does as a gauge in °F",
+            "meters.room_temperature_c: it measures room_temperature as a gauge in degC, but room_temp_c does as a \
+             gauge in °F",
             "one unit",
         ),
         (

@@ -36,7 +36,8 @@ async fn a_restored_database_forecasts_the_same_numbers_and_keeps_backtests_and_
     let keep = format!("select edf.keep_backtest('house', '{DEMAND}', '{settings}')");
     before.execute(AssertSqlSafe(&*keep)).await.unwrap();
     let tune = format!(
-        "call edf.tune('house', '{DEMAND}', 'seasonal_naive', settings => '{{\"schedule\": {{\"test_period\": \"5 days\"}}}}')"
+        "call edf.tune('house', '{DEMAND}', 'seasonal_naive',
+             settings => '{{\"schedule\": {{\"test_period\": \"5 days\"}}}}')"
     );
     before.execute(AssertSqlSafe(tune)).await.unwrap();
     dump_and_restore(&database.name, &restored.name, &[]).await;
@@ -113,7 +114,8 @@ async fn a_dump_by_a_reader_is_restored_in_parallel_and_by_sections() {
 #[tokio::test]
 async fn deletes_cascade() {
     let (_database, mut connection) = registry_in_use().await;
-    let children = "select (select count(*) from edf.model_events), (select count(*) from edf.backtest_forecasts), (select count(*) from edf.trials)";
+    let children = "select (select count(*) from edf.model_events), (select count(*) from edf.backtest_forecasts),
+                        (select count(*) from edf.trials)";
     let (events, forecasts, trials): (i64, i64, i64) = query_as(children).fetch_one(&mut connection).await.unwrap();
     assert!(events > 3 && forecasts > 0 && trials > 0);
     // Except for the events of a model, which are one more.
@@ -179,7 +181,8 @@ async fn an_exported_model_is_imported_as_pending_and_forecasts_the_same_once_ap
         assert_eq!(query_scalar::<_, i64>(import).fetch_all(&mut after).await.unwrap(), [2, 2, 2, 3]);
     }
     let rows: Vec<(String, String)> = query_as(
-        "select status, reason from edf.models join edf.model_events using (model_id) where subject = 'house' order by model_id",
+        "select status, reason from edf.models join edf.model_events using (model_id) where subject = 'house'
+         order by model_id",
     )
     .fetch_all(&mut after)
     .await
@@ -306,7 +309,9 @@ pub const OBJECTS: &str = "
     privileges as (
         select classid, objid, string_agg(grantee || ':' || privilege, ' ' order by grantee, privilege) as privileges
         from (
-            select 'pg_class'::regclass::oid as classid, oid as objid, relacl as acl, case relkind when 'S' then 's' else 'r' end as kind, relowner as owner from pg_class
+            select 'pg_class'::regclass::oid as classid, oid as objid, relacl as acl,
+                case relkind when 'S' then 's' else 'r' end as kind, relowner as owner
+            from pg_class
             union all
             select 'pg_proc'::regclass, oid, proacl, 'f', proowner from pg_proc
             union all
@@ -319,23 +324,28 @@ pub const OBJECTS: &str = "
         group by classid, objid
     ),
     objects as (
-        select 'pg_namespace'::regclass::oid as classid, oid as objid, nspname::text as name, pg_get_userbyid(nspowner)::text as definition
+        select 'pg_namespace'::regclass::oid as classid, oid as objid, nspname::text as name,
+            pg_get_userbyid(nspowner)::text as definition
         from pg_namespace where oid in (select oid from ours)
         union all
         select 'pg_proc'::regclass, oid, oid::regprocedure::text,
             pg_get_userbyid(proowner) || ' ' || case when prokind in ('f', 'p') then pg_get_functiondef(oid) else '' end
         from pg_proc where pronamespace in (select oid from ours)
         union all
-        select 'pg_class'::regclass, oid, oid::regclass::text, pg_get_userbyid(relowner) || ' ' || relkind::text || ' ' || case relkind
-            when 'v' then regexp_replace(pg_get_viewdef(oid), ' AS \\w+', '', 'g') -- A name that is implied may be written out.
-           
+        select 'pg_class'::regclass, oid, oid::regclass::text,
+            pg_get_userbyid(relowner) || ' ' || relkind::text || ' ' || case relkind
+            -- A name that is implied may be written out.
+            when 'v' then regexp_replace(pg_get_viewdef(oid), ' AS \\w+', '', 'g')
             when 'i' then pg_get_indexdef(oid)
-            else coalesce((select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity, col_description(oid, attnum)), ', ' order by attname)
+            else coalesce((select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+                               attidentity, col_description(oid, attnum)), ', ' order by attname)
                            from pg_attribute where attrelid = oid and attnum > 0 and not attisdropped), '') end
-            || coalesce((select string_agg(pg_get_constraintdef(c.oid), ', ' order by conname) from pg_constraint as c where conrelid = pg_class.oid), '')
+            || coalesce((select string_agg(pg_get_constraintdef(c.oid), ', ' order by conname)
+                         from pg_constraint as c where conrelid = pg_class.oid), '')
         from pg_class where relnamespace in (select oid from ours)
     )
-    select name || ' ' || definition || ' ' || coalesce(obj_description(objid, classid::regclass::name), '') || ' ' || coalesce(privileges, '')
+    select name || ' ' || definition || ' ' || coalesce(obj_description(objid, classid::regclass::name), '')
+        || ' ' || coalesce(privileges, '')
     from objects left join privileges using (classid, objid)
     order by 1";
 
@@ -409,9 +419,12 @@ async fn a_restored_deployment_is_complete_and_its_pipeline_continues() {
         "readings": [{"sensor_type": "of_the_restored", "value": 1}]}"#;
     query("call energy.ingest_meter_messages($1)").bind(&[message][..]).execute(&mut pipeline).await.unwrap();
     pipeline.execute(raw_sql("call energy.ingest_meter_inbox(); call energy.refresh_building_hours()")).await.unwrap();
-    let taken: i64 = query_scalar("select count(*) from raw.meter_readings join raw.sensors using (sensor_id) where sensor_type = 'of_the_restored'")
-        .fetch_one(&mut pipeline)
-        .await
-        .unwrap();
+    let taken: i64 = query_scalar(
+        "select count(*) from raw.meter_readings join raw.sensors using (sensor_id)
+         where sensor_type = 'of_the_restored'",
+    )
+    .fetch_one(&mut pipeline)
+    .await
+    .unwrap();
     assert_eq!(taken, 1);
 }

@@ -7,16 +7,19 @@ use sqlx::{AssertSqlSafe, Executor};
 
 /// Half a year of hours, up to three hours ago by the clock of the pipeline.
 const TABLES: &str = "
-    create table building_energy (building text, hour_at timestamptz, kwh double precision, primary key (building, hour_at));
+    create table building_energy (building text, hour_at timestamptz, kwh double precision,
+        primary key (building, hour_at));
     create table measured_weather as
-    select hour_at, 8 - 6 * cos(extract(epoch from hour_at) / 43200 * pi()) + sin(extract(epoch from hour_at) / 500000) as temperature_c,
+    select hour_at, 8 - 6 * cos(extract(epoch from hour_at) / 43200 * pi()) +
+        sin(extract(epoch from hour_at) / 500000) as temperature_c,
         greatest(0, -500 * cos(extract(epoch from hour_at) / 43200 * pi())) as ghi_w_m2
     from generate_series(energy.clock() - interval '190 days', energy.clock() - interval '1 hour', '1 hour') as hour_at;
     create table predicted_weather as
     select energy.clock() - interval '6 hours' as issued_at, valid_at, 9.0 as temperature_c, 200.0 as ghi_w_m2
     from generate_series(energy.clock() - interval '6 hours', energy.clock() + interval '4 days', '1 hour') as valid_at;
     insert into building_energy
-    select 'north', hour_at, 20 + 6 * sin(extract(epoch from hour_at) / 43200 * pi()) - 0.3 * temperature_c + 3.0 * mod(hashtext(hour_at::text), 1000) / 1000
+    select 'north', hour_at, 20 + 6 * sin(extract(epoch from hour_at) / 43200 * pi()) - 0.3 * temperature_c + 3.0 *
+        mod(hashtext(hour_at::text), 1000) / 1000
     from measured_weather where hour_at < energy.clock() - interval '2 hours'";
 
 /// The statements of a block: each ends with a semicolon, and none has one inside.

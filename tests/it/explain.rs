@@ -60,7 +60,8 @@ async fn contributions_of_each_step_add_up_to_its_forecast_for_every_strategy() 
             assert!(parts >= if ["naive", "profile"].contains(&subject) { 1 } else { 3 }, "{subject}: {parts} parts");
         }
     }
-    let roof = "select at, case when at < '2026-02-14' then greatest(0, 5 * sin((extract(hour from at) - 6) / 12 * pi())) * (0.6 + 0.4 * sin(n)) end
+    let roof = "select at, case when at < '2026-02-14' then
+                    greatest(0, 5 * sin((extract(hour from at) - 6) / 12 * pi())) * (0.6 + 0.4 * sin(n)) end
             as generated_kwh, temperature_c
         from (select at, temperature_c, row_number() over (order by at) as n from hourly) as numbered";
     query(
@@ -72,7 +73,8 @@ async fn contributions_of_each_step_add_up_to_its_forecast_for_every_strategy() 
     .unwrap();
     let (highest, apart): (f64, f64) = query_as(
         "select max(yhat), max(abs(yhat - total)) from edf.forecast('roof', $1)
-         join (select valid_at, sum(contribution) as total from edf.explain('roof', $1) group by valid_at) as e using (valid_at)",
+         join (select valid_at, sum(contribution) as total from edf.explain('roof', $1) group by valid_at) as e
+             using (valid_at)",
     )
     .bind(roof)
     .fetch_one(&mut analyst)
@@ -88,7 +90,8 @@ async fn a_lower_temperature_changes_the_forecast_through_its_contribution() {
     seed_demand(&mut analyst).await;
     approve(&mut analyst, "house", "xgboost", DEMAND, r#"{"rounds": 100}"#).await;
     approve(&mut analyst, "line", "lear", DEMAND, "{}").await;
-    let colder = "select at, demand_kwh, temperature_c - case when at >= '2026-02-14' then 4 else 0 end as temperature_c from hourly";
+    let colder = "select at, demand_kwh, temperature_c - case when at >= '2026-02-14' then 4
+                      else 0 end as temperature_c from hourly";
     for subject in ["house", "line"] {
         let (rise, by_weather, by_demand): (f64, f64, f64) = query_as(
             "with parts as (
@@ -121,7 +124,8 @@ async fn a_pending_model_is_explained_by_id_and_unsupported_models_are_rejected(
     let pending: i64 =
         query_scalar("select edf.train('house', $1, 'lear')").bind(DEMAND).fetch_one(&mut analyst).await.unwrap();
     let differ: bool = query_scalar(
-        "select (select sum(contribution) from edf.explain('house', $1)) <> (select sum(contribution) from edf.explain('house', $1, model_id => $2))",
+        "select (select sum(contribution) from edf.explain('house', $1)) <> (select sum(contribution)
+         from edf.explain('house', $1, model_id => $2))",
     )
     .bind(DEMAND)
     .bind(pending)
@@ -135,13 +139,16 @@ async fn a_pending_model_is_explained_by_id_and_unsupported_models_are_rejected(
     let golden = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap())
         .join("../extension/core/tests/golden/format-5/xgboost.edfm");
     let old: i64 = query_scalar(
-        "select edf.register_model('old', 'xgboost', $1, '{}', '{}', '{}', '2024-01-01Z', '2024-03-03 12:00Z', 1500, '{}')",
+        "select edf.register_model('old', 'xgboost', $1, '{}', '{}', '{}', '2024-01-01Z', '2024-03-03 12:00Z', 1500,
+             '{}')",
     )
     .bind(std::fs::read(golden).unwrap())
     .fetch_one(&mut analyst)
     .await
     .unwrap();
-    let hours = "select at, case when n <= 1600 then 8.0 end, 8.0 as temperature_c, 0.0 as is_holiday from generate_series(''2024-01-01Z''::timestamptz, ''2024-03-08 15:00Z'', ''1 hour'') with ordinality as hours (at, n)";
+    let hours = "select at, case when n <= 1600 then 8.0 end, 8.0 as temperature_c, 0.0 as is_holiday
+                 from generate_series(''2024-01-01Z''::timestamptz, ''2024-03-08 15:00Z'', ''1 hour'')
+                 with ordinality as hours (at, n)";
     refusals(
         &mut analyst,
         &[
@@ -180,9 +187,11 @@ async fn importance_ranks_the_features_by_effect() {
     .unwrap();
     for model in [trees, panel] {
         let (features, shares, falling, heating, unknown): (i64, f64, bool, f64, i64) = query_as(
-            "select count(*), sum(share), bool_and(mean_contribution <= before), sum(share) filter (where feature ~ '^(hdd|temperature)'),
+            "select count(*), sum(share), bool_and(mean_contribution <= before),
+                 sum(share) filter (where feature ~ '^(hdd|temperature)'),
                  count(*) filter (where feature <> all (feature_names) and feature not like '(%)')
-             from (select *, lag(mean_contribution, 1, 'infinity') over () as before from edf.feature_importance($1)) as ranked
+             from (select *, lag(mean_contribution, 1, 'infinity') over () as before
+             from edf.feature_importance($1)) as ranked
              join edf.models on model_id = $1",
         )
         .bind(model)
@@ -201,7 +210,8 @@ async fn importance_ranks_the_features_by_effect() {
 async fn an_analyst_can_train_and_explain_without_the_right_to_approve() {
     let mut analyst = as_role("analyst").await;
     let mut work = analyst.begin().await.unwrap();
-    let hours = "select at, case when at < '2026-02-14Z' then 5 + sin(extract(hour from at)) + mod(extract(day from at)::int, 3) end as kwh
+    let hours = "select at, case when at < '2026-02-14Z' then 5 + sin(extract(hour from at)) +
+                     mod(extract(day from at)::int, 3) end as kwh
         from generate_series('2026-01-05Z'::timestamptz, '2026-02-15Z', '1 hour') as at";
     let model: i64 =
         query_scalar("select edf.train('a test', $1, 'lear')").bind(hours).fetch_one(&mut *work).await.unwrap();

@@ -126,7 +126,8 @@ async fn every_panel_of_the_dashboard_can_be_read_by_the_dashboard_role() {
     run(&mut postgres, FAULTS[0].0).await;
     run(
         &mut postgres,
-        "insert into energy.api_errors select minute, 'GET', '/', '', 500, 1 from generate_series('2026-03-10'::timestamptz, '2026-03-11', '1 hour') as minute",
+        "insert into energy.api_errors select minute, 'GET', '/', '', 500, 1
+         from generate_series('2026-03-10'::timestamptz, '2026-03-11', '1 hour') as minute",
     )
     .await;
     check(&mut postgres).await;

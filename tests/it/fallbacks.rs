@@ -40,7 +40,9 @@ fn is(found: &(i64, String, f64, f64, String), source: &str, least: f64, most: f
 async fn level(work: &mut PgConnection) -> (f64, f64, f64) {
     query_as(
         "select avg(yhat), avg(yhat_upper - yhat_lower),
-             (select avg(consumption_kwh) from energy.building_hours where building_id = $1 and hour_at >= $2::text::timestamptz - interval '21 days' and hour_at < $2::text::timestamptz - interval '7 days')
+             (select avg(consumption_kwh) from energy.building_hours
+             where building_id = $1 and hour_at >= $2::text::timestamptz - interval '21 days'
+                 and hour_at < $2::text::timestamptz - interval '7 days')
          from energy.forecasts where building_id = $1 and issued_at = $2::text::timestamptz",
     )
     .bind(BUILDING)
@@ -56,7 +58,8 @@ async fn a_corrupted_model_or_an_unknown_format_is_replaced_by_a_fallback_and_re
     let mut postgres = as_role("postgres").await;
     // A newer format with a valid checksum.
     let newer = "update edf.models set artifact = head || sha256(head)
-        from (select model_id, overlay(substring(artifact for length(artifact) - 32) placing '\\x6300' from 5) as head from edf.models) as cut
+        from (select model_id, overlay(substring(artifact for length(artifact) - 32) placing '\\x6300' from 5) as head
+        from edf.models) as cut
         where cut.model_id = models.model_id and subject = 'homes-1-4'";
     for (statement, reason, code) in [
         ("update edf.models set artifact = '\\x00' where subject = 'homes-1-4'", "model_damaged", "XX001"),
@@ -90,7 +93,8 @@ async fn without_a_model_own_hours_are_used_and_without_hours_a_plan() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     // Without the plan the mean is used.
-    let unplanned = "alter function energy.design_forecast(text, timestamptz, energy.place_inputs, double precision[]) rename to gone";
+    let unplanned = "alter function energy.design_forecast(text, timestamptz, energy.place_inputs, double precision[])
+                         rename to gone";
     for (kept, source, quality) in [
         ("60 days", "profile", 0.5),
         ("5 hours", "design", 0.3),
@@ -103,18 +107,23 @@ async fn without_a_model_own_hours_are_used_and_without_hours_a_plan() {
         }
         let statement = format!(
             "update edf.models set status = 'retired' where subject = 'homes-1-4' and status = 'approved';
-             delete from energy.building_hours where building_id = 'homes-1-4' and hour_at < '2017-07-29 04:00Z'::timestamptz - interval '{kept}'"
+             delete from energy.building_hours
+             where building_id = 'homes-1-4' and hour_at < '2017-07-29 04:00Z'::timestamptz - interval '{kept}'"
         );
         let found = after(&mut work, &statement).await;
         let gap = if source == "profile" { 1.0 } else { 0.8 };
         let reasons =
             if source == "profile" { "{no_model,no_archetype}" } else { "{recent_gap,no_model,no_archetype}" };
         is(&found, source, quality * gap, quality * gap, reasons);
-        let whole: bool = query_scalar("select bool_and(model_id is null and yhat_lower <= yhat and yhat <= yhat_upper and yhat_upper > yhat_lower) from energy.forecasts where building_id = $1")
-            .bind(BUILDING)
-            .fetch_one(&mut *work)
-            .await
-            .unwrap();
+        let whole: bool = query_scalar(
+            "select bool_and(model_id is null and yhat_lower <= yhat
+                 and yhat <= yhat_upper and yhat_upper > yhat_lower)
+             from energy.forecasts where building_id = $1",
+        )
+        .bind(BUILDING)
+        .fetch_one(&mut *work)
+        .await
+        .unwrap();
         assert!(whole, "{source}");
         // A missing model is not a failure.
         let failed: i64 = query_scalar("select count(*) from energy.job_runs where building_id = $1")
@@ -126,7 +135,13 @@ async fn without_a_model_own_hours_are_used_and_without_hours_a_plan() {
     }
     let mut work = work(&mut postgres).await;
     work.execute(unplanned).await.unwrap();
-    let found = after(&mut work, "update edf.models set status = 'retired' where subject = 'homes-1-4' and status = 'approved'; delete from energy.building_hours where building_id = 'homes-1-4'").await;
+    let found = after(
+        &mut work,
+        "update edf.models set status = 'retired'
+         where subject = 'homes-1-4' and status = 'approved';
+         delete from energy.building_hours where building_id = 'homes-1-4'",
+    )
+    .await;
     assert_eq!(found.0, 0);
     let failed: (String, String) = query_as("select sqlstate, message from energy.job_runs where building_id = $1")
         .bind(BUILDING)
@@ -141,13 +156,19 @@ async fn forecasts_from_own_hours_have_valid_intervals() {
     let mut postgres = as_role("postgres").await;
     for source in ["profile", "last_week"] {
         let (hours, covered, width): (i64, f64, f64) = query_as(
-            "select count(*), avg((consumption_kwh between yhat_lower and yhat_upper)::integer)::double precision, avg((yhat_upper - yhat_lower) / yhat)
+            "select count(*), avg((consumption_kwh between yhat_lower and yhat_upper)::integer)::double precision,
+                 avg((yhat_upper - yhat_lower) / yhat)
              from generate_series('2017-06-25 05:00Z'::timestamptz, '2017-07-22 05:00Z', '3 days') as issue_at
-             cross join (select building_id, time_zone, weather_location_id from raw.buildings where building_id ~ '^(all-)?homes') as buildings
-             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, issue_at, '72 hours', false) as inputs
-             cross join lateral energy.demand_of(array[buildings.building_id], issue_at, issue_at, inputs.times) as demand
-             cross join lateral energy.forecast_by($1, buildings.building_id, issue_at, '72 hours', inputs, demand.target, demand.received_at) as ahead
-             join energy.building_hours as hours on hours.building_id = buildings.building_id and hour_at = ahead.valid_at and quality = 'measured'",
+             cross join (select building_id, time_zone, weather_location_id from raw.buildings
+             where building_id ~ '^(all-)?homes') as buildings
+             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, issue_at,
+                 '72 hours', false) as inputs
+             cross join lateral energy.demand_of(array[buildings.building_id], issue_at, issue_at,
+                 inputs.times) as demand
+             cross join lateral energy.forecast_by($1, buildings.building_id, issue_at, '72 hours', inputs,
+                 demand.target, demand.received_at) as ahead
+             join energy.building_hours as hours on hours.building_id = buildings.building_id
+                 and hour_at = ahead.valid_at and quality = 'measured'",
         )
         .bind(source)
         .fetch_one(&mut postgres)
@@ -159,10 +180,14 @@ async fn forecasts_from_own_hours_have_valid_intervals() {
     // The hours equal those of the previous week.
     let most: f64 = query_scalar(
         "select max(abs(ahead.yhat - consumption_kwh))
-         from energy.inputs_of_place('fontana-ca', 'homes-1-4', 'Etc/GMT+8', '2017-07-20 05:00Z', '48 hours', false) as inputs
-         cross join lateral energy.demand_of('{homes-1-4}', '2017-07-20 05:00Z', '2017-07-20 05:00Z', inputs.times) as demand
-         cross join lateral energy.forecast_by('last_week', 'homes-1-4', '2017-07-20 05:00Z', '48 hours', inputs, demand.target, demand.received_at) as ahead
-         join energy.building_hours as hours on hours.building_id = 'homes-1-4' and hour_at = ahead.valid_at - interval '7 days' and quality = 'measured'",
+         from energy.inputs_of_place('fontana-ca', 'homes-1-4', 'Etc/GMT+8', '2017-07-20 05:00Z', '48 hours',
+             false) as inputs
+         cross join lateral energy.demand_of('{homes-1-4}', '2017-07-20 05:00Z', '2017-07-20 05:00Z',
+             inputs.times) as demand
+         cross join lateral energy.forecast_by('last_week', 'homes-1-4', '2017-07-20 05:00Z', '48 hours', inputs,
+             demand.target, demand.received_at) as ahead
+         join energy.building_hours as hours on hours.building_id = 'homes-1-4'
+             and hour_at = ahead.valid_at - interval '7 days' and quality = 'measured'",
     )
     .fetch_one(&mut postgres)
     .await
@@ -177,7 +202,8 @@ async fn a_flat_or_silent_meter_lowers_the_quality_and_is_ignored() {
     for value in [0.0, 40.0] {
         let mut work = work(&mut postgres).await;
         let flat = format!(
-            "update energy.building_hours set consumption_kwh = {value} where building_id = 'homes-1-4' and hour_at >= '2017-07-27 12:00Z'"
+            "update energy.building_hours set consumption_kwh = {value}
+             where building_id = 'homes-1-4' and hour_at >= '2017-07-27 12:00Z'"
         );
         is(&after(&mut work, &flat).await, "model", 0.6, 0.6, "{meter_flat}");
         let (mean, _, usual) = level(&mut work).await;
@@ -189,7 +215,8 @@ async fn a_flat_or_silent_meter_lowers_the_quality_and_is_ignored() {
     drop(first);
     // A building that is empty for weeks keeps its quality.
     let mut second = work(&mut postgres).await;
-    let empty = "update energy.building_hours set consumption_kwh = 0 where building_id = 'homes-1-4' and hour_at >= '2017-06-20Z'";
+    let empty = "update energy.building_hours set consumption_kwh = 0
+                 where building_id = 'homes-1-4' and hour_at >= '2017-06-20Z'";
     is(&after(&mut second, empty).await, "model", 1.0, 1.0, "{}");
     let (mean, _, _) = level(&mut second).await;
     assert!(mean < 3.0, "{mean}");
@@ -200,7 +227,8 @@ async fn stale_or_missing_weather_lowers_the_quality_and_climatology_is_used() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut first = work(&mut postgres).await;
-    let stale = "insert into energy.configs (config, checksum) select jsonb_set(energy.current_config(), '{inference,weather_stale_after}', '\"1 hour\"'), ''";
+    let stale = "insert into energy.configs (config, checksum)
+                 select jsonb_set(energy.current_config(), '{inference,weather_stale_after}', '\"1 hour\"'), ''";
     is(&after(&mut first, stale).await, "model", 0.9, 0.9, "{weather_stale}");
     drop(first);
     let mut second = work(&mut postgres).await;
@@ -210,7 +238,8 @@ async fn stale_or_missing_weather_lowers_the_quality_and_climatology_is_used() {
     assert!((0.6..1.6).contains(&(mean / usual)), "{mean} {usual}");
     let (hours, coldest, warmest, darkest, brightest): (i64, f64, f64, f64, f64) = query_as(
         "select count(*), min(temperature_c), max(temperature_c), min(ghi_w_m2), max(ghi_w_m2)
-         from energy.weather_climatology('fontana-ca', $1::text::timestamptz, $1::text::timestamptz, $1::text::timestamptz + interval '72 hours')",
+         from energy.weather_climatology('fontana-ca', $1::text::timestamptz, $1::text::timestamptz,
+             $1::text::timestamptz + interval '72 hours')",
     )
     .bind(SLOT)
     .fetch_one(&mut *second)
@@ -226,7 +255,9 @@ async fn stale_or_missing_weather_lowers_the_quality_and_climatology_is_used() {
         "{coldest} {warmest} {darkest} {brightest}"
     );
     // Data received later does not count.
-    let known = "select md5(string_agg(c::text, ',' order by valid_at)) from energy.weather_climatology('fontana-ca', '2017-07-15 05:00Z', '2017-07-15 05:00Z', '2017-07-18 05:00Z') as c";
+    let known = "select md5(string_agg(c::text, ',' order by valid_at))
+                 from energy.weather_climatology('fontana-ca', '2017-07-15 05:00Z', '2017-07-15 05:00Z',
+                     '2017-07-18 05:00Z') as c";
     let before: String = query_scalar(known).fetch_one(&mut *second).await.unwrap();
     second
         .execute("update raw.weather_observations set temperature_c = 99 where received_at > '2017-07-15 05:00Z'")
@@ -260,16 +291,20 @@ async fn stale_or_missing_weather_lowers_the_quality_and_climatology_is_used() {
 #[tokio::test]
 async fn the_archetypes_model_precedes_own_hours_and_every_source_has_its_factor() {
     let mut analyst = as_role("analyst").await;
-    let factors: Vec<f64> = query_scalar("select energy.quality_factor(source) from unnest('{model,archetype,profile,last_week,design,recent_mean}'::text[]) as source")
-        .fetch_all(&mut analyst)
-        .await
-        .unwrap();
+    let factors: Vec<f64> = query_scalar(
+        "select energy.quality_factor(source)
+         from unnest('{model,archetype,profile,last_week,design,recent_mean}'::text[]) as source",
+    )
+    .fetch_all(&mut analyst)
+    .await
+    .unwrap();
     assert!(factors[0] == 1.0 && factors.windows(2).all(|pair| pair[0] > pair[1]), "{factors:?}");
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = work(&mut postgres).await;
     let quick = "call energy.load_config(energy.current_config() || jsonb_build_object(
-        'training', '{\"strategy\": \"seasonal_naive\", \"parameters\": {}, \"archetype_history\": \"35 days\"}'::jsonb))";
+        'training',
+            '{\"strategy\": \"seasonal_naive\", \"parameters\": {}, \"archetype_history\": \"35 days\"}'::jsonb))";
     work.execute(quick).await.unwrap();
     work.execute("select edf.approve_model(energy.train_archetype('homes'), 'a test')").await.unwrap();
     is(
@@ -301,10 +336,14 @@ async fn an_unseen_combination_of_sun_and_cold_lowers_the_confidence() {
     let told = "
         select issued.valid_at::date::text, min(issued.confidence), min(own.confidence)
         from raw.buildings
-        cross join lateral energy.inputs_of_place(weather_location_id, buildings.building_id, time_zone, '2017-07-29 05:00Z', '72 hours', false) as inputs
-        cross join lateral energy.demand_of(array[buildings.building_id], '2017-07-29 05:00Z', '2017-07-29 05:00Z', inputs.times) as demand
-        cross join lateral energy.forecast_by('model', buildings.building_id, '2017-07-29 05:00Z', '72 hours', inputs, demand.target, demand.received_at) as own
-        join energy.forecasts as issued on issued.building_id = buildings.building_id and issued.valid_at = own.valid_at and issued.issued_at = '2017-07-29 05:00Z'
+        cross join lateral energy.inputs_of_place(weather_location_id, buildings.building_id, time_zone,
+            '2017-07-29 05:00Z', '72 hours', false) as inputs
+        cross join lateral energy.demand_of(array[buildings.building_id], '2017-07-29 05:00Z', '2017-07-29 05:00Z',
+            inputs.times) as demand
+        cross join lateral energy.forecast_by('model', buildings.building_id, '2017-07-29 05:00Z', '72 hours', inputs,
+            demand.target, demand.received_at) as own
+        join energy.forecasts as issued on issued.building_id = buildings.building_id
+            and issued.valid_at = own.valid_at and issued.issued_at = '2017-07-29 05:00Z'
         where buildings.building_id = 'homes-1-4'
         group by 1 order by 1";
     work.execute("set local timezone = 'UTC'").await.unwrap();

@@ -10,7 +10,8 @@ async fn features_have_the_names_of_the_spec() {
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     let names: Vec<String> = query_scalar(
-        r#"select distinct feature from edf.features($1, features => '{"preset": "basic", "lags_h": [24, 168], "recent_h": [1],
+        r#"select distinct feature from edf.features($1,
+               features => '{"preset": "basic", "lags_h": [24, 168], "recent_h": [1],
             "rolling_h": [24], "same_hour_days": [7], "same_hour_weeks": [4], "inertia_h": [12]}')"#,
     )
     .bind(DEMAND)
@@ -113,7 +114,8 @@ async fn weather_ahead_is_the_newest_forecast_at_the_issue_time() {
     analyst
         .execute(
             "create table house as
-             select hour_at, 1.0 + extract(hour from hour_at at time zone 'UTC') / 10 as demand_kwh, 5.0 as temperature_c
+             select hour_at, 1.0 + extract(hour from hour_at at time zone 'UTC') / 10 as demand_kwh,
+                 5.0 as temperature_c
              from generate_series('2026-01-01 00:00+00'::timestamptz, '2026-02-01 00:00+00', '1 hour') as hour_at;
              create table runs as
              select hour_at, hour_at - age as received_at, 10.0 + extract(epoch from age) / 3600 as temperature_c
@@ -122,7 +124,8 @@ async fn weather_ahead_is_the_newest_forecast_at_the_issue_time() {
         .await
         .unwrap();
     let temperatures: Vec<f64> = query_scalar(
-        r#"select value from edf.features('select * from house', '{"preset": "basic"}', '48 hours', '2026-01-20 00:00+00',
+        r#"select value from edf.features('select * from house', '{"preset": "basic"}', '48 hours',
+               '2026-01-20 00:00+00',
             regressor_forecasts => 'select * from runs')
            where feature = 'temperature_c' order by valid_at"#,
     )
@@ -135,7 +138,10 @@ async fn weather_ahead_is_the_newest_forecast_at_the_issue_time() {
         (0..48).map(|ahead| [34.0, 46.0, 5.0][usize::from(ahead > 24) + usize::from(ahead > 36)]).collect();
     assert_eq!(temperatures, as_forecast);
     let refusal = analyst
-        .execute("select edf.train('house', 'select * from house', regressor_forecasts => 'select hour_at, 1 as received_at, temperature_c from runs')")
+        .execute(
+            "select edf.train('house', 'select * from house',
+                 regressor_forecasts => 'select hour_at, 1 as received_at, temperature_c from runs')",
+        )
         .await
         .unwrap_err()
         .to_string();

@@ -10,7 +10,8 @@ async fn spread(work: &mut PgConnection) -> Vec<(String, f64, String, DateTime<U
     query_as(
         "select to_char(hour_at at time zone 'Etc/GMT+8', 'HH24'), consumption_kwh, quality::text, received_at
          from energy.apartment_hours
-         where building_id = 'a-test-house' and apartment_id = 'flat-1' and hour_at >= '2017-07-13' and hour_at < '2017-07-14' order by hour_at",
+         where building_id = 'a-test-house' and apartment_id = 'flat-1' and hour_at >= '2017-07-13'
+             and hour_at < '2017-07-14' order by hour_at",
     )
     .fetch_all(work)
     .await

@@ -39,7 +39,8 @@ async fn a_gateway_can_only_write_its_own_buildings() {
     let stranger = send("gateway", "somebody else", &json!({ "messages": [message(BUILDING, 778.5)] })).await;
 
     let codes: Vec<String> = query_scalar(
-        "delete from raw.rejected_messages where message like '%777.5%' or message like '%778.5%' or message like '%not a message%'
+        "delete from raw.rejected_messages where message like '%777.5%' or message like '%778.5%'
+             or message like '%not a message%'
          returning reason_code",
     )
     .fetch_all(&mut postgres)
@@ -50,7 +51,10 @@ async fn a_gateway_can_only_write_its_own_buildings() {
             .fetch_all(&mut postgres)
             .await
             .unwrap();
-    let not_yours = |index: usize, building: &str| json!({ "index": index, "reason_code": "not_allowed", "reason": format!("building {building} is not yours") });
+    let not_yours = |index: usize, building: &str| {
+        let reason = format!("building {building} is not yours");
+        json!({ "index": index, "reason_code": "not_allowed", "reason": reason })
+    };
     let (status, answer) = sent;
     assert_eq!((status, &answer["messages"], &answer["readings_taken"]), (StatusCode::OK, &json!(3), &json!(1)));
     assert_eq!((&answer["messages_rejected"], &answer["rejected"][0]), (&json!(2), &not_yours(1, "homes-1-4")));
@@ -84,11 +88,14 @@ async fn stored_rejections_per_sender_are_limited_and_all_are_answered() {
     configure(&mut postgres, "quality,max_rejected_mb", "1").await;
     run(&mut postgres, "insert into energy.building_access values ('full', 'tall'), ('other', 'tall')").await;
     let kept = async |postgres: &mut sqlx::postgres::PgConnection, sender: &str| -> (i64, i64) {
-        sqlx::query_as("select count(*), coalesce(sum(octet_length(message)), 0)::bigint from raw.rejected_messages where sender = $1")
-            .bind(sender)
-            .fetch_one(postgres)
-            .await
-            .unwrap()
+        sqlx::query_as(
+            "select count(*), coalesce(sum(octet_length(message)), 0)::bigint from raw.rejected_messages
+             where sender = $1",
+        )
+        .bind(sender)
+        .fetch_one(postgres)
+        .await
+        .unwrap()
     };
     let send = async |sender: &str, count: usize, from: usize| -> Value {
         let bad = |n: usize| json!({ "building_id": "tall", "n": from + n, "x": "y".repeat(2000) });
@@ -109,8 +116,10 @@ async fn stored_rejections_per_sender_are_limited_and_all_are_answered() {
     send("other", 10, 0).await;
     assert_eq!(kept(&mut postgres, "other").await.0, 10);
     // Valid messages are still accepted.
-    let good = json!({ "messages": [{ "timestamp_str": "2026-03-15T11:45:00Z", "building_id": "tall", "apartment_id": "flat-1",
-                       "readings": [{ "sensor_type": "electricity_kwh_total", "value": 1.0 }] }] });
+    let good = json!({ "messages": [{
+        "timestamp_str": "2026-03-15T11:45:00Z", "building_id": "tall", "apartment_id": "flat-1",
+        "readings": [{ "sensor_type": "electricity_kwh_total", "value": 1.0 }],
+    }] });
     let answer = api.post("rpc/ingest_meter_messages", "full", "gateway").json(&good).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["readings_taken"], 1);
     // Every rejection is counted, and the limit is reset on the next day.
@@ -125,7 +134,8 @@ async fn stored_rejections_per_sender_are_limited_and_all_are_answered() {
     // The pipeline's own ingestion has no limit.
     run(
         &mut postgres,
-        "select energy.take_meter_messages(array(select jsonb_build_object('building_id', 'tall', 'n', n, 'x', repeat('y', 2000))::text
+        "select energy.take_meter_messages(array(select jsonb_build_object('building_id', 'tall', 'n', n, 'x',
+             repeat('y', 2000))::text
                                                  from generate_series(1, 700) as n))",
     )
     .await;
@@ -148,8 +158,10 @@ async fn a_message_that_the_database_rejects_is_reported_by_its_index() {
     )
     .await;
     let message = |minute: usize, value: f64| {
-        json!({ "timestamp_str": format!("2026-03-15T11:{minute:02}:00Z"), "building_id": "tall", "apartment_id": "flat-1",
-                "readings": [{ "sensor_type": "room_temperature_c", "value": value }] })
+        json!({
+            "timestamp_str": format!("2026-03-15T11:{minute:02}:00Z"), "building_id": "tall", "apartment_id": "flat-1",
+            "readings": [{ "sensor_type": "room_temperature_c", "value": value }],
+        })
     };
     let mut messages: Vec<Value> =
         (0..20).map(|n| message(n, if n == 13 { 13.0 } else { 20.0 + n as f64 / 10.0 })).collect();
@@ -189,18 +201,22 @@ async fn sensors() -> Value {
 async fn a_technician_can_change_the_topology_of_its_buildings_over_http() {
     let mut postgres = as_role("postgres").await;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
-        "insert into raw.buildings select '{DOORS}', '{DOORS}', time_zone, region, latitude, longitude, weather_location_id
+        "insert into raw.buildings select '{DOORS}', '{DOORS}', time_zone, region, latitude, longitude,
+             weather_location_id
              from raw.buildings where building_id = '{BUILDING}';
          insert into energy.building_access values ('{INSTALLER}', '{DOORS}');
          insert into raw.sensors (building_id, apartment_id, sensor_type, room_name)
-             values ('{DOORS}', 'a1', 'electricity_kwh_total', 'hall'), ('{DOORS}', 'a1', 'electricity_kwh_total', 'cellar'),
+             values ('{DOORS}', 'a1', 'electricity_kwh_total', 'hall'),
+                 ('{DOORS}', 'a1', 'electricity_kwh_total', 'cellar'),
                     ('{DOORS}', 'a1', 'room_temperature_c', 'hall');
          delete from energy.buildings_due where building_id = '{DOORS}'"
     )))
     .execute(&mut postgres)
     .await
     .unwrap();
-    let sensor = json!({ "building_id": DOORS, "sensor_type": "electricity_kwh_total", "apartment_id": "a1", "room_name": "hall" });
+    let sensor = json!({
+        "building_id": DOORS, "sensor_type": "electricity_kwh_total", "apartment_id": "a1", "room_name": "hall",
+    });
     let with = |more: Value| {
         let mut body = sensor.clone();
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -262,8 +278,10 @@ async fn a_technician_can_change_the_topology_of_its_buildings_over_http() {
             .unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
         "delete from energy.building_access where subject = '{INSTALLER}';
-         delete from raw.sensors where building_id = '{DOORS}'; delete from raw.apartments where building_id = '{DOORS}';
-         delete from energy.buildings_due where building_id = '{DOORS}'; delete from raw.buildings where building_id = '{DOORS}'"
+         delete from raw.sensors where building_id = '{DOORS}';
+         delete from raw.apartments where building_id = '{DOORS}';
+         delete from energy.buildings_due where building_id = '{DOORS}';
+         delete from raw.buildings where building_id = '{DOORS}'"
     )))
     .execute(&mut postgres)
     .await

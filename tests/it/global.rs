@@ -11,12 +11,14 @@ async fn blocks() -> (Throwaway, PgConnection) {
     analyst
         .execute(
             "create table blocks as
-             select format('block %s', number) as building, at as hour_at, 400.0 * number as floor_area_m2, temperature_c,
+             select format('block %s', number) as building, at as hour_at, 400.0 * number as floor_area_m2,
+                 temperature_c,
                  number * (10 + 3 * sin(extract(hour from at) * pi() / 12) + 0.4 * greatest(18 - temperature_c, 0)
                            + 2 * (extract(isodow from at) < 6)::integer) as demand_kwh
              from generate_series(1, 5) as number
              cross join generate_series(timestamptz '2026-01-01 00:00Z', '2026-03-04 00:00Z', interval '1 hour') as at
-             cross join lateral (select 5 + 4 * sin(extract(epoch from at) / 90000) + 3 * sin(extract(epoch from at) / 400000) as temperature_c) as weather",
+             cross join lateral (select 5 + 4 * sin(extract(epoch from at) / 90000) + 3 *
+                 sin(extract(epoch from at) / 400000) as temperature_c) as weather",
         )
         .await
         .unwrap();
@@ -30,7 +32,8 @@ const TAUGHT: &str = "select building, hour_at, demand_kwh, temperature_c, floor
 async fn a_block_without_history_is_forecast_by_its_floor_area() {
     let (_database, mut analyst) = blocks().await;
     let train = format!(
-        r#"select edf.train_global('blocks', '{TAUGHT}', '{{"size": "floor_area_m2", "trees": {{"rounds": 60}}}}', horizon => '48 hours')"#
+        r#"select edf.train_global('blocks', '{TAUGHT}', '{{"size": "floor_area_m2", "trees": {{"rounds": 60}}}}',
+               horizon => '48 hours')"#
     );
     let model: i64 = query_scalar(AssertSqlSafe(train)).fetch_one(&mut analyst).await.unwrap();
     let (strategy, series, rows): (String, String, i64) =

@@ -62,7 +62,9 @@ async fn a_second_person_approves_models_also_in_bulk_by_filter() {
 
     postgres
         .execute(AssertSqlSafe(format!(
-            "set session_replication_role = replica; update edf.models set artifact = set_byte(artifact, 300, 255 - get_byte(artifact, 300)) where model_id = {damaged};
+            "set session_replication_role = replica;
+             update edf.models set artifact = set_byte(artifact, 300, 255 - get_byte(artifact, 300))
+             where model_id = {damaged};
              set session_replication_role = origin"
         )))
         .await
@@ -131,9 +133,11 @@ async fn every_forecast_can_be_traced_even_after_its_artifact_is_deleted() {
     query("select edf.reject_model($1, 'a test')").bind(refused).execute(&mut postgres).await.unwrap();
 
     let lineage = "
-        select array_agg(distinct model_id order by model_id), bool_and(model_checksum is not null and training_rows > 0 and trained_by = 'pipeline'
+        select array_agg(distinct model_id order by model_id),
+            bool_and(model_checksum is not null and training_rows > 0 and trained_by = 'pipeline'
                    and approved_by = 'edf_approver' and approved_because = 'a test' and approved_at <= created_at
-                   and training_config_id = config_id and config_checksum is not null and made_with_edf = '0.2.0' and trained_with_code = made_with_code
+                   and training_config_id = config_id and config_checksum is not null and made_with_edf = '0.2.0'
+                       and trained_with_code = made_with_code
                    and weather_location_id is not null and weather_issued_at <= issued_at),
             count(*), array_agg(distinct model_id) filter (where model_is_emptied)
         from energy.forecast_lineage where building_id = 'homes-1-4'";
@@ -171,7 +175,10 @@ async fn a_model_card_is_complete() {
     connect("pipeline", &copy.name).await.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
     // One day later some actuals are known.
     postgres
-        .execute("insert into energy.building_hours select building_id, valid_at, yhat + 1, 0, 4, 4, 1, 'measured', valid_at from energy.forecasts where lead_hours <= 24")
+        .execute(
+            "insert into energy.building_hours select building_id, valid_at, yhat + 1, 0, 4, 4, 1, 'measured',
+                 valid_at from energy.forecasts where lead_hours <= 24",
+        )
         .await
         .unwrap();
     let approved: String = query_scalar(AssertSqlSafe(card(model))).fetch_one(&mut analyst).await.unwrap();

@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Ten years in quarter hours.
-const LONG: &str = "select at, 10 + sin(extract(epoch from at) / 13751) as kwh, 10 * sin(extract(epoch from at) / 5e6) as temperature_c
+const LONG: &str = "select at, 10 + sin(extract(epoch from at) / 13751) as kwh,
+                        10 * sin(extract(epoch from at) / 5e6) as temperature_c
     from generate_series(timestamptz '2016-01-01Z', '2026-01-01Z', '15 min') as at";
 
 /// Expected result of a call.
@@ -38,10 +39,13 @@ async fn measured(connection: &mut PgConnection, statement: &str) -> (Refusal, D
 
 /// Peak memory of this backend, including the shared buffers that it has touched.
 async fn peak_mb(connection: &mut PgConnection) -> i64 {
-    query_scalar("select (regexp_match(pg_read_file('/proc/self/status', 0, 100000, true), 'VmHWM:\\s+(\\d+)'))[1]::bigint / 1024")
-        .fetch_one(connection)
-        .await
-        .unwrap()
+    query_scalar(
+        "select (regexp_match(pg_read_file('/proc/self/status', 0, 100000, true),
+             'VmHWM:\\s+(\\d+)'))[1]::bigint / 1024",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -69,56 +73,104 @@ async fn an_excessive_call_ends_promptly_with_bounded_memory() {
         (Refused("22023"), format!("select edf.train('house', '{demand}', availability => '100000 days')")),
         (
             Refused("22023"),
-            "select edf.train('house', 'select at, demand_kwh, timestamptz ''9999-01-01Z'' as received_at from hourly')".to_owned(),
+            "select edf.train('house',
+                 'select at, demand_kwh, timestamptz ''9999-01-01Z'' as received_at from hourly')"
+                .to_owned(),
         ),
         // Backtests.
         (Refused("22023"), backtest("horizon => '100000 days'")),
         (Refused("22023"), backtest(r#"schedule => '{"first_origin": "9000-01-01Z"}'"#)),
         (Refused("22023"), backtest(r#"schedule => '{"step": "1 us"}'"#)),
         (Refused("22023"), backtest(r#"schedule => '{"step": "100000 years"}'"#)),
-        (InTime, backtest(r#"strategy => 'seasonal_naive', schedule => '{"step": "900000 days", "refit": "2000000 days", "training_window": "20 days", "test_period": "5 days", "last_origin": "9000-01-01Z"}'"#)),
+        (
+            InTime,
+            backtest(
+                r#"strategy => 'seasonal_naive', schedule => '{
+            "step": "900000 days", "refit": "2000000 days", "training_window": "20 days", "test_period": "5 days",
+            "last_origin": "9000-01-01Z"}'"#,
+            ),
+        ),
         (Refused("22023"), backtest("levels => (select array_agg(l / 10001.0) from generate_series(1, 10000) as l)")),
         (
             Refused("22023"),
             backtest(
-                "candidates => (select jsonb_agg(jsonb_build_object('name', n::text, 'strategy', 'seasonal_naive')) from generate_series(1, 1000) as n)",
+                "candidates => (select jsonb_agg(jsonb_build_object('name', n::text, 'strategy', 'seasonal_naive'))
+                 from generate_series(1, 1000) as n)",
             ),
         ),
         (
             Refused("22023"),
             format!(
-                r#"select count(*) from edf.backtest($q${LONG}$q$, 'seasonal_naive', schedule => '{{"step": "15 min", "refit": "90000 days", "test_period": "3000 days"}}')"#
+                r#"select count(*) from edf.backtest($q${LONG}$q$, 'seasonal_naive',
+                       schedule => '{{"step": "15 min", "refit": "90000 days", "test_period": "3000 days"}}')"#
             ),
         ),
         (
             Refused("22023"),
             backtest(
-                r#"parameters => jsonb_build_object('members', (select jsonb_agg('{"strategy": "profile"}'::jsonb) from generate_series(1, 200))), strategy => 'ensemble'"#,
+                r#"parameters => jsonb_build_object('members',
+                       (select jsonb_agg('{"strategy": "profile"}'::jsonb) from generate_series(1, 200))),
+                       strategy => 'ensemble'"#,
             ),
         ),
         // Feature tables.
-        (Refused("22023"), features(demand, "(select jsonb_build_object('lags_h', jsonb_agg(h)) from generate_series(1, 201) as h)")),
-        (Refused("22023"), features(demand, "(select jsonb_build_object('lag_days', jsonb_agg(1)) from generate_series(1, 1000000) as h)")),
+        (
+            Refused("22023"),
+            features(
+                demand,
+                "(select jsonb_build_object('lags_h', jsonb_agg(h))
+                                             from generate_series(1, 201) as h)",
+            ),
+        ),
+        (
+            Refused("22023"),
+            features(
+                demand,
+                "(select jsonb_build_object('lag_days', jsonb_agg(1))
+                                             from generate_series(1, 1000000) as h)",
+            ),
+        ),
         (Refused("22023"), features(LONG, &format!("jsonb_build_object({all_lists})"))),
         (InTime, features(LONG, r#"'{"weather_windows_h": [8000, 8100, 8200, 8300, 8400, 8500, 8600, 8700, 8784]}'"#)),
-        (InTime, features(LONG, r#"'{"same_type_days": [48, 49, 50, 51, 52], "same_hour_days": [51, 52], "same_hour_weeks": [51, 52]}'"#)),
+        (
+            InTime,
+            features(
+                LONG,
+                r#"'{"same_type_days": [48, 49, 50, 51, 52], "same_hour_days": [51, 52],
+            "same_hour_weeks": [51, 52]}'"#,
+            ),
+        ),
         (InTime, format!("select edf.train('long', $q${LONG}$q$, 'lear')")),
-        (InTime, format!(r#"select edf.train('long', $q${LONG}$q$, parameters => '{{"max_rows": 10000000}}', horizon => '30 days')"#)),
+        (
+            InTime,
+            format!(
+                r#"select edf.train('long', $q${LONG}$q$, parameters => '{{"max_rows": 10000000}}',
+                                horizon => '30 days')"#
+            ),
+        ),
         (InTime, format!("select edf.train('long', $q${LONG}$q$, 'mstl')")),
         (InTime, format!("select edf.train('long', $q${LONG}$q$, 'sarimax')")),
         (InTime, format!("select edf.train('long', $q${LONG}$q$, 'prophet')")),
         (
             InTime,
-            format!(r#"select count(*) from edf.backtest($q${LONG}$q$, candidates => '["profile", "mstl"]', schedule => '{{"test_period": "700 days", "refit": "9000 days"}}', workers => 4)"#),
-        ),
-        (
-            InTime,
-            format!(r#"select count(*) from edf.backtest($q${LONG}$q$, schedule => '{{"test_period": "640 days", "refit": "1 day"}}', workers => 64)"#),
+            format!(
+                r#"select count(*) from edf.backtest($q${LONG}$q$, candidates => '["profile", "mstl"]',
+                           schedule => '{{"test_period": "700 days", "refit": "9000 days"}}', workers => 4)"#
+            ),
         ),
         (
             InTime,
             format!(
-                r#"select count(*) from edf.backtest($q$select * from ({LONG}) as q where extract(minute from at) = 0$q$, 'seasonal_naive', schedule => '{{"step": "1 hour", "refit": "90000 days", "test_period": "600 days"}}')"#
+                r#"select count(*) from edf.backtest($q${LONG}$q$,
+                           schedule => '{{"test_period": "640 days", "refit": "1 day"}}', workers => 64)"#
+            ),
+        ),
+        (
+            InTime,
+            format!(
+                r#"select count(*) from edf.backtest($q$select * from ({LONG}) as q
+                   where extract(minute from at) = 0$q$, 'seasonal_naive',
+                       schedule => '{{"step": "1 hour", "refit": "90000 days", "test_period": "600 days"}}')"#
             ),
         ),
         // Hourly regressor forecasts for a year.
@@ -127,69 +179,130 @@ async fn an_excessive_call_ends_promptly_with_bounded_memory() {
             format!(
                 "select edf.train('long', $q${LONG}$q$, 'profile', regressor_forecasts => $q$
                  select at, at - interval '1 hour' * age as received_at, 5.0 as temperature_c
-                 from generate_series(timestamptz '2025-01-01Z', '2026-01-01Z', '15 min') as at, generate_series(1, 30) as age $q$)"
+                 from generate_series(timestamptz '2025-01-01Z', '2026-01-01Z', '15 min') as at,
+                     generate_series(1, 30) as age $q$)"
             ),
         ),
         // Names and documents of any length.
-        (Refused("22023"), "select edf.read_parameters('xgboost', jsonb_build_object(repeat('a', 50000000), 1))".to_owned()),
+        (
+            Refused("22023"),
+            "select edf.read_parameters('xgboost',
+                                jsonb_build_object(repeat('a', 50000000), 1))"
+                .to_owned(),
+        ),
         (Refused("42704"), "select edf.read_parameters(repeat('a', 50000000), '{}')".to_owned()),
-        (Refused("22023"), "select edf.require_known('metric', repeat('a', 50000000), array_fill(repeat('b', 1000), array[1000]))".to_owned()),
+        (
+            Refused("22023"),
+            "select edf.require_known('metric', repeat('a', 50000000),
+                                array_fill(repeat('b', 1000), array[1000]))"
+                .to_owned(),
+        ),
         (Refused("22023"), "select edf.read_features((repeat('[', 1000) || repeat(']', 1000))::jsonb)".to_owned()),
         (Refused("22023"), r#"select edf.read_features('{"sun_gain_c": 1e400}')"#.to_owned()),
-        (Refused("22023"), r#"select edf.tuning_space('xgboost', jsonb_build_object('rounds', (select jsonb_agg(n) from generate_series(1, 1000000) as n)))"#.to_owned()),
+        (
+            Refused("22023"),
+            r#"select edf.tuning_space('xgboost',
+                                  jsonb_build_object('rounds',
+                                  (select jsonb_agg(n) from generate_series(1, 1000000) as n)))"#
+                .to_owned(),
+        ),
         (
             InTime,
-            r#"select count(*) from edf.validate_json((select json_object_agg('x' || n, n) from generate_series(1, 200000) as n)::text,
-               (select json_build_object('additionalProperties', false, 'properties', json_object_agg('y' || n, true)) from generate_series(1, 20000) as n)::text)"#
+            r#"select count(*) from edf.validate_json((select json_object_agg('x' || n, n)
+               from generate_series(1, 200000) as n)::text,
+               (select json_build_object('additionalProperties', false, 'properties', json_object_agg('y' || n, true))
+               from generate_series(1, 20000) as n)::text)"#
                 .to_owned(),
         ),
         // Arrays.
         (
             InTime,
             "select sum(cardinality(scenario_values)) from edf.draw_scenarios(
-                array_fill(0, array[2400]), (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 hour') from generate_series(1, 2400) as n),
-                (select array_agg(n::float8) from generate_series(1, 2400) as n), array_fill(1.0::float8, array[4800]), '{0.1,0.9}',
-                array_fill(0, array[240000]), (select array_agg(timestamptz '2025-01-01Z' + n / 2400 * interval '1 day') from generate_series(0, 239999) as n),
-                (select array_agg(n % 2400 + 1.0) from generate_series(0, 239999) as n), array_fill(1.0::float8, array[240000]), 10000, 1)"
+                array_fill(0, array[2400]),
+                    (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 hour')
+                    from generate_series(1, 2400) as n),
+                (select array_agg(n::float8) from generate_series(1, 2400) as n), array_fill(1.0::float8, array[4800]),
+                    '{0.1,0.9}',
+                array_fill(0, array[240000]),
+                    (select array_agg(timestamptz '2025-01-01Z' + n / 2400 * interval '1 day')
+                    from generate_series(0, 239999) as n),
+                (select array_agg(n % 2400 + 1.0) from generate_series(0, 239999) as n),
+                    array_fill(1.0::float8, array[240000]), 10000, 1)"
                 .to_owned(),
         ),
         (
             InTime,
-            "select edf.variogram_score(array_fill(1.0::float8, array[10000]), array_fill(1.0::float8, array[1000000]))".to_owned(),
+            "select edf.variogram_score(array_fill(1.0::float8, array[10000]),
+                 array_fill(1.0::float8, array[1000000]))"
+                .to_owned(),
         ),
         (
             InTime,
             "select count(*) from edf.portfolio_quantiles(
-                (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 hour') from generate_series(1, 20000) as n), array_fill(1.0::float8, array[20000]),
-                array_fill(1.0::float8, array[20000]), (select array_agg(timestamptz '2025-01-01Z' + n * interval '1 minute') from generate_series(1, 200000) as n),
-                array_fill(1.0::float8, array[200000]), (select array_agg(random()) from generate_series(1, 200000)), '{0.1,0.9}')"
+                (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 hour')
+                from generate_series(1, 20000) as n), array_fill(1.0::float8, array[20000]),
+                array_fill(1.0::float8, array[20000]),
+                    (select array_agg(timestamptz '2025-01-01Z' + n * interval '1 minute')
+                    from generate_series(1, 200000) as n),
+                array_fill(1.0::float8, array[200000]), (select array_agg(random()) from generate_series(1, 200000)),
+                    '{0.1,0.9}')"
                 .to_owned(),
         ),
         (
             InTime,
             r#"select count(*) from edf.register_hours(
-                (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 minute') from generate_series(1, 500000) as n),
+                (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 minute')
+                from generate_series(1, 500000) as n),
                 (select array_agg(n::float8) from generate_series(1, 500000) as n),
-                (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 minute') from generate_series(1, 500000) as n),
+                (select array_agg(timestamptz '2026-01-01Z' + n * interval '1 minute')
+                from generate_series(1, 500000) as n),
                 '2026-01-01Z', '2027-01-01Z', '{"jitter_h": 8784}')"#
                 .to_owned(),
         ),
         (
             InTime,
-            "select count(*) from edf.register_hours(array['0001-01-02Z', '9998-01-01Z']::timestamptz[], '{0,5}', array['0001-01-02Z', '9998-01-01Z']::timestamptz[],
-                '2020-01-01Z', '2029-01-01Z', profile => array_fill(1::float8, array[24]), time_zone => 'Europe/Zurich')"
+            "select count(*) from edf.register_hours(array['0001-01-02Z', '9998-01-01Z']::timestamptz[], '{0,5}',
+                 array['0001-01-02Z', '9998-01-01Z']::timestamptz[],
+                '2020-01-01Z', '2029-01-01Z', profile => array_fill(1::float8, array[24]),
+                    time_zone => 'Europe/Zurich')"
                 .to_owned(),
         ),
         (Refused("22023"), "select edf.gauge_hours('{}', '{}', '{}', '0001-01-01Z', '9999-01-01Z')".to_owned()),
-        (InTime, "select edf.diebold_mariano((select array_agg(random()) from generate_series(1, 500000)), (select array_agg(random()) from generate_series(1, 500000)), 400000)".to_owned()),
         (
             InTime,
-            r#"select edf.next_trial('xgboost', edf.tuning_space('xgboost', null), (select jsonb_agg(jsonb_build_object('parameters', '{"eta": 0.1, "rounds": 100, "max_depth": 5, "min_child_weight": 1, "subsample": 0.7, "colsample_bytree": 0.5, "lambda": 1, "half_life_days": 0, "base": "mean", "monotone_heating": false}'::jsonb, 'score', n)) from generate_series(1, 9999) as n), 1)"#
+            "select edf.diebold_mariano((select array_agg(random()) from generate_series(1, 500000)),
+                      (select array_agg(random()) from generate_series(1, 500000)), 400000)"
                 .to_owned(),
         ),
-        (Refused("22023"), r#"select edf.next_trial('xgboost', edf.tuning_space('xgboost', null), (select jsonb_agg('{"parameters": {}, "score": 1}'::jsonb) from generate_series(1, 20000)), 1)"#.to_owned()),
-        (InTime, "select count(*) from edf.parse_meter_messages(array_fill('{\"readings\": []}'::text, array[2000000]))".to_owned()),
-        (InTime, "select edf.rcrps(n, array[n, n + 1.0], '{0.1,0.9}') from generate_series(1, 20000000) as i, lateral (select i::float8) as f (n)".to_owned()),
+        (
+            InTime,
+            r#"select edf.next_trial('xgboost', edf.tuning_space('xgboost', null),
+                   (select jsonb_agg(jsonb_build_object('parameters',
+                       '{"eta": 0.1, "rounds": 100, "max_depth": 5, "min_child_weight": 1, "subsample": 0.7,
+                         "colsample_bytree": 0.5, "lambda": 1, "half_life_days": 0, "base": "mean",
+                         "monotone_heating": false}'::jsonb, 'score', n))
+                   from generate_series(1, 9999) as n), 1)"#
+                .to_owned(),
+        ),
+        (
+            Refused("22023"),
+            r#"select edf.next_trial('xgboost', edf.tuning_space('xgboost', null),
+                                  (select jsonb_agg('{"parameters": {}, "score": 1}'::jsonb)
+                              from generate_series(1, 20000)), 1)"#
+                .to_owned(),
+        ),
+        (
+            InTime,
+            "select count(*) from edf.parse_meter_messages(array_fill('{\"readings\": []}'::text,
+                      array[2000000]))"
+                .to_owned(),
+        ),
+        (
+            InTime,
+            "select edf.rcrps(n, array[n, n + 1.0], '{0.1,0.9}')
+                  from generate_series(1, 20000000) as i, lateral (select i::float8) as f (n)"
+                .to_owned(),
+        ),
     ];
     let mut wrong = Vec::new();
     for (ends, statement) in &cases {
@@ -219,7 +332,8 @@ async fn the_computation_of_features_can_be_cancelled() {
     let (mut worker, mut other) = (database.connect().await, database.connect().await);
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut worker).await.unwrap();
     let call = format!(
-        r#"select count(*) from edf.features($q${LONG}$q$, jsonb_build_object('weather_windows_h', (select jsonb_agg(h) from generate_series(8760, 8784) as h)))"#
+        r#"select count(*) from edf.features($q${LONG}$q$,
+               jsonb_build_object('weather_windows_h', (select jsonb_agg(h) from generate_series(8760, 8784) as h)))"#
     );
     let call = tokio::spawn(async move {
         let outcome = worker.execute(AssertSqlSafe(call)).await;
@@ -278,7 +392,8 @@ async fn errors_name_the_array_with_a_null() {
     let now = "array[now()]";
     let calls = [
         format!(
-            "select * from edf.fit('seasonal_naive', {series}, '{{}}', '{{}}', '24 hours', array[null]::integer[], null)"
+            "select * from edf.fit('seasonal_naive', {series}, '{{}}', '{{}}', '24 hours', array[null]::integer[],
+                 null)"
         ),
         "select * from edf.fit('seasonal_naive', null, '{}', '{}', '24 hours', null, null)".to_owned(),
         format!("select * from edf.predict('\\x00', {series}, null, null, '{{}}')").replace("'\\x00'", "null"),
@@ -289,7 +404,8 @@ async fn errors_name_the_array_with_a_null() {
         format!("select * from edf.register_hours({now}, '{{1}}', {now}, null, now())"),
         format!("select * from edf.register_hours({now}, '{{1}}', {now}, now(), now(), null)"),
         format!(
-            "select * from edf.register_hours({now}, '{{1}}', {now}, now(), now(), replaced_at => array[null]::timestamptz[])"
+            "select * from edf.register_hours({now}, '{{1}}', {now}, now(), now(),
+                 replaced_at => array[null]::timestamptz[])"
         ),
         format!(
             "select * from edf.register_hours({now}, '{{1}}', {now}, now(), now(), profile => array[null]::float8[])"
@@ -297,11 +413,13 @@ async fn errors_name_the_array_with_a_null() {
         format!("select * from edf.register_hours({now}, '{{1}}', {now}, now(), now(), time_zone => null)"),
         format!("select * from edf.gauge_hours({now}, array[null]::float8[], {now}, now(), now())"),
         format!(
-            "select * from edf.portfolio_quantiles({now}, '{{1}}', array[null]::float8[], {now}, '{{1}}', '{{1}}', '{{}}')"
+            "select * from edf.portfolio_quantiles({now}, '{{1}}', array[null]::float8[], {now}, '{{1}}', '{{1}}',
+                 '{{}}')"
         ),
         format!("select * from edf.portfolio_quantiles({now}, '{{1}}', '{{1}}', {now}, '{{1}}', '{{1}}', null)"),
         format!(
-            "select * from edf.draw_scenarios('{{0}}', {now}, '{{1}}', array[1, null], '{{0.1,0.9}}', '{{0}}', {now}, '{{1}}', '{{1}}', 5, 1)"
+            "select * from edf.draw_scenarios('{{0}}', {now}, '{{1}}', array[1, null], '{{0.1,0.9}}', '{{0}}', {now},
+                 '{{1}}', '{{1}}', 5, 1)"
         ),
         "select edf.energy_score('{1}', array[null]::float8[])".to_owned(),
         "select edf.forecast_chart(array[null]::timestamptz[], '{1}', '{1}', '{1}', '{1}')".to_owned(),

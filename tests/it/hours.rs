@@ -177,7 +177,8 @@ async fn the_search_range_of_readings_changes_no_hour() {
                 "select array_agg(days::text order by sensor_id, day_at) || (
                      select array_agg(days::text order by apartment_id, local_date) from (
                          select * from processed.int_apartment_days
-                         where building_id = 'a-test-house' and local_date between '2017-07-01' and '2017-07-31') as days)
+                         where building_id = 'a-test-house'
+                             and local_date between '2017-07-01' and '2017-07-31') as days)
                  from (
                      select * from processed.int_sensor_days
                      where building_id = 'a-test-house' and day_at between '2017-07-01' and '2017-07-31') as days",
@@ -206,18 +207,21 @@ async fn an_apartments_hours_add_up_to_the_registers_difference() {
     ingest(&mut work, &messages, 0).await;
     refresh(&mut work).await;
     let (sum, hours): (f64, i64) = query_as(
-        "select sum(consumption_kwh), count(*) from energy.apartment_hours where building_id = 'a-test-house' and apartment_id = 'flat-1'",
+        "select sum(consumption_kwh), count(*) from energy.apartment_hours
+         where building_id = 'a-test-house' and apartment_id = 'flat-1'",
     )
     .fetch_one(&mut *work)
     .await
     .unwrap();
     assert!((sum - 20.0).abs() < 1e-9, "{sum}");
     assert_eq!(hours, 72);
-    let of_quality: Vec<(String, i64)> =
-        query_as("select quality::text, count(*) from energy.apartment_hours where building_id = 'a-test-house' group by 1 order by 1")
-            .fetch_all(&mut *work)
-            .await
-            .unwrap();
+    let of_quality: Vec<(String, i64)> = query_as(
+        "select quality::text, count(*) from energy.apartment_hours where building_id = 'a-test-house'
+         group by 1 order by 1",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
     // 400 min to 1500 min and 3000 min to 4320 min are offline, and are spread as gaps of more than twelve hours.
     assert_eq!(of_quality.iter().map(|(_, n)| n).sum::<i64>(), 72);
     assert!(of_quality.iter().any(|(quality, _)| quality == "estimated"), "{of_quality:?}");
@@ -284,7 +288,8 @@ async fn hours_whose_readings_may_have_been_dropped_are_not_recomputed() {
     // Readings are kept for 43 days before 29 July, and a month more for the reading before an hour: hours from 17 July
     // on may be recomputed.
     work.execute(raw_sql(
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"43 days\"'));
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             '\"43 days\"'));
          delete from raw.meter_readings using raw.sensors
          where sensors.sensor_id = meter_readings.sensor_id and building_id = 'a-test-house' and read_at < '2017-07-18';
          update energy.apartment_hours set consumption_kwh = -1 where building_id = 'a-test-house'",

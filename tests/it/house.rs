@@ -10,7 +10,8 @@ pub const DAY: i64 = 24 * 60;
 /// Adds it; its time zone is UTC-8.
 pub async fn add_house(work: &mut PgConnection) {
     work.execute(raw_sql(
-        "insert into raw.buildings select 'a-test-house', 'House', time_zone, region, latitude, longitude, weather_location_id
+        "insert into raw.buildings select 'a-test-house', 'House', time_zone, region, latitude, longitude,
+             weather_location_id
          from raw.buildings limit 1;
          insert into raw.apartments select 'a-test-house', 'flat-' || n from generate_series(1, 3) as n",
     ))
@@ -55,11 +56,14 @@ pub async fn refresh_days(work: &mut PgConnection) {
 
 /// Learns the gap profile from data received by `received` minutes into 20 July 2017.
 pub async fn learn(work: &mut PgConnection, received: i64) {
-    query("call energy.learn_gap_profiles(array['a-test-house'], '2017-07-20 00:00Z'::timestamptz + $1 * interval '1 minute')")
-        .bind(received as f64)
-        .execute(work)
-        .await
-        .unwrap();
+    query(
+        "call energy.learn_gap_profiles(array['a-test-house'],
+             '2017-07-20 00:00Z'::timestamptz + $1 * interval '1 minute')",
+    )
+    .bind(received as f64)
+    .execute(work)
+    .await
+    .unwrap();
 }
 
 /// Lets a profile be learned from the few days of a test.
@@ -106,7 +110,8 @@ pub fn told(minute: i64, apartment: Option<&str>, sensor_type: &str, room: Optio
 /// The sensor of a room in an apartment; empty names mean NULL.
 pub async fn sensor(work: &mut PgConnection, apartment: &str, sensor_type: &str, room: &str) -> i64 {
     sqlx::query_scalar(
-        "select sensor_id from raw.sensors where building_id = 'a-test-house' and (apartment_id, sensor_type, room_name) = ($1, $2, $3)",
+        "select sensor_id from raw.sensors where building_id = 'a-test-house'
+             and (apartment_id, sensor_type, room_name) = ($1, $2, $3)",
     )
     .bind(apartment)
     .bind(sensor_type)
@@ -121,7 +126,8 @@ pub async fn demand(work: &mut PgConnection, from_hour: i64, hours: i64) -> Vec<
     sqlx::query_scalar(
         "select round(consumption_kwh::numeric, 9)::float8
          from generate_series($1, $1 + $2 - 1) as n
-         left join energy.building_hours on building_id = 'a-test-house' and hour_at = '2017-07-10 00:00Z'::timestamptz + n * interval '1 hour'
+         left join energy.building_hours on building_id = 'a-test-house'
+             and hour_at = '2017-07-10 00:00Z'::timestamptz + n * interval '1 hour'
          order by n",
     )
     .bind(from_hour)

@@ -101,7 +101,8 @@ async fn rejections_are_stored_with_a_reason_and_the_rest_is_ingested() {
 
     for (message, code) in &bad {
         let kept: Vec<(String, String)> = query_as(
-            "select reason_code, reason from raw.rejected_messages where rejected_id > $1 and source = 'meter' and message = $2",
+            "select reason_code, reason from raw.rejected_messages
+             where rejected_id > $1 and source = 'meter' and message = $2",
         )
         .bind(newest)
         .bind(message)
@@ -227,18 +228,21 @@ async fn copied_lines_are_ingested_whatever_bytes_they_contain() {
     // It commits after each batch, so what it ingested is deleted here and not rolled back.
     let mut postgres = as_role("postgres").await;
     let taken: Vec<(String, String)> = query_as(
-        "delete from raw.meter_readings using raw.sensors where sensors.sensor_id = meter_readings.sensor_id and value = 4321.5
+        "delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and value = 4321.5
          returning room_name, received_at::text",
     )
     .fetch_all(&mut postgres)
     .await
     .unwrap();
     let left: i64 = query_scalar("select count(*) from raw.meter_inbox").fetch_one(&mut postgres).await.unwrap();
-    let rejected: Vec<String> =
-        query_scalar(r#"delete from raw.rejected_messages where reason_code = 'bad_encoding' and message like '{"building_id"%' returning message"#)
-            .fetch_all(&mut postgres)
-            .await
-            .unwrap();
+    let rejected: Vec<String> = query_scalar(
+        r#"delete from raw.rejected_messages where reason_code = 'bad_encoding'
+               and message like '{"building_id"%' returning message"#,
+    )
+    .fetch_all(&mut postgres)
+    .await
+    .unwrap();
     postgres.execute("delete from raw.sensors where room_name = 'Küche'").await.unwrap();
     assert!(taken.iter().all(|(_, received_at)| *received_at == taken[0].1), "one COPY is one batch: {taken:?}");
     let rooms: BTreeSet<String> = taken.into_iter().map(|(room, _)| room).collect();

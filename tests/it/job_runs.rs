@@ -232,7 +232,8 @@ async fn every_job_has_a_call_and_the_short_ones_record_a_run() {
     let mut postgres = as_role("postgres").await;
     let lacking: Vec<String> = query_scalar(
         "select job_name from energy.jobs
-         where (select prosrc from pg_proc where oid = 'energy.run_job'::regproc) not like format('%%when %L then call energy.%%', job_name)",
+         where (select prosrc from pg_proc
+         where oid = 'energy.run_job'::regproc) not like format('%%when %L then call energy.%%', job_name)",
     )
     .fetch_all(&mut postgres)
     .await
@@ -272,25 +273,34 @@ async fn a_job_that_did_not_start_in_time_is_late_and_counts_as_missed_once() {
          update energy.jobs set since = '2031-05-01Z';
          delete from energy.job_runs where job_name in ('refresh_hours', 'apply_retention');
          insert into energy.job_runs (job_name, slot_at, started_at, status) values
-             ('refresh_hours', '2031-05-05 05:20Z', '2031-05-05 05:20Z', 'succeeded'), ('apply_retention', '2031-05-05 02:30Z', now(), 'failed')",
+             ('refresh_hours', '2031-05-05 05:20Z', '2031-05-05 05:20Z', 'succeeded'),
+                 ('apply_retention', '2031-05-05 02:30Z', now(), 'failed')",
     ))
     .await
     .unwrap();
     // Due were 05:30, an hour ago, and 02:30 of the same day, when a run started and failed.
-    let late = "select job_name, due_at = '2031-05-05 05:30Z', late_by = '1 hour' from energy.late_jobs where job_name in ('refresh_hours', 'apply_retention')";
+    let late = "select job_name, due_at = '2031-05-05 05:30Z', late_by = '1 hour' from energy.late_jobs
+                where job_name in ('refresh_hours', 'apply_retention')";
     let rows: Vec<(String, bool, bool)> = query_as(late).fetch_all(&mut *work).await.unwrap();
     assert_eq!(rows, [("refresh_hours".to_owned(), true, true)]);
     for _ in 0..2 {
         work.execute("call energy.watch_jobs()").await.unwrap();
     }
-    let missed: Vec<(bool, String)> =
-        query_as("select slot_at = '2031-05-05 05:30Z', message from energy.job_runs where job_name = 'refresh_hours' and status = 'missed'")
-            .fetch_all(&mut *work)
-            .await
-            .unwrap();
+    let missed: Vec<(bool, String)> = query_as(
+        "select slot_at = '2031-05-05 05:30Z', message from energy.job_runs
+         where job_name = 'refresh_hours' and status = 'missed'",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .unwrap();
     assert_eq!(missed.len(), 1);
     assert!(missed[0].0 && missed[0].1.contains("2031-05-05T05:20:00"), "{missed:?}");
-    work.execute("insert into energy.job_runs (job_name, slot_at, started_at, status) values ('refresh_hours', energy.clock(), now(), 'succeeded')").await.unwrap();
+    work.execute(
+        "insert into energy.job_runs (job_name, slot_at, started_at, status)
+         values ('refresh_hours', energy.clock(), now(), 'succeeded')",
+    )
+    .await
+    .unwrap();
     let rows: Vec<(String, bool, bool)> = query_as(late).fetch_all(&mut *work).await.unwrap();
     assert_eq!(rows, []);
     // A disabled job is never late, nor is one before its schedule began.
@@ -329,7 +339,8 @@ async fn schedule_times_are_those_of_cron() {
         ("30 8-18/2,20 1,15 * *", "2026-03-01 18:30Z", "2026-03-01 18:30Z", "2026-03-01 20:30Z"),
     ] {
         let is_right: (bool, bool) = query_as(
-            "select energy.scheduled_near($1, $2::text::timestamptz, false) = $3::text::timestamptz, energy.scheduled_near($1, $2::text::timestamptz, true) = $4::text::timestamptz",
+            "select energy.scheduled_near($1, $2::text::timestamptz, false) = $3::text::timestamptz,
+                 energy.scheduled_near($1, $2::text::timestamptz, true) = $4::text::timestamptz",
         )
         .bind(schedule)
         .bind(at)
@@ -361,11 +372,13 @@ async fn pg_cron_follows_a_configuration_that_is_loaded_or_restored() {
     work.execute("set local role analyst").await.unwrap();
     query("call energy.load_config($1)").bind(&config).execute(&mut *work).await.unwrap();
     work.execute("reset role").await.unwrap();
-    let scheduled = "select jobname, schedule, active from cron.job where jobname in ('edf apply retention', 'edf gate models') order by 1";
+    let scheduled = "select jobname, schedule, active from cron.job
+                     where jobname in ('edf apply retention', 'edf gate models') order by 1";
     let rows: Vec<(String, String, bool)> = query_as(scheduled).fetch_all(&mut *work).await.unwrap();
     assert_eq!(rows, [("edf apply retention".to_owned(), "31 3 * * *".to_owned(), true)]);
     let job: (String, bool, bool, bool) = query_as(
-        "select schedule, timeout = '7 hours', late_after = '90 minutes', next_run_at = energy.scheduled_near(schedule, now(), true)
+        "select schedule, timeout = '7 hours', late_after = '90 minutes',
+             next_run_at = energy.scheduled_near(schedule, now(), true)
          from energy.job_status where job_name = 'apply_retention'",
     )
     .fetch_one(&mut *work)
@@ -392,7 +405,8 @@ async fn only_the_pipeline_runs_jobs_and_runs_are_only_written_by_routines() {
     for role in ["analyst", "pipeline"] {
         let mut session = as_role(role).await;
         for statement in [
-            "insert into energy.job_runs (job_name, slot_at, started_at, status) values ('a', now(), now(), 'succeeded')",
+            "insert into energy.job_runs (job_name, slot_at, started_at, status)
+             values ('a', now(), now(), 'succeeded')",
             "update energy.job_runs set status = 'succeeded'",
             "update energy.jobs set schedule = null",
         ] {

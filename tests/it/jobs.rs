@@ -53,7 +53,8 @@ pub async fn issue_forecasts() {
     let (_turn, _) = turn().await;
     let mut pipeline = as_role("pipeline").await;
     pipeline.execute("call energy.issue_forecasts('2017-07-29 05:00Z')").await.unwrap();
-    let by_model = "select bool_and(source = 'model') from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
+    let by_model = "select bool_and(source = 'model') from energy.forecasts
+                    where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
     if !query_scalar::<_, bool>(by_model).bind(BUILDING).fetch_one(&mut pipeline).await.unwrap() {
         // A run before the training.
         pipeline.execute("call energy.reissue_forecasts('2017-07-29 05:00Z')").await.unwrap();
@@ -95,7 +96,8 @@ async fn last_run(connection: &mut PgConnection) -> (String, i64, Option<String>
 async fn training_scores_the_model_against_seasonal_naive_by_day_of_lead() {
     let (_turn, model) = turn().await;
     let scores: Vec<(String, i32, i64, f64, f64)> = query_as(
-        "select strategy, lead_day, n, rmse_kwh, coverage_pct from energy.model_scores where model_id = $1 order by strategy, lead_day",
+        "select strategy, lead_day, n, rmse_kwh, coverage_pct from energy.model_scores where model_id = $1
+         order by strategy, lead_day",
     )
     .bind(model)
     .fetch_all(&mut as_role("analyst").await)
@@ -121,9 +123,11 @@ async fn a_model_and_its_forecasts_reference_their_configuration() {
     work.execute(issuing(Some("2017-07-29 03:00Z"))).await.unwrap();
     let (of_model, same_strategy, of_forecasts, current): (i64, bool, Vec<i64>, i64) = query_as(
         "select trainings.config_id, configs.config #>> '{training,strategy}' = models.strategy,
-             (select array_agg(distinct forecasts.config_id) from energy.forecasts where issued_at = '2017-07-29 03:00Z' and model_id = $1),
+             (select array_agg(distinct forecasts.config_id) from energy.forecasts
+             where issued_at = '2017-07-29 03:00Z' and model_id = $1),
              energy.current_config_id()
-         from energy.trainings join energy.configs using (config_id) join edf.models using (model_id) where model_id = $1",
+         from energy.trainings join energy.configs using (config_id) join edf.models using (model_id)
+         where model_id = $1",
     )
     .bind(model)
     .fetch_one(&mut *work)
@@ -149,7 +153,8 @@ async fn a_model_that_is_no_better_than_seasonal_naive_does_not_pass_the_gate() 
     query(
         "insert into energy.model_scores
          select $1, strategy, lead_day + offset_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct
-         from energy.model_scores, (values (0), (3)) as days (offset_day) where model_id = $2 and strategy = 'seasonal_naive'",
+         from energy.model_scores, (values (0), (3)) as days (offset_day)
+         where model_id = $2 and strategy = 'seasonal_naive'",
     )
     .bind(poor)
     .bind(good)
@@ -158,7 +163,8 @@ async fn a_model_that_is_no_better_than_seasonal_naive_does_not_pass_the_gate() 
     .unwrap();
     work.execute("call energy.gate_models()").await.unwrap();
     let (status, reason): (String, String) = query_as(
-        "select status, reason from edf.models join edf.model_events using (model_id) where model_id = $1 and event = 'rejected'",
+        "select status, reason from edf.models join edf.model_events using (model_id)
+         where model_id = $1 and event = 'rejected'",
     )
     .bind(poor)
     .fetch_one(&mut *work)
@@ -176,7 +182,8 @@ async fn a_run_writes_72_hours_and_the_next_one_none_but_is_recorded() {
     work.execute(issuing(Some("2017-07-29 04:00Z"))).await.unwrap();
     let (rows, hours, first, last, outside, confidence): (i64, i64, DateTime<Utc>, DateTime<Utc>, i64, f64) = query_as(
         "select count(*), count(distinct valid_at), min(valid_at), max(valid_at),
-             count(*) filter (where yhat not between yhat_lower and yhat_upper or lead_hours <> extract(epoch from valid_at - issued_at) / 3600 + 1),
+             count(*) filter (where yhat not between yhat_lower and yhat_upper
+                 or lead_hours <> extract(epoch from valid_at - issued_at) / 3600 + 1),
              min(confidence)
          from energy.forecasts where building_id = $1 and issued_at = $2::timestamptz and model_id = $3",
     )
@@ -206,7 +213,8 @@ async fn a_building_that_cannot_be_forecast_is_a_failed_row_and_others_are_issue
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     query(
-        "insert into raw.buildings select 'a-new-home', 'New', time_zone, region, latitude, longitude, weather_location_id
+        "insert into raw.buildings select 'a-new-home', 'New', time_zone, region, latitude, longitude,
+             weather_location_id
          from raw.buildings where building_id = $1",
     )
     .bind(BUILDING)
@@ -215,7 +223,8 @@ async fn a_building_that_cannot_be_forecast_is_a_failed_row_and_others_are_issue
     .unwrap();
     // Even a plan needs the local hour.
     work.execute(raw_sql(
-        "set local session_replication_role = replica; update raw.buildings set time_zone = 'Nowhere' where building_id = 'a-new-home';
+        "set local session_replication_role = replica;
+         update raw.buildings set time_zone = 'Nowhere' where building_id = 'a-new-home';
          set local session_replication_role = origin; set local role pipeline",
     ))
     .await
@@ -223,7 +232,8 @@ async fn a_building_that_cannot_be_forecast_is_a_failed_row_and_others_are_issue
     work.execute(issuing(Some("2017-07-29 04:00Z"))).await.unwrap();
 
     let (status, sqlstate, message): (String, String, String) = query_as(
-        "select status, sqlstate, message from energy.job_runs where building_id = 'a-new-home' and job_name = 'issue_forecasts' order by job_run_id limit 1",
+        "select status, sqlstate, message from energy.job_runs
+         where building_id = 'a-new-home' and job_name = 'issue_forecasts' order by job_run_id limit 1",
     )
     .fetch_one(&mut *work)
     .await
@@ -248,7 +258,8 @@ async fn a_building_that_cannot_be_trained_is_a_failed_row() {
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     query(
-        "insert into raw.buildings select 'an-empty-home', 'Empty', time_zone, region, latitude, longitude, weather_location_id
+        "insert into raw.buildings select 'an-empty-home', 'Empty', time_zone, region, latitude, longitude,
+             weather_location_id
          from raw.buildings where building_id = $1",
     )
     .bind(BUILDING)
@@ -260,7 +271,8 @@ async fn a_building_that_cannot_be_trained_is_a_failed_row() {
     postgres.execute("delete from raw.buildings where building_id = 'an-empty-home'").await.unwrap();
     outcome.unwrap();
     let (status, sqlstate, hint): (String, String, String) = query_as(
-        "select status, sqlstate, hint from energy.job_runs where building_id = 'an-empty-home' order by job_run_id desc limit 1",
+        "select status, sqlstate, hint from energy.job_runs where building_id = 'an-empty-home'
+         order by job_run_id desc limit 1",
     )
     .fetch_one(&mut postgres)
     .await
@@ -274,7 +286,8 @@ async fn refreshing_the_hours_twice_changes_nothing() {
     let (_turn, _) = turn().await;
     let mut pipeline = as_role("pipeline").await;
     let mut work = pipeline.begin().await.unwrap();
-    let rows = "select array_agg(xmin::text || ctid::text order by building_id, hour_at) from energy.building_hours where hour_at >= energy.clock() - interval '3 days'";
+    let rows = "select array_agg(xmin::text || ctid::text order by building_id, hour_at) from energy.building_hours
+                where hour_at >= energy.clock() - interval '3 days'";
     work.execute("call energy.refresh_building_hours()").await.unwrap();
     let before: Vec<String> = query_scalar(rows).fetch_one(&mut *work).await.unwrap();
     work.execute("call energy.refresh_building_hours()").await.unwrap();
@@ -295,7 +308,8 @@ async fn forecasts_and_trainings_only_read_data_received_by_then() {
     work.execute(raw_sql(
         "update energy.building_hours set consumption_kwh = 1e6, received_at = '2017-07-28 09:00Z'
          where received_at > '2017-07-28 05:00Z';
-         update raw.weather_observations set temperature_c = 99, ghi_w_m2 = 9999 where received_at > '2017-07-28 05:00Z';
+         update raw.weather_observations set temperature_c = 99, ghi_w_m2 = 9999
+         where received_at > '2017-07-28 05:00Z';
          update raw.weather_forecasts set temperature_c = 99, ghi_w_m2 = 9999 where received_at > '2017-07-28 05:00Z'",
     ))
     .await
@@ -319,7 +333,8 @@ async fn a_correction_received_after_the_issue_time_is_not_read() {
     .await
     .unwrap();
     let highest: f64 = query_scalar(
-        "select max(kwh) from edf.series_of(energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')) as s, unnest(s.target) as kwh",
+        "select max(kwh) from edf.series_of(energy.forecast_query($1, '2017-07-28 05:00Z', '72 hours')) as s,
+             unnest(s.target) as kwh",
     )
     .bind(BUILDING)
     .fetch_one(&mut *work)

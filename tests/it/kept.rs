@@ -37,7 +37,8 @@ const KNOWN: &str = "
 
 async fn add_house_of_one_flat(work: &mut PgConnection) {
     add_house(work).await;
-    let others = "update raw.apartments set valid_to = '2017-01-01' where building_id = 'a-test-house' and apartment_id <> 'flat-1'";
+    let others = "update raw.apartments set valid_to = '2017-01-01'
+                  where building_id = 'a-test-house' and apartment_id <> 'flat-1'";
     work.execute(others).await.unwrap();
 }
 
@@ -146,12 +147,16 @@ async fn messages_older_than_retention_are_rejected_even_after_it_is_extended() 
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
-    work.execute("insert into energy.dropped_rows values ('raw.meter_readings', '2017-07-12') on conflict (table_name) do update set dropped_before = '2017-07-12'")
-        .await
-        .unwrap();
+    work.execute(
+        "insert into energy.dropped_rows values ('raw.meter_readings', '2017-07-12')
+         on conflict (table_name) do update set dropped_before = '2017-07-12'",
+    )
+    .await
+    .unwrap();
     ingest(&mut work, &[message(2 * DAY - 1, 1, 1.0), message(2 * DAY, 1, 2.0)], 0).await;
     let kept: Vec<(String, f64)> = query_as(
-        "select 'reading', value from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'
+        "select 'reading', value from raw.meter_readings join raw.sensors using (sensor_id)
+         where building_id = 'a-test-house'
          union all
          select reason_code, 0 from raw.rejected_messages where message like '%a-test-house%' order by 1",
     )
@@ -196,8 +201,10 @@ async fn no_energy_is_lost_as_a_database_ages() {
     // The homes of the demo are not needed and would take long.
     postgres
         .execute(raw_sql(
-            "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
-                energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due;
+            "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard,
+                 energy.sensor_spans,
+                energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due,
+                    energy.apartment_days, energy.buildings_due;
              set energy.clock = '2017-07-20 00:00Z'",
         ))
         .await
@@ -245,14 +252,19 @@ async fn no_energy_is_lost_as_a_database_ages() {
         "call energy.make_partitions()",
         "call energy.replay_rejected()",
         // Longer and shorter retention: dropped data stays dropped.
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"40 days\"'))",
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"2 years\"'))",
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', 'null'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             '\"40 days\"'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             '\"2 years\"'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             'null'))",
         // Settings of a sensor and changes of topology: all of its building is recomputed.
-        "update raw.sensors set settings = settings || jsonb_build_object('sample_minutes', 20 - coalesce((settings ->> 'sample_minutes')::int, 15) % 7)",
+        "update raw.sensors set settings = settings ||
+             jsonb_build_object('sample_minutes', 20 - coalesce((settings ->> 'sample_minutes')::int, 15) % 7)",
         // Late readings.
-        "call energy.ingest_meter_messages(array['{\"timestamp_str\": \"2017-05-02T00:00:00Z\", \"building_id\": \"a-test-house\",
-             \"apartment_id\": \"flat-1\", \"readings\": [{\"sensor_type\": \"room_temperature_c\", \"value\": 20}]}'])",
+        "call energy.ingest_meter_messages(array['{\"timestamp_str\": \"2017-05-02T00:00:00Z\",
+             \"building_id\": \"a-test-house\", \"apartment_id\": \"flat-1\",
+             \"readings\": [{\"sensor_type\": \"room_temperature_c\", \"value\": 20}]}'])",
     ];
     let mut dropped = 0_i64;
     for seed in 0..6_u64 {

@@ -4,7 +4,8 @@ use edf_tests::{DEMAND, Throwaway, as_role, refusals, seed_demand};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 
-const SETTINGS: &str = r#"{"candidates": ["seasonal_naive", {"name": "trees", "strategy": "xgboost", "parameters": {"rounds": 20}}],
+const SETTINGS: &str = r#"{"candidates": ["seasonal_naive",
+    {"name": "trees", "strategy": "xgboost", "parameters": {"rounds": 20}}],
     "schedule": {"test_period": "5 days"}, "levels": [0.1, 0.5, 0.9], "workers": 2}"#;
 
 async fn keep(analyst: &mut PgConnection) -> i64 {
@@ -28,7 +29,8 @@ async fn stored_rows_equal_those_of_the_backtest() {
     let first = keep(&mut analyst).await;
     assert_eq!(keep(&mut analyst).await, first + 1);
     let (both, either): (i64, i64) = query_as(
-        "with kept as (select candidate, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper, quantile_values, quantiles
+        "with kept as (select candidate, issued_at, valid_at, lead_hours, actual, yhat, yhat_lower, yhat_upper,
+             quantile_values, quantiles
                        from edf.kept_forecasts where backtest_id = $3),
               told as (select * from edf.run_backtest($1, edf.backtest_settings($2::jsonb), null))
          select (select count(*) from (select * from kept intersect select * from told) as b),
@@ -42,7 +44,8 @@ async fn stored_rows_equal_those_of_the_backtest() {
     .unwrap();
     assert_eq!((both, either), (2 * (3 * 72 + 48 + 24), both));
     let (subject, query, period, levels, seconds, author): (String, String, String, Vec<f64>, f64, String) = query_as(
-        "select subject, query, settings #>> '{schedule,test_period}', quantiles, seconds, created_by from edf.backtests where backtest_id = $1",
+        "select subject, query, settings #>> '{schedule,test_period}', quantiles, seconds, created_by
+         from edf.backtests where backtest_id = $1",
     )
     .bind(first)
     .fetch_one(&mut analyst)
@@ -66,7 +69,8 @@ async fn there_is_a_row_per_quantile_and_scores_equal_those_of_the_backtest() {
     assert_eq!(rows, (3 * 2 * 288, 2 * 288));
     let score = |forecasts: &str| {
         AssertSqlSafe(format!(
-            "select slice::text, metric, value from edf.score($q${forecasts}$q$, by => '{{candidate,lead_day}}') order by 1, 2"
+            "select slice::text, metric, value from edf.score($q${forecasts}$q$, by => '{{candidate,lead_day}}')
+             order by 1, 2"
         ))
     };
     let of_kept: Vec<(String, String, f64)> =
@@ -108,7 +112,8 @@ async fn defaults_equal_those_of_the_backtest() {
     let defaults: Vec<(String, String)> = query_as(
         "select name, pg_get_function_arg_default(oid, at::int) from pg_proc
          cross join lateral unnest(proargnames, proargmodes) with ordinality as argument (name, mode, at)
-         where oid = 'edf.backtest'::regproc and mode = 'i' and name not in ('training_data', 'regressor_forecasts') order by at",
+         where oid = 'edf.backtest'::regproc and mode = 'i'
+             and name not in ('training_data', 'regressor_forecasts') order by at",
     )
     .fetch_all(&mut analyst)
     .await
@@ -168,7 +173,8 @@ async fn an_analyst_stores_and_deletes_backtests_only_through_functions() {
     .await
     .unwrap();
     let (author, scored): (String, i64) = query_as(AssertSqlSafe(format!(
-        "select created_by, (select n from edf.score('select * from edf.kept_forecasts where backtest_id = {backtest}', metrics => '{{rmse}}'))
+        "select created_by, (select n from edf.score('select * from edf.kept_forecasts where backtest_id = {backtest}',
+             metrics => '{{rmse}}'))
          from edf.backtests where backtest_id = {backtest}"
     )))
     .fetch_one(&mut analyst)
@@ -176,7 +182,8 @@ async fn an_analyst_stores_and_deletes_backtests_only_through_functions() {
     .unwrap();
     assert!(author == "analyst" && scored > 0, "{author} {scored}");
     let denied = [
-        "insert into edf.backtests (subject, query, settings, quantiles, seconds, created_by) values ('', '', '{}', '{}', 0, '')",
+        "insert into edf.backtests (subject, query, settings, quantiles, seconds, created_by)
+         values ('', '', '{}', '{}', 0, '')",
         "update edf.backtests set subject = 'b'",
         "update edf.backtest_forecasts set yhat = actual",
     ];

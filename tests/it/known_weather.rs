@@ -16,7 +16,8 @@ async fn only_runs(connection: &mut PgConnection, runs: &[(i64, i64, f64)]) {
     connection.execute("delete from raw.weather_forecasts").await.unwrap();
     for (issued, received, temperature_c) in runs {
         query(
-            "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at, temperature_c, ghi_w_m2)
+            "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at, temperature_c,
+                 ghi_w_m2)
              select weather_location_id, $2, $3, $4, $5, 100 from raw.buildings where building_id = $1",
         )
         .bind(BUILDING)
@@ -37,8 +38,10 @@ const RUNS: [(i64, i64, f64); 7] =
 async fn temperatures(connection: &mut PgConnection, as_of: DateTime<Utc>) -> Vec<f64> {
     query_scalar(
         "select value
-         from edf.series_of('select now() as at, 1 as kwh, 1 as temperature_c, 1 as ghi_w_m2', energy.regressor_forecasts_query($1, $2)) as s
-         cross join lateral unnest(s.forecast_values) with ordinality as v (value, at) where at <= cardinality(s.forecast_times) order by at",
+         from edf.series_of('select now() as at, 1 as kwh, 1 as temperature_c, 1 as ghi_w_m2',
+             energy.regressor_forecasts_query($1, $2)) as s
+         cross join lateral unnest(s.forecast_values) with ordinality as v (value, at)
+         where at <= cardinality(s.forecast_times) order by at",
     )
     .bind(BUILDING)
     .bind(as_of)
@@ -107,11 +110,16 @@ async fn temperature_at_lead(connection: &mut PgConnection, lead: i64) -> f64 {
 async fn weather_received_later_does_not_change_a_training() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let inputs = "select (to_jsonb(s) - 'times')::text from edf.series_of('select now() as at, 1 as kwh', energy.regressor_forecasts_query($1, '2017-07-28 05:00Z')) as s";
+    let inputs = "select (to_jsonb(s) - 'times')::text
+                  from edf.series_of('select now() as at, 1 as kwh',
+                      energy.regressor_forecasts_query($1, '2017-07-28 05:00Z')) as s";
     let before: String = query_scalar(inputs).bind(BUILDING).fetch_one(&mut *work).await.unwrap();
     assert!(before.len() > 10_000);
     let later = work
-        .execute("update raw.weather_forecasts set temperature_c = 99, issued_at = issued_at + interval '1 minute' where received_at > '2017-07-28 05:00Z'")
+        .execute(
+            "update raw.weather_forecasts set temperature_c = 99, issued_at = issued_at + interval '1 minute'
+             where received_at > '2017-07-28 05:00Z'",
+        )
         .await
         .unwrap();
     assert!(later.rows_affected() > 0);
@@ -138,11 +146,14 @@ async fn trained(connection: &mut PgConnection) -> (i64, String, f64) {
 }
 
 async fn shares(connection: &mut PgConnection, model: i64) -> Vec<(i32, f64, f64)> {
-    query_as("select lead_day, forecast_share, observation_share from energy.training_weather where model_id = $1 order by 1")
-        .bind(model)
-        .fetch_all(connection)
-        .await
-        .unwrap()
+    query_as(
+        "select lead_day, forecast_share, observation_share from energy.training_weather
+         where model_id = $1 order by 1",
+    )
+    .bind(model)
+    .fetch_all(connection)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]

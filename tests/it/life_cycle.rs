@@ -23,11 +23,14 @@ async fn two_models(postgres: &mut PgConnection) {
     run(
         postgres,
         "select edf.approve_model(edf.train(
-             subject, 'select hour_at, consumption_kwh from energy.building_hours where building_id = ''homes-1-4'' and hour_at < ''2017-05-01'' order by 1',
+             subject,
+             'select hour_at, consumption_kwh from energy.building_hours
+              where building_id = ''homes-1-4'' and hour_at < ''2017-05-01'' order by 1',
              'seasonal_naive', features => '{\"time_zone\": \"Etc/GMT+8\"}'), 'a test')
          from unnest('{homes-1-4,archetype:homes}'::text[]) as subject;
          insert into energy.trainings (model_id, config_id, building_id, archetype, known_at)
-         select model_id, energy.current_config_id(), case subject when 'homes-1-4' then subject end, case when subject <> 'homes-1-4' then 'homes' end, '2017-05-01'
+         select model_id, energy.current_config_id(), case subject when 'homes-1-4' then subject end,
+             case when subject <> 'homes-1-4' then 'homes' end, '2017-05-01'
          from edf.models where status = 'approved'",
     )
     .await;
@@ -44,12 +47,14 @@ fn forecasts(from: &str, until: &str, source: &str, own_error: f64, archetype_er
             ("shadow_forecasts", "", String::new())
         };
         format!(
-            "insert into energy.{table} (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper{more})
+            "insert into energy.{table} (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower,
+                 yhat_upper{more})
              select building_id, issued_at, hour_at, 1 + extract(epoch from hour_at - issued_at) / 3600, model_id,
                  consumption_kwh + {error}, consumption_kwh - 9, consumption_kwh + 9{values}
              from generate_series('{from} 05:00Z'::timestamptz, '{until} 05:00Z', '1 day') as issued_at
              join edf.models on subject = '{}' and status = 'approved'
-             join energy.building_hours on building_id = 'homes-1-4' and hour_at >= issued_at and hour_at < issued_at + interval '24 hours'
+             join energy.building_hours on building_id = 'homes-1-4' and hour_at >= issued_at
+                 and hour_at < issued_at + interval '24 hours'
              where consumption_kwh is not null",
             of(is_served)
         )
@@ -60,7 +65,12 @@ fn forecasts(from: &str, until: &str, source: &str, own_error: f64, archetype_er
 #[tokio::test]
 async fn a_building_switches_to_its_own_model_and_back_with_an_event_each() {
     let (copy, mut postgres) = deployment().await;
-    run(&mut postgres, "call energy.load_config(energy.current_config() || '{\"life_cycle\": {\"archetype_after_days\": 28, \"own_after_days\": 60, \"margin_pct\": 2}}')").await;
+    run(
+        &mut postgres,
+        r#"call energy.load_config(energy.current_config()
+               || '{"life_cycle": {"archetype_after_days": 28, "own_after_days": 60, "margin_pct": 2}}')"#,
+    )
+    .await;
     let mut pipeline = connect("pipeline", &copy.name).await;
     assert_eq!(stage_at(&mut pipeline, "2017-04-15 05:00Z", "homes-1-4").await, "design");
     assert_eq!(stage_at(&mut pipeline, "2017-05-10 05:00Z", "homes-1-4").await, "archetype");
@@ -75,7 +85,8 @@ async fn a_building_switches_to_its_own_model_and_back_with_an_event_each() {
     assert_eq!(stage_at(&mut pipeline, "2017-06-22 05:00Z", "homes-1-4").await, "own");
     // Slightly worse is not enough to switch back; 50 % worse is.
     run(&mut postgres, &forecasts("2017-06-25", "2017-07-08", "model", 1.01, 1.0)).await;
-    let keep = "delete from energy.forecasts where issued_at < '2017-06-24'; delete from energy.shadow_forecasts where issued_at < '2017-06-24'";
+    let keep = "delete from energy.forecasts where issued_at < '2017-06-24';
+                delete from energy.shadow_forecasts where issued_at < '2017-06-24'";
     run(&mut postgres, keep).await;
     assert_eq!(stage_at(&mut pipeline, "2017-07-10 05:00Z", "homes-1-4").await, "own");
     run(&mut postgres, "update energy.forecasts set yhat = yhat + 0.5").await;
@@ -83,10 +94,17 @@ async fn a_building_switches_to_its_own_model_and_back_with_an_event_each() {
     // It recovers; then its model is rolled back.
     run(&mut postgres, "update energy.forecasts set yhat = yhat - 1.2").await;
     assert_eq!(stage_at(&mut pipeline, "2017-07-12 05:00Z", "homes-1-4").await, "own");
-    run(&mut postgres, "set session_replication_role = replica; update edf.models set status = 'retired' where subject = 'homes-1-4'; reset session_replication_role").await;
+    run(
+        &mut postgres,
+        "set session_replication_role = replica;
+         update edf.models set status = 'retired' where subject = 'homes-1-4';
+         reset session_replication_role",
+    )
+    .await;
     assert_eq!(stage_at(&mut pipeline, "2017-07-13 05:00Z", "homes-1-4").await, "archetype");
 
-    let switches = "select concat_ws(' ', coalesce(from_value, '-'), to_value, to_char(at, 'MM-DD'), made_by) from energy.life_cycle_events
+    let switches = "select concat_ws(' ', coalesce(from_value, '-'), to_value, to_char(at, 'MM-DD'), made_by)
+                    from energy.life_cycle_events
                     where building_id = 'homes-1-4' and event = 'stage' order by event_id";
     let expected = [
         "- design 04-15 pipeline",
@@ -98,7 +116,8 @@ async fn a_building_switches_to_its_own_model_and_back_with_an_event_each() {
     ];
     assert_eq!(texts(&mut pipeline, switches).await, expected);
     let why: (String, f64, f64, i64) = query_as(
-        "select reason, (numbers ->> 'improvement_pct')::float8, (numbers ->> 'compared_days')::float8, (numbers ->> 'own_model')::bigint
+        "select reason, (numbers ->> 'improvement_pct')::float8, (numbers ->> 'compared_days')::float8,
+             (numbers ->> 'own_model')::bigint
          from energy.life_cycle_events where building_id = 'homes-1-4' and to_value = 'own' order by event_id limit 1",
     )
     .fetch_one(&mut pipeline)
@@ -143,11 +162,13 @@ async fn the_stage_selects_the_served_model_and_the_other_forecasts_in_shadow() 
     // It had its own model from the start and keeps it until there is a comparison.
     assert_eq!(stage_at(&mut pipeline, "2017-07-20 05:00Z", "homes-1-4").await, "own");
     run(&mut pipeline, "call energy.issue_forecasts('2017-07-20 05:00Z')").await;
-    let served = "select distinct source || ' ' || subject from energy.forecasts join edf.models using (model_id) where building_id = 'homes-1-4' and issued_at = $1::text::timestamptz";
+    let served = "select distinct source || ' ' || subject from energy.forecasts join edf.models using (model_id)
+                  where building_id = 'homes-1-4' and issued_at = $1::text::timestamptz";
     let who = |slot: &'static str| query_scalar::<_, String>(served).bind(slot);
     assert_eq!(who("2017-07-20 05:00Z").fetch_all(&mut pipeline).await.unwrap(), ["model homes-1-4"]);
     run(&mut pipeline, "call energy.issue_shadow_forecasts()").await;
-    let shadow = "select distinct subject || ' ' || count(*) over () from energy.shadow_forecasts join edf.models using (model_id) where building_id = 'homes-1-4'";
+    let shadow = "select distinct subject || ' ' || count(*) over () from energy.shadow_forecasts
+                  join edf.models using (model_id) where building_id = 'homes-1-4'";
     assert_eq!(texts(&mut pipeline, shadow).await, ["archetype:homes 72"]);
     run(&mut pipeline, "call energy.issue_shadow_forecasts()").await;
     assert_eq!(texts(&mut pipeline, shadow).await, ["archetype:homes 72"]);
@@ -203,8 +224,14 @@ async fn an_unbuilt_building_gets_a_plan_with_wide_intervals_and_a_reason() {
     let expected = 12.0 * 3000.0 / 8760.0;
     assert!((general.1 / expected - 1.0).abs() < 0.1 && general.2 > 30.0, "{general:?}");
     run(&mut postgres, "delete from energy.forecasts; delete from energy.forecast_slots").await;
-    run(&mut postgres, "update raw.buildings set floor_area_m2 = 100 * (select count(*) from raw.apartments where apartments.building_id = buildings.building_id)
-                        where building_id in ('homes-1-4', 'homes-5-8', 'homes-9-13'); update raw.buildings set floor_area_m2 = 800 where building_id = 'area'").await;
+    run(
+        &mut postgres,
+        "update raw.buildings set floor_area_m2 = 100 * (select count(*) from raw.apartments
+         where apartments.building_id = buildings.building_id)
+                        where building_id in ('homes-1-4', 'homes-5-8', 'homes-9-13');
+                        update raw.buildings set floor_area_m2 = 800 where building_id = 'area'",
+    )
+    .await;
     run(&mut pipeline, REVIEW).await;
     run(&mut pipeline, "call energy.issue_forecasts('2017-07-29 05:00Z')").await;
     let (twelve, four) = (plan(&mut pipeline, "new-12").await, plan(&mut pipeline, "new-4").await);
@@ -212,7 +239,8 @@ async fn an_unbuilt_building_gets_a_plan_with_wide_intervals_and_a_reason() {
     assert!((twelve.3 - 0.3 * 0.8).abs() < 1e-9, "{twelve:?}");
     assert!((twelve.1 / four.1 - 3.0).abs() < 1e-9, "{twelve:?} {four:?}");
     let (usual, low, high): (f64, f64, f64) = query_as(
-        "select avg(consumption_kwh / apartments_expected), percentile_cont(0.05) within group (order by consumption_kwh / apartments_expected),
+        "select avg(consumption_kwh / apartments_expected),
+             percentile_cont(0.05) within group (order by consumption_kwh / apartments_expected),
              percentile_cont(0.95) within group (order by consumption_kwh / apartments_expected)
          from energy.building_hours where building_id ~ '^homes' and hour_at >= energy.clock() - interval '28 days'",
     )
@@ -236,7 +264,12 @@ async fn an_unbuilt_building_gets_a_plan_with_wide_intervals_and_a_reason() {
         .await
         .unwrap();
     assert!(shape > 1.5, "{shape}");
-    run(&mut postgres, "delete from energy.forecasts; delete from energy.forecast_slots; delete from raw.weather_forecasts; delete from raw.weather_observations").await;
+    run(
+        &mut postgres,
+        "delete from energy.forecasts; delete from energy.forecast_slots;
+         delete from raw.weather_forecasts; delete from raw.weather_observations",
+    )
+    .await;
     run(&mut pipeline, "call energy.issue_forecasts('2017-07-29 05:00Z')").await;
     let dark = plan(&mut pipeline, "new-4").await;
     assert!(
@@ -251,16 +284,34 @@ async fn intervals_of_plans_cover_held_out_buildings() {
     let mut pipeline = connect("pipeline", &copy.name).await;
     let (mut hours, mut inside) = (0, 0.0);
     for left_out in ["homes-1-4", "homes-5-8", "homes-9-13", "homes-14-17"] {
-        run(&mut postgres, &format!("delete from energy.design_profiles; update raw.buildings set archetype = 'homes' where building_id ~ '^homes'; update raw.buildings set archetype = 'other' where building_id = '{left_out}'")).await;
-        run(&mut postgres, "insert into energy.design_profiles select * from energy.learn_design_profile('homes', 'apartment', '2017-07-01 05:00Z', energy.design_members('homes', '2017-07-01 05:00Z'))").await;
+        run(
+            &mut postgres,
+            &format!(
+                "delete from energy.design_profiles;
+                 update raw.buildings set archetype = 'homes' where building_id ~ '^homes';
+                 update raw.buildings set archetype = 'other'
+                 where building_id = '{left_out}'"
+            ),
+        )
+        .await;
+        run(
+            &mut postgres,
+            "insert into energy.design_profiles select *
+             from energy.learn_design_profile('homes', 'apartment', '2017-07-01 05:00Z',
+                 energy.design_members('homes', '2017-07-01 05:00Z'))",
+        )
+        .await;
         run(&mut postgres, "update raw.buildings set archetype = 'homes'").await;
         let found: (i64, f64) = query_as(
             "select count(*), sum((consumption_kwh between yhat_lower and yhat_upper)::integer)::float8
              from generate_series('2017-07-02 05:00Z'::timestamptz, '2017-07-23 05:00Z', '3 days') as issue_at
              join raw.buildings on building_id = $1
-             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, issue_at, '72 hours', false) as inputs
-             cross join lateral energy.design_forecast(building_id, issue_at, inputs, array_fill(null::float8, array[cardinality((inputs).times)])) as ahead
-             join energy.building_hours as hours on hours.building_id = buildings.building_id and hour_at = ahead.valid_at and consumption_kwh is not null",
+             cross join lateral energy.inputs_of_place(weather_location_id, building_id, time_zone, issue_at,
+                 '72 hours', false) as inputs
+             cross join lateral energy.design_forecast(building_id, issue_at, inputs,
+                 array_fill(null::float8, array[cardinality((inputs).times)])) as ahead
+             join energy.building_hours as hours on hours.building_id = buildings.building_id
+                 and hour_at = ahead.valid_at and consumption_kwh is not null",
         )
         .bind(left_out)
         .fetch_one(&mut pipeline)
@@ -279,7 +330,8 @@ async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() 
     let (copy, mut postgres) = deployment().await;
     run(
         &mut postgres,
-        "insert into energy.archetype_rules (priority, archetype, year_built, floor_area_m2, apartments, insulation, heating_system) values
+        "insert into energy.archetype_rules (priority, archetype, year_built, floor_area_m2, apartments, insulation,
+             heating_system) values
              (10, 'electric house', null, null, '[1,2]', null, '{heat_pump,electric}'),
              (20, 'old block', '[,1978)', '[500,)', '[3,)', '{none,partial}', null),
              (30, 'block', null, null, '[3,)', null, null)",
@@ -294,7 +346,14 @@ async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() 
     ] {
         add(&mut postgres, building, "to be assigned", "Etc/GMT+8", apartments).await;
         let mut analyst = connect("analyst", &copy.name).await;
-        run(&mut analyst, &format!("call energy.describe_building('{building}', '{metadata}'); call energy.describe_building('{building}', '{{\"archetype\": null}}')")).await;
+        run(
+            &mut analyst,
+            &format!(
+                "call energy.describe_building('{building}', '{metadata}');
+                 call energy.describe_building('{building}', '{{\"archetype\": null}}')"
+            ),
+        )
+        .await;
     }
     let mut pipeline = connect("pipeline", &copy.name).await;
     run(&mut pipeline, REVIEW).await;
@@ -303,7 +362,8 @@ async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() 
         texts(&mut pipeline, assigned).await,
         ["bare building", "house electric house", "old old block", "renovated block", "unknown block"]
     );
-    let events = "select building_id || ': ' || reason || ' ' || made_by from energy.life_cycle_events where event = 'archetype' order by building_id";
+    let events = "select building_id || ': ' || reason || ' ' || made_by from energy.life_cycle_events
+                  where event = 'archetype' order by building_id";
     let events = texts(&mut pipeline, events).await;
     assert_eq!(events[0], "bare: no rule of energy.archetype_rules fits pipeline");
     assert!(events[2] == "old: rule 20 of energy.archetype_rules pipeline" && events.len() == 5, "{events:?}");
@@ -315,7 +375,8 @@ async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() 
     let mut analyst = connect("analyst", &copy.name).await;
     let suggested = |building: &str| {
         format!(
-            "select archetype || ' ' || round(distance::numeric, 2) || ' of ' || buildings || ', ' || reasons from energy.suggest_archetype('{building}')"
+            "select archetype || ' ' || round(distance::numeric, 2) || ' of ' || buildings || ', ' || reasons
+             from energy.suggest_archetype('{building}')"
         )
     };
     let found = texts(&mut analyst, &suggested("renovated")).await;
@@ -345,14 +406,21 @@ async fn archetypes_are_assigned_by_rules_in_order_and_suggested_with_reasons() 
         "call energy.describe_building('old', '{\"insulation\": null, \"commissioned_on\": \"2017-08-01\"}')",
     )
     .await;
-    let kept = "select concat_ws(' ', year_built, coalesce(insulation, '-'), commissioned_on) from raw.buildings where building_id = 'old'";
+    let kept = "select concat_ws(' ', year_built, coalesce(insulation, '-'), commissioned_on) from raw.buildings
+                where building_id = 'old'";
     assert_eq!(texts(&mut analyst, kept).await, ["1960 - 2017-08-01"]);
 }
 
 #[tokio::test]
 async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions() {
     let (copy, mut postgres) = deployment().await;
-    run(&mut postgres, "set session_replication_role = replica; update raw.buildings set time_zone = 'Nowhere', commissioned_on = '2017-05-01' where building_id = 'homes-5-8'; reset session_replication_role").await;
+    run(
+        &mut postgres,
+        "set session_replication_role = replica;
+         update raw.buildings set time_zone = 'Nowhere', commissioned_on = '2017-05-01'
+         where building_id = 'homes-5-8'; reset session_replication_role",
+    )
+    .await;
     let mut pipeline = connect("pipeline", &copy.name).await;
     run(&mut pipeline, REVIEW).await;
     let stages = "select building_id || ' ' || stage from energy.building_stages order by 1";
@@ -366,13 +434,19 @@ async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions(
     .unwrap();
     assert_eq!(failed, ("homes-5-8".to_owned(), "22023".to_owned()));
     // Demand before the commissioning does not count.
-    run(&mut postgres, "update raw.buildings set time_zone = 'Etc/GMT+8', commissioned_on = '2017-07-25' where building_id = 'homes-5-8'").await;
+    run(
+        &mut postgres,
+        "update raw.buildings set time_zone = 'Etc/GMT+8', commissioned_on = '2017-07-25'
+         where building_id = 'homes-5-8'",
+    )
+    .await;
     let mut other = connect("pipeline", &copy.name).await;
     run(&mut pipeline, "begin").await;
     run(&mut pipeline, REVIEW).await;
     run(&mut other, REVIEW).await;
     run(&mut pipeline, "commit").await;
-    let skipped = "select status || ' ' || message from energy.job_runs where job_name = 'review_life_cycle' order by job_run_id desc limit 1";
+    let skipped = "select status || ' ' || message from energy.job_runs where job_name = 'review_life_cycle'
+                   order by job_run_id desc limit 1";
     assert_eq!(texts(&mut other, skipped).await, ["skipped another run is in progress"]);
     let events =
         "select count(*)::text from energy.life_cycle_events where building_id = 'homes-5-8' and to_value = 'design'";
@@ -382,7 +456,8 @@ async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions(
     let runs = "select status from energy.job_runs where job_name = 'review_life_cycle' and backend_pid is not null";
     assert_eq!(texts(&mut other, runs).await, ["succeeded"]);
 
-    let event = "insert into energy.life_cycle_events (building_id, at, event, to_value, reason, made_by) values ('homes-5-8', now(), 'stage', 'own', 'mine', 'me')";
+    let event = "insert into energy.life_cycle_events (building_id, at, event, to_value, reason, made_by)
+                 values ('homes-5-8', now(), 'stage', 'own', 'mine', 'me')";
     for role in ["analyst", "pipeline", "dashboard"] {
         let mut session = connect(role, &copy.name).await;
         run(&mut session, "set default_transaction_read_only = off").await;
@@ -391,7 +466,12 @@ async fn a_review_records_failures_runs_once_at_a_time_and_respects_permissions(
         {
             assert_eq!(refusal(&mut session, statement).await.code, "42501", "{role}: {statement}");
         }
-        run(&mut session, "select * from energy.life_cycle_events, energy.building_stages, energy.archetype_rules, energy.design_profiles limit 1").await;
+        run(
+            &mut session,
+            "select * from energy.life_cycle_events, energy.building_stages, energy.archetype_rules,
+                 energy.design_profiles limit 1",
+        )
+        .await;
     }
     let mut dashboard = connect("dashboard", &copy.name).await;
     run(&mut dashboard, "set default_transaction_read_only = off").await;
@@ -416,16 +496,24 @@ async fn a_design_profile_recovers_the_demand_and_its_level_is_the_posterior_mea
     let (copy, mut postgres) = deployment().await;
     // Three buildings of two, three and four apartments: 1 kWh at night, 2 from 07:00, 50 % more on Sundays and
     // Independence Day, and 0.1 for each degree below 25.
-    run(&mut postgres, "call energy.load_config(jsonb_set(jsonb_set(energy.current_config(), '{features,heating_base_c}', '25'), '{features,cooling_base_c}', '60'))").await;
+    run(
+        &mut postgres,
+        "call energy.load_config(jsonb_set(jsonb_set(energy.current_config(),
+             '{features,heating_base_c}', '25'), '{features,cooling_base_c}', '60'))",
+    )
+    .await;
     for (building, apartments) in [("two", 2), ("three", 3), ("four", 4)] {
         add(&mut postgres, building, "made", "Etc/GMT+8", apartments).await;
         let hours = format!(
             "insert into energy.building_hours
              select '{building}', valid_at, {apartments} * (
                      case when extract(hour from valid_at at time zone 'Etc/GMT+8') >= 7 then 2 else 1 end
-                     + case when extract(isodow from valid_at at time zone 'Etc/GMT+8') = 7 or (valid_at at time zone 'Etc/GMT+8')::date = '2017-07-04' then 0.5 else 0 end + 0.1 * greatest(0, 25 - mean)),
+                     + case when extract(isodow from valid_at at time zone 'Etc/GMT+8') = 7
+                         or (valid_at at time zone 'Etc/GMT+8')::date = '2017-07-04' then 0.5
+                             else 0 end + 0.1 * greatest(0, 25 - mean)),
                  0, {apartments}, {apartments}, 1, 'measured', valid_at + interval '1 hour'
-             from (select valid_at, avg(temperature_c) over (order by valid_at rows 23 preceding) as mean from raw.weather_observations) as weather
+             from (select valid_at, avg(temperature_c) over (order by valid_at rows 23 preceding) as mean
+             from raw.weather_observations) as weather
              where valid_at >= energy.clock() - interval '34 days' and valid_at < energy.clock()"
         );
         run(&mut postgres, &hours).await;
@@ -433,7 +521,8 @@ async fn a_design_profile_recovers_the_demand_and_its_level_is_the_posterior_mea
     let mut pipeline = connect("pipeline", &copy.name).await;
     run(&mut pipeline, REVIEW).await;
     let (night, day, sunday, heating, warmest, lower, upper): (f64, f64, f64, f64, f64, f64, f64) = query_as(
-        "select base_kwh[3], base_kwh[13], base_kwh[48 + 13], heating_kwh[13], (select max(slope) from unnest(cooling_kwh) as slope), lower_ratio, upper_ratio
+        "select base_kwh[3], base_kwh[13], base_kwh[48 + 13], heating_kwh[13],
+             (select max(slope) from unnest(cooling_kwh) as slope), lower_ratio, upper_ratio
          from energy.design_profiles where archetype = 'made' and size_unit = 'apartment'",
     )
     .fetch_one(&mut pipeline)
@@ -446,7 +535,8 @@ async fn a_design_profile_recovers_the_demand_and_its_level_is_the_posterior_mea
     }
     let levels: Vec<f64> = query_scalar(
         "select energy.shrunken_level(measured, 100, days, between_variance, 0.7)
-         from (values (200.0, 7.0, 0.1), (200.0, 28.0, 0.1), (200.0, 7.0, 0.0), (0.0, 7.0, 0.1), (null, 0.0, 0.1)) as cases (measured, days, between_variance)",
+         from (values (200.0, 7.0, 0.1), (200.0, 28.0, 0.1), (200.0, 7.0, 0.0), (0.0, 7.0, 0.1),
+             (null, 0.0, 0.1)) as cases (measured, days, between_variance)",
     )
     .fetch_all(&mut pipeline)
     .await

@@ -13,7 +13,8 @@ fn line(minute: i64) -> String {
 /// Values of the house, and number of rejections in this transaction.
 async fn outcome(work: &mut PgConnection) -> (Vec<f64>, i64) {
     query_as(
-        "select coalesce((select array_agg(value order by value) from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house'), '{}'),
+        "select coalesce((select array_agg(value order by value) from raw.meter_readings
+         join raw.sensors using (sensor_id) where building_id = 'a-test-house'), '{}'),
              (select count(*) from raw.rejected_messages where pg_xact_status(xmin::text::xid8) = 'in progress')",
     )
     .fetch_one(work)
@@ -131,11 +132,14 @@ async fn every_ingestion_function_can_be_used_in_a_query() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
     add_house(&mut work).await;
-    query("create temporary table sent as select n, unnest as message from unnest($1::text[]) with ordinality as sent (unnest, n); ")
-        .bind(&[line(1), line(2), line(3), line(4)][..])
-        .execute(&mut *work)
-        .await
-        .unwrap();
+    query(
+        "create temporary table sent as select n, unnest as message from unnest($1::text[])
+         with ordinality as sent (unnest, n); ",
+    )
+    .bind(&[line(1), line(2), line(3), line(4)][..])
+    .execute(&mut *work)
+    .await
+    .unwrap();
     work.execute("grant select on sent to pipeline, weather; set local role pipeline").await.unwrap();
     for (query, expected) in [
         (
@@ -143,7 +147,8 @@ async fn every_ingestion_function_can_be_used_in_a_query() {
             2,
         ),
         (
-            "select sum(readings_taken)::bigint from sent cross join lateral energy.take_meter_messages(array[message]) where n = 3",
+            "select sum(readings_taken)::bigint from sent cross
+             join lateral energy.take_meter_messages(array[message]) where n = 3",
             1,
         ),
         ("select readings_taken from energy.take_meter_messages((select jsonb_agg(message::jsonb) from sent))", 1),
@@ -156,8 +161,12 @@ async fn every_ingestion_function_can_be_used_in_a_query() {
     work.execute("set local role weather").await.unwrap();
     let document = r#"{"hourly": {"time": ["2017-07-29T00:00"], "temperature_2m": [18.5]}}"#;
     for call in [
-        "select hours_written from raw.weather_locations cross join lateral energy.take_weather_forecast($1, weather_location_id, '2016-07-01Z', '2017-07-29 04:00Z') where weather_location_id not like 'weather-test-%' limit 1",
-        "select coalesce(hours_written, 0) + 1 from raw.weather_locations cross join lateral energy.take_weather_observations($1, weather_location_id, '2017-07-29 04:00Z') where weather_location_id not like 'weather-test-%' limit 1",
+        "select hours_written from raw.weather_locations cross
+         join lateral energy.take_weather_forecast($1, weather_location_id, '2016-07-01Z', '2017-07-29 04:00Z')
+         where weather_location_id not like 'weather-test-%' limit 1",
+        "select coalesce(hours_written, 0) + 1 from raw.weather_locations cross
+         join lateral energy.take_weather_observations($1, weather_location_id, '2017-07-29 04:00Z')
+         where weather_location_id not like 'weather-test-%' limit 1",
     ] {
         let written: i64 = query_scalar(call).bind(document).fetch_one(&mut *work).await.unwrap();
         assert!(written >= 1, "{call}");

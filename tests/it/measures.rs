@@ -21,7 +21,8 @@ async fn with_building() -> (Throwaway, PgConnection) {
     let mut postgres = copy.connect().await;
     postgres
         .execute(raw_sql(
-            "insert into raw.buildings select 'bldg_A123', 'A', 'Europe/Zurich', region, latitude, longitude, weather_location_id
+            "insert into raw.buildings select 'bldg_A123', 'A', 'Europe/Zurich', region, latitude, longitude,
+                 weather_location_id
              from raw.buildings limit 1;
              insert into raw.apartments (building_id, apartment_id) values ('bldg_A123', 'apt_404');
              insert into energy.building_access values ('tablet', 'bldg_A123')",
@@ -48,7 +49,8 @@ const FORGET: &str = "
 /// Every measured hour and day of the building, as text.
 async fn measured(postgres: &mut PgConnection) -> Vec<String> {
     query_scalar(
-        "select concat_ws(' ', to_char(hour_at at time zone 'UTC', 'HH24'), measures, nullif(room_name, ''), round(value::numeric, 3), quality)
+        "select concat_ws(' ', to_char(hour_at at time zone 'UTC', 'HH24'), measures, nullif(room_name, ''),
+             round(value::numeric, 3), quality)
          from energy.measure_hours where building_id = 'bldg_A123' and apartment_id = 'apt_404'
          union all
          select concat_ws(' ', local_date, room_temperature_c, setpoint_c, setpoint_difference_c)
@@ -213,7 +215,8 @@ async fn demand_is_electricity_or_heat_or_both_as_configured() {
         messages.push(sensed(hour * 60, 1, "hot_water_litres", 20.0 * hour as f64));
     }
     ingest(&mut work, &messages, 0).await;
-    let apart = "select array_agg(distinct measures order by measures) from energy.measure_hours where building_id = 'a-test-house'";
+    let apart = "select array_agg(distinct measures order by measures) from energy.measure_hours
+                 where building_id = 'a-test-house'";
     for (measures, kwh, kept_apart) in [
         (r#"["heating"]"#, 3.0, &["consumption", "heating", "hot_water"][..]),
         (r#"["consumption", "heating"]"#, 4.0, &["consumption", "heating", "hot_water"]),
@@ -293,7 +296,8 @@ async fn hours_of_a_room_are_removed_when_its_first_readings_are_withdrawn() {
     refresh_days(&mut work).await;
     assert_eq!(hours_of(&mut work, "flat-2", "room_temperature").await.len(), 12);
     let days: Vec<String> = query_scalar(
-        "select local_date::text from energy.apartment_days where building_id = 'a-test-house' and apartment_id = 'flat-2' order by 1",
+        "select local_date::text from energy.apartment_days
+         where building_id = 'a-test-house' and apartment_id = 'flat-2' order by 1",
     )
     .fetch_all(&mut *work)
     .await
@@ -306,7 +310,8 @@ async fn hours_of_a_room_are_removed_when_its_first_readings_are_withdrawn() {
     refresh_days(&mut work).await;
     let left: i64 = query_scalar(
         "select (select count(*) from energy.measure_hours where building_id = 'a-test-house')
-             + (select count(*) from energy.apartment_days where building_id = 'a-test-house' and apartment_id = 'flat-2')",
+             + (select count(*) from energy.apartment_days
+             where building_id = 'a-test-house' and apartment_id = 'flat-2')",
     )
     .fetch_one(&mut *work)
     .await

@@ -20,9 +20,11 @@ pub fn close(found: Option<f64>, expected: Option<f64>) -> bool {
 
 /// Every metric of the rows, NULL if the rows lack a column that a metric reads.
 const ALL: &str = "
-    select edf.mape(a, p), edf.smape(a, p), edf.wape(a, p), edf.rmse(a, p), edf.mae(a, p), edf.bias(a, p), edf.mase(a, p, 2),
+    select edf.mape(a, p), edf.smape(a, p), edf.wape(a, p), edf.rmse(a, p), edf.mae(a, p), edf.bias(a, p),
+        edf.mase(a, p, 2),
         edf.pinball(a, p, 0.9), edf.pinball(a, array[p, p + 1], '{0.1,0.9}'), edf.crps(a, array[p, p + 1], '{0.1,0.9}'),
-        edf.rcrps(a, array[p, p + 1], '{0.1,0.9}'), edf.coverage(a, p - 2, p + 2), edf.interval_width(p - 2, p + 2), edf.peak_error(a, p)
+        edf.rcrps(a, array[p, p + 1], '{0.1,0.9}'), edf.coverage(a, p - 2, p + 2), edf.interval_width(p - 2, p + 2),
+            edf.peak_error(a, p)
     from pairs";
 
 async fn all_of(connection: &mut PgConnection) -> Vec<Option<f64>> {
@@ -32,7 +34,8 @@ async fn all_of(connection: &mut PgConnection) -> Vec<Option<f64>> {
 
 async fn pairs(connection: &mut PgConnection, values: &str) {
     let table = format!(
-        "drop table if exists pairs; create table pairs (a double precision, p double precision); insert into pairs values {values}"
+        "drop table if exists pairs; create table pairs (a double precision, p double precision);
+         insert into pairs values {values}"
     );
     connection.execute(raw_sql(AssertSqlSafe(&*table))).await.unwrap();
 }
@@ -78,7 +81,10 @@ async fn hours_without_demand_have_no_percentage_error() {
     let database = Throwaway::with_extension().await;
     let mut analyst = database.connect().await;
     pairs(&mut analyst, "(0, 10), (0, 0)").await;
-    let found: Vec<Option<f64>> = query_scalar("select array[edf.mape(a, p), edf.wape(a, p), edf.smape(a, p), edf.mase(a, p, 0), edf.peak_error(a, p)] from pairs",)
+    let found: Vec<Option<f64>> = query_scalar(
+        "select array[edf.mape(a, p), edf.wape(a, p), edf.smape(a, p),
+             edf.mase(a, p, 0), edf.peak_error(a, p)] from pairs",
+    )
     .fetch_one(&mut analyst)
     .await
     .unwrap();
@@ -101,15 +107,18 @@ async fn the_metrics_agree_with_scikit_learn_scoringrules_and_openstef() {
     let mut analyst = database.connect().await;
     let reference = reference();
     let point = "
-        select jsonb_build_object('mae', edf.mae(a, p), 'rmse', edf.rmse(a, p), 'mape', edf.mape(a, p), 'smape', edf.smape(a, p),
+        select jsonb_build_object('mae', edf.mae(a, p), 'rmse', edf.rmse(a, p), 'mape', edf.mape(a, p), 'smape',
+            edf.smape(a, p),
             'wape', edf.wape(a, p), 'bias', edf.bias(a, p), 'pinball_of_90', edf.pinball(a, p, 0.9))
-        from (select jsonb_array_elements($1 -> 'actual')::float8 as a, jsonb_array_elements($1 -> 'predicted')::float8 as p) as pairs";
+        from (select jsonb_array_elements($1 -> 'actual')::float8 as a,
+            jsonb_array_elements($1 -> 'predicted')::float8 as p) as pairs";
     let found: Value = query_scalar(point).bind(&reference).fetch_one(&mut analyst).await.unwrap();
     for (name, expected) in reference["metrics"].as_object().unwrap() {
         assert!(close(found[name].as_f64(), expected.as_f64()), "{name}: {}, expected {expected}", found[name]);
     }
     let of_quantiles = "
-        select jsonb_build_object('pinball', edf.pinball(a, p, l), 'crps', edf.crps(a, p, l), 'rcrps', edf.rcrps(a, p, l))
+        select jsonb_build_object('pinball', edf.pinball(a, p, l), 'crps', edf.crps(a, p, l), 'rcrps',
+            edf.rcrps(a, p, l))
         from (select jsonb_array_elements($1 -> 'actual')::float8 as a,
                   translate(jsonb_array_elements($2 -> 'predicted')::text, '[]', '{}')::float8[] as p,
                   translate(($2 -> 'levels')::text, '[]', '{}')::float8[] as l) as rows";
@@ -133,7 +142,10 @@ async fn parallel_workers_give_the_same_result() {
     let mut analyst = database.connect().await;
     pairs(&mut analyst, "(1, 2)").await;
     analyst
-        .execute("insert into pairs select mod(n * 7919, 1009), mod(n * 7577, 1013) from generate_series(1, 50000) as n; analyze pairs")
+        .execute(
+            "insert into pairs select mod(n * 7919, 1009), mod(n * 7577, 1013)
+             from generate_series(1, 50000) as n; analyze pairs",
+        )
         .await
         .unwrap();
     analyst.execute("set max_parallel_workers_per_gather = 0").await.unwrap();
@@ -166,7 +178,8 @@ async fn metrics_work_over_windows_and_groups() {
     .unwrap();
     assert_eq!(of_window, [None, Some(1.0 / 9.0), Some(1.0 / 18.0)]);
     let groups: i64 = query_scalar(
-        "select count(*) from (select edf.rcrps(a, array[a + 1], '{0.5}') as r from generate_series(1, 30000) as a group by a / 3) as g
+        "select count(*) from (select edf.rcrps(a, array[a + 1], '{0.5}') as r
+         from generate_series(1, 30000) as a group by a / 3) as g
          where r > 0",
     )
     .fetch_one(&mut analyst)

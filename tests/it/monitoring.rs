@@ -13,30 +13,41 @@ const DATA: &str = "
     set energy.clock = '2026-03-15 12:00Z';
     insert into raw.weather_locations values ('here', 47, 8);
     insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
-        values ('north', 'North', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here'), ('south', 'South', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here');
-    insert into energy.building_spans select building_id, energy.clock() - interval '40 days', energy.clock() from raw.buildings;
+        values ('north', 'North', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here'),
+            ('south', 'South', 'Europe/Zurich', 'CH-ZH', 47, 8, 'here');
+    insert into energy.building_spans select building_id, energy.clock() - interval '40 days', energy.clock()
+    from raw.buildings;
     insert into energy.building_hours
-        (building_id, hour_at, consumption_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at)
-    select building_id, hour_at, 3 + sin(extract(hour from hour_at) / 4) + 0.2 * cos(extract(day from hour_at)), 1, 1, 1, 'measured', hour_at + interval '61 minutes'
+        (building_id, hour_at, consumption_kwh, apartments_reporting, apartments_expected, coverage_share, quality,
+            received_at)
+    select building_id, hour_at, 3 + sin(extract(hour from hour_at) / 4) + 0.2 * cos(extract(day from hour_at)), 1, 1,
+        1, 'measured', hour_at + interval '61 minutes'
     from raw.buildings
-    cross join generate_series(energy.clock() - interval '40 days', energy.clock() - interval '1 hour', interval '1 hour') as hour_at;
+    cross join generate_series(energy.clock() - interval '40 days', energy.clock() - interval '1 hour',
+        interval '1 hour') as hour_at;
     insert into raw.weather_forecasts
-    select 'here', energy.clock() - interval '2 hours', energy.clock() + n * interval '1 hour', energy.clock() - interval '1 hour', 5, 50, 0
+    select 'here', energy.clock() - interval '2 hours', energy.clock() + n * interval '1 hour',
+        energy.clock() - interval '1 hour', 5, 50, 0
     from generate_series(0, 80) as n;
     select edf.approve_model(edf.train(
-        building_id, format('select hour_at, consumption_kwh from energy.building_hours where building_id = %L', building_id), 'seasonal_naive'), 'a test')
+        building_id, format('select hour_at, consumption_kwh from energy.building_hours where building_id = %L',
+            building_id), 'seasonal_naive'), 'a test')
     from raw.buildings;
     insert into energy.trainings (model_id, config_id, building_id, known_at)
     select model_id, energy.current_config_id(), subject, energy.clock() - interval '30 days' from edf.models;
     insert into energy.model_scores (model_id, strategy, lead_day, n, rmse_kwh, coverage_pct)
     select model_id, strategy, lead_day, 240, 0.5, 90 from edf.models cross join generate_series(1, 3) as lead_day;
-    insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, confidence)
-    select subject, issued_at, issued_at + (lead - 1) * interval '1 hour', lead, model_id, yhat, yhat - 1, yhat + 1, issued_at, 1
+    insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper,
+        weather_issued_at, confidence)
+    select subject, issued_at, issued_at + (lead - 1) * interval '1 hour', lead, model_id, yhat, yhat - 1, yhat + 1,
+        issued_at, 1
     from edf.models
-    cross join generate_series(energy.clock() - interval '10 days 7 hours', energy.clock(), interval '1 day') as issued_at
+    cross join generate_series(energy.clock() - interval '10 days 7 hours', energy.clock(),
+        interval '1 day') as issued_at
     cross join generate_series(1, 72) as lead
     cross join lateral (select coalesce(
-        (select consumption_kwh from energy.building_hours where (building_id, hour_at) = (subject, issued_at + (lead - 1) * interval '1 hour')), 3) + 0.5
+        (select consumption_kwh from energy.building_hours
+        where (building_id, hour_at) = (subject, issued_at + (lead - 1) * interval '1 hour')), 3) + 0.5
     ) as forecast (yhat)";
 
 const OPEN: &str =
@@ -79,7 +90,8 @@ async fn issued_forecasts_are_scored_by_local_day_and_lead_and_again_after_corre
         }
     }
     let (wape, mape): (f64, f64) = query_as(
-        "select max(wape_pct) - 100 * 12 / max(actual_kwh), min(mape_pct) from energy.accuracy_days where building_id = 'north' and local_date = '2026-03-12'",
+        "select max(wape_pct) - 100 * 12 / max(actual_kwh), min(mape_pct) from energy.accuracy_days
+         where building_id = 'north' and local_date = '2026-03-12'",
     )
     .fetch_one(&mut postgres)
     .await
@@ -97,11 +109,17 @@ async fn issued_forecasts_are_scored_by_local_day_and_lead_and_again_after_corre
     let again = "select energy.score_forecasts_of(array['north', 'south'], '-infinity')";
     assert!(query_scalar::<_, i64>(again).fetch_one(&mut postgres).await.unwrap() > 0);
     assert_eq!(query_scalar::<_, i64>(again).fetch_one(&mut postgres).await.unwrap(), 0);
-    run(&mut postgres, "update energy.building_hours set consumption_kwh = consumption_kwh + 1 where building_id = 'north' and hour_at = '2026-03-12 10:00Z'").await;
+    run(
+        &mut postgres,
+        "update energy.building_hours set consumption_kwh = consumption_kwh + 1
+         where building_id = 'north' and hour_at = '2026-03-12 10:00Z'",
+    )
+    .await;
     assert_eq!(query_scalar::<_, i64>(again).fetch_one(&mut postgres).await.unwrap(), 3);
 
     let (days, ratio, words): (i64, f64, String) = query_as(
-        "select days, rmse_ratio, (select words from energy.health) from energy.accuracy where building_id = 'south' and lead_day = 1",
+        "select days, rmse_ratio, (select words from energy.health) from energy.accuracy
+         where building_id = 'south' and lead_day = 1",
     )
     .fetch_one(&mut postgres)
     .await
@@ -130,12 +148,15 @@ pub const FAULTS: [(&str, &str, &str); 13] = [
     (
         "delete from energy.forecasts where building_id = 'south' and issued_at > energy.clock() - interval '2 days'",
         "forecasts_late critical south",
-        "insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower, yhat_upper, weather_issued_at, confidence)
-         select 'south', issued_at, valid_at, lead_hours, (select model_id from edf.models where subject = 'south'), yhat, yhat_lower, yhat_upper, weather_issued_at, 1
+        "insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, model_id, yhat, yhat_lower,
+             yhat_upper, weather_issued_at, confidence)
+         select 'south', issued_at, valid_at, lead_hours, (select model_id from edf.models where subject = 'south'),
+             yhat, yhat_lower, yhat_upper, weather_issued_at, 1
          from energy.forecasts where building_id = 'north' and issued_at > energy.clock() - interval '2 days'",
     ),
     (
-        "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'failed', message => '1 buildings failed')",
+        "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'failed',
+             message => '1 buildings failed')",
         "job_failed warning refresh_hours",
         "select energy.record_job_run('refresh_hours', null, energy.clock(), clock_timestamp(), 'succeeded')",
     ),
@@ -146,17 +167,21 @@ pub const FAULTS: [(&str, &str, &str); 13] = [
         "update energy.forecast_slots set source = 'model', message = null",
     ),
     (
-        "update energy.jobs set since = energy.clock() - interval '3 days', schedule = '0 3 * * *' where job_name = 'apply_retention'",
+        "update energy.jobs set since = energy.clock() - interval '3 days', schedule = '0 3 * * *'
+         where job_name = 'apply_retention'",
         "job_late critical apply_retention",
         "select energy.record_job_run('apply_retention', null, energy.clock(), clock_timestamp(), 'succeeded')",
     ),
     (
-        "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values (energy.clock(), 100, 80, 20)",
+        "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected)
+         values (energy.clock(), 100, 80, 20)",
         "messages_rejected warning ingestion",
-        "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values (energy.clock(), 200, 200, 0)",
+        "insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected)
+         values (energy.clock(), 200, 200, 0)",
     ),
     (
-        "update energy.model_scores set rmse_kwh = 0.3 where model_id = (select model_id from edf.models where subject = 'north')",
+        "update energy.model_scores set rmse_kwh = 0.3
+         where model_id = (select model_id from edf.models where subject = 'north')",
         "accuracy_worse warning north",
         "update energy.model_scores set rmse_kwh = 0.5",
     ),
@@ -166,24 +191,32 @@ pub const FAULTS: [(&str, &str, &str); 13] = [
         "update energy.forecasts set yhat_lower = yhat - 1 where building_id = 'south'",
     ),
     (
-        "update energy.building_hours set consumption_kwh = consumption_kwh + 3 where building_id = 'north' and hour_at > energy.clock() - interval '4 days'",
+        "update energy.building_hours set consumption_kwh = consumption_kwh + 3
+         where building_id = 'north' and hour_at > energy.clock() - interval '4 days'",
         "errors_grow warning north",
-        "update energy.building_hours set consumption_kwh = consumption_kwh - 3 where building_id = 'north' and hour_at > energy.clock() - interval '4 days'",
+        "update energy.building_hours set consumption_kwh = consumption_kwh - 3
+         where building_id = 'north' and hour_at > energy.clock() - interval '4 days'",
     ),
     (
-        "update energy.forecasts set confidence = 0.4 where building_id = 'north' and valid_at = '2026-03-16 09:00Z' and issued_at > energy.clock() - interval '1 day'",
+        "update energy.forecasts set confidence = 0.4
+         where building_id = 'north' and valid_at = '2026-03-16 09:00Z'
+             and issued_at > energy.clock() - interval '1 day'",
         "unusual_inputs info north",
         "update energy.forecasts set confidence = 1 where building_id = 'north'",
     ),
     (
-        "update energy.building_hours set consumption_kwh = null where building_id = 'north' and hour_at > energy.clock() - interval '26 hours'",
+        "update energy.building_hours set consumption_kwh = null
+         where building_id = 'north' and hour_at > energy.clock() - interval '26 hours'",
         "demand_late warning north",
-        "update energy.building_hours set consumption_kwh = 3 where building_id = 'north' and hour_at > energy.clock() - interval '2 hours'",
+        "update energy.building_hours set consumption_kwh = 3
+         where building_id = 'north' and hour_at > energy.clock() - interval '2 hours'",
     ),
     (
-        "insert into energy.forecast_slots (building_id, slot_at, status, source) values ('south', '2026-03-15 05:00Z', 'issued', 'design')",
+        "insert into energy.forecast_slots (building_id, slot_at, status, source)
+         values ('south', '2026-03-15 05:00Z', 'issued', 'design')",
         "fallback_used warning south",
-        "insert into energy.building_stages (building_id, stage, since, usable_days, is_compared, reason, numbers, reviewed_at)
+        "insert into energy.building_stages (building_id, stage, since, usable_days, is_compared, reason, numbers,
+             reviewed_at)
          values ('south', 'design', energy.clock(), 3, false, 'new', '{}', energy.clock())",
     ),
 ];
@@ -346,7 +379,8 @@ async fn growing_errors_are_detected_within_days_with_few_false_alarms() {
         from generate_series(56, cardinality($1::double precision[])) as day
         cross join energy.monitoring_limits as limits
         cross join lateral (
-            select is_alarm from energy.page_hinkley(($1::double precision[])[day - 55:day], page_hinkley_delta, page_hinkley_lambda) order by n desc limit 1
+            select is_alarm from energy.page_hinkley(($1::double precision[])[day - 55:day], page_hinkley_delta,
+                page_hinkley_lambda) order by n desc limit 1
         ) as newest";
     let mut rng = StdRng::seed_from_u64(1);
     let (mut false_alarms, mut delays) = (0, Vec::new());
@@ -369,10 +403,13 @@ async fn growing_errors_are_detected_within_days_with_few_false_alarms() {
         .await
         .unwrap();
     assert!((psi - 0.25 * 3.0_f64.ln()).abs() < 1e-12, "{psi}");
-    let same: f64 = query_scalar("select energy.population_stability(a, a) from (select array_agg(sin(n)) as a from generate_series(1, 500) as n) as one")
-        .fetch_one(&mut postgres)
-        .await
-        .unwrap();
+    let same: f64 = query_scalar(
+        "select energy.population_stability(a, a)
+         from (select array_agg(sin(n)) as a from generate_series(1, 500) as n) as one",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
     assert!(same.abs() < 1e-12, "{same}");
     let none: Option<f64> =
         query_scalar("select energy.population_stability('{1, 2}', '{}')").fetch_one(&mut postgres).await.unwrap();
@@ -387,19 +424,24 @@ async fn an_unseen_combination_of_weather_raises_an_alert_in_advance() {
         &mut postgres,
         "delete from raw.weather_forecasts;
          insert into raw.weather_observations
-         select 'here', at, at + interval '1 hour', mild * 20 - 8 + sin(day * 1.7) * 3, 50, 24 * (mild * 200 + 30 + cos(day * 2.3) * 20) * greatest(0, sin((extract(hour from at) - 6) * pi() / 12)) / 7.6
+         select 'here', at, at + interval '1 hour', mild * 20 - 8 + sin(day * 1.7) * 3, 50,
+             24 * (mild * 200 + 30 + cos(day * 2.3) * 20) * greatest(0, sin((extract(hour from at) - 6) * pi() / 12)) /
+                 7.6
          from generate_series('2026-01-14 00:00Z', '2026-03-15 11:00Z', interval '1 hour') as at
-         cross join lateral (select extract(day from at)::integer as day, extract(day from at)::integer % 2 as mild) as kind;
+         cross join lateral (select extract(day from at)::integer as day,
+             extract(day from at)::integer % 2 as mild) as kind;
          insert into raw.weather_forecasts
          select 'here', '2026-03-15 06:00Z', at, '2026-03-15 08:00Z',
              case when at < '2026-03-16 00:00Z' or at >= '2026-03-18 00:00Z' then 12 else -8 end, 50,
-             24 * (case when at < '2026-03-17 00:00Z' and at >= '2026-03-16 00:00Z' then 30 else 230 end) * greatest(0, sin((extract(hour from at) - 6) * pi() / 12)) / 7.6
+             24 * (case when at < '2026-03-17 00:00Z' and at >= '2026-03-16 00:00Z' then 30 else 230 end) *
+                 greatest(0, sin((extract(hour from at) - 6) * pi() / 12)) / 7.6
          from generate_series('2026-03-15 00:00Z', '2026-03-18 23:00Z', interval '1 hour') as at",
     )
     .await;
     assert_eq!(check(&mut postgres).await, ["unusual_weather info here"]);
     let days: Vec<(String, f64)> = query_as(
-        "select day_at::date::text, likeness from energy.weather_likeness('here', energy.clock(), '2026-03-16', '2026-03-19') order by 1",
+        "select day_at::date::text, likeness from energy.weather_likeness('here', energy.clock(), '2026-03-16',
+             '2026-03-19') order by 1",
     )
     .fetch_all(&mut postgres)
     .await

@@ -64,7 +64,8 @@ async fn model_decisions_record_the_person() {
     assert_eq!(operator("bob", "rpc/rollback_model", nothing_before).await.0, StatusCode::CONFLICT);
 
     let events: Vec<(String, String, Option<String>, Option<String>)> = query_as(
-        "select event, happened_by, person, reason from edf.model_events where model_id = any ($1) and event <> 'trained' order by event_id",
+        "select event, happened_by, person, reason from edf.model_events
+         where model_id = any ($1) and event <> 'trained' order by event_id",
     )
     .bind(&models)
     .fetch_all(&mut analyst)
@@ -118,7 +119,8 @@ async fn an_open_alert_can_be_acknowledged_and_a_resolved_one_cannot() {
     let alert = |subject: &'static str, resolved: &'static str| {
         AssertSqlSafe(format!(
             "insert into energy.alerts (rule, severity, subject, message, opened_at, seen_at, resolved_at)
-             values ('operations_test', 'info', '{subject}', 'a test', energy.clock(), energy.clock(), {resolved}) returning alert_id"
+             values ('operations_test', 'info', '{subject}', 'a test', energy.clock(), energy.clock(), {resolved})
+             returning alert_id"
         ))
     };
     let open: i64 = query_scalar(alert("open", "null")).fetch_one(&mut postgres).await.unwrap();

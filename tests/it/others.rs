@@ -179,7 +179,8 @@ async fn response_times_do_not_reveal_buildings_of_others() {
 async fn input_is_never_a_response_header_or_part_of_a_statement() {
     let (_database, api, mut postgres) = street().await;
     let functions: Vec<(String, Vec<String>, Vec<String>)> = sqlx::query_as(
-        "select proname::text, coalesce(proargnames[1:pronargs], '{}'), array(select format_type(type, null) from unnest(proargtypes) as type)
+        "select proname::text, coalesce(proargnames[1:pronargs], '{}'),
+             array(select format_type(type, null) from unnest(proargtypes) as type)
          from pg_proc where pronamespace = 'api'::regnamespace and proname not in ('check_token', 'configure')",
     )
     .fetch_all(&mut postgres)

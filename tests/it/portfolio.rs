@@ -13,8 +13,10 @@ async fn seed_houses(analyst: &mut PgConnection) {
             select day, lead, house, sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) as z
             from generate_series(0, 219) as day, generate_series(1, 24) as lead, generate_series(0, 10) as house
         )
-        select 'house ' || own.house as series, '2026-01-01 05:00Z'::timestamptz + own.day * interval '24 hours' as issued_at,
-            '2026-01-01 05:00Z'::timestamptz + own.day * interval '24 hours' + (own.lead - 1) * interval '1 hour' as valid_at,
+        select 'house ' || own.house as series,
+            '2026-01-01 05:00Z'::timestamptz + own.day * interval '24 hours' as issued_at,
+            '2026-01-01 05:00Z'::timestamptz + own.day * interval '24 hours' + (own.lead - 1) *
+                interval '1 hour' as valid_at,
             own.lead as lead_hours, own.day, 10.0 as yhat, 10 + own.z + common.z as actual
         from normal as own join normal as common on common.house = 0 and (common.day, common.lead) = (own.day, own.lead)
         where own.house > 0";
@@ -32,14 +34,17 @@ async fn the_interval_of_a_sum_has_nominal_coverage_unlike_sums_of_quantiles_or_
     let (ours, added, unrelated, rows): (f64, f64, f64, i64) = query_as(AssertSqlSafe(format!(
         "with houses as (
              select sum(low) as low, sum(high) as high, sqrt(sum(variance)) * 1.645 as apart
-             from (select percentile_cont(0.05) within group (order by actual - yhat) as low, percentile_cont(0.95) within group (order by actual - yhat) as high,
+             from (select percentile_cont(0.05) within group (order by actual - yhat) as low,
+                 percentile_cont(0.95) within group (order by actual - yhat) as high,
                        variance(actual - yhat) as variance
                    from residuals where day < 120 group by series) as h
          ),
          sums as (select issued_at, lead_hours, sum(actual) as actual from residuals group by issued_at, lead_hours)
-         select avg((actual between yhat_lower and yhat_upper)::int)::float8, avg((actual between yhat + low and yhat + high)::int)::float8,
+         select avg((actual between yhat_lower and yhat_upper)::int)::float8,
+             avg((actual between yhat + low and yhat + high)::int)::float8,
              avg((actual between yhat - apart and yhat + apart)::int)::float8, count(*)
-         from edf.portfolio('{FORECASTS}', 'select * from residuals') join sums using (issued_at, lead_hours) cross join houses"
+         from edf.portfolio('{FORECASTS}', 'select * from residuals') join sums using (issued_at, lead_hours) cross
+         join houses"
     )))
     .fetch_one(&mut analyst)
     .await
@@ -70,7 +75,8 @@ async fn only_origins_known_for_all_series_count_and_their_number_is_returned() 
         .execute(raw_sql(
             "update residuals set actual = null where day = 50 and series = 'house 3';
              delete from residuals where day = 60 and series = 'house 4';
-             insert into residuals select 'house 11', issued_at, valid_at, lead_hours, day, yhat, 1e6 from residuals where series = 'house 1'",
+             insert into residuals select 'house 11', issued_at, valid_at, lead_hours, day, yhat, 1e6
+             from residuals where series = 'house 1'",
         ))
         .await
         .unwrap();
@@ -92,18 +98,22 @@ async fn model_forecasts_are_summed_with_residuals_of_stored_backtests() {
     for (house, share) in [("a", 1), ("b", 2)] {
         let query = format!("select at, demand_kwh * {share} as kwh, temperature_c from hourly");
         let keep = format!(
-            "select edf.keep_backtest('{house}', '{query}', '{{\"strategy\": \"seasonal_naive\", \"schedule\": {{\"test_period\": \"10 days\"}}}}')"
+            "select edf.keep_backtest('{house}', '{query}',
+                 '{{\"strategy\": \"seasonal_naive\", \"schedule\": {{\"test_period\": \"10 days\"}}}}')"
         );
         analyst.execute(AssertSqlSafe(keep)).await.unwrap();
         let train = format!("select edf.approve_model(edf.train('{house}', '{query}', 'seasonal_naive'))");
         analyst.execute(AssertSqlSafe(train)).await.unwrap();
     }
     let (rows, wrong, origins): (i64, i64, i64) = query_as(
-        "select count(*), count(*) filter (where abs(p.yhat - 3 * f.yhat) > 1e-9 or not p.yhat_lower < p.yhat_upper or p.issued_at <> '2026-02-14Z'), min(origins)
+        "select count(*), count(*) filter (where abs(p.yhat - 3 * f.yhat) > 1e-9 or not p.yhat_lower < p.yhat_upper
+             or p.issued_at <> '2026-02-14Z'), min(origins)
          from edf.portfolio(
-             $$select 'a' as series, valid_at, lead_hours, yhat from edf.forecast('a', 'select at, demand_kwh, temperature_c from hourly')
+             $$select 'a' as series, valid_at, lead_hours, yhat
+             from edf.forecast('a', 'select at, demand_kwh, temperature_c from hourly')
                union all
-               select 'b', valid_at, lead_hours, yhat from edf.forecast('b', 'select at, demand_kwh * 2, temperature_c from hourly')$$,
+               select 'b', valid_at, lead_hours, yhat
+               from edf.forecast('b', 'select at, demand_kwh * 2, temperature_c from hourly')$$,
              'select subject as series, issued_at, lead_hours, actual, yhat from edf.kept_forecasts') as p
          join edf.forecast('a', $1) as f using (valid_at)",
     )
@@ -136,14 +146,16 @@ async fn inconsistent_input_is_rejected() {
         ("22000", "select * from residuals where day = 150 and (series <> 'house 2' or lead_hours < 5)", all),
         (
             "22000",
-            "select series, valid_at, lead_hours, case series when 'house 2' then null else yhat end as yhat from residuals where day = 150",
+            "select series, valid_at, lead_hours, case series when 'house 2' then null else yhat end as yhat
+             from residuals where day = 150",
             all,
         ),
         ("22000", "select series, valid_at, lead_hours, 'NaN'::float8 as yhat from residuals where day = 150", all),
         ("22000", FORECASTS, "select series, issued_at, lead_hours, 'Infinity'::float8 as actual, yhat from residuals"),
         (
             "22023",
-            "select * from residuals where day = 150 union all select * from residuals where day = 150 and series = 'house 1'",
+            "select * from residuals where day = 150 union all select * from residuals
+             where day = 150 and series = 'house 1'",
             all,
         ),
         (

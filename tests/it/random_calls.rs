@@ -40,7 +40,8 @@ const TEXTS: [&str; 26] = [
     "'select at, demand_kwh from hourly where at < ''2026-02-14Z'''",
     "'select 1 as building, at, demand_kwh, temperature_c from hourly'",
     "'select at, at - interval ''1 day'', temperature_c from hourly'",
-    "'select ''a'' as series, at as valid_at, at as issued_at, 1.0 as lead_hours, demand_kwh as yhat, demand_kwh as actual from hourly'",
+    "'select ''a'' as series, at as valid_at, at as issued_at, 1.0 as lead_hours,
+         demand_kwh as yhat, demand_kwh as actual from hourly'",
 ];
 const NUMBERS: [&str; 12] =
     ["null", "0", "1", "-1", "0.5", "'NaN'", "'Infinity'", "'-Infinity'", "1e308", "-1e-308", "24", "168"];
@@ -106,7 +107,8 @@ const SERIES: [&str; 6] = [
     "row('{}', '{}', null, '{}', '{}', null, null, null, null)",
     "row(null, null, null, null, null, null, null, null, null)",
     "row(array['infinity', '-infinity']::timestamptz[], '{1,2}', null, '{}', '{}', null, null, null, null)",
-    "row(array['9999-12-30Z', '9999-12-31Z']::timestamptz[], '{1,NaN}', array[null, now()], '{a}', '{1,null}', array[now()], array[now()], '{a}', '{1}')",
+    "row(array['9999-12-30Z', '9999-12-31Z']::timestamptz[], '{1,NaN}', array[null, now()], '{a}', '{1,null}',
+         array[now()], array[now()], '{a}', '{1}')",
 ];
 
 const OBSERVATIONS: [&str; 7] = [
@@ -116,7 +118,8 @@ const OBSERVATIONS: [&str; 7] = [
     "row('{}', '{}', '{}', null, null, null)",
     "row(null, null, null, null, null, null)",
     "row('{1,2}', '{a,b}', '{1,null,1e308}', '{1}', '{x,null}', '{infinity}')",
-    "row(array_fill('k'::text, array[30]), '{a}', array_fill(1e308::float8, array[30]), array_fill(-1e308::float8, array[30]), null, array_fill(1e300::float8, array[30]))",
+    "row(array_fill('k'::text, array[30]), '{a}', array_fill(1e308::float8, array[30]),
+         array_fill(-1e308::float8, array[30]), null, array_fill(1e300::float8, array[30]))",
 ];
 
 /// An expression of this type.
@@ -158,10 +161,12 @@ type Function = (String, Vec<String>, bool, String);
 
 async fn functions(connection: &mut PgConnection) -> Vec<Function> {
     query_as(
-        "select proname::text, coalesce((select array_agg(format_type(t.oid, null) order by t.at) from unnest(proargtypes) with ordinality as t (oid, at)), '{}'),
+        "select proname::text, coalesce((select array_agg(format_type(t.oid, null) order by t.at)
+         from unnest(proargtypes) with ordinality as t (oid, at)), '{}'),
              proretset, prokind::text
          from pg_proc
-         where pronamespace = 'edf'::regnamespace and prorettype <> 'trigger'::regtype and not 'internal'::regtype = any (proargtypes::oid[])
+         where pronamespace = 'edf'::regnamespace and prorettype <> 'trigger'::regtype
+             and not 'internal'::regtype = any (proargtypes::oid[])
          order by oid::regprocedure::text",
     )
     .fetch_all(connection)

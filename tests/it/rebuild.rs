@@ -5,7 +5,8 @@ use sqlx::{Connection, query, query_as, query_scalar};
 
 /// The hours of two buildings as one hash, and the transactions that wrote the lost hour.
 const STATE: &str = "
-    select sum(hashtextextended(h::text, 0))::text, count(*), count(distinct xmin::text) filter (where hour_at = '2017-05-05 12:00Z')
+    select sum(hashtextextended(h::text, 0))::text, count(*),
+        count(distinct xmin::text) filter (where hour_at = '2017-05-05 12:00Z')
     from energy.building_hours as h where building_id = any ($1)";
 
 #[tokio::test]

@@ -99,7 +99,8 @@ async fn actuals_correct_the_hours_ahead_and_the_correction_fades() {
     assert!(by[5] < by[0], "it fades: {by:?}");
     let what: (i64, i64, bool) = query_as(
         "select count(*) filter (where source = 'model' and model_id is not null and quality = 1),
-             count(*) filter (where refreshed_at = '2017-07-29 09:10Z'), bool_and(yhat between yhat_lower and yhat_upper)
+             count(*) filter (where refreshed_at = '2017-07-29 09:10Z'),
+                 bool_and(yhat between yhat_lower and yhat_upper)
          from energy.refreshed_forecasts",
     )
     .fetch_one(&mut postgres)
@@ -160,10 +161,12 @@ async fn a_new_weather_forecast_is_read() {
     assert_eq!(due(&mut postgres).await, [""; 0]);
     postgres
         .execute(raw_sql(
-            "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at, temperature_c, ghi_w_m2)
+            "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at, temperature_c,
+                 ghi_w_m2)
              select weather_location_id, '2017-07-29 07:00Z', valid_at, '2017-07-29 08:00Z', temperature_c - 8, 0
              from (select distinct on (weather_location_id, valid_at) * from raw.weather_forecasts
-                   where valid_at >= '2017-07-29 07:00Z' order by weather_location_id, valid_at, issued_at desc) as newest",
+                   where valid_at >= '2017-07-29 07:00Z'
+                   order by weather_location_id, valid_at, issued_at desc) as newest",
         ))
         .await
         .unwrap();

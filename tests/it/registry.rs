@@ -227,11 +227,14 @@ async fn inserted_rows_must_come_from_a_training() {
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     trained(&mut analyst, "house").await;
-    let columns = "subject, strategy, artifact, checksum, parameters, features, feature_names, training_start, training_end, training_rows, metrics, created_by";
+    let columns = "subject, strategy, artifact, checksum, parameters, features, feature_names, training_start,
+        training_end, training_rows, metrics, created_by";
     let insert = |status: &str, artifact: &str, by: &str| {
         format!(
-            "insert into edf.models ({columns}, status) select 'shed', strategy, {artifact}, checksum, parameters, features, feature_names,
-                 training_start, training_end, training_rows, metrics, {by}, '{status}' from edf.models where subject = 'house'"
+            "insert into edf.models ({columns}, status)
+             select 'shed', strategy, {artifact}, checksum, parameters, features, feature_names,
+                 training_start, training_end, training_rows, metrics, {by}, '{status}' from edf.models
+                 where subject = 'house'"
         )
     };
     // A role with the insert privilege, which none has by default.

@@ -16,14 +16,16 @@ async fn add_plan(work: &mut PgConnection, ahead: &str) {
          from generate_series('2017-03-31 00:00Z'::timestamptz, '2017-08-02 00:00Z', '1 hour') as at"
     );
     work.execute(AssertSqlSafe(plan)).await.unwrap();
-    let effect = "update energy.building_hours set consumption_kwh = consumption_kwh + 6 * (abs(hashtext(hour_at::text)) % 2) where building_id = $1";
+    let effect = "update energy.building_hours set consumption_kwh = consumption_kwh + 6 *
+                      (abs(hashtext(hour_at::text)) % 2) where building_id = $1";
     query(effect).bind(BUILDING).execute(work).await.unwrap();
 }
 
 /// Configures these regressors, with a fast training.
 async fn name(work: &mut PgConnection, regressors: &Value) {
     let load = "call energy.load_config(energy.current_config() || jsonb_build_object(
-         'training', jsonb_build_object('strategy', 'xgboost', 'parameters', jsonb_build_object('rounds', 60), 'regressors', $1),
+         'training', jsonb_build_object('strategy', 'xgboost', 'parameters', jsonb_build_object('rounds', 60),
+             'regressors', $1),
          'evaluation', (energy.current_config() -> 'evaluation') || '{\"test_period\": \"7 days\"}'))";
     query(load).bind(regressors).execute(work).await.unwrap();
 }
@@ -52,7 +54,8 @@ async fn a_regressor_that_drives_demand_improves_the_forecast_in_backtest_and_se
     let other = "delete from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z'";
     query(other).bind(BUILDING).execute(&mut *work).await.unwrap();
     work.execute(issuing(Some("2017-07-29 05:00Z"))).await.unwrap();
-    let served = "select count(*) from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z' and source = 'model'";
+    let served = "select count(*) from energy.forecasts
+                  where building_id = $1 and issued_at = '2017-07-29 05:00Z' and source = 'model'";
     assert_eq!(query_scalar::<_, i64>(served).bind(BUILDING).fetch_one(&mut *work).await.unwrap(), 72);
     let apart: f64 = query_scalar(
         "select avg(yhat) filter (where value = 1) - avg(yhat) filter (where value = 0)
@@ -119,7 +122,8 @@ async fn a_building_forecast_by_its_archetype_uses_the_regressors_of_that_model(
             .unwrap();
         work.execute(issuing(Some("2017-07-29 05:00Z"))).await.unwrap();
         let served: Vec<(String, Option<i64>, i64)> = query_as(
-            "select source, model_id, count(*) from energy.forecasts where building_id = $1 and issued_at = '2017-07-29 05:00Z' group by 1, 2",
+            "select source, model_id, count(*) from energy.forecasts
+             where building_id = $1 and issued_at = '2017-07-29 05:00Z' group by 1, 2",
         )
         .bind(BUILDING)
         .fetch_all(&mut *work)
@@ -132,7 +136,8 @@ async fn a_building_forecast_by_its_archetype_uses_the_regressors_of_that_model(
     }
     // The analysts' queries, one for each of the two models.
     let queries: (String, String) = query_as(
-        "select energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours'), energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours', energy.approved_regressors($1, true))",
+        "select energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours'),
+             energy.forecast_query($1, '2017-07-29 05:00Z', '72 hours', energy.approved_regressors($1, true))",
     )
     .bind(BUILDING)
     .fetch_one(&mut *work)
@@ -158,7 +163,8 @@ async fn a_regressor_known_only_afterwards_does_not_improve_the_backtest() {
 async fn read(work: &mut PgConnection) -> Vec<(String, Option<f64>)> {
     query_as(
         "select feature, value from edf.features(
-             energy.training_query($1, energy.clock()), '{}', '72 hours', '2017-07-18 12:00Z', energy.regressor_forecasts_query($1, energy.clock()))
+             energy.training_query($1, energy.clock()), '{}', '72 hours', '2017-07-18 12:00Z',
+                 energy.regressor_forecasts_query($1, energy.clock()))
          where valid_at = '2017-07-20 12:00Z' and feature in ('price', 'units_planned') order by feature",
     )
     .bind(BUILDING)
@@ -171,7 +177,8 @@ async fn add(work: &mut PgConnection, rows: &[(&str, bool, &str, f64)]) {
     for (name, is_own, received, value) in rows {
         query(
             "insert into raw.regressors (name, region, building_id, valid_at, received_at, value)
-             select $2, case when not $3 then region end, case when $3 then building_id end, '2017-07-20 12:00Z', $4::text::timestamptz, $5
+             select $2, case when not $3 then region end, case when $3 then building_id end, '2017-07-20 12:00Z',
+                 $4::text::timestamptz, $5
              from raw.buildings where building_id = $1",
         )
         .bind(BUILDING)
@@ -291,7 +298,8 @@ async fn a_training_only_reads_the_hours_of_its_own_buildings() {
          select 'fleet-' || n, 'a test', time_zone, region, latitude, longitude, weather_location_id
          from raw.buildings cross join generate_series(1, 40) as n where building_id = 'homes-1-4';
          insert into energy.building_hours
-         select 'fleet-' || n, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at
+         select 'fleet-' || n, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected,
+             coverage_share, quality, received_at
          from energy.building_hours cross join generate_series(1, 40) as n where building_id = 'homes-1-4';
          analyze energy.building_hours",
     ))
@@ -328,7 +336,9 @@ async fn buildings_at_one_location_read_its_weather_once() {
     assert_eq!(members, 3);
     // A building among others gives the same result as alone.
     let alone: String = query_scalar(
-        "select format('select building_id::text, inputs.*, apartments from (select %L as building_id, 4 as apartments) as building cross join lateral (%s) as inputs',
+        "select format('select building_id::text, inputs.*, apartments
+                        from (select %L as building_id, 4 as apartments) as building
+                        cross join lateral (%s) as inputs',
                        'homes-1-4', energy.training_query('homes-1-4', energy.clock()))",
     )
     .fetch_one(&mut postgres)

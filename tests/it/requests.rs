@@ -101,7 +101,8 @@ async fn no_message_from_a_gateway_causes_a_server_error() {
         .execute(&mut as_role("postgres").await)
         .await
         .unwrap();
-    let good = r#"{"timestamp_str": "2017-07-29T04:33:00Z", "building_id": "homes-9-13", "apartment_id": "home-9", "readings": [{"sensor_type": "test_hostile", "value": 1}]}"#;
+    let good = r#"{"timestamp_str": "2017-07-29T04:33:00Z", "building_id": "homes-9-13", "apartment_id": "home-9",
+        "readings": [{"sensor_type": "test_hostile", "value": 1}]}"#;
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     let mut messages: Vec<String> = [
         "null",
@@ -170,10 +171,13 @@ async fn no_message_from_a_gateway_causes_a_server_error() {
         ask("POST", "rpc/ingest_meter_messages", &claims(GATEWAY, "gateway"), &[JSON], body).await;
     }
     let mut postgres = as_role("postgres").await;
-    sqlx::query("delete from raw.meter_readings using raw.sensors where sensors.sensor_id = meter_readings.sensor_id and sensor_type = 'test_hostile'")
-        .execute(&mut postgres)
-        .await
-        .unwrap();
+    sqlx::query(
+        "delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and sensor_type = 'test_hostile'",
+    )
+    .execute(&mut postgres)
+    .await
+    .unwrap();
     sqlx::query("delete from raw.rejected_messages where sender = $1")
         .bind(GATEWAY)
         .execute(&mut postgres)
@@ -398,13 +402,17 @@ async fn no_token_causes_a_server_error() {
 #[tokio::test]
 async fn a_preferred_time_zone_changes_no_reading_and_no_response() {
     let mut postgres = as_role("postgres").await;
-    sqlx::query("insert into energy.building_access select $1, building_id from unnest(array['homes-9-13', $2]) as building_id on conflict do nothing")
-        .bind(GATEWAY)
-        .bind(BUILDING)
-        .execute(&mut postgres)
-        .await
-        .unwrap();
-    let message = r#"{"messages": [{"timestamp_str": "2017-07-29T04:34:00Z", "building_id": "homes-9-13", "apartment_id": "home-9", "readings": [{"sensor_type": "test_zones", "value": 1}]}]}"#;
+    sqlx::query(
+        "insert into energy.building_access select $1, building_id
+         from unnest(array['homes-9-13', $2]) as building_id on conflict do nothing",
+    )
+    .bind(GATEWAY)
+    .bind(BUILDING)
+    .execute(&mut postgres)
+    .await
+    .unwrap();
+    let message = r#"{"messages": [{"timestamp_str": "2017-07-29T04:34:00Z", "building_id": "homes-9-13",
+        "apartment_id": "home-9", "readings": [{"sensor_type": "test_zones", "value": 1}]}]}"#;
     let mut taken = Vec::new();
     for zone in ["Asia/Kolkata", "America/Havana", "UTC"] {
         let prefer = format!("timezone={zone}");
@@ -419,7 +427,8 @@ async fn a_preferred_time_zone_changes_no_reading_and_no_response() {
         taken.push(answer.body["readings_taken"].clone());
     }
     let read_at: Vec<String> = query_scalar(
-        "delete from raw.meter_readings using raw.sensors where sensors.sensor_id = meter_readings.sensor_id and sensor_type = 'test_zones'
+        "delete from raw.meter_readings using raw.sensors
+         where sensors.sensor_id = meter_readings.sensor_id and sensor_type = 'test_zones'
          returning to_char(read_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')",
     )
     .fetch_all(&mut postgres)

@@ -33,7 +33,8 @@ async fn every_table_and_view_has_a_comment() {
 async fn every_security_definer_function_pins_its_search_path() {
     none(
         "select oid::regprocedure::text from pg_proc
-         where prosecdef and pronamespace::regnamespace::text in ('edf', 'raw', 'processed', 'features', 'energy', 'api')
+         where prosecdef and pronamespace::regnamespace::text
+             in ('edf', 'raw', 'processed', 'features', 'energy', 'api')
            and not exists (select from unnest(proconfig) as setting where setting like 'search_path=%')",
     )
     .await;
@@ -43,23 +44,27 @@ async fn every_security_definer_function_pins_its_search_path() {
 async fn api_roles_have_no_privilege_outside_schema_api() {
     none(
         "select role || ' may use schema ' || nspname
-         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
+         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician',
+             'authenticator']) as role
          where nspname in ('edf', 'raw', 'processed', 'features', 'energy')
            and has_schema_privilege(role, oid, 'usage, create')
          union all
          select role || ' may read or write ' || oid::regclass
-         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
+         from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician',
+             'authenticator']) as role
          where relnamespace::regnamespace::text in ('edf', 'raw', 'processed', 'features', 'energy')
            and relkind in ('r', 'p', 'v', 'm')
            and has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
          union all
          select role || ' may create in ' || nspname
-         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician', 'authenticator']) as role
+         from pg_namespace, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician',
+             'authenticator']) as role
          where nspname in ('api', 'public') and has_schema_privilege(role, oid, 'create')
          union all
          select role || ' may write ' || oid::regclass
          from pg_class, unnest(array['anonymous', 'supplier', 'resident', 'gateway', 'operator', 'technician']) as role
-         where relnamespace = 'api'::regnamespace and has_table_privilege(role, oid, 'insert, update, delete, truncate')",
+         where relnamespace = 'api'::regnamespace
+             and has_table_privilege(role, oid, 'insert, update, delete, truncate')",
     )
     .await;
 }
@@ -67,16 +72,27 @@ async fn api_roles_have_no_privilege_outside_schema_api() {
 #[tokio::test]
 async fn public_may_not_execute_routines_of_energy_or_of_the_registry() {
     none(
-        "select oid::regprocedure::text from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) as privilege
+        "select oid::regprocedure::text from pg_proc,
+             aclexplode(coalesce(proacl, acldefault('f', proowner))) as privilege
          where privilege.grantee = 0
            and (pronamespace in ('energy'::regnamespace, 'api'::regnamespace)
                 or pronamespace = 'edf'::regnamespace
-                   and proname in ('train', 'register_model', 'approve_model', 'reject_model', 'decide_model', 'fit', 'predict',
-                                   'forecast', 'explain', 'contributions', 'feature_importance', 'backtest', 'backtest_series', 'features', 'feature_rows', 'score', 'columns_of', 'checked_columns',
-                                   'run_backtest', 'keep_backtest', 'register_backtest', 'tune', 'open_tuning', 'register_trial',
-                                   'rollback_model', 'empty_model', 'retire_approved', 'locked_model', 'require_artifact', 'record_deletions',
-                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models', 'import_model', 'export_xgboost', 'xgboost_files', 'import_xgboost', 'fit_xgboost_files', 'scenarios', 'draw_scenarios', 'score_scenarios', 'delete_children', 'keep_ids_ahead',
-                                   'require_kind', 'anomaly_model', 'observations_of', 'train_anomaly_model', 'score_anomalies', 'detect_anomalies', 'explain_anomaly', 'fit_anomalies', 'anomaly_scores',
+                   and proname in ('train', 'register_model', 'approve_model', 'reject_model', 'decide_model', 'fit',
+                       'predict',
+                                   'forecast', 'explain', 'contributions', 'feature_importance', 'backtest',
+                                       'backtest_series', 'features', 'feature_rows', 'score', 'columns_of',
+                                           'checked_columns',
+                                   'run_backtest', 'keep_backtest', 'register_backtest', 'tune', 'open_tuning',
+                                       'register_trial',
+                                   'rollback_model', 'empty_model', 'retire_approved', 'locked_model',
+                                       'require_artifact', 'record_deletions',
+                                   'best_parameters', 'portfolio', 'portfolio_quantiles', 'export_models',
+                                       'import_model', 'export_xgboost', 'xgboost_files', 'import_xgboost',
+                                           'fit_xgboost_files', 'scenarios', 'draw_scenarios', 'score_scenarios',
+                                               'delete_children', 'keep_ids_ahead',
+                                   'require_kind', 'anomaly_model', 'observations_of', 'train_anomaly_model',
+                                       'score_anomalies', 'detect_anomalies', 'explain_anomaly', 'fit_anomalies',
+                                           'anomaly_scores',
                                    'own_anomaly_scores', 'anomaly_parts'))",
     )
     .await;
@@ -110,7 +126,8 @@ async fn deployed_objects_belong_to_their_owner_role() {
 async fn errors_with_an_http_status_are_raised_in_one_place() {
     none(
         "select oid::regprocedure::text from pg_proc
-         where pronamespace in ('energy'::regnamespace, 'api'::regnamespace) and prosrc ~* '(sqlstate|errcode *=) *''PT'",
+         where pronamespace in ('energy'::regnamespace, 'api'::regnamespace)
+             and prosrc ~* '(sqlstate|errcode *=) *''PT'",
     )
     .await;
 }

@@ -75,18 +75,24 @@ async fn scores_equal_those_of_the_aggregates() {
     let differing: Vec<String> = query_scalar(
         "with expected (metric, value) as (
              select m.* from (
-                 select edf.mape(actual, yhat) as mape, edf.smape(actual, yhat) as smape, edf.wape(actual, yhat) as wape,
-                     edf.rmse(actual, yhat) as rmse, edf.mae(actual, yhat) as mae, edf.mase(actual, yhat, 4) as mase, edf.bias(actual, yhat) as bias,
+                 select edf.mape(actual, yhat) as mape, edf.smape(actual, yhat) as smape,
+                     edf.wape(actual, yhat) as wape,
+                     edf.rmse(actual, yhat) as rmse, edf.mae(actual, yhat) as mae, edf.mase(actual, yhat, 4) as mase,
+                         edf.bias(actual, yhat) as bias,
                      edf.pinball(actual, array[q05, q50, yhat_q97_5], '{0.05,0.5,0.975}') as pinball,
                      edf.crps(actual, array[q05, q50, yhat_q97_5], '{0.05,0.5,0.975}') as crps,
                      edf.rcrps(actual, array[q05, q50, yhat_q97_5], '{0.05,0.5,0.975}') as rcrps,
-                     edf.coverage(actual, yhat_lower, yhat_upper) as coverage, edf.interval_width(yhat_lower, yhat_upper) as interval_width
+                     edf.coverage(actual, yhat_lower, yhat_upper) as coverage,
+                         edf.interval_width(yhat_lower, yhat_upper) as interval_width
                  from forecasts where strategy = 'good') as e
-             cross join lateral (values ('mape', mape), ('smape', smape), ('wape', wape), ('rmse', rmse), ('mae', mae), ('mase', mase), ('bias', bias),
-                 ('pinball', pinball), ('crps', crps), ('rcrps', rcrps), ('coverage', coverage), ('interval_width', interval_width),
+             cross join lateral (values ('mape', mape), ('smape', smape), ('wape', wape), ('rmse', rmse), ('mae', mae),
+                 ('mase', mase), ('bias', bias),
+                 ('pinball', pinball), ('crps', crps), ('rcrps', rcrps), ('coverage', coverage),
+                     ('interval_width', interval_width),
                  ('peak_error', 100 * (1 / 33.0 + 1 / 57.0) / 2)) as m
          )
-         select metric || ': ' || coalesce(s.value::text, 'none') || ', expected ' || coalesce(expected.value::text, 'none')
+         select metric || ': ' || coalesce(s.value::text, 'none') || ', expected ' ||
+             coalesce(expected.value::text, 'none')
          from edf.score('select * from forecasts where strategy = ''good''') as s full join expected using (metric)
          where (abs(s.value - expected.value) < 1e-9) is not true",
     )
@@ -132,7 +138,8 @@ async fn a_backtest_is_scored_in_one_statement_and_run_once() {
     let mut analyst = database.connect().await;
     seed_demand(&mut analyst).await;
     let backtest = format!(
-        "select * from edf.backtest(''{DEMAND}'', ''seasonal_naive'', schedule => jsonb_build_object(''test_period'', ''7 days''))"
+        "select * from edf.backtest(''{DEMAND}'', ''seasonal_naive'',
+             schedule => jsonb_build_object(''test_period'', ''7 days''))"
     );
     let found = score(&mut analyst, &format!("'{backtest}', '{{lead_day}}', '{{rmse}}'")).await;
     assert_eq!(

@@ -22,7 +22,8 @@ const HOSTILE: [&str; 14] = [
     "set search_path = 'nowhere'; set row_security = off",
     "set standard_conforming_strings = off; set escape_string_warning = off",
     "set quote_all_identifiers = on; set transform_null_equals = on; set array_nulls = off",
-    "set default_transaction_isolation = 'serializable'; set jit = on; set enable_hashjoin = off; set client_encoding = 'latin1'",
+    "set default_transaction_isolation = 'serializable'; set jit = on; set enable_hashjoin = off;
+     set client_encoding = 'latin1'",
 ];
 
 async fn with(role: &str, database: &str, settings: &str) -> PgConnection {
@@ -35,15 +36,19 @@ async fn with(role: &str, database: &str, settings: &str) -> PgConnection {
 async fn every_routine_pins_session_settings_unless_it_commits() {
     let found: Vec<String> = query_scalar(
         r"select oid::regprocedure || ' lacks ' || name
-          from pg_proc cross join unnest('{search_path,timezone,datestyle,intervalstyle,extra_float_digits,standard_conforming_strings}'::text[]) as name
-          where pronamespace::regnamespace::text in ('energy', 'api') and prolang in (select oid from pg_language where lanname in ('sql', 'plpgsql'))
+          from pg_proc
+          cross join unnest(array['search_path', 'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits',
+              'standard_conforming_strings']) as name
+          where pronamespace::regnamespace::text in ('energy', 'api')
+            and prolang in (select oid from pg_language where lanname in ('sql', 'plpgsql'))
             and not exists (select from unnest(proconfig) as setting where lower(setting) like name || '=%')
             and not (prokind = 'p' and prosrc ~ '\mcommit;')
             -- Part of a migration, which creates tables.
             and proname <> 'replace_table'
             -- Inlined into pages, which pin them.
             and (prosqlbody is null or proname not in (
-                'page_number', 'page_percent', 'page_time', 'page_clock', 'page_mark', 'page_cell', 'page_bar', 'page_button'))
+                'page_number', 'page_percent', 'page_time', 'page_clock', 'page_mark', 'page_cell', 'page_bar',
+                'page_button'))
           order by 1",
     )
     .fetch_all(&mut as_role("postgres").await)
@@ -77,21 +82,26 @@ const ANSWERS: &str = r#"
         energy.regressor_forecasts_query('homes-1-4', '2017-07-28 05:00Z', '2017-06-28 05:00Z'),
         energy.iso('2017-07-28 05:00:00.25Z'), energy.iso('infinity'),
         energy.issue_hours('homes-1-4', '2017-07-28 05:00Z')::text,
-        (select string_agg(extract(epoch from at)::bigint::text, ' ') from unnest(energy.issue_times('Europe/Zurich', '2026-03-27Z', '2026-04-02Z')) as at),
+        (select string_agg(extract(epoch from at)::bigint::text, ' ')
+        from unnest(energy.issue_times('Europe/Zurich', '2026-03-27Z', '2026-04-02Z')) as at),
         (select string_agg(extract(epoch from valid_at)::bigint || ' ' || temperature_c::numeric, ' ')
             from energy.weather_hours('fontana-ca', '2017-07-28 05:00Z', '2017-07-28 03:00Z', '2017-07-28 08:00Z')),
         energy.building_features('homes-1-4')::text,
-        (extract(epoch from energy.hours_floor())::bigint)::text, (extract(epoch from energy.cut_at('2 years'))::bigint)::text,
+        (extract(epoch from energy.hours_floor())::bigint)::text,
+            (extract(epoch from energy.cut_at('2 years'))::bigint)::text,
         (extract(epoch from energy.clock())::bigint)::text,
         energy.schedule_error('0 5 * * *'), energy.schedule_error('61 5 * * *'), energy.schedule_error('5/15 * * * *'),
         (select string_agg(path || message, ';' order by path) from energy.config_errors(
             jsonb_set(energy.current_config(), array['schedules', 'gate_models'], to_jsonb('61 * * * *'::text)))),
-        (select string_agg(secret, ';') from energy.config_secrets(jsonb_build_object('a', 'https://me:word@there')) as secret),
-        (select first_month - date '2000-01-01' || ' ' || (last_month - date '2000-01-01') from energy.months_of('raw.meter_readings')),
+        (select string_agg(secret, ';') from energy.config_secrets(jsonb_build_object('a',
+            'https://me:word@there')) as secret),
+        (select first_month - date '2000-01-01' || ' ' || (last_month - date '2000-01-01')
+        from energy.months_of('raw.meter_readings')),
         (select count(*)::text || ' ' || sum(extract(epoch from valid_at))::bigint || ' ' || sum(temperature_c::numeric)
             from energy.weather_as_of('fontana-ca', '2017-07-28 05:00Z', '2017-07-28Z', '2017-07-30Z')),
         (select string_agg(concat_ws(' ', valid_at is null, reason_code, reason), ';')
-            from energy.read_weather_document('{"hourly": {"time": ["1850-01-01T00:00"], "temperature_2m": [1]}}', '2017-07-28 05:00Z')),
+            from energy.read_weather_document('{"hourly": {"time": ["1850-01-01T00:00"], "temperature_2m": [1]}}',
+                '2017-07-28 05:00Z')),
         array_to_string(energy.archetype_members('homes', '2017-07-28 05:00Z'), ';')
     ]"#;
 
@@ -144,10 +154,13 @@ async fn rows_before_a_time_are_the_same_in_every_session() {
         for zone in zones {
             let mut session =
                 with("postgres", "edf", &format!("set datestyle = '{style}'; set timezone = '{zone}'")).await;
-            let query: String = query_scalar("select edf.rows_before('select ''2026-01-01 00:00Z''::timestamptz as at, 1.0::float8 as kwh', '2026-07-01 00:00Z')")
-                .fetch_one(&mut session)
-                .await
-                .unwrap();
+            let query: String = query_scalar(
+                "select edf.rows_before(
+                     'select ''2026-01-01 00:00Z''::timestamptz as at, 1.0::float8 as kwh', '2026-07-01 00:00Z')",
+            )
+            .fetch_one(&mut session)
+            .await
+            .unwrap();
             let literal = query.rsplit_once("< ").unwrap().1.to_owned();
             let same: bool =
                 query_scalar(AssertSqlSafe(format!("select {literal}::timestamptz = '2026-07-01 00:00Z'")))
@@ -184,8 +197,10 @@ async fn due_times_of_forecasts_are_the_same_in_every_session() {
 
 #[tokio::test]
 async fn readings_and_hours_do_not_depend_on_session_settings() {
-    let hours = "select array_agg(extract(epoch from hour_at)::bigint order by apartment_id, hour_at), array_agg(coalesce(consumption_kwh, -1) order by apartment_id, hour_at),
-                        array_agg(coalesce(extract(epoch from received_at)::double precision, -1) order by apartment_id, hour_at)
+    let hours = "select array_agg(extract(epoch from hour_at)::bigint order by apartment_id, hour_at),
+                     array_agg(coalesce(consumption_kwh, -1) order by apartment_id, hour_at),
+                        array_agg(coalesce(extract(epoch from received_at)::double precision, -1)
+                        order by apartment_id, hour_at)
                  from energy.apartment_hours where building_id = 'a-test-house'";
     // Jobs of the deployed database would refresh the same hours, and a serializable session would fail.
     let (copy, _postgres) = deployment().await;
@@ -208,14 +223,16 @@ async fn readings_and_hours_do_not_depend_on_session_settings() {
 #[tokio::test]
 async fn partitions_cover_the_same_months_in_every_session() {
     let database = deployed().await;
-    let parts = "select array_agg(relname || ' ' || pg_get_expr(relpartbound, pg_class.oid) order by relname) from pg_inherits join pg_class on pg_class.oid = inhrelid
+    let parts = "select array_agg(relname || ' ' || pg_get_expr(relpartbound, pg_class.oid) order by relname)
+                 from pg_inherits join pg_class on pg_class.oid = inhrelid
                  where inhparent in ('raw.meter_readings'::regclass, 'energy.forecasts'::regclass)";
     let mut answers: Vec<Vec<String>> = Vec::new();
     for settings in ["select"].into_iter().chain(HOSTILE) {
         let mut session = with("postgres", &database.name, settings).await;
         let mut work = session.begin().await.unwrap();
         work.execute(
-            "insert into raw.meter_readings select -1, at, at, 1 from generate_series('2016-01-01 00:00Z'::timestamptz, '2017-07-01 00:00Z', '12 hours') as at",
+            "insert into raw.meter_readings select -1, at, at, 1
+             from generate_series('2016-01-01 00:00Z'::timestamptz, '2017-07-01 00:00Z', '12 hours') as at",
         )
         .await
         .unwrap();

@@ -10,11 +10,14 @@ const SLOT: &str = "2017-07-28 02:00Z";
 
 /// (slot, status, revision) of a building.
 async fn slots(connection: &mut PgConnection, building: &str) -> Vec<(String, String, i32)> {
-    query_as("select to_char(slot_at, 'MM-DD HH24'), status, revision from energy.forecast_slots where building_id = $1 order by slot_at")
-        .bind(building)
-        .fetch_all(connection)
-        .await
-        .unwrap()
+    query_as(
+        "select to_char(slot_at, 'MM-DD HH24'), status, revision from energy.forecast_slots
+         where building_id = $1 order by slot_at",
+    )
+    .bind(building)
+    .fetch_all(connection)
+    .await
+    .unwrap()
 }
 
 /// Hours, source, least and greatest quality, its reasons, and the time of the weather, of a building's forecast.
@@ -22,7 +25,8 @@ pub type Told = (i64, Option<String>, Option<f64>, Option<f64>, Option<String>, 
 
 pub async fn told(connection: &mut PgConnection, building: &str, slot: &str) -> Told {
     query_as(
-        "select count(*), max(source), min(quality), max(quality), max(quality_reasons::text), to_char(max(known_at), 'MM-DD HH24:MI')
+        "select count(*), max(source), min(quality), max(quality), max(quality_reasons::text),
+             to_char(max(known_at), 'MM-DD HH24:MI')
          from energy.forecasts where building_id = $1 and issued_at = $2::text::timestamptz",
     )
     .bind(building)
@@ -64,7 +68,8 @@ async fn forecast_before(work: &mut PgConnection) {
 async fn forecasts_are_due_at_each_buildings_local_time_across_clock_changes() {
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    let times = "select array(select to_char(at at time zone 'UTC', 'MM-DD HH24:MI') from unnest(energy.issue_times($1, $2::text::timestamptz, $3::text::timestamptz)) as at)";
+    let times = "select array(select to_char(at at time zone 'UTC', 'MM-DD HH24:MI')
+                 from unnest(energy.issue_times($1, $2::text::timestamptz, $3::text::timestamptz)) as at)";
     let utc: Vec<String> = query_scalar(times)
         .bind("Europe/Zurich")
         .bind("2026-03-28Z")
@@ -97,7 +102,12 @@ async fn forecasts_are_due_at_each_buildings_local_time_across_clock_changes() {
         .await
         .unwrap();
     assert_eq!(hours, [5]);
-    let wrong = refusal(&mut work, "call energy.load_config(energy.current_config() #- '{inference,issue_time_local}' #- '{inference,issue_hour_utc}')").await;
+    let wrong = refusal(
+        &mut work,
+        "call energy.load_config(energy.current_config() #- '{inference,issue_time_local}'
+             #- '{inference,issue_hour_utc}')",
+    )
+    .await;
     assert_eq!(wrong.code, "22023");
     assert!(wrong.message.contains("neither issue_time_local nor issue_hour_utc"), "{}", wrong.message);
 }
@@ -109,7 +119,8 @@ async fn missed_forecasts_are_issued_once_in_order_and_new_buildings_start_at_th
     let mut work = postgres.begin().await.unwrap();
     work.execute(raw_sql(
         "delete from energy.forecasts; delete from energy.forecast_slots;
-         insert into energy.forecast_slots (building_id, slot_at, status) values ('homes-1-4', '2017-07-22 05:00Z', 'issued');
+         insert into energy.forecast_slots (building_id, slot_at, status)
+         values ('homes-1-4', '2017-07-22 05:00Z', 'issued');
          set local energy.clock = '2017-07-29 05:20Z'; set local role pipeline; select energy.plan_slots(null, null)",
     ))
     .await
@@ -122,7 +133,8 @@ async fn missed_forecasts_are_issued_once_in_order_and_new_buildings_start_at_th
     assert_eq!(slots(&mut work, "homes-5-8").await, due[3..]);
     work.execute(issuing(None)).await.unwrap();
     let order: Vec<bool> = query_scalar(
-        "select slot_at >= lag(slot_at, 1, '-infinity') over (order by tried_at) from energy.forecast_slots where tried_at is not null",
+        "select slot_at >= lag(slot_at, 1, '-infinity') over (order by tried_at) from energy.forecast_slots
+         where tried_at is not null",
     )
     .fetch_all(&mut *work)
     .await
@@ -153,9 +165,12 @@ async fn a_model_trained_on_later_hours_does_not_issue_first_forecasts_of_earlie
     let (_turn, _) = turn().await;
     let mut postgres = as_role("postgres").await;
     let mut work = postgres.begin().await.unwrap();
-    work.execute(raw_sql("delete from energy.forecasts; delete from energy.forecast_slots; set local energy.clock = '2017-07-29 04:00Z'; select energy.plan_slots(null, null)"))
-        .await
-        .unwrap();
+    work.execute(raw_sql(
+        "delete from energy.forecasts; delete from energy.forecast_slots;
+         set local energy.clock = '2017-07-29 04:00Z'; select energy.plan_slots(null, null)",
+    ))
+    .await
+    .unwrap();
     // Its model was trained up to 05:00; the other building has no model.
     assert_eq!(slots(&mut work, BUILDING).await, []);
     assert_eq!(slots(&mut work, "homes-5-8").await, [("07-28 05".to_owned(), "due".to_owned(), 0)]);
@@ -172,10 +187,13 @@ async fn shared_inputs_give_the_same_forecasts_as_separate_ones() {
     let mut work = postgres.begin().await.unwrap();
     work.execute(issuing(Some(SLOT))).await.unwrap();
     let (hours, most): (i64, f64) = query_as(
-        "select count(*), max(greatest(abs(f.yhat - o.yhat), abs(f.yhat_lower - o.yhat_lower), abs(f.confidence - o.confidence)))
+        "select count(*), max(greatest(abs(f.yhat - o.yhat), abs(f.yhat_lower - o.yhat_lower),
+             abs(f.confidence - o.confidence)))
          from energy.forecasts as f
-         join edf.forecast($1, energy.forecast_query($1, $2::text::timestamptz, '72 hours'), '72 hours', $2::text::timestamptz,
-             energy.stored_regressor_forecasts($1, $2::text::timestamptz, $2::text::timestamptz - interval '60 days')) as o using (valid_at)
+         join edf.forecast($1, energy.forecast_query($1, $2::text::timestamptz, '72 hours'), '72 hours',
+             $2::text::timestamptz,
+             energy.stored_regressor_forecasts($1, $2::text::timestamptz,
+                 $2::text::timestamptz - interval '60 days')) as o using (valid_at)
          where f.building_id = $1 and f.issued_at = $2::text::timestamptz",
     )
     .bind(BUILDING)
@@ -187,16 +205,21 @@ async fn shared_inputs_give_the_same_forecasts_as_separate_ones() {
     // Shared hourly weather equals the weather as of a time, even if runs lack values, are late or contradict
     // observations.
     work.execute(raw_sql(
-        "update raw.weather_forecasts set temperature_c = null where issued_at = '2017-07-27Z' and extract(hour from valid_at) in (3, 4, 20);
-         update raw.weather_observations set ghi_w_m2 = null where valid_at between '2017-07-27Z' and '2017-07-27 12:00Z';
-         update raw.weather_forecasts set received_at = received_at + interval '30 hours' where issued_at = '2017-07-26Z'",
+        "update raw.weather_forecasts set temperature_c = null
+         where issued_at = '2017-07-27Z' and extract(hour from valid_at) in (3, 4, 20);
+         update raw.weather_observations set ghi_w_m2 = null
+         where valid_at between '2017-07-27Z' and '2017-07-27 12:00Z';
+         update raw.weather_forecasts set received_at = received_at + interval '30 hours'
+         where issued_at = '2017-07-26Z'",
     ))
     .await
     .unwrap();
     for as_of in ["2017-07-26 20:00Z", "2017-07-27 05:00Z", "2017-07-28 05:00Z"] {
         let differ: i64 = query_scalar(
-            "select count(*) from energy.weather_hours('fontana-ca', $1::text::timestamptz, '2017-07-20Z', '2017-07-30Z') as fast
-             full join energy.weather_as_of('fontana-ca', $1::text::timestamptz, '2017-07-20Z', '2017-07-30Z') as slow using (valid_at)
+            "select count(*) from energy.weather_hours('fontana-ca', $1::text::timestamptz, '2017-07-20Z',
+                 '2017-07-30Z') as fast
+             full join energy.weather_as_of('fontana-ca', $1::text::timestamptz, '2017-07-20Z', '2017-07-30Z') as slow
+                 using (valid_at)
              where (fast.temperature_c, fast.ghi_w_m2) is distinct from (slow.temperature_c, slow.ghi_w_m2)",
         )
         .bind(as_of)
@@ -217,7 +240,10 @@ async fn readers_see_complete_slots_and_a_run_continues_after_a_killed_one() {
     let mut holder = as_role("pipeline").await;
     holder.execute(raw_sql("select energy.plan_slots('2017-07-28 02:00Z', null)")).await.unwrap();
     holder
-        .execute(raw_sql("begin; select from energy.forecast_slots where slot_at = '2017-07-28 02:00Z' and building_id = 'homes-9-13' for update"))
+        .execute(raw_sql(
+            "begin; select from energy.forecast_slots
+             where slot_at = '2017-07-28 02:00Z' and building_id = 'homes-9-13' for update",
+        ))
         .await
         .unwrap();
     let holding: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut holder).await.unwrap();
@@ -226,7 +252,8 @@ async fn readers_see_complete_slots_and_a_run_continues_after_a_killed_one() {
     let ends =
         tokio::spawn(async move { run.execute("call energy.issue_forecasts('2017-07-28 02:00Z')").await.map(drop) });
     until_blocked_by(&mut postgres, pid, holding).await;
-    let seen = "select building_id, count(*) from energy.forecasts where issued_at = '2017-07-28 02:00Z' and building_id ~ '^(all-)?homes' group by 1 order by 1";
+    let seen = "select building_id, count(*) from energy.forecasts
+                where issued_at = '2017-07-28 02:00Z' and building_id ~ '^(all-)?homes' group by 1 order by 1";
     let committed: Vec<(String, i64)> = query_as(seen).fetch_all(&mut postgres).await.unwrap();
     let expected: Vec<(String, i64)> =
         ["all-homes", "homes-1-4", "homes-14-17", "homes-5-8"].map(|building| (building.to_owned(), 72)).into();
@@ -234,16 +261,20 @@ async fn readers_see_complete_slots_and_a_run_continues_after_a_killed_one() {
     query("select pg_terminate_backend($1, 10000)").bind(pid).execute(&mut postgres).await.unwrap();
     ends.await.unwrap().expect_err("its session was terminated");
     holder.execute("rollback").await.unwrap();
-    let before: String = query_scalar("select string_agg(xmin::text, ',' order by building_id, valid_at) from energy.forecasts where issued_at = '2017-07-28 02:00Z'")
-        .fetch_one(&mut postgres)
-        .await
-        .unwrap();
+    let before: String = query_scalar(
+        "select string_agg(xmin::text, ',' order by building_id, valid_at)
+         from energy.forecasts where issued_at = '2017-07-28 02:00Z'",
+    )
+    .fetch_one(&mut postgres)
+    .await
+    .unwrap();
     holder.execute("call energy.issue_forecasts('2017-07-28 02:00Z')").await.unwrap();
     let whole: Vec<(String, i64)> = query_as(seen).fetch_all(&mut postgres).await.unwrap();
     assert_eq!(whole.len(), 5);
     assert!(whole.iter().all(|(_, hours)| *hours == 72), "{whole:?}");
     let kept: String = query_scalar(
-        "select string_agg(xmin::text, ',' order by building_id, valid_at) from energy.forecasts where issued_at = '2017-07-28 02:00Z' and building_id <> 'homes-9-13'",
+        "select string_agg(xmin::text, ',' order by building_id, valid_at) from energy.forecasts
+         where issued_at = '2017-07-28 02:00Z' and building_id <> 'homes-9-13'",
     )
     .fetch_one(&mut postgres)
     .await
@@ -282,7 +313,8 @@ async fn forecasts_wait_for_late_weather_until_the_deadline() {
     // The weather arrives in time.
     work.execute(raw_sql(
         "insert into raw.weather_forecasts
-         select 'fontana-ca', '2017-07-28 00:00Z', valid_at, '2017-07-28 07:30Z', 20, 0, 100 from generate_series('2017-07-28 00:00Z'::timestamptz, '2017-08-01 00:00Z', '1 hour') as valid_at",
+         select 'fontana-ca', '2017-07-28 00:00Z', valid_at, '2017-07-28 07:30Z', 20, 0, 100
+         from generate_series('2017-07-28 00:00Z'::timestamptz, '2017-08-01 00:00Z', '1 hour') as valid_at",
     ))
     .await
     .unwrap();
@@ -305,7 +337,8 @@ async fn forecasts_wait_for_late_weather_until_the_deadline() {
     assert_eq!((hours, source, reasons), (72, text("model"), text("{weather_stale}")));
     assert!((least.unwrap() - 0.54).abs() < 1e-9 && (most.unwrap() - 0.9).abs() < 1e-9, "{least:?} {most:?}");
     let reach: Vec<(bool, i64, f64)> = query_as(
-        "select 'weather_short' = any (quality_reasons), count(*), avg(quality) from energy.forecasts where building_id = $1 group by 1 order by 1",
+        "select 'weather_short' = any (quality_reasons), count(*), avg(quality) from energy.forecasts
+         where building_id = $1 group by 1 order by 1",
     )
     .bind(BUILDING)
     .fetch_all(&mut *work)
@@ -317,7 +350,8 @@ async fn forecasts_wait_for_late_weather_until_the_deadline() {
     // Weather that is received afterwards causes one revision.
     work.execute(raw_sql(
         "insert into raw.weather_forecasts
-         select 'fontana-ca', '2017-07-28 00:00Z', valid_at, '2017-07-28 09:30Z', 20, 0, 100 from generate_series('2017-07-28 00:00Z'::timestamptz, '2017-08-01 00:00Z', '1 hour') as valid_at",
+         select 'fontana-ca', '2017-07-28 00:00Z', valid_at, '2017-07-28 09:30Z', 20, 0, 100
+         from generate_series('2017-07-28 00:00Z'::timestamptz, '2017-08-01 00:00Z', '1 hour') as valid_at",
     ))
     .await
     .unwrap();
@@ -362,7 +396,8 @@ async fn late_demand_causes_a_revision_that_reads_it() {
     let mut work = postgres.begin().await.unwrap();
     work.execute(raw_sql(
         "delete from energy.forecasts; delete from energy.forecast_slots; set local energy.clock = '2017-07-28 05:00Z';
-         update energy.building_hours set received_at = '2017-07-28 06:10Z' where building_id = 'homes-1-4' and hour_at >= '2017-07-27 05:00Z' and hour_at < '2017-07-28 04:00Z'",
+         update energy.building_hours set received_at = '2017-07-28 06:10Z'
+         where building_id = 'homes-1-4' and hour_at >= '2017-07-27 05:00Z' and hour_at < '2017-07-28 04:00Z'",
     ))
     .await
     .unwrap();
@@ -381,7 +416,8 @@ async fn late_demand_causes_a_revision_that_reads_it() {
     let (hours, _, least, _, reasons, _) = told(&mut work, BUILDING, slot).await;
     assert_eq!((hours, least, reasons), (72, Some(1.0), text("{}")));
     let differ: bool = query_scalar(
-        "select bool_or(abs(new.yhat - old.yhat) > 1e-6) from energy.forecasts as new join energy.superseded_forecasts as old using (building_id, issued_at, valid_at)",
+        "select bool_or(abs(new.yhat - old.yhat) > 1e-6) from energy.forecasts as new
+         join energy.superseded_forecasts as old using (building_id, issued_at, valid_at)",
     )
     .fetch_one(&mut *work)
     .await
@@ -396,36 +432,51 @@ async fn invalid_data_of_one_building_does_not_block_others() {
     for (wrong, is_issued) in [
         ("update raw.buildings set time_zone = 'Nowhere/Land' where building_id = 'homes-5-8'", false),
         (
-            "update energy.building_hours set consumption_kwh = 1e308 where building_id = 'homes-5-8' and hour_at > '2017-07-20Z'",
+            "update energy.building_hours set consumption_kwh = 1e308
+             where building_id = 'homes-5-8' and hour_at > '2017-07-20Z'",
             true,
         ),
         (
-            "update energy.building_hours set consumption_kwh = 'NaN' where building_id = 'homes-5-8' and hour_at > '2017-07-20Z'",
+            "update energy.building_hours set consumption_kwh = 'NaN'
+             where building_id = 'homes-5-8' and hour_at > '2017-07-20Z'",
             true,
         ),
         (
-            "update energy.building_hours set consumption_kwh = '-Infinity' where building_id = 'homes-5-8' and hour_at > '2017-07-27Z'",
+            "update energy.building_hours set consumption_kwh = '-Infinity'
+             where building_id = 'homes-5-8' and hour_at > '2017-07-27Z'",
             true,
         ),
         ("update raw.buildings set region = 'nowhere' where building_id = 'homes-5-8'", true),
         (
-            "insert into raw.calendar_events (building_id, first_date, last_date, kind, name) values ('homes-5-8', '2017-07-30', '2017-07-30', 'event', 'a feast')",
+            "insert into raw.calendar_events (building_id, first_date, last_date, kind, name)
+             values ('homes-5-8', '2017-07-30', '2017-07-30', 'event', 'a feast')",
             true,
         ),
         ("delete from energy.building_hours where building_id = 'homes-5-8'", false),
     ] {
         let mut work = postgres.begin().await.unwrap();
-        work.execute(raw_sql("delete from energy.forecasts; delete from energy.forecast_slots; set local session_replication_role = replica")).await.unwrap();
+        work.execute(raw_sql(
+            "delete from energy.forecasts; delete from energy.forecast_slots;
+             set local session_replication_role = replica",
+        ))
+        .await
+        .unwrap();
         work.execute(wrong).await.unwrap();
         work.execute("set local session_replication_role = origin").await.unwrap();
         work.execute(issuing(None)).await.unwrap();
-        let others: Vec<(String, i64)> = query_as("select building_id, count(*) from energy.forecasts where building_id ~ '^(all-)?homes' and building_id <> 'homes-5-8' group by 1 order by 1")
-            .fetch_all(&mut *work)
-            .await
-            .unwrap();
+        let others: Vec<(String, i64)> = query_as(
+            "select building_id, count(*) from energy.forecasts
+             where building_id ~ '^(all-)?homes'
+                 and building_id <> 'homes-5-8' group by 1 order by 1",
+        )
+        .fetch_all(&mut *work)
+        .await
+        .unwrap();
         assert!(others.len() == 4 && others.iter().all(|(_, hours)| *hours == 72), "{wrong}: {others:?}");
         let failed: bool = query_scalar(
-            "select exists (select from energy.job_runs where job_name = 'issue_forecasts' and building_id = 'homes-5-8' and status = 'failed' and sqlstate is not null
+            "select exists (select from energy.job_runs
+             where job_name = 'issue_forecasts' and building_id = 'homes-5-8' and status = 'failed'
+                 and sqlstate is not null
                  and started_at >= now())",
         )
         .fetch_one(&mut *work)

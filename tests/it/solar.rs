@@ -14,8 +14,10 @@ async fn roof() -> (Throwaway, PgConnection) {
         create table roof (hour_at timestamptz primary key, solar_kwh float8, temperature_c float8, ghi_w_m2 float8);
         insert into roof
         select hour_at, case when n <= 1416 then 4.2 * ghi / 1000 end, 8 + 5 * sin(pi() * (n - 8) / 12), ghi
-        from generate_series('2026-03-08 00:00Z'::timestamptz, '2026-05-07 23:00Z', '1 hour') with ordinality as hours (hour_at, n),
-            lateral (select 900 * greatest(0, cos(2 * pi() * (n - 12) / 24) - 0.25) * (0.2 + mod((n - 1) / 24 * 7919, 101) / 130.0)) as sky (ghi)";
+        from generate_series('2026-03-08 00:00Z'::timestamptz, '2026-05-07 23:00Z', '1 hour')
+        with ordinality as hours (hour_at, n),
+            lateral (select 900 * greatest(0, cos(2 * pi() * (n - 12) / 24) - 0.25) *
+                (0.2 + mod((n - 1) / 24 * 7919, 101) / 130.0)) as sky (ghi)";
     analyst.execute(raw_sql(seed)).await.unwrap();
     (database, analyst)
 }
@@ -51,7 +53,8 @@ async fn the_documented_roof_is_forecast_with_zero_at_night() {
     let better: bool = query_scalar(AssertSqlSafe(format!(
         "select max(rmse) filter (where candidate = 'solar') < 0.5 * max(rmse) filter (where candidate = 'profile')
          from (select candidate, edf.rmse(actual, yhat) as rmse
-               from edf.backtest('select * from roof', candidates => '[\"solar\", \"profile\"]', features => '{FEATURES}',
+               from edf.backtest('select * from roof', candidates => '[\"solar\", \"profile\"]',
+                   features => '{FEATURES}',
                                  schedule => '{{\"test_period\": \"7 days\"}}') group by candidate) as scores"
     )))
     .fetch_one(&mut analyst)
@@ -73,7 +76,8 @@ async fn it_can_be_tuned_and_be_an_ensemble_member() {
     assert_eq!(tried, 2);
     let members = r#"{"members": [{"strategy": "solar"}, {"strategy": "profile"}]}"#;
     let train = format!(
-        "select edf.approve_model(edf.train('both', 'select * from roof', 'ensemble', '{members}', '{FEATURES}'), 'a test')"
+        "select edf.approve_model(edf.train('both', 'select * from roof', 'ensemble', '{members}', '{FEATURES}'),
+             'a test')"
     );
     analyst.execute(AssertSqlSafe(train)).await.unwrap();
     let dark: i64 = query_scalar(

@@ -82,11 +82,14 @@ async fn partitions(postgres: &mut PgConnection, table: &str) -> Vec<String> {
 
 /// Status, rows and message of the newest run of a job.
 pub async fn last_run(postgres: &mut PgConnection, job: &str) -> (String, i64, Option<String>) {
-    query_as("select status, rows_written, nullif(message, '') from energy.job_runs where job_name = $1 order by job_run_id desc limit 1")
-        .bind(job)
-        .fetch_one(postgres)
-        .await
-        .unwrap()
+    query_as(
+        "select status, rows_written, nullif(message, '') from energy.job_runs where job_name = $1
+         order by job_run_id desc limit 1",
+    )
+    .bind(job)
+    .fetch_one(postgres)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -127,7 +130,8 @@ async fn an_older_configuration_stores_solar_forecasts_like_those_of_demand() {
 #[tokio::test]
 async fn every_row_is_accepted_and_moved_to_its_month_once_created() {
     let (_database, mut postgres) = deployed().await;
-    let place = "select to_char(read_at, 'YYYY-MM-DD ') || substr(tableoid::regclass::text, 20) from raw.meter_readings order by read_at";
+    let place = "select to_char(read_at, 'YYYY-MM-DD ') || substr(tableoid::regclass::text, 20)
+                 from raw.meter_readings order by read_at";
     // The first has a wrong timestamp from a meter: no month is created for it.
     let add = |at: &str| format!("insert into raw.meter_readings values (1, '{at}', '2026-03-15', 1)");
     for at in ["2000-01-01", "2025-12-31", "2026-03-01", "2026-02-28 23:59:59.999999Z", "2031-01-01"] {
@@ -155,14 +159,16 @@ async fn the_newest_reading_before_a_time_is_searched_backwards_by_month() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
-        "insert into raw.meter_readings select 1, at, at, 1 from generate_series('2025-01-01', '2026-03-15', interval '1 day') as at",
+        "insert into raw.meter_readings select 1, at, at, 1
+         from generate_series('2025-01-01', '2026-03-15', interval '1 day') as at",
     )
     .await;
     run(&mut postgres, "call energy.make_partitions()").await;
     let plan = texts(
         &mut postgres,
         "explain (analyze, costs off, timing off, summary off)
-         select read_at from raw.meter_readings where sensor_id = 1 and read_at < (select timestamptz '2026-02-10') order by read_at desc limit 1",
+         select read_at from raw.meter_readings
+         where sensor_id = 1 and read_at < (select timestamptz '2026-02-10') order by read_at desc limit 1",
     )
     .await;
     // Of fifteen months that may contain it, only one is scanned.
@@ -175,17 +181,22 @@ async fn retention_drops_whole_months_and_their_late_rows() {
     let (_database, mut postgres) = deployed().await;
     run(
         &mut postgres,
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"100 days\"'));
-         insert into raw.meter_readings select 1, at, at, 1 from generate_series('2025-10-01', '2026-03-15', interval '1 day') as at;
-         insert into energy.forecasts select 'b', at, at, 1, 1, 1, 1, 1, at from generate_series('2025-10-01', '2026-03-15', interval '1 day') as at;
-         call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"200 days\"'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             '\"100 days\"'));
+         insert into raw.meter_readings select 1, at, at, 1
+         from generate_series('2025-10-01', '2026-03-15', interval '1 day') as at;
+         insert into energy.forecasts select 'b', at, at, 1, 1, 1, 1, 1, at
+         from generate_series('2025-10-01', '2026-03-15', interval '1 day') as at;
+         call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             '\"200 days\"'))",
     )
     .await;
     run(&mut postgres, "call energy.make_partitions()").await;
     assert_eq!(partitions(&mut postgres, "raw.meter_readings").await[0], "2025_10");
     run(
         &mut postgres,
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}', '\"100 days\"'));
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,raw.meter_readings,keep}',
+             '\"100 days\"'));
          insert into raw.meter_readings values (2, '2024-01-01', now(), 1)",
     )
     .await;
@@ -215,12 +226,16 @@ async fn retention_deletes_old_logs_except_those_that_a_refresh_reads() {
          insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
              select 'meter', at, 'empty', 'x', at from unnest(array['2025-01-01', '2026-03-01']::timestamptz[]) as at;
          insert into raw.weather_fetches (weather_location_id, purpose, started_at, status, tries)
-             select 'x', 'forecast', now() - age, 'succeeded', 1 from unnest(array['91 days', '1 day']::interval[]) as age;
+             select 'x', 'forecast', now() - age, 'succeeded', 1
+             from unnest(array['91 days', '1 day']::interval[]) as age;
          insert into energy.job_runs (job_name, slot_at, started_at, finished_at, status)
-             select 'x', now() - age, now() - age, now() - age, 'succeeded' from unnest(array['400 days', '1 day']::interval[]) as age;
+             select 'x', now() - age, now() - age, now() - age, 'succeeded'
+             from unnest(array['400 days', '1 day']::interval[]) as age;
          insert into energy.hours_due values ('b', 1, '2020-01-01', '2020-01-01', '2020-01-01');
-         insert into energy.building_heard select 'heard', at, at from unnest(array['2020-01-01', '2026-03-01']::timestamptz[]) as at;
-         insert into energy.building_heard values ('silent for years', '2020-01-01', '2020-01-01'), ('silent for years', '2019-12-31', '2019-12-31')",
+         insert into energy.building_heard select 'heard', at, at
+         from unnest(array['2020-01-01', '2026-03-01']::timestamptz[]) as at;
+         insert into energy.building_heard
+         values ('silent for years', '2020-01-01', '2020-01-01'), ('silent for years', '2019-12-31', '2019-12-31')",
     )
     .await;
     for deleted in [6, 0] {
@@ -229,8 +244,10 @@ async fn retention_deletes_old_logs_except_those_that_a_refresh_reads() {
     }
     let left = texts(
         &mut postgres,
-        "select 'ingestions ' || count(*) from raw.ingestions union all select 'rejected ' || count(*) from raw.rejected_messages
-         union all select 'fetches ' || count(*) from raw.weather_fetches union all select 'runs ' || count(*) from energy.job_runs where job_name = 'x'
+        "select 'ingestions ' || count(*) from raw.ingestions union all select 'rejected ' || count(*)
+         from raw.rejected_messages
+         union all select 'fetches ' || count(*) from raw.weather_fetches union all select 'runs ' || count(*)
+         from energy.job_runs where job_name = 'x'
          union all select 'due ' || count(*) from energy.hours_due
          union all select * from (select building_id || hour_at::date from energy.building_heard order by 1) as heard",
     )
@@ -248,7 +265,8 @@ async fn an_unknown_log_is_reported_in_the_job_run_and_the_others_are_processed(
         // As after an upgrade that removed a log.
         "insert into energy.configs (config, checksum)
          select jsonb_set(energy.current_config(), '{storage,logs,raw.buildings}', '\"1 day\"'), '';
-         insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected) values ('2020-01-01', 1, 1, 1)",
+         insert into raw.ingestions (received_at, messages, readings_taken, messages_rejected)
+         values ('2020-01-01', 1, 1, 1)",
     )
     .await;
     run(&mut postgres, "call energy.apply_retention()").await;
@@ -302,24 +320,31 @@ async fn the_migration_keeps_rows_keys_indexes_comments_grants_and_views() {
     run(
         &mut postgres,
         "insert into raw.weather_locations values ('here', 47, 8);
-         insert into raw.weather_forecasts select 'here', at, at, at, 1, 2, 3 from generate_series('2020-01-01', '2026-01-01', interval '1 month') as at;
-         insert into energy.building_hours select 'b', at, 1, 2, 1, 1, 1, 'measured', at from generate_series('2020-01-01', '2026-01-01', interval '1 month') as at;
+         insert into raw.weather_forecasts select 'here', at, at, at, 1, 2, 3
+         from generate_series('2020-01-01', '2026-01-01', interval '1 month') as at;
+         insert into energy.building_hours select 'b', at, 1, 2, 1, 1, 1, 'measured', at
+         from generate_series('2020-01-01', '2026-01-01', interval '1 month') as at;
          grant select, update on raw.weather_forecasts to resident;
-         create view public.warm with (security_barrier = true) as select * from raw.weather_forecasts where temperature_c = 1;
+         create view public.warm with (security_barrier = true) as select * from raw.weather_forecasts
+         where temperature_c = 1;
          grant select on raw.weather_forecasts to analyst; alter view public.warm owner to analyst",
     )
     .await;
     let shape = "
-        select 'column ' || attrelid::regclass || ' ' || attname || format_type(atttypid, atttypmod) || attnotnull || coalesce(col_description(attrelid, attnum), '')
+        select 'column ' || attrelid::regclass || ' ' || attname || format_type(atttypid, atttypmod) || attnotnull ||
+            coalesce(col_description(attrelid, attnum), '')
         from pg_attribute where attrelid = any ($1::text[]::regclass[]) and attnum > 0
         union all
         select 'constraint ' || conrelid::regclass || ' ' || conname || pg_get_constraintdef(oid) from pg_constraint
         where conrelid = any ($1::text[]::regclass[])
         union all
-        select 'index ' || replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') from pg_index where indrelid = any ($1::text[]::regclass[])
+        select 'index ' || replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') from pg_index
+        where indrelid = any ($1::text[]::regclass[])
         union all
-        select 'grant ' || pg_class.oid::regclass || array_to_string(array_agg(a::text order by a::text), ' ') || obj_description(pg_class.oid, 'pg_class') || relowner::regrole
-        from pg_class left join lateral aclexplode(relacl) as a on a.grantee <> relowner where pg_class.oid = any ($1::text[]::regclass[]) group by pg_class.oid
+        select 'grant ' || pg_class.oid::regclass || array_to_string(array_agg(a::text order by a::text), ' ') ||
+            obj_description(pg_class.oid, 'pg_class') || relowner::regrole
+        from pg_class left join lateral aclexplode(relacl) as a on a.grantee <> relowner
+        where pg_class.oid = any ($1::text[]::regclass[]) group by pg_class.oid
         union all
         select 'rows ' || sum(ghi_w_m2) || ' ' || count(*) from public.warm
         union all

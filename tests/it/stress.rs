@@ -53,12 +53,14 @@ async fn a_plausible_model_passes_every_scenario_and_violations_of_tight_limits_
         .execute(
             "insert into raw.apartments (building_id, apartment_id, valid_from, valid_to)
              select building_id, spans.name, since, until from raw.buildings
-             cross join (values ('past', null::timestamptz, '2016-08-01Z'::timestamptz), ('future', '2030-01-01Z', null)) as spans (name, since, until)",
+             cross join (values ('past', null::timestamptz, '2016-08-01Z'::timestamptz),
+                 ('future', '2030-01-01Z', null)) as spans (name, since, until)",
         )
         .await
         .unwrap();
     let (inputs, current): (String, i64) = query_as(
-        "select inputs, (select count(*) from raw.apartments as those where building_id = (energy.archetype_members('homes', known_at))[1]
+        "select inputs, (select count(*) from raw.apartments as those
+         where building_id = (energy.archetype_members('homes', known_at))[1]
                          and apartment_id not in ('past', 'future'))
          from energy.stress_inputs($1) join energy.trainings on model_id = $1",
     )

@@ -32,10 +32,13 @@ async fn open(work: &mut PgConnection) -> Vec<(String, Option<String>)> {
 }
 
 async fn values(work: &mut PgConnection) -> Vec<f64> {
-    query_scalar("select value from raw.meter_readings join raw.sensors using (sensor_id) where building_id = 'a-test-house' order by 1")
-        .fetch_all(work)
-        .await
-        .unwrap()
+    query_scalar(
+        "select value from raw.meter_readings join raw.sensors using (sensor_id)
+         where building_id = 'a-test-house' order by 1",
+    )
+    .fetch_all(work)
+    .await
+    .unwrap()
 }
 
 fn kept(reason: &str, sender: &str) -> (String, Option<String>) {
@@ -70,9 +73,12 @@ async fn a_replay_does_not_accept_messages_about_buildings_of_others() {
     }
     assert!(values(&mut work).await.is_empty());
 
-    work.execute(raw_sql("reset role; insert into energy.building_access values ('gateway-of-another-house', 'a-test-house'); set local role analyst"))
-        .await
-        .unwrap();
+    work.execute(raw_sql(
+        "reset role; insert into energy.building_access
+         values ('gateway-of-another-house', 'a-test-house'); set local role analyst",
+    ))
+    .await
+    .unwrap();
     work.execute(raw_sql("call energy.replay_rejected(); reset role")).await.unwrap();
     assert!(open(&mut work).await.is_empty());
     assert_eq!(values(&mut work).await, [5.0, 6.0]);
@@ -141,7 +147,8 @@ async fn overriding_the_sender_needs_the_pipelines_permission_and_is_recorded() 
     work.execute("call energy.replay_rejected(overrule => true)").await.unwrap();
     assert_eq!(values(&mut work).await, [5.0, 6.0]);
     let noted: Vec<(bool, String)> = query_as(
-        "select overruled, replayed_by from raw.rejected_messages where message like '%a-test-house%' order by rejected_id",
+        "select overruled, replayed_by from raw.rejected_messages where message like '%a-test-house%'
+         order by rejected_id",
     )
     .fetch_all(&mut *work)
     .await
@@ -157,17 +164,23 @@ async fn overriding_the_sender_needs_the_pipelines_permission_and_is_recorded() 
 
 #[tokio::test]
 async fn over_http_the_sender_is_the_tokens_subject_and_is_required() {
-    let claims = |subject: &str| json!({ "sub": subject, "role": "gateway", "aud": "edf-api", "exp": chrono::Utc::now().timestamp() + 3600 });
+    let claims = |subject: &str| {
+        let expires = chrono::Utc::now().timestamp() + 3600;
+        json!({ "sub": subject, "role": "gateway", "aud": "edf-api", "exp": expires })
+    };
     let post = |subject: &str| {
-        let body = json!({ "messages": [{ "timestamp_str": "2017-07-29T04:44:00Z", "building_id": "homes-5-8", "apartment_id": "home-5",
-            "readings": [{ "sensor_type": "test_of_tenants", "value": 1 }] }] });
+        let body = json!({ "messages": [{
+            "timestamp_str": "2017-07-29T04:44:00Z", "building_id": "homes-5-8", "apartment_id": "home-5",
+            "readings": [{ "sensor_type": "test_of_tenants", "value": 1 }],
+        }] });
         Client::new().post(api_url("rpc/ingest_meter_messages")).bearer_auth(token(&claims(subject))).json(&body).send()
     };
     assert_eq!(post("").await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(post(GATEWAY).await.unwrap().status(), StatusCode::OK);
     let mut postgres = as_role("postgres").await;
     let senders: Vec<Option<String>> = query_scalar(
-        "delete from raw.rejected_messages where message like '%test_of_tenants%' and reason_code = 'not_allowed' returning sender",
+        "delete from raw.rejected_messages where message like '%test_of_tenants%'
+             and reason_code = 'not_allowed' returning sender",
     )
     .fetch_all(&mut postgres)
     .await

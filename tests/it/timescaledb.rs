@@ -8,25 +8,32 @@ use sqlx::postgres::PgConnection;
 /// Two hundred days, with a late row and a correction; integers, so that sums do not depend on the order.
 const DATA: &str = "
     insert into raw.meter_readings
-        select n, at, at, extract(epoch from at) / 3600 from generate_series(1, 3) as n, generate_series('2025-09-01', '2026-03-15', interval '1 hour') as at;
+        select n, at, at, extract(epoch from at) / 3600
+        from generate_series(1, 3) as n, generate_series('2025-09-01', '2026-03-15', interval '1 hour') as at;
     insert into raw.meter_readings values (1, '2025-10-01', '2026-03-15', 7), (1, '2020-01-01', '2026-03-15', 7);
     insert into energy.building_hours
-        select 'b', at, extract(hour from at), null, 1, 1, 1, 'measured', at from generate_series('2025-09-01', '2026-03-14 23:00', interval '1 hour') as at;
-    insert into energy.apartment_hours select building_id, 'a', hour_at, consumption_kwh, null, quality, received_at from energy.building_hours;
+        select 'b', at, extract(hour from at), null, 1, 1, 1, 'measured', at
+        from generate_series('2025-09-01', '2026-03-14 23:00', interval '1 hour') as at;
+    insert into energy.apartment_hours select building_id, 'a', hour_at, consumption_kwh, null, quality, received_at
+    from energy.building_hours;
     insert into energy.measure_hours
-        select building_id, 'a', '', 'heating', hour_at, consumption_kwh, quality, received_at from energy.building_hours;
+        select building_id, 'a', '', 'heating', hour_at, consumption_kwh, quality, received_at
+        from energy.building_hours;
     insert into energy.forecasts select 'b', at, at + lead * interval '1 hour', lead, 1, 1, 1, 1, at, at
         from generate_series('2025-09-01', '2026-03-15', interval '1 day') as at, generate_series(0, 71) as lead";
 
 const QUERIES: [&str; 6] = [
     "select sensor_id || ' ' || sum(value) from (select distinct on (sensor_id, read_at) * from raw.meter_readings
      order by sensor_id, read_at, received_at desc) as newest group by sensor_id order by 1",
-    "select at || ' ' || coalesce((select value from raw.meter_readings where sensor_id = 1 and read_at < at order by read_at desc, received_at desc limit 1), 0)
+    "select at || ' ' || coalesce((select value from raw.meter_readings where sensor_id = 1 and read_at < at
+     order by read_at desc, received_at desc limit 1), 0)
      from generate_series('2019-01-01', '2026-04-01', interval '7 days') as at order by 1",
     "select building_days::text from energy.building_days order by building_id, day_at",
     "select count(*) || ' ' || sum(consumption_kwh) from energy.apartment_hours where received_at <= '2026-02-01'",
-    "select measures || ' ' || count(*) || ' ' || sum(value) from energy.measure_hours where received_at <= '2026-02-01' group by measures",
-    "select distinct on (valid_at) forecasts::text from energy.forecasts where building_id = 'b' order by valid_at, issued_at desc",
+    "select measures || ' ' || count(*) || ' ' || sum(value) from energy.measure_hours
+     where received_at <= '2026-02-01' group by measures",
+    "select distinct on (valid_at) forecasts::text from energy.forecasts where building_id = 'b'
+     order by valid_at, issued_at desc",
 ];
 
 async fn answers(postgres: &mut PgConnection) -> Vec<String> {
@@ -59,7 +66,8 @@ async fn both() -> Option<[(Throwaway, PgConnection); 2]> {
 }
 
 const POLICIES: &str = "
-    select concat_ws(' ', job_id, proc_name, hypertable_name, config ->> 'compress_after', config ->> 'drop_after', config ->> 'start_offset')
+    select concat_ws(' ', job_id, proc_name, hypertable_name, config ->> 'compress_after', config ->> 'drop_after',
+        config ->> 'start_offset')
     from timescaledb_information.jobs where hypertable_schema in ('raw', 'energy') order by job_id";
 
 async fn compress(postgres: &mut PgConnection) -> usize {
@@ -93,7 +101,12 @@ async fn hypertables_give_the_same_results_as_months_compressed_or_not() {
         delete from energy.apartment_hours where hour_at = '2025-12-01'";
     run(&mut plain, correction).await;
     run(&mut timescale, correction).await;
-    run(&mut timescale, "call refresh_continuous_aggregate('energy.building_days_aggregate', '2025-09-01'::timestamptz, '2026-03-01'::timestamptz)").await;
+    run(
+        &mut timescale,
+        "call refresh_continuous_aggregate('energy.building_days_aggregate', '2025-09-01'::timestamptz,
+             '2026-03-01'::timestamptz)",
+    )
+    .await;
     assert_eq!(answers(&mut timescale).await, answers(&mut plain).await);
 }
 
@@ -112,7 +125,8 @@ async fn policies_follow_the_configuration_and_are_removed_while_another_clock_i
 
     run(
         &mut timescale,
-        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,energy.forecasts}', '{\"chunk\": \"14 days\", \"compress_after\": \"21 days\", \"keep\": null}'))",
+        "call energy.load_config(jsonb_set(energy.current_config(), '{storage,tables,energy.forecasts}',
+             '{\"chunk\": \"14 days\", \"compress_after\": \"21 days\", \"keep\": null}'))",
     )
     .await;
     run(&mut timescale, "call energy.enable_timescaledb()").await;

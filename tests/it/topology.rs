@@ -207,7 +207,8 @@ async fn a_building_without_apartments_uses_its_own_meters() {
     refresh(&mut work).await;
     assert_eq!(demand(&mut work, 0, 24).await, [Some(25.0); 24]);
     let quality: Vec<(i32, f64, String, i64)> = query_as(
-        "select apartments_expected, coverage_share, quality::text, count(*) from energy.building_hours where building_id = 'a-test-house' group by 1, 2, 3",
+        "select apartments_expected, coverage_share, quality::text, count(*) from energy.building_hours
+         where building_id = 'a-test-house' group by 1, 2, 3",
     )
     .fetch_all(&mut *work)
     .await
@@ -229,7 +230,8 @@ async fn offline_solar_lowers_the_quality_of_solar_and_not_of_demand() {
     refresh(&mut work).await;
     let found: Vec<(String, String, bool, bool)> = query_as(
         "select quality::text, solar_quality::text, received_at = '2017-07-20', solar_received_at > received_at
-         from energy.building_hours where building_id = 'a-test-house' and hour_at >= '2017-07-10 12:00Z' group by 1, 2, 3, 4",
+         from energy.building_hours where building_id = 'a-test-house' and hour_at >= '2017-07-10 12:00Z'
+         group by 1, 2, 3, 4",
     )
     .fetch_all(&mut *work)
     .await
@@ -459,8 +461,10 @@ async fn hours_equal_a_rebuild_with_concurrent_changes() {
     let copy = Throwaway::empty().await;
     dump_and_restore("edf", &copy.name, &["--extension=edf", "--exclude-schema=cron"]).await;
     let mut postgres = copy.connect().await;
-    let empty = "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard, energy.sensor_spans,
-        energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days, energy.buildings_due";
+    let empty = "truncate raw.meter_readings, energy.hours_due, energy.building_spans, energy.building_heard,
+                     energy.sensor_spans,
+        energy.apartment_hours, energy.measure_hours, energy.building_hours, energy.days_due, energy.apartment_days,
+            energy.buildings_due";
     postgres.execute(empty).await.unwrap();
     postgres
         .execute(AssertSqlSafe(format!("alter database {} set energy.clock = '2017-07-29 05:00Z'", copy.name)))

@@ -17,7 +17,8 @@ pub async fn add_tower(work: &mut PgConnection) {
          insert into raw.weather_locations values ('a-test-hill', 47, 8);
          insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id)
          values ('a-test-tower', 'Tower', 'Europe/Zurich', 'CH-ZH', 47, 8, 'a-test-hill');
-         insert into raw.apartments (building_id, apartment_id) select 'a-test-tower', 'f' || n from generate_series(1, 5) as n;
+         insert into raw.apartments (building_id, apartment_id) select 'a-test-tower', 'f' || n
+         from generate_series(1, 5) as n;
          insert into raw.sensors (building_id, apartment_id, sensor_type)
          select 'a-test-tower', 'f' || n, 'electricity_kwh_total' from generate_series(1, 5) as n;
          insert into raw.weather_observations (weather_location_id, valid_at, received_at, temperature_c)
@@ -39,9 +40,12 @@ pub async fn fill(work: &mut PgConnection, from: &str, to: &str) {
              case measures
                  when 'setpoint' then 21
                  when 'heating' then 0.4
-                 when 'hot_water' then case when extract(hour from hour_at at time zone 'Europe/Zurich') between 6 and 22 then 5 else 0 end
+                 when 'hot_water' then
+                     case when extract(hour from hour_at at time zone 'Europe/Zurich') between 6 and 22 then 5
+                         else 0 end
                  -- All rooms differ.
-                 else 20.8 + 0.5 * sin(extract(epoch from hour_at) / 13751 + n) + case room_name when 'bath' then 0.3 else 0 end
+                 else 20.8 + 0.5 * sin(extract(epoch from hour_at) / 13751 + n)
+                     + case room_name when 'bath' then 0.3 else 0 end
              end, 'measured', hour_at + interval '1 hour'
          from generate_series(1, 5) as n
          cross join (values ('', 'heating'), ('', 'hot_water'), ('living', 'room_temperature'), ('living', 'setpoint'),
@@ -57,8 +61,10 @@ pub async fn say(work: &mut PgConnection, flat: &str, room: &str, measures: &str
     let statement = format!(
         "update energy.measure_hours as hours
          set value = {value}, received_at = received_at + interval '1 minute'
-         where building_id = 'a-test-tower' and apartment_id like '{flat}' and room_name like '{room}' and measures like '{measures}'
-           and hour_at >= '{from}'::timestamp at time zone 'Europe/Zurich' and hour_at < '{to}'::timestamp at time zone 'Europe/Zurich'"
+         where building_id = 'a-test-tower' and apartment_id like '{flat}' and room_name like '{room}'
+             and measures like '{measures}'
+           and hour_at >= '{from}'::timestamp at time zone 'Europe/Zurich'
+               and hour_at < '{to}'::timestamp at time zone 'Europe/Zurich'"
     );
     work.execute(raw_sql(AssertSqlSafe(statement))).await.unwrap();
 }
@@ -126,10 +132,13 @@ pub async fn alarms(work: &mut PgConnection) -> Vec<(String, String, String)> {
 
 /// Changes a setting of the configuration until the transaction ends.
 pub async fn set(work: &mut PgConnection, path: &str, value: &str) {
-    query("insert into energy.configs (config, checksum) select jsonb_set(energy.current_config(), $1::text::text[], $2::text::jsonb), ''")
-        .bind(path)
-        .bind(value)
-        .execute(work)
-        .await
-        .unwrap();
+    query(
+        "insert into energy.configs (config, checksum)
+         select jsonb_set(energy.current_config(), $1::text::text[], $2::text::jsonb), ''",
+    )
+    .bind(path)
+    .bind(value)
+    .execute(work)
+    .await
+    .unwrap();
 }

@@ -18,10 +18,13 @@ async fn quick() -> (Throwaway, PgConnection, PgConnection) {
 
 /// Building or archetype, state, step, attempt and message of each run.
 async fn runs(session: &mut PgConnection) -> Vec<(String, String, String, i32, Option<String>)> {
-    query_as("select coalesce(building_id, archetype), state, coalesce(step, ''), attempt, message from energy.training_runs order by run_id")
-        .fetch_all(session)
-        .await
-        .unwrap()
+    query_as(
+        "select coalesce(building_id, archetype), state, coalesce(step, ''), attempt, message
+         from energy.training_runs order by run_id",
+    )
+    .fetch_all(session)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -42,7 +45,8 @@ async fn a_training_goes_through_its_steps_and_leaves_a_pending_model() {
     );
     assert!(steps[3].2["seasonal_naive"]["rmse_kwh"].as_f64().unwrap() > 0.0, "{steps:?}");
     let run: (String, String, String, String, i64, String) = query_as(
-        "select state, runs.reason, requested_by, models.status, trainings.config_id - energy.current_config_id(), trainings.recipe ->> 'strategy'
+        "select state, runs.reason, requested_by, models.status, trainings.config_id - energy.current_config_id(),
+             trainings.recipe ->> 'strategy'
          from energy.training_runs as runs join edf.models using (model_id) join energy.trainings using (model_id)",
     )
     .fetch_one(&mut pipeline)
@@ -51,7 +55,8 @@ async fn a_training_goes_through_its_steps_and_leaves_a_pending_model() {
     let expected = ["registered", "first of all: it has no approved model", "pipeline", "pending"].map(str::to_owned);
     assert_eq!(([run.0, run.1, run.2, run.3], run.4, run.5.as_str()), (expected, 0, "seasonal_naive"));
     let rows: Vec<(Option<String>, String, i64, Option<String>)> = query_as(
-        "select building_id, status, rows_written, message from energy.job_runs where job_name = 'train_models' order by job_run_id",
+        "select building_id, status, rows_written, message from energy.job_runs where job_name = 'train_models'
+         order by job_run_id",
     )
     .fetch_all(&mut pipeline)
     .await
@@ -85,7 +90,8 @@ async fn a_model_that_misses_a_threshold_is_rejected_with_numbers_and_others_con
     );
     assert!(found[1].4.as_ref().unwrap().contains("its evaluation needs hours from before"), "{found:?}");
     let models: Vec<(String, String, String)> = query_as(
-        "select subject, status, coalesce(reason, '') from edf.models join edf.model_events using (model_id) where event = 'rejected' or status = 'pending' order by event_id",
+        "select subject, status, coalesce(reason, '') from edf.models join edf.model_events using (model_id)
+         where event = 'rejected' or status = 'pending' order by event_id",
     )
     .fetch_all(&mut pipeline)
     .await
@@ -94,7 +100,8 @@ async fn a_model_that_misses_a_threshold_is_rejected_with_numbers_and_others_con
     assert!(models[0].2.starts_with("gate: RMSE is 1.000"), "{models:?}");
     assert_eq!((models[1].0.as_str(), models[1].1.as_str()), ("homes-5-8", "pending"));
     let jobs: Vec<(String, String, Option<String>)> = query_as(
-        "select building_id, status, sqlstate from energy.job_runs where job_name = 'train_models' and building_id is not null order by job_run_id",
+        "select building_id, status, sqlstate from energy.job_runs
+         where job_name = 'train_models' and building_id is not null order by job_run_id",
     )
     .fetch_all(&mut pipeline)
     .await
@@ -117,7 +124,8 @@ async fn a_dry_run_lists_trainings_with_reasons_and_writes_nothing() {
     let (copy, mut postgres, mut pipeline) = quick().await;
     add(&mut postgres, "young", "homes", "Etc/GMT+8", 4).await;
     let mut analyst = connect("analyst", &copy.name).await;
-    let plan = "select coalesce(building_id, 'archetype ' || archetype), will_train, reason, problem from energy.plan_trainings(";
+    let plan = "select coalesce(building_id, 'archetype ' || archetype), will_train, reason, problem
+                from energy.plan_trainings(";
     let all: Vec<(String, bool, String, Option<String>)> =
         query_as(AssertSqlSafe(format!("{plan})"))).fetch_all(&mut analyst).await.unwrap();
     let names: Vec<&str> = all.iter().map(|row| row.0.as_str()).collect();
@@ -160,13 +168,20 @@ async fn as_many_sessions_as_configured_share_the_queue() {
         let building = format!("more-{n}");
         add(&mut postgres, &building, "more", "Etc/GMT+8", 4).await;
         let hours = format!(
-            "insert into energy.building_hours select '{building}', hour_at, consumption_kwh, 0, 4, 4, 1, 'measured', received_at
+            "insert into energy.building_hours select '{building}', hour_at, consumption_kwh, 0, 4, 4, 1, 'measured',
+                 received_at
              from energy.building_hours where building_id = 'homes-1-4'"
         );
         postgres.execute(AssertSqlSafe(hours)).await.unwrap();
     }
     // Long enough that both sessions get some.
-    pipeline.execute("select energy.queue_trainings(array(select 'more-' || n from generate_series(1, 6) as n), strategy => 'lear')").await.unwrap();
+    pipeline
+        .execute(
+            "select energy.queue_trainings(array(select 'more-' || n from generate_series(1, 6) as n),
+                 strategy => 'lear')",
+        )
+        .await
+        .unwrap();
     let mut sessions = tokio::task::JoinSet::new();
     for _ in 0..2 {
         let name = copy.name.clone();
@@ -187,7 +202,10 @@ async fn as_many_sessions_as_configured_share_the_queue() {
     // A third session exceeds the limit.
     configure(&mut postgres, "training,workers", "1").await;
     postgres
-        .execute("update energy.training_runs set state = 'running', changed_at = clock_timestamp() where building_id = 'more-1'")
+        .execute(
+            "update energy.training_runs set state = 'running', changed_at = clock_timestamp()
+             where building_id = 'more-1'",
+        )
         .await
         .unwrap();
     pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
@@ -202,7 +220,8 @@ async fn as_many_sessions_as_configured_share_the_queue() {
 
 /// Queues a training of several minutes with priority, and starts a session that works on it.
 async fn at_work(copy: &Throwaway, pipeline: &mut PgConnection) -> (i32, tokio::task::JoinHandle<Option<Refusal>>) {
-    let queue = r#"select energy.queue_trainings('{homes-1-4}', strategy => 'xgboost', parameters => '{"rounds": 10000, "max_depth": 12}')"#;
+    let queue = r#"select energy.queue_trainings('{homes-1-4}', strategy => 'xgboost',
+                       parameters => '{"rounds": 10000, "max_depth": 12}')"#;
     pipeline.execute(queue).await.unwrap();
     pipeline.execute("select energy.queue_trainings('{homes-5-8}')").await.unwrap();
     let mut worker = connect("pipeline", &copy.name).await;
@@ -334,7 +353,8 @@ async fn the_champion_is_scored_on_the_same_hours_and_a_configured_rule_approves
     configure(&mut postgres, "evaluation,gate,max_champion_rmse_ratio", "1").await;
     pipeline.execute("call energy.train_models('{homes-1-4}')").await.unwrap();
     let same: Vec<(String, f64)> = query_as(
-        "select strategy, rmse_kwh from energy.overall_scores where model_id = (select max(model_id) from edf.models) order by strategy",
+        "select strategy, rmse_kwh from energy.overall_scores
+         where model_id = (select max(model_id) from edf.models) order by strategy",
     )
     .fetch_all(&mut pipeline)
     .await

@@ -7,7 +7,8 @@ use sqlx::postgres::PgConnection;
 /// Building and reason of the trainings due at a time.
 async fn due(postgres: &mut PgConnection, at: &str) -> Vec<String> {
     run(postgres, &format!("set energy.clock = '{at}'")).await;
-    let plan = "select building_id || ' ' || regexp_replace(reason, '^model.*until [^:]*:\\d\\d:[^:]*: ', '') from energy.plan_trainings(only_due => true)";
+    let plan = "select building_id || ' ' || regexp_replace(reason, '^model.*until [^:]*:\\d\\d:[^:]*: ', '')
+                from energy.plan_trainings(only_due => true)";
     texts(postgres, plan).await
 }
 
@@ -17,7 +18,12 @@ const QUEUED: &str = "select building_id || ' ' || state || ' ' || reason from e
 async fn a_model_is_retrained_after_a_month_unless_another_is_pending() {
     let (_database, mut postgres) = two_buildings().await;
     // Both were trained on data of thirty days ago.
-    run(&mut postgres, "update energy.trainings set known_at = energy.clock() - interval '29 days 23 hours' where building_id = 'south'").await;
+    run(
+        &mut postgres,
+        "update energy.trainings set known_at = energy.clock() - interval '29 days 23 hours'
+         where building_id = 'south'",
+    )
+    .await;
     assert_eq!(due(&mut postgres, "2026-03-15 12:00Z").await, ["north it was trained 30 days ago"]);
     let all = "select building_id || ' ' || will_train || ' ' || is_due from energy.plan_trainings()";
     assert_eq!(texts(&mut postgres, all).await, ["north true true", "south true false"]);
@@ -36,7 +42,9 @@ async fn a_model_is_retrained_after_a_month_unless_another_is_pending() {
     run(
         &mut postgres,
         "insert into energy.trainings (model_id, config_id, building_id, known_at)
-         select edf.train('north', 'select hour_at, consumption_kwh from energy.building_hours where building_id = ''north''', 'seasonal_naive'),
+         select edf.train('north',
+             'select hour_at, consumption_kwh from energy.building_hours where building_id = ''north''',
+                 'seasonal_naive'),
              energy.current_config_id(), 'north', '2026-04-14 12:00Z';
          select edf.reject_model(model_id, 'a test') from edf.models where subject = 'south' and status = 'pending';
          set session_replication_role = replica;

@@ -5,7 +5,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, query, query_as, query_scalar};
 use std::time::{Duration, Instant};
 
-const SPACE: &str = r#"{"rounds": {"low": 5, "high": 30}, "max_depth": {"low": 2, "high": 4}, "eta": {"low": 0.05, "high": 0.3, "log": true}}"#;
+const SPACE: &str = r#"{"rounds": {"low": 5, "high": 30}, "max_depth": {"low": 2, "high": 4},
+    "eta": {"low": 0.05, "high": 0.3, "log": true}}"#;
 const SETTINGS: &str = r#"{"schedule": {"test_period": "5 days"}, "horizon": "24 hours"}"#;
 
 async fn database() -> (Throwaway, PgConnection) {
@@ -23,7 +24,8 @@ async fn tune(analyst: &mut PgConnection, subject: &str, more: &str) {
 /// Number, parameters, score and origins of a subject's trials.
 async fn trials(analyst: &mut PgConnection, subject: &str) -> Vec<(i32, String, Option<f64>, Option<i64>)> {
     query_as(
-        "select number, parameters::text, score, origins from edf.trials join edf.tunings using (tuning_id) where subject = $1 order by number",
+        "select number, parameters::text, score, origins from edf.trials join edf.tunings using (tuning_id)
+         where subject = $1 order by number",
     )
     .bind(subject)
     .fetch_all(analyst)
@@ -65,7 +67,8 @@ async fn the_best_parameters_have_the_least_error_and_can_be_used_for_training()
         .await
         .unwrap();
     let (found, trained): (String, bool) = query_as(
-        "select edf.best_parameters('house')::text, parameters @> edf.best_parameters('house', 'xgboost') from edf.models where model_id = $1",
+        "select edf.best_parameters('house')::text, parameters @> edf.best_parameters('house', 'xgboost')
+         from edf.models where model_id = $1",
     )
     .bind(model)
     .fetch_one(&mut analyst)
@@ -74,7 +77,8 @@ async fn the_best_parameters_have_the_least_error_and_can_be_used_for_training()
     assert!(found == best.1 && trained, "{found} {best:?}");
     // A trial has the score of a backtest over the same hours.
     let score: f64 = query_scalar(
-        "select edf.mae(actual, yhat) from edf.backtest($1, parameters => edf.best_parameters('house'), horizon => '24 hours', schedule => jsonb_build_object('test_period', '5 days'))",
+        "select edf.mae(actual, yhat) from edf.backtest($1, parameters => edf.best_parameters('house'),
+             horizon => '24 hours', schedule => jsonb_build_object('test_period', '5 days'))",
     )
     .bind(format!("{DEMAND} where at < '2026-02-09Z'"))
     .fetch_one(&mut analyst)
@@ -90,7 +94,8 @@ async fn the_best_parameters_have_the_least_error_and_can_be_used_for_training()
 async fn the_test_period_is_not_read() {
     let (_database, mut analyst) = database().await;
     // Including temperature forecasts made after the period.
-    let vintages = "regressor_forecasts => $$select at, at - interval '30 hours' as received_at, temperature_c + 1 as temperature_c from hourly
+    let vintages = "regressor_forecasts => $$select at, at - interval '30 hours' as received_at,
+                        temperature_c + 1 as temperature_c from hourly
                     union all select at, '2026-02-09 01:00Z', 99 from hourly where at >= '2026-02-08Z'$$, trials => 4";
     tune(&mut analyst, "before", vintages).await;
     analyst
@@ -110,7 +115,8 @@ async fn a_failed_trial_is_a_row_and_a_small_space_is_exhausted() {
     let (_database, mut analyst) = database().await;
     // Thirty weeks are more than there are.
     let call = format!(
-        r#"call edf.tune('house', '{DEMAND}', 'profile', '{{"weeks": [1, 30, 2]}}', trials => 20, settings => '{SETTINGS}')"#
+        r#"call edf.tune('house', '{DEMAND}', 'profile', '{{"weeks": [1, 30, 2]}}', trials => 20,
+               settings => '{SETTINGS}')"#
     );
     analyst.execute(AssertSqlSafe(call)).await.unwrap();
     let found: Vec<(String, String, Option<f64>, Option<String>)> =
@@ -130,7 +136,9 @@ async fn a_cancelled_search_keeps_its_trials_and_resumes_and_a_concurrent_one_fa
     let mut other = database.connect().await;
     let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut tuner).await.unwrap();
     let call = format!(
-        r#"call edf.tune('house', '{DEMAND}', space => '{{"max_depth": [5, 12, 13], "rounds": [20, 10000], "max_bin": [1024], "colsample_bytree": [1]}}', settings => '{SETTINGS}')"#
+        r#"call edf.tune('house', '{DEMAND}', space =>
+               '{{"max_depth": [5, 12, 13], "rounds": [20, 10000], "max_bin": [1024], "colsample_bytree": [1]}}',
+               settings => '{SETTINGS}')"#
     );
     let call_of_tuner = call.clone();
     let search = tokio::spawn(async move {
@@ -201,12 +209,14 @@ async fn invalid_searches_are_rejected_before_the_first_trial() {
         ("22023", r#"settings => '{"horizn": "1 day"}'"#),
         (
             "22023",
-            r#"before => '2026-02-09Z', settings => '{"schedule": {"test_period": "5 days"}, "horizon": "90 minutes"}'"#,
+            r#"before => '2026-02-09Z',
+               settings => '{"schedule": {"test_period": "5 days"}, "horizon": "90 minutes"}'"#,
         ),
         ("22023", r#"settings => '{"horizon": "soon"}'"#),
         (
             "22023",
-            r#"before => '2026-02-09Z', settings => '{"schedule": {"test_period": "5 days"}, "features": {"lag": [1]}}'"#,
+            r#"before => '2026-02-09Z',
+               settings => '{"schedule": {"test_period": "5 days"}, "features": {"lag": [1]}}'"#,
         ),
         ("22000", "before => '2026-01-06Z'"),
         ("22000", "before => '2025-01-06Z'"),
@@ -233,11 +243,13 @@ async fn invalid_searches_are_rejected_before_the_first_trial() {
 #[tokio::test]
 async fn an_analyst_tunes_and_deletes_but_cannot_write_trials_directly() {
     let mut analyst = as_role("analyst").await;
-    let call = r#"call edf.tune('a-test', energy.training_query('homes-1-4', energy.clock()), 'seasonal_naive', trials => 2,
+    let call = r#"call edf.tune('a-test', energy.training_query('homes-1-4', energy.clock()), 'seasonal_naive',
+                      trials => 2,
                   settings => '{"schedule": {"test_period": "7 days"}}')"#;
     analyst.execute(call).await.unwrap();
     let (trials, author): (i64, String) = query_as(
-        "select count(*), min(trials.created_by) from edf.trials join edf.tunings using (tuning_id) where subject = 'a-test' and state = 'succeeded'",
+        "select count(*), min(trials.created_by) from edf.trials join edf.tunings using (tuning_id)
+         where subject = 'a-test' and state = 'succeeded'",
     )
     .fetch_one(&mut analyst)
     .await

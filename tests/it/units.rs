@@ -33,7 +33,8 @@ async fn weather_is_converted_to_the_columns_units() {
         let units = json!({"time": "iso8601", "temperature_2m": unit, "shortwave_radiation": "MJ/m²"});
         assert_eq!(take(&mut work, &weather(0, &units, temperature)).await, (49, None, None));
         let kept: Vec<(f64, f64)> = query_as(
-            "select round(temperature_c::numeric, 6)::float8, round(ghi_w_m2::numeric, 6)::float8 from raw.weather_forecasts
+            "select round(temperature_c::numeric, 6)::float8, round(ghi_w_m2::numeric, 6)::float8
+             from raw.weather_forecasts
              where weather_location_id = 'units' and num_nulls(temperature_c, ghi_w_m2) = 0",
         )
         .fetch_all(&mut *work)
@@ -73,7 +74,8 @@ async fn weather_with_unknown_units_or_between_hours_is_rejected_with_the_accept
 
 async fn reach(work: &mut PgConnection) -> (Option<String>, Option<String>) {
     query_as(
-        "select to_char(reaches_to at time zone 'UTC', 'DD HH24:MI'), ends_first from energy.weather_reach('units', '2017-07-29 05:00Z')",
+        "select to_char(reaches_to at time zone 'UTC', 'DD HH24:MI'), ends_first
+         from energy.weather_reach('units', '2017-07-29 05:00Z')",
     )
     .fetch_one(work)
     .await
@@ -120,7 +122,8 @@ async fn weather_extends_to_the_end_of_the_shortest_series_in_full_hours() {
         .unwrap();
     assert_eq!(reach(&mut work).await, ends("01 00:00", "temperature_c"));
     work.execute(
-        "update raw.weather_forecasts set temperature_c = null where weather_location_id = 'units' and valid_at >= '2017-07-29 05:00Z'",
+        "update raw.weather_forecasts set temperature_c = null
+         where weather_location_id = 'units' and valid_at >= '2017-07-29 05:00Z'",
     )
     .await
     .unwrap();
@@ -148,7 +151,8 @@ async fn a_forecast_waits_for_a_weather_series_that_ends_early_and_reports_the_t
     work.execute("set local energy.clock = '2017-07-29 08:00Z'").await.unwrap();
     work.execute(issuing(slot)).await.unwrap();
     let short: (i64, bool) = query_as(
-        "select count(*), min(valid_at) = '2017-07-30 07:00Z' from energy.forecasts where building_id = 'homes-1-4' and 'weather_short' = any (quality_reasons)",
+        "select count(*), min(valid_at) = '2017-07-30 07:00Z' from energy.forecasts
+         where building_id = 'homes-1-4' and 'weather_short' = any (quality_reasons)",
     )
     .fetch_one(&mut *work)
     .await
@@ -163,14 +167,16 @@ async fn a_fill_value_is_missing_and_does_not_affect_other_hours() {
     analyst
         .execute(raw_sql(
             "create table load as
-             select at, 8 + 3 * sin(extract(hour from at)::float8 / 24 * 2 * pi()) + 0.3 * greatest(0, 15 - c) as kwh, c as temperature_c,
+             select at, 8 + 3 * sin(extract(hour from at)::float8 / 24 * 2 * pi()) + 0.3 * greatest(0, 15 - c) as kwh,
+                 c as temperature_c,
                  case when extract(doy from at) in (20, 40) then 3.0 else 0.0 end as rain_mm
              from generate_series('2026-01-01 00:00Z'::timestamptz, '2026-03-02 23:00Z', '1 hour') as at
              cross join lateral (select 5 + 4 * sin(extract(doy from at)::float8 / 9) as c) as weather",
         ))
         .await
         .unwrap();
-    let error = "select sqrt(avg((yhat - kwh) ^ 2)) from edf.forecast('load', 'select * from load', '24 hours', '2026-03-02 00:00Z')
+    let error = "select sqrt(avg((yhat - kwh) ^ 2)) from edf.forecast('load', 'select * from load', '24 hours',
+                     '2026-03-02 00:00Z')
                  join load on at = valid_at where at <> '2026-03-02 12:00Z'";
     for strategy in ["lear", "xgboost"] {
         for (column, fill) in
@@ -179,8 +185,10 @@ async fn a_fill_value_is_missing_and_does_not_affect_other_hours() {
             let mut work = analyst.begin().await.unwrap();
             let spoil = format!("update load set {column} = {fill} where at = '2026-02-10 12:00Z'");
             work.execute(sqlx::AssertSqlSafe(spoil)).await.unwrap();
-            let train = "select edf.approve_model(edf.train('load', $$select * from load where at < '2026-03-02 00:00Z'$$, $1,
-                             case $1 when 'xgboost' then '{\"rounds\": 20}' else '{}' end::jsonb, horizon => '24 hours'))";
+            let train = "select edf.approve_model(edf.train('load', $$select * from load
+                         where at < '2026-03-02 00:00Z'$$, $1,
+                             case $1 when 'xgboost' then '{\"rounds\": 20}'
+                                 else '{}' end::jsonb, horizon => '24 hours'))";
             query(train).bind(strategy).execute(&mut *work).await.unwrap();
             let before: f64 = query_scalar(error).fetch_one(&mut *work).await.unwrap();
             let ahead = format!("update load set {column} = {fill} where at = '2026-03-02 12:00Z'");
@@ -243,10 +251,12 @@ async fn a_reading_is_converted_from_its_unit_and_one_of_another_quantity_is_rej
     assert_eq!(codes, ["unknown_unit"; 2]);
     // An unknown sensor type has no unit, so any is accepted, converted to one unit per quantity.
     let unknown = json!([{"timestamp_str": "2017-07-10T00:00:00Z", "building_id": "homes-9-13", "readings": [
-        {"sensor_type": "units_a", "value": 1500, "unit": "Wh"}, {"sensor_type": "units_b", "value": 400, "unit": "ppm"}]}]);
+        {"sensor_type": "units_a", "value": 1500, "unit": "Wh"},
+        {"sensor_type": "units_b", "value": 400, "unit": "ppm"}]}]);
     kept(&mut work, &[unknown]).await;
     let taken: Vec<f64> = query_scalar(
-        "select value from raw.meter_readings join raw.sensors using (sensor_id) where sensor_type like 'units__' order by sensor_type",
+        "select value from raw.meter_readings join raw.sensors using (sensor_id)
+         where sensor_type like 'units__' order by sensor_type",
     )
     .fetch_all(&mut *work)
     .await
@@ -278,7 +288,8 @@ async fn an_undeclared_change_of_unit_is_rejected_until_it_is_reverted() {
     let mut work = postgres.begin().await.unwrap();
     kept(&mut work, &[readings(&kilo), readings(&watt)]).await;
     let fix = "do $$ declare id bigint; text text; begin
-                   for id, text in select rejected_id, replace(message, '\"value\"', '\"unit\": \"Wh\", \"value\"') from raw.rejected_messages
+                   for id, text in select rejected_id, replace(message, '\"value\"', '\"unit\": \"Wh\", \"value\"')
+                   from raw.rejected_messages
                                    where message like '%a test of units%' loop
                        call energy.replay_rejected(array[id], text);
                    end loop; end $$";
@@ -302,7 +313,8 @@ async fn replacements_spikes_and_new_registers_are_not_changes_of_unit() {
     ] {
         let mut work = postgres.begin().await.unwrap();
         let expected: Vec<f64> = rows.iter().map(|row| row.1).collect();
-        let wide = "call energy.load_config(jsonb_set(energy.current_config(), '{meters,electricity_kwh_total,settings,max_kw}', '1000'))";
+        let wide = "call energy.load_config(jsonb_set(energy.current_config(),
+                        '{meters,electricity_kwh_total,settings,max_kw}', '1000'))";
         work.execute(wide).await.unwrap();
         assert_eq!(kept(&mut work, &[readings(&rows)]).await, (expected, vec![]), "{rows:?}");
     }

@@ -20,13 +20,15 @@ const OBJECTS: &str = r#"
           and refobjid = (select oid from pg_extension where extname = 'edf')
     )
     select pg_describe_object(classid, objid, 0) || E'\n' || concat_ws(E'\n',
-        (select case when prokind = 'a' then (select row(aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, agginitval, aggkind)::text
+        (select case when prokind = 'a' then
+            (select row(aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, agginitval, aggkind)::text
                                               from pg_aggregate where aggfnoid = p.oid)
                      else pg_get_functiondef(p.oid) end || coalesce(proacl::text, '')
          from pg_proc as p where classid = 'pg_proc'::regclass and p.oid = objid),
         (select coalesce(pg_get_viewdef(c.oid), '') || coalesce(relacl::text, '') from pg_class as c
          where classid = 'pg_class'::regclass and c.oid = objid and relkind in ('r', 'v')),
-        (select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid),
+        (select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+            pg_get_expr(adbin, adrelid),
                                      col_description(attrelid, attnum)), E'\n' order by attnum)
          from pg_attribute left join pg_attrdef on (adrelid, adnum) = (attrelid, attnum)
          where classid = 'pg_class'::regclass and attrelid = objid and attnum > 0 and not attisdropped),
@@ -43,7 +45,8 @@ const OBJECTS: &str = r#"
     from members
     where classid not in ('pg_opclass'::regclass)
     union all
-    select 'tables that a dump keeps: ' || string_agg(kept::regclass || ' ' || condition, ', ' order by kept::regclass::text)
+    select 'tables that a dump keeps: ' || string_agg(kept::regclass || ' ' || condition, ', '
+    order by kept::regclass::text)
     from pg_extension cross join unnest(extconfig, extcondition) as dumped (kept, condition) where extname = 'edf'
     order by 1"#;
 
@@ -79,7 +82,8 @@ async fn an_upgraded_database_has_the_objects_of_a_fresh_one() {
 
 /// 1600 hours with the regressors of the stored models, and a day ahead.
 const HOURS: &str = "
-    select at, case when n <= 1600 then 8 + 3 * sin(n * pi() / 12) end as kwh, 8 + 4 * sin(n * pi() / 12) as temperature_c, 0.0 as is_holiday
+    select at, case when n <= 1600 then 8 + 3 * sin(n * pi() / 12) end as kwh,
+        8 + 4 * sin(n * pi() / 12) as temperature_c, 0.0 as is_holiday
     from generate_series('2024-01-01Z'::timestamptz, '2024-03-08 15:00Z', '1 hour') with ordinality as hours (at, n)";
 
 /// Registers and approves the stored models of the release, each under the name of its strategy; their subjects.
@@ -94,7 +98,8 @@ async fn approve_stored_models(analyst: &mut PgConnection) -> Vec<String> {
         }
         let subject = path.file_stem().unwrap().to_str().unwrap().to_owned();
         query(
-            "select edf.approve_model(edf.register_model($1, $1, $2, '{}', '{}', '{}', '2024-01-01Z', '2024-03-03 12:00Z', 1500, '{}'))",
+            "select edf.approve_model(edf.register_model($1, $1, $2, '{}', '{}', '{}', '2024-01-01Z',
+                 '2024-03-03 12:00Z', 1500, '{}'))",
         )
         .bind(&subject)
         .bind(std::fs::read(&path).unwrap())
@@ -152,13 +157,15 @@ async fn the_new_library_has_every_function_of_an_earlier_release() {
 /// What an analyst does on the schema of 0.1.0 that needs no function whose arguments have changed.
 const OLD_USES: [(&str, &str); 4] = [
     (
-        "select edf.rmse(a, a + 2) || ' ' || edf.mape(a, 2 * a) || ' ' || edf.coverage(a, a - 1, a + 1) from generate_series(1.0, 9.0) as a",
+        "select edf.rmse(a, a + 2) || ' ' || edf.mape(a, 2 * a) || ' ' || edf.coverage(a, a - 1, a + 1)
+         from generate_series(1.0, 9.0) as a",
         "2 100 100",
     ),
     ("select edf.crps(3.0, array[2.0, 3.0, 4.0], array[0.05, 0.5, 0.95])::numeric(5, 3)::text", "0.055"),
     ("select count(distinct metric)::text from edf.score($$select 1.0 as actual, 1.1 as yhat$$)", "6"),
     (
-        "select edf.reject_model(edf.register_model('shed', 'lear', '\\x00', '{}', '{}', '{}', '2024-01-01Z', '2024-02-01Z', 9, '{}'), 'a test')::text",
+        "select edf.reject_model(edf.register_model('shed', 'lear', '\\x00', '{}', '{}', '{}', '2024-01-01Z',
+             '2024-02-01Z', 9, '{}'), 'a test')::text",
         "10",
     ),
 ];
@@ -251,7 +258,8 @@ async fn a_pipeline_of_an_earlier_release_keeps_its_rows_and_has_the_objects_of_
     let rows = "select 'hours ' || count(*) || ' ' || sum(consumption_kwh)::numeric(12, 6) from energy.building_hours
         union all select 'forecasts ' || count(*) || ' ' || min(model_id) || ' ' || sum(yhat) from energy.forecasts
         union all select 'configuration ' || config::text from energy.configs where checksum = 'abc'
-        union all select 'models ' || count(*) || ' ' || string_agg(checksum, ' ' order by model_id) from edf.models where status = 'approved'
+        union all select 'models ' || count(*) || ' ' || string_agg(checksum, ' ' order by model_id)
+        from edf.models where status = 'approved'
         union all select 'access ' || subject from energy.building_access where building_id = 'lear' order by 1";
     let before = texts(&mut postgres, rows).await;
     assert_eq!(before.len(), 5);
@@ -270,7 +278,12 @@ async fn a_pipeline_of_an_earlier_release_keeps_its_rows_and_has_the_objects_of_
     run(&mut postgres, "set energy.clock = '2026-03-15 12:00Z'").await;
     run(&mut postgres, "call energy.issue_forecasts('2026-03-15 12:00Z')").await;
     assert_eq!(
-        texts(&mut postgres, "select source || ' ' || count(*) from energy.forecasts where issued_at = '2026-03-15 12:00Z' group by source").await,
+        texts(
+            &mut postgres,
+            "select source || ' ' || count(*) from energy.forecasts
+             where issued_at = '2026-03-15 12:00Z' group by source"
+        )
+        .await,
         ["profile 72"]
     );
 }
@@ -281,8 +294,11 @@ async fn kept_backtests_of_an_earlier_release_are_read_after_the_update() {
     analyst
         .execute(
             r#"insert into edf.backtests (subject, query, settings, quantiles, seconds, created_by)
-               values ('house', 'select 1', '{"contenders": ["lear"], "test_period": "5 days", "refit": "14 days", "first_origin": null}', '{0.5}', 1, 'a test');
-               insert into edf.backtest_forecasts values (1, 'lear', '2026-01-01Z', '2026-01-01Z', 1, 5, 6, 4, 8, '{6}')"#,
+               values ('house', 'select 1',
+                   '{"contenders": ["lear"], "test_period": "5 days", "refit": "14 days", "first_origin": null}',
+                       '{0.5}', 1, 'a test');
+               insert into edf.backtest_forecasts
+               values (1, 'lear', '2026-01-01Z', '2026-01-01Z', 1, 5, 6, 4, 8, '{6}')"#,
         )
         .await
         .unwrap();

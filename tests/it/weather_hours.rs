@@ -13,9 +13,11 @@ async fn add_weather(work: &mut PgConnection) {
          insert into raw.weather_forecasts
              (weather_location_id, issued_at, valid_at, received_at, temperature_c)
          select 'a-test-place', issued_at, valid_at, issued_at + interval '4 hours', temperature_c
-         from (values ('2026-06-30 00:00Z'::timestamptz, 20), ('2026-07-01 00:00Z', 21)) as runs (issued_at, temperature_c)
+         from (values ('2026-06-30 00:00Z'::timestamptz, 20), ('2026-07-01 00:00Z', 21)) as runs
+             (issued_at, temperature_c)
          cross join generate_series('2026-07-01 12:00Z'::timestamptz, '2026-07-01 14:00Z', '1 hour') as valid_at;
-         update raw.weather_forecasts set ghi_w_m2 = 500 where weather_location_id = 'a-test-place' and issued_at = '2026-06-30 00:00Z';
+         update raw.weather_forecasts set ghi_w_m2 = 500
+         where weather_location_id = 'a-test-place' and issued_at = '2026-06-30 00:00Z';
          insert into raw.weather_observations (weather_location_id, valid_at, received_at, temperature_c)
          values ('a-test-place', '2026-07-01 12:00Z', '2026-07-01 13:10Z', 22)",
     ))
@@ -75,11 +77,13 @@ async fn observed_values_are_kept_and_missing_ones_count_from_their_receipt() {
     // The first document ends before the radiation of its last hour is known; the second has it.
     for (document, received) in [
         (
-            r#"{"hourly": {"time": ["2026-07-01T11:00", "2026-07-01T12:00"], "temperature_2m": [20, 21], "shortwave_radiation": [600, 700]}}"#,
+            r#"{"hourly": {"time": ["2026-07-01T11:00", "2026-07-01T12:00"], "temperature_2m": [20, 21],
+               "shortwave_radiation": [600, 700]}}"#,
             "2026-07-01 13:00Z",
         ),
         (
-            r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00"], "temperature_2m": [30, null], "shortwave_radiation": [999, 800]}}"#,
+            r#"{"hourly": {"time": ["2026-07-01T12:00", "2026-07-01T13:00"], "temperature_2m": [30, null],
+               "shortwave_radiation": [999, 800]}}"#,
             "2026-07-01 15:00Z",
         ),
     ] {
@@ -92,8 +96,10 @@ async fn observed_values_are_kept_and_missing_ones_count_from_their_receipt() {
             .unwrap();
     }
     let hours: Vec<(String, Option<f64>, Option<f64>, String)> = query_as(
-        "select to_char(valid_at at time zone 'UTC', 'HH24'), temperature_c, ghi_w_m2, to_char(received_at at time zone 'UTC', 'HH24')
-         from raw.weather_observations where weather_location_id = $1 and valid_at >= '2026-07-01' and valid_at < '2026-07-02' order by valid_at",
+        "select to_char(valid_at at time zone 'UTC', 'HH24'), temperature_c, ghi_w_m2,
+             to_char(received_at at time zone 'UTC', 'HH24')
+         from raw.weather_observations where weather_location_id = $1 and valid_at >= '2026-07-01'
+             and valid_at < '2026-07-02' order by valid_at",
     )
     .bind(&place)
     .fetch_all(&mut *work)

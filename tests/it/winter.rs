@@ -1,5 +1,5 @@
-//! A SIMULATED winter of eight flats through the real jobs: messages of tablets, hours, days, features, models, scores and
-//! alerts, every other morning. Each kind of fault is raised once, resolved over HTTP, and not raised again.
+//! A SIMULATED winter of eight flats through the real jobs: messages of tablets, hours, days, features, models, scores
+//! and alerts, every other morning. Each kind of fault is raised once, resolved over HTTP, and not raised again.
 
 use crate::storage::{run, texts};
 use edf_tests::{Api, configure, connect, deployment};
@@ -12,21 +12,24 @@ const USUAL: &str = "
     select setseed(0.3);
     create table public.winter as
     select flat, day, hour, hour_at, outdoor_c,
-        case when outdoor_c < 16 then (0.7 + 0.1 * flat) * 0.025 * (18 - outdoor_c) * (0.85 + 0.3 * random()) else 0 end as heat_kwh,
+        case when outdoor_c < 16 then (0.7 + 0.1 * flat) * 0.025 * (18 - outdoor_c) * (0.85 + 0.3 * random())
+            else 0 end as heat_kwh,
         case when hour between 6 and 22 then floor(12 * random()) else 0 end as water_l,
         round((21 + 0.3 * sin(hour / 3.8 + flat) + 0.3 * random())::numeric, 1)::double precision as living_c,
         round((21.2 + 0.4 * sin(hour / 3.8 + flat + 1) + 0.3 * random())::numeric, 1)::double precision as bath_c
     from generate_series(1, 8) as flat
     cross join generate_series('2016-10-31 23:00Z'::timestamptz, '2017-01-24 22:00Z', '1 hour') as hour_at
     cross join lateral (select hour_at at time zone 'Europe/Zurich' as local) as clocks
-    cross join lateral (select local::date - '2016-11-01'::date as day, extract(hour from local)::integer as hour) as places
+    cross join lateral (select local::date - '2016-11-01'::date as day,
+        extract(hour from local)::integer as hour) as places
     cross join lateral (select case when day between 66 and 68 then 20 + 1.5 * sin((hour - 9) / 3.82)
         else 3 + 4 * sin(day / 5.0) + 3 * sin((hour - 9) / 3.82) end as outdoor_c) as weather;
     alter table public.winter add column heat_total double precision, add column water_total double precision;
     create index on public.winter (hour_at);
     grant select on public.winter to pipeline";
 
-/// A fault: the detector that is about it, the flat (0: the building), its first and last day, and what it does to hours.
+/// A fault: the detector that is about it, the flat (0: the building), its first and last day, and what it does to
+/// hours.
 type Fault = (&'static str, i32, i32, i32, &'static str);
 
 const FAULTS: [Fault; 12] = [
@@ -56,7 +59,8 @@ const FAULTS: [Fault; 12] = [
 const SAID: &str = "
     with said as (
         select hour_at, flat, jsonb_build_object(
-            'timestamp_str', to_char(hour_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'building_id', 'winter',
+            'timestamp_str', to_char(hour_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'building_id',
+                'winter',
             'apartment_id', 'flat-' || flat, 'readings', (
                 select jsonb_agg(reading) from (values
                     (jsonb_build_object('sensor_type', 'heating_energy_kwh', 'value', round(heat_total::numeric, 2))),
@@ -64,14 +68,16 @@ const SAID: &str = "
                     (jsonb_build_object('sensor_type', 'room_temp_c', 'room_name', 'living', 'value', living_c)),
                     (jsonb_build_object('sensor_type', 'setpoint_temp_c', 'room_name', 'living', 'value', 21)),
                     (jsonb_build_object('sensor_type', 'room_temp_c', 'room_name', 'bath', 'value', bath_c)),
-                    (case when flat <> 4 then jsonb_build_object('sensor_type', 'setpoint_temp_c', 'room_name', 'bath', 'value', 21) end)
+                    (case when flat <> 4 then
+                        jsonb_build_object('sensor_type', 'setpoint_temp_c', 'room_name', 'bath', 'value', 21) end)
                 ) as readings (reading)
                 where reading ->> 'value' is not null))::text as message
         from public.winter
         where hour_at >= $1::text::timestamptz and hour_at < $2::text::timestamptz
     )
 
-    insert into raw.meter_inbox (message, received_at) select message, $2::text::timestamptz from said order by hour_at, flat";
+    insert into raw.meter_inbox (message, received_at) select message, $2::text::timestamptz from said
+    order by hour_at, flat";
 
 const WEATHER: &str = "
     insert into raw.weather_observations (weather_location_id, valid_at, received_at, temperature_c, ghi_w_m2)
@@ -104,9 +110,11 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
     run(
         &mut postgres,
         "insert into raw.weather_locations values ('winter', 47, 8);
-         insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id, archetype)
+         insert into raw.buildings (building_id, name, time_zone, region, latitude, longitude, weather_location_id,
+             archetype)
          values ('winter', 'Winter', 'Europe/Zurich', 'CH-ZH', 47, 8, 'winter', 'wintry');
-         insert into raw.apartments (building_id, apartment_id) select 'winter', 'flat-' || n from generate_series(1, 8) as n;
+         insert into raw.apartments (building_id, apartment_id) select 'winter', 'flat-' || n
+         from generate_series(1, 8) as n;
          insert into energy.building_access values ('tina', 'winter')",
     )
     .await;
@@ -119,7 +127,8 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
     run(
         &mut postgres,
         "update public.winter set heat_total = sums.heat, water_total = sums.water
-         from (select flat as of_flat, hour_at as of_hour, 1000 + sum(heat_kwh) over by_flat - heat_kwh as heat, 500 + sum(water_l) over by_flat - water_l as water
+         from (select flat as of_flat, hour_at as of_hour, 1000 + sum(heat_kwh) over by_flat - heat_kwh as heat,
+             500 + sum(water_l) over by_flat - water_l as water
                from public.winter window by_flat as (partition by flat order by hour_at)) as sums
          where flat = of_flat and hour_at = of_hour",
     )
@@ -144,7 +153,8 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
             "local_outlier_factor:archetype:wintry approved"
         ]
     );
-    let open = "select alert_id from energy.anomaly_alerts where building_id = 'winter' and status = 'Unseen' and withdrawn_at is null";
+    let open = "select alert_id from energy.anomaly_alerts
+                where building_id = 'winter' and status = 'Unseen' and withdrawn_at is null";
     let mut since = 36;
     for day in (38..=84).step_by(2) {
         wake(&mut postgres, &mut pipeline, since, day, &MORNING).await;
@@ -172,7 +182,8 @@ async fn each_kind_of_fault_of_a_winter_is_raised_once_resolved_and_not_raised_a
         let raised = alerts.iter().filter(|alert| alert.0 == name && (first..=last + 1).contains(&alert.1)).count();
         assert_eq!(raised, 1, "{kind} of {name} from day {first}: {alerts:#?}");
         let seen: bool = query_scalar(
-            "select exists (select from energy.anomaly_scores where building_id = 'winter' and apartment_id = $1 and detector = $2 and is_alarm
+            "select exists (select from energy.anomaly_scores
+             where building_id = 'winter' and apartment_id = $1 and detector = $2 and is_alarm
                and local_date - '2016-11-01'::date between $3 and $4)",
         )
         .bind(&name)

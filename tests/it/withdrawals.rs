@@ -82,7 +82,8 @@ async fn a_reading_from_years_ago_creates_no_hours_until_the_next_one() {
     ingest(&mut work, &readings, 0).await;
     refresh(&mut work).await;
     let known: (i64, i64) = query_as(
-        "select count(consumption_kwh), count(consumption_kwh) filter (where hour_at < '2017-07-10') from energy.building_hours where building_id = 'a-test-house'",
+        "select count(consumption_kwh), count(consumption_kwh) filter (where hour_at < '2017-07-10')
+         from energy.building_hours where building_id = 'a-test-house'",
     )
     .fetch_one(&mut *work)
     .await
@@ -96,7 +97,8 @@ async fn a_reading_from_years_ago_creates_no_hours_until_the_next_one() {
     .await
     .unwrap();
     let left: (String, i64, i64) = query_as(
-        "select (select first_at = '2017-07-10' and heard_at = '2017-07-11' from energy.building_spans where building_id = 'a-test-house')::text,
+        "select (select first_at = '2017-07-10' and heard_at = '2017-07-11' from energy.building_spans
+         where building_id = 'a-test-house')::text,
              (select count(*) from energy.building_hours where building_id = 'a-test-house'),
              (select count(*) from energy.apartment_hours where building_id = 'a-test-house')",
     )
@@ -122,7 +124,8 @@ async fn readings_are_withdrawn_with_a_reason_and_restored_exactly() {
     work.execute("reset role").await.unwrap();
     refresh_days(&mut work).await;
     let found: Vec<(String, i64, f64)> = query_as(
-        "select quality::text, count(*), round(sum(consumption_kwh)::numeric, 6)::float8 from energy.building_hours where building_id = 'a-test-house'
+        "select quality::text, count(*), round(sum(consumption_kwh)::numeric, 6)::float8 from energy.building_hours
+         where building_id = 'a-test-house'
          group by 1 order by 1",
     )
     .fetch_all(&mut *work)
@@ -141,7 +144,8 @@ async fn readings_are_withdrawn_with_a_reason_and_restored_exactly() {
     ingest(&mut work, &[message(2 * DAY, 1, 1048.0)], 15).await;
     assert_eq!(rejected(&mut work).await, ["withdrawn"]);
     let log: Vec<(i64, String, String, bool)> = query_as(
-        "select readings, reason, withdrawn_by, restored_at is null from raw.withdrawals where sensor_ids = array[$1::bigint] order by withdrawal_id",
+        "select readings, reason, withdrawn_by, restored_at is null from raw.withdrawals
+         where sensor_ids = array[$1::bigint] order by withdrawal_id",
     )
     .bind(id)
     .fetch_all(&mut *work)

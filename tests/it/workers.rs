@@ -22,7 +22,8 @@ async fn fleet() -> (Throwaway, PgConnection) {
              select 'more-' || n, 'More', time_zone, region, latitude, longitude, weather_location_id
              from raw.buildings cross join generate_series(1, 55) as n where building_id = 'homes-1-4';
              insert into energy.building_hours
-             select 'more-' || n, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected, coverage_share, quality, received_at
+             select 'more-' || n, hour_at, consumption_kwh, solar_kwh, apartments_reporting, apartments_expected,
+                 coverage_share, quality, received_at
              from energy.building_hours cross join generate_series(1, 55) as n
              where building_id = 'homes-1-4' and hour_at >= energy.clock() - interval '35 days'",
         ))
@@ -56,8 +57,9 @@ async fn hold(copy: &Throwaway) -> (PgConnection, i32) {
     let pid = query_scalar("select pg_backend_pid()").fetch_one(&mut holder).await.unwrap();
     holder
         .execute(raw_sql(
-            "begin; insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
-                    values ('homes-1-4', '2017-07-29 05:00Z', '2017-07-29 05:00Z', 1, 1, 1, 1)",
+            "begin;
+             insert into energy.forecasts (building_id, issued_at, valid_at, lead_hours, yhat, yhat_lower, yhat_upper)
+             values ('homes-1-4', '2017-07-29 05:00Z', '2017-07-29 05:00Z', 1, 1, 1, 1)",
         ))
         .await
         .unwrap();
@@ -101,7 +103,8 @@ async fn assert_each_slot_once(postgres: &mut PgConnection) {
 /// Status and rows of the runs, oldest first.
 async fn runs(postgres: &mut PgConnection) -> Vec<(String, i64)> {
     query_as(
-        "select status, rows_written from energy.job_runs where job_name = 'issue_forecasts' and building_id is null order by job_run_id",
+        "select status, rows_written from energy.job_runs
+         where job_name = 'issue_forecasts' and building_id is null order by job_run_id",
     )
     .fetch_all(postgres)
     .await
@@ -227,7 +230,8 @@ async fn two_manual_calls_share_the_work_and_each_reads_a_location_once() {
     postgres.execute(raw_sql("begin; set local track_functions = 'all'")).await.unwrap();
     postgres.execute(issue).await.unwrap();
     let calls: Vec<(String, i64)> = query_as(
-        "select funcname, calls from pg_stat_xact_user_functions where funcname in ('inputs_of_place', 'issue_batch', 'issue_slot') order by 1",
+        "select funcname, calls from pg_stat_xact_user_functions
+         where funcname in ('inputs_of_place', 'issue_batch', 'issue_slot') order by 1",
     )
     .fetch_all(&mut postgres)
     .await
@@ -247,9 +251,11 @@ async fn a_worker_takes_the_oldest_slots_first_and_stays_at_its_location() {
             "insert into raw.weather_locations
              select 'place-' || n, latitude, longitude from raw.weather_locations, generate_series(1, 2) as n
              where weather_location_id = (select min(weather_location_id) from raw.buildings);
-             update raw.buildings set weather_location_id = 'place-' || 1 + length(building_id) % 2 where building_id ~ '^more-[2-4]';
+             update raw.buildings set weather_location_id = 'place-' || 1 + length(building_id) % 2
+             where building_id ~ '^more-[2-4]';
              insert into energy.forecast_slots (building_id, slot_at)
-             select building_id, slot_at from raw.buildings cross join unnest('{2017-07-28 05:00Z,2017-07-29 05:00Z}'::timestamptz[]) as slot_at",
+             select building_id, slot_at from raw.buildings cross
+             join unnest('{2017-07-28 05:00Z,2017-07-29 05:00Z}'::timestamptz[]) as slot_at",
         ))
         .await
         .unwrap();
@@ -257,7 +263,8 @@ async fn a_worker_takes_the_oldest_slots_first_and_stays_at_its_location() {
     let turns: (i64, i64, bool) = query_as(
         "select count(*), count(*) filter (where is_turn), bool_and(is_later)
          from (
-             select (slot_at, weather_location_id) is distinct from (lag(slot_at) over turn, lag(weather_location_id) over turn) as is_turn,
+             select (slot_at, weather_location_id) is distinct
+             from (lag(slot_at) over turn, lag(weather_location_id) over turn) as is_turn,
                  slot_at >= lag(slot_at, 1, '-infinity') over turn as is_later
              from energy.forecast_slots
              join raw.buildings using (building_id)

@@ -42,14 +42,13 @@ const BROKEN: &[(&str, &str)] = &[
         "a slot is issued without its forecast, or a forecast without its slot",
         "select format('%s at %s', building_id, slot_at)
          from (select building_id, slot_at from energy.forecast_slots where status = 'issued' or revision > 0) as slots
-         full join (select distinct building_id, issued_at as slot_at, true as is_there from energy.forecasts) as made using (building_id, slot_at)
+         full join (select distinct building_id, issued_at as slot_at, true as is_there
+         from energy.forecasts) as made using (building_id, slot_at)
          where is_there is null or not exists (
-             select from energy.forecast_slots where (forecast_slots.building_id, forecast_slots.slot_at) = (made.building_id, made.slot_at))",
+             select from energy.forecast_slots
+             where (forecast_slots.building_id, forecast_slots.slot_at) = (made.building_id, made.slot_at))",
     ),
-    (
-        "two champions",
-        "select subject from edf.models where status = 'approved' group by subject having count(*) > 1",
-    ),
+    ("two champions", "select subject from edf.models where status = 'approved' group by subject having count(*) > 1"),
     (
         "a subject has no champion",
         "select subject from edf.models group by subject
@@ -59,7 +58,8 @@ const BROKEN: &[(&str, &str)] = &[
         "a model's status differs from its last event",
         "select format('%s is %s: %s', model_id, status, event)
          from edf.models
-         join (select distinct on (model_id) model_id, event from edf.model_events order by model_id, event_id desc) as last using (model_id)
+         join (select distinct on (model_id) model_id, event from edf.model_events
+         order by model_id, event_id desc) as last using (model_id)
          where status <> case event when 'trained' then 'pending' when 'restored' then 'approved' else event end",
     ),
 ];
@@ -73,10 +73,13 @@ async fn check(postgres: &mut PgConnection, after: &str) {
 
 /// Number of readings acknowledged by the ingestion.
 async fn readings(postgres: &mut PgConnection) -> (i64, i64) {
-    query_as("select count(*), (select coalesce(sum(readings_taken), 0)::bigint from raw.ingestions) from raw.meter_readings")
-        .fetch_one(postgres)
-        .await
-        .unwrap()
+    query_as(
+        "select count(*), (select coalesce(sum(readings_taken), 0)::bigint from raw.ingestions)
+         from raw.meter_readings",
+    )
+    .fetch_one(postgres)
+    .await
+    .unwrap()
 }
 
 /// Starts a new day: slots are due, readings are corrected, each building is due for training.
@@ -94,15 +97,20 @@ async fn begin(database: &Throwaway, round: usize) {
     let mut pipeline = connect("pipeline", &database.name).await;
     pipeline.execute("select energy.queue_trainings('{homes-1-4,homes-5-8}')").await.unwrap();
     pipeline
-        .execute("select energy.train_model(building_id) from unnest('{homes-1-4,homes-5-8}'::text[]) as building_id, generate_series(1, 4)")
+        .execute(
+            "select energy.train_model(building_id)
+             from unnest('{homes-1-4,homes-5-8}'::text[]) as building_id, generate_series(1, 4)",
+        )
         .await
         .unwrap();
     let taken: i64 = query_scalar(
         "select readings_taken from energy.take_meter_messages(array(
-             select json_build_object('timestamp_str', read_at, 'building_id', building_id, 'apartment_id', apartment_id, 'readings',
+             select json_build_object('timestamp_str', read_at, 'building_id', building_id, 'apartment_id',
+                 apartment_id, 'readings',
                  json_build_array(json_build_object('sensor_type', sensor_type, 'value', value + 0.001)))::text
              from raw.meter_readings join raw.sensors using (sensor_id)
-             where read_at >= energy.clock() - interval '7 days' and read_at < energy.clock() - interval '6 days 12 hours'
+             where read_at >= energy.clock() - interval '7 days'
+                 and read_at < energy.clock() - interval '6 days 12 hours'
                and sensor_type = 'electricity_kwh_total'), energy.clock())",
     )
     .fetch_one(&mut pipeline)
@@ -131,8 +139,10 @@ async fn catch_up(database: &Throwaway) {
         pipeline.execute(call).await.unwrap_or_else(|error| panic!("{call}: {error}"));
     }
     let open: Vec<String> = query_scalar(
-        "select format('slot %s %s %s: %s', building_id, slot_at, status, message) from energy.forecast_slots where status <> 'issued' and slot_at > energy.clock() - interval '3 days'
-         union all select format('training %s %s: %s', building_id, state, message) from energy.training_runs where state in ('queued', 'running')
+        "select format('slot %s %s %s: %s', building_id, slot_at, status, message) from energy.forecast_slots
+         where status <> 'issued' and slot_at > energy.clock() - interval '3 days'
+         union all select format('training %s %s: %s', building_id, state, message) from energy.training_runs
+         where state in ('queued', 'running')
          union all select format('run %s %s', job_name, job_run_id) from energy.job_runs where status = 'running'
          union all select format('due %s', count(*)) from energy.hours_due having count(*) > 0",
     )
@@ -193,7 +203,8 @@ async fn a_server_killed_twenty_times_stays_consistent_and_completes_its_work() 
     }
     assert!(cut_off.iter().all(|times| *times > 0), "the kills came too late: {cut_off:?}");
     let issued: (i64, i64) = query_as(
-        "select count(*), count(distinct slot_at) from energy.forecast_slots where status = 'issued' and slot_at >= '2017-07-08 05:00Z'",
+        "select count(*), count(distinct slot_at) from energy.forecast_slots
+         where status = 'issued' and slot_at >= '2017-07-08 05:00Z'",
     )
     .fetch_one(&mut postgres)
     .await
@@ -203,11 +214,13 @@ async fn a_server_killed_twenty_times_stays_consistent_and_completes_its_work() 
 }
 
 async fn assert_hours_are_those_of_a_rebuild(postgres: &mut PgConnection) {
-    let kept = "create temporary table kept as select building_id, hour_at, consumption_kwh, quality from energy.building_hours";
+    let kept = "create temporary table kept as select building_id, hour_at, consumption_kwh, quality
+                from energy.building_hours";
     postgres.execute(kept).await.unwrap();
     postgres.execute("call energy.rebuild_building_hours()").await.unwrap();
     let (hours, differ): (i64, i64) = query_as(
-        "select count(*), count(*) filter (where (kept.consumption_kwh, kept.quality) is distinct from (made.consumption_kwh, made.quality))
+        "select count(*), count(*) filter (where (kept.consumption_kwh, kept.quality) is distinct
+         from (made.consumption_kwh, made.quality))
          from kept full join energy.building_hours as made using (building_id, hour_at)",
     )
     .fetch_one(&mut *postgres)

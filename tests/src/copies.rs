@@ -60,8 +60,10 @@ pub async fn deployment() -> (Throwaway, PgConnection) {
     let mut postgres = copy.connect().await;
     postgres
         .execute(raw_sql(
-            r#"delete from energy.forecasts; delete from energy.superseded_forecasts; delete from energy.refreshed_forecasts;
-             delete from energy.forecast_slots; delete from energy.job_runs; delete from energy.training_runs; delete from energy.challenges;
+            r#"delete from energy.forecasts; delete from energy.superseded_forecasts;
+               delete from energy.refreshed_forecasts;
+             delete from energy.forecast_slots; delete from energy.job_runs; delete from energy.training_runs;
+             delete from energy.challenges;
              delete from energy.shadow_forecasts; delete from energy.stress_tests; delete from edf.models;
              call energy.load_config(energy.current_config() || jsonb_build_object(
                  'training', '{"strategy": "seasonal_naive", "parameters": {}, "archetype_history": "35 days"}'::jsonb,

@@ -19,7 +19,8 @@ pub async fn seed_demand(connection: &mut PgConnection) {
         insert into hourly
         select at,
             case when n <= 960 then
-                20 + 8 * sin(pi() * n / 12) + 3 * cos(pi() * n / 84) - 0.5 * temperature + mod(n * 7919, 101) / 101.0 end,
+                20 + 8 * sin(pi() * n / 12) + 3 * cos(pi() * n / 84) - 0.5 * temperature + mod(n * 7919, 101) / 101.0
+                    end,
             temperature
         from generate_series('2026-01-05'::timestamptz, '2026-02-16 23:00', '1 hour') with ordinality as hours (at, n),
             lateral (select 8 + 6 * sin(pi() * (n - 8) / 12) + mod(n * 104729, 97) / 40.0) as weather (temperature)";

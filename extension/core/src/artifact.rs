@@ -141,7 +141,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
     let packed = unpack(bytes)?;
     if let Some(kind) = packed.kind()? {
         return Err(Error::NotSupported(format!(
-            "this model is one of {kind} and does not forecast; edf.score_anomalies scores rows with it"
+            "this is an anomaly model ({kind}), which does not forecast; edf.score_anomalies scores rows with it"
         )));
     }
     let Packed { version, header, state } = packed;

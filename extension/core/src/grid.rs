@@ -26,7 +26,7 @@ impl Grid {
         };
         if times.len() > MAX_ROWS {
             return Err(Error::NotSupported(format!(
-                "{} rows are more than the {MAX_ROWS} that one series may have",
+                "{} rows are more than the {MAX_ROWS} allowed in a series",
                 times.len()
             )));
         }

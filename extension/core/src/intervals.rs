@@ -241,7 +241,7 @@ impl Fan<'_> {
 pub fn check_levels(levels: &[f64]) -> Result<(), Error> {
     if levels.len() > MOST_LEVELS {
         return Err(Error::InvalidArgument(format!(
-            "{} levels of quantiles are more than the {MOST_LEVELS} that may be asked for",
+            "{} quantile levels are more than the maximum of {MOST_LEVELS}",
             levels.len()
         )));
     }

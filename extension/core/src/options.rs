@@ -15,7 +15,7 @@ pub fn read<T: Serialize + DeserializeOwned>(kind: &'static str, json: &Value, d
     };
     let internal = |error: serde_json::Error| Error::Internal(error.to_string());
     let Value::Object(mut options) = serde_json::to_value(default).map_err(internal)? else {
-        return Err(Error::Internal(format!("{kind}: the defaults are no object")));
+        return Err(Error::Internal(format!("{kind}: the defaults are not an object")));
     };
     for (name, value) in given {
         if !options.contains_key(name) {

@@ -44,9 +44,11 @@ async fn a_good_document_becomes_forecasts_issued_in_the_hour_of_the_fetch() {
         "an hour without a value has no row"
     );
     let times_are_right: bool = query_scalar(
-        "select bool_and(f.issued_at = date_trunc('hour', started_at) and f.received_at between started_at and finished_at
+        "select bool_and(f.issued_at = date_trunc('hour', started_at)
+             and f.received_at between started_at and finished_at
              and finished_at - started_at < '10 s' and abs(extract(epoch from clock_timestamp() - finished_at)) < 60)
-         from raw.weather_forecasts f join raw.weather_fetches using (weather_location_id) where weather_location_id = $1",
+         from raw.weather_forecasts f join raw.weather_fetches using (weather_location_id)
+         where weather_location_id = $1",
     )
     .bind(&place.location.weather_location_id)
     .fetch_one(&mut as_role("analyst").await)
@@ -189,7 +191,8 @@ async fn a_database_error_is_a_failed_fetch() {
     let mut work = other.begin().await.unwrap();
     query(
         "insert into raw.weather_forecasts (weather_location_id, issued_at, valid_at, received_at)
-         select $1, date_trunc('hour', now()) + n * interval '1 hour', '2027-01-01Z', now() from generate_series(0, 1) as n",
+         select $1, date_trunc('hour', now()) + n * interval '1 hour', '2027-01-01Z', now()
+         from generate_series(0, 1) as n",
     )
     .bind(&place.location.weather_location_id)
     .execute(&mut *work)
@@ -288,7 +291,8 @@ async fn the_weather_role_may_only_ingest_weather_and_record_its_fetches() {
     let mut weather = as_role("weather").await;
     for statement in [
         "insert into raw.weather_forecasts values ('x', now(), now(), now(), 1, 1, 1)",
-        "insert into raw.rejected_messages (source, received_at, reason_code, reason, message) values ('weather', now(), 'x', 'x', 'x')",
+        "insert into raw.rejected_messages (source, received_at, reason_code, reason, message)
+         values ('weather', now(), 'x', 'x', 'x')",
         "insert into raw.weather_locations values ('x', 0, 0)",
         "update raw.weather_fetches set status = 'succeeded'",
         "delete from raw.weather_fetches",

@@ -156,7 +156,7 @@ impl Model {
                 once.sort_unstable();
                 once.dedup();
                 if once.len() < chosen.len() {
-                    return Err(Error::InvalidArgument("parameter \"features\" names one twice".to_owned()));
+                    return Err(Error::InvalidArgument("parameter \"features\" lists a feature twice".to_owned()));
                 }
                 rows.select(chosen)?
             }
@@ -164,11 +164,11 @@ impl Model {
         };
         if rows.names().is_empty() {
             return Err(Error::InvalidArgument(
-                "the query has no feature: a further column that is a number".to_owned(),
+                "the query has no feature: it needs a further column that is a number".to_owned(),
             ));
         }
         if prior.is_some() && kind != Kind::ExpectedEnergy {
-            return Err(Error::InvalidArgument(format!("a model of {} has no prior", kind.name())));
+            return Err(Error::InvalidArgument(format!("strategy \"{}\" uses no prior", kind.name())));
         }
         let labels = || (0..rows.len()).filter(|row| rows.target(*row).is_finite()).count();
         let (state, own, metrics, count) = match &parameters {
@@ -198,7 +198,7 @@ impl Model {
         match &self.state {
             State::ExpectedEnergy(regression) => Ok(regression),
             _ => Err(Error::InvalidArgument(format!(
-                "the prior is a model of {}; only one of expected_energy is a prior",
+                "the prior is of strategy {}; only a model of expected_energy can be a prior",
                 self.kind.name()
             ))),
         }
@@ -287,7 +287,7 @@ impl Model {
         let packed = artifact::unpack(bytes)?;
         if packed.kind()?.as_deref() != Some(WHAT) {
             return Err(Error::NotSupported(
-                "this model forecasts and finds no anomalies; train one by edf.train_anomaly_model".to_owned(),
+                "this is a forecasting model, not an anomaly model; train one with edf.train_anomaly_model".to_owned(),
             ));
         }
         let damaged = |error: &dyn std::fmt::Display| Error::DamagedArtifact(error.to_string());
@@ -313,7 +313,7 @@ impl Model {
 }
 
 fn mixed() -> Error {
-    Error::DamagedArtifact("its state is that of another kind".to_owned())
+    Error::DamagedArtifact("its state belongs to another kind of model".to_owned())
 }
 
 #[cfg(test)]

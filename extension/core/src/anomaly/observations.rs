@@ -111,7 +111,7 @@ impl Observations {
     /// The target, which a detector needs that explains it.
     pub fn needed_target(&self) -> Result<&[f64], Error> {
         self.target.as_deref().ok_or_else(|| {
-            Error::InvalidArgument("parameter \"target\" does not name the column that is to be explained".to_owned())
+            Error::InvalidArgument("parameter \"target\" must name the column to explain".to_owned())
         })
     }
 

@@ -205,7 +205,7 @@ impl Alerts {
             None => Ok(self.weight),
             Some(given) => given.as_f64().filter(|weight| weight.abs() <= 100.0).ok_or_else(|| {
                 Error::InvalidArgument(format!(
-                    "{KIND} \"weights\": that of \"{feature}\" is no number between -100 and 100"
+                    "{KIND} \"weights\": that of \"{feature}\" is not a number between -100 and 100"
                 ))
             }),
         }

@@ -345,7 +345,7 @@ impl FeatureSpec {
         crate::options::check_ranges(kind, &ranges)?;
         if let Some(name) = spec.days_off_beside_weekends().find(|name| spec.past.contains(name)) {
             return Err(Error::InvalidArgument(format!(
-                "past names \"{name}\", which marks days off and is read ahead"
+                "past names \"{name}\", which marks days off and is known ahead"
             )));
         }
         let bases = [spec.heating_base_c, spec.cooling_base_c];

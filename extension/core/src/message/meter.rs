@@ -118,7 +118,7 @@ fn name(field: &str, text: Cow<'_, str>) -> Result<String, Rejection> {
     if text.len() > LONGEST_NAME {
         return Err(Rejection::new(
             "too_long",
-            format!("{field} has {} bytes, at most {LONGEST_NAME} are taken", text.len()),
+            format!("{field} has {} bytes, at most {LONGEST_NAME} are allowed", text.len()),
         ));
     }
     Ok(text.into_owned())

@@ -49,7 +49,7 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Rejection> {
 /// Rejects oversized text before parsing it.
 fn not_longer(text: &str, most: usize) -> Result<(), Rejection> {
     if text.len() > most {
-        return Err(Rejection::new("too_large", format!("{} bytes, at most {most} are read", text.len())));
+        return Err(Rejection::new("too_large", format!("{} bytes, at most {most} are allowed", text.len())));
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub fn read_weather_document(text: &str) -> Result<Vec<WeatherHour>, Rejection> 
     let offset = offset(&document)?;
     let units: Units<'_> = document.hourly_units.map(|raw| object(raw.get())).transpose()?.unwrap_or_default();
     if let Some(unit) = units.time.filter(|unit| unit != "iso8601") {
-        let reason = format!("hourly_units.time is \"{}\"; iso8601 is read: ask the service for it", clip(&unit));
+        let reason = format!("hourly_units.time is \"{}\"; only iso8601 is supported", clip(&unit));
         return Err(Rejection::new("unknown_unit", reason));
     }
     let hourly: Hourly<'_> = object(required("hourly", document.hourly)?.get())?;
@@ -189,7 +189,7 @@ fn in_unit(
     let told = unit.as_deref().unwrap_or_default();
     let unit = match Unit::parse(told).filter(|read| read.quantity == quantity) {
         None if unit.is_some() && values.iter().any(Option::is_some) => {
-            let reason = format!("hourly_units.{name} is \"{}\"; {} are read", clip(told), quantity.units());
+            let reason = format!("hourly_units.{name} is \"{}\"; supported are {}", clip(told), quantity.units());
             return Err(Rejection::new("unknown_unit", reason));
         }
         unit => unit,

@@ -112,7 +112,7 @@ impl Test {
     fn check(&self, first: &[f64], second: &[f64]) -> Result<(), Error> {
         if first.len() != second.len() {
             return Err(Error::InvalidArgument(format!(
-                "{} errors against {}: both forecasts need an error for each step",
+                "{} errors against {}: both forecasts need one error per step",
                 first.len(),
                 second.len()
             )));

@@ -227,7 +227,7 @@ mod tests {
         assert!(refused(import(&recipe, &files, 3500, 3600)).contains("history"));
         let other = Recipe::new("xgboost", &json!({}), &json!({"lags_h": [24, 48]}), 48).unwrap();
         assert!(refused(import(&other, &files, 3000, 3600)).contains("columns"));
-        assert!(refused(import(&recipe, &files[1..], 3000, 3600)).contains("days of lead are 1, 2"));
+        assert!(refused(import(&recipe, &files[1..], 3000, 3600)).contains("days of lead must be 1, 2"));
         assert!(refused(import(&recipe, &[], 3000, 3600)).contains("no files"));
         for (change, text) in [(vec![], "cut"), (b"{}".to_vec(), "learner is missing")] {
             let files = [TreeFile { slot: 0, lead_day: 1, ubj: change }];

@@ -144,7 +144,7 @@ impl Dimension {
             Value::Array(choices) => {
                 match choices.iter().enumerate().find(|(at, value)| choices[..*at].contains(value)) {
                     Some((_, twice)) => {
-                        Err(invalid(format!("{} occurs twice in the list of \"{name}\"", clipped(twice, 200))))
+                        Err(invalid(format!("{} is listed twice for \"{name}\"", clipped(twice, 200))))
                     }
                     None => Ok(Self::Choice(choices.clone())),
                 }
@@ -319,7 +319,7 @@ mod tests {
             (json!({"eta": {"low": 0.3, "high": 0.1}}), "the range of \"eta\" from 0.3 to 0.1 is empty"),
             (json!({"eta": {"low": 0.1, "high": 0.1}}), "is empty"),
             (json!({"eta": []}), "the list of \"eta\" is empty"),
-            (json!({"eta": [0.1, 0.2, 0.1]}), "0.1 occurs twice"),
+            (json!({"eta": [0.1, 0.2, 0.1]}), "0.1 is listed twice"),
             (json!({"eta": {"low": 0.1}}), "needs \"low\" and \"high\""),
             (json!({"eta": {"lo": 0.1, "high": 0.2}}), "unknown range key \"lo\", did you mean \"log\"?"),
             (

@@ -138,7 +138,7 @@ fn check_numbers(units: usize, weights: usize) -> Result<(), Error> {
     let numbers = units.saturating_mul(weights * (weights + 3) / 2);
     if numbers > MOST_NUMBERS {
         return Err(Error::InvalidArgument(format!(
-            "{units} units with {} features each are {numbers} numbers, at most {MOST_NUMBERS} are kept",
+            "{units} groups with {} features each are {numbers} numbers, at most {MOST_NUMBERS} are allowed",
             weights - 1
         )));
     }

@@ -152,7 +152,7 @@ impl Posterior {
 }
 
 fn singular() -> Error {
-    Error::InvalidArgument("features are so large or so alike that their weights cannot be told apart".to_owned())
+    Error::InvalidArgument("features are too large or too correlated for their weights to be estimated".to_owned())
 }
 
 #[cfg(test)]

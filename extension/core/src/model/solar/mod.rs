@@ -130,8 +130,8 @@ struct Expected {
 fn place_of(spec: &FeatureSpec) -> Result<Place, Error> {
     Place::of(spec).ok_or_else(|| {
         Error::InvalidArgument(
-            "strategy \"solar\" follows the sun over the panels: say where they are by \"latitude\" and \"longitude\" \
-             in features, in degrees north and east"
+            "strategy \"solar\" computes the position of the sun: give \"latitude\" and \"longitude\" of the panels in \
+             features, in degrees north and east"
                 .to_owned(),
         )
     })

@@ -31,7 +31,7 @@ pub(crate) fn of_files(
         let mut of_slot: Vec<&TreeFile> = files.iter().filter(|file| file.slot == slot).collect();
         of_slot.sort_by_key(|file| file.lead_day);
         if of_slot.iter().enumerate().any(|(at, file)| file.lead_day != at + 1) {
-            let message = format!("files of issue_slot {slot}: their days of lead are 1, 2 and so on, each once");
+            let message = format!("files of issue_slot {slot}: their days of lead must be 1, 2, ..., each once");
             return Err(Error::InvalidArgument(message));
         }
         let day = |file: &&TreeFile| Ok(Day { base: None, trees: read(file, &names)? });

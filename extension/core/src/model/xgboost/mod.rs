@@ -158,7 +158,7 @@ impl Xgboost {
             range.get_or_insert(seen);
             phases.push(OfPhase { slot: phase.slot, days });
         }
-        let range = range.ok_or_else(|| Error::Internal("there is no phase to learn".to_owned()))?;
+        let range = range.ok_or_else(|| Error::Internal("there is no phase to train".to_owned()))?;
         let state = State { feature_names: names, target, range, phases };
         Ok(Self { spec: training.spec.clone(), parameters, state })
     }

@@ -22,6 +22,7 @@ set local role edf_owner;
 \ir routines/make_partitions.sql
 \ir routines/apply_retention.sql
 \ir routines/enable_timescaledb.sql
+\ir routines/enable_citus.sql
 \ir routines/hours_setting.sql
 \ir routines/near.sql
 \ir routines/topology.sql
@@ -75,6 +76,7 @@ set local role edf_owner;
 \ir routines/forecasting_model.sql
 \ir routines/stress_test.sql
 \ir routines/governance.sql
+\ir routines/nodes.sql
 \ir routines/train_model.sql
 \ir routines/train_archetype.sql
 \ir routines/gate_models.sql

@@ -1,5 +1,7 @@
 -- Applied on every deploy, idempotent: routines, API, grants. Run with psql as a superuser.
 \set ON_ERROR_STOP on
+-- Pages are XML: a server that was built without it serves none.
+select setting like '%--with-libxml%' as has_xml from pg_config where name = 'CONFIGURE' \gset
 begin;
 -- edf_owner owns the objects created here and calls the extension.
 grant usage on schema edf to edf_owner, pipeline, analyst;
@@ -170,6 +172,7 @@ set local role edf_owner;
 \ir api/buildings.sql
 \ir api/measured_demand.sql
 \ir api/jobs.sql
+\if :has_xml
 \ir pages/style.sql
 \ir pages/script.sql
 \ir pages/parts.sql
@@ -180,6 +183,7 @@ set local role edf_owner;
 \ir pages/technician.sql
 \ir api/dashboard.sql
 \ir api/login.sql
+\endif
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
 do $$ begin perform energy.record_deployment(); end; $$;

@@ -66,16 +66,22 @@ declare
     routine text;
 begin
     perform energy.require_citus();
-    -- Functions cannot follow shards that were made in parallel in the same transaction.
-    perform pg_catalog.set_config('citus.multi_shard_modify_mode', 'sequential', true),
+    -- Deployments replace routines and views that Citus cannot distribute; only this procedure changes the workers.
+    execute pg_catalog.format(
+        'alter database %I set citus.enable_ddl_propagation = off', pg_catalog.current_database());
+    perform pg_catalog.set_config('citus.enable_ddl_propagation', 'on', true),
+        -- Functions cannot follow shards that were made in parallel in the same transaction.
+        pg_catalog.set_config('citus.multi_shard_modify_mode', 'sequential', true),
         pg_catalog.set_config('client_min_messages', 'warning', true);
     if not energy.has_nodes() then
         execute $sql$
             select pg_catalog.create_distributed_table('energy.node_models', 'building_id', colocate_with => 'none')
             $sql$;
     end if;
-    execute 'select pg_catalog.create_distributed_function(''energy.backtest_scores''::regproc::regprocedure)';
+    -- Citus sends each definition to the workers.
+    execute pg_catalog.pg_get_functiondef('energy.backtest_scores'::regproc);
     foreach routine in array array['energy.fit_on_node', 'energy.scores_on_node', 'energy.predict_on_node'] loop
+        execute pg_catalog.pg_get_functiondef(routine::regproc);
         execute $sql$
             select pg_catalog.create_distributed_function(
                 $1::regproc::regprocedure, 'building_id', 'energy.node_models', force_delegation => true)

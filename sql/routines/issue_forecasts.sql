@@ -109,9 +109,8 @@ begin
     begin
         perform energy.place_models();
     exception when others then
-        -- Models without a copy on their node forecast here.
-        get stacked diagnostics state = returned_sqlstate, message = message_text, advice = pg_exception_hint;
-        raise warning 'models were not placed on the nodes: %', message using errcode = state, hint = coalesce(advice, '');
+        raise warning 'models were not placed on the nodes: %', sqlerrm
+            using errcode = sqlstate, hint = 'Models without a copy on their node forecast on the coordinator.';
     end;
     perform energy.plan_slots(issued_at, horizon);
     if issued_at is null then

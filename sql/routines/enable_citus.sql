@@ -99,7 +99,8 @@ $$Lets the workers of a Citus cluster train, evaluate and forecast the buildings
 energy.fit_on_node, energy.scores_on_node and energy.predict_on_node distributed by building, and places approved models
 on the nodes of their buildings (energy.node_models). All other tables stay on the coordinator, which jobs, API and users
 connect to as before. Call it on the coordinator as a superuser, after citus_add_node, and again after each deployment
-and each new worker. Running it twice changes nothing. docs/sizing.md has the limits.
+and each new worker. Running it twice changes nothing. It turns off Citus's propagation of DDL in this database.
+docs/sizing.md has the limits.
 
 Errors: 55000 Citus is not created in this database, has no active worker, or role edf_owner may not log in; 42501 the
 caller is not a superuser; 38000 a worker refuses a grant.$$;

@@ -7,7 +7,7 @@
 --   * security warnings: each EXECUTE of a table's name or a query that is an argument is one, and these are arguments of
 --     the owner, names from energy.storage, or queries of analysts, which run with the caller's rights
 --   * what follows of columns that only a run knows: of EXECUTE, and of arguments of type record
---   * routines that call TimescaleDB, where the server has it not
+--   * routines that call TimescaleDB or Citus, where the server has it not
 \set ON_ERROR_STOP on
 \set QUIET on
 begin;
@@ -30,6 +30,10 @@ where routines.prolang = (select oid from pg_language where lanname = 'plpgsql')
 delete from findings
 where routine::text ~ '^energy\.(drop_old_rows|enable_timescaledb|make_building_days_aggregate|make_hypertable|set_policy)\('
   and not exists (select from pg_extension where extname = 'timescaledb');
+
+delete from findings
+where routine::text ~ '^energy\.(enable_citus|grant_on_workers|has_nodes|require_citus)\('
+  and not exists (select from pg_extension where extname = 'citus');
 
 -- Columns that only a run knows; in such a routine the check does not see each use of a variable either.
 delete from findings using findings as unknown

@@ -153,7 +153,9 @@ begin
             perform energy.note_lost_node(building_id, sqlstate, sqlerrm);
         end;
     end if;
-    return edf.fit(strategy, series, parameters, features, horizon, issue_hours, null);
+    select * into strict fitted
+    from edf.fit(strategy, series, parameters, features, horizon, issue_hours, null);
+    return fitted;
 end;
 $$;
 comment on function energy.fit_for_building(text, text, edf.series, jsonb, jsonb, interval, integer[]) is

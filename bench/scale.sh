@@ -4,10 +4,10 @@
 # PG_CONFIG is that of a server in which Citus 14 and edf are installed (docker/package/package.sh). Three clusters of it
 # are made in a temporary directory and removed at the end. A fleet of BUILDINGS (default 1200), as in bench/service.sh
 # with HOMES (default 2) measured homes, is loaded once and copied: database single is not distributed, database cluster
-# is (energy.enable_citus). Both issue the same days, by one session and by two, and train the HOMES; the cluster also
-# with a worker down, and with a worker that is killed KILL_AFTER seconds (default 5) into an issue. STRATEGY: models of
-# that strategy instead of the configured one. Prints wall clock seconds, CPU seconds of each server, and whether the
-# results are the same.
+# is (energy.enable_citus, with forecasts). Both issue the same days, by one session and by two, and train the HOMES;
+# the cluster also with a worker down, and with a worker that is killed KILL_AFTER seconds (default 5) into an issue.
+# STRATEGY: models of that strategy instead of the configured one. Prints wall clock seconds, CPU seconds of each
+# server, and whether the results are the same.
 set -euo pipefail
 [ $# -ge 1 ] || { echo "Usage: bench/scale.sh PG_CONFIG [BUILDINGS]" >&2; exit 2; }
 EDF_STATE=${EDF_STATE:-$(cd "$(dirname "$0")/.." && pwd)/.edf-bench}
@@ -68,7 +68,7 @@ make_cluster() {
         query -p $((PORT + worker)) -d cluster -c 'create extension citus'
         query -d cluster -c "select citus_add_node('127.0.0.1', $((PORT + worker)))"
     done
-    query -d cluster -c 'call energy.enable_citus()'
+    query -d cluster -c 'call energy.enable_citus(forecasts => true)'
 }
 
 # CPU seconds of a server with all its processes, those that have ended included; 0: it is down.

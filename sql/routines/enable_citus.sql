@@ -59,7 +59,7 @@ comment on function energy.grant_on_workers(text) is 'Runs a GRANT on all worker
 revoke all on function energy.grant_on_workers(text) from public;
 
 -- It commits before models are placed, so it cannot have a SET clause; every name is qualified instead.
-create or replace procedure energy.enable_citus()
+create or replace procedure energy.enable_citus(forecasts boolean default false)
 language plpgsql
 as $$
 declare
@@ -69,6 +69,9 @@ begin
     -- Deployments replace routines and views that Citus cannot distribute; only this procedure changes the workers.
     execute pg_catalog.format(
         'alter database %I set citus.enable_ddl_propagation = off', pg_catalog.current_database());
+    execute pg_catalog.format(
+        'alter database %I set energy.forecasts_on_nodes = %L', pg_catalog.current_database(), forecasts);
+    perform pg_catalog.set_config('energy.forecasts_on_nodes', forecasts::text, false);
     perform pg_catalog.set_config('citus.enable_ddl_propagation', 'on', true),
         -- Functions cannot follow shards that were made in parallel in the same transaction.
         pg_catalog.set_config('citus.multi_shard_modify_mode', 'sequential', true),
@@ -94,14 +97,16 @@ begin
     perform energy.place_models();
 end;
 $$;
-comment on procedure energy.enable_citus() is
-$$Lets the workers of a Citus cluster train, evaluate and forecast the buildings that they have: makes the functions
-energy.fit_on_node, energy.scores_on_node and energy.predict_on_node distributed by building, and places approved models
-on the nodes of their buildings (energy.node_models). All other tables stay on the coordinator, which jobs, API and users
-connect to as before. Call it on the coordinator as a superuser, after citus_add_node, and again after each deployment
-and each new worker. Running it twice changes nothing. It turns off Citus's propagation of DDL in this database.
-docs/sizing.md has the limits.
+comment on procedure energy.enable_citus(boolean) is
+$$Lets the workers of a Citus cluster train and evaluate models of the buildings that they have: makes the functions
+energy.fit_on_node and energy.scores_on_node distributed by building. All other tables stay on the coordinator, which
+jobs, API and users connect to as before. Call it on the coordinator as a superuser, after citus_add_node, and again
+after each deployment and each new worker. Running it twice changes nothing. It turns off Citus's propagation of DDL in
+this database. docs/sizing.md has the limits.
+
+forecasts: workers also forecast their buildings, with copies of the approved models (energy.node_models,
+energy.predict_on_node). To send the inputs costs the coordinator more than the forecast itself.
 
 Errors: 55000 Citus is not created in this database, has no active worker, or role edf_owner may not log in; 42501 the
 caller is not a superuser; 38000 a worker refuses a grant.$$;
-revoke all on procedure energy.enable_citus() from public;
+revoke all on procedure energy.enable_citus(boolean) from public;

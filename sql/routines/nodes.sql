@@ -131,6 +131,14 @@ $$Whether this session lets nodes compute: there are nodes, and it has not lost 
 each building would otherwise delay all of them.$$;
 revoke all on function energy.asks_nodes() from public;
 
+create or replace function energy.forecasts_on_nodes() returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+return coalesce(nullif(current_setting('energy.forecasts_on_nodes', true), '')::boolean, false);
+comment on function energy.forecasts_on_nodes() is
+    'Whether nodes forecast, as energy.enable_citus() has set it for the database.';
+revoke all on function energy.forecasts_on_nodes() from public;
+
 create or replace function energy.fit_for_building(
     building_id text, strategy text, series edf.series, parameters jsonb, features jsonb, horizon interval,
     issue_hours integer[]
@@ -214,7 +222,7 @@ declare
     as_text text;
 begin
     -- Models of archetypes have no copies.
-    if energy.asks_nodes() and exists (
+    if energy.forecasts_on_nodes() and energy.asks_nodes() and exists (
         select from edf.models
         where models.model_id = predict_for_building.model_id and subject = predict_for_building.building_id) then
         begin
@@ -237,8 +245,8 @@ begin
 end;
 $$;
 comment on function energy.predict_for_building(text, bigint, edf.series, interval, timestamptz) is
-$$The forecast of a model for a building: on the node of the building or, without nodes, where the node is lost or has no
-copy of the model, in the session. Errors: as edf.predict.$$;
+$$The forecast of a model for a building: with energy.forecasts_on_nodes() on the node of the building, else, or where the
+node is lost or has no copy of the model, in the session. Errors: as edf.predict.$$;
 revoke all on function energy.predict_for_building(text, bigint, edf.series, interval, timestamptz) from public;
 
 create or replace function energy.place_models() returns bigint
@@ -253,7 +261,7 @@ begin
         return 0;
     end if;
     wanted := array(
-        select model_id from edf.models where status = 'approved' and artifact <> ''
+        select model_id from edf.models where energy.forecasts_on_nodes() and status = 'approved' and artifact <> ''
             and exists (select from raw.buildings where building_id = subject));
     placed := array(select model_id from energy.node_models);
     delete from energy.node_models
@@ -265,6 +273,6 @@ begin
 end;
 $$;
 comment on function energy.place_models() is
-$$Copies the approved models of buildings to their nodes, and deletes copies of other models. Returns the number of new
-copies. Each issue of forecasts calls it; until then a new model forecasts on the coordinator.$$;
+$$Where nodes forecast, copies the approved models of buildings to their nodes; deletes other copies. Returns the number
+of new copies. Each issue of forecasts calls it; until then a new model forecasts on the coordinator.$$;
 revoke all on function energy.place_models() from public;

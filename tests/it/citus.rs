@@ -80,7 +80,7 @@ async fn both() -> Option<([(Throwaway, PgConnection); 2], Workers)> {
     }
     // The second call changes nothing.
     for _ in 0..2 {
-        run(cluster, "call energy.enable_citus()").await;
+        run(cluster, "call energy.enable_citus(forecasts => true)").await;
     }
     Some((both, workers))
 }
@@ -138,6 +138,13 @@ async fn nodes_compute_the_same_models_scores_and_forecasts_as_a_single_server()
     let copies = "select building_id || model_id from energy.node_models order by 1";
     let approved = "select subject || model_id from edf.models where status = 'approved' order by 1";
     assert_eq!(texts(&mut cluster, copies).await, texts(&mut cluster, approved).await);
+    // By default the coordinator forecasts.
+    run(&mut cluster, "grant execute on function edf.predict to edf_owner").await;
+    run(&mut cluster, "call energy.enable_citus()").await;
+    assert_eq!(texts(&mut cluster, copies).await, [""; 0]);
+    run(&mut cluster, "delete from energy.forecasts; delete from energy.forecast_slots").await;
+    run(&mut cluster, "call energy.issue_forecasts()").await;
+    assert_eq!(texts(&mut cluster, FORECASTS).await, texts(&mut single, FORECASTS).await);
     let nodes = "select count(distinct nodeport)::text from pg_dist_shard_placement join pg_dist_shard using (shardid)
                  where logicalrelid = 'energy.node_models'::regclass";
     assert_eq!(texts(&mut cluster, nodes).await, [_workers.places.len().to_string()]);

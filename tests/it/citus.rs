@@ -113,7 +113,7 @@ async fn approve_and_issue(postgres: &mut PgConnection) {
 
 #[tokio::test]
 async fn nodes_compute_the_same_models_scores_and_forecasts_as_a_single_server() {
-    let Some(([(_one, mut single), (_two, mut cluster)], _workers)) = both().await else {
+    let Some(([(_one, mut single), (_two, mut cluster)], workers)) = both().await else {
         return skipped("models of Citus workers: the server has not preloaded it, or EDF_TEST_WORKERS is not set");
     };
     // The coordinator must not compute: edf_owner may do it on the workers only.
@@ -147,7 +147,7 @@ async fn nodes_compute_the_same_models_scores_and_forecasts_as_a_single_server()
     assert_eq!(texts(&mut cluster, FORECASTS).await, texts(&mut single, FORECASTS).await);
     let nodes = "select count(distinct nodeport)::text from pg_dist_shard_placement join pg_dist_shard using (shardid)
                  where logicalrelid = 'energy.node_models'::regclass";
-    assert_eq!(texts(&mut cluster, nodes).await, [_workers.places.len().to_string()]);
+    assert_eq!(texts(&mut cluster, nodes).await, [workers.places.len().to_string()]);
 }
 
 #[tokio::test]

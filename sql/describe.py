@@ -83,7 +83,8 @@ GROUPS = [
         energy.watch_jobs energy.clock edf.cancel_after energy.health energy.freshness energy.check_alerts
         energy.acknowledge_alert energy.alerts energy.alert_rules energy.alert_conditions energy.alert_deliveries
         energy.alert_receivers energy.make_partitions energy.apply_retention energy.dropped_rows energy.storage
-        energy.enable_timescaledb energy.run_timescaledb_job energy.deployments"""),
+        energy.enable_timescaledb energy.run_timescaledb_job energy.enable_citus energy.place_models
+        energy.node_models energy.deployments"""),
     ("Configuration and access", "Versions of the configuration, access to buildings, keys "
      "([configuration.md](configuration.md), [security.md](security.md)).", """
         energy.load_config energy.restore_config energy.config_errors energy.config_changes energy.configs
@@ -105,7 +106,8 @@ API = ("API", "PostgREST serves schema `api` over HTTP: views as paths, function
 # Named in documents that explain how the pipeline works, but not for use.
 INTERNAL = set("""
     edf.panel_of edf.predict edf.series_of edf.tuning_space edf.validate_json
-    energy.anomaly_models_of energy.building_places energy.buildings_due energy.correction_share energy.days_floor
+    energy.anomaly_models_of energy.building_places energy.building_states energy.buildings_due
+    energy.correction_share energy.days_floor energy.fit_on_node energy.scores_on_node energy.predict_on_node
     energy.hours_due energy.hours_floor energy.inputs_of_place energy.issue_hours energy.meter_turns
     energy.portfolio_errors energy.raise_anomaly_alerts energy.reading_before energy.refreshes_due energy.score_days_of
     energy.set_near energy.write_hours""".split())

@@ -2,6 +2,8 @@
 grant usage on schema raw, processed, features, energy to pipeline, analyst;
 
 grant select on all tables in schema raw, energy to pipeline, analyst;
+-- Only edf_owner is known to the nodes; the registry has the same artifacts.
+revoke select on energy.node_models from pipeline, analyst;
 grant insert on raw.sensors, raw.weather_forecasts, raw.weather_observations, raw.ingestions to pipeline;
 grant insert, update on raw.meter_readings, raw.rejected_messages to pipeline;
 grant insert, update, delete on raw.meter_inbox to pipeline;

@@ -1,5 +1,7 @@
 -- Applied on every deploy, idempotent: routines, API, grants. Run with psql as a superuser.
 \set ON_ERROR_STOP on
+-- Pages are XML: a server that was built without it serves none.
+select setting like '%--with-libxml%' as has_xml from pg_config where name = 'CONFIGURE' \gset
 begin;
 -- edf_owner owns the objects created here and calls the extension.
 grant usage on schema edf to edf_owner, pipeline, analyst;
@@ -22,6 +24,7 @@ set local role edf_owner;
 \ir routines/make_partitions.sql
 \ir routines/apply_retention.sql
 \ir routines/enable_timescaledb.sql
+\ir routines/enable_citus.sql
 \ir routines/hours_setting.sql
 \ir routines/near.sql
 \ir routines/topology.sql
@@ -77,6 +80,7 @@ set local role edf_owner;
 \ir routines/forecasting_model.sql
 \ir routines/stress_test.sql
 \ir routines/governance.sql
+\ir routines/nodes.sql
 \ir routines/train_model.sql
 \ir routines/train_archetype.sql
 \ir routines/gate_models.sql
@@ -170,6 +174,7 @@ set local role edf_owner;
 \ir api/buildings.sql
 \ir api/measured_demand.sql
 \ir api/jobs.sql
+\if :has_xml
 \ir pages/style.sql
 \ir pages/script.sql
 \ir pages/parts.sql
@@ -180,6 +185,7 @@ set local role edf_owner;
 \ir pages/technician.sql
 \ir api/dashboard.sql
 \ir api/login.sql
+\endif
 \ir pin_sessions.sql
 select energy.define_jobs() where exists (select from energy.configs);
 do $$ begin perform energy.record_deployment(); end; $$;

@@ -7,7 +7,7 @@
 --   * security warnings: each EXECUTE of a table's name or a query that is an argument is one, and these are arguments
 --     of the owner, names from energy.storage, or queries of analysts, which run with the caller's rights
 --   * what follows of columns that only a run knows: of EXECUTE, and of arguments of type record
---   * routines that call TimescaleDB, where the server has it not
+--   * routines that call TimescaleDB or Citus, where the server has it not
 \set ON_ERROR_STOP on
 \set QUIET on
 begin;
@@ -32,6 +32,10 @@ where split_part(routine::text, '(', 1) = any (array['energy.drop_old_rows', 'en
     'energy.make_building_days_aggregate', 'energy.make_hypertable', 'energy.set_policy'])
   and not exists (select from pg_extension where extname = 'timescaledb');
 
+delete from findings
+where routine::text ~ '^energy\.(enable_citus|grant_on_workers|has_nodes|require_citus)\('
+  and not exists (select from pg_extension where extname = 'citus');
+
 -- Columns that only a run knows; in such a routine the check does not see each use of a variable either.
 delete from findings using findings as unknown
 where unknown.routine = findings.routine
@@ -44,6 +48,8 @@ delete from findings using (values
     ('.', 'composite OUT variable ".*" is not single argument'),
     -- The signature of a job of TimescaleDB.
     ('energy.run_timescaledb_job\(', 'unused parameter "job_id"'),
+    -- Chooses the node of Citus.
+    ('energy.(fit|scores)_on_node\(', 'unused parameter "building_id"'),
     -- Literals as initial values; the extension's SQL changes with its upgrade scripts.
     ('^edf\.', 'target type is different type than source type'),
     -- CASE without ELSE raises, and all its branches return.

@@ -106,6 +106,12 @@ begin
         perform energy.record_job_run(
             'refresh_hours', null, energy.clock(), started_at, 'failed', 0, state, message, advice);
     end;
+    begin
+        perform energy.place_models();
+    exception when others then
+        raise warning 'models were not placed on the nodes: %', sqlerrm
+            using errcode = sqlstate, hint = 'Models without a copy on their node forecast on the coordinator.';
+    end;
     perform energy.plan_slots(issued_at, horizon);
     if issued_at is null then
         perform energy.plan_revisions();
@@ -113,7 +119,8 @@ begin
 end;
 $$;
 comment on function energy.prepare_issue(timestamptz, interval) is
-$$Refreshes the hours and plans the due slots, in the caller's transaction; arguments as energy.issue_forecasts.$$;
+$$Refreshes the hours, places models on the nodes and plans the due slots, in the caller's transaction; arguments as
+energy.issue_forecasts.$$;
 revoke all on function energy.prepare_issue(timestamptz, interval) from public;
 
 -- It commits after each batch, so it cannot have a SET clause; every name is qualified instead.

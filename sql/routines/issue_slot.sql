@@ -62,13 +62,11 @@ begin
         return query
         select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, ahead.confidence,
             served.model_id, served.archetype
-        from edf.models
-        cross join lateral edf.predict(
-            models.artifact,
+        from energy.predict_for_building(
+            forecast_by.building_id, served.model_id,
             energy.served_series(forecast_by.building_id, served.model_id, served.archetype, inputs, target,
                 received_at),
-            horizon, slot_at, '{}') as ahead
-        where models.model_id = served.model_id;
+            horizon, slot_at) as ahead;
     elsif source = 'design' then
         return query
         select ahead.valid_at, ahead.lead_hours, ahead.yhat, ahead.yhat_lower, ahead.yhat_upper, null::double precision,

@@ -58,14 +58,20 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     version constant bigint := energy.current_config_id();
+    fitted  edf.fitted;
     model   bigint;
 begin
-    model := edf.train(
-        fit_building.building_id, energy.training_query(fit_building.building_id, at), recipe ->> 'strategy',
-        recipe -> 'parameters',
-        recipe -> 'features', (energy.current_config() #>> '{inference,horizon}')::interval,
-        energy.stored_regressor_forecasts(fit_building.building_id, at),
+    fitted := energy.fit_for_building(
+        fit_building.building_id, recipe ->> 'strategy',
+        edf.series_of(
+            energy.training_query(fit_building.building_id, at),
+            energy.stored_regressor_forecasts(fit_building.building_id, at)),
+        recipe -> 'parameters', recipe -> 'features',
+        (energy.current_config() #>> '{inference,horizon}')::interval,
         energy.issue_hours(fit_building.building_id, at));
+    model := edf.register_model(
+        fit_building.building_id, recipe ->> 'strategy', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
+        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
     insert into energy.trainings (model_id, config_id, building_id, known_at, recipe)
     values (model, version, fit_building.building_id, at, fit_building.recipe);
     return model;
@@ -96,6 +102,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    config   constant jsonb := energy.current_config();
     training energy.trainings;
     own      jsonb;
     champion jsonb;
@@ -112,14 +119,18 @@ begin
         rivals := rivals || (champion || '{"name": "champion"}');
     end if;
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)
-    select training.model_id, candidate, ceil(lead_hours / 24), count(actual), edf.mape(actual, yhat),
-        edf.rmse(actual, yhat),
-        edf.mae(actual, yhat), 100 * avg((actual between yhat_lower and yhat_upper)::int)
-    from energy.backtest_recipes(
-        training.building_id, jsonb_build_object('first_origin',
-            energy.evaluation_start(training.building_id, training.known_at)),
-        jsonb_build_array(own) || rivals, training.known_at)
-    group by candidate, ceil(lead_hours / 24);
+    select training.model_id, candidate, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct
+    from energy.scores_for_building(
+        training.building_id,
+        edf.series_of(
+            energy.training_query(training.building_id, training.known_at),
+            energy.stored_regressor_forecasts(training.building_id, training.known_at)),
+        jsonb_build_array(own) || rivals, energy.building_features(training.building_id),
+        (config #>> '{inference,horizon}')::interval,
+        jsonb_build_object(
+            'step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}',
+            'first_origin', energy.evaluation_start(training.building_id, training.known_at)),
+        energy.issue_hours(training.building_id, training.known_at));
     get diagnostics written = row_count;
     -- The same recipe gives the same forecasts: reuse the scores.
     insert into energy.model_scores (model_id, strategy, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct)

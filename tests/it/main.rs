@@ -28,6 +28,7 @@ mod calendar;
 mod cancel;
 mod candidates;
 mod challenges;
+mod citus;
 mod compare;
 mod config;
 mod dump;

@@ -1,7 +1,14 @@
 -- Applied on every deploy, idempotent: routines, API, grants. Run with psql as a superuser.
 \set ON_ERROR_STOP on
--- Pages are XML: a server that was built without it serves none.
-select setting like '%--with-libxml%' as has_xml from pg_config where name = 'CONFIGURE' \gset
+-- Pages are XML: a server that was built without libxml serves none.
+do $$
+begin
+    perform set_config('energy.has_xml', 'true', false), xmlparse(content '<page/>');
+exception when feature_not_supported then
+    perform set_config('energy.has_xml', 'false', false);
+end;
+$$;
+select current_setting('energy.has_xml') as has_xml \gset
 begin;
 -- edf_owner owns the objects created here and calls the extension.
 grant usage on schema edf to edf_owner, pipeline, analyst;

@@ -3,6 +3,7 @@
 //!
 //! In separate databases, since the work is committed.
 
+use crate::storage::{is_preloaded, skipped};
 use edf_tests::{Throwaway, connect, dump_and_restore};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -194,6 +195,10 @@ async fn work(
 async fn concurrent_and_killed_work_loses_and_duplicates_no_reading() {
     let database = deployed().await;
     let mut postgres = database.connect().await;
+    // A dump of the schema does not restore hypertables, whose chunks retention would drop.
+    if is_preloaded(&mut postgres).await {
+        return skipped("retention beside other work, on a server with native TimescaleDB");
+    }
     postgres.execute("call energy.make_partitions()").await.unwrap();
     postgres
         .execute(raw_sql(

@@ -110,9 +110,9 @@ impl Observations {
 
     /// The target, which a detector needs that explains it.
     pub fn needed_target(&self) -> Result<&[f64], Error> {
-        self.target.as_deref().ok_or_else(|| {
-            Error::InvalidArgument("parameter \"target\" must name the column to explain".to_owned())
-        })
+        self.target
+            .as_deref()
+            .ok_or_else(|| Error::InvalidArgument("parameter \"target\" must name the column to explain".to_owned()))
     }
 
     /// When a row was, in days; NaN where that is not known.

@@ -143,9 +143,7 @@ impl Dimension {
             Value::Array(choices) if choices.is_empty() => Err(invalid(format!("the list of \"{name}\" is empty"))),
             Value::Array(choices) => {
                 match choices.iter().enumerate().find(|(at, value)| choices[..*at].contains(value)) {
-                    Some((_, twice)) => {
-                        Err(invalid(format!("{} is listed twice for \"{name}\"", clipped(twice, 200))))
-                    }
+                    Some((_, twice)) => Err(invalid(format!("{} is listed twice for \"{name}\"", clipped(twice, 200)))),
                     None => Ok(Self::Choice(choices.clone())),
                 }
             }

@@ -9,6 +9,9 @@ create index apartment_days_by_building on energy.apartment_days (building_id, l
 drop index energy.anomaly_scores_by_date;
 create index anomaly_scores_by_building on energy.anomaly_scores (building_id, local_date, detector);
 
+-- A block range index is chosen likewise, and reads all rows that were loaded building by building.
+drop index energy.apartment_features_by_date;
+
 -- The date dimension also by date: days of apartments are local dates.
 create unique index utc_days_by_date on energy.utc_days (((day_at at time zone 'UTC')::date));
 

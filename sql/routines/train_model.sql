@@ -70,8 +70,8 @@ begin
         (energy.current_config() #>> '{inference,horizon}')::interval,
         energy.issue_hours(fit_building.building_id, at));
     model := edf.register_model(
-        fit_building.building_id, recipe ->> 'strategy', fitted.artifact, fitted.parameters_used, fitted.features_used, fitted.feature_names,
-        fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
+        fit_building.building_id, recipe ->> 'strategy', fitted.artifact, fitted.parameters_used, fitted.features_used,
+        fitted.feature_names, fitted.training_start, fitted.training_end, fitted.training_rows, fitted.metrics);
     insert into energy.trainings (model_id, config_id, building_id, known_at, recipe)
     values (model, version, fit_building.building_id, at, fit_building.recipe);
     return model;

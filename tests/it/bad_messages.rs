@@ -8,13 +8,17 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, query, query_as, query_scalar};
 
 const RECEIVED_AT: &str = "2017-07-29 05:00Z";
-const HOSTILE: &str = "x'; drop table raw.meter_readings; -- $$ %s {}";
 
 /// A message in one line; unknown fields are ignored, so `door` can tag messages by the test.
 fn good(door: &str) -> String {
     let reading = format!(r#"{{"sensor_type": "test_{door}", "room_name": "hall", "value": 12.5}}"#);
     let place = r#""building_id": "homes-9-13", "apartment_id": "home-9""#;
     format!(r#"{{"door": "{door}", "timestamp_str": "2017-07-29T04:32:00Z", {place}, "readings": [{reading}]}}"#)
+}
+
+/// A sensor type that would do harm if it were pasted into a statement.
+fn hostile(door: &str) -> String {
+    format!("x'; drop table raw.meter_readings; -- $$ %s {{}} {door}")
 }
 
 /// (message, expected code) for every field and kind of error.
@@ -104,7 +108,7 @@ async fn each_is_kept(connection: &mut PgConnection, cases: &[(String, &str)]) {
 
 /// The values stored through this path, which are then removed.
 async fn taken(connection: &mut PgConnection, door: &str) -> Vec<f64> {
-    let types = [format!("test_{door}"), HOSTILE.to_owned()];
+    let types = [format!("test_{door}"), hostile(door)];
     let values = query_scalar(
         "delete from raw.meter_readings using raw.sensors
          where sensors.sensor_id = meter_readings.sensor_id and building_id = 'homes-9-13'
@@ -197,7 +201,7 @@ async fn errors_in_lines_have_a_code_when_copied() {
     let mut cases = meter_cases("copy");
     cases.retain(|(message, code)| *code != "far_future" || message.contains("9999"));
     let mut lines: Vec<u8> = cases.iter().flat_map(|(message, _)| [message.as_bytes(), b"\n"].concat()).collect();
-    lines.extend(good("copy").replace("test_copy", HOSTILE).bytes());
+    lines.extend(good("copy").replace("test_copy", &hostile("copy")).bytes());
     lines.extend(b"\n{\"door\": \"copy\", \"building_id\": \"\xff\xfe\xc3(\"}\n");
     lines.extend(good("copy").bytes());
     copy(lines).await.unwrap();

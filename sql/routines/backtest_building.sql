@@ -30,8 +30,8 @@ as $$
     from energy.current_config() as config
 $$;
 comment on function energy.evaluation_schedule() is
-$$The schedule of an evaluation, as in edf.backtest: the configured step and refit. Each evaluation adds its first origin
-or its test period.$$;
+$$The configured step and refit of an evaluation, for schedule of edf.backtest. Each evaluation adds its first origin or
+its test period. Errors: 55000 no configuration is loaded.$$;
 revoke all on function energy.evaluation_schedule() from public;
 
 create or replace function energy.backtest_recipes(building_id text, schedule jsonb, candidates jsonb,

@@ -54,9 +54,9 @@ as $$
 $$;
 comment on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) is
 $$Backtests recipes for a building, issued at the pipeline's hour with the actual lateness of readings. schedule: as in
-edf.backtest, overriding the configured step and refit. candidates: as in edf.backtest; default: the configured
-features. as_of: only data received by then is used, by default the pipeline's clock. Errors: as edf.backtest; 42704 no
-such building.$$;
+edf.backtest, overriding the configured step and refit. candidates: as in edf.backtest, with the configured features
+unless they have their own. as_of: only data received by then is used, by default the pipeline's clock. Errors: as
+edf.backtest; 22004 candidates is NULL; 42704 no such building.$$;
 revoke all on function energy.backtest_recipes(text, jsonb, jsonb, timestamptz) from public;
 
 create or replace function energy.backtest_building(building_id text, schedule jsonb,

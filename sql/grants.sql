@@ -57,7 +57,7 @@ grant execute on function energy.clock(), energy.current_config(), energy.backfi
     energy.stored_regressor_forecasts(text, timestamptz, timestamptz, text[]), energy.weather_reach(text, timestamptz),
     energy.iso(timestamptz), energy.exact(interval), energy.building_features(text),
     energy.backtest_building(text, jsonb, jsonb), energy.issue_hours(text, timestamptz),
-    energy.training_query(text, timestamptz),
+    energy.training_query(text, timestamptz), energy.training_series(text, timestamptz), energy.evaluation_schedule(),
     energy.regressor_forecasts_query(text, timestamptz, timestamptz),
     energy.stored_regressor_forecasts(text, timestamptz, timestamptz),
     energy.forecast_query(text, timestamptz, interval), energy.forecast_query(text, timestamptz, interval, text[]),

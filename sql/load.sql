@@ -81,6 +81,7 @@ set local role edf_owner;
 \ir routines/forecast_query.sql
 \ir routines/archetypes.sql
 \ir routines/regressor_forecasts_query.sql
+\ir routines/training_series.sql
 \ir routines/training_weather.sql
 \ir routines/backtest_building.sql
 \ir routines/overall_scores.sql

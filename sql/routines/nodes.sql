@@ -1,8 +1,9 @@
 -- Training, evaluation and forecast of one building: in the session itself or, with Citus (energy.enable_citus), on the
 -- node that has the building. The functions *_on_node are distributed: Citus runs a call of the form SELECT ... FROM
--- f(...) there, as the role that is in force, and the functions *_for_building make that edf_owner. No argument may have
--- a type of an extension, hence the series as text. The functions read nothing but their arguments and
--- energy.node_models, so that nodes need no other table.
+-- f(...) there, as the role that is in force, and the functions *_for_building make that edf_owner. No argument may
+-- have a type of an extension, hence the series as text. The functions read nothing but their arguments and
+-- energy.node_models, so that nodes need no other table. Each of the functions *_for_building handles a lost node
+-- itself: a common handler would need dynamic SQL, and jsonb for rows of three types, artifacts among them.
 create or replace function energy.has_nodes() returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

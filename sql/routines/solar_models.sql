@@ -83,9 +83,8 @@ begin
         select *, max(yhat_upper) filter (where candidate = 'solar') over (partition by issued_at, valid_at) as most
         from edf.backtest(
             query, features => features, horizon => horizon,
-            schedule => jsonb_build_object(
-                'step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}',
-                'test_period', config #>> '{evaluation,test_period}'),
+            schedule => energy.evaluation_schedule()
+                || jsonb_build_object('test_period', config #>> '{evaluation,test_period}'),
             regressor_forecasts => forecasts,
             candidates => '["solar", {"strategy": "seasonal_naive", "parameters": {"season_h": 24}}]',
             issue_hours => issue_hours)

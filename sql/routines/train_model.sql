@@ -63,9 +63,7 @@ declare
 begin
     fitted := energy.fit_for_building(
         fit_building.building_id, recipe ->> 'strategy',
-        edf.series_of(
-            energy.training_query(fit_building.building_id, at),
-            energy.stored_regressor_forecasts(fit_building.building_id, at)),
+        energy.training_series(fit_building.building_id, at),
         recipe -> 'parameters', recipe -> 'features',
         (energy.current_config() #>> '{inference,horizon}')::interval,
         energy.issue_hours(fit_building.building_id, at));
@@ -122,13 +120,10 @@ begin
     select training.model_id, candidate, lead_day, n, mape_pct, rmse_kwh, mae_kwh, coverage_pct
     from energy.scores_for_building(
         training.building_id,
-        edf.series_of(
-            energy.training_query(training.building_id, training.known_at),
-            energy.stored_regressor_forecasts(training.building_id, training.known_at)),
+        energy.training_series(training.building_id, training.known_at),
         jsonb_build_array(own) || rivals, energy.building_features(training.building_id),
         (config #>> '{inference,horizon}')::interval,
-        jsonb_build_object(
-            'step', config #>> '{evaluation,step}', 'refit', config #>> '{evaluation,refit}',
+        energy.evaluation_schedule() || jsonb_build_object(
             'first_origin', energy.evaluation_start(training.building_id, training.known_at)),
         energy.issue_hours(training.building_id, training.known_at));
     get diagnostics written = row_count;

@@ -70,12 +70,12 @@ begin
     ),
 
     runs as (
-        select *, row_number() over (partition by building_id, run order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, run order by hour_at) as since
+        select *, row_number() over run_by_hour as run_hours, first_value(local_time) over run_by_hour as since
         from (
-            select *, hour_at - interval '1 hour' * row_number() over (partition by building_id
-                order by hour_at) as run from by_hour
+            select *, hour_at - interval '1 hour' * row_number() over (partition by building_id order by hour_at) as run
+            from by_hour
         ) as numbered
+        window run_by_hour as (partition by building_id, run order by hour_at)
     ),
 
     -- Once, whatever number of days the planner expects.

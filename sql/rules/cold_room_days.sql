@@ -61,33 +61,27 @@ begin
             and room_c - earlier_c < min_rise and (max_outdoor_c is null or outdoor_mean_c <= max_outdoor_c) as is_on
         from (
             select hours.*,
-                min(setpoint_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                        and current row) as asked_c,
-                max(room_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                        and settle preceding) as earlier_c,
+                min(setpoint_c) over (room_by_hour range between settle preceding and current row) as asked_c,
+                max(room_c) over (room_by_hour range between settle preceding and settle preceding) as earlier_c,
                 -- Boilers heed the mean of a day: a cold night between warm days is not heated.
                 avg(outdoor_c) over (
-                    partition by building_id, apartment_id, room_name order by hour_at
-                    range between interval '23 hours' preceding and current row) as outdoor_mean_c
+                    room_by_hour range between interval '23 hours' preceding and current row) as outdoor_mean_c
             from suspects
             cross join lateral energy.anomaly_hours(buildings, apartments, least(since, near_date), to_date) as hours
+            window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
         ) as asked
     ),
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run
-            order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
-                order by hour_at) as since
+        select *, row_number() over run_by_hour as run_hours, first_value(local_time) over run_by_hour as since
         from (
-            select *, hour_at - interval '1 hour' * row_number() over (
-                    partition by building_id, apartment_id, room_name order by hour_at) as run
+            select *, hour_at - interval '1 hour' * row_number() over room_by_hour as run
             from flagged
             where is_on
+            window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
         ) as numbered
+        window run_by_hour as (partition by building_id, apartment_id, room_name, run order by hour_at)
     ),
 
     by_room as (

@@ -43,16 +43,14 @@ begin
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run
-            order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
-                order by hour_at) as since
+        select *, row_number() over run_by_hour as run_hours, first_value(local_time) over run_by_hour as since
         from (
-            select *, hour_at - interval '1 hour' * row_number() over (
-                    partition by building_id, apartment_id, room_name order by hour_at) as run
+            select *, hour_at - interval '1 hour' * row_number() over room_by_hour as run
             from flagged
             where is_on
+            window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
         ) as numbered
+        window run_by_hour as (partition by building_id, apartment_id, room_name, run order by hour_at)
     ),
 
     -- Many small steps make a drift; and where nothing else moved, a constant temperature is no wonder.

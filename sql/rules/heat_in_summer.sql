@@ -23,14 +23,14 @@ begin
 
     -- Days in a row: one that is not known ends a run.
     runs as materialized (
-        select *, row_number() over (partition by building_id, apartment_id, run order by local_date) as days,
-            min(local_date) over (partition by building_id, apartment_id, run) as since
+        select *, row_number() over run_by_day as days, min(local_date) over run_by_day as since
         from (
-            select *, local_date - (row_number() over (partition by building_id, apartment_id
-                order by local_date))::integer as run
+            select *, local_date - (row_number() over apartment_by_day)::integer as run
             from known
             where is_on
+            window apartment_by_day as (partition by building_id, apartment_id order by local_date)
         ) as numbered
+        window run_by_day as (partition by building_id, apartment_id, run order by local_date)
     )
 
     select known.building_id, known.apartment_id, known.local_date,

@@ -39,33 +39,36 @@ begin
 
     -- A room that was asked to be warm a while ago may still be: it has to have had time to cool.
     recent as materialized (
-        select hours.*, max(setpoint_c) over (
-                partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                    and current row) as asked_c
+        select hours.*, max(setpoint_c) over lately as asked_c
         from suspects
         cross join lateral energy.anomaly_hours(
             buildings, apartments, from_date - 1 - ceil(required / 24)::integer, to_date) as hours
+        window lately as (
+            partition by building_id, apartment_id, room_name order by hour_at
+            range between settle preceding and current row)
     ),
 
     -- Those that may have been too warm for long enough: of the others no more has to be read.
     long as materialized (
         select distinct building_id, apartment_id
         from (
-            select building_id, apartment_id, room_name, hour_at - interval '1 hour' * row_number() over (
-                    partition by building_id, apartment_id, room_name order by hour_at) as run
+            select building_id, apartment_id, room_name,
+                hour_at - interval '1 hour' * row_number() over room_by_hour as run
             from recent
             where room_c > asked_c + over_c and heating_mean_kwh >= min_kwh
+            window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
         ) as numbered
         group by building_id, apartment_id, room_name, run
         having count(*) >= required
     ),
 
     earlier as materialized (
-        select hours.*, max(setpoint_c) over (
-                partition by building_id, apartment_id, room_name order by hour_at range between settle preceding
-                    and current row) as asked_c
+        select hours.*, max(setpoint_c) over lately as asked_c
         from (select array_agg(building_id) as buildings, array_agg(apartment_id) as apartments from long) as long
         cross join lateral energy.anomaly_hours(buildings, apartments, from_date - 7 - usual_days, to_date) as hours
+        window lately as (
+            partition by building_id, apartment_id, room_name order by hour_at
+            range between settle preceding and current row)
     ),
 
     -- By how much a room was warmer than asked for in the weeks before: one between heated rooms that is hardly heated
@@ -97,16 +100,14 @@ begin
 
     -- Hours in a row: an hour that is not known ends a run.
     runs as (
-        select *, row_number() over (partition by building_id, apartment_id, room_name, run
-            order by hour_at) as run_hours,
-            first_value(local_time) over (partition by building_id, apartment_id, room_name, run
-                order by hour_at) as since
+        select *, row_number() over run_by_hour as run_hours, first_value(local_time) over run_by_hour as since
         from (
-            select *, hour_at - interval '1 hour' * row_number() over (
-                    partition by building_id, apartment_id, room_name order by hour_at) as run
+            select *, hour_at - interval '1 hour' * row_number() over room_by_hour as run
             from flagged
             where is_on
+            window room_by_hour as (partition by building_id, apartment_id, room_name order by hour_at)
         ) as numbered
+        window run_by_hour as (partition by building_id, apartment_id, room_name, run order by hour_at)
     ),
 
     by_room as (

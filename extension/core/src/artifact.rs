@@ -8,7 +8,8 @@
 //! never a wrong forecast or a crash in a parser. The digest is not a signature: access to the registry controls which
 //! models run.
 //!
-//! Format 5 can be read too ([`v5`]), so that models survive an upgrade.
+//! Format 5 can be read too ([`v5`]), so that models survive an upgrade; format 6 except for models with `solar`, whose
+//! intervals had another unit.
 //!
 //! A header with a `kind` field belongs to a model that does not forecast; see [`crate::anomaly`].
 
@@ -27,7 +28,10 @@ use std::borrow::Cow;
 
 const MAGIC: &[u8; 4] = b"EDFM";
 /// Increased when an older version could not read the new format, or would misread it.
-const FORMAT_VERSION: u16 = 6;
+const FORMAT_VERSION: u16 = 7;
+/// From this version on, the intervals of `solar` depend on the clear-sky index.
+const CLEAR_SKY_VERSION: u16 = 7;
+const TRAIN_AGAIN: &str = "train it again: select edf.train(...), then edf.approve_model(...)";
 const HEADER_AT: usize = 10;
 const DIGEST_LEN: usize = 32;
 
@@ -61,6 +65,14 @@ pub struct Header {
     pub intraday: Intraday,
     /// Range of the training data.
     pub learnt: Learnt,
+}
+
+impl Header {
+    /// Whether this strategy or one of its members has this name.
+    fn names(&self, strategy: &str) -> bool {
+        let members = self.parameters.get("members").and_then(Value::as_array).into_iter().flatten();
+        self.strategy == strategy || members.filter_map(|member| member.get("strategy")).any(|name| name == strategy)
+    }
 }
 
 /// Serialises a header and a state.
@@ -120,11 +132,8 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Packed<'_>, Error> {
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(|| damaged("it is too short"))?;
     let version = u16::from_le_bytes(*version);
     if !(v5::VERSION..=FORMAT_VERSION).contains(&version) {
-        let what = if version > FORMAT_VERSION {
-            "update the extension: alter extension edf update"
-        } else {
-            "train it again: select edf.train(...), then edf.approve_model(...)"
-        };
+        let what =
+            if version > FORMAT_VERSION { "update the extension: alter extension edf update" } else { TRAIN_AGAIN };
         return Err(Error::NotSupported(format!(
             "the model is in format {version}, this version of edf reads {} to {FORMAT_VERSION}; {what}",
             v5::VERSION
@@ -149,6 +158,13 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), Error> {
         v5::VERSION => v5::read(serde_json::from_slice(header).map_err(|error| unreadable(&error))?, state)?,
         _ => (serde_json::from_slice::<Header>(header).map_err(|error| unreadable(&error))?, Cow::Borrowed(state)),
     };
+    if version < CLEAR_SKY_VERSION && header.names("solar") {
+        return Err(Error::NotSupported(format!(
+            "the model is of strategy {:?} in format {version}, whose intervals this version of edf does not read; \
+             {TRAIN_AGAIN}",
+            header.strategy
+        )));
+    }
     if header.step_seconds <= 0 || header.horizon == 0 {
         return Err(Error::DamagedArtifact("its header has invalid values".to_owned()));
     }
@@ -162,13 +178,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn sample() -> Vec<u8> {
+        sample_of("xgboost", serde_json::json!({"eta": 0.1}))
+    }
+
+    fn sample_of(strategy: &str, parameters: Value) -> Vec<u8> {
         let header = Header {
-            strategy: "xgboost".to_owned(),
+            strategy: strategy.to_owned(),
             step_seconds: 3600,
             horizon: 72,
             regressors: vec!["temperature_c".to_owned()],
             features: FeatureSpec::default(),
-            parameters: serde_json::json!({"eta": 0.1}),
+            parameters,
             trained_until: 1_700_000_000,
             phases: Phases::only(Phase { slot: 5, delay: 1 }),
             availability_seconds: Some(3600),
@@ -201,13 +221,35 @@ mod tests {
         }
     }
 
+    fn in_version(mut bytes: Vec<u8>, version: u16) -> Vec<u8> {
+        bytes.truncate(bytes.len() - DIGEST_LEN);
+        bytes[4..6].copy_from_slice(&version.to_le_bytes());
+        bytes.extend(Sha256::digest(&bytes));
+        bytes
+    }
+
     #[test]
     fn a_newer_format_is_not_supported_rather_than_damaged() {
-        let mut bytes = sample();
-        bytes.truncate(bytes.len() - DIGEST_LEN);
-        bytes[4..6].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
-        bytes.extend(Sha256::digest(&bytes));
+        let bytes = in_version(sample(), FORMAT_VERSION + 1);
         assert!(matches!(decode(&bytes), Err(Error::NotSupported(_))));
+    }
+
+    #[test]
+    fn of_format_6_only_models_with_solar_are_trained_again() {
+        let members = serde_json::json!({"members": [{"strategy": "lear"}, {"strategy": "solar"}]});
+        for (strategy, parameters, is_read) in [
+            ("ensemble", serde_json::json!({"members": [{"strategy": "lear"}]}), true),
+            ("ensemble", members, false),
+            ("solar", serde_json::json!({}), false),
+        ] {
+            let bytes = sample_of(strategy, parameters);
+            assert!(decode(&bytes).is_ok());
+            match decode(&in_version(bytes, 6)) {
+                Ok(_) => assert!(is_read),
+                Err(Error::NotSupported(told)) => assert!(!is_read && told.contains("train it again"), "{told}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     proptest! {

@@ -1,10 +1,11 @@
 //! Prediction intervals and quantiles by weighted split conformal prediction.
 //!
 //! The residuals come from forecasts of data held out from training. Each residual is divided by its expected spread: a
-//! profile over the day times the recent level of demand, so that intervals are narrow at night, wide in the evening,
-//! and wider in seasons of higher demand. A quantile of a new forecast is the same quantile of these ratios for its day
-//! of lead, times its own spread (locally weighted conformal prediction: Lei et al., *Distribution-Free Predictive
-//! Inference for Regression*, 2018, sections 2.2 and 5.2). Quantiles read from one sorted list never cross.
+//! profile over the day times a level, which is recent demand, or for generation a function of the clear-sky index. So
+//! intervals are narrow at night, wide in the evening, and wider in seasons of higher demand. A quantile of a new
+//! forecast is the same quantile of these ratios for its day of lead, times its own spread (locally weighted conformal
+//! prediction: Lei et al., *Distribution-Free Predictive Inference for Regression*, 2018, sections 2.2 and 5.2).
+//! Quantiles read from one sorted list never cross.
 //!
 //! Demand drifts, so old residuals are less informative: the weight of each halves every [`weighted::HALF_LIFE_DAYS`]
 //! days (Barber, Candès, Ramdas and Tibshirani, *Conformal Prediction Beyond Exchangeability*, 2023), and in service
@@ -50,7 +51,25 @@ pub struct Residual {
     pub slot: usize,
     /// Actual minus forecast.
     pub error: f64,
-    /// Expected level of demand when the forecast was made.
+    /// What the size of errors is proportional to, as expected when the forecast was made.
+    pub level: f64,
+}
+
+impl Residual {
+    /// The row that it belongs to.
+    pub fn ahead(&self) -> Ahead {
+        Ahead { lead: self.lead, slot: self.slot, level: self.level }
+    }
+}
+
+/// A row ahead of an origin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ahead {
+    /// Lead in steps; 1 is the step that starts at the origin.
+    pub lead: usize,
+    /// Row within its local day.
+    pub slot: usize,
+    /// What the size of errors is proportional to.
     pub level: f64,
 }
 
@@ -78,7 +97,6 @@ struct Ratio {
 /// The ratios as of one origin: by day of lead, sorted, each with the cumulative weight up to and including itself.
 pub struct Fan<'a> {
     intervals: &'a Intervals,
-    level: f64,
     cumulated: Vec<Vec<(f64, f64)>>,
     scales: Vec<f64>,
 }
@@ -135,10 +153,11 @@ impl Intervals {
     /// Updates the scale of a day of lead by the share of these residuals, all of one issue, outside the interval that
     /// would have been given then.
     fn update(&mut self, of_day: &[Residual], lead_day: usize, before: &ByValue) {
-        let sorted = before.cumulated(of_day[0].origin_at.max(self.learnt_until));
-        if sorted.len() < SETTLED_DAYS * self.profile.len() {
+        let now = of_day[0].origin_at.max(self.learnt_until);
+        if before.days(now) < SETTLED_DAYS {
             return;
         }
+        let sorted = before.cumulated(now);
         let scale = self.scales[lead_day].last().map_or(1.0, |(_, scale)| *scale);
         let tail = (1.0 - COVERAGE) / 2.0;
         let inside = scale * quantile(&sorted, tail)..=scale * quantile(&sorted, 1.0 - tail);
@@ -149,15 +168,14 @@ impl Intervals {
         self.scales[lead_day].push((known_at, moved.clamp(SCALES.0, SCALES.1)));
     }
 
-    /// The distribution of a forecast issued at this time (seconds since 1970) at this level of demand: only the
-    /// residuals used in training and those known by then count.
-    pub fn fan(&self, issued_at: i64, level: f64) -> Fan<'_> {
+    /// The distribution of a forecast issued at this time (seconds since 1970): only the residuals used in training and
+    /// those known by then count.
+    pub fn fan(&self, issued_at: i64) -> Fan<'_> {
         let now = issued_at.max(self.learnt_until);
         let scale =
             |scales: &Vec<(i64, f64)>| scales.iter().rfind(|(from, _)| *from <= now).map_or(1.0, |found| found.1);
         Fan {
             intervals: self,
-            level,
             cumulated: self.ratios.iter().map(|ratios| ByValue::new(ratios, now).cumulated(now)).collect(),
             scales: self.scales.iter().map(scale).collect(),
         }
@@ -216,23 +234,23 @@ impl Intervals {
 }
 
 impl Fan<'_> {
-    /// The quantiles `lead` steps after the origin, at row `slot` of the local day, around the forecast `yhat`;
-    /// ascending like the levels.
-    pub fn quantiles(&self, lead: usize, slot: usize, yhat: f64, levels: &[f64]) -> Vec<f64> {
+    /// The quantiles of a row ahead, around its forecast `yhat`; ascending like the levels.
+    pub fn quantiles(&self, ahead: Ahead, yhat: f64, levels: &[f64]) -> Vec<f64> {
+        let Ahead { lead, slot, level } = ahead;
         let day = self.intervals.profile.len();
         let of_day = |lead_day: usize| self.cumulated.get(lead_day).filter(|ratios| !ratios.is_empty());
         let lead_day = ((lead - 1) / day).min(self.cumulated.len() - 1);
         let Some(ratios) = of_day(lead_day).or_else(|| (0..self.cumulated.len()).find_map(of_day)) else {
             return vec![yhat; levels.len()];
         };
-        let spread = self.scales[lead_day] * self.intervals.spread(slot, self.level);
+        let spread = self.scales[lead_day] * self.intervals.spread(slot, level);
         levels.iter().map(|level| yhat + spread * quantile(ratios, *level)).collect()
     }
 
     /// Lower and upper bound of the interval; it includes `yhat`.
-    pub fn interval(&self, lead: usize, slot: usize, yhat: f64) -> (f64, f64) {
+    pub fn interval(&self, ahead: Ahead, yhat: f64) -> (f64, f64) {
         let tail = (1.0 - COVERAGE) / 2.0;
-        let bounds = self.quantiles(lead, slot, yhat, &[tail, 1.0 - tail]);
+        let bounds = self.quantiles(ahead, yhat, &[tail, 1.0 - tail]);
         (bounds[0].min(yhat), bounds[1].max(yhat))
     }
 }
@@ -273,6 +291,10 @@ mod tests {
         Residual { origin_at: hour(origin), known_at, lead, slot: target % 24, error, level: 1.0 }
     }
 
+    fn ahead(lead: usize, level: f64) -> Ahead {
+        Ahead { lead, slot: 4, level }
+    }
+
     fn residuals(errors: &[f64]) -> Vec<Residual> {
         errors.iter().enumerate().map(|(i, error)| residual(200 + i, 1 + i % 48, *error)).collect()
     }
@@ -281,16 +303,17 @@ mod tests {
     fn interval_width_depends_on_the_day_of_lead() {
         let errors: Vec<_> = (0..480).map(|i| if i % 48 < 24 { 1.0 } else { -2.0 }).collect();
         let intervals = Intervals::learn(24, 48, &residuals(&errors), &mut || ());
-        let fan = intervals.fan(hour(700), 1.0);
-        assert!(fan.interval(1, 4, 10.0).1 > 10.5 && fan.interval(1, 4, 10.0).0 == 10.0);
-        assert!(fan.interval(25, 4, 10.0).0 < 9.0 && fan.interval(25, 4, 10.0).1 == 10.0);
+        let fan = intervals.fan(hour(700));
+        let interval = |lead| fan.interval(ahead(lead, 1.0), 10.0);
+        assert!(interval(1).1 > 10.5 && interval(1).0 == 10.0);
+        assert!(interval(25).0 < 9.0 && interval(25).1 == 10.0);
         assert!(intervals.is_sound(24));
     }
 
     #[test]
     fn a_higher_level_widens_the_interval() {
         let intervals = Intervals::learn(24, 48, &residuals(&[1.0; 480]), &mut || ());
-        let upper = |level| intervals.fan(hour(700), level).interval(1, 4, 0.0).1;
+        let upper = |level| intervals.fan(hour(700)).interval(ahead(1, level), 0.0).1;
         assert!((upper(2.0) - 2.0 * upper(1.0)).abs() < 1e-6);
         assert_eq!(upper(0.0), upper(LEAST_SHARE));
     }
@@ -298,11 +321,11 @@ mod tests {
     #[test]
     fn new_residuals_change_the_interval_and_later_ones_are_not_used() {
         let mut intervals = Intervals::learn(24, 24, &residuals(&[1.0; 100]), &mut || ());
-        let before = intervals.fan(hour(500), 1.0).interval(1, 4, 0.0);
+        let before = intervals.fan(hour(500)).interval(ahead(1, 1.0), 0.0);
         let join = |row| residual(row, 1, 9.0);
         intervals.calibrate(&(500..600).map(join).collect::<Vec<_>>(), i64::MAX, &mut || ());
-        assert_eq!(intervals.fan(hour(500), 1.0).interval(1, 4, 0.0), before);
-        assert!(intervals.fan(hour(700), 1.0).interval(1, 4, 0.0).1 > 5.0 * before.1);
+        assert_eq!(intervals.fan(hour(500)).interval(ahead(1, 1.0), 0.0), before);
+        assert!(intervals.fan(hour(700)).interval(ahead(1, 1.0), 0.0).1 > 5.0 * before.1);
     }
 
     #[test]
@@ -318,9 +341,9 @@ mod tests {
             let mut shares = Vec::new();
             for origin in (0..84).map(|d| 1000 + 24 * (56 + d)) {
                 let of_day = day(origin, size);
-                let fan = intervals.fan(hour(origin), 1.0);
+                let fan = intervals.fan(hour(origin));
                 let inside = |r: &&Residual| {
-                    let (lower, upper) = fan.interval(r.lead, r.slot, 0.0);
+                    let (lower, upper) = fan.interval(r.ahead(), 0.0);
                     (lower..=upper).contains(&r.error)
                 };
                 shares.push(of_day.iter().filter(inside).count() as f64 / 24.0);
@@ -330,6 +353,16 @@ mod tests {
             assert!((mean(&shares[..3]) - before).abs() < 0.2, "{size}: {} at first", mean(&shares[..3]));
             assert!((mean(&shares[42..]) - COVERAGE).abs() < 0.04, "{size}: {} at last", mean(&shares[42..]));
         }
+    }
+
+    #[test]
+    fn feedback_starts_after_two_weeks_although_only_some_rows_of_a_day_are_uncertain() {
+        let day = |d: usize| (9..13).map(move |lead| residual(1000 + 24 * d, lead, if d < 14 { 1.0 } else { 9.0 }));
+        let scales = |days: usize| {
+            let learnt: Vec<Residual> = (0..days).flat_map(day).collect();
+            Intervals::learn(24, 24, &learnt, &mut || ()).scales.concat().len()
+        };
+        assert_eq!([14, 15].map(scales), [0, 1]);
     }
 
     #[test]
@@ -349,7 +382,7 @@ mod tests {
             levels.sort_by(f64::total_cmp);
             let intervals = Intervals::learn(24, 48, &residuals(&errors), &mut || ());
             for lead in [1, 30, 48] {
-                let quantiles = intervals.fan(hour(700), 1.0).quantiles(lead, 3, yhat, &levels);
+                let quantiles = intervals.fan(hour(700)).quantiles(ahead(lead, 1.0), yhat, &levels);
                 prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|value| value.is_finite()));
             }
         }

@@ -9,7 +9,7 @@
 //! the time of day of the newest residual.
 
 use crate::Checkpoint;
-use crate::intervals::{LEAST_SHARE, Residual, mean};
+use crate::intervals::{Ahead, LEAST_SHARE, Residual, mean};
 use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,12 @@ impl Intraday {
         let near = residuals.iter().filter(|residual| residual.lead <= 2 * day);
         let mean_level = mean(near.clone().map(|residual| residual.level)).filter(|level| *level > 0.0);
         let least = mean_level.map_or(1.0, |level| LEAST_SHARE * level);
-        let near: Vec<Residual> =
-            near.map(|residual| Residual { error: residual.error / residual.level.max(least), ..*residual }).collect();
+        let relative = |residual: &Residual| Residual {
+            error: residual.error / residual.level.max(least),
+            level: 1.0,
+            ..*residual
+        };
+        let near: Vec<Residual> = near.map(relative).collect();
         let all = mean(near.iter().map(|residual| residual.error.powi(2)));
         let Some(all) = all.filter(|all| *all > 0.0 && all.is_finite()) else { return Self::default() };
         let mut squares = vec![(FEW * all, FEW); day];
@@ -73,7 +77,7 @@ impl Intraday {
                 checkpoint();
                 let known = &of_origin[(newest + 1).saturating_sub(day / 2)..=newest];
                 let ahead = of_origin[newest + 1..].iter().take(day);
-                let asked: Vec<(usize, usize)> = ahead.clone().map(|residual| (residual.lead, residual.slot)).collect();
+                let asked: Vec<Ahead> = ahead.clone().map(Residual::ahead).collect();
                 let (both, squares) = &mut sums[of_origin[newest].slot];
                 for (residual, correction) in ahead.zip(self.corrections(known, &asked)) {
                     let (error, correction) =
@@ -92,8 +96,8 @@ impl Intraday {
             .collect()
     }
 
-    /// The corrections to add to forecasts (lead and row of the local day), given known residuals by ascending lead.
-    pub fn corrections(&self, known: &[Residual], ahead: &[(usize, usize)]) -> Vec<f64> {
+    /// The corrections to add to the forecasts of rows ahead, given known residuals by ascending lead.
+    pub fn corrections(&self, known: &[Residual], ahead: &[Ahead]) -> Vec<f64> {
         let none = vec![0.0; ahead.len()];
         let Some(variance) = self.covariance.first().filter(|_| !known.is_empty()) else { return none };
         let between = |a: usize, b: usize| self.covariance.get(a.abs_diff(b)).copied().unwrap_or(0.0);
@@ -102,10 +106,14 @@ impl Intraday {
             between(known[i].lead, known[j].lead) + if i == j { NOISE * variance } else { 0.0 }
         });
         let Ok(factors) = system.llt(Side::Lower) else { return none };
-        let weights = factors.solve(Col::from_fn(n, |i| known[i].error / self.spread[known[i].slot]));
+        // Relative to the newest known row: where all rows have the same level, it has no effect.
+        let newest = known[n - 1].level;
+        let relative = |level: f64| if newest > 0.0 && level > 0.0 { level / newest } else { 1.0 };
+        let spread = |row: Ahead| self.spread[row.slot] * relative(row.level);
+        let weights = factors.solve(Col::from_fn(n, |i| known[i].error / spread(known[i].ahead())));
         let expected = |lead: usize| (0..n).map(|i| between(lead, known[i].lead) * weights[i]).sum::<f64>();
         let gain = self.gain[known[n - 1].slot];
-        ahead.iter().map(|(lead, slot)| gain * self.spread[*slot] * expected(*lead)).collect()
+        ahead.iter().map(|row| gain * spread(*row) * expected(row.lead)).collect()
     }
 
     /// Whether it is valid for a series with this many rows per day.
@@ -154,6 +162,10 @@ mod tests {
         }
     }
 
+    fn ahead(lead: usize, slot: usize) -> Ahead {
+        Ahead { lead, slot, level: 2.0 }
+    }
+
     fn learn(residuals: &[Residual]) -> Intraday {
         Intraday::learn(24, residuals, &mut || ())
     }
@@ -167,7 +179,9 @@ mod tests {
         });
         let known = &all[..4];
         let newest = known[3].error;
-        for (power, correction) in (1..).zip(learn(&all).corrections(known, &[(5, 9), (6, 10), (10, 14)])) {
+        for (power, correction) in
+            (1..).zip(learn(&all).corrections(known, &[ahead(5, 9), ahead(6, 10), ahead(10, 14)]))
+        {
             let expected = newest * 0.9_f64.powi(if power == 3 { 6 } else { power });
             assert!((correction - expected).abs() < 0.15 * newest.abs(), "{correction} for {expected}");
         }
@@ -177,7 +191,7 @@ mod tests {
     fn uncorrelated_errors_are_not_extrapolated() {
         let mut noise = noise();
         let all = residuals(400, |_| noise());
-        let corrections = learn(&all).corrections(&all[..6], &[(7, 11), (8, 12), (20, 0)]);
+        let corrections = learn(&all).corrections(&all[..6], &[ahead(7, 11), ahead(8, 12), ahead(20, 0)]);
         assert!(corrections.iter().all(|correction| correction.abs() < 0.1), "{corrections:?}");
     }
 
@@ -188,18 +202,30 @@ mod tests {
             error = 0.9 * error + noise();
             error * if (lead + 4) % 24 < 12 { 4.0 } else { 1.0 }
         });
-        let corrections = learn(&all).corrections(&all[5..6], &[(7, 11), (8, 12)]);
+        let corrections = learn(&all).corrections(&all[5..6], &[ahead(7, 11), ahead(8, 12)]);
         assert!((corrections[0] / corrections[1] - 4.0 / 0.9).abs() < 1.0, "{corrections:?}");
+    }
+
+    #[test]
+    fn corrections_scale_with_the_level_of_the_row() {
+        let (mut noise, mut error) = (noise(), 0.0);
+        let all = residuals(400, |_| {
+            error = 0.9 * error + noise();
+            error
+        });
+        let of = |level| learn(&all).corrections(&all[5..6], &[Ahead { level, ..ahead(7, 11) }])[0];
+        assert!((of(6.0) / of(2.0) - 3.0).abs() < 1e-9);
+        assert_eq!(of(0.0), of(2.0));
     }
 
     #[test]
     fn without_residuals_or_errors_there_is_no_correction() {
         let mut noise = noise();
         let all = residuals(30, |_| noise());
-        assert_eq!(learn(&all).corrections(&[], &[(1, 5), (2, 6)]), [0.0, 0.0]);
+        assert_eq!(learn(&all).corrections(&[], &[ahead(1, 5), ahead(2, 6)]), [0.0, 0.0]);
         assert_eq!(learn(&[]), Intraday::default());
         let exact = residuals(30, |_| 0.0);
-        assert_eq!(learn(&exact).corrections(&all[..3], &[(4, 8)]), [0.0]);
+        assert_eq!(learn(&exact).corrections(&all[..3], &[ahead(4, 8)]), [0.0]);
     }
 
     proptest! {
@@ -216,7 +242,7 @@ mod tests {
             let mut known: Vec<Residual> = known.into_iter().map(of).collect();
             known.sort_by_key(|residual| residual.lead);
             known.dedup_by_key(|residual| residual.lead);
-            let ahead: Vec<(usize, usize)> = (24..72).map(|lead| (lead, (lead + 4) % 24)).collect();
+            let ahead: Vec<Ahead> = (24..72).map(|lead| ahead(lead, (lead + 4) % 24)).collect();
             let largest = known.iter().map(|residual| residual.error.abs()).fold(0.0, f64::max);
             for correction in intraday.corrections(&known, &ahead) {
                 prop_assert!(correction.abs() <= 50.0 * largest, "{correction} of {largest}");

@@ -9,8 +9,11 @@
 use crate::Checkpoint;
 use crate::error::Error;
 use crate::grid::DAY_SECONDS;
-use crate::intervals::{Intervals, Residual, check_levels};
+use crate::intervals::{Ahead, Intervals, Residual, check_levels};
 use chrono::{DateTime, TimeDelta, Utc};
+
+/// No level is assumed: the spread is that of the residuals alone.
+const NO_LEVEL: f64 = 1.0;
 
 /// The sum of the residuals of the forecasts of all series, issued at one time for one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,13 +72,13 @@ pub fn fans(
         let known = residuals.iter().filter(|r| r.issued_at + seconds(r.lead_hours) <= now);
         let known: Vec<JointResidual> = known.copied().collect();
         let history = History::new(&known, step, now, checkpoint)?;
-        let fan = history.intervals.fan(history.origin, 1.0);
+        let fan = history.intervals.fan(history.origin);
         for at in together {
             let JointForecast { lead_hours, yhat, .. } = forecasts[*at];
-            let lead = steps(lead_hours, step);
-            let slot = slot(forecasts[*at].valid_at, step);
-            let (lower, upper) = fan.interval(lead, slot, yhat);
-            let quantiles = fan.quantiles(lead, slot, yhat, levels);
+            let ahead =
+                Ahead { lead: steps(lead_hours, step), slot: slot(forecasts[*at].valid_at, step), level: NO_LEVEL };
+            let (lower, upper) = fan.interval(ahead, yhat);
+            let quantiles = fan.quantiles(ahead, yhat, levels);
             fans[*at] = Some(JointFan { issued_at: now, lower, upper, quantiles, origins: history.origins });
         }
     }
@@ -106,8 +109,7 @@ impl History {
             lead: steps(r.lead_hours, step),
             slot: slot(known_at(r) - step, step),
             error: r.error,
-            // No level is assumed: the spread is that of the residuals alone.
-            level: 1.0,
+            level: NO_LEVEL,
         };
         let residuals: Vec<Residual> = known.iter().map(residual).collect();
         let horizon = residuals.iter().map(|residual| residual.lead).max().unwrap_or(1);

@@ -2,6 +2,7 @@
 
 use super::Ratio;
 use crate::grid::DAY_SECONDS;
+use std::collections::HashSet;
 
 /// Half-life of the weight of a residual, in days.
 pub(super) const HALF_LIFE_DAYS: f64 = 56.0;
@@ -35,6 +36,13 @@ impl ByValue {
     fn weight_of(&self, seconds: i64) -> f64 {
         let half_lives = seconds.saturating_sub(self.since) as f64 / DAY_SECONDS as f64 / HALF_LIFE_DAYS;
         half_lives.clamp(-500.0, 500.0).exp2()
+    }
+
+    /// The number of days with ratios known by `now` (seconds since 1970).
+    pub(super) fn days(&self, now: i64) -> usize {
+        let known = || self.entries.iter().map(|(_, known_at, _)| *known_at).filter(|known_at| *known_at <= now);
+        let first = known().min().unwrap_or(now);
+        known().map(|known_at| known_at.saturating_sub(first) / DAY_SECONDS).collect::<HashSet<_>>().len()
     }
 
     /// The ratios known by `now` (seconds since 1970), sorted, each with the cumulative weight up to and including

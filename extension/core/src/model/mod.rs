@@ -77,7 +77,13 @@ pub trait Forecaster {
 
     /// The level of demand at `origin`, which its errors are proportional to.
     fn level(&self, frame: &Frame, origin: Origin) -> f64 {
-        recent_level(frame, origin, LEVEL_DAYS)
+        recent_level(frame, origin)
+    }
+
+    /// Generation in each of `rows` under a clear sky; `None` if it forecasts demand. The errors of generation depend on
+    /// the clear-sky index of a forecast, instead of [`Self::level`].
+    fn clear_sky(&self, _frame: &Frame, _rows: Range<usize>) -> Option<Vec<f64>> {
+        None
     }
 
     /// Hard bounds of each of `rows`, regardless of weather, if known: no solar generation at night. Forecasts and
@@ -110,9 +116,9 @@ pub struct OfLeadDay {
 /// Days before the origin whose mean absolute target is the recent level.
 const LEVEL_DAYS: usize = 7;
 
-/// Mean absolute target of the `days` days before the origin; zero if none is known.
-fn recent_level(frame: &Frame, origin: Origin, days: usize) -> f64 {
-    let first = origin.row.saturating_sub(days * frame.grid.rows_per_day());
+/// Mean absolute target of the [`LEVEL_DAYS`] days before the origin; zero if none is known.
+fn recent_level(frame: &Frame, origin: Origin) -> f64 {
+    let first = origin.row.saturating_sub(LEVEL_DAYS * frame.grid.rows_per_day());
     let target = frame.known_target(origin, first);
     let known = target.iter().filter(|value| value.is_finite());
     let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value.abs(), count + 1.0));
@@ -400,6 +406,6 @@ mod tests {
         let mut frame = hourly_frame(800);
         frame.target[532..700].fill(-3.0);
         frame.target[600] = f64::NAN;
-        assert_eq!([700, 0].map(|row| recent_level(&frame, Origin::at(row), LEVEL_DAYS)), [3.0, 0.0]);
+        assert_eq!([700, 0].map(|row| recent_level(&frame, Origin::at(row))), [3.0, 0.0]);
     }
 }

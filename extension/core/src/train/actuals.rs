@@ -1,5 +1,6 @@
 //! Pairs forecasts with actuals: residuals and scores.
 
+use super::levels::Levels;
 use crate::clock::Clock;
 use crate::intervals::Residual;
 use crate::metrics::Errors;
@@ -33,15 +34,24 @@ pub(super) fn residuals(
     clock: &Clock,
     actuals: &[Actual],
 ) -> Vec<Residual> {
+    let rows = || actuals.iter().map(Actual::target);
+    let levels = Levels::new(forecaster, frame, rows().min().unwrap_or(0)..rows().max().map_or(0, |last| last + 1));
     let of_origin = actuals.chunk_by(|a, b| a.origin == b.origin).flat_map(|of_origin| {
         let origin = of_origin[0].origin;
-        let (origin_at, level) = (frame.grid.time(origin.row).timestamp(), forecaster.level(frame, origin));
+        let (origin_at, level) = (frame.grid.time(origin.row).timestamp(), levels.at(origin));
         let residual = move |actual: &Actual| {
             let row = actual.target();
             let known_at =
                 frame.known_at.as_ref().map_or_else(|| frame.grid.end_seconds(row), |known_at| known_at[row]);
             let error = actual.actual - actual.yhat;
-            Residual { origin_at, known_at, lead: actual.lead, slot: clock.slot(row), error, level }
+            Residual {
+                origin_at,
+                known_at,
+                lead: actual.lead,
+                slot: clock.slot(row),
+                error,
+                level: level(row, actual.yhat),
+            }
         };
         of_origin.iter().map(residual)
     });

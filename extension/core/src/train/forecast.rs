@@ -2,6 +2,7 @@
 
 use super::actuals::{Actual, actuals, residuals};
 use super::bounds::Bounds;
+use super::levels::Levels;
 use super::{Model, reaching};
 use crate::Checkpoint;
 use crate::artifact::Header;
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 use crate::confidence::{Asked, Reads};
 use crate::error::Error;
 use crate::grid::{MAX_ROWS, rfc3339};
-use crate::intervals::check_levels;
+use crate::intervals::{Ahead, check_levels};
 use crate::model::{Origins, Strategy};
 use crate::origin::{Origin, newest_origin, past_origins};
 use crate::series::{Availability, Frame};
@@ -113,20 +114,23 @@ impl Model {
             usual_delay: self.header.phases.usual_delay(),
             weight_of_demand: if stand == Origins::Pooled { 0.5 } else { 1.0 },
         };
+        let first = issues.iter().copied().min().unwrap_or(0);
+        let levels_of_rows = Levels::new(self.forecaster.as_ref(), frame, first..last + horizon);
         let mut rows = Vec::with_capacity(issues.len() * horizon);
         for origin in &made.asked {
             let now = frame.grid.time(origin.issued).timestamp();
             let mut intervals = self.intervals.clone();
             intervals.calibrate(&residuals, now, checkpoint);
-            let fan = intervals.fan(now, self.forecaster.level(frame, *origin));
+            let (fan, level) = (intervals.fan(now), levels_of_rows.at(*origin));
             let confidence = self.header.learnt.confidence(&trust, *origin, horizon);
             let (forecasts, corrections) = (made.of(*origin), self.corrections(&made, *origin, horizon));
             rows.extend((0..horizon).map(|ahead| {
-                let (from_origin, slot) = (origin.gap() + ahead + 1, clock.slot(origin.issued + ahead));
-                let within = |value: f64| bounds.clamp(origin.issued + ahead, value);
-                let yhat = within(forecasts[from_origin - 1] + corrections[ahead]);
-                let (lower, upper) = fan.interval(from_origin, slot, yhat);
-                let quantiles = fan.quantiles(from_origin, slot, yhat, levels).into_iter().map(within).collect();
+                let (row, lead) = (origin.issued + ahead, origin.gap() + ahead + 1);
+                let within = |value: f64| bounds.clamp(row, value);
+                let yhat = within(forecasts[lead - 1] + corrections[ahead]);
+                let from_origin = Ahead { lead, slot: clock.slot(row), level: level(row, yhat) };
+                let (lower, upper) = fan.interval(from_origin, yhat);
+                let quantiles = fan.quantiles(from_origin, yhat, levels).into_iter().map(within).collect();
                 Forecast {
                     issued: origin.issued,
                     lead: ahead + 1,
@@ -189,7 +193,13 @@ impl Model {
             Actual { origin, lead, actual: frame.target[row], yhat: forecasts[lead - 1] }
         });
         let known = residuals(self.forecaster.as_ref(), frame, clock, &actuals.collect::<Vec<_>>());
-        let ahead = (origin.issued..origin.issued + horizon).map(|row| (row - origin.row + 1, clock.slot(row)));
+        let rows = origin.issued..origin.issued + horizon;
+        let levels = Levels::new(self.forecaster.as_ref(), frame, rows.clone());
+        let level = levels.at(origin);
+        let ahead = rows.map(|row| {
+            let lead = row - origin.row + 1;
+            Ahead { lead, slot: clock.slot(row), level: level(row, forecasts[lead - 1]) }
+        });
         self.header.intraday.corrections(&known, &ahead.collect::<Vec<_>>())
     }
 

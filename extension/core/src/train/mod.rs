@@ -8,6 +8,7 @@ mod bounds;
 mod explain;
 mod fit;
 mod forecast;
+mod levels;
 mod model;
 mod panel;
 mod recipe;

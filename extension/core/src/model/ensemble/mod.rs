@@ -323,6 +323,11 @@ impl Forecaster for Ensemble {
             .reduce(|all, of_one| all.into_iter().zip(of_one).map(|(a, b)| (a.0.max(b.0), a.1.min(b.1))).collect())
     }
 
+    /// That of the first member that has one.
+    fn clear_sky(&self, frame: &Frame, rows: Range<usize>) -> Option<Vec<f64>> {
+        self.members.iter().find_map(|member| member.model.clear_sky(frame, rows.clone()))
+    }
+
     fn state(&self) -> Result<Vec<u8>, Error> {
         let members = self.members.iter().map(|member| Ok((to_json(&member.spec)?, member.model.state()?)));
         let members = members.collect::<Result<_, Error>>()?;

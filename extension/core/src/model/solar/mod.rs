@@ -21,7 +21,7 @@ mod tests;
 
 use super::explanation::{BOUNDS, Explanation};
 use super::linear::non_negative;
-use super::{Definition, Forecaster, Origins, TrainingSet, recent_level};
+use super::{Definition, Forecaster, Origins, TrainingSet};
 use crate::Checkpoint;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -66,8 +66,6 @@ const RIDGE: f64 = 1e-3;
 /// Prior probability that an outage continues the next day, and its weight in days.
 const STAY: f64 = 0.8;
 const STILL_DAYS: f64 = 3.0;
-/// Days in the mean level, enough to average out the weather.
-const LEVEL_DAYS: usize = 28;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -262,10 +260,16 @@ impl Solar {
     fn expected(&self, frame: &Frame, rows: Range<usize>, checkpoint: Checkpoint<'_>) -> Expected {
         let sky = Sky::new(self.place, &frame.grid, rows.clone(), checkpoint);
         let weather = weather_of(&self.spec, &frame.regressors, rows.clone());
-        let both = || rows.clone().zip(&weather);
-        let in_weather = both().map(|(row, weather)| self.in_weather(&sky, row, *weather)).collect();
-        let clear = both().map(|(row, weather)| self.state.clear.power(&sky, row, sky.clear(row, *weather))).collect();
+        let in_weather =
+            rows.clone().zip(&weather).map(|(row, weather)| self.in_weather(&sky, row, *weather)).collect();
+        let clear = self.clear(&sky, rows.clone(), &weather);
         Expected { first: rows.start, in_weather, clear, sky }
+    }
+
+    /// Generation under a clear sky, at the temperatures of the weather.
+    fn clear(&self, sky: &Sky, rows: Range<usize>, weather: &[Weather]) -> Vec<f64> {
+        let power = |(row, weather): (usize, &Weather)| self.state.clear.power(sky, row, sky.clear(row, *weather));
+        rows.zip(weather).map(power).collect()
     }
 
     fn in_weather(&self, sky: &Sky, row: usize, weather: Weather) -> f64 {
@@ -382,8 +386,9 @@ impl Forecaster for Solar {
         json!(self.parameters)
     }
 
-    fn level(&self, frame: &Frame, origin: Origin) -> f64 {
-        recent_level(frame, origin, LEVEL_DAYS)
+    fn clear_sky(&self, frame: &Frame, rows: Range<usize>) -> Option<Vec<f64>> {
+        let sky = Sky::new(self.place, &frame.grid, rows.clone(), &mut || ());
+        Some(self.clear(&sky, rows.clone(), &weather_of(&self.spec, &frame.regressors, rows)))
     }
 
     fn bounds(&self, frame: &Frame, rows: Range<usize>) -> Option<Vec<(f64, f64)>> {

@@ -117,6 +117,22 @@ fn nights_have_zero_forecasts_and_intervals_and_days_are_covered() {
 }
 
 #[test]
+fn intervals_are_widest_under_broken_clouds() {
+    let mut frame = south_west();
+    (0..END).for_each(|row| frame.regressors[1].values[row] *= 0.9 + 0.2 * cloud(row + 5));
+    let forecasts = forecasts(&frame, json!({}));
+    let mean_width = |clouds: Range<f64>| {
+        let at_noon = |forecast: &&Forecast| (10..14).contains(&(forecast.target() % 24));
+        let under = |forecast: &&Forecast| clouds.contains(&cloud(forecast.target()));
+        let widths: Vec<f64> = forecasts.iter().filter(at_noon).filter(under).map(|f| f.upper - f.lower).collect();
+        assert!(widths.len() > 5, "{clouds:?}");
+        widths.iter().sum::<f64>() / widths.len() as f64
+    };
+    let [overcast, broken, clear] = [0.05..0.3, 0.5..0.7, 0.9..1.1].map(mean_width);
+    assert!(broken > 1.1 * overcast && broken > 1.1 * clear, "{overcast} {broken} {clear}");
+}
+
+#[test]
 fn forecasts_adapt_to_an_enlarged_roof() {
     let (mut frame, more) = (south_west(), roof(zurich(), END + 72, &Plane::new(20.0, 280.0)));
     (END - 60 * 24..END).for_each(|row| frame.target[row] += 1.5 * more.target[row]);

@@ -40,7 +40,9 @@ build() {
     find "$WORK/built" -name 'edf*.sql' -exec install -m 0644 {} "$WORK/files/extension" \;
     find "$WORK/built" -name 'edf.control' -exec install -m 0644 {} "$WORK/files/extension" \;
     "${EDF_PYTHON:-python3}" "$HERE/order.py" "$WORK/files/extension/edf--$VERSION.sql"
-    strip --strip-unneeded "$WORK/files/lib/edf.so"
+    # Without the linker's build ID: it depends on names of local symbols, which differ between builds of the same code,
+    # and which are removed here.
+    strip --strip-unneeded --remove-section=.note.gnu.build-id "$WORK/files/lib/edf.so"
     local built packaged
     built=$(cd "$WORK/built" && find . -type f -printf '%f\n' | sort)
     packaged=$(cd "$WORK/files" && find . -type f -printf '%f\n' | sort)

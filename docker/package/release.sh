@@ -26,7 +26,8 @@ sources() {
     SOURCE_DATE_EPOCH=$(git -C "$ROOT" log -1 --format=%ct "$TAG")
     rm -rf "$SOURCE" "$OUT"
     mkdir -p "$SOURCE" "$OUT"
-    git -C "$ROOT" archive "$TAG" | tar -x -C "$SOURCE"
+    # Modified now: cargo would take a file of an older commit for one that it has built.
+    git -C "$ROOT" archive "$TAG" | tar -xm -C "$SOURCE"
     local found
     found=$("$SOURCE/docker/package/version.sh")
     [ "$found" = "$VERSION" ] || fail "Tag $TAG is of version $found: Cargo.toml and the tag must agree."

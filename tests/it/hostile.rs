@@ -25,25 +25,30 @@ enum Ends {
 }
 use Ends::{InTime, Refused};
 
-/// SQLSTATE or "00000", duration, and growth of the backend in MB.
-async fn measured(connection: &mut PgConnection, statement: &str) -> (Refusal, Duration, i64) {
-    let (before, asked) = (peak_mb(connection).await, Instant::now());
-    let outcome = connection.execute(AssertSqlSafe(statement)).await;
+/// SQLSTATE or "00000", duration, and growth of the backend in MB, of a statement with this timeout (zero is none). A
+/// second connection reads the memory: on a machine that pauses, the timeout would cancel that too.
+async fn measured(database: &Throwaway, timeout: Duration, statement: &str) -> (Refusal, Duration, i64) {
+    let (mut worker, mut observer) = (database.connect().await, database.connect().await);
+    let backend: i32 = query_scalar("select pg_backend_pid()").fetch_one(&mut worker).await.unwrap();
+    worker.execute(AssertSqlSafe(format!("set statement_timeout = {}", timeout.as_millis()))).await.unwrap();
+    let (before, asked) = (peak_mb(&mut observer, backend).await, Instant::now());
+    let outcome = worker.execute(AssertSqlSafe(statement)).await;
     let took = asked.elapsed();
     let refusal = match outcome {
         Ok(_) => Refusal { code: "00000".to_owned(), message: String::new(), hint: String::new() },
         Err(error) => Refusal::from(error),
     };
-    (refusal, took, peak_mb(connection).await - before)
+    (refusal, took, peak_mb(&mut observer, backend).await - before)
 }
 
-/// Peak memory of this backend, including the shared buffers that it has touched.
-async fn peak_mb(connection: &mut PgConnection) -> i64 {
+/// Peak memory of a backend, including the shared buffers that it has touched.
+async fn peak_mb(observer: &mut PgConnection, backend: i32) -> i64 {
     query_scalar(
-        "select (regexp_match(pg_read_file('/proc/self/status', 0, 100000, true),
+        "select (regexp_match(pg_read_file(format('/proc/%s/status', $1), 0, 100000, true),
              'VmHWM:\\s+(\\d+)'))[1]::bigint / 1024",
     )
-    .fetch_one(connection)
+    .bind(backend)
+    .fetch_one(observer)
     .await
     .unwrap()
 }
@@ -306,9 +311,7 @@ async fn an_excessive_call_ends_promptly_with_bounded_memory() {
     ];
     let mut wrong = Vec::new();
     for (ends, statement) in &cases {
-        let mut connection = database.connect().await;
-        connection.execute(AssertSqlSafe(format!("set statement_timeout = {}", TIMEOUT.as_millis()))).await.unwrap();
-        let (refusal, took, growth) = measured(&mut connection, statement).await;
+        let (refusal, took, growth) = measured(&database, TIMEOUT, statement).await;
         let code = refusal.code.as_str();
         let is_so = match ends {
             Refused(expected) => code == *expected && !refusal.hint.is_empty(),
@@ -351,7 +354,6 @@ async fn the_computation_of_features_can_be_cancelled() {
 #[tokio::test]
 async fn a_panel_of_120_buildings_is_read_within_200_mb() {
     let database = Throwaway::with_extension().await;
-    let mut analyst = database.connect().await;
     let regressors: Vec<String> = (1..=20).map(|n| format!("sin({n} * extract(epoch from at)) as r{n}")).collect();
     let panel = format!(
         "select building, at, extract(hour from at) * building as kwh, {} from generate_series(1, 120) as building,
@@ -360,7 +362,7 @@ async fn a_panel_of_120_buildings_is_read_within_200_mb() {
     );
     // Everything is read before the missing regressor is reported.
     let train = format!(r#"select edf.train_global('fleet', $q${panel}$q$, features => '{{"past": ["nowhere"]}}')"#);
-    let (refusal, _, growth) = measured(&mut analyst, &train).await;
+    let (refusal, _, growth) = measured(&database, Duration::ZERO, &train).await;
     assert_eq!(refusal.code, "22023", "{refusal:?}");
     println!("{growth} MB");
     assert!(growth < 200, "the backend grew by {growth} MB");
@@ -369,7 +371,6 @@ async fn a_panel_of_120_buildings_is_read_within_200_mb() {
 #[tokio::test]
 async fn a_series_with_many_regressors_uses_a_small_multiple_of_its_size() {
     let database = Throwaway::with_extension().await;
-    let mut analyst = database.connect().await;
     let regressors: Vec<String> = (1..=100).map(|n| format!("{n}.5::float8 as r{n}")).collect();
     // 100 columns of 87,601 values are 67 MB.
     let series = format!(
@@ -377,7 +378,7 @@ async fn a_series_with_many_regressors_uses_a_small_multiple_of_its_size() {
         regressors.join(", ")
     );
     let call = format!("select cardinality((edf.series_of($q${series}$q$)).regressors)");
-    let (refusal, _, growth) = measured(&mut analyst, &call).await;
+    let (refusal, _, growth) = measured(&database, Duration::ZERO, &call).await;
     assert_eq!(refusal.code, "00000", "{refusal:?}");
     println!("{growth} MB");
     assert!(growth < 500, "the backend grew by {growth} MB");

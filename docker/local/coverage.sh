@@ -3,7 +3,7 @@
 #
 # The toolchain's llvm-tools are needed; rustup adds them. The core is built into the target directory of all builds with
 # what -C instrument-coverage adds; the crates that it depends on are neither measured nor built again, as they would be
-# by cargo-llvm-cov, which sets flags for all.
+# by cargo-llvm-cov, which sets flags for all. Package edf is named too, so that they have the features of all builds.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
@@ -18,8 +18,8 @@ printf '#!/bin/sh\nexec "$@" -C instrument-coverage\n' >"$FOLDER/rustc"
 chmod +x "$FOLDER/rustc"
 export RUSTC_WORKSPACE_WRAPPER=$FOLDER/rustc LLVM_PROFILE_FILE=$FOLDER/%p-%m.profraw
 
-cargo test --release -p edf-core --lib --tests
-mapfile -t programs < <(cargo test --release -p edf-core --lib --tests --no-run --message-format json 2>/dev/null |
+cargo test --release -p edf -p edf-core --lib --tests
+mapfile -t programs < <(cargo test --release -p edf -p edf-core --lib --tests --no-run --message-format json 2>/dev/null |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
 "$TOOLS/llvm-profdata" merge --sparse "$FOLDER"/*.profraw -o "$FOLDER/all.profdata"
 options=(--instr-profile "$FOLDER/all.profdata" "${programs[@]/#/--object=}" --ignore-filename-regex '/tests/|tests\.rs$|/\.cargo/|/rustc/')

@@ -22,7 +22,7 @@ cargo test --release -p edf -p edf-core --lib --tests
 mapfile -t programs < <(cargo test --release -p edf -p edf-core --lib --tests --no-run --message-format json 2>/dev/null |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
 "$TOOLS/llvm-profdata" merge --sparse "$FOLDER"/*.profraw -o "$FOLDER/all.profdata"
-options=(--instr-profile "$FOLDER/all.profdata" "${programs[@]/#/--object=}" --ignore-filename-regex '/tests/|tests\.rs$|/\.cargo/|/rustc/')
+options=(--instr-profile "$FOLDER/all.profdata" "${programs[@]/#/--object=}" --ignore-filename-regex '/extension/src/|/tests/|tests\.rs$|/\.cargo/|/rustc/')
 "$TOOLS/llvm-cov" show --format html --output-dir "$FOLDER/html" "${options[@]}"
 "$TOOLS/llvm-cov" report "${options[@]}" | awk -v root="$ROOT/" '
     BEGIN { print "file", "lines", "missed", "covered" }

@@ -369,6 +369,10 @@ mod tests {
         assert!((upper(2.0) - 2.0 * upper(1.0)).abs() < 1e-6);
         assert_eq!(upper(0.0), upper(LEAST_SHARE));
         assert!((upper(LEAST_SHARE) - LEAST_SHARE * upper(1.0)).abs() < 1e-6);
+        // Levels of zero, as of generation at night, do not lower the minimum.
+        let night = Residual { level: 0.0, ..residual(200, 1, 0.0) };
+        let with_nights = [residuals(&[1.0; 480]), vec![night; 480]].concat();
+        assert_eq!(Intervals::learn(24, 48, &with_nights, &mut || ()).least_level, LEAST_SHARE);
     }
 
     #[test]
@@ -446,6 +450,8 @@ mod tests {
             assert!(check_levels(bad).is_err(), "{bad:?}");
         }
         assert_eq!(check_levels(&[0.05, 0.95]), Ok(()));
+        let levels = |count: usize| (1..=count).map(|at| at as f64 / 1000.0).collect::<Vec<_>>();
+        assert!(check_levels(&levels(MOST_LEVELS)).is_ok() && check_levels(&levels(MOST_LEVELS + 1)).is_err());
     }
 
     proptest! {

@@ -307,7 +307,59 @@ mod tests {
         let interval = |lead| fan.interval(ahead(lead, 1.0), 10.0);
         assert!(interval(1).1 > 10.5 && interval(1).0 == 10.0);
         assert!(interval(25).0 < 9.0 && interval(25).1 == 10.0);
-        assert!(intervals.is_sound(24));
+        // The first day ends with the 24th hour; leads beyond the horizon are of the last day.
+        assert_eq!([interval(24), interval(49)], [interval(1), interval(25)]);
+        assert_eq!(intervals.ratios.iter().map(Vec::len).collect::<Vec<_>>(), [240, 240]);
+        // Residuals of the training count at any time.
+        assert!(intervals.fan(0).interval(ahead(1, 1.0), 10.0).1 > 10.5);
+    }
+
+    #[test]
+    fn invalid_values_are_not_sound() {
+        let intervals = Intervals::learn(24, 48, &residuals(&[1.0; 480]), &mut || ());
+        assert!(intervals.is_sound(24) && !intervals.is_sound(48));
+        let breaks: [fn(&mut Intervals); 8] = [
+            |intervals| intervals.profile[1] = 0.0,
+            |intervals| intervals.profile[1] = f64::INFINITY,
+            |intervals| intervals.least_level = 0.0,
+            |intervals| (intervals.ratios, intervals.scales) = (Vec::new(), Vec::new()),
+            |intervals| intervals.ratios[0][0].value = f32::NAN,
+            |intervals| drop(intervals.scales.pop()),
+            |intervals| intervals.scales[0].push((0, 0.4)),
+            |intervals| intervals.scales[0].push((0, 2.6)),
+        ];
+        for (at, invalid) in breaks.iter().enumerate() {
+            let mut broken = intervals.clone();
+            invalid(&mut broken);
+            assert!(!broken.is_sound(24), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_profile_is_the_mean_ratio_of_each_hour_and_its_neighbours_and_not_close_to_zero() {
+        let profile = |error: fn(usize) -> Option<f64>| {
+            let of_level = |(slot, error)| Residual { level: 2.0, ..residual(24, slot + 1, error) };
+            let residuals = (0..24).filter_map(|slot| Some((slot, error(slot)?))).map(of_level);
+            Intervals::learn(24, 24, &residuals.collect::<Vec<_>>(), &mut || ()).profile
+        };
+        let one = profile(|slot| Some(if slot == 12 { -12.0 } else { 0.0 }));
+        assert_eq!(one[10..15], [LEAST_SHARE / 4.0, 2.0, 2.0, 2.0, LEAST_SHARE / 4.0]);
+        assert_eq!(profile(|_| Some(0.0)), [1.0; 24]);
+        // Hours without residuals have the overall mean.
+        assert_eq!(profile(|slot| (slot < 6).then_some(6.0)), [3.0; 24]);
+    }
+
+    #[test]
+    fn a_profile_in_utc_is_shifted() {
+        let mut intervals = Intervals::learn(24, 24, &[], &mut || ());
+        intervals.profile[0] = 2.0;
+        assert_eq!(intervals.turned(25).profile[..3], [1.0, 2.0, 1.0]);
+    }
+
+    #[test]
+    fn without_residuals_quantiles_are_the_forecast() {
+        let intervals = Intervals::learn(24, 24, &[], &mut || ());
+        assert_eq!(intervals.fan(0).quantiles(ahead(1, 1.0), 7.0, &[0.1, 0.9]), [7.0, 7.0]);
     }
 
     #[test]
@@ -316,6 +368,11 @@ mod tests {
         let upper = |level| intervals.fan(hour(700)).interval(ahead(1, level), 0.0).1;
         assert!((upper(2.0) - 2.0 * upper(1.0)).abs() < 1e-6);
         assert_eq!(upper(0.0), upper(LEAST_SHARE));
+        assert!((upper(LEAST_SHARE) - LEAST_SHARE * upper(1.0)).abs() < 1e-6);
+        // Levels of zero, as of generation at night, do not lower the minimum.
+        let night = Residual { level: 0.0, ..residual(200, 1, 0.0) };
+        let with_nights = [residuals(&[1.0; 480]), vec![night; 480]].concat();
+        assert_eq!(Intervals::learn(24, 48, &with_nights, &mut || ()).least_level, LEAST_SHARE);
     }
 
     #[test]
@@ -326,6 +383,10 @@ mod tests {
         intervals.calibrate(&(500..600).map(join).collect::<Vec<_>>(), i64::MAX, &mut || ());
         assert_eq!(intervals.fan(hour(500)).interval(ahead(1, 1.0), 0.0), before);
         assert!(intervals.fan(hour(700)).interval(ahead(1, 1.0), 0.0).1 > 5.0 * before.1);
+        for (now, count) in [(700, 200), (701, 201)] {
+            intervals.calibrate(&[join(700)], hour(now), &mut || ());
+            assert_eq!(intervals.ratios[0].len(), count, "{now}");
+        }
     }
 
     #[test]
@@ -358,11 +419,29 @@ mod tests {
     #[test]
     fn feedback_starts_after_two_weeks_although_only_some_rows_of_a_day_are_uncertain() {
         let day = |d: usize| (9..13).map(move |lead| residual(1000 + 24 * d, lead, if d < 14 { 1.0 } else { 9.0 }));
-        let scales = |days: usize| {
+        let learn = |days: usize| {
             let learnt: Vec<Residual> = (0..days).flat_map(day).collect();
-            Intervals::learn(24, 24, &learnt, &mut || ()).scales.concat().len()
+            Intervals::learn(24, 24, &learnt, &mut || ())
         };
-        assert_eq!([14, 15].map(scales), [0, 1]);
+        assert_eq!([14, 15, 17].map(|days| learn(days).scales.concat().len()), [0, 1, 1]);
+        // After the last hour of the day is over, the scale grows by the step size times the excess of the share.
+        let issued = 1000 + 24 * 14;
+        let scales = |now: usize| {
+            let mut intervals = learn(14);
+            intervals.calibrate(&day(14).collect::<Vec<_>>(), hour(now), &mut || ());
+            intervals.scales.concat()
+        };
+        assert!(scales(issued + 23).is_empty());
+        assert_eq!(scales(issued + 24), [(hour(issued + 12), (GAIN * COVERAGE).exp())]);
+        assert!((GAIN * COVERAGE).exp() > 1.19 && (GAIN * COVERAGE).exp() < 1.2);
+        let mut intervals = learn(15);
+        let scale = |intervals: &Intervals, row: usize| intervals.fan(hour(row)).scales[0];
+        intervals.calibrate(&day(15).collect::<Vec<_>>(), i64::MAX, &mut || ());
+        assert_ne!(scale(&intervals, issued + 35), scale(&intervals, issued + 36));
+        // It has a lower bound.
+        let exact = |d: usize| (9..13).map(move |lead| residual(1000 + 24 * d, lead, 0.0));
+        intervals.calibrate(&(16..120).flat_map(exact).collect::<Vec<_>>(), i64::MAX, &mut || ());
+        assert_eq!(scale(&intervals, 1000 + 24 * 121), SCALES.0);
     }
 
     #[test]
@@ -371,6 +450,8 @@ mod tests {
             assert!(check_levels(bad).is_err(), "{bad:?}");
         }
         assert_eq!(check_levels(&[0.05, 0.95]), Ok(()));
+        let levels = |count: usize| (1..=count).map(|at| at as f64 / 1000.0).collect::<Vec<_>>();
+        assert!(check_levels(&levels(MOST_LEVELS)).is_ok() && check_levels(&levels(MOST_LEVELS + 1)).is_err());
     }
 
     proptest! {

@@ -166,6 +166,58 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_base_does_not_lie_beyond_the_estimated_one() {
+        let bases = |heating, cooling, spec: FeatureSpec| {
+            let spec = FeatureSpec { fit_bases: true, ..spec }.fitted(&year(heating, cooling), 8760).unwrap();
+            (spec.heating_base_c, spec.cooling_base_c)
+        };
+        let (heating, cooling) = bases(
+            Some(15.5),
+            None,
+            FeatureSpec { heating_base_c: 10.0, cooling_base_c: 13.0, ..FeatureSpec::default() },
+        );
+        assert!((heating - 15.5).abs() <= 0.5 && cooling == heating, "{heating} {cooling}");
+        let (heating, cooling) = bases(None, Some(16.0), FeatureSpec::default());
+        assert!((cooling - 16.0).abs() <= 0.5 && heating == cooling, "{heating} {cooling}");
+    }
+
+    #[test]
+    fn sixty_days_with_three_quarters_of_their_hours_are_enough() {
+        let frame = |days: usize, missing: usize| {
+            let mut frame = hourly_frame(24 * days);
+            for row in 0..24 * days {
+                let temperature = 14.0 + 6.0 * (row as f64 / 24.0 / 3.1).sin();
+                frame.regressors[0].values[row] = temperature;
+                let demand = 20.0 + 3.0 * (14.0 - temperature).max(0.0);
+                frame.target[row] = if row % 24 < missing { f64::NAN } else { demand };
+            }
+            frame
+        };
+        let heating = |days: usize, missing: usize| found(&frame(days, missing), 24 * days).0;
+        assert_eq!([heating(59, 0), heating(60, 7)], [18.0, 18.0]);
+        assert!((heating(60, 6) - 14.0).abs() <= 1.0, "{}", heating(60, 6));
+    }
+
+    /// Days with these temperatures, and a demand that rises with them.
+    fn warmer(days: usize) -> Vec<Day> {
+        let day = |at: usize| Day { temperature: at as f64, off: 0.0, demand: at as f64 };
+        (0..days).map(day).collect()
+    }
+
+    #[test]
+    fn a_base_has_two_weeks_of_days_on_either_side() {
+        assert_eq!(candidates(HEATING, &warmer(30)), [13.5, 14.0, 14.5, 15.0, 15.5, 16.0]);
+    }
+
+    #[test]
+    fn a_slope_is_positive() {
+        let has_fit = |heating, cooling| error(&warmer(30), heating, cooling).is_some();
+        assert!(has_fit(None, None) && has_fit(None, Some(15.0)));
+        // Demand falls with cold, or no day is colder.
+        assert!(!has_fit(Some(15.0), None) && !has_fit(Some(-1.0), None));
+    }
+
+    #[test]
     fn without_evidence_the_configured_bases_are_kept() {
         assert_eq!(found(&year(None, None), 8760), (18.0, 22.0));
         // Two months of winter without a warm day.

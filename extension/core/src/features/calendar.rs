@@ -138,5 +138,24 @@ mod tests {
         assert_eq!(of("is_day_off")[..], [0.0, 1.0, 1.0, 0.0, 0.0]);
         assert_eq!(of("is_thursday")[..], [0.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(of("weekday")[..], [3.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(of("is_weekend")[..], [0.0, 0.0, 0.0, 1.0, 1.0]);
+        let without = Calendar::new(&spec, &Frame::new(&times, &[None; 5], &[], &[]).unwrap(), 5);
+        assert_eq!([2, 3, 4].map(|row| without.day_type(row)), [DayType::Workday, DayType::Saturday, DayType::Sunday]);
+    }
+
+    #[test]
+    fn the_hour_and_the_day_of_the_year_are_points_on_a_circle() {
+        let start: DateTime<Utc> = "2026-04-02T00:00:00Z".parse().unwrap();
+        let times: Vec<_> = (0..4).map(|part| start + TimeDelta::hours(6 * part)).collect();
+        let frame = Frame::new(&times, &[None; 4], &[], &[]).unwrap();
+        let spec = FeatureSpec { one_hot: true, year: true, time_zone: chrono_tz::UTC, ..FeatureSpec::default() };
+        let columns = features(&spec, &frame, &Calendar::new(&spec, &frame, 4));
+        let of = |name: &str| {
+            let column = columns.iter().find(|feature| feature.name == name).unwrap();
+            [0, 1, 2, 3].map(|row| (f64::from(column.values[row]) * 1e6).round() / 1e6)
+        };
+        assert_eq!((of("hour_sin"), of("hour_cos")), ([0.0, 1.0, 0.0, -1.0], [1.0, 0.0, -1.0, 0.0]));
+        // 91 days after 1 January.
+        assert_eq!((of("year_sin")[0], of("year_cos")[0]), (0.999_986, 0.005_376));
     }
 }

@@ -34,6 +34,7 @@ mod tests {
         for (temperature, humidity) in [(-300.0, 0.0), (1e6, 1e6), (20.0, -5.0), (-243.04, 50.0)] {
             assert!(dew_point(temperature, humidity).is_finite());
         }
+        assert_eq!([0.0, 103.0].map(|of| dew_point(20.0, of)), [1.0, 100.0].map(|of| dew_point(20.0, of)));
         assert!(dew_point(20.0, f64::NAN).is_nan() && dew_point(f64::NAN, 50.0).is_nan());
     }
 }

@@ -56,3 +56,20 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    #[test]
+    fn descriptions_name_hours() {
+        let grid = hourly_frame(48).grid;
+        let lag = |rows| Known::Lag { days: 1, rows }.describe(&grid);
+        assert!(lag(-2).starts_with("22 h before") && lag(2).ends_with("up to 26 h"), "{} {}", lag(-2), lag(2));
+        let newest = |older| Known::Newest { season: 7, older }.describe(&grid);
+        assert_eq!(newest(0), "at issue: the newest hour a multiple of 168 h before");
+        assert_eq!(newest(2), "at issue: 336 h before the newest hour a multiple of 168 h before");
+        assert_eq!([Known::AtIssue, Known::Lead].map(|known| known.describe(&grid)), ["at issue", "always"]);
+    }
+}

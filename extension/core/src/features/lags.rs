@@ -28,3 +28,31 @@ pub(super) fn features(spec: &FeatureSpec, frame: &Frame) -> Result<Vec<Feature>
     });
     lags.chain(days).chain(recent).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hourly_frame;
+
+    fn of(lags_h: &[u32], lag_days: &[u32], recent_h: &[u32]) -> Vec<Feature> {
+        let [lags_h, lag_days, recent_h] = [lags_h, lag_days, recent_h].map(<[u32]>::to_vec);
+        let spec = FeatureSpec { lags_h, lag_days, recent_h, ..FeatureSpec::default() };
+        features(&spec, &hourly_frame(5)).unwrap()
+    }
+
+    #[test]
+    fn a_lag_is_the_nearest_number_of_days_and_the_rows_beyond() {
+        let known: Vec<_> = of(&[11, 12, 24, 35, 36], &[], &[]).iter().map(|feature| feature.known).collect();
+        let lag = |days, rows| Known::Lag { days, rows };
+        assert_eq!(known, [lag(0, 11), lag(1, -12), lag(1, 0), lag(1, 11), lag(2, -12)]);
+    }
+
+    #[test]
+    fn newest_days_and_recent_hours_count_from_one() {
+        let (features, target) = (of(&[], &[1, 2], &[3, 9]), hourly_frame(5).target);
+        let newest = |older| Known::Newest { season: 1, older };
+        assert_eq!([0, 1].map(|at| features[at].known), [newest(0), newest(1)]);
+        assert_eq!(features[2].values[2..], [0, 1, 2].map(|row| target[row] as f32));
+        assert!(features[2].values[1].is_nan() && features[3].values.len() == 5);
+    }
+}

@@ -55,6 +55,9 @@ mod tests {
         let at = |name: &str| row[[0, table.names().iter().position(|of| of == name).unwrap()]];
         let solar = |row: usize| frame.regressors[0].values[row] as f32;
         assert_eq!([at("solar_kwh_recent_1h"), at("solar_kwh_last_day")], [solar(499), solar(530 - 48)]);
+        let mean = |values: &mut dyn Iterator<Item = f32>, count: usize| values.sum::<f32>() / count as f32;
+        assert!((at("solar_kwh_mean_24h") - mean(&mut (476..500).map(solar), 24)).abs() < 1e-4);
+        assert!((at("solar_kwh_mean_7d") - mean(&mut (2..9).map(|back| solar(530 - 24 * back)), 7)).abs() < 1e-4);
         assert!(!table.names().contains(&"solar_kwh".to_owned()));
     }
 }

@@ -125,6 +125,9 @@ mod tests {
         let series = column(&[1.0, 2.0, f64::NAN, 6.0]);
         let mean = values(series.rolling_mean(window(2))).unwrap();
         assert_eq!(mean, [1.0, 1.5, 2.0, 6.0]);
+        // Two of three are at least half.
+        let mean = values(column(&[1.0, 2.0, f64::NAN, f64::NAN]).rolling_mean(window(3))).unwrap();
+        assert!(mean[1..3] == [1.5, 1.5] && mean[0].is_nan() && mean[3].is_nan(), "{mean:?}");
     }
 
     /// Daily values starting on a Friday.
@@ -139,6 +142,9 @@ mod tests {
     fn a_mean_by_type_skips_days_of_the_other_type() {
         let values = [1.0, 9.0, 9.0, 3.0, 5.0];
         assert_eq!(mean_by_type(&values, &daily(&values), 2, &mut || ()), [1.0, 9.0, 9.0, 2.0, 4.0]);
+        let values = [1.0, 9.0, 9.0, f64::NAN, 5.0];
+        assert_eq!(mean_by_type(&values, &daily(&values), 2, &mut || ()), [1.0, 9.0, 9.0, 1.0, 3.0]);
+        assert_eq!([1, 2, 3, 10].map(furthest_of_type), [14, 14, 21, 42]);
     }
 
     #[test]

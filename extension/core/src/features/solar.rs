@@ -159,5 +159,19 @@ mod tests {
         assert!(sky[0] == 0.0 && (300.0..400.0).contains(&sky[11]), "{sky:?}");
         assert!(clear_sky_index(0.0, sky[0]).is_nan() && clear_sky_index(f64::NAN, sky[11]).is_nan());
         assert_eq!([clear_sky_index(sky[11] / 2.0, sky[11]), clear_sky_index(3000.0, sky[11])], [0.5, BRIGHTEST]);
+        assert_eq!([clear_sky_index(10.0, 20.0), clear_sky_index(-3.0, sky[11])], [0.5, 0.0]);
+        assert!(clear_sky_index(10.0, 19.0).is_nan());
+    }
+
+    #[test]
+    fn an_hour_has_three_positions_and_is_lit_if_the_sun_rises_at_its_end() {
+        let grid = hourly_frame(24).grid;
+        // The sun's upper limb rises just before seven, its centre after.
+        let place = Place { latitude: 47.4, longitude: 12.0 };
+        let at = |minutes: i64| Sun::at((grid.time(0).timestamp() + 60 * minutes) as f64, place);
+        assert!((SUNRISE..0.0).contains(&at(420).up));
+        assert_eq!(place.suns(&grid, 6).collect::<Vec<_>>(), [370, 390, 410].map(at));
+        let lit: Vec<_> = (0..23).filter(|row| place.is_lit(&grid, *row)).collect();
+        assert_eq!(lit, (6..=15).collect::<Vec<_>>());
     }
 }

@@ -159,6 +159,62 @@ pub(crate) fn smooth(values: &[f64], half_life: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::hourly_frame;
+
+    #[test]
+    fn columns_follow_temperature_and_irradiance_at_the_target() {
+        let mut frame = hourly_frame(200);
+        frame.regressors[1].name = "ghi_w_m2".to_owned();
+        frame.regressors[1].values = (0..200).map(|row| f64::from(row % 24) * 10.0).collect();
+        frame.regressors[0].values[40] = f64::NAN;
+        let spec = FeatureSpec {
+            heating_base_c: 10.0,
+            cooling_base_c: 5.0,
+            sun_gain_c: 0.03,
+            inertia_h: vec![6],
+            weather_lags_h: vec![3],
+            weather_windows_h: vec![2],
+            interactions: true,
+            time_zone: chrono_tz::UTC,
+            ..FeatureSpec::default()
+        };
+        let of =
+            |spec: &FeatureSpec| features(spec, &frame, &Calendar::new(spec, &frame, 200), None, &mut || ()).unwrap();
+        let columns = of(&spec);
+        let column = |name: &str| &columns.iter().find(|column| column.name == name).unwrap().values;
+        let (temperature, irradiance) = (&frame.regressors[0].values, &frame.regressors[1].values);
+        let felt: Vec<f64> = temperature.iter().zip(irradiance).map(|(t, ghi)| t + 0.03 * ghi).collect();
+        let felt = smooth(&felt, 6);
+        assert!(column("temperature_lag_3h")[2].is_nan());
+        // A Tuesday and a Sunday.
+        for row in [36, 156] {
+            let (t, ghi) = (temperature[row], irradiance[row]);
+            let (heating, cooling) = ((10.0 - t).max(0.0), (t - 5.0).max(0.0));
+            let on_weekends = if row == 156 { 1.0 } else { 0.0 };
+            for (name, expected) in [
+                ("temperature_lag_3h", temperature[row - 3]),
+                ("irradiance_mean_2h", (ghi + irradiance[row - 1]) / 2.0),
+                ("temperature_min_2h", t.min(temperature[row - 1])),
+                ("hdd", heating),
+                ("cdd", cooling),
+                ("hdd_squared", heating.powi(2)),
+                ("cdd_squared", cooling.powi(2)),
+                ("hdd_weekend", on_weekends * heating),
+                ("cdd_weekend", on_weekends * cooling),
+                ("hdd_irradiance", heating * ghi),
+                ("hdd_sol_air_6h", (10.0 - felt[row]).max(0.0)),
+                ("cdd_sol_air_6h", (felt[row] - 5.0).max(0.0)),
+            ] {
+                let ours = f64::from(column(name)[row]);
+                assert!((ours - expected).abs() < 1e-5 * expected.abs().max(1.0), "{name} {row}: {ours} {expected}");
+            }
+        }
+        assert!([36, 156].iter().any(|row| column("hdd")[*row] > 0.0 && column("cdd_sol_air_6h")[*row] > 0.0));
+        // A missing temperature is not zero degrees on a weekend.
+        assert!(column("hdd_weekend")[40].is_nan());
+        let has = |columns: &[Feature], what: &str| columns.iter().any(|column| column.name.contains(what));
+        assert!(!has(&columns, "irradiance_min") && !has(&of(&FeatureSpec { sun_gain_c: 0.0, ..spec }), "sol_air"));
+    }
 
     #[test]
     fn half_of_a_step_is_reached_after_one_half_life() {
@@ -173,6 +229,8 @@ mod tests {
             windows(&[1.0, 5.0, 2.0, f64::NAN, f64::NAN], 2, |w| extreme(w, f64::max), &mut || ()).collect();
         assert_eq!(highest[..4], [1.0, 5.0, 5.0, 2.0]);
         assert!(highest[4].is_nan());
+        let means: Vec<f64> = windows(&[1.0, 2.0, f64::NAN, f64::NAN], 4, mean, &mut || ()).collect();
+        assert!(means[0].is_nan() && means[1..] == [1.5; 3], "{means:?}");
     }
 
     #[test]

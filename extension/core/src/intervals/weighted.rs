@@ -84,5 +84,26 @@ mod tests {
         assert_eq!(quantile(&equal(39), 0.95), 38.0);
         assert_eq!([quantile(&equal(19), 0.05), quantile(&equal(39), 0.05)], [1.0, 2.0]);
         assert_eq!(quantile(&equal(39), 0.5), 20.0);
+        // Between two residuals, the outer one: the upper for a level of a half.
+        assert_eq!([0.05, 0.95].map(|level| quantile(&equal(30), level)), [1.0, 30.0]);
+        assert_eq!(quantile(&equal(4), 0.5), 3.0);
+    }
+
+    fn by_value(hours: &[i64]) -> ByValue {
+        let ratio = |hour: &i64| Ratio { known_at: hour * 3600, value: *hour as f32 };
+        ByValue::new(&hours.iter().map(ratio).collect::<Vec<_>>(), 0)
+    }
+
+    #[test]
+    fn the_weight_halves_in_56_days_and_later_residuals_have_none() {
+        let days = |days: i64| days * DAY_SECONDS;
+        let cumulated = by_value(&[0, 56 * 24, 57 * 24]).cumulated(days(56));
+        assert_eq!(cumulated, [(0.0, 0.5), (1344.0, 1.5)]);
+        assert!(by_value(&[]).weight_of(i64::MAX).is_finite());
+    }
+
+    #[test]
+    fn days_are_counted_from_the_first_residual() {
+        assert_eq!([29, 30, 36].map(|hour| by_value(&[12, 30, 36]).days(hour * 3600)), [1, 1, 2]);
     }
 }

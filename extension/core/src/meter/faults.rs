@@ -135,6 +135,24 @@ mod tests {
         }
         // The same with a high register value and a small dip.
         assert_eq!(left(&[(0, 500.0), (15, 400.0), (75, 500.2)], &meter), [500.0, 500.2]);
+        // It rises above the previous value by more than the connection allows.
+        assert_eq!(left(&[(0, 3.7), (15, 0.0), (30, 1000.0)], &meter).len(), 3);
+    }
+
+    #[test]
+    fn a_fault_lasts_no_longer_than_the_time_of_jitter() {
+        for (minute, count) in [(360, 2), (361, 3)] {
+            assert_eq!(left(&[(0, 500.0), (15, 400.0), (minute, 500.2)], &Meter::default()).len(), count, "{minute}");
+            assert_eq!(left(&[(0, 3.7), (15, 9.9), (minute, 3.75)], &Meter::default()).len(), count, "{minute}");
+        }
+    }
+
+    #[test]
+    fn a_decrease_by_the_jitter_is_no_fault() {
+        let meter = Meter { jitter_kwh: 0.5, ..Meter::default() };
+        assert_eq!(left(&[(0, 10.0), (15, 9.5), (30, 10.0)], &meter), [10.0, 9.5, 10.0]);
+        assert_eq!(left(&[(0, 10.0), (15, 5.0), (30, 9.5)], &meter), [10.0, 9.5]);
+        assert_eq!(left(&[(0, 10.5), (15, 20.0), (30, 10.0)], &meter), [10.5, 10.0]);
     }
 
     #[test]
@@ -142,10 +160,19 @@ mod tests {
         let meter = Meter { max_kw: 100.0, ..Meter::default() };
         let climbing = [(0, 3.74), (60, 0.0), (120, 1.2), (180, 2.4), (240, 3.6), (300, 4.8)];
         assert_eq!(left(&climbing, &meter).len(), 6);
+        assert_eq!(left(&[(0, 4.0), (60, 0.0), (120, 2.0), (180, 4.0)], &meter).len(), 4);
         let step = points(&[(0, 3.74), (60, 0.0), (300, 4.8)]);
         assert_eq!(set_aside(step.clone(), &meter, &[], &mut || ()).len(), 2);
-        let replaced_at = [step[1].at];
-        assert_eq!(set_aside(step, &meter, &replaced_at, &mut || ()).len(), 3);
+        for minutes in [0, 30] {
+            let replaced_at = [step[1].at + TimeDelta::minutes(minutes)];
+            assert_eq!(set_aside(step.clone(), &meter, &replaced_at, &mut || ()).len(), 3);
+        }
+        // A fall after a higher reading, and whether the meter was replaced between the reading before and it.
+        let spike = points(&[(0, 3.7), (15, 9.9), (30, 3.75)]);
+        for (minute, count) in [(0, 2), (10, 3), (30, 3), (31, 2)] {
+            let replaced_at = [spike[0].at + TimeDelta::minutes(minute)];
+            assert_eq!(set_aside(spike.clone(), &meter, &replaced_at, &mut || ()).len(), count, "{minute}");
+        }
     }
 
     #[test]
@@ -169,8 +196,9 @@ mod tests {
 
     #[test]
     fn the_width_of_a_register_explains_its_fall() {
-        let meter = Meter { width_kwh: Some(100.0), ..Meter::default() };
-        assert_eq!(left(&[(0, 99.0), (60, 1.0), (120, 99.5)], &meter), [99.0, 1.0, 99.5]);
+        let meter = Meter { width_kwh: Some(100.0), max_kw: 10.0, ..Meter::default() };
+        assert_eq!(left(&[(0, 99.0), (60, 1.5), (120, 99.5)], &meter), [99.0, 1.5, 99.5]);
+        assert_eq!(left(&[(0, 50.0), (60, 1.5), (120, 50.5)], &meter), [50.0, 50.5]);
     }
 
     proptest! {

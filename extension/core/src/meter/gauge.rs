@@ -55,4 +55,10 @@ mod tests {
     fn a_partly_known_hour_is_the_mean_of_the_known_part() {
         assert_eq!(hours_of(&[(30, 20.0)], 1, 600), [(Some(20.0), Quality::Interpolated)]);
     }
+
+    #[test]
+    fn a_value_is_not_held_until_a_time_before_its_reading() {
+        let found = hours_of(&[(0, 20.0), (90, 24.0)], 2, 30);
+        assert_eq!(found, [(Some(20.0), Quality::Measured), (Some(20.0), Quality::Interpolated)]);
+    }
 }

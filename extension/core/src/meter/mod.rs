@@ -165,3 +165,35 @@ fn seconds(span: TimeDelta) -> f64 {
 fn hours(span: TimeDelta) -> f64 {
     seconds(span) / 3600.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hour(hours: i64) -> DateTime<Utc> {
+        let start: DateTime<Utc> = "2026-03-28T00:00:00Z".parse().unwrap();
+        start + TimeDelta::hours(hours)
+    }
+
+    #[test]
+    fn a_span_is_whole_hours_in_order_of_at_most_ten_years() {
+        assert!([0, 1, MAX_HOURS].iter().all(|to| Span::new(hour(0), hour(*to)).is_ok()));
+        assert!([-1, MAX_HOURS + 1].iter().all(|to| Span::new(hour(0), hour(*to)).is_err()));
+        let half = TimeDelta::minutes(30);
+        assert!(Span::new(hour(0) + half, hour(1)).is_err() && Span::new(hour(0), hour(1) + half).is_err());
+    }
+
+    #[test]
+    fn readings_are_finite_and_the_highest_of_their_time() {
+        let point = |hours, value| Point { at: hour(hours), value, received_at: hour(hours) };
+        let ordered = [point(0, 1.0), point(1, 3.0)];
+        assert_eq!(in_order(&[point(1, 3.0), point(1, 2.0), point(2, f64::NAN), point(0, 1.0)]), ordered);
+        assert_eq!(in_order(&[point(1, 2.0), point(0, 1.0), point(1, 3.0), point(3, f64::INFINITY)]), ordered);
+    }
+
+    #[test]
+    fn qualities_have_names_in_sql() {
+        let qualities = [Quality::Measured, Quality::Interpolated, Quality::Estimated, Quality::Missing];
+        assert_eq!(qualities.map(Quality::name), ["measured", "interpolated", "estimated", "missing"]);
+    }
+}

@@ -68,6 +68,9 @@ mod tests {
         assert_eq!(weight(&zurich, "2026-01-15T17:00:00Z", "2026-01-15T18:00:00Z"), 18.0);
         assert_eq!(weight(&zurich, "2026-07-15T17:00:00Z", "2026-07-15T18:00:00Z"), 19.0);
         assert_eq!(weight(&counting("Asia/Kolkata"), "2026-07-15T00:00:00Z", "2026-07-15T01:00:00Z"), 5.5);
+        // Half a second of either hour.
+        let across = weight(&counting("UTC"), "2026-01-15T17:59:59.5Z", "2026-01-15T18:00:00.5Z");
+        assert!((across * 3600.0 - 17.5).abs() < 1e-9, "{across}");
     }
 
     #[test]
@@ -86,10 +89,11 @@ mod tests {
 
     #[test]
     fn weights_are_24_finite_non_negative_numbers() {
-        for bad in [&[1.0; 23][..], &[-1.0; 24], &[f64::NAN; 24], &[f64::INFINITY; 24]] {
+        for bad in [&[1.0; 23][..], &[-1.0; 24], &[f64::NAN; 24], &[f64::INFINITY; 24], &[1.1e12; 24]] {
             let error = Profile::new(bad, "UTC", None).unwrap_err();
             assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
         }
+        assert!([0.0, 1e12].iter().all(|weight| Profile::new(&[*weight; 24], "UTC", None).is_ok()));
         assert!(Profile::new(&[1.0; 24], "Mars/Olympus", None).unwrap_err().to_string().contains("Mars/Olympus"));
     }
 }

@@ -154,6 +154,9 @@ mod tests {
         // 0.4 kWh from 00:50 to 01:05, ten minutes of which are in the first hour.
         let found = hours_of(&[(0, 5.0), (50, 5.0), (65, 5.3), (120, 5.3)], &Meter::default(), 2);
         assert_eq!(found, [(Some(0.2), Measured), (Some(0.1), Measured)]);
+        // Readings closer than a sample.
+        let found = hours_of(&[(0, 5.0), (54, 5.0), (63, 5.3), (120, 5.3)], &Meter::default(), 2);
+        assert_eq!(found, [(Some(0.2), Measured), (Some(0.1), Measured)]);
     }
 
     #[test]
@@ -161,6 +164,9 @@ mod tests {
         let found = hours_of(&[(0, 5.0), (240, 6.0)], &Meter::default(), 4);
         let zero = (Some(0.0), Measured);
         assert_eq!(found, [zero, zero, zero, (Some(1.0), Measured)]);
+        let found = hours_of(&[(0, 5.0), (125, 5.3), (180, 5.3)], &Meter::default(), 3);
+        assert_eq!(found, [zero, (Some(0.2), Measured), (Some(0.1), Measured)]);
+        assert_eq!(hours_of(&[(0, 5.0), (240, 5.002)], &Meter::default(), 4)[3], (Some(0.002), Measured));
         // A single step of a coarse register may have accumulated over the whole silence.
         let coarse = Meter { resolution_kwh: 1.0, ..Meter::default() };
         assert_eq!(hours_of(&[(0, 5.0), (240, 6.0)], &coarse, 4), [(Some(0.25), Measured); 4]);
@@ -173,6 +179,16 @@ mod tests {
         assert_eq!(hours_of(&long, &Meter::default(), 24), [(Some(2.0), Estimated); 24]);
         let missing = Meter { long_gaps: LongGaps::Missing, ..Meter::default() };
         assert_eq!(hours_of(&long, &missing, 24), [(None, Missing); 24]);
+        for (minute, quality) in [
+            (360, Measured),
+            (361, Interpolated),
+            (720, Interpolated),
+            (721, Estimated),
+            (2208 * 60, Estimated),
+            (2208 * 60 + 1, Missing),
+        ] {
+            assert_eq!(hours_of(&[(0, 0.0), (minute, 9.0)], &Meter::default(), 1)[0].1, quality, "{minute}");
+        }
 
         let mut weights = [1.0; 24];
         weights[18] = 25.0;
@@ -186,6 +202,34 @@ mod tests {
         let evenly = Meter { long_gaps: LongGaps::Estimated, ..Meter::default() };
         let found = register_hours(&readings(&long), &evenly, span(16, 18), &context, &mut || ());
         assert!(found.iter().all(|hour| hour.value == Some(2.0) && hour.received_at < Some(known_at)));
+        let short = readings(&[(960, 0.0), (1440, 8.0)]);
+        let found = register_hours(&short, &Meter::default(), span(17, 18), &context, &mut || ());
+        assert_eq!(found[0].value, Some(1.0));
+    }
+
+    #[test]
+    fn a_gap_is_spread_evenly_if_it_exceeds_ten_years_or_the_profile_has_no_weight_in_it() {
+        let at_17 = |hours: i64, weights: &[f64; 24]| {
+            let known_at = start() - TimeDelta::days(1);
+            let profile = Profile::new(weights, "UTC", Some(known_at)).unwrap();
+            let context = Context { profile: Some(&profile), ..Context::default() };
+            let meter = Meter { max_gap_h: 87_840.0, ..Meter::default() };
+            let readings = readings(&[(0, 0.0), (hours * 60, hours as f64)]);
+            let found = register_hours(&readings, &meter, span(17, 18), &context, &mut || ());
+            // The profile was known before the reading.
+            assert_eq!(found[0].received_at, Some(readings[1].at));
+            found[0].value.unwrap()
+        };
+        let mut weights = [1.0; 24];
+        weights[17] = 25.0;
+        assert!((at_17(MAX_HOURS, &weights) - 12.5).abs() < 1e-9);
+        assert_eq!([at_17(MAX_HOURS + 1, &weights), at_17(24, &[0.0; 24])], [1.0, 1.0]);
+    }
+
+    #[test]
+    fn an_hour_has_the_quality_of_its_worst_part() {
+        let found = hours_of(&[(0, 5.0), (510, 9.25), (600, 9.25)], &Meter::default(), 10);
+        assert_eq!(found[7..], [(Some(0.5), Interpolated), (Some(0.25), Interpolated), (Some(0.0), Measured)]);
     }
 
     #[test]
@@ -197,6 +241,14 @@ mod tests {
     fn a_small_dip_and_its_recovery_count_as_zero() {
         let found = hours_of(&[(0, 10.0), (15, 9.9), (30, 10.0), (45, 9.95), (60, 10.2)], &Meter::default(), 1);
         assert_eq!(found, [(Some(0.2), Measured)]);
+        let coarse = Meter { jitter_kwh: 0.5, ..Meter::default() };
+        assert_eq!(hours_of(&[(0, 10.0), (15, 9.5), (60, 10.0)], &coarse, 1), [(Some(0.0), Measured)]);
+        assert_eq!(hours_of(&[(0, 10.0), (60, 9.75)], &Meter::default(), 1), [(None, Missing)]);
+        // A dip that lasts longer than the time of jitter is the new level.
+        for (minute, energy) in [(360, 0.0), (361, 0.1)] {
+            let dip = [(0, 10.0), (15, 9.9), (minute, 9.9), (400, 10.0), (420, 10.0)];
+            assert_eq!(hours_of(&dip, &Meter::default(), 7)[6], (Some(energy), Measured), "{minute}");
+        }
     }
 
     #[test]
@@ -210,11 +262,21 @@ mod tests {
     fn a_replacement_is_counted_from_zero_and_any_other_fall_has_no_value() {
         assert_eq!(hours_of(&[(0, 500.0), (60, 0.5)], &Meter::default(), 1), [(Some(0.5), Estimated)]);
         assert_eq!(hours_of(&[(0, 500.0), (60, 400.0)], &Meter::default(), 1), [(None, Missing)]);
+        assert_eq!(hours_of(&[(0, 500.0), (60, 250.0)], &Meter::default(), 1), [(None, Missing)]);
+        let found = hours_of(&[(0, 500.0), (60, 249.0), (120, 249.5)], &Meter::default(), 2);
+        assert_eq!(found, [(Some(249.0), Estimated), (Some(0.5), Measured)]);
         let replaced = [start() + TimeDelta::minutes(30)];
         let context = Context { replaced_at: &replaced, ..Context::default() };
         let found =
             register_hours(&readings(&[(0, 5.0), (60, 7.0)]), &Meter::default(), span(0, 1), &context, &mut || ());
         assert_eq!((found[0].value, found[0].quality), (Some(7.0), Estimated));
+        for (minute, energies) in [(0, [2.0, 1.0]), (60, [7.0, 1.0]), (61, [2.0, 8.0]), (121, [2.0, 1.0])] {
+            let replaced = [start() + TimeDelta::minutes(minute)];
+            let context = Context { replaced_at: &replaced, ..Context::default() };
+            let readings = readings(&[(0, 5.0), (60, 7.0), (120, 8.0)]);
+            let found = register_hours(&readings, &Meter::default(), span(0, 2), &context, &mut || ());
+            assert_eq!([0, 1].map(|hour| found[hour].value), energies.map(Some), "{minute}");
+        }
     }
 
     #[test]
@@ -222,6 +284,8 @@ mod tests {
         let meter = Meter { max_kw: 10.0, ..Meter::default() };
         let found = hours_of(&[(0, 0.0), (60, 9.0), (120, 1e9), (180, 1e9)], &meter, 3);
         assert_eq!(found, [(Some(9.0), Measured), (None, Missing), (Some(0.0), Measured)]);
+        let found = hours_of(&[(0, 0.0), (60, 1000.0), (120, 2001.0)], &Meter::default(), 2);
+        assert_eq!(found, [(Some(1000.0), Measured), (None, Missing)]);
     }
 
     #[test]
@@ -265,6 +329,12 @@ mod tests {
         let context = Context { heard_at: Some(start() + TimeDelta::hours(3)), ..Context::default() };
         let found = register_hours(&readings, &Meter::default(), span(0, 3), &context, &mut || ());
         assert_eq!(found.iter().map(|hour| hour.rests_on_silence).collect::<Vec<_>>(), [false, true, true]);
+        for (minute, rests) in [(90, false), (91, true)] {
+            let context = Context { heard_at: Some(start() + TimeDelta::minutes(minute)), ..Context::default() };
+            let readings = self::readings(&[(0, 5.0), (90, 6.0)]);
+            let found = register_hours(&readings, &Meter::default(), span(0, 2), &context, &mut || ());
+            assert_eq!([0, 1].map(|hour| found[hour].rests_on_silence), [false, rests], "{minute}");
+        }
     }
 
     #[test]
@@ -278,6 +348,10 @@ mod tests {
         );
         let minutes = |hour: &Hour| hour.received_at.map(|at| (at - start()).num_minutes());
         assert_eq!(found.iter().map(minutes).collect::<Vec<_>>(), [Some(70), Some(120), None]);
+        let mut late = readings(&[(0, 1.0), (60, 2.0)]);
+        late[0].received_at += TimeDelta::minutes(90);
+        let found = register_hours(&late, &Meter::default(), span(0, 1), &Context::default(), &mut || ());
+        assert_eq!(minutes(&found[0]), Some(90));
     }
 
     #[test]

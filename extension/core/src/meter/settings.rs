@@ -124,4 +124,33 @@ mod tests {
             assert!(error.contains(says), "{settings}: {error}");
         }
     }
+
+    #[test]
+    fn settings_are_limited() {
+        for (name, least, most) in [
+            ("sample_minutes", 0.01, 1440.0),
+            ("max_silence_h", 0.0, 8784.0),
+            ("max_interpolation_h", 0.0, 8784.0),
+            ("max_gap_h", 1.0, 87_840.0),
+            ("resolution_kwh", 0.0, 1e6),
+            ("jitter_kwh", 0.0, 1e6),
+            ("jitter_h", 0.0, 8784.0),
+            ("width_kwh", 1e-3, 1e15),
+            ("max_kw", 1e-6, 1e12),
+        ] {
+            let is_valid = |value: f64| Meter::from_json(&json!({ name: value })).is_ok();
+            assert!(is_valid(least) && is_valid(most), "{name}");
+            assert!(!is_valid(least - 1e-6) && !is_valid(1.001 * most), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_maximum_energy_is_that_of_a_minute_or_a_sample_or_a_step_of_the_register() {
+        let start = DateTime::UNIX_EPOCH;
+        let most_kwh = |meter: &Meter, seconds| meter.most_kwh(start, start + TimeDelta::seconds(seconds));
+        let meter = Meter { max_kw: 60.0, ..Meter::default() };
+        assert_eq!([1, 60, 120].map(|seconds| most_kwh(&meter, seconds)), [1.0, 1.0, 2.0]);
+        assert_eq!(most_kwh(&Meter { sample_minutes: 0.5, ..meter.clone() }, 1), 0.5);
+        assert_eq!(most_kwh(&Meter { resolution_kwh: 10.0, ..meter }, 1), 15.0);
+    }
 }

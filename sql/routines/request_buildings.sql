@@ -114,6 +114,8 @@ cross join lateral (
     ) as refreshed
         on refreshed.valid_at = issued.valid_at
         and refreshed_at > coalesce(issued.known_at, issued.issued_at)
+    -- Both are read once for each building: merged into the query, refreshes would be read again for each hour.
+    offset 0
 ) as newest;
 comment on view energy.request_forecasts is
 $$The newest forecast of each hour from the current one on, for the buildings of a request, as corrected by the newest

@@ -80,8 +80,8 @@ pub trait Forecaster {
         recent_level(frame, origin)
     }
 
-    /// Generation in each of `rows` under a clear sky; `None` if it forecasts demand. The errors of generation depend on
-    /// the clear-sky index of a forecast, instead of [`Self::level`].
+    /// Generation in each of `rows` under a clear sky; `None` if it forecasts demand. The errors of generation depend
+    /// on the clear-sky index of a forecast, instead of [`Self::level`].
     fn clear_sky(&self, _frame: &Frame, _rows: Range<usize>) -> Option<Vec<f64>> {
         None
     }

@@ -192,7 +192,12 @@ impl Model {
             let lead = row - origin.row + 1;
             Actual { origin, lead, actual: frame.target[row], yhat: forecasts[lead - 1] }
         });
-        let known = residuals(self.forecaster.as_ref(), frame, clock, &actuals.collect::<Vec<_>>());
+        let actuals: Vec<Actual> = actuals.collect();
+        // The usual case of a strategy that starts from the newest row: the levels of generation take time to compute.
+        if actuals.is_empty() {
+            return vec![0.0; horizon];
+        }
+        let known = residuals(self.forecaster.as_ref(), frame, clock, &actuals);
         let rows = origin.issued..origin.issued + horizon;
         let levels = Levels::new(self.forecaster.as_ref(), frame, rows.clone());
         let level = levels.at(origin);
